@@ -1,0 +1,1 @@
+"""How fast the connector is, beside other clients, on one machine in one run."""

@@ -1,0 +1,370 @@
+"""Local order books beside others: one captured market, from the text of a delta to the new top.
+
+    python -m benchmarks.books               # captures: CONNECTOR_DATA, as for the tests
+
+Every contestant decodes the payload, applies it to a book that began with the captured snapshot,
+tells a consumer, and the consumer reads best bid and best ask with their quantities; all must read
+the same tops. CPU time of one process, the best of interleaved rounds: what other programs of the
+machine take is never negative. Contestants that are not installed are left out: sortedcontainers,
+order_book, cryptofeed, ccxt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import gzip
+import importlib
+import json
+import platform
+import re
+import resource
+import time
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, TypeAlias
+
+import attrs
+import msgspec
+import trio
+
+from benchmarks.workloads import DATA
+from connector.backpressure import Full
+from connector.book import Book, Extent, rules
+from connector.buffer import Overflow, make_buffer
+from connector.channels import OrderBook
+from connector.events import BookView
+from connector.exchanges import binance
+from connector.localbook import LocalBook
+from connector.subscription import Subscription
+
+CAPTURES = {
+    "spot, 100 ms": "binance_spot/btcusdt_20240808.jsonl.gz",
+    "usdm, real time": "binance_usdm/btcusdt_20240808.jsonl.gz",
+}
+Top: TypeAlias = tuple[float, float, float, float]
+Take: TypeAlias = Callable[[bytes], Top]
+
+
+@attrs.frozen
+class Market:
+    """A captured snapshot and the deltas that follow it."""
+
+    futures: bool
+    symbol: str
+    snapshot: bytes
+    payloads: list[bytes]
+
+    @property
+    def changes(self) -> int:
+        """Levels in all deltas."""
+        deltas = map(json.loads, self.payloads)
+        return sum(len(delta["b"]) + len(delta["a"]) for delta in deltas)
+
+
+def read(path: Path) -> Market:
+    """The market of a capture."""
+    futures = "binance_spot" not in str(path)
+    rule_set = rules.BINANCE_FUTURES if futures else rules.BINANCE_SPOT
+    exchange = binance.UsdMFutures() if futures else binance.Spot()
+    deltas: list[bytes] = []
+    snapshot, symbol = b"", ""
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        for line in map(json.loads, lines):
+            text = line["m"] or ""
+            if line["k"] == "http":
+                symbol = re.search(r"symbol=(\w+)", line["u"])[1]  # type: ignore[index]
+                snapshot = text.encode()
+            elif re.match(r'\{"stream":"\w+@depth', text):
+                deltas.append(text.partition('"data":')[2][:-1].encode())
+    stream = exchange.stream(OrderBook(symbol))
+    assert stream.book is not None
+    assert stream.book.snapshot is not None
+    taken = stream.book.snapshot.decode(snapshot)
+    first = next(
+        index
+        for index, payload in enumerate(deltas)
+        if rule_set.join(taken.update_id, stream.book.deltas.decode(payload)) > 0
+    )
+    return Market(futures, symbol, snapshot, deltas[first:])
+
+
+# --- contestants: from a market to a function that takes a payload and reads the top
+
+
+def connector(market: Market, *, numbers: Any = float, depth: int | None = None) -> Take:
+    kind = binance.UsdMFutures if market.futures else binance.Spot
+    stream = kind(numbers=numbers).stream(OrderBook(market.symbol, depth=depth))
+    source = stream.book
+    assert source is not None
+    assert source.snapshot is not None
+    wire: Subscription = Subscription(source.deltas, Full())
+    book = LocalBook(stream, None, wire)
+    wire.attach(book)
+    buffer: Any = make_buffer(1024, Overflow.BLOCK, gaps=False)
+    book.attach(buffer)
+    decode = source.deltas.decode
+    wire.put([decode(market.payloads[0])])  # the first delta makes it want a snapshot
+    book.begin()
+    book.answered(source.snapshot.decode(market.snapshot))
+
+    def take(payload: bytes) -> Top:
+        event = decode(payload)
+        event.received_ns, event.session = 1, 1  # type: ignore[union-attr]
+        wire.put([event])  # type: ignore[list-item]
+        view: BookView = buffer.take()
+        bid, ask = view.best_bid, view.best_ask
+        assert bid is not None
+        assert ask is not None
+        return bid.price, bid.quantity, ask.price, ask.quantity  # type: ignore[return-value]
+
+    buffer.take_all()
+    return take
+
+
+def connector_decimal(market: Market) -> Take:
+    return connector(market, numbers=Decimal)
+
+
+def connector_20_levels(market: Market) -> Take:
+    return connector(market, depth=20)
+
+
+class _Wire(msgspec.Struct, gc=False):
+    b: list[tuple[float, float]]
+    a: list[tuple[float, float]]
+
+
+class _Snapshot(msgspec.Struct):
+    bids: list[tuple[float, float]]
+    asks: list[tuple[float, float]]
+
+
+_DECODE = msgspec.json.Decoder(_Wire, strict=False).decode
+_SNAPSHOT = msgspec.json.Decoder(_Snapshot, strict=False).decode
+
+
+def sorted_containers(market: Market) -> Take:
+    """Bare msgspec and two SortedDicts: what one would write in ten minutes."""
+    sorted_dict = importlib.import_module("sortedcontainers").SortedDict
+    snapshot = _SNAPSHOT(market.snapshot)
+    bids, asks = sorted_dict(snapshot.bids), sorted_dict(snapshot.asks)
+
+    def take(payload: bytes) -> Top:
+        delta = _DECODE(payload)
+        for side, changes in ((bids, delta.b), (asks, delta.a)):
+            for price, quantity in changes:
+                if quantity:
+                    side[price] = quantity
+                else:
+                    side.pop(price, None)
+        return (*bids.peekitem(-1), *asks.peekitem(0))
+
+    return take
+
+
+def order_book(market: Market) -> Take:
+    """Bare msgspec and the C extension ``order_book``."""
+    book = importlib.import_module("order_book").OrderBook()
+    snapshot = _SNAPSHOT(market.snapshot)
+    book.bids, book.asks = dict(snapshot.bids), dict(snapshot.asks)
+
+    def take(payload: bytes) -> Top:
+        delta = _DECODE(payload)
+        for side, changes in ((book.bids, delta.b), (book.asks, delta.a)):
+            for price, quantity in changes:
+                if quantity:
+                    side[price] = quantity
+                elif price in side:
+                    del side[price]
+        return (*book.bids.index(0), *book.asks.index(0))
+
+    return take
+
+
+def cryptofeed(market: Market) -> Take:
+    """Its Binance feed: its JSON, its check of ids, its book, its callback."""
+    symbols = importlib.import_module("cryptofeed.symbols")
+    defines = importlib.import_module("cryptofeed.defines")
+    types = importlib.import_module("cryptofeed.types")
+    name = "BinanceFutures" if market.futures else "Binance"
+    kind = getattr(importlib.import_module("cryptofeed.exchanges"), name)
+    pair = "BTC-USDT-PERP" if market.futures else "BTC-USDT"
+    information = {"instrument_type": {pair: "perpetual" if market.futures else "spot"}}
+    symbols.Symbols.set(kind.id, {pair: market.symbol}, information)
+    tops: list[Top] = []
+
+    async def seen(book: Any, _: float) -> None:
+        bid, ask = book.book.bids.index(0), book.book.asks.index(0)
+        tops.append((float(bid[0]), float(bid[1]), float(ask[0]), float(ask[1])))
+
+    feed = kind(symbols=[pair], channels=[defines.L2_BOOK], callbacks={defines.L2_BOOK: seen})
+    snapshot = json.loads(market.snapshot)
+    sides = {
+        side: {Decimal(price): Decimal(quantity) for price, quantity in snapshot[side]}
+        for side in ("bids", "asks")
+    }
+    feed._l2_book[pair] = types.OrderBook(feed.id, pair, max_depth=0, **sides)
+    feed.last_update_id[pair] = snapshot["lastUpdateId"]
+
+    def take(payload: bytes) -> Top:
+        message = json.loads(payload, parse_float=Decimal)
+        running = feed._book(message, market.symbol, 0.0)
+        try:
+            running.send(None)
+        except StopIteration:
+            return tops.pop()
+        raise AssertionError("it awaits something")
+
+    return take
+
+
+def ccxt(market: Market) -> Take:
+    """ccxt.pro's Binance: its handler, its book; the consumer reads when it is resolved."""
+    exchange = importlib.import_module("ccxt.pro").binance()
+    symbol = "BTC/USDT:USDT" if market.futures else "BTC/USDT"
+    exchange.set_markets(
+        [
+            {
+                "id": market.symbol, "symbol": symbol, "base": "BTC", "quote": "USDT",
+                "spot": not market.futures, "swap": market.futures, "linear": market.futures,
+                "type": "swap" if market.futures else "spot", "contract": market.futures,
+                "baseId": "BTC", "quoteId": "USDT", "active": True,
+            }
+        ]
+    )  # fmt: skip
+    tops: list[Top] = []
+
+    def resolve(book: Any, _: str) -> None:
+        tops.append((*book["bids"][0], *book["asks"][0]))
+
+    url = exchange.urls["api"]["ws"]["linear" if market.futures else "spot"]
+    client = SimpleNamespace(url=url, resolve=resolve)
+    snapshot = json.loads(market.snapshot)
+    parsed = exchange.parse_order_book(snapshot, symbol)
+    parsed["nonce"] = snapshot["lastUpdateId"]
+    exchange.orderbooks[symbol] = exchange.order_book(parsed, 1000)
+
+    def take(payload: bytes) -> Top:
+        exchange.handle_order_book(client, json.loads(payload))
+        return tops.pop()
+
+    return take
+
+
+CONTESTANTS: dict[str, Callable[[Market], Take]] = {
+    "connector": connector,
+    "connector, depth 20": connector_20_levels,
+    "connector, Decimal": connector_decimal,
+    "msgspec + sortedcontainers": sorted_containers,
+    "msgspec + order_book": order_book,
+    "cryptofeed": cryptofeed,
+    "ccxt.pro": ccxt,
+}
+
+
+def run(take: Take, payloads: Iterable[bytes]) -> tuple[float, list[Top]]:
+    """CPU seconds, and every top."""
+    gc.collect()
+    begin = time.process_time()
+    tops = [take(payload) for payload in payloads]
+    return time.process_time() - begin, tops
+
+
+def compare(market: Market, rounds: int, most: int) -> None:
+    """Print the table of one market."""
+    payloads = market.payloads[:most]
+    changes = attrs.evolve(market, payloads=payloads).changes
+    seconds: dict[str, list[float]] = {}
+    expected: list[Top] = []
+    for _ in range(rounds):
+        for name, make in CONTESTANTS.items():
+            try:
+                take = make(market)
+            except ModuleNotFoundError as missing:
+                print(f"{name}: left out, {missing.name} is not installed")
+                continue
+            if not name.startswith("connector"):
+                take(payloads[0])  # ours has seen it, it was what made it ask for the snapshot
+            spent, tops = run(take, payloads[1:])
+            tops = [tuple(map(float, top)) for top in tops]  # type: ignore[misc]
+            expected = expected or tops
+            assert len(tops) == len(expected), name
+            wrong = sum(top != other for top, other in zip(tops, expected, strict=True))
+            if wrong:
+                print(f"{name}: {wrong} of {len(tops)} tops differ")
+            seconds.setdefault(name, []).append(spent)
+    ours = min(seconds["connector"])
+    print(f"\n{len(payloads):,} deltas, {changes / len(payloads):.0f} levels each")
+    print(f"{'':28}{'µs per delta':>14}{'µs per level':>14}{'ratio':>8}")
+    for name, each in seconds.items():
+        best = min(each)
+        per_delta, per_level = best * 1e6 / len(payloads), best * 1e6 / changes
+        print(f"{name:28}{per_delta:14.1f}{per_level:14.3f}{best / ours:8.2f}")
+
+
+def apply_only(market: Market, most: int) -> None:
+    """Print what a level costs without decoding and telling."""
+    stream = (binance.UsdMFutures() if market.futures else binance.Spot()).stream(
+        OrderBook(market.symbol)
+    )
+    assert stream.book is not None
+    assert stream.book.snapshot is not None
+    deltas = [stream.book.deltas.decode(payload) for payload in market.payloads[:most]]
+    book = Book(stream.book.rules, Extent())
+    book.delta(deltas[0])  # type: ignore[arg-type]
+    book.asked()
+    book.fetched(stream.book.snapshot.decode(market.snapshot))
+    begin = time.process_time()
+    for delta in deltas[1:]:
+        book.delta(delta)  # type: ignore[arg-type]
+    spent = time.process_time() - begin
+    changes = attrs.evolve(market, payloads=market.payloads[:most]).changes
+    print(f"applying alone: {spent * 1e6 / changes:.3f} µs per level")
+
+
+def many(market: Market, count: int) -> None:
+    """Print what `count` books in one process take."""
+    for depth in (None, 20):
+        gc.collect()
+        before = resident_bytes()
+        takes = [connector(market, depth=depth) for _ in range(count)]
+        gc.collect()
+        memory = (resident_bytes() - before) / count
+        begin = time.process_time()
+        for payload in market.payloads[1:5]:
+            for take in takes:
+                take(payload)
+        spent = (time.process_time() - begin) / (4 * count)
+        print(
+            f"{count} books, depth {depth}: {memory / 1024:.0f} KiB each, and "
+            f"{spent * 10 * count:.1%} of a processor at 10 deltas per second each"
+        )
+        del takes
+
+
+def resident_bytes() -> int:
+    """Memory of this process that is in RAM."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+async def main(options: argparse.Namespace) -> None:
+    print(f"{platform.python_implementation()} {platform.python_version()}")
+    for name, file in CAPTURES.items():
+        print(f"\n== {name} ({file})")
+        market = read(DATA / file)
+        compare(market, options.rounds, options.deltas)
+        apply_only(market, options.deltas)
+    many(market, options.books)
+    await trio.lowlevel.checkpoint()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--deltas", type=int, default=3000)
+    parser.add_argument("--books", type=int, default=500)
+    trio.run(main, parser.parse_args())

@@ -1,0 +1,1 @@
+"""One script per client; each prints its figures as JSON."""

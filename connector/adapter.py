@@ -1,0 +1,458 @@
+"""The adapter: one nursery, the desired subscriptions, nothing to start or stop."""
+
+from __future__ import annotations
+
+import weakref
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Literal, TypeVar, cast, overload
+
+import trio
+
+from connector import lifecycle
+from connector.buffer import Overflow, make_buffer
+from connector.census import count_tasks
+from connector.channels import AnyChannel, Channel
+from connector.errors import ConfigError, InvariantViolated, SubscriptionRejected
+from connector.events import Event, Gap
+from connector.feed import Feed
+from connector.instruments import Instrument
+from connector.leaving import only_error
+from connector.lifecycle import Lifecycle
+from connector.link import Link, Settings
+from connector.localbook import BookSubscription, LocalBook
+from connector.loops import Loops
+from connector.pacing import Reconnect
+from connector.protocol import AnyStream, Exchange, Limits
+from connector.statistics import AdapterStatistics
+from connector.subscription import Subscription
+from connector.transport import Dialer, TcpDialer
+from connector.validation import check_seconds
+
+E = TypeVar("E", bound=Event)
+
+_LIFECYCLE_BUFFER = 1024
+_GRACE_SECONDS = 1.0
+
+
+class Adapter:
+    """The running connections to one exchange. Made by `open_adapter` only."""
+
+    def __init__(self, settings: Settings, count_adapter_tasks: Callable[[], int]) -> None:
+        self._settings = settings
+        self._exchange = settings.exchange
+        self._count_tasks = count_adapter_tasks
+        self._loops = Loops(settings, self)
+        self._changed = trio.Event()
+        self._subscriptions: dict[str, tuple[Subscription, Link]] = {}
+        self._books: dict[str, BookSubscription] = {}
+        self._feeds: dict[Feed[object], dict[AnyChannel, Subscription | BookSubscription]] = {}
+        self._watchers: weakref.WeakSet[Feed[Lifecycle]] = weakref.WeakSet()
+        self._past_gaps = 0
+        self._past_drops = 0
+        self._closed = False
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else f"{len(self._loops)} links"
+        return f"<Adapter {self._exchange.name}, {state}>"
+
+    # What a program uses.
+
+    @overload
+    def subscribe(
+        self,
+        *channels: Channel[E],
+        buffer: int = ...,
+        overflow: Overflow = ...,
+        gaps: Literal[False] = ...,
+    ) -> AbstractAsyncContextManager[Feed[E]]: ...
+
+    @overload
+    def subscribe(
+        self,
+        *channels: Channel[E],
+        buffer: int = ...,
+        overflow: Overflow = ...,
+        gaps: Literal[True],
+    ) -> AbstractAsyncContextManager[Feed[E | Gap]]: ...
+
+    @overload
+    def subscribe(
+        self, *channels: Channel[E], buffer: int = ..., overflow: Overflow = ..., gaps: bool
+    ) -> AbstractAsyncContextManager[Feed[E] | Feed[E | Gap]]: ...
+
+    def subscribe(
+        self,
+        *channels: AnyChannel,
+        buffer: int = 1024,
+        overflow: Overflow = Overflow.BLOCK,
+        gaps: bool = False,
+    ) -> AbstractAsyncContextManager[Feed[Any]]:
+        """A feed of `channels`, for as long as the block lasts.
+
+        Entering waits for the exchange's acknowledgements, in the current session or the next.
+        Leaving unsubscribes what no other feed reads.
+
+        Args:
+            channels: one or many; each exactly what it yields (`connector.channels`).
+            buffer: events that the feed holds for a slow consumer.
+            overflow: what happens when it is full.
+            gaps: whether the feed yields a `Gap` where data was, or may have been, lost.
+
+        Raises:
+            ConfigError: the exchange does not offer a channel, or an argument cannot work.
+            SubscriptionRejected: the exchange refused a channel.
+            trio.ClosedResourceError: the adapter's block has been left.
+
+        Cancellation: while waiting for the acknowledgements nothing stays subscribed.
+        """
+        return self._subscribe(channels, buffer, overflow, gaps=gaps)
+
+    async def wait_connected(self) -> None:
+        """Wait until every link is connected and everything wanted is acknowledged.
+
+        Without subscriptions it connects to the exchange's default route. Executes a checkpoint.
+        """
+        self._check_open()
+        await trio.lowlevel.checkpoint()
+        while True:
+            links = [link for link in self._loops if link.subscriptions]
+            if not links:
+                first = next(iter(self._loops), None) or self._loops.link_for(
+                    self._exchange.default_route
+                )
+                first.connect()
+                links = [first]
+            if all(link.state == "streaming" for link in links):
+                return
+            await self._changed.wait()
+            self._check_open()
+
+    def reconnect(self) -> None:
+        """End the current sessions; each link opens its next one.
+
+        Buffered events stay; feeds that asked get a `Gap`. A link without a session is left alone.
+        """
+        self._check_open()
+        for link in self._loops:
+            link.reconnect()
+
+    def lifecycle(self) -> Feed[Lifecycle]:
+        """A feed of what happens to the connections from now on (`connector.lifecycle`).
+
+        It keeps the latest 1024 events and ends with the adapter; ``with`` closes it earlier.
+        """
+        self._check_open()
+        feed: Feed[Lifecycle] = Feed(
+            self, make_buffer(_LIFECYCLE_BUFFER, Overflow.DROP_OLDEST, gaps=False)
+        )
+        self._watchers.add(feed)
+        return feed
+
+    async def instruments(self) -> tuple[Instrument, ...]:
+        """Everything that is traded, whether it can be traded now or not.
+
+        Raises:
+            RequestRejected: the exchange refused the request.
+            ConfigError: the exchange does not tell.
+            trio.ClosedResourceError: the adapter's block has been left.
+
+        Cancellation: the request is dropped. It waits for as long as the exchange is unavailable.
+        """
+        self._check_open()
+        return await self._loops.rest().fetch(self._exchange.instruments())
+
+    def statistics(self) -> AdapterStatistics:
+        """What the adapter is and has done."""
+        links = tuple(link.statistics() for link in self._loops)
+        feeds = tuple(feed.statistics() for feed in self._feeds)
+        streams = {
+            name: subscription.statistics()
+            for name, (subscription, _) in self._subscriptions.items()
+        }
+        reconnects: Counter[str] = Counter()
+        for link in links:
+            reconnects.update(link.reconnects)
+        return AdapterStatistics(
+            tasks=self._count_tasks(),
+            sockets_open=self._loops.sockets_open(),
+            sessions_open=sum(link.sessions_open for link in links),
+            sessions_opened=sum(link.sessions_opened for link in links),
+            reconnects=dict(reconnects),
+            messages=sum(link.messages for link in links),
+            wire_bytes=sum(link.wire_bytes for link in links),
+            payload_bytes=sum(link.payload_bytes for link in links),
+            decode_errors=sum(link.decode_errors for link in links),
+            unknown_messages=sum(link.unknown_messages for link in links),
+            gaps=self._past_gaps + sum(stream.gaps for stream in streams.values()),
+            drops=self._past_drops + sum(feed.dropped for feed in feeds),
+            links=links,
+            feeds=feeds,
+            streams=streams,
+            books={name: each.book.statistics() for name, each in self._books.items()},
+        )
+
+    # What a feed asks for (`connector.feed.FeedOwner`).
+
+    async def add_channels(self, feed: Feed[object], channels: tuple[AnyChannel, ...]) -> None:
+        """Subscribe `feed` to `channels` and wait for the acknowledgements."""
+        await trio.lowlevel.checkpoint()
+        self._check_open()
+        attached = self._feeds.get(feed)
+        if attached is None:
+            raise trio.ClosedResourceError("this feed's subscription has ended")
+        streams = self._streams(channels)
+        added = [each for each in streams if each.channel not in attached]
+        for stream in added:
+            attached[stream.channel] = subscription = self._want(stream)
+            subscription.attach(feed.buffer)
+        feed.buffer.channels = tuple(attached)
+        awaited = [attached[stream.channel] for stream in streams]
+        rejections: list[SubscriptionRejected] = []
+        try:
+            for subscription in awaited:
+                try:
+                    await subscription.wait_live(feed.buffer)
+                except SubscriptionRejected as rejection:
+                    rejections.append(rejection)
+        except BaseException:
+            for stream in added:
+                self._detach(feed, stream.channel)
+            raise
+        if rejections:
+            raise rejections[0]
+
+    def remove_channels(self, feed: Feed[object], channels: tuple[AnyChannel, ...]) -> None:
+        """End the subscription of `feed` to `channels`."""
+        self._check_open()
+        if feed not in self._feeds:
+            raise trio.ClosedResourceError("this feed's subscription has ended")
+        for channel in channels:
+            self._detach(feed, channel)
+
+    def remove_feed(self, feed: Feed[object]) -> None:
+        """End the subscription of `feed`."""
+        self._watchers.discard(cast("Feed[Lifecycle]", feed))
+        for channel in tuple(self._feeds.get(feed, ())):
+            self._detach(feed, channel)
+        if self._feeds.pop(feed, None) is not None:
+            self._past_drops += feed.buffer.dropped
+
+    # What a link tells (`connector.link.LinkOwner`).
+
+    def rejected(self, subscription: Subscription) -> None:
+        """The exchange refused a stream: no feed has it any more, and each may ask again."""
+        for feed, attached in self._feeds.items():
+            for channel in [each for each in attached if attached[each].wire is subscription]:
+                self._detach(feed, channel)
+
+    def announce(self, event: Lifecycle) -> None:
+        """Log `event` and put it into every lifecycle feed."""
+        lifecycle.log(event)
+        for feed in tuple(self._watchers):
+            feed.buffer.put(event)
+
+    def link_changed(self) -> None:
+        """The state of a link is another one now."""
+        self._changed.set()
+        self._changed = trio.Event()
+
+    # What a book tells (`connector.localbook.BookOwner`).
+
+    def release(self, subscription: BookSubscription) -> None:
+        """Nobody looks at a book any more."""
+        del self._books[subscription.name]
+        if subscription.wire.detach(subscription.book):
+            self._give_up(subscription.wire)
+
+    # Inside.
+
+    @asynccontextmanager
+    async def _subscribe(
+        self, channels: tuple[AnyChannel, ...], capacity: int, overflow: Overflow, *, gaps: bool
+    ) -> AsyncIterator[Feed[object]]:
+        self._check_open()
+        if not channels:
+            raise ConfigError("subscribe() needs at least one channel, such as Trades('ETHUSDC')")
+        feed: Feed[object] = Feed(self, make_buffer(capacity, overflow, gaps=gaps))
+        self._feeds[feed] = {}
+        try:
+            await self.add_channels(feed, channels)
+            yield feed
+        finally:
+            feed.close()
+
+    def _streams(self, channels: tuple[AnyChannel, ...]) -> list[AnyStream]:
+        """The stream of each of `channels`."""
+        streams: list[AnyStream] = []
+        wanted = {name: known.stream for name, (known, _) in self._subscriptions.items()}
+        for channel in channels:
+            if not isinstance(channel, Channel):
+                raise ConfigError(
+                    f"{channel!r} is not a channel; subscribe to one of connector.channels, such "
+                    "as Trades('ETHUSDC')"
+                )
+            stream = self._exchange.stream(channel)
+            on_wire = stream if stream.book is None else stream.book.deltas
+            known = wanted.setdefault(on_wire.name, on_wire).channel
+            if type(known) is not type(on_wire.channel):
+                raise ConfigError(
+                    f"{channel!r} and {known!r} are the same stream, which is decoded once; "
+                    "subscribe to one of them, or to each in an adapter of its own"
+                )
+            streams.append(stream)
+        return streams
+
+    def _want(self, stream: AnyStream) -> Subscription | BookSubscription:
+        """The subscription of `stream`, which is wanted from now on."""
+        if stream.book is None:
+            return self._want_on_wire(stream)
+        if stream.name not in self._books:
+            rest = None if stream.book.snapshot is None else self._loops.rest()
+            book = LocalBook(stream, rest, self._want_on_wire(stream.book.deltas))
+            book.wire.attach(book)
+            self._books[stream.name] = BookSubscription(stream, book, self)
+        return self._books[stream.name]
+
+    def _want_on_wire(self, stream: AnyStream) -> Subscription:
+        known = self._subscriptions.get(stream.name)
+        if known is not None:
+            return known[0]
+        link = self._loops.link_for(stream.route)
+        subscription = Subscription(stream, link.full)
+        self._subscriptions[stream.name] = subscription, link
+        link.want(subscription)
+        return subscription
+
+    def _detach(self, feed: Feed[object], channel: AnyChannel) -> None:
+        """Let `feed` no longer have `channel`; unsubscribe when nobody else reads it."""
+        attached = self._feeds.get(feed, {})
+        subscription = attached.pop(channel, None)
+        if subscription is None:
+            return
+        feed.buffer.channels = tuple(attached)
+        if any(each is subscription for each in attached.values()):
+            return  # the same symbol, spelled in another case
+        if all(each.full is not subscription.full for each in attached.values()):
+            feed.buffer.leave(subscription.full)
+        if subscription.detach(feed.buffer):
+            self._give_up(subscription.wire)
+
+    def _give_up(self, subscription: Subscription) -> None:
+        """Nobody reads a stream any more."""
+        known = self._subscriptions.get(subscription.name)
+        if known is not None and known[0] is subscription:
+            del self._subscriptions[subscription.name]
+            self._past_gaps += subscription.gaps
+            known[1].unwant(subscription)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise trio.ClosedResourceError(
+                "the adapter's block has been left; use an adapter only inside its `async with`"
+            )
+
+    def _leave(self) -> None:
+        """Begin to end: no feed holds a reader back any more, every link leaves."""
+        self._closed = True
+        for feed in tuple(self._feeds):
+            feed.close()
+        self._loops.leave()
+        self.link_changed()
+
+    def _left(self) -> int:
+        """Everything is gone: end the lifecycle feeds after what they hold; open sockets, if not.
+
+        That no task is left is what leaving a nursery means.
+        """
+        for feed in tuple(self._watchers):
+            feed.buffer.finish()
+        return self._loops.sockets_open()
+
+
+@asynccontextmanager
+async def open_adapter(
+    exchange: Exchange,
+    *,
+    reconnect: Reconnect | None = None,
+    stale_after: float | None = None,
+    close_timeout: float = 2.0,
+    dialer: Dialer | None = None,
+) -> AsyncIterator[Adapter]:
+    """Connect to `exchange` for as long as the block lasts.
+
+    Everything the adapter does lives inside this block: when it is left, in whatever way, its
+    tasks are gone and its sockets are closed. It connects when something is subscribed.
+
+    Args:
+        exchange: such as ``binance.Spot()``.
+        reconnect: how to pace the attempts to connect.
+        stale_after: seconds without data after which any stream counts as broken; by default
+            each channel has its own limit, and channels that may be legitimately quiet have none.
+        close_timeout: seconds that the closing handshake of a connection may take.
+        dialer: how to open byte streams; by default TCP with the system's certificate trust.
+
+    Raises:
+        ConfigError: an argument cannot work.
+        HandshakeRejected: the exchange refuses the connection and retrying cannot help.
+        ExchangeUnavailable: `Reconnect.max_attempts` are used up, or the exchange's certificate
+            is not trusted.
+
+    The nursery inside is an implementation detail: an error of the adapter cancels the block and
+    comes out as itself, an exception of the block keeps its identity, and neither is ever wrapped
+    in an ExceptionGroup. When both fail, the block's exception is raised with a note.
+
+    Cancellation: passes through; leaving is immediate. Otherwise leaving takes at most
+    `close_timeout` seconds, in which the connections are closed politely.
+    """
+    _check_kinds(exchange, reconnect, dialer)
+    settings = Settings(
+        exchange=exchange,
+        reconnect=Reconnect() if reconnect is None else reconnect,
+        stale_after=None if stale_after is None else check_seconds("stale_after", stale_after),
+        close_timeout=check_seconds("close_timeout", close_timeout, zero=True),
+        dialer=TcpDialer() if dialer is None else dialer,
+    )
+    body_error: BaseException | None = None
+    outcome: BaseException | None = None
+    adapter: Adapter | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            adapter = Adapter(settings, lambda: count_tasks(nursery))
+
+            async def start_loops(loops: Loops) -> None:
+                while (loop := await loops.next_to_start()) is not None:
+                    nursery.start_soon(loop.run, name=loop.name)
+
+            nursery.start_soon(start_loops, adapter._loops)
+            try:
+                yield adapter
+            except BaseException as error:
+                body_error = error
+                if isinstance(error, KeyboardInterrupt):
+                    nursery.cancel_scope.cancel()
+                raise
+            finally:
+                adapter._leave()
+                # Every step of leaving has a bound of its own; this one bounds their sum.
+                nursery.cancel_scope.deadline = trio.current_time() + close_timeout + _GRACE_SECONDS
+    except BaseException as error:  # noqa: BLE001, ASYNC103  # raised below, on every path
+        outcome = only_error(error, body_error)
+    if adapter is not None:
+        left_open = adapter._left()
+        if left_open and outcome is None:
+            outcome = InvariantViolated(f"{left_open} sockets are open after the adapter's block")
+    if outcome is not None:
+        # Raised out here, so that the group that carried it does not become its context.
+        raise outcome
+
+
+def _check_kinds(exchange: object, reconnect: object, dialer: object) -> None:
+    """Refuse what would only fail later, in a task of ours."""
+    if not isinstance(getattr(exchange, "limits", None), Limits):
+        raise ConfigError(f"{exchange!r} is not an exchange; write one such as binance.Spot()")
+    if not isinstance(reconnect, Reconnect | None):
+        raise ConfigError(f"reconnect={reconnect!r}: write a Reconnect, such as Reconnect(cap=30)")
+    if isinstance(dialer, type) or not callable(getattr(dialer or TcpDialer, "connect", None)):
+        raise ConfigError(f"dialer={dialer!r}: write a Dialer, such as TcpDialer()")

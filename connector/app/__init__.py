@@ -1,0 +1,1 @@
+"""The command line: ``connector demo``. Needs the extra ``cli``."""

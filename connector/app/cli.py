@@ -1,0 +1,22 @@
+"""The entry point of the ``connector`` command; says what to install when the extra is missing."""
+
+from __future__ import annotations
+
+import sys
+
+EXTRA = frozenset({"click", "rich", "trustme"})
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        from connector.app.commands import group  # noqa: PLC0415 - the extra may be missing
+    except ModuleNotFoundError as missing:
+        package = (missing.name or "").partition(".")[0]
+        if package not in EXTRA:
+            raise
+        sys.exit(
+            f"connector: the command line needs {package!r}; install it with: "
+            'python -m pip install "trio-connector[cli]"'
+        )
+    group(prog_name="connector")

@@ -1,0 +1,58 @@
+"""When a link must not read: while a buffer that it feeds is full, with one exception.
+
+The reply to a request comes behind the data. If a link stopped reading while somebody waits for an
+acknowledgement, a task that reads one feed and subscribes to another on the same link would wait
+for ever: for a reply behind events that it does not take because it waits. So as long as somebody
+waits, the buffers of the link may hold `STRETCH` times their capacity; who waits on while that is
+used up gets `SlowConsumer`, not silence (`connector.subscription`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import trio
+
+STRETCH = 16
+"""So often its capacity a buffer may hold while an acknowledgement is awaited."""
+
+
+class Full(set[Any]):
+    """The full buffers of a link; they add themselves, and discard themselves when they drain."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._awaiting = 0
+        self._moved = trio.Event()
+
+    def holds_back(self) -> bool:
+        """Whether the link must not read now."""
+        if not self._awaiting:
+            return bool(self)
+        return any(len(buffer) >= STRETCH * buffer.capacity for buffer in self)
+
+    def discard(self, buffer: Any) -> None:
+        """`buffer` is no longer full."""
+        super().discard(buffer)
+        self._move()
+
+    @contextmanager
+    def awaiting_reply(self) -> Iterator[None]:
+        """Let the link read on while somebody waits for a reply."""
+        self._awaiting += 1
+        self._move()
+        try:
+            yield
+        finally:
+            self._awaiting -= 1
+
+    async def wait_for_room(self) -> None:
+        """Wait until the link may read. Does not execute a checkpoint when it may already."""
+        while self.holds_back():
+            await self._moved.wait()
+
+    def _move(self) -> None:
+        self._moved.set()
+        self._moved = trio.Event()

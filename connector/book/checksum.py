@@ -1,0 +1,71 @@
+"""The checksums by which some exchanges let a local book be verified.
+
+All are CRC32 over the digits of the best levels as the exchange wrote them: a price that went
+through a float has lost its trailing zeros, so a level must be a `DigitLevel` or hold Decimals.
+
+Source: okx §5, bitget §5, kraken §3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from itertools import chain, zip_longest
+from zlib import crc32
+
+import attrs
+
+from connector.book.levels import DigitLevel
+from connector.errors import ConfigError
+from connector.events import Level
+
+
+@attrs.frozen
+class Checksum:
+    """How an exchange's checksum is made."""
+
+    levels: int
+    """Of each side, as far as there are so many."""
+    of: Callable[[Sequence[Level], Sequence[Level]], int]
+    """From the bids and the asks, best first, to what the exchange would write."""
+
+
+def interleaved(bids: Sequence[Level], asks: Sequence[Level]) -> int:
+    """``bid:quantity:ask:quantity:…``, signed. Source: okx §5, bitget §5."""
+    pairs = zip_longest(bids, asks)
+    levels = (level for level in chain.from_iterable(pairs) if level is not None)
+    text = ":".join(part for level in levels for part in digits(level))
+    unsigned = crc32(text.encode())
+    return unsigned - (1 << 32) if unsigned >= 1 << 31 else unsigned
+
+
+def asks_then_bids(bids: Sequence[Level], asks: Sequence[Level]) -> int:
+    """All prices and quantities without points and leading zeros. Source: kraken §3."""
+    return crc32((_stripped(asks) + _stripped(bids)).encode())
+
+
+def digits(level: Level) -> tuple[str, str]:
+    """Price and quantity of `level` as the exchange wrote them.
+
+    Raises:
+        ConfigError: the level holds floats, whose digits are not the exchange's.
+    """
+    if isinstance(level, DigitLevel):
+        return level.price_digits, level.quantity_digits
+    if isinstance(level.price, Decimal) and isinstance(level.quantity, Decimal):
+        return f"{level.price:f}", f"{level.quantity:f}"
+    raise ConfigError(
+        f"{level!r} has lost the exchange's digits, of which a checksum is made; decode levels "
+        "as DigitLevel or with Decimals"
+    )
+
+
+def _stripped(levels: Iterable[Level]) -> str:
+    return "".join(part.replace(".", "").lstrip("0") for level in levels for part in digits(level))
+
+
+INTERLEAVED = Checksum(25, interleaved)
+"""Source: okx §5, bitget §5."""
+
+ASKS_THEN_BIDS = Checksum(10, asks_then_bids)
+"""Source: kraken §3."""

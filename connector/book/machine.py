@@ -1,0 +1,311 @@
+"""The book itself: deltas and snapshots in, two sides that are right while it is synced.
+
+No I/O, no clock. Whoever drives it puts in what comes, fetches a snapshot when `wants_snapshot`,
+and looks at the outcome.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from collections.abc import Sequence
+
+import attrs
+
+from connector.book.levels import Asks, Bids, Extent
+from connector.book.rules import BookRules
+from connector.book.state import Input, State, after
+from connector.events import BookDelta, BookSnapshot
+
+BUFFERED = 1024
+"""Deltas that are kept for a snapshot. When they are more, the oldest go: the snapshot is newer."""
+
+_MOST_OLD = 64
+"""So many deltas in a row that bring nothing new are not old: the exchange counts anew."""
+
+
+class Outcome(enum.Enum):
+    """What a delta or a snapshot did to the book."""
+
+    NOTHING = "nothing"
+    """It shows what it showed before."""
+    UPDATED = "updated"
+    """It is synced and shows something else."""
+    LOST = "lost"
+    """It was synced and is not any more; `Book.reason` says why."""
+
+
+class Book:
+    """One order book.
+
+    Args:
+        rules: those of its exchange.
+        extent: how many levels are shown and kept.
+        buffered: deltas that are kept while a snapshot is on its way.
+    """
+
+    def __init__(
+        self, rules: BookRules, extent: Extent | None = None, *, buffered: int = BUFFERED
+    ) -> None:
+        extent = Extent() if extent is None else extent
+        self.rules = rules
+        self.state = State.IDLE
+        self.bids = Bids(extent)
+        self.asks = Asks(extent)
+        self.update_id = 0
+        """The exchange's id of the last change; 0 where it has none, or while not synced."""
+        self.latest: BookDelta | BookSnapshot | None = None
+        """What was applied last."""
+        self.reason = ""
+        """Why it lost its sync the last time: "sequence", "checksum", "crossed", "depth", or what
+        `lost` was told."""
+        self._follow = rules.follow
+        self._checksum = rules.checksum
+        self._verified = rules.checksum is not None or rules.never_crosses
+        self._crossed_from_the_start = False
+        self._last_id = 0
+        self._old = 0
+        self._stale = False
+        self._ahead: tuple[BookSnapshot, int | None] | None = None
+        self._newest: BookDelta | None = None
+        """Of those that are dropped in a gap: by it a snapshot that is too old is recognised."""
+        self._buffer: deque[BookDelta] = deque(maxlen=buffered)
+
+    def __repr__(self) -> str:
+        return f"<Book {self.rules.name} {self.state.value}, update {self.update_id}>"
+
+    @property
+    def synced(self) -> bool:
+        """Whether it is the exchange's book."""
+        return self.state is State.LIVE
+
+    @property
+    def wants_snapshot(self) -> bool:
+        """Whether a snapshot should be fetched now; `asked` says that it is."""
+        return self.rules.snapshot == "rest" and (self.state is State.GAP or self._stale)
+
+    @property
+    def wants_resubscription(self) -> bool:
+        """Whether only a new subscription can bring the snapshot that is missing."""
+        return self.rules.snapshot == "stream" and self.state is State.GAP
+
+    @property
+    def buffered(self) -> int:
+        """Deltas that wait for a snapshot."""
+        return len(self._buffer)
+
+    # What comes.
+
+    def delta(self, delta: BookDelta) -> Outcome:
+        """Take the next delta of the stream."""
+        if self.state is State.LIVE:
+            last = self._follow(self._last_id, delta)
+            if last > 0:
+                self._old = 0
+                self._last_id = self.update_id = last
+                self.latest = delta
+                self.bids.apply(delta.bids)
+                self.asks.apply(delta.asks)
+                if self._verified and (wrong := self._what_is_wrong(delta)):
+                    return self._lose(Input.WRONG, wrong)
+                bids, asks = self.bids, self.asks
+                runs_out = bids.is_running_out or asks.is_running_out
+                if runs_out and not (bids.top_is_known and asks.top_is_known):
+                    return self._lose(Input.WRONG, "depth")
+                return Outcome.UPDATED
+            if self._judge(last) is Input.OLD:
+                return Outcome.NOTHING
+            outcome = self._lose(Input.HOLE, "sequence")
+            self._newest = delta
+            return outcome
+        if self.state is State.BUFFERING:
+            self._keep(delta)
+        elif self.state is State.JOINING:
+            return self._join_with(delta)
+        else:
+            self.state = after(self.state, Input.DELTA)
+            self._newest = delta
+        return Outcome.NOTHING
+
+    def asked(self) -> None:
+        """A snapshot was asked for: begin to keep deltas, or go on."""
+        self.state = after(self.state, Input.ASKED)
+        self._stale = False
+        newest, self._newest = self._newest, None
+        if newest is not None:
+            self._keep(newest)
+
+    def refused(self) -> None:
+        """The snapshot that was asked for will not come; nothing if nobody waits for it."""
+        if self.state is State.BUFFERING:
+            self.state = after(self.state, Input.REFUSED)
+            newest = self._buffer[-1] if self._buffer else None
+            self._forget()
+            self._newest = newest
+
+    def postponed(self) -> None:
+        """The snapshot that was asked for may come another time; what is kept stays."""
+        if self.state is State.BUFFERING:
+            self.state = after(self.state, Input.STALE)
+            self._stale = True
+
+    def fetched(self, snapshot: BookSnapshot, *, limit: int | None = None) -> Outcome:
+        """Take the snapshot that was asked for; ignored when nobody waits for it any more.
+
+        Args:
+            limit: how many levels per side it has at most; with as many there may be more.
+        """
+        if self.state is not State.BUFFERING:
+            return Outcome.NOTHING
+        kept = self._following(snapshot.update_id)
+        if kept is None:
+            self.postponed()
+            return Outcome.NOTHING
+        self.state = after(self.state, Input.JOINS if kept else Input.AHEAD)
+        self._forget()
+        if not kept:
+            self._ahead = snapshot, limit
+            return Outcome.NOTHING
+        return self._catch_up(snapshot, limit, kept)
+
+    def restarted(self, snapshot: BookSnapshot) -> Outcome:
+        """Take a snapshot that came in the stream: it replaces the book."""
+        was_synced = self.synced
+        self.state = after(self.state, Input.COMPLETE)
+        self._forget()
+        self._load(snapshot, None)
+        if self._verified and (wrong := self._what_is_wrong(snapshot)):
+            outcome = self._lose(Input.WRONG, wrong)
+            return outcome if was_synced else Outcome.NOTHING
+        return Outcome.UPDATED
+
+    def lost(self, reason: str) -> Outcome:
+        """Data of the stream was lost on the way here."""
+        return self._lose(Input.LOST, reason)
+
+    def interrupted(self, reason: str = "disconnected") -> Outcome:
+        """The connection that carried the stream is gone."""
+        return self._lose(Input.INTERRUPTED, reason)
+
+    # Inside.
+
+    def _judge(self, verdict: int) -> Input:
+        """What a rule's verdict means, after a look at how many were old."""
+        if verdict > 0:
+            self._old = 0
+            return Input.FOLLOWS
+        self._old += 1
+        if verdict == 0 and self._old <= _MOST_OLD:
+            return Input.OLD
+        self._old = 0
+        return Input.HOLE
+
+    def _keep(self, delta: BookDelta) -> None:
+        """Put `delta` behind those that wait, which have no hole."""
+        verdict = self._follow(self._last_id, delta) if self._buffer else delta.last_update_id
+        happening = self._judge(verdict) if self._buffer else Input.FOLLOWS
+        self.state = after(self.state, happening)
+        if happening is Input.OLD:
+            return
+        if happening is Input.HOLE:
+            self._buffer.clear()
+        self._buffer.append(delta)
+        self._last_id = abs(verdict) or delta.last_update_id
+
+    def _following(self, snapshot_id: int) -> list[BookDelta] | None:
+        """The kept deltas from the one on that covers the snapshot; None if it is missing."""
+        kept = list(self._buffer)
+        for index, delta in enumerate(kept):
+            verdict = self.rules.join(snapshot_id, delta)
+            if verdict < 0:
+                return None
+            if verdict > 0:
+                return kept[index:]
+        return []
+
+    def _join_with(self, delta: BookDelta) -> Outcome:
+        """The snapshot waits: does `delta` cover it?"""
+        assert self._ahead is not None
+        snapshot, limit = self._ahead
+        happening = self._judge(self.rules.join(snapshot.update_id, delta))
+        if happening is Input.FOLLOWS:
+            self.state = after(self.state, happening)
+            self._forget()
+            return self._catch_up(snapshot, limit, [delta])
+        if happening is Input.HOLE:
+            self._lose(Input.HOLE, "sequence")
+            self._newest = delta
+        return Outcome.NOTHING
+
+    def _catch_up(
+        self, snapshot: BookSnapshot, limit: int | None, deltas: Sequence[BookDelta]
+    ) -> Outcome:
+        """Apply what was kept: the first covers the snapshot, the others follow."""
+        self._load(snapshot, limit)
+        first, *others = deltas
+        self._last_id = self.update_id = self.rules.join(self._last_id, first)
+        self.latest = first
+        self.bids.apply(first.bids)
+        self.asks.apply(first.asks)
+        for each in others:
+            if self.delta(each) is Outcome.LOST:
+                return Outcome.NOTHING  # it has never been seen as synced
+        return Outcome.UPDATED
+
+    def _load(self, snapshot: BookSnapshot, limit: int | None) -> None:
+        self.latest = snapshot
+        self._last_id = self.update_id = snapshot.update_id
+        for side, levels in ((self.bids, snapshot.bids), (self.asks, snapshot.asks)):
+            side.load(levels, complete=limit is None or len(levels) < limit)
+        self._crossed_from_the_start = self._is_crossed()
+
+    def _what_is_wrong(self, event: BookDelta | BookSnapshot) -> str | None:
+        """What shows that the book is not the exchange's; None if nothing does."""
+        claimed = event.checksum
+        if self._checksum is not None and claimed:
+            count = self._checksum.levels
+            if self._checksum.of(self.bids.top(count), self.asks.top(count)) != claimed:
+                return "checksum"
+        if self.rules.never_crosses and not self._crossed_from_the_start and self._is_crossed():
+            return "crossed"
+        return None
+
+    def _is_crossed(self) -> bool:
+        (bid,), (ask,) = self.bids.top(1) or (None,), self.asks.top(1) or (None,)
+        return bid is not None and ask is not None and bid.price >= ask.price
+
+    def _lose(self, happening: Input, reason: str) -> Outcome:
+        was_synced = self.synced
+        self.state = after(self.state, happening)
+        self._forget()
+        self.bids.clear()
+        self.asks.clear()
+        if was_synced:
+            self.reason = reason
+        return Outcome.LOST if was_synced else Outcome.NOTHING
+
+    def _forget(self) -> None:
+        self._buffer.clear()
+        self._stale = False
+        self._ahead = self._newest = None
+        self._last_id = self.update_id = self._old = 0
+
+
+@attrs.frozen
+class BookStatistics:
+    """One local book."""
+
+    state: str
+    """idle, gap, buffering, joining or live."""
+    synced: bool
+    update_id: int
+    levels: int
+    """Levels in memory, both sides."""
+    buffered: int
+    """Deltas that wait for a snapshot."""
+    joins: int
+    """How often it became synced."""
+    losses: int
+    """How often it lost its sync."""
+    renewals: int
+    """How often its levels ran out, and a new snapshot took over without a loss."""

@@ -1,0 +1,139 @@
+"""A book that is renewed before its levels run out.
+
+A snapshot holds a part of the book, and a book with a depth keeps a part of that. When the price
+moves, the levels that are known are used up on one side. Long before the top would be false, a
+second book is begun beside the first; it joins a new snapshot with the same deltas, and takes the
+first one's place when it is live. Nobody notices.
+
+.. code-block:: text
+
+    first    LIVE ─────────────────── running out ──────────────────────┐ its place is taken
+    second                            GAP ─▶ BUFFERING ─▶ (JOINING) ─▶ LIVE ──────────────────▶
+"""
+
+from __future__ import annotations
+
+from connector.book.levels import Extent
+from connector.book.machine import BUFFERED, Book, Outcome
+from connector.book.rules import BookRules
+from connector.book.state import State
+from connector.events import BookDelta, BookSnapshot
+
+
+class RenewedBook:
+    """A `Book` with the same methods, and a successor when it needs one."""
+
+    def __init__(
+        self, rules: BookRules, extent: Extent | None = None, *, buffered: int = BUFFERED
+    ) -> None:
+        self.rules = rules
+        self.renewals = 0
+        """How often a successor took over."""
+        self._extent = extent
+        self._buffered = buffered
+        self.book = self._new()
+        """The one that is shown; another one after a renewal."""
+        self._successor: Book | None = None
+
+    def __repr__(self) -> str:
+        successor = f", then {self._successor!r}" if self._successor is not None else ""
+        return f"<RenewedBook: {self.book!r}{successor}>"
+
+    @property
+    def state(self) -> State:
+        """Of the book that is shown."""
+        return self.book.state
+
+    @property
+    def synced(self) -> bool:
+        """Whether it is the exchange's book."""
+        return self.book.synced
+
+    @property
+    def wants_snapshot(self) -> bool:
+        """Whether a snapshot should be fetched now, for whichever of the two."""
+        return self._joining.wants_snapshot
+
+    @property
+    def is_running_out(self) -> bool:
+        """Whether a successor is on its way, and the book is right nevertheless."""
+        return self._successor is not None and self.book.synced
+
+    @property
+    def buffered(self) -> int:
+        """Deltas that wait for a snapshot."""
+        return self._joining.buffered
+
+    @property
+    def stored(self) -> int:
+        """Levels in memory, of both sides and both books."""
+        books = (self.book, self._successor) if self._successor is not None else (self.book,)
+        return sum(book.bids.stored + book.asks.stored for book in books)
+
+    def delta(self, delta: BookDelta) -> Outcome:
+        """Take the next delta of the stream."""
+        book = self.book
+        outcome = book.delta(delta)
+        successor = self._successor
+        if successor is not None:
+            successor.delta(delta)
+            return self._settled(outcome)
+        if outcome is Outcome.UPDATED and (book.bids.is_running_out or book.asks.is_running_out):
+            self._successor = self._new()
+            self._successor.delta(delta)
+        return outcome
+
+    def asked(self) -> None:
+        """A snapshot was asked for."""
+        self._joining.asked()
+
+    def refused(self) -> None:
+        """The snapshot that was asked for will not come."""
+        self._joining.refused()
+
+    def postponed(self) -> None:
+        """The snapshot that was asked for may come another time; what is kept stays."""
+        self._joining.postponed()
+
+    def fetched(self, snapshot: BookSnapshot, *, limit: int | None = None) -> Outcome:
+        """Take the snapshot that was asked for."""
+        outcome = self._joining.fetched(snapshot, limit=limit)
+        return outcome if self._successor is None else self._settled(Outcome.NOTHING)
+
+    def restarted(self, snapshot: BookSnapshot) -> Outcome:
+        """Take a snapshot that came in the stream."""
+        self._successor = None
+        return self.book.restarted(snapshot)
+
+    def lost(self, reason: str) -> Outcome:
+        """Data of the stream was lost on the way here."""
+        self._successor = None
+        return self.book.lost(reason)
+
+    def interrupted(self, reason: str = "disconnected") -> Outcome:
+        """The connection that carried the stream is gone."""
+        self._successor = None
+        return self.book.interrupted(reason)
+
+    def _new(self) -> Book:
+        return Book(self.rules, self._extent, buffered=self._buffered)
+
+    @property
+    def _joining(self) -> Book:
+        return self.book if self._successor is None else self._successor
+
+    def _settled(self, outcome: Outcome) -> Outcome:
+        """Let the successor take over if it is live, or if it is all there is."""
+        successor = self._successor
+        assert successor is not None
+        if successor.synced:
+            self.book, self._successor = successor, None
+            self.renewals += 1
+            return Outcome.UPDATED
+        if outcome is Outcome.LOST:
+            reason = self.book.reason
+            # The top is no longer known: the successor is on its way. What both have missed makes
+            # the successor's work useless, too.
+            self.book, self._successor = successor, None
+            successor.reason = reason
+        return outcome

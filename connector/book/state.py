@@ -1,0 +1,138 @@
+"""The states of a local book, and what leads from one to the next: a table.
+
+.. code-block:: text
+
+                first delta            a snapshot was asked for
+        IDLE ───────────────▶ GAP ───────────────────────────────▶ BUFFERING ◀─┐ the snapshot is
+          ▲                    ▲ ▲                                  │ │ │ │     │ too old: the
+          │                    │ └──────── the request failed ──────┘ │ │ └─────┘ buffer is kept
+          │                    │                                      │ │
+          │                    │   it is ahead of every delta so far  │ │ it joins
+          │                    │                    JOINING ◀─────────┘ │
+          │                    │                     │   │              ▼
+          │                    │ a delta is missing  │   └────────▶   LIVE  ──┐ the next delta
+          │                    ├─────────────────────┘ it covers      │  ▲    │
+          │                    │                       the snapshot   │  └────┘
+          │                    └──────────────────────────────────────┘
+          │ the connection                 a delta is missing, the book is wrong,
+          │ is gone                        or the price left what is known
+        (any)
+
+Only `LIVE` is synced. In every other state the book shows nothing, so that nobody can take what it
+was for what it is.
+
+Why there is both a `GAP` and a `BUFFERING`: snapshots are rationed, and after a reconnect hundreds
+of books wait minutes for theirs. What they would buffer meanwhile is of no use, because the
+snapshot will be newer. So a book in a gap drops its deltas, and buffers from the moment at which
+its snapshot is asked for. It waits for a first delta before that, so that the snapshot is not older
+than the stream.
+
+A snapshot that comes in the stream itself is complete: it leads to `LIVE` from everywhere, and
+from `LIVE` to `LIVE`, where it replaces the book. Without one, a `GAP` of such a book is left only
+by subscribing again.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from connector.errors import InvariantViolated
+
+
+class State(enum.Enum):
+    """What a book knows."""
+
+    IDLE = "idle"
+    """Nothing has come on this connection yet."""
+    GAP = "gap"
+    """Deltas come, and are dropped: they lack a book to be applied to."""
+    BUFFERING = "buffering"
+    """A snapshot is on its way; deltas are kept for it."""
+    JOINING = "joining"
+    """The snapshot is there, and newer than every delta so far."""
+    LIVE = "live"
+    """The book is the exchange's book."""
+
+
+class Input(enum.Enum):
+    """What can happen to a book, already judged by the rules of its exchange."""
+
+    DELTA = "a delta, where none can be judged"
+    FOLLOWS = "a delta that follows"
+    OLD = "a delta that brings nothing new"
+    HOLE = "a delta before which something is missing"
+    ASKED = "a snapshot was asked for"
+    REFUSED = "the snapshot will not come"
+    STALE = "a snapshot older than the deltas that are kept, or none yet"
+    AHEAD = "a snapshot newer than every delta so far"
+    JOINS = "a snapshot that a kept delta covers"
+    COMPLETE = "a snapshot in the stream"
+    WRONG = "the book is not what the exchange says, or no longer known"
+    LOST = "data was lost on the way here"
+    INTERRUPTED = "the connection is gone"
+
+
+TABLE: Mapping[State, Mapping[Input, State]] = MappingProxyType(
+    {
+        State.IDLE: {
+            Input.DELTA: State.GAP,
+            Input.COMPLETE: State.LIVE,
+            Input.LOST: State.IDLE,
+            Input.INTERRUPTED: State.IDLE,
+        },
+        State.GAP: {
+            Input.DELTA: State.GAP,
+            Input.ASKED: State.BUFFERING,
+            Input.COMPLETE: State.LIVE,
+            Input.LOST: State.GAP,
+            Input.INTERRUPTED: State.IDLE,
+        },
+        State.BUFFERING: {
+            Input.FOLLOWS: State.BUFFERING,
+            Input.OLD: State.BUFFERING,
+            # The buffer begins anew with this delta: the snapshot may still be newer.
+            Input.HOLE: State.BUFFERING,
+            Input.ASKED: State.BUFFERING,
+            Input.REFUSED: State.GAP,
+            Input.STALE: State.BUFFERING,
+            Input.AHEAD: State.JOINING,
+            Input.JOINS: State.LIVE,
+            Input.COMPLETE: State.LIVE,
+            Input.LOST: State.GAP,
+            Input.INTERRUPTED: State.IDLE,
+        },
+        State.JOINING: {
+            Input.FOLLOWS: State.LIVE,
+            Input.OLD: State.JOINING,
+            Input.HOLE: State.GAP,
+            Input.COMPLETE: State.LIVE,
+            Input.LOST: State.GAP,
+            Input.INTERRUPTED: State.IDLE,
+        },
+        State.LIVE: {
+            Input.FOLLOWS: State.LIVE,
+            Input.OLD: State.LIVE,
+            Input.HOLE: State.GAP,
+            Input.WRONG: State.GAP,
+            Input.COMPLETE: State.LIVE,
+            Input.LOST: State.GAP,
+            Input.INTERRUPTED: State.IDLE,
+        },
+    }
+)
+
+
+def after(state: State, happening: Input) -> State:
+    """The state that `happening` leads to.
+
+    Raises:
+        InvariantViolated: it cannot happen in `state`.
+    """
+    try:
+        return TABLE[state][happening]
+    except KeyError:
+        raise InvariantViolated(
+            f"a local book that is {state.value} cannot see {happening.value}"
+        ) from None

@@ -1,0 +1,161 @@
+"""What can be subscribed to: frozen values, the same for every exchange.
+
+A channel says what is wanted; the exchange says what it is called on the wire and on which
+connection it travels (`connector.protocol.Stream`). Symbols are written in any case. The type
+parameter is the type of event that a feed of the channel yields.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import attrs
+
+from connector.errors import ConfigError
+from connector.events import (
+    BookDelta,
+    BookSnapshot,
+    BookView,
+    Candle,
+    Event,
+    Liquidation,
+    MarkPrice,
+    Quote,
+    RawMessage,
+    Ticker,
+    Trade,
+)
+
+E_co = TypeVar("E_co", bound=Event, covariant=True)
+
+
+def _check_symbol(instance: object, attribute: attrs.Attribute[Any], symbol: object) -> None:
+    if symbol is None and attribute.default is None:
+        return
+    if not isinstance(symbol, str) or not symbol or not symbol.isprintable() or " " in symbol:
+        raise ConfigError(
+            f"{type(instance).__name__}: {symbol!r} is not a symbol; write it as the exchange "
+            'does, such as "ETHUSDC"'
+        )
+
+
+class Channel(Generic[E_co]):
+    """Base of all channels; `E_co` is the event that its feed yields."""
+
+
+AnyChannel: TypeAlias = Channel[Event]
+
+
+@attrs.frozen
+class Trades(Channel[Trade]):
+    """Every single trade of `symbol`."""
+
+    symbol: str = attrs.field(validator=_check_symbol)
+
+
+@attrs.frozen
+class AggregateTrades(Channel[Trade]):
+    """Trades of one taker order at one price, as one event."""
+
+    symbol: str = attrs.field(validator=_check_symbol)
+
+
+@attrs.frozen
+class BestQuote(Channel[Quote]):
+    """Best bid and ask at every change."""
+
+    symbol: str = attrs.field(validator=_check_symbol)
+
+
+@attrs.frozen
+class PartialBook(Channel[BookSnapshot]):
+    """The best `levels` of both sides every `interval_ms`, each complete in itself."""
+
+    symbol: str = attrs.field(validator=_check_symbol)
+    levels: int = 5
+    interval_ms: int = 100
+
+
+@attrs.frozen
+class BookDeltas(Channel[BookDelta]):
+    """Changes of the whole book every `interval_ms`; 0 is real time where it is offered."""
+
+    symbol: str = attrs.field(validator=_check_symbol)
+    interval_ms: int = 100
+
+
+def _check_depth(instance: object, _: attrs.Attribute[Any], depth: object) -> None:
+    if depth is not None and (not isinstance(depth, int) or isinstance(depth, bool) or depth < 1):
+        raise ConfigError(
+            f"{type(instance).__name__}: depth is {depth!r}; write how many levels per side you "
+            "want to see, such as 20, or None for all"
+        )
+
+
+@attrs.frozen
+class OrderBook(Channel[BookView]):
+    """A local order book: kept from deltas and a snapshot, right whenever it is `synced`.
+
+    `depth` is how many levels per side are shown, None for all that are known; a small one saves
+    memory. `interval_ms` is that of the deltas. `synced_only` leaves out the event that says that
+    the book is not synced any more; a feed with ``gaps=True`` still tells.
+    """
+
+    symbol: str = attrs.field(validator=_check_symbol)
+    depth: int | None = attrs.field(default=None, validator=_check_depth)
+    interval_ms: int = attrs.field(default=100, kw_only=True)
+    synced_only: bool = attrs.field(default=False, kw_only=True)
+
+
+@attrs.frozen
+class Candles(Channel[Candle]):
+    """Candles of one `interval` ("1m", "4h", …) in the exchange's spelling."""
+
+    symbol: str = attrs.field(validator=_check_symbol)
+    interval: str = "1m"
+
+
+@attrs.frozen
+class Tickers(Channel[Ticker]):
+    """Rolling 24 hour statistics of one symbol, or of all that changed (None)."""
+
+    symbol: str | None = attrs.field(default=None, validator=_check_symbol)
+
+
+@attrs.frozen
+class MarkPrices(Channel[MarkPrice]):
+    """Mark price and funding of one symbol, or of all (None)."""
+
+    symbol: str | None = attrs.field(default=None, validator=_check_symbol)
+    interval_ms: int = 1000
+
+
+@attrs.frozen
+class Liquidations(Channel[Liquidation]):
+    """Liquidation orders of one symbol, or of all (None)."""
+
+    symbol: str | None = attrs.field(default=None, validator=_check_symbol)
+
+
+@attrs.frozen
+class RawStream(Channel[RawMessage]):
+    """A stream by its name on the wire, undecoded: for what has no channel yet."""
+
+    name: str = attrs.field(validator=_check_symbol)
+
+
+__all__ = [
+    "AggregateTrades",
+    "AnyChannel",
+    "BestQuote",
+    "BookDeltas",
+    "Candles",
+    "Channel",
+    "Liquidations",
+    "MarkPrices",
+    "OrderBook",
+    "PartialBook",
+    "RawStream",
+    "Tickers",
+    "Trades",
+]

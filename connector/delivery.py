@@ -1,0 +1,344 @@
+"""The hot path: from the text messages of one read to the buffers of the feeds.
+
+One pass, no await, one clock reading per batch. The stream's name is sliced out of the exchange's
+envelope and selects the decoder and the buffers; a frame of any other shape goes the long way
+through `Exchange.parse`. Nothing here raises for what an exchange sends.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import trio
+
+from connector.backpressure import Full
+from connector.errors import RAW_EXCERPT_BYTES, DecodeError
+from connector.events import Event
+from connector.protocol import UNDECODABLE, Data, Exchange, Inbound, Unknown
+from connector.subscription import Subscription
+from connector.unread import Unread
+
+_MAX_OLD_IDS = 16
+"""More events with old ids than these, without a jump between them, are no duplicates."""
+
+
+class Reader(Protocol):
+    """Takes what is not data of a stream."""
+
+    def read_message(self, message: Inbound) -> None:
+        """A reply, an announcement, or something unknown."""
+
+    def read_undecodable(self, error: DecodeError) -> None:
+        """A frame that does not decode."""
+
+
+class Delivery:
+    """What a session's connection delivers into (`connector.transport.Sink`).
+
+    Args:
+        exchange: how frames read.
+        session: the number that is stamped on every event.
+        streams: the subscriptions of the link by the stream's name in UTF-8, shared with the link.
+        full: the buffers of this link that are full, shared with them.
+        reader: the session; it takes what is not data of a stream.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        session: int,
+        streams: Mapping[bytes, Subscription],
+        full: Full,
+        reader: Reader,
+    ) -> None:
+        self._exchange = exchange
+        self._session = session
+        self._streams = streams
+        self._full = full
+        self._reader = reader
+        envelope = exchange.envelope
+        # Without an envelope the slice is empty, no stream has that name: all goes the long way.
+        self._head = len(envelope.head) if envelope else 0
+        self._middle = envelope.middle if envelope else b""
+        self._tail = -len(envelope.tail) or None if envelope else None
+        self._rest: list[tuple[Subscription, Event]] = []
+        self.received_ns: int | None = None
+        """Wall clock of the last read that brought a message."""
+        self.first_data: float | None = None
+        """`trio.current_time` of the first event."""
+        self.messages = 0
+        """Messages of streams."""
+
+    def deliver(self, payloads: Sequence[bytes], first: int) -> int:
+        """Take ``payloads[first:]``; the index of the first that must wait for room.
+
+        A frame with a list is taken when all of its events are in the buffers.
+        """
+        if self._rest:
+            if not self._put_rest():
+                return first
+            first += 1
+        full = self._full
+        if full and full.holds_back():
+            return first
+        if first == 0 or self.received_ns is None:
+            self.received_ns = time.time_ns()
+        head, middle, tail = self._head, self._middle, self._tail
+        skipped = len(middle)
+        taken, last = first, len(payloads)
+        while taken < last and not (full and full.holds_back()):
+            payload = payloads[taken]
+            end = payload.find(middle, head)
+            subscription = self._streams.get(payload[head:end])
+            if subscription is None or subscription.stream.many:
+                taken += 1
+                self._parse(payload)
+                continue
+            skip = end + skipped
+            if subscription.glance is not None:
+                taken = self._deliver_unread(
+                    subscription, subscription.glance, skip, payloads, taken
+                )
+                continue
+            following = taken + 1
+            if following < last and payloads[following].startswith(payload[:skip]):
+                taken = self._deliver_run(subscription, skip, payloads, taken)
+                continue
+            taken = following
+            try:
+                event: Any = subscription.decode(payload[skip:tail])
+            except UNDECODABLE:
+                # Perhaps only the shape of the envelope differs: the long way decides.
+                self._parse(payload)
+                continue
+            self.messages += 1
+            subscription.messages += 1
+            subscription.payload_bytes += len(payload)
+            event.received_ns = self.received_ns
+            event.session = self._session
+            if subscription.sequence is None or self._in_sequence(subscription, event):
+                subscription.put((event,))
+        if self.first_data is None and self.messages:
+            self.first_data = trio.current_time()
+        return taken - 1 if self._rest else taken
+
+    def _deliver_run(
+        self, subscription: Subscription, skip: int, payloads: Sequence[bytes], first: int
+    ) -> int:
+        """Deliver the messages of one stream that follow each other, as far as there is room.
+
+        What is known of a stream is looked up, and its events are handed over, once per run: both
+        cost as much as decoding a trade. (A single message is cheaper without the run.)
+
+        Args:
+            skip: where the data begins in each of the payloads.
+
+        Returns:
+            The index of the first message that was not taken.
+        """
+        received_ns, session, tail = self.received_ns or 0, self._session, self._tail
+        decode: Callable[[bytes], Any] = subscription.decode
+        rule, last_id = subscription.sequence, subscription.last_id
+        prefix = payloads[first][:skip]
+        # Nobody else runs meanwhile, so the room is what it is now.
+        stop = min(len(payloads), first + subscription.room())
+        events: list[Event] = []
+        taken, size, verdict, odd = first, 0, 1, False
+        while taken < stop:
+            payload = payloads[taken]
+            if not payload.startswith(prefix):
+                break
+            try:
+                event = decode(payload[skip:tail])
+            except UNDECODABLE:
+                odd = True
+                break
+            taken += 1
+            size += len(payload)
+            event.received_ns = received_ns
+            event.session = session
+            if rule is not None:
+                verdict = rule(last_id, event)
+                if verdict <= 0:
+                    break
+                last_id = verdict
+            events.append(event)
+        subscription.last_id = last_id
+        subscription.messages += taken - first
+        subscription.payload_bytes += size
+        self.messages += taken - first
+        subscription.put(events)
+        if verdict <= 0 and self._takes_out_of_sequence(subscription, event, verdict):
+            subscription.put((event,))
+        if odd and not self._full.holds_back():
+            # Perhaps only the shape of the envelope differs: the long way decides.
+            self._parse(payloads[taken])
+            taken += 1
+        return taken
+
+    def _deliver_unread(
+        self,
+        subscription: Subscription,
+        glance: Callable[[bytes], Any],
+        skip: int,
+        payloads: Sequence[bytes],
+        first: int,
+    ) -> int:
+        """Do as `_deliver_run` for readers that all conflate: decode nothing but symbol and ids.
+
+        Of what follows each other without a loss between, the last replaces all before it.
+        """
+        tail, rule, last_id = self._tail, subscription.sequence, subscription.last_id
+        prefix = payloads[first][:skip]
+        stop = len(payloads)
+        taken, size, count, verdict, odd = first, 0, 0, 1, False
+        event: Any = None
+        latest: Any = None
+        while taken < stop:
+            payload = payloads[taken]
+            if not payload.startswith(prefix):
+                break
+            try:
+                event = glance(payload[skip:tail])
+            except UNDECODABLE:
+                odd = True
+                break
+            if latest is not None and event.symbol != latest.symbol:
+                break
+            taken += 1
+            size += len(payload)
+            if rule is not None:
+                verdict = rule(last_id, event)
+                if verdict <= 0:
+                    break
+                last_id = verdict
+            count += 1
+            latest, last = event, payload
+        subscription.last_id = last_id
+        subscription.messages += taken - first
+        subscription.payload_bytes += size
+        self.messages += taken - first
+        if latest is not None:
+            subscription.put_unread(self._unread(subscription, latest, last, skip), count)
+        if verdict <= 0 and self._takes_out_of_sequence(subscription, event, verdict):
+            subscription.put_unread(self._unread(subscription, event, payload, skip), 1)
+        if odd:
+            self._parse(payloads[taken])
+            taken += 1
+        return taken
+
+    def _unread(
+        self, subscription: Subscription, glance: Event, payload: bytes, skip: int
+    ) -> Unread:
+        return Unread(
+            stream=subscription.name,
+            symbol=glance.symbol,
+            payload=payload,
+            data=slice(skip, self._tail),
+            decode=subscription.decode,
+            received_ns=self.received_ns or 0,
+            session=self._session,
+            origin=self,
+        )
+
+    def lose_unread(self, stream: str, payload: bytes, error: Exception) -> None:
+        """Tell of a frame of `stream` that does not decode."""
+        self._lose(payload, error, self._streams.get(stream.encode()))
+
+    async def wait_for_room(self) -> None:
+        """Wait until no buffer of this link is full.
+
+        Cancellation: nothing is lost but what the session had not yet delivered.
+        """
+        await self._full.wait_for_room()
+
+    def _put_list(self, subscription: Subscription, events: list[Event]) -> None:
+        """Put events that came in one frame; they may be more than there is room for."""
+        for event in events:
+            event.received_ns = self.received_ns or 0
+            event.session = self._session
+        self._rest.extend((subscription, event) for event in events)
+        self._put_rest()
+
+    def _put_rest(self) -> bool:
+        """Put what is left of a list until a buffer is full; whether nothing is left."""
+        rest = self._rest
+        for index, (subscription, event) in enumerate(rest):
+            if self._full.holds_back():
+                del rest[:index]
+                return False
+            if self._in_sequence(subscription, event):
+                subscription.put((event,))
+        rest.clear()
+        return True
+
+    def _in_sequence(self, subscription: Subscription, event: Event) -> bool:
+        """Whether to deliver `event` by its ids."""
+        if subscription.sequence is None:
+            return True
+        verdict = subscription.sequence(subscription.last_id, event)
+        if verdict <= 0:
+            return self._takes_out_of_sequence(subscription, event, verdict)
+        subscription.last_id = verdict
+        return True
+
+    def _takes_out_of_sequence(
+        self, subscription: Subscription, event: Event, verdict: int
+    ) -> bool:
+        """Whether to deliver an `event` that does not follow: a jump is flagged, an old id not."""
+        if verdict < 0:
+            subscription.last_id = -verdict
+            subscription.old_ids = 0
+            subscription.lose("sequence", self.received_ns)
+            return True
+        subscription.duplicates += 1
+        subscription.old_ids += 1
+        if subscription.old_ids <= _MAX_OLD_IDS:
+            return False
+        # Not a repetition: the exchange counts anew, or not at all. The ids of this session say
+        # nothing; better to deliver too much than to stall silently.
+        subscription.sequence = None
+        subscription.lose("sequence", self.received_ns)
+        return True
+
+    def _parse(self, payload: bytes) -> None:
+        """Read a frame in the general way."""
+        try:
+            message = self._exchange.parse(payload)
+        except UNDECODABLE as error:
+            self._lose(payload, error)
+            return
+        if not isinstance(message, Data):
+            self._reader.read_message(message)
+            return
+        subscription = self._streams.get(message.stream.encode())
+        if subscription is None:
+            # Of a stream that nobody wants any more, or a kind that we do not know.
+            self._reader.read_message(Unknown(message.stream))
+            return
+        try:
+            event = subscription.decode(message.payload)
+        except UNDECODABLE as error:
+            self._lose(payload, error, subscription)
+            return
+        self.messages += 1
+        subscription.messages += 1
+        subscription.payload_bytes += len(payload)
+        self._put_list(subscription, event if isinstance(event, list) else [event])
+
+    def _lose(
+        self, payload: bytes, error: Exception, subscription: Subscription | None = None
+    ) -> None:
+        """Tell of a frame that does not decode, and of the loss in its stream."""
+        if subscription is None:
+            # A frame that breaks off has said before which stream it is of.
+            start = payload[:RAW_EXCERPT_BYTES]
+            named = [each for name, each in self._streams.items() if b'"%b"' % name in start]
+            subscription = named[0] if len(named) == 1 else None
+        if subscription is not None:
+            subscription.decode_errors += 1
+            subscription.lose("decode error", self.received_ns)
+        name = None if subscription is None else subscription.name
+        self._reader.read_undecodable(DecodeError(name, str(error), payload))

@@ -1,0 +1,1 @@
+"""The exchanges: pure descriptions of venues, one folder each; no I/O in here."""

@@ -1,0 +1,107 @@
+"""From the payload of a stream to events: one reader per shape of payload.
+
+A reader is msgspec's decoder, or a closure around it. Whatever bytes come in, it returns events or
+raises one of `connector.protocol.UNDECODABLE`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import msgspec
+
+from connector.events import Event, RawMessage
+
+Reader: TypeAlias = Callable[[bytes], Any]
+MakeReader: TypeAlias = Callable[[Any, str], Reader]
+"""From the struct (its number type filled in) and the symbol in upper case to a reader."""
+
+_COIN_MARGINED = re.compile(r"(?<!BTCB)(?<!ETHB)USD_(PERP|\d{6})$")
+"""A COIN-M symbol: quoted in USD, as BTCUSD_PERP or BNBUSD_240927. BTCBUSD_210129 is a USD-M one
+quoted in BUSD. Only asked of frames without ``st``, that is from before 2026-06-30."""
+
+
+class _Inner(msgspec.Struct, frozen=True, gc=False):
+    s: str = ""
+
+
+class _Market(msgspec.Struct, frozen=True, gc=False):
+    """Which market an element of an all-market stream belongs to. Source: binance_usdm §4."""
+
+    s: str = ""
+    st: int = 0
+    o: _Inner | str = ""
+    """The order of a liquidation, which has the symbol; the opening price of a ticker."""
+
+    def is_coin_margined(self) -> bool:
+        if self.st:
+            return self.st == 2
+        symbol = self.o.s if isinstance(self.o, _Inner) else self.s
+        return _COIN_MARGINED.search(symbol) is not None
+
+
+def plain(kind: Any, symbol: str) -> Reader:
+    """The payload is the event: msgspec's decoder and nothing around it."""
+    return msgspec.json.Decoder(kind, strict=False).decode
+
+
+def anonymous(kind: Any, symbol: str) -> Reader:
+    """The payload is the event but does not say of which symbol."""
+    decode = msgspec.json.Decoder(kind, strict=False).decode
+
+    def read(payload: bytes) -> Event:
+        event: Event = decode(payload)
+        event.symbol = symbol
+        return event
+
+    return read
+
+
+def nested(kind: Any, symbol: str) -> Reader:
+    """The event's fields are in an object of their own: the struct's `event()` flattens them."""
+    decode = msgspec.json.Decoder(kind, strict=False).decode
+
+    def read(payload: bytes) -> Event:
+        event: Event = decode(payload).event()
+        return event
+
+    return read
+
+
+def all_of(one: MakeReader) -> MakeReader:
+    """A reader of all-market payloads, whose elements `one` reads: a list, or one object bare.
+
+    Since 2026-06-30 they carry the symbols of the COIN-M market too. Those are left out before
+    they are decoded: their numbers mean something else and need not even have our form.
+    Source: binance_usdm §4.
+    """
+
+    def make(kind: Any, symbol: str) -> Reader:
+        split = msgspec.json.Decoder(list[msgspec.Raw] | _Market, strict=False).decode
+        market_of = msgspec.json.Decoder(_Market, strict=False).decode
+        read_one = one(kind, symbol)
+
+        def read(payload: bytes) -> list[Event]:
+            parts = split(payload)
+            if isinstance(parts, _Market):
+                return [] if parts.is_coin_margined() else [read_one(payload)]
+            return [
+                read_one(bytes(part)) for part in parts if not market_of(part).is_coin_margined()
+            ]
+
+        return read
+
+    return make
+
+
+def raw(name: str, symbol: str) -> Reader:
+    """The payload as it is, if it is JSON at all."""
+    check = msgspec.json.Decoder(msgspec.Raw).decode
+
+    def read(payload: bytes) -> RawMessage:
+        check(payload)
+        return RawMessage(symbol=symbol, stream=name, data=payload)
+
+    return read

@@ -1,0 +1,143 @@
+"""Where Binance is: the base URLs of production, testnet and demo, or of a server of one's own.
+
+Source: binance_spot §1, binance_usdm §1.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+
+from connector.errors import ConfigError
+
+_SCHEMES = MappingProxyType({"stream": ("ws", "wss"), "rest": ("http", "https")})
+_EXAMPLES = MappingProxyType({"stream": "ws://127.0.0.1:8080", "rest": "http://127.0.0.1:8080"})
+_APPENDED = MappingProxyType(
+    {"stream": ("stream", "ws", "public", "market", "private"), "rest": ("api", "fapi", "v1", "v3")}
+)
+"""Last parts of a path that come with the stream or the request, not with the base."""
+
+
+def _without_trailing_slash(url: str) -> str:
+    # str() so that what is not a string comes to the validator, whose words are clearer.
+    return str(url).rstrip("/")
+
+
+def _check_url(_: object, attribute: attrs.Attribute[Any], url: str) -> None:
+    name = attribute.name
+    wrong = _what_is_wrong(url, _SCHEMES[name], _APPENDED[name])
+    if wrong:
+        raise ConfigError(
+            f"Endpoints: {name} {wrong}; write the base of the URLs, such as {_EXAMPLES[name]!r}"
+        )
+
+
+def _what_is_wrong(url: str, schemes: tuple[str, ...], appended: tuple[str, ...]) -> str | None:
+    """What keeps `url` from being a base URL; it may hold a password, so it is not repeated."""
+    if not url.isprintable() or " " in url:
+        return "holds a space or an unprintable character"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "is not a URL"
+    if parts.scheme not in schemes:
+        return f"does not begin with {' or '.join(f'{scheme}://' for scheme in schemes)}"
+    if not parts.hostname:
+        return "names no host"
+    if port == 0:
+        return "names port 0"
+    if "@" in parts.netloc:
+        return "holds a user name or password"
+    if "?" in url or "#" in url:
+        return "holds a query or a fragment"
+    last = parts.path.rpartition("/")[2]
+    if last in appended:
+        return f"ends in /{last}, which is added where it is needed"
+    return None
+
+
+@attrs.frozen
+class Endpoints:
+    """Base URLs of a server that speaks as Binance does.
+
+    Args:
+        stream: of the streams, without ``/stream`` and without a route, for example
+            ``"ws://127.0.0.1:8080"``.
+        rest: of the REST interface, without ``/api/v3`` or ``/fapi/v1``, for example
+            ``"http://127.0.0.1:8080"``.
+
+    Raises:
+        ConfigError: one of them is not such a URL.
+    """
+
+    stream: str = attrs.field(converter=_without_trailing_slash, validator=_check_url)
+    rest: str = attrs.field(converter=_without_trailing_slash, validator=_check_url)
+
+
+class Environment(enum.Enum):
+    """One of Binance's own installations; each exchange knows its URLs there."""
+
+    PRODUCTION = "production"
+    """The real market."""
+    TESTNET = "testnet"
+    """Play money and its own market; wiped about monthly, unannounced."""
+    DEMO = "demo"
+    """Play money, prices of the real market."""
+
+    def __repr__(self) -> str:
+        return f"binance.{self.name}"
+
+
+SPOT: Mapping[Environment, Endpoints] = MappingProxyType(
+    {
+        Environment.PRODUCTION: Endpoints(
+            stream="wss://stream.binance.com:9443", rest="https://api.binance.com"
+        ),
+        Environment.TESTNET: Endpoints(
+            stream="wss://stream.testnet.binance.vision", rest="https://testnet.binance.vision"
+        ),
+        Environment.DEMO: Endpoints(
+            stream="wss://demo-stream.binance.com", rest="https://demo-api.binance.com"
+        ),
+    }
+)
+"""Source: binance_spot §1."""
+
+USDM_FUTURES: Mapping[Environment, Endpoints] = MappingProxyType(
+    {
+        Environment.PRODUCTION: Endpoints(
+            stream="wss://fstream.binance.com", rest="https://fapi.binance.com"
+        ),
+        Environment.TESTNET: Endpoints(
+            stream="wss://fstream.binancefuture.com", rest="https://demo-fapi.binance.com"
+        ),
+        Environment.DEMO: Endpoints(
+            stream="wss://demo-fstream.binance.com", rest="https://demo-fapi.binance.com"
+        ),
+    }
+)
+"""Source: binance_usdm §1; the REST base of testnet and demo is one and the same."""
+
+
+def resolve(
+    endpoints: Endpoints | Environment, known: Mapping[Environment, Endpoints]
+) -> Endpoints:
+    """The URLs that `endpoints` stands for at an exchange with these `known` ones.
+
+    Raises:
+        ConfigError: it is neither `Endpoints` nor an `Environment`.
+    """
+    if isinstance(endpoints, Environment):
+        return known[endpoints]
+    if isinstance(endpoints, Endpoints):
+        return endpoints
+    raise ConfigError(
+        f"endpoints is a {type(endpoints).__name__}; write binance.TESTNET, binance.DEMO or "
+        'binance.Endpoints(stream="wss://…", rest="https://…")'
+    )

@@ -1,0 +1,144 @@
+"""What an exchange offers, as a table: from a channel to its stream.
+
+An `Offer` is one row: how the stream is called, which struct its payload is, and which values each
+parameter of the channel may have. Whatever is not in the table is a `ConfigError` that reads the
+table out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, TypeAlias, cast
+
+import attrs
+
+from connector.channels import AnyChannel, BookDeltas, Channel, OrderBook, RawStream
+from connector.errors import ConfigError
+from connector.exchanges.binance import decode, names
+from connector.exchanges.binance.rest import BookOffer
+from connector.protocol import E, Stream
+
+NumberType: TypeAlias = type[float | Decimal]
+
+
+@attrs.frozen
+class Offer:
+    """One kind of stream."""
+
+    name: str
+    """The stream's name with ``{symbol}`` and the channel's parameters in braces."""
+    kind: Any
+    """The struct of `connector.exchanges.binance.wire`, generic in the number type."""
+    make_reader: decode.MakeReader = decode.plain
+    parameters: Mapping[str, Mapping[Any, str]] = attrs.field(factory=dict)
+    """For each parameter of the channel: the values offered, and how the name spells them."""
+    sequence: Callable[[int, Any], int] | None = None
+    glance: Any = None
+    """The struct with what `sequence` looks at, where reading `kind` costs several times as
+    much."""
+    silence_seconds: float | Mapping[int, float] | None = None
+    """As `Stream.silence_seconds`; a mapping has one per `interval_ms`."""
+
+    def silence_of(self, channel: AnyChannel) -> float | None:
+        """How long `channel` can be without data before that is a fault."""
+        if isinstance(self.silence_seconds, Mapping):
+            return self.silence_seconds[getattr(channel, "interval_ms")]  # noqa: B009
+        return self.silence_seconds
+
+
+@attrs.frozen
+class Catalogue:
+    """All that one exchange offers."""
+
+    exchange: str
+    """Its name, for messages."""
+    of_symbol: Mapping[type[AnyChannel], Offer]
+    """Streams of one symbol."""
+    of_all: Mapping[type[AnyChannel], Offer]
+    """Streams of all symbols, by the channels whose symbol may be None."""
+    route: Callable[[str], str]
+    """The route of a stream by its name."""
+    books: BookOffer
+    """How local order books are kept."""
+
+    def stream(self, channel: Channel[E], numbers: NumberType) -> Stream[E]:
+        """The stream of `channel`, its prices and quantities as `numbers`.
+
+        Raises:
+            ConfigError: the exchange does not offer it; the message lists what it does.
+        """
+        if isinstance(channel, RawStream):
+            return self._raw(channel)
+        if isinstance(channel, OrderBook):
+            return self._book(channel, numbers)
+        symbol = getattr(channel, "symbol", None)
+        offer = self._offer(channel, self.of_all if symbol is None else self.of_symbol)
+        spelling = {
+            parameter: self._spell(channel, parameter, values)
+            for parameter, values in offer.parameters.items()
+        }
+        wire_symbol = "" if symbol is None else names.wire_symbol(symbol)
+        name = names.check_length(offer.name.format(symbol=wire_symbol, **spelling))
+        return Stream(
+            name=name,
+            route=self.route(name),
+            channel=channel,
+            decode=offer.make_reader(offer.kind[numbers], wire_symbol.upper()),
+            many=symbol is None,
+            silence_seconds=offer.silence_of(channel),
+            sequence=offer.sequence,
+            glance=offer.glance and offer.make_reader(offer.glance, wire_symbol.upper()),
+        )
+
+    def _raw(self, channel: RawStream) -> Stream[Any]:
+        name = names.wire_name(channel.name)
+        return Stream(
+            name=name,
+            route=self.route(name),
+            channel=channel,
+            decode=decode.raw(name, names.symbol_in(name)),
+        )
+
+    def _book(self, channel: OrderBook, numbers: NumberType) -> Stream[Any]:
+        """A book is no stream of the wire; its name is only its own."""
+        deltas = self.stream(BookDeltas(channel.symbol, channel.interval_ms), numbers)
+        shown = "all" if channel.depth is None else channel.depth
+        return Stream(
+            name=f"book of {deltas.name}, {shown} levels{', synced' * channel.synced_only}",
+            route=deltas.route,
+            channel=channel,
+            decode=cast("decode.Reader", deltas.decode),  # never asked: the deltas are
+            book=self.books.source(channel, deltas, numbers),
+        )
+
+    def _offer(self, channel: AnyChannel, offers: Mapping[type[AnyChannel], Offer]) -> Offer:
+        kind = type(channel)
+        if kind in offers:
+            return offers[kind]
+        if kind in self.of_symbol:
+            of_all = ", ".join(sorted(each.__name__ for each in self.of_all)) or "no channel"
+            raise ConfigError(
+                f"{self.exchange} offers {kind.__name__} for one symbol at a time: write "
+                f'{kind.__name__}("ETHUSDC"); for all symbols at once it offers {of_all}'
+            )
+        offered = ", ".join(
+            sorted(each.__name__ for each in (*self.of_symbol, OrderBook, RawStream))
+        )
+        raise ConfigError(f"{self.exchange} does not offer {channel!r}; it offers {offered}")
+
+    def _spell(self, channel: AnyChannel, parameter: str, values: Mapping[Any, str]) -> str:
+        wanted = getattr(channel, parameter)
+        for value, text in values.items():
+            if value == wanted:
+                return text
+        offered = ", ".join(map(str, values))
+        raise ConfigError(
+            f"{self.exchange} does not offer {channel!r}: {parameter} can be {offered}"
+        )
+
+
+def table(rows: Mapping[type[AnyChannel], Offer]) -> Mapping[type[AnyChannel], Offer]:
+    """A read-only table."""
+    return MappingProxyType(rows)

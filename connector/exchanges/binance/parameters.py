@@ -1,0 +1,27 @@
+"""The parameters that both Binance exchanges take, checked."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+from connector.errors import ConfigError
+from connector.exchanges.binance.offers import NumberType
+
+
+def check_numbers(instance: object, _: attrs.Attribute[Any], numbers: NumberType) -> None:
+    """Refuse number types other than the two."""
+    if numbers is not float and numbers is not Decimal:
+        raise ConfigError(
+            f"{type(instance).__name__}: numbers is {numbers!r}; it can be float or decimal.Decimal"
+        )
+
+
+def check_compression(instance: object, _: attrs.Attribute[Any], compression: object) -> None:
+    """Refuse what is not a bool."""
+    if not isinstance(compression, bool):
+        raise ConfigError(
+            f"{type(instance).__name__}: compression is {compression!r}; it can be True or False"
+        )

@@ -1,0 +1,202 @@
+"""What Binance answers over REST: depth snapshots and instruments.
+
+Source: binance_spot §6, §8, §9; binance_usdm §5, §7, §8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import quote
+
+import attrs
+import msgspec
+
+from connector.book import BookRules, Extent
+from connector.channels import OrderBook
+from connector.events import BookDelta, BookSnapshot
+from connector.exchanges.binance import decode, names, wire
+from connector.instruments import Instrument, Kind, Status
+from connector.protocol import UNDECODABLE, BookSource, RestRequest, RestService, Stream
+
+NS_PER_MS = 1_000_000
+_NEVER_EXPIRES_MS = 4_000_000_000_000
+"""A perpetual has a delivery date in the year 2100."""
+
+
+@attrs.frozen
+class BookOffer:
+    """How an exchange's order books are kept."""
+
+    rules: BookRules
+    path: str
+    snapshots: tuple[tuple[int, int, int], ...]
+    """(greatest depth, levels of the snapshot, weight), by depth; the last one serves any more.
+
+    Snapshots are far larger than what is shown. In the most lively minutes of the captures the
+    price left 100 levels three times a minute, 500 every two minutes, and 1,000 every five.
+    """
+    whole: int
+    """Which of them serves a book without a depth."""
+
+    def source(
+        self, channel: OrderBook, deltas: Stream[BookDelta], numbers: type[float | Decimal]
+    ) -> BookSource:
+        """What the book of `channel` is made of."""
+        chosen = self.snapshots[self.whole]
+        if channel.depth is not None:
+            depth = channel.depth
+            fitting = (each for each in self.snapshots if depth <= each[0])
+            chosen = next(fitting, self.snapshots[-1])
+        _, levels, weight = chosen
+        symbol = names.wire_symbol(channel.symbol).upper()
+        return BookSource(
+            deltas=deltas,
+            rules=self.rules,
+            extent=Extent(
+                shown=channel.depth,
+                needed=min(max(channel.depth or 0, levels // 5), levels // 2),
+                kept=None if channel.depth is None else levels,
+            ),
+            snapshot=RestRequest(
+                target=f"{self.path}?symbol={quote(symbol, safe='')}&limit={levels}",
+                weight=weight,
+                decode=_snapshot_reader(numbers, symbol),
+            ),
+            snapshot_levels=levels,
+        )
+
+
+def _snapshot_reader(
+    numbers: type[float | Decimal], symbol: str
+) -> Callable[[bytes], BookSnapshot]:
+    kind: Any = wire.SpotPartialBook
+    reader: Callable[[bytes], BookSnapshot] = decode.anonymous(kind[numbers], symbol)
+    return reader
+
+
+class _Refusal(msgspec.Struct):
+    code: int | str | None = None
+    msg: str = "(no reason given)"
+
+
+_REFUSAL = msgspec.json.Decoder(_Refusal)
+
+
+def refusal(body: bytes) -> tuple[int | str | None, str]:
+    """Code and text of an error."""
+    try:
+        said = _REFUSAL.decode(body)
+    except UNDECODABLE:
+        return None, body[:200].decode("utf-8", "backslashreplace") or "(no reason given)"
+    return said.code, said.msg
+
+
+def service(url: str, weight_per_minute: int) -> RestService:
+    """The REST interface at `url`."""
+    return RestService(
+        url=url,
+        weight_per_window=weight_per_minute,
+        window_seconds=60.0,
+        used_weight_header="x-mbx-used-weight-1m",
+        error=refusal,
+    )
+
+
+# --- instruments
+
+
+class _Filter(msgspec.Struct, rename="camel"):
+    filter_type: str = ""
+    tick_size: Decimal | None = None
+    step_size: Decimal | None = None
+    min_qty: Decimal | None = None
+    min_notional: Decimal | None = None
+    notional: Decimal | None = None
+
+
+class _Symbol(msgspec.Struct, rename="camel"):
+    symbol: str
+    status: str = ""
+    contract_status: str = ""
+    base_asset: str = ""
+    quote_asset: str = ""
+    margin_asset: str | None = None
+    contract_type: str = ""
+    contract_size: Decimal = Decimal(1)
+    delivery_date: int | None = None
+    filters: list[_Filter] = []
+
+
+class _ExchangeInfo(msgspec.Struct):
+    symbols: list[_Symbol]
+
+
+_EXCHANGE_INFO = msgspec.json.Decoder(_ExchangeInfo, strict=False)
+
+_STATUSES: Mapping[str, Status] = MappingProxyType(
+    {
+        "TRADING": Status.TRADING,
+        "PRE_TRADING": Status.PENDING,
+        "PENDING_TRADING": Status.PENDING,
+        "POST_TRADING": Status.PAUSED,
+        "END_OF_DAY": Status.PAUSED,
+        "HALT": Status.PAUSED,
+        "AUCTION_MATCH": Status.PAUSED,
+        "BREAK": Status.PAUSED,
+        "CANCEL_ONLY": Status.PAUSED,
+        "PRE_DELIVERING": Status.PAUSED,
+        "DELIVERING": Status.PAUSED,
+        "PRE_SETTLE": Status.PAUSED,
+        "SETTLING": Status.PAUSED,
+        "DELIVERED": Status.ENDED,
+        "CLOSE": Status.ENDED,
+    }
+)
+
+
+def instruments(path: str, weight: int, *, futures: bool) -> RestRequest[tuple[Instrument, ...]]:
+    """The request for all instruments."""
+
+    def read(body: bytes) -> tuple[Instrument, ...]:
+        symbols = _EXCHANGE_INFO.decode(body).symbols
+        return tuple(_instrument(each, futures=futures) for each in symbols)
+
+    return RestRequest(target=path, weight=weight, decode=read)
+
+
+def _instrument(symbol: _Symbol, *, futures: bool) -> Instrument:
+    filters = {each.filter_type: each for each in symbol.filters}
+    price, lot = filters.get("PRICE_FILTER", _Filter()), filters.get("LOT_SIZE", _Filter())
+    notional = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or _Filter()
+    status = symbol.status or symbol.contract_status
+    kind = _kind(symbol) if futures else "spot"
+    expires = symbol.delivery_date if kind == "future" else None
+    return Instrument(
+        symbol=symbol.symbol,
+        base=symbol.base_asset,
+        quote=symbol.quote_asset,
+        kind=kind,
+        status=_STATUSES.get(status, Status.UNKNOWN),
+        exchange_status=status,
+        # Zero switches a filter off.
+        tick_size=price.tick_size or None,
+        step_size=lot.step_size or None,
+        min_quantity=lot.min_qty or None,
+        min_notional=notional.min_notional or notional.notional or None,
+        contract_size=symbol.contract_size,
+        inverse=futures and symbol.margin_asset == symbol.base_asset,
+        settle=symbol.margin_asset if futures else None,
+        expires_ns=expires * NS_PER_MS if expires else None,
+    )
+
+
+def _kind(symbol: _Symbol) -> Kind:
+    contract = symbol.contract_type
+    if contract:
+        return "perpetual" if "PERPETUAL" in contract else "future"
+    # Before it is traded a contract has no type; its delivery date it has.
+    date = symbol.delivery_date
+    return "perpetual" if date is None or date > _NEVER_EXPIRES_MS else "future"

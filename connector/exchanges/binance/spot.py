@@ -1,0 +1,222 @@
+"""Binance spot: public market data of one connection per 1,024 streams.
+
+Source: binance_spot §1–§5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import attrs
+
+from connector.book.rules import BINANCE_SPOT
+from connector.channels import (
+    AggregateTrades,
+    BestQuote,
+    BookDeltas,
+    Candles,
+    Channel,
+    PartialBook,
+    Tickers,
+    Trades,
+)
+from connector.errors import ConfigError
+from connector.exchanges.binance import (
+    decode,
+    frames,
+    parameters,
+    requests,
+    rest,
+    sequence,
+    wire,
+)
+from connector.exchanges.binance.endpoints import SPOT, Endpoints, Environment, resolve
+from connector.exchanges.binance.offers import Catalogue, Offer, table
+from connector.instruments import Instrument
+from connector.protocol import (
+    AnyStream,
+    E,
+    Envelope,
+    Inbound,
+    Limits,
+    RestRequest,
+    RestService,
+    Stream,
+)
+
+if TYPE_CHECKING:
+    from connector.protocol import Exchange
+
+ROUTE = "stream"
+"""The only one: every stream travels on any connection."""
+
+LIMITS = Limits(
+    streams_per_connection=1024,
+    # 5, of which the pong to the ping of every 20 s needs one now and then.
+    requests_per_second=4,
+    streams_per_request=requests.STREAMS_PER_REQUEST,
+    connections_per_window=300,
+    window_seconds=300,
+    lifetime_seconds=24 * 3600,
+    # Not documented; the official SDK accepts this, and the largest frame seen has 35 kB.
+    max_message_bytes=20 * 2**20,
+)
+"""Source: binance_spot §4."""
+
+WEIGHT_PER_MINUTE = 6000
+"""Of REST requests. Source: binance_spot §8."""
+
+INTERVALS = tuple("1s 1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 3d 1w 1M".split())  # noqa: SIM905
+_DEPTH_INTERVALS = {1000: "", 100: "@100ms"}
+# A book that changes is sent every interval. Long before these even a quiet pair has moved.
+_DEPTH_SILENCE = {100: 10.0, 1000: 30.0}
+
+CATALOGUE = Catalogue(
+    exchange="binance_spot",
+    of_symbol=table(
+        {
+            # Trades, quotes, candles and tickers come when something happens: any time can be
+            # quiet, so they have no limit to their silence.
+            Trades: Offer("{symbol}@trade", wire.Trade, sequence=sequence.dense_trade_ids),
+            AggregateTrades: Offer(
+                "{symbol}@aggTrade", wire.AggregateTrade, sequence=sequence.dense_trade_ids
+            ),
+            BestQuote: Offer("{symbol}@bookTicker", wire.Quote, sequence=sequence.rising_quote_ids),
+            PartialBook: Offer(
+                "{symbol}@depth{levels}{interval_ms}",
+                wire.SpotPartialBook,
+                make_reader=decode.anonymous,
+                parameters={
+                    "levels": {5: "5", 10: "10", 20: "20"},
+                    "interval_ms": _DEPTH_INTERVALS,
+                },
+                sequence=sequence.rising_book_ids,
+                glance=wire.SpotPartialBookGlance,
+                silence_seconds=_DEPTH_SILENCE,
+            ),
+            BookDeltas: Offer(
+                "{symbol}@depth{interval_ms}",
+                wire.BookDelta,
+                parameters={"interval_ms": _DEPTH_INTERVALS},
+                sequence=sequence.dense_delta_ids,
+                silence_seconds=_DEPTH_SILENCE,
+            ),
+            Candles: Offer(
+                "{symbol}@kline_{interval}",
+                wire.Kline,
+                make_reader=decode.nested,
+                parameters={"interval": {each: each for each in INTERVALS}},
+            ),
+            Tickers: Offer("{symbol}@ticker", wire.Ticker),
+        }
+    ),
+    # !bookTicker was retired on 2022-12-07, !ticker@arr on 2026-03-26.
+    of_all=table({}),
+    route=lambda _: ROUTE,
+    books=rest.BookOffer(
+        BINANCE_SPOT,
+        "/api/v3/depth",
+        ((20, 500, 25), (500, 1000, 50), (2500, 5000, 250)),
+        whole=1,
+    ),
+)
+"""Source: binance_spot §5, §6."""
+
+
+def _resolve(given: Endpoints | Environment) -> Endpoints:
+    return resolve(given, SPOT)
+
+
+@attrs.frozen(kw_only=True)
+class Spot:
+    """Binance spot.
+
+    Args:
+        endpoints: `binance.TESTNET`, `binance.DEMO`, or `binance.Endpoints` of a server that
+            speaks as Binance does; production by default.
+        numbers: `float`, or `decimal.Decimal` for prices and quantities to the last digit, at
+            about four times the cost.
+        compression: whether to offer permessage-deflate; a server may decline it. Not documented
+            by Binance.
+
+    Offers trades, aggregate trades, best quotes, partial books (5, 10, 20 levels; 100, 1000 ms),
+    book deltas (100, 1000 ms), candles and tickers of one symbol, and raw streams. Tickers of all
+    symbols were retired on 2026-03-26; ``RawStream("!miniTicker@arr")`` remains.
+
+    Raises:
+        ConfigError: a parameter cannot work.
+    """
+
+    endpoints: Endpoints = attrs.field(default=SPOT[Environment.PRODUCTION], converter=_resolve)
+    """Where it connects, resolved to URLs."""
+    numbers: type[float | Decimal] = attrs.field(default=float, validator=parameters.check_numbers)
+    compression: bool = attrs.field(default=False, validator=parameters.check_compression)
+
+    @property
+    def name(self) -> str:
+        """``binance_spot``."""
+        return CATALOGUE.exchange
+
+    @property
+    def limits(self) -> Limits:
+        """What Binance allows on spot streams."""
+        return LIMITS
+
+    @property
+    def envelope(self) -> Envelope:
+        """How a combined connection wraps its data."""
+        return frames.ENVELOPE
+
+    @property
+    def default_route(self) -> str:
+        """The only route there is."""
+        return ROUTE
+
+    def url(self, route: str) -> str:
+        """Where to connect for `route`: the combined form, without any stream yet.
+
+        Raises:
+            ConfigError: there is no such route.
+        """
+        if route != ROUTE:
+            raise ConfigError(f"{self.name} has no route {route!r}; it has {ROUTE!r}")
+        return f"{self.endpoints.stream}/stream"
+
+    def stream(self, channel: Channel[E]) -> Stream[E]:
+        """The stream of `channel`.
+
+        Raises:
+            ConfigError: the exchange does not offer it; the message lists what it does.
+        """
+        return CATALOGUE.stream(channel, self.numbers)
+
+    @property
+    def rest(self) -> RestService:
+        """Where snapshots and instruments are fetched."""
+        return rest.service(self.endpoints.rest, WEIGHT_PER_MINUTE)
+
+    def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
+        """The request for everything that is traded."""
+        return rest.instruments("/api/v3/exchangeInfo", 20, futures=False)
+
+    def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
+        """The request that subscribes to `streams`."""
+        return requests.subscribe(request_id, streams)
+
+    def unsubscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
+        """The request that ends the subscription of `streams`."""
+        return requests.unsubscribe(request_id, streams)
+
+    def parse(self, frame: bytes) -> Inbound:
+        """What a whole frame says.
+
+        Raises:
+            connector.protocol.UNDECODABLE: it is not JSON, or not of the documented form.
+        """
+        return frames.parse(frame)
+
+
+if TYPE_CHECKING:
+    _: Exchange = Spot()

@@ -1,0 +1,301 @@
+"""Binance USDⓈ-M futures: public market data, on one connection per route.
+
+Since 2026-04-23 the streams are split by path. A stream asked for on the wrong path is
+acknowledged and then silent, so every stream is routed by its name, raw ones too:
+
+.. code-block:: text
+
+    /public   the book: bookTicker, depth, depth5|10|20, rpiDepth
+    /market   everything else that is market data
+    /private  user data, by listen key: not offered by this version
+
+Source: binance_usdm §1–§4.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import attrs
+
+from connector.book.rules import BINANCE_FUTURES
+from connector.channels import (
+    AggregateTrades,
+    BestQuote,
+    BookDeltas,
+    Candles,
+    Channel,
+    Liquidations,
+    MarkPrices,
+    PartialBook,
+    Tickers,
+    Trades,
+)
+from connector.errors import ConfigError
+from connector.exchanges.binance import (
+    decode,
+    frames,
+    parameters,
+    requests,
+    rest,
+    sequence,
+    wire,
+)
+from connector.exchanges.binance.endpoints import USDM_FUTURES, Endpoints, Environment, resolve
+from connector.exchanges.binance.offers import Catalogue, Offer, table
+from connector.instruments import Instrument
+from connector.protocol import (
+    AnyStream,
+    E,
+    Envelope,
+    Inbound,
+    Limits,
+    RestRequest,
+    RestService,
+    Stream,
+)
+
+if TYPE_CHECKING:
+    from connector.protocol import Exchange
+
+PUBLIC = "public"
+MARKET = "market"
+
+_ROUTES = (
+    (PUBLIC, re.compile(r"[^@]+@bookTicker|!bookTicker")),
+    (PUBLIC, re.compile(r"[^@]+@depth(5|10|20)?(@\d+ms)?")),
+    (PUBLIC, re.compile(r"[^@]+@rpiDepth(@\d+ms)?")),
+    (MARKET, re.compile(r"[^@]+@(aggTrade|trade|miniTicker|ticker|forceOrder|compositeIndex)")),
+    (MARKET, re.compile(r"[^@]+@markPrice(@1s)?|!markPrice@arr(@1s)?")),
+    (MARKET, re.compile(r"[^@]+@(kline|continuousKline)_\w+")),
+    (MARKET, re.compile(r"!(miniTicker|ticker|forceOrder)@arr|!contractInfo")),
+    (MARKET, re.compile(r"!assetIndex@arr|[^@]+@assetIndex|tradingSession")),
+    # A name that is not documented: whatever is not the book is called market data.
+    (MARKET, re.compile(r"[^@]*@.+|!.+")),
+)
+"""Route by the whole name of a stream, the first that matches. Source: binance_usdm §2."""
+
+LIMITS = Limits(
+    streams_per_connection=1024,
+    # 10, of which pongs need some.
+    requests_per_second=8,
+    streams_per_request=requests.STREAMS_PER_REQUEST,
+    # Not documented for futures; that of spot.
+    connections_per_window=300,
+    window_seconds=300,
+    lifetime_seconds=24 * 3600,
+    # Not documented; the official SDK accepts this, and the largest frame seen has 26 kB.
+    max_message_bytes=20 * 2**20,
+)
+"""Source: binance_usdm §3, binance_spot §4."""
+
+WEIGHT_PER_MINUTE = 2400
+"""Of REST requests. Source: binance_usdm §7."""
+
+INTERVALS = tuple("1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 3d 1w 1M".split())  # noqa: SIM905
+_DEPTH_INTERVALS = {100: "@100ms", 250: "", 500: "@500ms"}
+# A book that changes is sent every interval. Long before these even a quiet pair has moved.
+_DEPTH_SILENCE = {0: 10.0, 100: 10.0, 250: 15.0, 500: 15.0}
+_MARK_PRICE_INTERVALS = {1000: "@1s", 3000: ""}
+# Sent by the clock, also when nothing changes.
+_MARK_PRICE_SILENCE = {1000: 10.0, 3000: 15.0}
+
+
+def route_of(name: str) -> str:
+    """The route of the stream `name`.
+
+    Raises:
+        ConfigError: it is no market data.
+    """
+    for route, pattern in _ROUTES:
+        if pattern.fullmatch(name):
+            return route
+    raise ConfigError(
+        f"binance_usdm has no market data stream {name!r}: it would belong to /private, which is "
+        'not offered by this version; write a name such as "ethusdc@depth5@100ms"'
+    )
+
+
+CATALOGUE = Catalogue(
+    exchange="binance_usdm",
+    of_symbol=table(
+        {
+            # Trades, quotes, candles, tickers and liquidations come when something happens: any
+            # time can be quiet, so they have no limit to their silence.
+            Trades: Offer("{symbol}@trade", wire.Trade, sequence=sequence.dense_trade_ids),
+            AggregateTrades: Offer(
+                "{symbol}@aggTrade", wire.AggregateTrade, sequence=sequence.dense_trade_ids
+            ),
+            BestQuote: Offer(
+                "{symbol}@bookTicker", wire.TimedQuote, sequence=sequence.rising_quote_ids
+            ),
+            PartialBook: Offer(
+                "{symbol}@depth{levels}{interval_ms}",
+                wire.PartialBook,
+                parameters={
+                    "levels": {5: "5", 10: "10", 20: "20"},
+                    "interval_ms": _DEPTH_INTERVALS,
+                },
+                sequence=sequence.rising_book_ids,
+                glance=wire.PartialBookGlance,
+                silence_seconds=_DEPTH_SILENCE,
+            ),
+            BookDeltas: Offer(
+                "{symbol}@depth{interval_ms}",
+                wire.ChainedBookDelta,
+                # 0 is real time: not documented, but served.
+                parameters={"interval_ms": {0: "@0ms", **_DEPTH_INTERVALS}},
+                sequence=sequence.chained_delta_ids,
+                silence_seconds=_DEPTH_SILENCE,
+            ),
+            Candles: Offer(
+                "{symbol}@kline_{interval}",
+                wire.Kline,
+                make_reader=decode.nested,
+                parameters={"interval": {each: each for each in INTERVALS}},
+            ),
+            Tickers: Offer("{symbol}@ticker", wire.Ticker),
+            MarkPrices: Offer(
+                "{symbol}@markPrice{interval_ms}",
+                wire.MarkPrice,
+                parameters={"interval_ms": _MARK_PRICE_INTERVALS},
+                silence_seconds=_MARK_PRICE_SILENCE,
+            ),
+            Liquidations: Offer("{symbol}@forceOrder", wire.ForceOrder, make_reader=decode.nested),
+        }
+    ),
+    of_all=table(
+        {
+            Tickers: Offer(
+                "!ticker@arr",
+                wire.Ticker,
+                make_reader=decode.all_of(decode.plain),
+                # Every second those that changed: of hundreds of symbols some always did.
+                silence_seconds=30.0,
+            ),
+            MarkPrices: Offer(
+                "!markPrice@arr{interval_ms}",
+                wire.MarkPrice,
+                make_reader=decode.all_of(decode.plain),
+                parameters={"interval_ms": _MARK_PRICE_INTERVALS},
+                silence_seconds=_MARK_PRICE_SILENCE,
+            ),
+            Liquidations: Offer(
+                "!forceOrder@arr",
+                wire.ForceOrder,
+                make_reader=decode.all_of(decode.nested),
+            ),
+        }
+    ),
+    route=route_of,
+    books=rest.BookOffer(
+        BINANCE_FUTURES,
+        "/fapi/v1/depth",
+        ((20, 500, 10), (500, 1000, 20)),
+        whole=1,
+    ),
+)
+"""Source: binance_usdm §4, §5."""
+
+
+def _resolve(given: Endpoints | Environment) -> Endpoints:
+    return resolve(given, USDM_FUTURES)
+
+
+@attrs.frozen(kw_only=True)
+class UsdMFutures:
+    """Binance USDⓈ-M futures.
+
+    Args:
+        endpoints: `binance.TESTNET`, `binance.DEMO`, or `binance.Endpoints` of a server that
+            speaks as Binance does; production by default.
+        numbers: `float`, or `decimal.Decimal` for prices and quantities to the last digit, at
+            about four times the cost.
+        compression: whether to offer permessage-deflate. Binance has answered it malformed on
+            these hosts (binance_usdm §3).
+
+    Offers trades, aggregate trades, best quotes, partial books (5, 10, 20 levels; 100, 250,
+    500 ms), book deltas (0, 100, 250, 500 ms; 0 is real time), candles, tickers, mark prices
+    (1000, 3000 ms) and liquidations of one symbol, the last three of all symbols too, and raw
+    streams. Streams of all symbols leave out those of the COIN-M market, which Binance mixes in.
+
+    Raises:
+        ConfigError: a parameter cannot work.
+    """
+
+    endpoints: Endpoints = attrs.field(
+        default=USDM_FUTURES[Environment.PRODUCTION], converter=_resolve
+    )
+    """Where it connects, resolved to URLs."""
+    numbers: type[float | Decimal] = attrs.field(default=float, validator=parameters.check_numbers)
+    compression: bool = attrs.field(default=False, validator=parameters.check_compression)
+
+    @property
+    def name(self) -> str:
+        """``binance_usdm``."""
+        return CATALOGUE.exchange
+
+    @property
+    def limits(self) -> Limits:
+        """What Binance allows on futures streams."""
+        return LIMITS
+
+    @property
+    def envelope(self) -> Envelope:
+        """How a combined connection wraps its data."""
+        return frames.ENVELOPE
+
+    @property
+    def default_route(self) -> str:
+        """The route to connect when nothing is subscribed yet."""
+        return PUBLIC
+
+    def url(self, route: str) -> str:
+        """Where to connect for `route`: the combined form, without any stream yet.
+
+        Raises:
+            ConfigError: there is no such route.
+        """
+        if route not in (PUBLIC, MARKET):
+            raise ConfigError(f"{self.name} has no route {route!r}; it has {PUBLIC!r}, {MARKET!r}")
+        return f"{self.endpoints.stream}/{route}/stream"
+
+    def stream(self, channel: Channel[E]) -> Stream[E]:
+        """The stream of `channel`.
+
+        Raises:
+            ConfigError: the exchange does not offer it; the message lists what it does.
+        """
+        return CATALOGUE.stream(channel, self.numbers)
+
+    @property
+    def rest(self) -> RestService:
+        """Where snapshots and instruments are fetched."""
+        return rest.service(self.endpoints.rest, WEIGHT_PER_MINUTE)
+
+    def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
+        """The request for everything that is traded."""
+        return rest.instruments("/fapi/v1/exchangeInfo", 1, futures=True)
+
+    def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
+        """The request that subscribes to `streams`."""
+        return requests.subscribe(request_id, streams)
+
+    def unsubscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
+        """The request that ends the subscription of `streams`."""
+        return requests.unsubscribe(request_id, streams)
+
+    def parse(self, frame: bytes) -> Inbound:
+        """What a whole frame says.
+
+        Raises:
+            connector.protocol.UNDECODABLE: it is not JSON, or not of the documented form.
+        """
+        return frames.parse(frame)
+
+
+if TYPE_CHECKING:
+    _: Exchange = UsdMFutures()

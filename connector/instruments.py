@@ -1,0 +1,117 @@
+"""What can be traded: an `Instrument`, the same for every exchange, and rounding to its steps.
+
+>>> instrument.tick(Decimal("3021.137"))
+Decimal('3021.13')
+"""
+
+from __future__ import annotations
+
+import enum
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, localcontext
+from typing import Any, Literal, TypeAlias
+
+import attrs
+
+from connector.errors import ConfigError
+
+Kind: TypeAlias = Literal["spot", "perpetual", "future"]
+Rounding: TypeAlias = Literal["down", "up", "nearest"]
+
+_ROUNDINGS = {"down": ROUND_FLOOR, "up": ROUND_CEILING, "nearest": ROUND_HALF_EVEN}
+_DIGITS = 60
+"""Enough for the exact quotient of any price by any tick."""
+
+
+class Status(enum.Enum):
+    """Whether an instrument can be traded now."""
+
+    TRADING = "trading"
+    PAUSED = "paused"
+    """Not now; orders may still be cancelled."""
+    PENDING = "pending"
+    """Not yet."""
+    ENDED = "ended"
+    """Not any more: delivered, settled or delisted."""
+    UNKNOWN = "unknown"
+    """The exchange uses a word that this library does not know: `Instrument.exchange_status`."""
+
+
+def _decimal(value: object) -> Decimal:
+    return value if isinstance(value, Decimal) else Decimal(str(value))
+
+
+def _positive(instance: Instrument, attribute: attrs.Attribute[Any], value: Decimal | None) -> None:
+    if value is not None and not (value.is_finite() and value > 0):
+        raise ConfigError(f"{instance.symbol}: {attribute.name} is {value}; it must be above 0")
+
+
+@attrs.frozen(kw_only=True)
+class Instrument:
+    """Something that is traded, in the exchange's own numbers to the last digit."""
+
+    symbol: str
+    base: str
+    """What is bought and sold, such as ``BTC``."""
+    quote: str
+    """What it is paid with, such as ``USDT``."""
+    kind: Kind
+    status: Status
+    exchange_status: str
+    """The same in the exchange's word."""
+    tick_size: Decimal | None = attrs.field(validator=_positive)
+    """Prices are multiples of it; None where the exchange sets none."""
+    step_size: Decimal | None = attrs.field(validator=_positive)
+    """Quantities are multiples of it; None where the exchange sets none."""
+    min_quantity: Decimal | None = None
+    min_notional: Decimal | None = None
+    """The least that price times quantity of an order may be; None where there is no limit."""
+    contract_size: Decimal = attrs.field(default=Decimal(1), validator=_positive)
+    """How much of the base one unit of quantity is; of an inverse contract, how much of the
+    quote."""
+    inverse: bool = False
+    """Whether it is settled in the base."""
+    settle: str | None = None
+    """What it is settled in; None for spot."""
+    expires_ns: int | None = None
+    """When a future is delivered, nanoseconds since the epoch; None for what never is."""
+
+    @property
+    def trading(self) -> bool:
+        """Whether orders are accepted now."""
+        return self.status is Status.TRADING
+
+    def tick(self, price: Decimal | float | str, rounding: Rounding = "down") -> Decimal:
+        """`price` as a multiple of `tick_size`.
+
+        A float counts as the shortest number that reads back as the same, so that 0.1 is 0.1.
+
+        Args:
+            rounding: "down" for a bid that must not pay more, "up" for an ask that must not get
+                less, or "nearest", a tie to the even multiple.
+
+        Raises:
+            ConfigError: `price` is not a finite number, or `rounding` none of these.
+        """
+        return self._round("price", price, self.tick_size, rounding)
+
+    def step(self, quantity: Decimal | float | str, rounding: Rounding = "down") -> Decimal:
+        """`quantity` as a multiple of `step_size`; arguments and errors as those of `tick`."""
+        return self._round("quantity", quantity, self.step_size, rounding)
+
+    def _round(self, what: str, value: object, unit: Decimal | None, rounding: str) -> Decimal:
+        if rounding not in _ROUNDINGS:
+            raise ConfigError(f'rounding={rounding!r}: write "down", "up" or "nearest"')
+        try:
+            number = _decimal(value)
+        except ArithmeticError:
+            number = Decimal("nan")
+        if not number.is_finite():
+            raise ConfigError(f"{self.symbol}: {value!r} is not a {what}; write a finite number")
+        if unit is None:
+            return number
+        with localcontext(prec=_DIGITS):
+            count = (number / unit).to_integral_value(_ROUNDINGS[rounding])
+            return Decimal(int(count)) * unit
+
+
+__all__ = ["Instrument", "Kind", "Rounding", "Status"]

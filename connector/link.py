@@ -1,0 +1,436 @@
+"""A link: one reconnect loop, one session at a time.
+
+.. code-block:: text
+
+    idle ──▶ waiting ──▶ connecting ──▶ subscribing ──▶ streaming ──▶ closing
+     ▲          ▲             │              │              │            │
+     │          └─────────────┴──────────────┴──────────────┴────────────┤
+     └──────────────────── nothing is wanted any more ───────────────────┘
+
+The loop is sequential: the next dial is reachable only after the ``async with`` block of the old
+session has ended, with its tasks gone and its socket closed. Nothing else in the package opens a
+session; `_Slot` and a look at the sockets before each dial watch that it stays so.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import attrs
+import trio
+
+from connector import lifecycle
+from connector.backpressure import Full
+from connector.buffer import Buffer
+from connector.census import count_family
+from connector.channels import AnyChannel
+from connector.errors import (
+    DecodeError,
+    ExchangeUnavailable,
+    HandshakeRejected,
+    InvariantViolated,
+    SubscriptionRejected,
+)
+from connector.events import Gap
+from connector.pacing import HostGate, Reconnect, retry_after_seconds
+from connector.protocol import Exchange, Shutdown
+from connector.session import POLITE, Session
+from connector.subscription import Subscription
+from connector.transport import (
+    CompressionRefused,
+    Connection,
+    Dialer,
+    is_open,
+    open_connection,
+)
+from connector.wire import Refusal
+
+_FATAL = frozenset({400, 401, 403, 404, 451})
+"""Statuses that say what waiting does not mend (DESIGN §5); they are raised to the program. All
+others are retried: a redirect to a captive portal, say, ends some day."""
+
+
+@attrs.frozen
+class Settings:
+    """What `open_adapter` was asked for; the same for every link."""
+
+    exchange: Exchange
+    reconnect: Reconnect
+    stale_after: float | None
+    close_timeout: float
+    dialer: Dialer
+
+
+@attrs.frozen
+class LinkStatistics:
+    """One link, over all its sessions."""
+
+    name: str
+    route: str
+    state: str
+    """idle, waiting, connecting, subscribing, streaming or closing."""
+    session: int
+    """Number of the present or last session."""
+    streams: int
+    tasks: int
+    """Tasks alive in the link, its loop included."""
+    sockets_open: int
+    sessions_open: int
+    sessions_opened: int
+    """Handshakes completed."""
+    reconnects: dict[str, int]
+    """Ends of sessions and failed attempts by reason."""
+    messages: int
+    wire_bytes: int
+    """WebSocket bytes as read, before inflating."""
+    payload_bytes: int
+    """Message bytes after inflating."""
+    decode_errors: int
+    unknown_messages: int
+
+
+@attrs.define
+class _Totals:
+    messages: int = 0
+    wire_bytes: int = 0
+    payload_bytes: int = 0
+    decode_errors: int = 0
+    unknown_messages: int = 0
+
+    def add(self, session: Session, connection: Connection | None) -> None:
+        self.messages += session.delivery.messages
+        self.decode_errors += session.decode_errors
+        self.unknown_messages += session.unknown_messages
+        if connection is not None:
+            self.wire_bytes += connection.wire_bytes
+            self.payload_bytes += connection.payload_bytes
+
+
+class _Slot:
+    """Room for one session (INVARIANTS I1): a tripwire, the loop below cannot violate it."""
+
+    def __init__(self) -> None:
+        self._taken = False
+
+    @contextmanager
+    def occupied(self) -> Iterator[None]:
+        if self._taken:
+            raise InvariantViolated("a second session of one link was about to be opened")
+        self._taken = True
+        try:
+            yield
+        finally:
+            self._taken = False
+
+
+class LinkOwner(Protocol):
+    """What a link tells its adapter."""
+
+    def rejected(self, subscription: Subscription) -> None:
+        """The exchange refused a stream, and everybody who reads it has been told."""
+
+    def announce(self, event: lifecycle.Lifecycle) -> None:
+        """Something happened to a connection."""
+
+    def link_changed(self) -> None:
+        """The state of a link is another one now."""
+
+
+class Link:
+    """One reconnect loop of an adapter, for one route, for up to the limit of streams."""
+
+    def __init__(self, settings: Settings, route: str, name: str, owner: LinkOwner) -> None:
+        self.route = route
+        self.name = name
+        self.state = "idle"
+        self.session = 0
+        self.sessions_opened = 0
+        self.reconnects: Counter[str] = Counter()
+        self.sockets: set[trio.abc.Stream] = set()
+        self.subscriptions: dict[bytes, Subscription] = {}
+        self.full = Full()
+        self._settings = settings
+        self._exchange = settings.exchange
+        self._url = settings.exchange.url(route)
+        self._owner = owner
+        self._slot = _Slot()
+        self._wanted = trio.Event()
+        self._leaving = False
+        self._scope = trio.CancelScope()
+        self._task: trio.lowlevel.Task | None = None
+        self._current: Session | None = None
+        self._connection: Connection | None = None
+        self._totals = _Totals()
+        self._compression = settings.exchange.compression
+        self._failures = 0
+        self._delay = 0.0
+
+    def __repr__(self) -> str:
+        return f"<Link {self.name} {self.state}, session {self.session}>"
+
+    # What the adapter asks for.
+
+    def want(self, subscription: Subscription) -> None:
+        """Add a stream to what is wanted."""
+        self.subscriptions[subscription.name.encode()] = subscription
+        self._wanted_changed()
+
+    def unwant(self, subscription: Subscription) -> None:
+        """Take a stream from what is wanted."""
+        key = subscription.name.encode()
+        if self.subscriptions.get(key) is subscription:
+            del self.subscriptions[key]
+            self._wanted_changed()
+
+    def connect(self) -> None:
+        """Connect even though nothing is wanted yet."""
+        self._wanted.set()
+
+    def reconnect(self, reason: str = "requested") -> None:
+        """End the present session, if there is one; the loop opens the next."""
+        if self._current is not None:
+            self._current.end(reason)
+
+    def leave(self) -> None:
+        """End the loop: politely when connected, at once otherwise."""
+        self._leaving = True
+        if self._current is not None:
+            self._current.end("left")
+        else:
+            self._scope.cancel()
+
+    # The loop.
+
+    async def run(self) -> None:
+        """Keep the link connected for as long as something is wanted.
+
+        Raises:
+            HandshakeRejected: with a status that retrying cannot mend.
+            ExchangeUnavailable: `max_attempts` are used up, or the certificate is not trusted.
+        """
+        self._task = trio.lowlevel.current_task()
+        with self._scope:
+            while not self._leaving:
+                self._enter("idle")
+                await self._wanted.wait()
+                await self._wait_for_turn()
+                await self._attempt()
+                if not self.subscriptions:
+                    self._wanted = trio.Event()
+        self._enter("idle")
+
+    async def _wait_for_turn(self) -> None:
+        """Wait as the backoff and the exchange's connection budget demand."""
+        self._enter("waiting")
+        limits = self._exchange.limits
+        if self.session:
+            await trio.sleep(self._delay)
+        await self._gate().enter(limits.connections_per_window, limits.window_seconds)
+
+    async def _attempt(self) -> None:
+        """One session, from dial to closed socket."""
+        if any(map(is_open, self.sockets)):
+            raise InvariantViolated(f"{self.name}: the socket of the last session is still open")
+        self.session += 1
+        self._enter("connecting")
+        self._owner.announce(
+            lifecycle.Connecting(link=self.name, session=self.session, attempt=self._failures + 1)
+        )
+        session = Session(
+            self._exchange,
+            self.session,
+            self.subscriptions,
+            self.full,
+            owner=self,
+            stale_after=self._settings.stale_after,
+        )
+        error: ExchangeUnavailable | HandshakeRejected | None = None
+        try:
+            with self._slot.occupied():
+                async with open_connection(
+                    self._url,
+                    session.delivery,
+                    dialer=self._settings.dialer,
+                    max_message_bytes=self._exchange.limits.max_message_bytes,
+                    compression=self._compression,
+                    sockets=self.sockets,
+                ) as connection:
+                    self._begin(session, connection)
+                    await session.run(connection)
+                    self._enter("closing")
+                    if session.reason in POLITE:
+                        await connection.close(timeout=self._settings.close_timeout)
+        except (ExchangeUnavailable, HandshakeRejected) as unavailable:
+            error = unavailable
+        finally:
+            connected = self._current is not None
+            self._finish(session)
+        if error is not None:
+            session.reason = "rejected" if isinstance(error, HandshakeRejected) else "unavailable"
+            session.detail = str(error)
+        self._conclude(session, error, connected=connected)
+
+    def _begin(self, session: Session, connection: Connection) -> None:
+        self._current = session
+        self._connection = connection
+        self.sessions_opened += 1
+        self._enter("subscribing")
+        self._owner.announce(lifecycle.Connected(link=self.name, session=self.session))
+
+    def _finish(self, session: Session) -> None:
+        """Take stock of a session whose tasks are gone and whose socket is closed."""
+        self._totals.add(session, self._connection)
+        self._current = self._connection = None
+        lost: dict[Buffer[object], list[AnyChannel]] = {}
+        for subscription in self.subscriptions.values():
+            if subscription.interrupted():
+                for buffer in subscription.buffers():
+                    lost.setdefault(buffer, []).append(subscription.stream.channel)
+        for buffer, channels in lost.items():
+            symbol = getattr(channels[0], "symbol", None) if len(channels) == 1 else None
+            buffer.lose(
+                Gap(
+                    symbol=symbol or "",
+                    received_ns=time.time_ns(),
+                    session=self.session,
+                    channels=tuple(channels),
+                    reason="disconnected",
+                    since_ns=session.delivery.received_ns,
+                )
+            )
+
+    def _conclude(
+        self,
+        session: Session,
+        error: ExchangeUnavailable | HandshakeRejected | None,
+        *,
+        connected: bool,
+    ) -> None:
+        """Draw the consequences: count, back off, tell, give up."""
+        reason = session.reason or "error"
+        if not self._leaving:
+            self.reconnects[reason] += 1
+        first_data = session.delivery.first_data
+        stable_after = self._settings.reconnect.stable_after
+        if first_data is not None and trio.current_time() - first_data >= stable_after:
+            self._failures = 0
+        if reason not in POLITE:
+            self._failures += 1
+        self._delay = 0.0 if self._leaving else self._settings.reconnect.delay(self._failures)
+        if isinstance(error, HandshakeRejected):
+            retry_after = retry_after_seconds(error.headers)
+            if retry_after is not None:
+                self._gate().close_for(retry_after)
+                self._delay = max(self._delay, retry_after)
+        elif isinstance(error, CompressionRefused):
+            self._compression = False
+        self._owner.announce(
+            lifecycle.Disconnected(
+                link=self.name,
+                session=self.session,
+                reason=reason,
+                detail=session.detail,
+                connected=connected,
+                retry_seconds=self._delay,
+            )
+        )
+        if error is not None and _is_fatal(error):
+            raise error
+        limit = self._settings.reconnect.max_attempts
+        if limit is not None and self._failures >= limit:
+            raise ExchangeUnavailable(
+                f"{self.name}: gave up after {limit} failed attempts in a row, the last because: "
+                f"{reason} {session.detail}".rstrip()
+            ) from error
+
+    def _gate(self) -> HostGate:
+        return HostGate.of(urlsplit(self._url).hostname or "")
+
+    def _enter(self, state: str) -> None:
+        self.state = state
+        self._owner.link_changed()
+
+    def _wanted_changed(self) -> None:
+        if self.subscriptions:
+            self._wanted.set()
+        if self._current is not None:
+            if self.state == "streaming":
+                self._enter("subscribing")
+            self._current.wanted_changed()
+
+    # What a session tells (`connector.session.SessionOwner`).
+
+    def refused(self, refusal: Refusal) -> None:
+        subscription = refusal.subscription
+        error = SubscriptionRejected(subscription.stream.channel, refusal.code, refusal.message)
+        self.unwant(subscription)
+        subscription.reject(error)
+        self._owner.rejected(subscription)
+        self._owner.announce(lifecycle.Rejected(link=self.name, session=self.session, error=error))
+
+    def noticed(self, notice: Shutdown | DecodeError) -> None:
+        if isinstance(notice, Shutdown):
+            self._owner.announce(
+                lifecycle.ShutdownAnnounced(
+                    link=self.name, session=self.session, detail=notice.reason
+                )
+            )
+        else:
+            self._owner.announce(notice)
+
+    def converged(self) -> None:
+        self._enter("streaming")
+        self._owner.announce(
+            lifecycle.Subscribed(
+                link=self.name, session=self.session, streams=len(self.subscriptions)
+            )
+        )
+
+    def stale(self, subscription: Subscription, seconds: float, *, resubscribing: bool) -> None:
+        self._owner.announce(
+            lifecycle.Stale(
+                link=self.name,
+                session=self.session,
+                stream=subscription.name,
+                channel=subscription.stream.channel,
+                silent_seconds=seconds,
+            )
+        )
+        if resubscribing and self._current is not None:
+            subscription.lose("resubscribed", self._current.delivery.received_ns)
+
+    def sockets_open(self) -> int:
+        """Descriptors open at this moment."""
+        return sum(map(is_open, self.sockets))
+
+    def statistics(self) -> LinkStatistics:
+        """Counts over all sessions, the present one included."""
+        totals = attrs.evolve(self._totals)
+        if self._current is not None:
+            totals.add(self._current, self._connection)
+        return LinkStatistics(
+            name=self.name,
+            route=self.route,
+            state=self.state,
+            session=self.session,
+            streams=len(self.subscriptions),
+            tasks=0 if self._task is None else count_family(self._task),
+            sockets_open=self.sockets_open(),
+            sessions_open=int(self._current is not None),
+            sessions_opened=self.sessions_opened,
+            reconnects=dict(self.reconnects),
+            **attrs.asdict(totals),
+        )
+
+
+def _is_fatal(error: ExchangeUnavailable | HandshakeRejected) -> bool:
+    """Whether retrying cannot help."""
+    if isinstance(error, HandshakeRejected):
+        return error.status in _FATAL
+    return isinstance(error.__cause__, ssl.SSLCertVerificationError)

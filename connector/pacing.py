@@ -1,0 +1,165 @@
+"""When to dial: backoff with jitter, `Retry-After`, and the exchange's connection budget.
+
+A handshake is not health: the backoff of a link is reset by its session having carried data for
+`Reconnect.stable_after` seconds, never by a connection having been made (INVARIANTS I6). What an
+exchange counts per address, `HostGate` counts per host for all adapters of one `trio.run`.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import math
+import random
+import time
+from collections import deque
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Any
+
+import attrs
+import trio
+
+from connector.errors import ConfigError
+from connector.validation import check_count, check_seconds
+
+
+def _seconds(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    check_seconds(f"Reconnect: {attribute.name}", value)
+
+
+def _growth(_: object, __: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, int | float) or not 1 <= value < math.inf:
+        raise ConfigError(f"Reconnect(factor={value!r}): write a number >= 1")
+
+
+@attrs.frozen(kw_only=True)
+class Reconnect:
+    """How a link paces its attempts.
+
+    The n-th attempt after a stable session waits a random time between 0 and
+    ``min(cap, initial * factor ** (n - 1))`` seconds ("full" jitter). From the second one on it is
+    not drawn from 0 but from `initial`, or half of that bound if this is less, so that a server
+    which accepts and closes sees a bounded, growing interval.
+    """
+
+    initial: float = attrs.field(default=0.25, validator=_seconds)
+    """Seconds."""
+    factor: float = attrs.field(default=2.0, validator=_growth)
+    cap: float = attrs.field(default=10.0, validator=_seconds)
+    """Seconds."""
+    jitter: str = "full"
+    """"full", or "none" to wait the whole time (for tests; it synchronises a fleet)."""
+    stable_after: float = attrs.field(default=10.0, validator=_seconds)
+    """Seconds that a session must live after its first data to count as healthy."""
+    max_attempts: int | None = None
+    """Give up with `ExchangeUnavailable` after so many failed attempts in a row; None: never."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.jitter not in ("full", "none"):
+            raise ConfigError(f"Reconnect(jitter={self.jitter!r}): use 'full' or 'none'")
+        if self.max_attempts is not None:
+            check_count("Reconnect: max_attempts", self.max_attempts)
+
+    def delay(self, failures: int) -> float:
+        """Seconds to wait before the next attempt, after `failures` unstable sessions in a row."""
+        try:
+            growth = float(self.factor) ** max(failures - 1, 0)
+        except OverflowError:
+            growth = math.inf
+        bound = min(self.cap, self.initial * growth)
+        if self.jitter == "none":
+            return bound
+        return random.uniform(min(self.initial, bound / 2) if failures > 1 else 0, bound)
+
+
+_WINDOW_MARGIN_SECONDS = 1.0
+"""An exchange counts an attempt when it arrives: of two, the way of the second may be shorter."""
+_MOST_ATTEMPTS = 4096
+"""As many as a gate remembers, whatever the windows of those who come; so the highest limit."""
+
+
+class Pace:
+    """At most `per_second` actions a second, evenly spaced."""
+
+    def __init__(self, per_second: float) -> None:
+        self._spacing = 1 / per_second
+        self._next = -math.inf
+
+    async def turn(self) -> None:
+        """Wait for the next free slot and take it. Executes a checkpoint.
+
+        Cancellation: the slot is not taken.
+        """
+        await trio.lowlevel.checkpoint()
+        while self._next > trio.current_time():  # noqa: ASYNC110  # time, no event
+            await trio.sleep_until(self._next)  # and another task may take the slot meanwhile
+        self._next = trio.current_time() + self._spacing
+
+
+_LONGEST_RETRY_SECONDS = 4 * 24 * 3600.0
+"""The longest ban of Binance is three days (binance_usdm §8); more is no honest answer."""
+
+_gates: trio.lowlevel.RunVar[dict[str, HostGate]] = trio.lowlevel.RunVar("connector_host_gates")
+
+
+class HostGate:
+    """The door to one host, shared by every link of this `trio.run` that connects to it."""
+
+    def __init__(self) -> None:
+        self._closed_until = -math.inf
+        self._attempts: deque[float] = deque(maxlen=_MOST_ATTEMPTS)
+
+    @staticmethod
+    def of(host: str) -> HostGate:
+        """The gate of `host`."""
+        try:
+            gates = _gates.get()
+        except LookupError:
+            gates = {}
+            _gates.set(gates)
+        return gates.setdefault(host, HostGate())
+
+    def close_for(self, seconds: float) -> None:
+        """Let nobody through for `seconds`: the host said ``Retry-After``."""
+        self._closed_until = max(self._closed_until, trio.current_time() + seconds)
+
+    def wait_seconds(self, limit: int, window_seconds: float) -> float:
+        """How long the next attempt must wait for the host."""
+        now = trio.current_time()
+        window_seconds += _WINDOW_MARGIN_SECONDS
+        wait = self._closed_until - now
+        limit = min(limit, _MOST_ATTEMPTS)
+        if len(self._attempts) >= limit:
+            wait = max(wait, self._attempts[-limit] + window_seconds - now)
+        return max(wait, 0.0)
+
+    async def enter(self, limit: int, window_seconds: float) -> None:
+        """Wait until an attempt is allowed, and count it. Executes a checkpoint.
+
+        Args:
+            limit: attempts per window that the exchange allows.
+            window_seconds: the window's length.
+
+        Cancellation: the attempt is not counted.
+        """
+        await trio.lowlevel.checkpoint()
+        while wait := self.wait_seconds(limit, window_seconds):  # noqa: ASYNC110  # time, no event
+            # Everybody who waits here waits for the same moment: spread them out after it.
+            await trio.sleep(wait + random.uniform(0, min(wait, 1.0)))
+        self._attempts.append(trio.current_time())
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a ``Retry-After`` header asks for; None without one (RFC 9110 §10.2.3)."""
+    value = headers.get("retry-after", "").strip()
+    try:
+        if value.isdecimal():
+            seconds = float(int(value))
+        else:
+            moment = email.utils.parsedate_to_datetime(value)
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=UTC)
+            seconds = moment.timestamp() - time.time()
+        return min(max(seconds, 0.0), _LONGEST_RETRY_SECONDS)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,236 @@
+"""One connection of a link: from the completed handshake to its end.
+
+A session makes the wire equal to what is wanted, watches for silence, and ends itself when it is
+told to, when the exchange announces its end, or before the exchange's age limit. It never opens
+anything: when it is over, the link opens the next one.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from types import MappingProxyType
+from typing import Protocol
+
+import trio
+
+from connector.backpressure import Full
+from connector.delivery import Delivery
+from connector.errors import DecodeError, ExchangeUnavailable
+from connector.pacing import Pace
+from connector.protocol import Exchange, Inbound, Reply, Shutdown
+from connector.silence import Silence
+from connector.subscription import Subscription
+from connector.transport import Connection
+from connector.wire import Refusal, Wire
+
+REASONS = {
+    "unavailable": "could not be reached, or broke off before the handshake was complete",
+    "rejected": "answered the handshake with another HTTP status than 101",
+    "closed": "the exchange sent a close frame",
+    "eof": "the exchange closed the TCP connection without a close frame",
+    "reset": "the TCP connection was reset",
+    "protocol error": "the exchange sent something that is not WebSocket, or not UTF-8",
+    "too big": "the exchange sent a message over the size limit",
+    "error": "something else broke the connection",
+    "stale": "no data for longer than the limit",
+    "no reply": "a request was not answered",
+    "shutdown": "the exchange announced its end",
+    "age": "the end of the exchange's connection life was near",
+    "requested": "`Adapter.reconnect` was called",
+    "left": "the adapter's block was left",
+}
+"""Why a session ended: the `reason` of `Disconnected`, the key of `reconnects` in statistics."""
+
+POLITE = frozenset({"shutdown", "age", "requested", "left"})
+"""Ends that we chose while the connection was well: these get a close handshake."""
+
+_REPLY_SECONDS = 10.0
+"""The exchange answers a request within this time; binance_spot §8 gives up after the same."""
+_PROBE_AFTER_SECONDS = 30.0
+"""When nothing at all was read for so long, and silence is legitimate, we send a ping."""
+_PROBE_SECONDS = 10.0
+_SHUTDOWN_JITTER_SECONDS = (0.5, 3.0)
+"""The official SDK leaves about 5 s after the announcement (binance_spot §4)."""
+_AGE_MARGIN_SECONDS = (300.0, 900.0)
+"""How long before the exchange's limit a session ends itself."""
+_QUIET_WAIT_SECONDS = MappingProxyType({"age": 10.0, "shutdown": 1.0})
+"""How long a planned end may wait for a moment without data."""
+_TICK_SECONDS = (0.02, 1.0)
+
+
+class SessionOwner(Protocol):
+    """What a session tells its link."""
+
+    def refused(self, refusal: Refusal) -> None:
+        """The exchange refuses a stream."""
+
+    def noticed(self, notice: Shutdown | DecodeError) -> None:
+        """An announcement, or a frame that does not decode."""
+
+    def converged(self) -> None:
+        """The wire equals what is wanted."""
+
+    def stale(self, subscription: Subscription, seconds: float, *, resubscribing: bool) -> None:
+        """A stream is silent for too long."""
+
+
+class Session:
+    """The life of one connection after its handshake.
+
+    Args:
+        exchange: how to speak.
+        number: the session's number in its link.
+        wanted: the link's subscriptions, shared with it.
+        full: the link's buffers that are full, shared with it.
+        owner: the link; it is told what the session learns.
+        stale_after: seconds, or None for each stream's own limit.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        number: int,
+        wanted: dict[bytes, Subscription],
+        full: Full,
+        *,
+        owner: SessionOwner,
+        stale_after: float | None,
+    ) -> None:
+        self.number = number
+        self.delivery = Delivery(exchange, number, wanted, full, self)
+        self.wire = Wire(exchange, wanted)
+        self.decode_errors = 0
+        self.unknown_messages = 0
+        self.reason: str | None = None
+        self.detail = ""
+        self._exchange = exchange
+        self._wanted = wanted
+        self._owner = owner
+        self._stale_after = stale_after
+        self._scope = trio.CancelScope()
+        self._work = trio.Event()
+        self._pace = Pace(exchange.limits.requests_per_second)
+        self._end_at = trio.current_time() + (
+            exchange.limits.lifetime_seconds - random.uniform(*_AGE_MARGIN_SECONDS)
+        )
+        self._end_reason = "age"
+
+    def end(self, reason: str, detail: str = "") -> None:
+        """End the session; the first reason counts."""
+        if self.reason is None:
+            self.reason, self.detail = reason, detail
+            self._scope.cancel()
+
+    def wanted_changed(self) -> None:
+        """The set of wanted subscriptions is another one now."""
+        self._work.set()
+
+    async def run(self, connection: Connection) -> None:
+        """Keep the session until it ends; then `reason` and `detail` say why.
+
+        Cancellation: nothing is left running; `reason` stays None.
+        """
+        with self._scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._converge, connection)
+                nursery.start_soon(self._watch, connection)
+                nursery.start_soon(self._probe, connection)
+                ended = await connection.run()
+                self.end(ended.reason, ended.text or "")
+
+    async def _converge(self, connection: Connection) -> None:
+        """Ask the exchange for what is wanted, below its message rate, for ever."""
+        converged = False
+        while True:
+            if self.wire.has_work():
+                converged = False
+                await self._pace.turn()
+                request = self.wire.next_request(trio.current_time())
+                if request is not None:
+                    try:
+                        await connection.send(request.text)
+                    except ExchangeUnavailable:
+                        return  # `Connection.run` knows better why
+                continue
+            if not converged and self.wire.converged():
+                converged = True
+                self._owner.converged()
+            self._work = trio.Event()
+            await self._work.wait()
+
+    async def _watch(self, connection: Connection) -> None:
+        """End the session when it is silent, unanswered, or due."""
+        silence = Silence(self._stale_after, trio.current_time())
+        reply_seconds = min(_REPLY_SECONDS, self._stale_after or _REPLY_SECONDS)
+        messages = -1
+        while True:
+            await trio.sleep(self._tick(silence))
+            now = trio.current_time()
+            if connection.blocked:
+                silence.forgive(now)
+                self.wire.forgive(now)
+                continue
+            self._check_silence(silence, now)
+            unanswered = self.wire.oldest_unanswered()
+            if unanswered is not None and now - unanswered >= reply_seconds:
+                self.end("no reply", f"a request was not answered in {reply_seconds:g} s")
+            quiet = self.delivery.messages == messages
+            messages = self.delivery.messages
+            wait = 0.0 if quiet else _QUIET_WAIT_SECONDS[self._end_reason]
+            if now >= self._end_at + wait:
+                self.end(self._end_reason)
+
+    def _tick(self, silence: Silence) -> float:
+        limits = [silence.limit(each) for each in self._wanted.values()]
+        shortest = min((limit for limit in limits if limit is not None), default=math.inf)
+        low, high = _TICK_SECONDS
+        return min(max(shortest / 4, low), high)
+
+    def _check_silence(self, silence: Silence, now: float) -> None:
+        for silent in silence.check(now, self.wire.live.values(), self.delivery.messages):
+            subscription = silent.subscription
+            resubscribing = not silent.hopeless and self.wire.refresh(subscription)
+            self._owner.stale(subscription, silent.seconds, resubscribing=resubscribing)
+            if resubscribing:
+                self._work.set()
+                continue
+            silence.lose_patience(silent)
+            self.end("stale", f"no data of {subscription.name} for {silent.seconds:.3g} s")
+
+    async def _probe(self, connection: Connection) -> None:
+        """Ping when nothing at all was read for long: a quiet market, or a dead peer?"""
+        while True:
+            last_read = connection.last_read
+            wait = last_read + _PROBE_AFTER_SECONDS - trio.current_time()
+            if wait > 0 or connection.blocked:
+                await trio.sleep(max(wait, _TICK_SECONDS[1]))
+                continue
+            await self._pace.turn()
+            with trio.move_on_after(_PROBE_SECONDS):
+                try:
+                    await connection.ping()
+                except ExchangeUnavailable:
+                    return
+            if connection.last_read == last_read and not connection.blocked:
+                self.end("stale", f"no answer to a ping in {_PROBE_SECONDS:g} s")
+
+    def read_message(self, message: Inbound) -> None:
+        """Take what the delivery found that is not data of a stream."""
+        if isinstance(message, Reply):
+            for refusal in self.wire.read(message):
+                self._owner.refused(refusal)
+            self._work.set()
+        elif isinstance(message, Shutdown):
+            self._owner.noticed(message)
+            self._end_at = min(
+                self._end_at, trio.current_time() + random.uniform(*_SHUTDOWN_JITTER_SECONDS)
+            )
+            self._end_reason = "shutdown"
+        else:
+            self.unknown_messages += 1
+
+    def read_undecodable(self, error: DecodeError) -> None:
+        """Take a frame that does not decode."""
+        self.decode_errors += 1
+        self._owner.noticed(error)

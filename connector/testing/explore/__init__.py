@@ -1,0 +1,57 @@
+"""The step explorer: a program, run once for every step of it and everything that may happen there.
+
+A run is a pure function of scenario, schedule and fault plan. Which task goes next is up to a
+schedule, time is virtual, the network is in memory, and a fault strikes at a step that is counted;
+so every run can be had again. Afterwards the ledger of the network and trio's task tree say
+whether the invariants held (`docs/design.md`), and nobody asks the code under test.
+
+    result = run(SCENARIOS["stream"], plan=Plan.at_steps({17: "reset"}))
+    assert not result.findings
+
+`run` runs once, `sweep` tries every step with every fault, and
+``python -m connector.testing.explore`` does so in several processes and shows how far it is.
+"""
+
+from __future__ import annotations
+
+from connector.testing.explore.faults import CORE, OPERATION_FAULTS, STEP_FAULTS, StepFault
+from connector.testing.explore.numbered import Numbered, Reader
+from connector.testing.explore.plan import Case, Plan, Trigger, parse_case, parse_plan
+from connector.testing.explore.report import Report, Tally
+from connector.testing.explore.result import Finding, Result
+from connector.testing.explore.run import run
+from connector.testing.explore.scenario import Scenario
+from connector.testing.explore.schedule import Fifo, Picks, Schedule, Seeded, parse_schedule
+from connector.testing.explore.stage import ConsumerFailed, Stage
+from connector.testing.explore.sweep import Unit, explore, sweep, units
+
+__all__ = [
+    "CORE",
+    "OPERATION_FAULTS",
+    "STEP_FAULTS",
+    "Case",
+    "ConsumerFailed",
+    "Fifo",
+    "Finding",
+    "Numbered",
+    "Picks",
+    "Plan",
+    "Reader",
+    "Report",
+    "Result",
+    "Scenario",
+    "Schedule",
+    "Seeded",
+    "Stage",
+    "StepFault",
+    "Tally",
+    "Trigger",
+    "Unit",
+    "explore",
+    "parse_case",
+    "parse_plan",
+    "parse_schedule",
+    "run",
+    "sweep",
+    "units",
+]

@@ -1,0 +1,122 @@
+"""``python -m connector.testing.explore``: sweep over scenarios, or replay one case.
+
+python -m connector.testing.explore                          everything: the long sweep
+python -m connector.testing.explore stream tls               these scenarios
+python -m connector.testing.explore my_tests.leaks:SCENARIO  one of your own
+python -m connector.testing.explore --replay stream/fifo/17=reset
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+from collections.abc import Sequence
+
+import trio
+
+from connector.testing.explore.faults import STEP_FAULTS
+from connector.testing.explore.plan import parse_case
+from connector.testing.explore.progress import say, watching
+from connector.testing.explore.result import Result
+from connector.testing.explore.run import run
+from connector.testing.explore.scenarios import SCENARIOS, SHORT
+from connector.testing.explore.sweep import KINDS, Unit, units
+from connector.testing.explore.worker import prepare_process, scenario_of
+from connector.testing.explore.workers import sweep_in_processes
+
+DEFAULT_SEEDS = 200
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code is 1 if something was found."""
+    options = make_parser().parse_args(arguments)
+    prepare_process()
+    try:
+        if options.list:
+            _list()
+            return 0
+        if options.replay:
+            return _replay(options.replay)
+        return _sweep(options)
+    except (LookupError, ValueError) as error:
+        say(f"error: {error.args[0]}")
+        return 2
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """What the command understands."""
+    parser = argparse.ArgumentParser(
+        prog="python -m connector.testing.explore", description=__doc__
+    )
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add = parser.add_argument
+    add("scenarios", nargs="*", help="names (--list), or package.module:VARIABLE")
+    add("--replay", metavar="CASE", help="run one case, as a finding prints it")
+    add("--list", action="store_true", help="show scenarios and faults")
+    add("--kinds", help=f"of sweeps: {','.join(KINDS)}; by default those that suit the scenario")
+    add("--faults", default=",".join(STEP_FAULTS), help="only these, for steps and pairs")
+    add("--seeds", type=int, default=DEFAULT_SEEDS, help="seeded schedules per scenario")
+    add("--minutes", type=float, default=math.inf, help="begin nothing new after so long")
+    add("--processes", type=int, default=os.cpu_count() or 1)
+    return parser
+
+
+def _list() -> None:
+    say("scenarios:")
+    for name in SCENARIOS:
+        say(f"  {name}")
+    say("faults at a step:")
+    for name in STEP_FAULTS:
+        say(f"  {name}")
+
+
+def _replay(text: str) -> int:
+    case = parse_case(text)
+    result = run(scenario_of(case.scenario), case.schedule, case.plan)
+    say(_summary(result))
+    for finding in result.findings:
+        say(str(finding))
+    return 1 if result.findings else 0
+
+
+def _summary(result: Result) -> str:
+    raised = f", raised {result.error!r}" if result.error is not None else ""
+    return (
+        f"{result.case}: {result.steps} steps, {result.seconds:.3f} s, {result.dials} dials, "
+        f"{result.struck} fault(s) struck{raised}, {len(result.findings)} finding(s)"
+    )
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    faults = options.faults.split(",")
+    names = options.scenarios or list(SCENARIOS)
+    work: list[Unit] = []
+    for name in names:
+        scenario = scenario_of(name)
+        kinds = options.kinds.split(",") if options.kinds else _kinds(name)
+        work += units(scenario, kinds=kinds, faults=faults, seeds=options.seeds)
+
+    async def go() -> int:
+        with watching(len(work)) as watcher:
+            report = await sweep_in_processes(
+                work,
+                processes=options.processes,
+                watcher=watcher,
+                seconds=options.minutes * 60,
+            )
+        say(str(report))
+        return 1 if report.findings else 0
+
+    return trio.run(go)
+
+
+def _kinds(name: str) -> tuple[str, ...]:
+    """What is done with a scenario if nothing is said: pairs are many, so only for the short."""
+    pairs = ("pairs",) if name in SHORT else ()
+    return ("steps", "operations", *pairs, "seeds", "picks")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,174 @@
+"""What the explorer can do to a program at a step, as a table: name, and what happens.
+
+Faults of the next attempt (`refuse`, `http_429` …) break the connection that is open, so that they
+mean something at every step.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import attrs
+
+from connector.testing.faults import Fault, FaultKind
+
+if TYPE_CHECKING:
+    from connector.testing.explore.stage import Stage
+
+STALL_SECONDS = 1.0
+CLOCK_JUMP_SECONDS = 7200.0
+
+
+@attrs.frozen
+class StepFault:
+    """One row of the table."""
+
+    strike: Callable[[Stage], None]
+    needs_connection: bool = False
+    """Whether it does nothing while no connection is open."""
+    ends: bool = False
+    """Whether the program ends because of it."""
+    silent: bool = False
+    """Whether only a watchdog notices."""
+    loud: bool = False
+    """Whether a connection is broken so that whoever reads it notices."""
+    slow: bool = False
+    """Whether a run takes many more steps because of it."""
+
+
+def _cancel(stage: Stage) -> None:
+    stage.scope.cancel()
+
+
+def _leave(stage: Stage) -> None:
+    stage.leave()
+
+
+def _interrupt(_: Stage) -> None:
+    # Trio's own way: its handler finds the scheduler running, and delivers to the main task.
+    signal.raise_signal(signal.SIGINT)
+
+
+def _consumer(stage: Stage) -> None:
+    stage.arm_consumer()
+
+
+def _eof(stage: Stage) -> None:
+    for connection in stage.network.connections:
+        connection.eof()
+
+
+def _reset(stage: Stage) -> None:
+    for connection in stage.network.connections:
+        connection.reset()
+
+
+def _half_open(stage: Stage) -> None:
+    # The exchange knows, so that it counts right, unless the handshake is still under way.
+    stage.exchange.break_connections("half_open")
+    for connection in stage.network.connections:
+        connection.half_open()
+
+
+def _stall(stage: Stage) -> None:
+    stage.stall(STALL_SECONDS)
+
+
+def _trickle(stage: Stage) -> None:
+    stage.network.trickle()
+
+
+def _squeeze(stage: Stage) -> None:
+    stage.network.squeeze()
+
+
+def _jump(seconds: float) -> Callable[[Stage], None]:
+    def jump(stage: Stage) -> None:
+        stage.wall.jump(seconds)
+
+    return jump
+
+
+def _break(fault: Fault | FaultKind) -> Callable[[Stage], None]:
+    def strike(stage: Stage) -> None:
+        stage.exchange.break_connections(fault)
+
+    return strike
+
+
+def _next_attempt(fault: Fault) -> Callable[[Stage], None]:
+    def strike(stage: Stage) -> None:
+        stage.exchange.inject(fault)
+        _reset(stage)
+
+    return strike
+
+
+def _next_dial(kind: str) -> Callable[[Stage], None]:
+    def strike(stage: Stage) -> None:
+        stage.network.fail_dials(kind, times=1)  # type: ignore[arg-type]
+        _reset(stage)
+
+    return strike
+
+
+STEP_FAULTS: MappingProxyType[str, StepFault] = MappingProxyType(
+    {
+        # what the program's surroundings do
+        "cancel": StepFault(_cancel, ends=True),
+        "interrupt": StepFault(_interrupt, ends=True),
+        "leave": StepFault(_leave, ends=True),
+        "consumer": StepFault(_consumer, ends=True),
+        "clock_forward": StepFault(_jump(CLOCK_JUMP_SECONDS)),
+        "clock_back": StepFault(_jump(-CLOCK_JUMP_SECONDS)),
+        # what the network does
+        "eof": StepFault(_eof, needs_connection=True, loud=True),
+        "reset": StepFault(_reset, needs_connection=True, loud=True),
+        "half_open": StepFault(_half_open, needs_connection=True, silent=True),
+        "stall": StepFault(_stall, needs_connection=True),
+        "trickle": StepFault(_trickle, slow=True),
+        "squeeze": StepFault(_squeeze, slow=True),
+        # what the exchange does to the connection
+        "close": StepFault(_break(Fault("close", code=1000)), needs_connection=True, loud=True),
+        "close_error": StepFault(
+            _break(Fault("close", code=1011)), needs_connection=True, loud=True
+        ),
+        "close_and_hold": StepFault(_break("close_and_hold"), needs_connection=True, loud=True),
+        "mute": StepFault(_break("mute"), needs_connection=True, silent=True),
+        "no_ack": StepFault(_break("no_ack"), needs_connection=True, silent=True),
+        "bad_frame": StepFault(_break("bad_opcode"), needs_connection=True, loud=True),
+        "bad_mask": StepFault(_break("bad_mask"), needs_connection=True, loud=True),
+        "bad_utf8": StepFault(_break("bad_utf8"), needs_connection=True, loud=True),
+        "bad_json": StepFault(_break("truncated_json"), needs_connection=True),
+        "shutdown": StepFault(_break("server_shutdown"), needs_connection=True),
+        # what it does to the next attempt
+        "refuse": StepFault(_next_attempt(Fault("refuse", times=1))),
+        "unknown_host": StepFault(_next_dial("dns")),
+        "dial_hang": StepFault(_next_dial("hang"), silent=True),
+        "accept_close": StepFault(_next_attempt(Fault("accept_close", times=1))),
+        "accept_reset": StepFault(_next_attempt(Fault("accept_reset", times=1))),
+        "handshake_hang": StepFault(_next_attempt(Fault("handshake_hang", times=1)), silent=True),
+        "tls_break": StepFault(_next_attempt(Fault("tls_break", times=1))),
+        "http_429": StepFault(
+            _next_attempt(Fault("http_status", times=1, status=429, retry_after=1.0))
+        ),
+        "http_503": StepFault(_next_attempt(Fault("http_status", times=1, status=503))),
+    }
+)
+"""Name: what it does."""
+
+OPERATION_FAULTS = ("fail", "hang")
+"""What an operation at the transport boundary can do instead: raise, or never return."""
+
+CORE = ("cancel", "interrupt", "leave", "reset", "half_open", "refuse")
+"""Between them they reach every state of a connection and every way out."""
+
+
+def check_fault(name: str, *, of_operation: bool = False) -> None:
+    """Raise `ValueError` unless there is a fault called `name`."""
+    known = OPERATION_FAULTS if of_operation else tuple(STEP_FAULTS)
+    if name not in known:
+        raise ValueError(f"{name!r} is no fault; there are {', '.join(known)}")

@@ -1,0 +1,91 @@
+"""A numbered order book: what it is after any number of deltas can be said without having seen one.
+
+Delta number n sets one level of each side to the quantity n; which one, n says, too. So a local
+book that shows the id n is right or wrong by itself.
+"""
+
+from __future__ import annotations
+
+import attrs
+import msgspec
+import trio
+
+from connector.events import BookView
+from connector.testing.audience import Audience
+
+LEVELS = 5
+_BID, _ASK = 3000, 3001
+Side = list[tuple[float, float]]
+
+
+def bids_at(number: int) -> Side:
+    """Price and quantity of every bid after so many deltas, best first."""
+    return [(float(_BID - level), float(last)) for level, last in _levels(number)]
+
+
+def asks_at(number: int) -> Side:
+    """Price and quantity of every ask after so many deltas, best first."""
+    return [(float(_ASK + level), float(last)) for level, last in _levels(number)]
+
+
+def is_right(view: BookView) -> bool:
+    """Whether a synced view is the exchange's book of its id; one that is not synced, empty."""
+    shown = [[(level.price, level.quantity) for level in side] for side in (view.bids, view.asks)]
+    if not view.synced:
+        return shown == [[], []]
+    return shown == [bids_at(view.update_id), asks_at(view.update_id)]
+
+
+def _levels(number: int) -> list[tuple[int, int]]:
+    """Which levels there are, and the last delta that set each."""
+    newest = range(number, max(0, number - LEVELS), -1)
+    return sorted((each % LEVELS, each) for each in newest)
+
+
+@attrs.frozen
+class NumberedBook:
+    """One book, one delta per period, and snapshots of it."""
+
+    every_seconds: float = 0.5
+
+    def begin(self, audience: Audience) -> NumberedBookPlayer:
+        """Begins to count."""
+        return NumberedBookPlayer(self.every_seconds, audience)
+
+
+@attrs.define
+class NumberedBookPlayer:
+    """`NumberedBook` at work."""
+
+    every_seconds: float
+    audience: Audience
+    symbols: tuple[str, ...] = ("ETHUSDC",)
+    number: int = 0
+
+    def snapshot(self, symbol: str, limit: int) -> bytes | None:
+        """The book as it is now."""
+        now = self.audience.now_ms()
+        body = {
+            "lastUpdateId": self.number, "E": now, "T": now,
+            "bids": _written(bids_at(self.number)), "asks": _written(asks_at(self.number)),
+        }  # fmt: skip
+        return msgspec.json.encode(body)
+
+    async def play(self) -> None:
+        """Publishes for ever."""
+        while True:
+            await trio.sleep(self.every_seconds)
+            self.number += 1
+            level = self.number % LEVELS
+            now = self.audience.now_ms()
+            delta: dict[str, object] = {
+                "e": "depthUpdate", "E": now, "T": now, "s": "ETHUSDC",
+                "U": self.number, "u": self.number, "pu": self.number - 1,
+                "b": [[str(_BID - level), str(self.number)]],
+                "a": [[str(_ASK + level), str(self.number)]],
+            }  # fmt: skip
+            self.audience.publish("ethusdc@depth@100ms", delta)
+
+
+def _written(side: Side) -> list[list[str]]:
+    return [[str(price), str(quantity)] for price, quantity in side]

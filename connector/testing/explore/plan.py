@@ -1,0 +1,119 @@
+"""A fault plan as data: what goes wrong, at which step or at which operation.
+
+A plan prints as what one types on a command line, and reads back from it::
+
+    17=reset                  at step 17, reset the connections
+    17=reset,40=cancel        and at step 40 cancel the program
+    send3=fail                the third send fails
+    receive5+=fail            the fifth receive fails, and every one after it
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Literal, TypeAlias, get_args
+
+import attrs
+
+from connector.testing.explore.schedule import Fifo, Schedule, parse_schedule
+
+At: TypeAlias = Literal["step", "dial", "send", "receive", "close"]
+OPERATIONS: tuple[At, ...] = get_args(At)[1:]
+
+_trigger = re.compile(r"(?P<at>[a-z]*)(?P<number>\d+)(?P<lasting>\+?)=(?P<fault>[a-z0-9_]+)")
+
+
+@attrs.frozen(order=True)
+class Trigger:
+    """One fault and when it strikes: at the `number`-th step, dial, send, receive or close."""
+
+    number: int = attrs.field(validator=attrs.validators.ge(1))
+    fault: str
+    at: At = attrs.field(default="step", validator=attrs.validators.in_(get_args(At)))
+    lasting: bool = False
+    """Operations only: whether all later ones fail, too."""
+
+    def __str__(self) -> str:
+        at = "" if self.at == "step" else self.at
+        return f"{at}{self.number}{'+' if self.lasting else ''}={self.fault}"
+
+
+@attrs.frozen
+class Plan:
+    """All that goes wrong in one run."""
+
+    triggers: tuple[Trigger, ...] = ()
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self.triggers)) or "none"
+
+    def __bool__(self) -> bool:
+        return bool(self.triggers)
+
+    @property
+    def faults(self) -> frozenset[str]:
+        """The names of what goes wrong."""
+        return frozenset(trigger.fault for trigger in self.triggers)
+
+    @property
+    def counts_operations(self) -> bool:
+        """Whether a fault strikes at an operation."""
+        return any(trigger.at != "step" for trigger in self.triggers)
+
+    @staticmethod
+    def at_steps(steps: dict[int, str]) -> Plan:
+        """The plan ``{step: fault}``."""
+        return Plan(tuple(Trigger(step, fault) for step, fault in sorted(steps.items())))
+
+
+def parse_plan(text: str) -> Plan:
+    """The plan that prints as `text`.
+
+    Raises:
+        ValueError: none does.
+    """
+    if text in ("", "none"):
+        return Plan()
+    return Plan(tuple(_parse_triggers(text.split(","))))
+
+
+def _parse_triggers(parts: Iterable[str]) -> Iterable[Trigger]:
+    for part in parts:
+        found = _trigger.fullmatch(part)
+        at = found["at"] or "step" if found else ""
+        if found is None or at not in get_args(At):
+            raise ValueError(
+                f"{part!r} is no fault with its time; write 17=reset, send3=fail or receive5+=fail"
+            )
+        yield Trigger(
+            number=int(found["number"]),
+            fault=found["fault"],
+            at=at,  # type: ignore[arg-type]
+            lasting=bool(found["lasting"]),
+        )
+
+
+@attrs.frozen
+class Case:
+    """Everything that a run depends on, by name."""
+
+    scenario: str
+    schedule: Schedule = attrs.field(factory=Fifo)
+    plan: Plan = Plan()
+
+    def __str__(self) -> str:
+        return f"{self.scenario}/{self.schedule}/{self.plan}"
+
+
+def parse_case(text: str) -> Case:
+    """The case that prints as `text`: ``scenario/schedule/plan``.
+
+    Raises:
+        ValueError: none does.
+    """
+    parts = text.rsplit("/", 2)
+    if len(parts) != 3:
+        raise ValueError(f"{text!r} is no case; write scenario/schedule/plan: stream/fifo/17=reset")
+    scenario, schedule, plan = parts
+    return Case(scenario, parse_schedule(schedule), parse_plan(plan))

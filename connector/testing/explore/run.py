@@ -1,0 +1,276 @@
+"""One run: a pure function of scenario, schedule and fault plan."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+import outcome
+import trio
+from trio.testing import MockClock
+
+from connector.testing.exchange import open_exchange
+from connector.testing.explore import verdict
+from connector.testing.explore.faults import OPERATION_FAULTS, STEP_FAULTS, check_fault
+from connector.testing.explore.operations import ExploredNetwork
+from connector.testing.explore.plan import Case, Plan
+from connector.testing.explore.result import Finding, Result
+from connector.testing.explore.scenario import Scenario
+from connector.testing.explore.schedule import Fifo, Picker, Schedule, taken_over
+from connector.testing.explore.stage import Stage
+from connector.testing.explore.steps import WORLD, Killed, Steps
+from connector.testing.explore.tls import contexts
+from connector.testing.explore.tree import all_tasks, draw
+from connector.testing.explore.wall import WallClock
+from connector.testing.ledger import DialRecord
+
+GRACE_SECONDS = 30.0
+"""Virtual time that a hanging program has to leave after it was cancelled."""
+CPU_SECONDS = 20.0
+"""A run that computes for so long is in an endless loop without a checkpoint."""
+
+
+class Stuck(BaseException):
+    """Raised where a program computes without end."""
+
+
+def run(
+    scenario: Scenario,
+    schedule: Schedule | None = None,
+    plan: Plan | None = None,
+    *,
+    traced: bool = False,
+    counted: bool = False,
+) -> Result:
+    """Run `scenario` once. Must not be called inside of `trio.run`.
+
+    Args:
+        scenario: what to run.
+        schedule: in which order tasks run; by default in the order of their spawning.
+        plan: what goes wrong; by default nothing.
+        traced: whether to note which task makes each step.
+        counted: whether to count dials, sends, receives and closes.
+
+    Raises:
+        ValueError: a fault of the plan does not exist.
+    """
+    schedule = schedule or Fifo()
+    plan = plan or Plan()
+    for trigger in plan.triggers:
+        check_fault(trigger.fault, of_operation=trigger.at != "step")
+    return _Run(scenario, schedule, plan, traced=traced, counted=counted).execute()
+
+
+class _Run:
+    def __init__(
+        self, scenario: Scenario, schedule: Schedule, plan: Plan, *, traced: bool, counted: bool
+    ) -> None:
+        self.scenario = scenario
+        self.case = Case(scenario.name, schedule, plan)
+        self.plan = plan
+        self.findings: list[Finding] = []
+        self.tls = contexts() if scenario.tls else None
+        self.network = ExploredNetwork(
+            ssl_context=self.tls.client if self.tls else None,
+            failing=tuple(trigger for trigger in plan.triggers if trigger.at != "step"),
+            failed=self.note_struck,
+            counted=counted,
+        )
+        self.shuffler = schedule.begin()
+        self.steps = Steps(
+            self.shuffler, strike=self.strike, stuck=self.find_livelock, traced=traced
+        )
+        self.wall = WallClock()
+        self.stage: Stage | None = None
+        self.connected = bytearray()
+        self.struck: list[tuple[str, float]] = []
+        self.ended_at: float | None = None
+        self.error: BaseException | None = None
+        self.broken: list[DialRecord] = []
+        self._due: dict[int, list[str]] = {}
+        for trigger in plan.triggers:
+            if trigger.at == "step":
+                self._due.setdefault(trigger.number, []).append(trigger.fault)
+        self._livelocks = 0
+
+    def execute(self) -> Result:
+        clock = MockClock(autojump_threshold=0)
+        state = random.getstate()
+        random.seed(str(self.case.schedule))
+        try:
+            with taken_over(self.steps), self.wall.installed(), _bounded_cpu():
+                ran = outcome.capture(self.run_main, clock)
+        finally:
+            random.setstate(state)
+        if self.steps.failure is not None:
+            raise self.steps.failure
+        if isinstance(ran, outcome.Error) and not self._is_expected(ran.error):
+            raise ran.error
+        return Result(
+            case=self.case,
+            findings=tuple(self.findings),
+            steps=self.steps.count,
+            struck=len(self.struck),
+            connected=bytes(self.connected),
+            operations=self.network.operations,
+            most_tasks=self.steps.most_tasks,
+            dials=len(self.network.ledger),
+            seconds=self.ended_at or clock.current_time(),
+            choices=tuple(self.shuffler.choices) if isinstance(self.shuffler, Picker) else (),
+            trace=tuple(self.steps.trace),
+            error=self.error,
+        )
+
+    def _is_expected(self, error: BaseException) -> bool:
+        """Whether a run may end so: we killed it, or an interrupt came after the program's end."""
+        if isinstance(error.__cause__, Killed):
+            return bool(self.findings)
+        interrupted = any(fault == "interrupt" for fault, _ in self.struck)
+        return (
+            interrupted
+            and self.ended_at is not None
+            and all(isinstance(each, KeyboardInterrupt) for each in verdict.leaves(error))
+        )
+
+    # In trio.
+
+    def run_main(self, clock: MockClock) -> None:
+        trio.run(self.main, clock=clock, instruments=[self.steps])
+
+    async def main(self) -> None:
+        scenario = self.scenario
+        WORLD.set(True)
+        async with open_exchange(
+            scenario.venue,
+            network=self.network,
+            source=scenario.source,
+            ssl_context=self.tls.server if self.tls else None,
+            **scenario.exchange_options,
+        ) as exchange:
+            stage = self.stage = Stage(
+                self.network, exchange, self.wall, self.find, self.plan_ahead
+            )
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.watch, stage)
+                nursery.start_soon(stage.end_stalls)
+                if any(trigger.lasting for trigger in self.plan.triggers):
+                    nursery.start_soon(self.lose_patience, stage)
+                WORLD.set(False)
+                self.steps.begin()
+                ended = await outcome.acapture(self.perform, stage)
+                self.steps.end()
+                WORLD.set(True)
+                self.ended_at = trio.current_time()
+                self.error = ended.error if isinstance(ended, outcome.Error) else None
+                for invariant, what in verdict.judge(self.evidence(stage)):
+                    self.find(invariant, what)
+                nursery.cancel_scope.cancel()
+
+    def evidence(self, stage: Stage) -> verdict.Evidence:
+        """What the verdict is based on, a moment after the program's end."""
+        return verdict.Evidence(
+            scenario=self.scenario,
+            stage=stage,
+            error=self.error,
+            struck=tuple(self.struck),
+            broken=tuple(self.broken),
+            ended_at=trio.current_time(),
+            tasks_left=[task.name for task in all_tasks() if not task.context.get(WORLD)],
+            most_tasks=self.steps.most_tasks,
+        )
+
+    async def perform(self, stage: Stage) -> None:
+        with stage.scope:
+            await self.scenario.program(stage)
+
+    async def watch(self, stage: Stage) -> None:
+        """Find a program that does not end, and end it."""
+        await trio.sleep(self.scenario.limit_seconds)
+        struck = [fault for fault, _ in self.struck]
+        silent = any(fault in OPERATION_FAULTS or STEP_FAULTS[fault].silent for fault in struck)
+        ends = any(fault in STEP_FAULTS and STEP_FAULTS[fault].ends for fault in struck)
+        invariant = "I12" if ends else "I7" if silent else "progress"
+        words = {
+            "I12": "told to end, and does not",
+            "I7": "silence is not noticed",
+            "progress": "waits, and nothing will come",
+        }
+        self.find(invariant, f"{words[invariant]}: not over after {trio.current_time():g} s")
+        stage.scope.cancel()
+        await trio.sleep(GRACE_SECONDS)
+        self.find("I12", f"cancelled, and still there {GRACE_SECONDS:g} s later")
+        self.steps.kill()
+
+    async def lose_patience(self, stage: Stage) -> None:
+        """Let the program leave where it cannot succeed."""
+        await trio.sleep(self.scenario.lasting_seconds)
+        stage.leave()
+
+    # At every step.
+
+    def strike(self, step: int) -> None:
+        assert self.stage is not None
+        if not self.plan:
+            self.connected.append(bool(self.network.connections))
+        if step not in self._due:
+            return
+        for name in self._due.pop(step):
+            if STEP_FAULTS[name].loud and not self.struck:
+                self.broken = [each.record for each in self.network.connections]
+            STEP_FAULTS[name].strike(self.stage)
+            self.note_struck(name)
+
+    def plan_ahead(self, steps: int, fault: str) -> None:
+        """Add a fault to what is due."""
+        self._due.setdefault(self.steps.count + max(steps, 1), []).append(fault)
+
+    def note_struck(self, fault: str) -> None:
+        """A fault of the plan has happened."""
+        assert self.stage is not None
+        self.struck.append((fault, trio.current_time()))
+        self.stage.struck()
+
+    def find_livelock(self) -> None:
+        self._livelocks += 1
+        if self._livelocks > 1 or self.stage is None:
+            self.steps.kill()
+            return
+        cancelled = self.stage.scope.cancel_called
+        self.find("I12" if cancelled else "progress", "runs and runs while no time passes")
+        self.stage.scope.cancel()
+
+    def find(self, invariant: str, what: str) -> None:
+        """Note a finding."""
+        self.findings.append(
+            Finding(
+                invariant=invariant,
+                what=what,
+                case=self.case,
+                step=self.steps.count,
+                seconds=trio.current_time(),
+                tasks=draw(lambda task: not task.context.get(WORLD)),
+            )
+        )
+
+
+@contextlib.contextmanager
+def _bounded_cpu() -> Iterator[None]:
+    """Raise `Stuck` where the block computes for too long; nothing outside of the main thread."""
+
+    def stop(_: int, __: FrameType | None) -> None:
+        raise Stuck(f"computing for {CPU_SECONDS:g} s without a checkpoint")
+
+    try:
+        before = signal.signal(signal.SIGVTALRM, stop)
+    except ValueError:
+        yield
+        return
+    signal.setitimer(signal.ITIMER_VIRTUAL, CPU_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)

@@ -1,0 +1,119 @@
+"""Where a program is explored: the network, the exchange, and what the plan may do to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import trio
+
+from connector.testing.exchange import SimulatedExchange
+from connector.testing.explore.faults import check_fault
+from connector.testing.explore.numbered import Reader
+from connector.testing.explore.operations import ExploredNetwork
+from connector.testing.explore.wall import WallClock
+
+SETTLED_EVENTS = 2
+"""So many events after the last fault show that the program has recovered from it."""
+
+
+class ConsumerFailed(Exception):
+    """What the consumer raises when the plan says ``consumer``."""
+
+
+class Stage:
+    """What a scenario's program is given.
+
+    Attributes:
+        network: dial over it; it is a `connector.transport` dialer.
+        exchange: the simulated exchange, already open on `network`.
+        scope: around the whole program; the fault ``cancel`` cancels it.
+        body: enter it inside the adapter's block; the fault ``leave`` cancels it, so that the
+            program leaves in its own, polite way.
+    """
+
+    def __init__(
+        self,
+        network: ExploredNetwork,
+        exchange: SimulatedExchange,
+        wall: WallClock,
+        find: Callable[[str, str], None],
+        plan_ahead: Callable[[int, str], None],
+    ) -> None:
+        self.network = network
+        self.exchange = exchange
+        self.wall = wall
+        self.scope = trio.CancelScope()
+        self.body = trio.CancelScope()
+        self.consumer_error: ConsumerFailed | None = None
+        self.leaving_at: float | None = None
+        self.find = find
+        """Call it with an invariant and words when the program itself sees that it is broken."""
+        self._plan_ahead = plan_ahead
+        self._armed = False
+        self._stalled = trio.Event()
+        self._stall_seconds = 0.0
+        self._readers: list[Reader] = []
+        self._needed = 0
+
+    def reader(self, *, gaps: bool) -> Reader:
+        """Somebody who checks what one consumer sees."""
+        reader = Reader(self.find, gaps=gaps)
+        self._readers.append(reader)
+        return reader
+
+    def strike_in(self, steps: int, fault: str) -> None:
+        """Let a fault happen so many steps from now, besides those of the plan."""
+        check_fault(fault)
+        self._plan_ahead(steps, fault)
+
+    def turn(self) -> None:
+        """Where the program's own code runs: here it fails, if the plan says so."""
+        if self._armed and self.consumer_error is None:
+            self.consumer_error = ConsumerFailed("the consumer has failed, as planned")
+            self.leaving()
+            raise self.consumer_error
+
+    def leaving(self) -> None:
+        """The program begins to leave the adapter's block, politely."""
+        self.leaving_at = trio.current_time()
+
+    @property
+    def events(self) -> int:
+        """Events that all consumers together have seen."""
+        return sum(reader.events for reader in self._readers)
+
+    @property
+    def settled(self) -> bool:
+        """Whether there was data after the last fault."""
+        return self.events >= self._needed
+
+    # What the plan does.
+
+    def leave(self) -> None:
+        """Tell the program to leave in its own way."""
+        self.leaving()
+        self.body.cancel()
+
+    def struck(self) -> None:
+        """A fault has happened."""
+        self._needed = self.events + SETTLED_EVENTS
+
+    def arm_consumer(self) -> None:
+        """Let the next `turn` fail."""
+        self._armed = True
+
+    def stall(self, seconds: float) -> None:
+        """Let nothing arrive for some time."""
+        for connection in self.network.connections:
+            connection.stall()
+        self._stall_seconds = seconds
+        self._stalled.set()
+
+    async def end_stalls(self) -> None:
+        """Ends what `stall` began; runs in the world."""
+        while True:
+            await self._stalled.wait()
+            self._stalled = trio.Event()
+            await trio.sleep(self._stall_seconds)
+            for connection in self.network.connections:
+                connection.resume()

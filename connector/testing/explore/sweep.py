@@ -1,0 +1,226 @@
+"""Sweeps: every step with every fault, pairs of them, every operation, many schedules.
+
+A sweep is divided into units, each small enough for one process to do in seconds; a unit is a
+generator of results. What a fault could not change is left out: a run without faults has shown at
+which steps a connection was open.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import MappingProxyType
+
+import attrs
+
+from connector.testing.explore.faults import CORE, OPERATION_FAULTS, STEP_FAULTS
+from connector.testing.explore.plan import OPERATIONS, Plan, Trigger
+from connector.testing.explore.report import Report
+from connector.testing.explore.result import Result
+from connector.testing.explore.run import run
+from connector.testing.explore.scenario import Scenario
+from connector.testing.explore.schedule import Picks, Seeded
+
+FAULTS_PER_SEED = 4
+"""Plans that are drawn for each seeded schedule, besides the one without faults."""
+_RUNS_PER_COLLECTION = 50
+_SLOW_STRIDE = 10
+"""A fault that makes a run long is tried at every so many-th step."""
+
+
+@attrs.frozen
+class Unit:
+    """A part of a sweep."""
+
+    scenario: str
+    kind: str
+    """A key of `KINDS`."""
+    fault: str = ""
+    """The first fault, where there is one."""
+    first: int = 0
+    """Where a part of a long list begins …"""
+    count: int = 0
+    """… and how long it is."""
+
+    def __str__(self) -> str:
+        part = f" {self.first}–{self.first + self.count - 1}" if self.count else ""
+        return f"{self.scenario} {self.kind} {self.fault}{part}".strip()
+
+
+def steps(scenario: Scenario, unit: Unit) -> Iterator[Result]:
+    """One fault, at every step."""
+    base = run(scenario)
+    for step in _steps_of(base, unit.fault):
+        yield run(scenario, plan=Plan.at_steps({step: unit.fault}))
+
+
+def operations(scenario: Scenario, unit: Unit) -> Iterator[Result]:
+    """The N-th dial, send, receive and close fails or hangs, once and for ever after."""
+    base = run(scenario, counted=True)
+    for operation in OPERATIONS:
+        for number in range(1, base.operations[operation] + 1):
+            for fault in OPERATION_FAULTS:
+                for lasting in (False, True):
+                    trigger = Trigger(number, fault, at=operation, lasting=lasting)
+                    yield run(scenario, plan=Plan((trigger,)))
+
+
+def pairs(scenario: Scenario, unit: Unit) -> Iterator[Result]:
+    """A first fault at some steps, and after it a second one.
+
+    The second one is tried at every third step, beginning with another one for each first step:
+    two neighbours are almost the same run.
+    """
+    base = run(scenario)
+    firsts = list(_steps_of(base, unit.fault))[unit.first : unit.first + unit.count]
+    for first in firsts:
+        single = run(scenario, plan=Plan.at_steps({first: unit.fault}))
+        for fault in CORE:
+            begin = first + 1 + first % _PAIR_STRIDE
+            for second in range(begin, single.steps + 1, _PAIR_STRIDE):
+                yield run(scenario, plan=Plan.at_steps({first: unit.fault, second: fault}))
+
+
+def seeds(scenario: Scenario, unit: Unit) -> Iterator[Result]:
+    """Seeded schedules, each without a fault and with a few that are drawn."""
+    names = [name for name, fault in STEP_FAULTS.items() if not fault.slow]
+    for seed in range(unit.first, unit.first + unit.count):
+        schedule = Seeded(seed)
+        base = run(scenario, schedule)
+        yield base
+        draw = random.Random(seed)
+        for number in range(FAULTS_PER_SEED):
+            drawn = draw.sample(range(1, base.steps + 1), k=1 + number % 2)
+            plan = Plan.at_steps({step: draw.choice(names) for step in drawn})
+            yield run(scenario, schedule, plan)
+
+
+def picks(scenario: Scenario, unit: Unit) -> Iterator[Result]:
+    """Every schedule that differs from the usual one in exactly one choice."""
+    base = run(scenario, Picks())
+    for position, alternatives in enumerate(base.choices):
+        for pick in range(1, alternatives):
+            yield run(scenario, Picks((*(0,) * position, pick)))
+
+
+KINDS: MappingProxyType[str, Callable[[Scenario, Unit], Iterator[Result]]] = MappingProxyType(
+    {"steps": steps, "operations": operations, "pairs": pairs, "seeds": seeds, "picks": picks}
+)
+"""Kind of unit: what it does."""
+
+FIRST_OF_PAIRS = ("reset", "half_open", "refuse", "close", "mute", "handshake_hang")
+"""Faults after which a second one is tried: each leads into another state."""
+_PAIR_STRIDE = 3
+_PAIRS_PER_UNIT = 8
+_SEEDS_PER_UNIT = 20
+
+
+def units(
+    scenario: Scenario,
+    *,
+    kinds: Iterable[str] = ("steps", "operations"),
+    faults: Iterable[str] = tuple(STEP_FAULTS),
+    seeds: int = 0,
+) -> Iterator[Unit]:
+    """What a sweep over one scenario consists of.
+
+    Args:
+        scenario: what to run.
+        kinds: keys of `KINDS`.
+        faults: for steps, and the first ones of pairs if they are in `FIRST_OF_PAIRS`.
+        seeds: how many seeded schedules.
+    """
+    name = scenario.name
+    faults = tuple(faults)
+    for kind in kinds:
+        if kind == "steps":
+            yield from (Unit(name, kind, fault) for fault in faults)
+        elif kind == "pairs":
+            base = run(scenario)
+            for fault in faults:
+                if fault not in FIRST_OF_PAIRS:
+                    continue
+                total = len(list(_steps_of(base, fault)))
+                for first in range(0, total, _PAIRS_PER_UNIT):
+                    yield Unit(name, kind, fault, first, min(_PAIRS_PER_UNIT, total - first))
+        elif kind == "seeds":
+            for first in range(0, seeds, _SEEDS_PER_UNIT):
+                yield Unit(name, kind, "", first, min(_SEEDS_PER_UNIT, seeds - first))
+        else:
+            yield Unit(name, kind)
+
+
+def explore(scenario: Scenario, unit: Unit) -> Iterator[Result]:
+    """The results of one unit, in order."""
+    return KINDS[unit.kind](scenario, unit)
+
+
+def sweep(
+    scenario: Scenario,
+    *,
+    kinds: Iterable[str] = ("steps", "operations"),
+    faults: Iterable[str] = tuple(STEP_FAULTS),
+    seeds: int = 0,
+    enough: int = 10,
+) -> Report:
+    """Sweep over one scenario, in this process.
+
+    Args:
+        scenario: what to run.
+        kinds: keys of `KINDS`.
+        faults: for steps and pairs.
+        seeds: how many seeded schedules.
+        enough: stop when so many runs have found something.
+    """
+    report = Report()
+    tally = report.tally(scenario.name)
+    report.add(run(scenario))
+    began = time.process_time()
+    with collector_off() as collect:
+        parts = units(scenario, kinds=kinds, faults=faults, seeds=seeds)
+        for result in itertools.chain.from_iterable(explore(scenario, unit) for unit in parts):
+            report.add(result)
+            collect()
+            if tally.findings >= enough:
+                break
+    tally.cpu_seconds = time.process_time() - began
+    return report
+
+
+@contextmanager
+def collector_off() -> Iterator[Callable[[], None]]:
+    """No garbage is collected during a run, so that none can close a socket; only in between.
+
+    Yields:
+        Call it after every run.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    runs = itertools.count(1)
+
+    def collect() -> None:
+        if not next(runs) % _RUNS_PER_COLLECTION:
+            gc.collect(1)
+
+    try:
+        yield collect
+    finally:
+        gc.collect()
+        if was_enabled:
+            gc.enable()
+
+
+def _stride(fault: str) -> int:
+    return _SLOW_STRIDE if STEP_FAULTS[fault].slow else 1
+
+
+def _steps_of(base: Result, fault: str) -> Iterator[int]:
+    """Steps at which `fault` makes a difference."""
+    needs_connection = STEP_FAULTS[fault].needs_connection
+    for step in range(1, base.steps + 1, _stride(fault)):
+        if base.connected[step - 1] or not needs_connection:
+            yield step

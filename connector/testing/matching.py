@@ -1,0 +1,162 @@
+"""An order book that matches by price, then time; integers throughout.
+
+Prices are in ticks and quantities in lots, so that nothing is ever rounded; `Scale` turns them into
+the decimal text of a venue.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import deque
+from typing import Literal, TypeAlias
+
+import attrs
+
+Side: TypeAlias = Literal["bid", "ask"]
+
+
+@attrs.frozen
+class Scale:
+    """How one symbol's integers are written.
+
+    A tick is ``10**-tick_decimals``; `price_decimals` are the ones written, the same or more.
+    """
+
+    tick_decimals: int
+    lot_decimals: int
+    price_decimals: int
+    quantity_decimals: int
+
+    def price(self, ticks: int) -> str:
+        return decimal_text(ticks, self.tick_decimals, self.price_decimals)
+
+    def quantity(self, lots: int) -> str:
+        return decimal_text(lots, self.lot_decimals, self.quantity_decimals)
+
+    def value(self, ticks_times_lots: int) -> str:
+        """A price times a quantity, such as a volume in the quote asset."""
+        return decimal_text(
+            ticks_times_lots,
+            self.tick_decimals + self.lot_decimals,
+            max(self.price_decimals, self.tick_decimals + self.lot_decimals),
+        )
+
+
+def decimal_text(units: int, decimals: int, written: int) -> str:
+    """``units * 10**-decimals`` with exactly `written` digits after the point."""
+    units *= 10 ** (written - decimals)
+    sign = "-" if units < 0 else ""
+    if written == 0:
+        return f"{units}"
+    whole, part = divmod(abs(units), 10**written)
+    return f"{sign}{whole}.{part:0{written}d}"
+
+
+@attrs.frozen
+class Fill:
+    """One maker order met by a taker: one trade."""
+
+    price: int
+    quantity: int
+
+
+class BookSide:
+    """One side of a book: levels of orders, best first."""
+
+    def __init__(self, side: Side, scale: Scale) -> None:
+        self.side = side
+        self.quantities: dict[int, int] = {}
+        """Price in ticks to the level's lots."""
+        self._sign = -1 if side == "bid" else 1
+        self._keys: list[int] = []
+        self._orders: dict[int, deque[int]] = {}
+        self._scale = scale
+        self._texts: dict[int, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @property
+    def best(self) -> int | None:
+        """Price of the best level in ticks."""
+        return self._sign * self._keys[0] if self._keys else None
+
+    def price_at(self, rank: int) -> int:
+        """Price of the level at a rank; 0 is the best, -1 the farthest."""
+        return self._sign * self._keys[rank]
+
+    def add(self, price: int, quantity: int) -> None:
+        """Rests an order behind the others of its price."""
+        if price in self._orders:
+            self._orders[price].append(quantity)
+            self.quantities[price] += quantity
+        else:
+            self._orders[price] = deque((quantity,))
+            self.quantities[price] = quantity
+            insort(self._keys, self._sign * price)
+        self._texts.pop(price, None)
+
+    def cancel(self, price: int, index: int) -> int:
+        """Takes the order at a place in its level's queue out; returns its lots."""
+        orders = self._orders[price]
+        index %= len(orders)
+        quantity = orders[index]
+        del orders[index]
+        self._reduce(price, quantity)
+        return quantity
+
+    def take(self, quantity: int) -> list[Fill]:
+        """Matches a market order with the best orders, first come first served."""
+        fills: list[Fill] = []
+        while quantity and self._keys:
+            price = self._sign * self._keys[0]
+            orders = self._orders[price]
+            filled = min(quantity, orders[0])
+            if filled == orders[0]:
+                orders.popleft()
+            else:
+                orders[0] -= filled
+            fills.append(Fill(price, filled))
+            quantity -= filled
+            self._reduce(price, filled)
+        return fills
+
+    def _reduce(self, price: int, quantity: int) -> None:
+        self._texts.pop(price, None)
+        left = self.quantities[price] - quantity
+        if left:
+            self.quantities[price] = left
+            return
+        del self.quantities[price], self._orders[price]
+        del self._keys[bisect_left(self._keys, self._sign * price)]
+
+    def text(self, price: int) -> str:
+        """The level as JSON, ``["3000.10","1.200"]``; a level that is gone has quantity zero."""
+        text = self._texts.get(price)
+        if text is None:
+            quantity = self.quantities.get(price, 0)
+            text = f'["{self._scale.price(price)}","{self._scale.quantity(quantity)}"]'
+            if quantity:
+                self._texts[price] = text
+        return text
+
+    def top(self, levels: int) -> str:
+        """The best levels as a JSON array."""
+        return f"[{','.join(self.text(self._sign * key) for key in self._keys[:levels])}]"
+
+
+class OrderBook:
+    """Both sides of one symbol."""
+
+    def __init__(self, scale: Scale) -> None:
+        self.scale = scale
+        self.bids = BookSide("bid", scale)
+        self.asks = BookSide("ask", scale)
+
+    def side(self, side: Side) -> BookSide:
+        return self.bids if side == "bid" else self.asks
+
+    def best(self) -> tuple[int, int, int, int]:
+        """Best bid, its lots, best ask, its lots; zeros where a side is empty."""
+        bid, ask = self.bids.best or 0, self.asks.best or 0
+        return bid, self.bids.quantities.get(bid, 0), ask, self.asks.quantities.get(ask, 0)

@@ -1,0 +1,35 @@
+"""Things to do later, in one task and in a fixed order: what is due first, then what came first."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+
+import trio
+
+
+class Timers:
+    """Actions by the time at which they are due; `run` does them."""
+
+    def __init__(self) -> None:
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._count = 0
+        self._changed = trio.lowlevel.ParkingLot()
+
+    def after(self, seconds: float, act: Callable[[], None]) -> None:
+        """Lets `run` do something in so many seconds."""
+        self._count += 1
+        heapq.heappush(self._due, (trio.current_time() + seconds, self._count, act))
+        self._changed.unpark_all()
+
+    def clear(self) -> None:
+        """Forgets everything that is not done yet."""
+        self._due.clear()
+
+    async def run(self) -> None:
+        """Does what is due, until it is cancelled."""
+        while True:
+            while self._due and self._due[0][0] <= trio.current_time():
+                heapq.heappop(self._due)[2]()
+            with trio.move_on_at(self._due[0][0] if self._due else float("inf")):
+                await self._changed.park()

@@ -1,0 +1,202 @@
+"""What the two simulated venues allow, as tables, each with its source.
+
+A rule that no source states is marked *assumed*: the strictest reading that clients must survive.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, TypeAlias
+from urllib.parse import unquote
+
+import attrs
+
+VenueName: TypeAlias = Literal["spot", "usdm"]
+
+_SPOT_INTERVALS = "1s|1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d|3d|1w|1M"
+_USDM_INTERVALS = "1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d|3d|1w|1M"
+_SYMBOL = r"[^@!/\sA-Z]+"
+
+SPOT_STREAMS = (
+    # binance_spot §5
+    (rf"{_SYMBOL}@(?:trade|aggTrade|blockTrade|bookTicker)", ""),
+    (rf"{_SYMBOL}@depth(?:@(?:100|1000)ms)?", ""),
+    (rf"{_SYMBOL}@depth(?:5|10|20)(?:@(?:100|1000)ms)?", ""),
+    (rf"{_SYMBOL}@kline_(?:{_SPOT_INTERVALS})(?:@\+08:00)?", ""),
+    (rf"{_SYMBOL}@(?:miniTicker|ticker|avgPrice|referencePrice)", ""),
+    (rf"{_SYMBOL}@ticker_(?:1h|4h|1d)", ""),
+    (r"!miniTicker@arr|!ticker_(?:1h|4h|1d)@arr", ""),
+)
+"""Names that exist on spot, and their route (there is only one)."""
+
+USDM_STREAMS = (
+    # binance_usdm §2, §4; @0ms and @250ms as in captures
+    (rf"{_SYMBOL}@bookTicker|!bookTicker", "/public"),
+    (rf"{_SYMBOL}@depth(?:@(?:0|100|250|500)ms)?", "/public"),
+    (rf"{_SYMBOL}@depth(?:5|10|20)(?:@(?:100|250|500)ms)?", "/public"),
+    (rf"{_SYMBOL}@rpiDepth@500ms", "/public"),
+    (rf"{_SYMBOL}@(?:aggTrade|trade|miniTicker|ticker|forceOrder|compositeIndex)", "/market"),
+    (rf"{_SYMBOL}@markPrice(?:@1s)?|!markPrice@arr(?:@1s)?", "/market"),
+    (rf"{_SYMBOL}@kline_(?:{_USDM_INTERVALS})", "/market"),
+    (rf"{_SYMBOL}@continuousKline_(?:{_USDM_INTERVALS})", "/market"),
+    (r"!(?:miniTicker|ticker|forceOrder|assetIndex)@arr|!contractInfo", "/market"),
+    (rf"{_SYMBOL}@assetIndex|tradingSession", "/market"),
+)
+"""Names that exist on USD-M futures, and the route that carries them."""
+
+
+@attrs.frozen(kw_only=True)
+class Rules:
+    """The limits of one venue. Times in seconds."""
+
+    name: VenueName
+    routes: tuple[str, ...]
+    """Path prefixes; the empty one is the unrouted form."""
+    unrouted_serves: str
+    """The route whose streams the unrouted URLs carry."""
+    streams: tuple[tuple[str, str], ...]
+    messages_per_second: int
+    streams_per_connection: int
+    attempts_per_window: int
+    window_seconds: float
+    attempts_before_ban: int
+    """Attempts answered 429 before 418 follows (assumed)."""
+    ban_seconds: float
+    ping_seconds: float
+    pong_timeout_seconds: float
+    lifetime_seconds: float
+    announces_shutdown: bool
+    shutdown_notice_seconds: float
+    """How long before the end of a connection's life its announcement comes (assumed)."""
+    signed_ids: bool
+    """Whether request ids may be negative or null; strings may be used on both."""
+    rest_prefix: str
+    weight_per_minute: int
+    depth_weights: tuple[tuple[int, int], ...]
+    """(largest limit, weight) of a REST depth snapshot."""
+
+
+SPOT = Rules(
+    name="spot",
+    routes=("",),
+    unrouted_serves="",
+    streams=SPOT_STREAMS,
+    messages_per_second=5,  # binance_spot §4
+    streams_per_connection=1024,  # binance_spot §4
+    attempts_per_window=300,  # binance_spot §4
+    window_seconds=300.0,
+    attempts_before_ban=20,
+    ban_seconds=120.0,  # binance_usdm §8: bans last from 2 minutes
+    ping_seconds=20.0,  # binance_spot §4
+    pong_timeout_seconds=60.0,  # binance_spot §4
+    lifetime_seconds=86_400.0,  # binance_spot §4
+    announces_shutdown=True,  # binance_spot §4
+    shutdown_notice_seconds=10.0,
+    signed_ids=True,  # binance_spot §3
+    rest_prefix="/api/v3",
+    weight_per_minute=6000,  # binance_spot §8
+    depth_weights=((100, 5), (500, 25), (1000, 50), (5000, 250)),  # binance_spot §6
+)
+
+USDM = Rules(
+    name="usdm",
+    routes=("/public", "/market", "/private", ""),
+    unrouted_serves="/public",  # binance_usdm §2
+    streams=USDM_STREAMS,
+    messages_per_second=10,  # binance_usdm §3
+    streams_per_connection=1024,  # binance_usdm §3
+    attempts_per_window=300,  # assumed as on spot, binance_usdm §3
+    window_seconds=300.0,
+    attempts_before_ban=20,
+    ban_seconds=120.0,
+    ping_seconds=180.0,  # binance_usdm §3
+    pong_timeout_seconds=600.0,  # binance_usdm §3
+    lifetime_seconds=86_400.0,  # binance_usdm §3
+    announces_shutdown=False,  # binance_usdm §3
+    shutdown_notice_seconds=10.0,
+    signed_ids=False,  # binance_usdm §3
+    rest_prefix="/fapi/v1",
+    weight_per_minute=2400,  # binance_usdm §7
+    depth_weights=((50, 2), (100, 5), (500, 10), (1000, 20)),  # binance_usdm §5
+)
+
+VENUES: dict[VenueName, Rules] = {"spot": SPOT, "usdm": USDM}
+
+
+@attrs.frozen
+class StreamPath:
+    """A WebSocket URL path, understood."""
+
+    route: str
+    combined: bool
+    streams: tuple[str, ...]
+
+
+class Venue:
+    """The rules of one venue with its stream names compiled."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self._patterns = tuple((re.compile(pattern), route) for pattern, route in rules.streams)
+        self._routes: dict[str, str | None] = {}
+
+    def route_of(self, stream: str) -> str | None:
+        """The route that carries a stream; None: no stream of that name exists."""
+        if stream not in self._routes:
+            self._routes[stream] = next(
+                (route for pattern, route in self._patterns if pattern.fullmatch(stream)), None
+            )
+        return self._routes[stream]
+
+    def serves(self, route: str, stream: str) -> bool:
+        """Whether a connection on `route` gets the data of a stream that it subscribed to."""
+        carried_by = self.route_of(stream)
+        return carried_by is not None and carried_by == (route or self.rules.unrouted_serves)
+
+    def parse_path(self, target: str) -> StreamPath | None:
+        """A request target as the venue understands it; None is a 404."""
+        path, _, query = target.partition("?")
+        for route in self.rules.routes:
+            rest = path.removeprefix(route)
+            if not path.startswith(route) or not rest.startswith(("/ws", "/stream")):
+                continue
+            if rest in ("/stream", "/stream/"):
+                pairs = (pair.partition("=") for pair in query.split("&"))
+                named = [value for key, _, value in pairs if key == "streams"]
+                return StreamPath(route, combined=True, streams=_names("/".join(named)))
+            if rest == "/ws" or rest.startswith("/ws/"):
+                names = _names(rest.removeprefix("/ws"))
+                return StreamPath(route, combined=False, streams=names)
+        return None
+
+
+def _names(joined: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for name in unquote(joined).split("/") if name))
+
+
+class AttemptBudget:
+    """Connection attempts in a sliding window: 429 when there are too many, then 418."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._attempts: list[float] = []
+        self._refused = 0
+        self._banned_until = 0.0
+
+    def refuse(self, now: float) -> tuple[int, float] | None:
+        """Counts an attempt at `now`; the status and Retry-After seconds if it is too much."""
+        rules = self._rules
+        if now < self._banned_until:
+            return 418, self._banned_until - now
+        horizon = now - rules.window_seconds
+        self._attempts = [moment for moment in self._attempts if moment > horizon]
+        if len(self._attempts) < rules.attempts_per_window:
+            self._attempts.append(now)
+            self._refused = 0
+            return None
+        self._refused += 1
+        if self._refused > rules.attempts_before_ban:
+            self._refused = 0
+            self._banned_until = now + rules.ban_seconds
+            return 418, rules.ban_seconds
+        return 429, self._attempts[0] + rules.window_seconds - now

@@ -1,0 +1,256 @@
+"""A WebSocket connection as its session sees it: receive, send, ping, close, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Literal, TypeAlias, cast
+
+import attrs
+import trio
+from trio_websocket import (
+    ConnectionClosed,
+    ConnectionRejected,
+    WebSocketConnection,
+    wrap_client_stream,
+)
+from wsproto.utilities import LocalProtocolError, RemoteProtocolError
+
+from connector._version import __version__
+from connector.errors import (
+    RAW_EXCERPT_BYTES,
+    ConnectorError,
+    ExchangeUnavailable,
+)
+from connector.transport.causes import leaves, origins
+from connector.transport.deflate import OFFER, InvalidCompression
+from connector.transport.dial import Address
+from connector.transport.tap import Tap
+
+USER_AGENT = f"trio-connector/{__version__}"
+
+Reason: TypeAlias = Literal["closed", "eof", "reset", "protocol error", "too big", "error"]
+
+_ABNORMAL = 1006
+_OUR_FAILURES: Mapping[int, Reason] = {
+    1002: "protocol error",
+    1007: "protocol error",
+    1009: "too big",
+}
+"""Why trio-websocket gives a connection up by itself, by the code that it notes."""
+
+
+@attrs.frozen
+class Ended:
+    """How a connection ended."""
+
+    reason: Reason
+    code: int | None = None
+    """The close code: the server's, or the one that says what we found wrong (RFC 6455 §7.4.1);
+    1006 when the connection ended without a close frame."""
+    text: str = ""
+    cause: BaseException | None = attrs.field(default=None, eq=False, repr=False)
+    """The exception behind an ``error``."""
+
+
+class Connection:
+    """A WebSocket connection whose handshake is complete; `open_connection` makes it.
+
+    Nothing is delivered to the sink before `run` is called, and nothing after it has returned.
+    """
+
+    def __init__(self, tap: Tap) -> None:
+        self._tap = tap
+        self._websocket: WebSocketConnection | None = None
+        self._failure: Exception | None = None
+        self._settled = trio.Event()
+        self._over = trio.Event()
+        self._running = False
+        self._scopes: set[trio.CancelScope] = set()
+
+    @property
+    def wire_bytes(self) -> int:
+        """Bytes received, without TLS's own: HTTP, frame headers, compressed payloads."""
+        return self._tap.wire_bytes
+
+    @property
+    def payload_bytes(self) -> int:
+        """Bytes of the messages delivered, inflated where they were compressed."""
+        return self._tap.payload_bytes
+
+    @property
+    def messages(self) -> int:
+        """Messages delivered."""
+        return self._tap.messages
+
+    @property
+    def last_read(self) -> float:
+        """When anything at all was last received, on trio's clock."""
+        return self._tap.last_read
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the connection is not being read because the sink has no room."""
+        return self._tap.blocked
+
+    @property
+    def compressed(self) -> bool:
+        """Whether permessage-deflate is in use."""
+        return self._tap.compressed
+
+    @property
+    def handshake_headers(self) -> Mapping[str, str]:
+        """The headers of the server's answer, names in lower case."""
+        assert self._tap.head is not None
+        return self._tap.head.headers
+
+    async def run(self) -> Ended:
+        """Receive until the connection ends, and say how it ended.
+
+        Raises:
+            trio.BusyResourceError: it is running already.
+
+        Cancellation: messages that were received and not delivered are lost.
+        """
+        if self._running:
+            raise trio.BusyResourceError("this connection is being received from already")
+        self._running = True
+        self._tap.go_live()
+        try:
+            while True:
+                await self._tap.hand_over(await self._ws.get_message())
+        except ConnectionClosed:
+            if self._ws.closed is None:
+                await self._over.wait()
+            return self._how_it_ended()
+        except Exception as error:  # noqa: BLE001 - said in what is returned, like the tap's own
+            return _error(error)
+        finally:
+            self._running = False
+            self._tap.discard()
+
+    async def send(self, text: str) -> None:
+        """Send a text message.
+
+        Raises:
+            ExchangeUnavailable: the connection is over.
+
+        Cancellation: part of the message may have been sent; then nothing else can be.
+        """
+        with self._while_it_lasts():
+            await self._ws.send_message(text)
+
+    async def ping(self) -> None:
+        """Send a ping and wait for its pong, for which `run` must be running.
+
+        Raises:
+            ExchangeUnavailable: the connection is over.
+
+        Cancellation: the ping may have been sent.
+        """
+        with self._while_it_lasts():
+            await self._ws.ping()
+
+    async def close(self, code: int = 1000, reason: str = "", *, timeout: float) -> None:  # noqa: ASYNC109
+        """Exchange close frames with the server, and close the stream; quiet when it is gone.
+
+        Args:
+            code: what to tell the server (RFC 6455 §7.4.1).
+            reason: the same in words.
+            timeout: seconds after which the stream is closed without its answer.
+
+        Cancellation: the stream is closed at once.
+        """
+        self._tap.begin_closing()
+        with trio.move_on_after(timeout), suppress(ExchangeUnavailable), self._while_it_lasts():
+            await self._ws.aclose(code, reason or None)
+
+    # --- inside
+
+    @property
+    def _ws(self) -> WebSocketConnection:
+        assert self._websocket is not None
+        return self._websocket
+
+    async def converse(self, address: Address) -> None:
+        """Let trio-websocket speak with the server until one of the two is done.
+
+        It gets a nursery of its own: should its reader break, nobody else is cancelled.
+        """
+        headers = [(b"User-Agent", USER_AGENT.encode())]
+        if self._tap.offers_compression:
+            headers.append((b"Sec-WebSocket-Extensions", OFFER))
+        try:
+            async with trio.open_nursery() as nursery:
+                self._websocket = await wrap_client_stream(
+                    nursery,
+                    cast("trio.SocketStream", self._tap),
+                    address.host_header,
+                    address.target,
+                    extra_headers=headers,
+                    max_message_size=self._tap.limit,
+                    receive_buffer_size=None,
+                )
+                self._settled.set()
+        except* Exception as broken:  # noqa: BLE001 - kept, and said by run()
+            self._failure = cast("Exception", next(leaves(broken)))
+        finally:
+            self._settled.set()
+            self._over.set()
+            for scope in self._scopes:
+                scope.cancel()
+
+    async def wait_open(self) -> None:
+        """Return when the handshake is complete.
+
+        Raises:
+            ExchangeUnavailable, HandshakeRejected: it will not be.
+        """
+        await self._settled.wait()
+        failure = self._failure
+        if failure is None:
+            return
+        if isinstance(failure, ConnectionRejected):
+            raise self._tap.rejected(failure.body) from failure
+        if isinstance(failure, ConnectorError):
+            raise failure
+        # trio-websocket answers a bad response with a rejection, which a client cannot send; the
+        # error that began it is further down.
+        found = next((e for e in origins(failure) if isinstance(e, RemoteProtocolError)), failure)
+        raise ExchangeUnavailable(f"answered the upgrade wrongly: {found}") from found
+
+    @contextmanager
+    def _while_it_lasts(self) -> Iterator[None]:
+        """Raise `ExchangeUnavailable` when the connection ends before the block does."""
+        with trio.CancelScope() as scope:
+            if self._over.is_set():
+                scope.cancel()
+            self._scopes.add(scope)
+            try:
+                yield
+                return
+            except (ConnectionClosed, LocalProtocolError) as error:
+                raise ExchangeUnavailable("the connection is over") from error
+            finally:
+                self._scopes.discard(scope)
+        raise ExchangeUnavailable("the connection is over")
+
+    def _how_it_ended(self) -> Ended:
+        """Read it from what trio-websocket and the tap have noted."""
+        if isinstance(self._failure, InvalidCompression):
+            return Ended("protocol error", self._failure.code, self._failure.text)
+        closed = self._ws.closed
+        if closed is None:
+            return _error(self._failure)
+        code, text = int(closed.code), closed.reason or ""
+        if self._tap.close_frame == (code, text):
+            return Ended("closed", code, text)
+        if code == _ABNORMAL:
+            return Ended("reset" if self._tap.reset else "eof", code, text)
+        if self._tap.closing:
+            return Ended("closed", code, text or "closed by this side")
+        return Ended(_OUR_FAILURES.get(code, "error"), code, text)
+
+
+def _error(error: Exception | None) -> Ended:
+    return Ended("error", None, repr(error)[:RAW_EXCERPT_BYTES], error)

@@ -1,0 +1,226 @@
+"""permessage-deflate (RFC 7692), which trio-websocket does not offer: agreed on and undone here.
+
+We offer it as browsers do, inflate what the server compresses, and send uncompressed, which is
+always allowed. Inflating needs no regard for what the server chose: the largest window reads all
+windows, and a message that refers to no earlier one does not mind that they are remembered. After
+a final block (RFC 7692 §7.2.3.4) the window is new, as it is for the compressors that make one;
+should a message refer further back all the same, zlib finds that it does.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable, Mapping
+from struct import Struct
+
+from connector.errors import ExchangeUnavailable
+from connector.transport.frames import (
+    CONTINUATION,
+    ODD,
+    TEXT,
+    is_utf8,
+    lift_text,
+    read_header,
+)
+
+OFFER = b"permessage-deflate; client_max_window_bits"
+
+_NAME = "permessage-deflate"
+_LARGEST_WINDOW = -15
+"""Window of 2^15 bytes; negative: deflate data without the header and the sum of zlib's."""
+_TAIL = b"\x00\x00\xff\xff"
+"""What the sender cuts off every message (RFC 7692 §7.2.1)."""
+_INVALID_DATA = 1007
+_PROTOCOL_ERROR = 1002
+_MESSAGE_TOO_BIG = 1009
+
+_two_shorts = Struct("!HH").unpack_from
+_parameter = re.compile(r'([!#$%&\'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*(?:"([^"\\]*)"|([^\s",;]+)))?')
+_window_bits = re.compile(r"[89]|1[0-5]")
+
+
+class CompressionRefused(ExchangeUnavailable):
+    """The server answered the offer to compress in a way that RFC 7692 does not allow.
+
+    The connection was given up; the next attempt should not offer compression.
+    """
+
+
+class InvalidCompression(Exception):
+    """A compressed message breaks the protocol; ends the connection."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+def _is_flag(value: str | None) -> bool:
+    return value is None
+
+
+def _is_window(value: str | None) -> bool:
+    return value is not None and _window_bits.fullmatch(value) is not None
+
+
+_PARAMETERS: Mapping[str, Callable[[str | None], bool]] = {
+    "server_no_context_takeover": _is_flag,
+    "client_no_context_takeover": _is_flag,
+    "server_max_window_bits": _is_window,
+    "client_max_window_bits": _is_window,
+}
+"""What an answer to `OFFER` may contain, and which values (RFC 7692 §7.1)."""
+
+
+def agree(answer: str | None) -> bool:
+    """Read the server's answer to `OFFER`.
+
+    Args:
+        answer: the value of ``Sec-WebSocket-Extensions``, None without one.
+
+    Returns:
+        Whether the server may compress.
+
+    Raises:
+        CompressionRefused: it answered with something else than was offered.
+    """
+    if not answer:
+        return False
+    if "," in answer:
+        raise _refused(answer, "more than one extension")
+    name, *parameters = (part.strip() for part in answer.split(";"))
+    if name.lower() != _NAME:
+        raise _refused(answer, "an extension that was not offered")
+    seen: set[str] = set()
+    for text in parameters:
+        match = _parameter.fullmatch(text)
+        if match is None:
+            raise _refused(answer, f"the malformed parameter {text!r}")
+        parameter, value = match[1].lower(), match[2] if match[2] is not None else match[3]
+        if parameter in seen or parameter not in _PARAMETERS:
+            raise _refused(answer, f"the repeated or unknown parameter {parameter!r}")
+        if not _PARAMETERS[parameter](value):
+            raise _refused(answer, f"the parameter {parameter!r} with the value {value!r}")
+        seen.add(parameter)
+    return True
+
+
+def _refused(answer: str, what: str) -> CompressionRefused:
+    return CompressionRefused(
+        f"accepted compression wrongly, with {what} in {answer[:200]!r}; "
+        "connect without compression"
+    )
+
+
+class Inflater:
+    """Lifts compressed messages off a buffer, beside uncompressed ones.
+
+    Args:
+        limit: bytes; a message that inflates to more is never held.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.failure: InvalidCompression | None = None
+        """Why the connection must end, once it must."""
+        self._limit = limit
+        self._stream = zlib.decompressobj(_LARGEST_WINDOW)
+        # The message whose fragments are coming in.
+        self._opcode: int | None = None  # None between two messages
+        self._parts: list[bytes] = []
+        self._room = limit
+
+    def lift(
+        self, data: bytes, position: int, limit: int, messages: list[bytes]
+    ) -> tuple[int, int]:
+        """Do as `frames.lift_text`, for compressed messages of either type too.
+
+        Returns:
+            `ODD` also when there is a `failure`.
+        """
+        while self.failure is None:
+            if self._opcode is None:
+                position, wanted = lift_text(data, position, limit, messages)
+                if wanted != ODD:
+                    return position, wanted
+                whole = self._lift_whole(data, position, messages)
+                if whole != position:
+                    position = whole
+                    continue
+            header = read_header(data, position)
+            if isinstance(header, int):
+                return position, header
+            if header is None or header.is_control:
+                break
+            if self._opcode is None:
+                if not header.compressed or header.opcode == CONTINUATION:
+                    break
+            elif header.compressed or header.opcode != CONTINUATION:
+                self._fail(_PROTOCOL_ERROR, "a compressed message was broken off by another one")
+                break
+            if header.length > limit:
+                self._fail(_MESSAGE_TOO_BIG, f"a compressed frame has {header.length} bytes")
+                break
+            begin = position + header.size
+            stop = begin + header.length
+            if stop > len(data):
+                return position, stop - position
+            if self._opcode is None:
+                self._opcode = header.opcode
+            part = self._inflate(data[begin:stop] + _TAIL if header.final else data[begin:stop])
+            self._parts.append(part)
+            self._room -= len(part)
+            if header.final:
+                self._complete(b"".join(self._parts), self._opcode, messages)
+                self._parts.clear()
+                self._opcode, self._room = None, self._limit
+            position = stop
+        return position, ODD
+
+    def _lift_whole(self, data: bytes, position: int, messages: list[bytes]) -> int:
+        """Lift the whole compressed text messages at `position`, which are the usual ones."""
+        end = len(data)
+        last = end - 3
+        while position < last and self.failure is None:
+            first, length = _two_shorts(data, position)
+            if first == 0xC17E and length > 125:
+                start = position + 4
+            elif 0xC100 <= first < 0xC17E:
+                start = position + 2
+                length = first - 0xC100
+            else:
+                break
+            stop = start + length
+            if stop > end:
+                break
+            self._complete(self._inflate(data[start:stop] + _TAIL), TEXT, messages)
+            position = stop
+        return position
+
+    def _complete(self, message: bytes, opcode: int, messages: list[bytes]) -> None:
+        """A whole message is inflated."""
+        if opcode == TEXT and not message.isascii() and not is_utf8(message):
+            self._fail(_INVALID_DATA, "a compressed text message is not UTF-8")
+        if self.failure is None:
+            messages.append(message)
+
+    def _inflate(self, data: bytes) -> bytes:
+        """Inflate `data`, to one byte more than there is room for at most."""
+        try:
+            inflated = self._stream.decompress(data, self._room + 1)
+            while self._stream.eof and len(inflated) <= self._room:
+                data = self._stream.unused_data
+                self._stream = zlib.decompressobj(_LARGEST_WINDOW)
+                if data in (b"", _TAIL):
+                    break
+                inflated += self._stream.decompress(data, self._room + 1 - len(inflated))
+        except zlib.error as error:
+            self._fail(_INVALID_DATA, f"a compressed message does not inflate: {error}")
+            return b""
+        if len(inflated) > self._room:
+            self._fail(_MESSAGE_TOO_BIG, f"a message inflates to more than {self._limit} bytes")
+        return inflated
+
+    def _fail(self, code: int, text: str) -> None:
+        if self.failure is None:
+            self.failure = InvalidCompression(code, text)

@@ -1,0 +1,147 @@
+"""Where to connect, and how a raw byte stream to it is opened.
+
+A `Dialer` opens the byte stream and closes it; TLS and WebSocket are laid over it by
+`connector.transport.open_connection` for every dialer alike, so that a network in memory meets
+the same code as a TCP socket does.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cached_property
+from typing import Protocol
+from urllib.parse import quote, urlsplit
+
+import attrs
+import trio
+
+from connector.errors import ConfigError
+
+_DEFAULT_PORTS = {"ws": 80, "wss": 443}
+_TARGET_CHARACTERS = "!#$%&'()*+,-./:;=?@[]_~"
+"""What stays as it is in a request target (RFC 3986 §2.2); stream names may hold anything else."""
+
+
+class Dialer(Protocol):
+    """How a raw byte stream to an exchange is opened."""
+
+    @property
+    def ssl_context(self) -> ssl.SSLContext:
+        """Whom to trust, for ``wss://`` URLs."""
+        ...
+
+    def connect(self, host: str, port: int) -> AbstractAsyncContextManager[trio.abc.Stream]:
+        """Open a stream for the length of a block; it is closed, forcefully, when the block ends.
+
+        Raises:
+            OSError: nobody could be reached at this address.
+        """
+        ...
+
+
+@attrs.frozen(slots=False)
+class TcpDialer:
+    """Real TCP connections, to whichever of the host's addresses answers first (RFC 8305).
+
+    Args:
+        ssl_context: whom to trust instead of the system's certificates.
+
+    Nagle's algorithm is off, as trio has it for every TCP stream: a request leaves at once.
+    """
+
+    _given: ssl.SSLContext | None = attrs.field(default=None, alias="ssl_context", repr=False)
+
+    @property
+    def ssl_context(self) -> ssl.SSLContext:
+        """The context given, or the system's trust (``SSL_CERT_FILE`` is honoured), read once."""
+        return self._given or self._system_trust
+
+    @cached_property
+    def _system_trust(self) -> ssl.SSLContext:
+        return ssl.create_default_context()
+
+    @asynccontextmanager
+    async def connect(self, host: str, port: int) -> AsyncIterator[trio.SocketStream]:
+        """Open a TCP connection for the length of a block.
+
+        Raises:
+            OSError: the name is unknown, or no address of the host accepts the connection.
+
+        Cancellation: attempts in progress are closed.
+        """
+        stream = await trio.open_tcp_stream(host, port)
+        async with closed_after(stream):
+            yield stream
+
+
+@asynccontextmanager
+async def closed_after(stream: trio.abc.Stream) -> AsyncIterator[None]:
+    """Close `stream` when the block ends, without waiting for anybody.
+
+    `trio.aclose_forcefully` raises `trio.Cancelled` when a scope around it is cancelled too, and
+    that would replace the exception that is on its way out. Hence the shield; its time is up
+    before it begins.
+    """
+    try:
+        yield
+    finally:
+        with trio.CancelScope(deadline=trio.current_time(), shield=True) as now:
+            now.cancel()
+            await stream.aclose()
+
+
+def is_open(stream: trio.abc.Stream) -> bool:
+    """Whether the stream that a dialer opened is still open: for a socket, its descriptor."""
+    if isinstance(stream, trio.SocketStream):
+        return stream.socket.fileno() != -1
+    return not getattr(stream, "closed", False)
+
+
+@attrs.frozen
+class Address:
+    """What a WebSocket URL says."""
+
+    secure: bool
+    host: str
+    port: int
+    target: str = attrs.field(repr=False)
+    """Path and query, as the request line has them; may hold credentials."""
+
+    @classmethod
+    def of(cls, url: str) -> Address:
+        """Take a ``ws://`` or ``wss://`` URL apart.
+
+        Raises:
+            ConfigError: it is not one. The message never repeats the URL, which may hold a key.
+        """
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise ConfigError(f"an exchange's URL cannot be read: {error}") from None
+        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+            raise ConfigError(
+                "an exchange's URL must look like ws://host:port/path or wss://host/path, "
+                f"this one has the scheme {parts.scheme!r} and the host {parts.hostname!r}"
+            )
+        target = parts.path or "/"
+        if parts.query:
+            target = f"{target}?{parts.query}"
+        return cls(
+            secure=parts.scheme == "wss",
+            host=parts.hostname,
+            port=port or _DEFAULT_PORTS[parts.scheme],
+            target=quote(target, safe=_TARGET_CHARACTERS),
+        )
+
+    @property
+    def host_header(self) -> str:
+        """The value of the request's ``Host`` header (RFC 9110 §7.2)."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        default = _DEFAULT_PORTS["wss" if self.secure else "ws"]
+        return host if self.port == default else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"

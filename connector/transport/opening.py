@@ -1,0 +1,154 @@
+"""Opening a connection for the length of a block, and closing it whatever happens.
+
+The socket belongs to `open_connection`. It is closed forcefully on every way out, before the
+tasks that read from it are cancelled, and never by the garbage collector.
+"""
+
+from __future__ import annotations
+
+import math
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NoReturn
+
+import attrs
+import trio
+
+from connector.errors import ConfigError, ExchangeUnavailable
+from connector.transport.causes import raise_unwrapped, said
+from connector.transport.connection import Connection
+from connector.transport.dial import Address, Dialer, closed_after, is_open
+from connector.transport.tap import Sink, Tap
+from connector.transport.tls import secure
+
+DEFAULT_CONNECT_SECONDS = 10.0
+DEFAULT_MESSAGE_LIMIT_BYTES = 16 * 1024 * 1024
+
+
+@asynccontextmanager
+async def open_connection(
+    url: str,
+    sink: Sink,
+    *,
+    dialer: Dialer,
+    connect_timeout: float = DEFAULT_CONNECT_SECONDS,
+    max_message_bytes: int = DEFAULT_MESSAGE_LIMIT_BYTES,
+    compression: bool = False,
+    sockets: set[trio.abc.Stream],
+) -> AsyncIterator[Connection]:
+    """Connect to `url` for the length of a block.
+
+    Args:
+        url: ``ws://`` or ``wss://``; its query never reaches a log or an error.
+        sink: takes the messages.
+        dialer: opens the byte stream.
+        connect_timeout: seconds for everything up to the completed handshake.
+        max_message_bytes: a longer message ends the connection.
+        compression: whether to offer permessage-deflate.
+        sockets: holds the dialer's stream from the moment it is open until it is closed.
+
+    Yields:
+        The open connection; call its `Connection.run` to receive.
+
+    Raises:
+        ConfigError: `url` is not a WebSocket URL.
+        ExchangeUnavailable: there was no answer, or not one that makes sense.
+        HandshakeRejected: the server answered with an HTTP status other than 101.
+
+    Cancellation: the stream is closed, in every state.
+    """
+    address = Address.of(url)
+    progress = _Progress(address, connect_timeout)
+    try:
+        with trio.CancelScope(deadline=trio.current_time() + connect_timeout) as limit:
+            async with dialer.connect(address.host, address.port) as raw:
+                sockets.add(raw)
+                try:
+                    async with closed_after(raw):
+                        stream = raw
+                        if address.secure:
+                            progress.stage = "the TLS handshake"
+                            stream = await secure(raw, dialer.ssl_context, address.host)
+                        progress.stage = "the WebSocket handshake"
+                        tap = Tap(stream, sink, limit=max_message_bytes, compression=compression)
+                        progress.tap = tap
+                        async with _upgraded(tap, raw, address) as connection:
+                            # From here on the time is the caller's, unless it is up already.
+                            limit.deadline = math.inf
+                            if limit.cancel_called:
+                                await trio.lowlevel.checkpoint_if_cancelled()
+                            progress.open = True
+                            yield connection
+                finally:
+                    if not is_open(raw):  # or the link's tripwire would never see it
+                        sockets.discard(raw)
+    except (OSError, UnicodeError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
+        if progress.open:
+            raise
+        progress.fail(error)
+    except ExchangeUnavailable as error:
+        if progress.open:
+            raise
+        raise type(error)(f"{address} {error}") from (error.__cause__ or error)
+    if limit.cancelled_caught:
+        progress.time_out()
+
+
+@asynccontextmanager
+async def _upgraded(tap: Tap, raw: trio.abc.Stream, address: Address) -> AsyncIterator[Connection]:
+    """Complete the handshake and keep trio-websocket's reader running for the block."""
+    connection = Connection(tap)
+    failure: BaseException | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(connection.converse, address)
+            try:
+                # First the stream, then the tasks: the other way round the cancellation could
+                # replace the exception on its way out.
+                async with closed_after(raw):
+                    await connection.wait_open()
+                    yield connection
+            except BaseException as error:
+                failure = error
+                raise
+            finally:
+                nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        raise_unwrapped(group, failure)
+
+
+@attrs.define
+class _Progress:
+    """How far the opening has come, and what to say when it comes no further."""
+
+    address: Address
+    seconds: float
+    stage: str = "the TCP handshake"
+    tap: Tap | None = None
+    open: bool = False
+
+    def fail(self, error: Exception) -> NoReturn:
+        """Raise what an error below the WebSocket handshake means."""
+        cause = error.__cause__ or error
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            raise ExchangeUnavailable(
+                f"the certificate of {self.address} is not trusted: {cause.verify_message}; check "
+                "the host name and the clock, or trust its issuer (SSL_CERT_FILE, or a dialer "
+                "with another ssl_context)"
+            ) from cause
+        if isinstance(error, UnicodeError):
+            raise ConfigError(f"{self.address.host!r} is not a host name: {error}") from error
+        raise ExchangeUnavailable(
+            f"{self.address} broke off {self.stage}: {said(error)}"
+            if self.tap or isinstance(error, trio.BrokenResourceError)
+            else f"{self.address} could not be reached: {said(error)}"
+        ) from error
+
+    def time_out(self) -> NoReturn:
+        """Raise what it means that the time is up."""
+        if self.tap is not None and self.tap.is_rejected:
+            raise self.tap.rejected()
+        raise ExchangeUnavailable(
+            f"{self.address} did not complete {self.stage} within {self.seconds:g} s"
+        )

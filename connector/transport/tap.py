@@ -1,0 +1,431 @@
+"""The tap: a stream that keeps the hot path away from trio-websocket.
+
+It stands between trio-websocket and the byte stream. Whole, unfragmented text messages it hands
+to the sink, a list per read; everything else (the HTTP answer, control frames, fragmented and
+binary messages, and whatever is invalid) it passes up, where trio-websocket does as it always
+does. After a message that it passed up it waits until that message has been taken, so that the
+sink sees all messages in the order in which the server sent them.
+
+Nothing that trio-websocket delivers, sends or ends with is different under the tap, with three
+exceptions, each on purpose:
+
+- a text frame with bad UTF-8 fails when it is whole, not at the chunk with the bad byte;
+- once we have sent our close frame, everything but the server's close frame is dropped
+  (trio-websocket drops the messages, but breaks on a ping that arrives in this state);
+- after our side has failed a connection, frames that follow in the same chunk are not looked at
+  (trio-websocket breaks on a ping behind a message that was too big).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import trio
+
+from connector.errors import ExchangeUnavailable, HandshakeRejected
+from connector.transport.deflate import Inflater, agree
+from connector.transport.frames import (
+    CLOSE,
+    CONTINUATION,
+    ODD,
+    TEXT,
+    Header,
+    lift_text,
+    read_close,
+    read_header,
+)
+from connector.transport.socket import receive_of
+from connector.transport.tls import drain_of
+from connector.transport.upgrade import (
+    HEAD_LIMIT_BYTES,
+    SWITCHING_PROTOCOLS,
+    ResponseHead,
+    split_head,
+)
+
+_READ_BYTES = 65_536
+"""More would cost more: the events of a batch that is not yet consumed fill the processor's cache
+and, once their containers are over the garbage collector's first threshold, wake the collector
+for every batch (depth5, 300 bytes: 256 KiB cost 1.4 times as much per message as 64 KiB)."""
+
+
+class Sink(Protocol):
+    """Where messages go."""
+
+    def deliver(self, payloads: Sequence[bytes], first: int) -> int:
+        """Take the messages ``payloads[first:]``, or as many of them as there is room for.
+
+        Returns:
+            The index of the first one that was not taken; ``len(payloads)`` when all were.
+        """
+        ...
+
+    async def wait_for_room(self) -> None:
+        """Return when `deliver` can take at least one more message."""
+        ...
+
+
+class Tap(trio.abc.Stream):
+    """What trio-websocket reads from and writes to.
+
+    Args:
+        stream: the TCP or TLS stream; stays the property of whoever opened it.
+        sink: takes the messages, from `go_live` until `discard`.
+        limit: text frames of more bytes are passed up, for trio-websocket to judge.
+        compression: whether permessage-deflate was offered in the request.
+    """
+
+    def __init__(
+        self, stream: trio.abc.Stream, sink: Sink, *, limit: int, compression: bool = False
+    ) -> None:
+        self.wire_bytes = 0
+        self.payload_bytes = 0
+        self.messages = 0
+        self.last_read = trio.current_time()
+        self.blocked = False
+        self.torn = False
+        """A write was cut short: nothing sensible can be sent any more."""
+        self.reset = False
+        """The connection broke, rather than ended."""
+        self.head: ResponseHead | None = None
+        """The answer to the upgrade, once its head is there."""
+        self.rejection = b""
+        """The body of an answer other than 101, as far as it came."""
+        self.close_frame: tuple[int, str] | None = None
+        """Code and text of the server's close frame."""
+
+        self._stream = stream
+        self._receive = receive_of(stream)
+        self._sink = sink
+        self.limit = limit
+        self.offers_compression = compression
+        self._inflater: Inflater | None = None
+        self._lift_messages = lift_text
+        self._drain = drain_of(stream)
+        # Bytes read and not yet dealt with.
+        self._data = b""
+        self._position = 0
+        # The frame that is being passed up: what is missing of it, and what it is.
+        self._missing = 0
+        self._passing: Header | None = None
+        self._fragmented = False
+        self._transparent = False
+        self._ending: trio.BrokenResourceError | trio.ClosedResourceError | None = None
+        self._ended = False
+        self._live = False
+        self._discarding = False
+        self.closing = False
+        self._released = trio.Event()
+        self._untaken = False
+        self._taken = trio.Event()
+        self._waiting: trio.CancelScope | None = None
+
+    @property
+    def compressed(self) -> bool:
+        """Whether the server may compress."""
+        return self._inflater is not None
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether the server answers with another status than 101."""
+        return self.head is not None and self.head.status != SWITCHING_PROTOCOLS
+
+    # --- what Connection tells the tap
+
+    def go_live(self) -> None:
+        """Begin to deliver; until now the first message has been held back."""
+        if not self._discarding:
+            self._live = True
+            self._released.set()
+
+    def discard(self) -> None:
+        """Deliver nothing any more: drop what the server still sends, up to its close frame."""
+        self._live = False
+        self._discarding = True
+        self._released.set()
+        self._taken.set()
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    def begin_closing(self) -> None:
+        """Discard, and drop pings too: nothing may be sent behind our close frame."""
+        self.discard()
+        self.closing = True
+
+    async def hand_over(self, message: str | bytes) -> None:
+        """Deliver a message that was passed up, and let the tap go on behind it.
+
+        Cancellation: the message may be undelivered.
+        """
+        payload = message.encode() if isinstance(message, str) else message
+        batch = [payload]
+        taken = self._deliver(batch) if self._live else 0
+        if taken < len(batch):
+            await self._deliver_rest(batch, taken)
+        self._untaken = False
+        self._taken.set()
+
+    # --- trio.abc.Stream, for trio-websocket
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Write `data`.
+
+        Raises:
+            trio.BrokenResourceError: the connection is broken, or an earlier write was cut short.
+
+        Cancellation: part of `data` may be written; `torn` says so.
+        """
+        if self.torn:
+            raise trio.BrokenResourceError("an earlier write was cut short")
+        try:
+            await self._stream.send_all(data)
+        except trio.BrokenResourceError as error:
+            self.torn = self.reset = True
+            if self.head is None:
+                raise ExchangeUnavailable("broke off the connection") from error
+            raise
+        except BaseException:
+            self.torn = True
+            raise
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait until `send_all` might not block."""
+        await self._stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        """Close the stream below."""
+        await self._stream.aclose()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """Deliver messages until there is something for trio-websocket, and return that.
+
+        Args:
+            max_bytes: not looked at; trio-websocket takes any amount.
+
+        Raises:
+            trio.BrokenResourceError: the connection broke.
+            ExchangeUnavailable: the server does not speak HTTP, or left during the handshake.
+            HandshakeRejected: the server broke off a rejection.
+            CompressionRefused: the server accepted compression in a way it must not.
+            InvalidCompression: a compressed message breaks the protocol.
+
+        Cancellation: the connection is of no use afterwards.
+        """
+        if self.head is None:
+            return await self._receive_head()
+        if self.is_rejected:
+            return await self._receive_rejection()
+        while True:
+            if self._untaken:
+                await self._taken.wait()
+                self._untaken = False
+            if not (self._missing or self._transparent):
+                await self._lift()
+            # trio-websocket may answer without ever waiting: here others get their turn.
+            await trio.lowlevel.checkpoint()
+            if self.closing and self._passing is not None and self._passing.is_control:
+                self._position += self._missing
+                self._missing, self._passing = 0, None
+                continue
+            return await self._pass_up()
+
+    # --- inside
+
+    async def _receive_head(self) -> bytes:
+        """Wait for the whole head of the answer and pass it up."""
+        data = b""
+        while True:
+            chunk = await self._read()
+            if not chunk:
+                what = "broke off" if self.reset else "closed"
+                when = "in the middle of its answer" if data else "before answering"
+                raise ExchangeUnavailable(f"{what} the connection {when}") from self._ending
+            split = split_head(data, chunk)
+            data += chunk
+            if split is None:
+                continue
+            self.head, size = split
+            if self.head.status == SWITCHING_PROTOCOLS:
+                self._data, self._position = data, size
+                if not self.offers_compression:
+                    return data[:size]
+                self._agree(self.head.extensions)
+                return self.head.without_extensions()
+            self.rejection = data[size:]
+            return data
+
+    def _agree(self, extensions: str | None) -> None:
+        if agree(extensions):
+            self._inflater = Inflater(self.limit)
+            self._lift_messages = self._inflater.lift
+
+    def rejected(self, body: bytes | None = None) -> HandshakeRejected:
+        """The error for an answer other than 101, with as much of it as there is."""
+        assert self.head is not None
+        return HandshakeRejected(
+            self.head.status, self.head.headers, self.rejection if body is None else body
+        )
+
+    async def _receive_rejection(self) -> bytes:
+        """Pass the body of an answer other than 101 up."""
+        if len(self.rejection) > HEAD_LIMIT_BYTES:
+            raise self.rejected()
+        chunk = await self._read()
+        if not chunk:
+            raise self.rejected()
+        self.rejection += chunk
+        return chunk
+
+    async def _lift(self) -> None:
+        """Deliver messages until something must be passed up."""
+        data, position = self._data, self._position
+        while True:
+            wanted = ODD
+            if not self._fragmented:
+                batch: list[bytes] = []
+                position, wanted = self._lift_messages(data, position, self.limit, batch)
+                if batch:
+                    taken = self._deliver(batch) if self._live else 0
+                    if taken < len(batch):
+                        await self._deliver_rest(batch, taken)
+            if wanted == ODD:
+                if self._inflater is not None and self._inflater.failure is not None:
+                    raise self._inflater.failure
+                wanted = self._judge(data, position)
+                if wanted == ODD:
+                    break
+            if position == len(data):
+                data = await self._read()
+            else:
+                data = await self._refill(data[position:], wanted)
+            position = 0
+            if self._ended:
+                self._transparent = True
+                break
+        self._data, self._position = data, position
+
+    def _deliver(self, batch: list[bytes]) -> int:
+        """Give `batch` to the sink; how much of it found room."""
+        self.messages += len(batch)
+        self.payload_bytes += sum(map(len, batch))
+        return self._sink.deliver(batch, 0)
+
+    async def _deliver_rest(self, batch: list[bytes], taken: int) -> None:
+        """Deliver what had to wait: for `go_live`, or for room in the sink."""
+        if not self._live:
+            await self._released.wait()
+            if self._discarding:
+                return
+            taken = self._deliver(batch)
+        while taken < len(batch):
+            self.blocked = True
+            try:
+                with trio.CancelScope() as self._waiting:
+                    await self._sink.wait_for_room()
+            finally:
+                self.blocked, self._waiting = False, None
+            if self._discarding:
+                return
+            taken = self._sink.deliver(batch, taken)
+
+    def _judge(self, data: bytes, position: int) -> int:
+        """Decide about the frame at `position`, which is not for lifting.
+
+        Returns:
+            `ODD` when it is to be passed up now, else how many bytes of it must be there first.
+        """
+        header = read_header(data, position)
+        if isinstance(header, int):
+            return header
+        if header is None or not self._expects(header):
+            self._transparent = True
+            return ODD
+        total = header.size + header.length
+        if header.is_control and len(data) - position < total:
+            return total
+        if header.opcode == CLOSE:
+            self.close_frame = read_close(data[position + header.size : position + total])
+            self._transparent = True
+        else:
+            self._missing, self._passing = total, header
+        return ODD
+
+    def _expects(self, header: Header) -> bool:
+        """Whether the frame may come now; a whole text frame is here only if it is not UTF-8."""
+        if header.compressed:
+            return False
+        if header.is_control:
+            return True
+        if header.opcode == TEXT and header.final and header.length <= self.limit:
+            return False
+        return (header.opcode == CONTINUATION) == self._fragmented
+
+    async def _pass_up(self) -> bytes:
+        """The next bytes for trio-websocket; at the end of the stream, its end."""
+        if self._position == len(self._data):
+            self._data, self._position = await self._read(), 0
+            if not self._data:
+                if self._ending is not None:
+                    raise self._ending
+                return b""
+        begin = self._position
+        if self._transparent:
+            self._position = len(self._data)
+        else:
+            self._position = min(begin + self._missing, len(self._data))
+            self._missing -= self._position - begin
+            if not self._missing:
+                self._passed()
+        return self._data[begin : self._position]
+
+    def _passed(self) -> None:
+        """Note what the frame that has been passed up means for those that follow."""
+        header, self._passing = self._passing, None
+        if header is None or header.is_control:
+            return
+        self._fragmented = not header.final
+        if header.final and not self._discarding:
+            self._untaken = True
+            self._taken = trio.Event()
+
+    async def _refill(self, rest: bytes, wanted: int) -> bytes:
+        """Read until `rest` has grown to `wanted` bytes, or to the end of the stream."""
+        # Joined once, at the end: a frame that trickles in must not be copied at every step.
+        parts = [rest]
+        have = len(rest)
+        while have < wanted:
+            chunk = await self._read()
+            if not chunk:
+                break
+            parts.append(chunk)
+            have += len(chunk)
+        return b"".join(parts)
+
+    async def _read(self) -> bytes:
+        """Read once, and take whatever else is there without waiting; empty at the end."""
+        if self._ended:
+            return b""
+        drain = self._drain
+        try:
+            if drain is not None and drain.failure is not None:
+                raise trio.BrokenResourceError from drain.failure
+            chunk = await self._receive(_READ_BYTES)
+        except trio.BrokenResourceError as error:
+            self._ended = self.reset = True
+            self._ending = error
+            return b""
+        except trio.ClosedResourceError as error:
+            self._ended = True
+            self._ending = error
+            return b""
+        size = len(chunk)
+        if size == 0:
+            self._ended = True
+            return b""
+        if drain is not None:
+            chunk = drain(chunk)
+            size = len(chunk)
+        self.wire_bytes += size
+        self.last_read = trio.current_time()
+        return chunk if type(chunk) is bytes else bytes(chunk)

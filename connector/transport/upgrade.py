@@ -1,0 +1,93 @@
+"""The HTTP answer to a WebSocket upgrade, as far as the tap has to read it.
+
+trio-websocket parses and judges the answer; it does not notice one that ends too early, keeps
+nothing of one whose body never ends, and hands over no extension. So the tap holds the head back
+until it is whole, notes what it says, and takes an accepted permessage-deflate out of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import attrs
+
+from connector.errors import ExchangeUnavailable
+
+HEAD_LIMIT_BYTES = 65_536
+"""A response head, or the body of a rejection, longer than this is not worth waiting for."""
+
+SWITCHING_PROTOCOLS = 101
+_BEGINNING = b"HTTP/1.1 "
+_EXTENSIONS = "sec-websocket-extensions"
+_end_of_head = re.compile(rb"\n\r?\n")
+_status_line = re.compile(rb"HTTP/1\.[01] (\d{3})(?: |\r?\n)")
+
+
+@attrs.frozen
+class ResponseHead:
+    """Status and headers of the answer."""
+
+    status: int
+    lines: tuple[bytes, ...] = attrs.field(repr=False)
+    """The raw lines after the status line, without their ends."""
+    status_line: bytes = attrs.field(repr=False)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Names in lower case; values of a repeated name are joined by a comma."""
+        headers: dict[str, str] = {}
+        for line in self.lines:
+            name, value = _header(line)
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        return headers
+
+    def without_extensions(self) -> bytes:
+        """The head as the server would have sent it, had no extension been offered."""
+        kept = [line for line in self.lines if _header(line)[0] != _EXTENSIONS]
+        return b"\r\n".join([self.status_line, *kept, b"", b""])
+
+    @property
+    def extensions(self) -> str | None:
+        """The extensions that the server accepted, None when it names none."""
+        return self.headers.get(_EXTENSIONS)
+
+
+def split_head(known: bytes, more: bytes) -> tuple[ResponseHead, int] | None:
+    """Read the head of a response.
+
+    Args:
+        known: what has been received, in which the head does not end.
+        more: what has been received now.
+
+    Returns:
+        The head and its length in bytes; None when it is not complete.
+
+    Raises:
+        ExchangeUnavailable: this is not, or cannot become, an HTTP/1 response.
+    """
+    data = known + more
+    beginning = data[: len(_BEGINNING)]
+    end = _end_of_head.search(data, max(0, len(known) - len(b"\n\r")))
+    if not beginning.startswith(_BEGINNING[:7]) and not _BEGINNING.startswith(beginning):
+        raise ExchangeUnavailable(_not_http(data))
+    if end is None:
+        if len(data) > HEAD_LIMIT_BYTES:
+            raise ExchangeUnavailable(
+                f"answered with more than {HEAD_LIMIT_BYTES} bytes of HTTP headers"
+            )
+        return None
+    status = _status_line.match(data)
+    if status is None:
+        raise ExchangeUnavailable(_not_http(data))
+    status_line, *lines = [line.rstrip(b"\r") for line in data[: end.start()].split(b"\n")]
+    return ResponseHead(int(status[1]), tuple(lines), status_line), end.end()
+
+
+def _header(line: bytes) -> tuple[str, str]:
+    name, _, value = line.partition(b":")
+    return name.strip().lower().decode("latin-1"), value.strip().decode("latin-1")
+
+
+def _not_http(data: bytes) -> str:
+    return f"answered with something that is not HTTP, beginning {data[:20]!r}; check the URL"

@@ -1,0 +1,34 @@
+"""How the documentation is built: `nox -s docs`."""
+
+from connector import channels, errors, events
+from connector._version import __version__
+
+# Imported for type checkers alone where they are used, but the signatures name them.
+for module in (events, errors):
+    module.AnyChannel = channels.AnyChannel
+
+project = "connector"
+author = "The connector authors"
+copyright = f"2026, {author}"
+version = release = __version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinxcontrib_trio",
+]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = f"connector {release}"
+html_static_path = ["_static"]
+
+nitpicky = False
+default_role = "any"
+# In a docstring `this` is code; where it is also a name that Sphinx knows it becomes a link.
+suppress_warnings = ["ref.any"]
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+myst_heading_anchors = 3

@@ -1,0 +1,114 @@
+"""What a person does with this project: `nox -s test`, `lint`, `explore`, `docs`, `demo`.
+
+Each session installs what it needs from pyproject.toml; arguments after ``--`` go to the tool.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["lint", "test"]
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = False
+
+nox.options.download_python = "never"
+nox.options.default_venv_backend = "virtualenv"
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PYPROJECT)
+
+ASYNC_RULES = "--enable=ASYNC,ASYNC900,ASYNC913"
+"""The default rules of flake8-async, and two that it leaves to those who are careful."""
+ASYNC_IN_PACKAGE = (
+    *("910", "911", "912"),  # a checkpoint in every function, of which the default has none either
+    *("127",),  # httpx2 instead of httpx, which is what trio programs have
+)
+"""Rules that are left out in the package."""
+ASYNC_IN_TESTS = (
+    *("103", "104", "111", "112"),  # provoke what must not happen, and catch what must leave
+    *("110", "910", "911", "912", "913"),  # wait for what has no event, until they are cancelled
+    *("124",),  # need trio without awaiting
+    *("127", "401"),  # use what our oldest supported dependencies have
+)
+"""Rules that are left out in tests."""
+
+
+def install(session: nox.Session, *groups: str, extras: str = "cli") -> None:
+    """Install the project, editable, with `extras` and the dependency groups named."""
+    requirements = nox.project.dependency_groups(PYPROJECT, *groups) if groups else ()
+    session.install("--quiet", "-e", f".[{extras}]", *requirements)
+
+
+@nox.session
+def test(session: nox.Session) -> None:
+    """Everything that must hold, on the interpreter that runs nox."""
+    install(session, "test")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def test_all(session: nox.Session) -> None:
+    """The same on every supported interpreter that is present."""
+    install(session, "test")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, async rules, types and layers."""
+    install(session, "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.log("flake8-async connector tests")
+    for folder, rules in {"connector": ASYNC_IN_PACKAGE, "tests": ASYNC_IN_TESTS}.items():
+        left_out = f"--disable={','.join('ASYNC' + number for number in rules)}"
+        session.run("flake8-async", ASYNC_RULES, left_out, *python_files(folder), log=False)
+    session.run("mypy")
+    session.run("pyright")
+    session.run("lint-imports")
+
+
+def python_files(folder: str) -> list[str]:
+    """Every Python file below `folder`, sorted."""
+    return sorted(map(str, Path(folder).rglob("*.py")))
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error."""
+    install(session, "docs")
+    session.run(
+        "sphinx-build", "-W", "--keep-going", "-q", "-b", "html", "docs", "docs/_build/html"
+    )
+    session.log("documentation: docs/_build/html/index.html")
+
+
+@nox.session
+def explore(session: nox.Session) -> None:
+    """Every step of every scenario with every fault: `nox -s explore -- --minutes 10`."""
+    install(session)
+    session.run("python", "-m", "connector.testing.explore", *session.posargs)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Watch an adapter survive a hostile exchange: `nox -s demo -- --duration 60`."""
+    install(session)
+    session.run("connector", "demo", *session.posargs)
+
+
+@nox.session
+def picture(session: nox.Session) -> None:
+    """Take the picture of the demo that README and documentation show."""
+    install(session)
+    session.run("connector", "demo", "--picture", "docs/_static/demo.svg", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure beside other clients: `nox -s bench -- --quick` for the two headline ratios."""
+    install(session, "bench")
+    session.run("python", "-m", "benchmarks.run", *session.posargs)

@@ -1,0 +1,98 @@
+"""The ladder in the terminal: what it shows, and that it shows the book out of sync, too."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+from trio.testing import MockClock
+
+from connector.app.book_command import Options, run_book
+from connector.app.commands import group
+from connector.app.ladder import Ladder, line, render
+from connector.events import BookView, Level
+
+
+@attrs.define
+class Shown:
+    ladders: list[Ladder] = attrs.field(factory=list)
+
+    def show(self, ladder: Ladder) -> None:
+        self.ladders.append(ladder)
+
+
+def drawn(ladder: Ladder) -> str:
+    console = Console(width=120)
+    with console.capture() as captured:
+        console.print(render(ladder))
+    return captured.get()
+
+
+@pytest.mark.parametrize("venue", ["spot", "usdm"])
+async def test_it_shows_a_book_and_its_unsynced_spans(
+    autojump_clock: MockClock, venue: str
+) -> None:
+    shown = Shown()
+
+    await run_book(
+        Options(symbol="ethusdc", venue=venue, break_every_seconds=4, duration_seconds=15), shown
+    )
+
+    synced = [ladder.synced for ladder in shown.ladders]
+    assert synced.count(True) > 60
+    assert False in synced[synced.index(True) :]
+    last = next(ladder for ladder in reversed(shown.ladders) if ladder.synced)
+    assert last.book is not None and len(last.book.bids) == 10
+    assert last.spans >= 3 and last.reason == "disconnected"
+    assert last.trades and last.updates_per_second > 3
+    picture = drawn(last)
+    assert "connector book · ETHUSDC" in picture
+    assert "synced" in picture and "spread" in picture and "last trades" in picture
+    assert picture.count("█") > 20
+    asks = picture.index(f"{float(last.book.asks[-1].price):.2f}")
+    assert asks < picture.index(f"{float(last.book.bids[-1].price):.2f}")
+
+
+def ladder(**book: object) -> Ladder:
+    view = BookView(
+        symbol="X", bids=(Level(99.5, 1.0),), asks=(Level(101.25, 2.0),), received_ns=7_000_000,
+        synced=True, changed_ns=2_000_000,
+    )  # fmt: skip
+    for name, value in book.items():
+        setattr(view, name, value)
+    return Ladder(symbol="X", book=view, trades=(), updates_per_second=1, spans=0, reason="")
+
+
+def test_lines() -> None:
+    assert line(ladder()) == "X synced  1.0 @ 99.5 | 2.0 @ 101.25  spread 1.75  lag 5.0 ms"
+    assert line(ladder(asks=())) == "X synced  1.0 @ 99.5 | –  spread –  lag 5.0 ms"
+    assert line(ladder(synced=False)) == "X not synced"
+
+
+def test_a_ladder_without_a_side_or_a_book() -> None:
+    assert "one side is empty" in drawn(ladder(asks=()))
+    assert "99.50" in drawn(ladder())
+    assert "waiting for a snapshot" in drawn(ladder(synced=False))
+    nothing = attrs.evolve(ladder(), book=None)
+    assert "not synced" in drawn(nothing)
+    assert nothing.lag_ms is None
+
+
+def test_the_command_prints_lines_where_there_is_no_terminal() -> None:
+    result = CliRunner().invoke(group, ["book", "BTCUSDT", "--duration", "0.5"])
+
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("BTCUSDT ")
+
+
+@pytest.mark.parametrize("arguments", [["ETHUSDC", "--levels", "0"], ["ETHUSDC", "--venue", "x"]])
+def test_bad_arguments_are_exit_status_2(arguments: list[str]) -> None:
+    assert CliRunner().invoke(group, ["book", *arguments]).exit_code == 2
+
+
+def test_a_symbol_that_is_none() -> None:
+    result = CliRunner().invoke(group, ["book", "ETH/USDC", "--duration", "5"])
+
+    assert result.exit_code == 1
+    assert "is not a symbol" in result.output

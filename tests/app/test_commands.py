@@ -1,0 +1,108 @@
+"""The command line: what it prints, how it exits, and how Ctrl-C ends it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from connector import __version__
+from connector.app import commands
+from connector.app.commands import group
+from connector.app.demo import Options, Result
+from connector.app.market import Market
+from connector.app.report import Report, Sample, Span
+from connector.app.view import Screen
+
+DEMO = [sys.executable, "-c", "from connector.app.cli import main; main()", "demo"]
+
+
+def leaking(options: Options, market: Market, screen: Screen) -> Result:
+    report = Report(
+        seconds=20.0, seed=0, links=2, breaks=9, sessions=20, reconnects={"reset": 18},
+        max_concurrent_connections=9, tasks=Span(11, 93, 93), sockets=Span(2, 18, 18),
+        messages=9000, gaps=0, wire_bytes=9, payload_bytes=9,
+        violations=["a link had 9 connections at once"],
+    )  # fmt: skip
+    return Result(report, (Sample(0.0, 11, 2, 0), Sample(20.0, 93, 18, 9)))
+
+
+def test_it_says_its_version() -> None:
+    result = CliRunner().invoke(group, ["--version"])
+
+    assert result.output == f"connector, version {__version__}\n"
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_broken_invariant_is_exit_status_1(
+    monkeypatch: pytest.MonkeyPatch, form: list[str]
+) -> None:
+    monkeypatch.setattr(commands, "_run", leaking)
+
+    result = CliRunner().invoke(group, ["demo", *form])
+
+    assert result.exit_code == 1
+    assert "a link had 9 connections at once" in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--duration", "0"],
+        ["--capture", "nowhere.jsonl.gz"],
+        ["--capture", __file__],
+        ["--seed", "x"],
+    ],
+)
+def test_bad_arguments_are_exit_status_2(arguments: list[str]) -> None:
+    result = CliRunner().invoke(group, ["demo", *arguments])
+
+    assert result.exit_code == 2
+    assert arguments[0] in result.output
+
+
+def test_json_over_real_sockets() -> None:
+    ended = subprocess.run(
+        [*DEMO, "--duration", "3", "--json", "--tls"], capture_output=True, text=True, check=False
+    )
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    report = json.loads(ended.stdout)
+    assert report["max_concurrent_connections"] == 1
+    assert report["tasks"]["first"] == report["tasks"]["last"]
+    assert report["sockets"] == {"first": 2, "last": 2, "max": 2}
+    assert report["sessions"] >= 4
+    assert report["wire_bytes"] > report["payload_bytes"] > 0
+
+
+def test_ctrl_c_ends_it_with_the_summary() -> None:
+    with subprocess.Popen(
+        [*DEMO, "--duration", "600"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        # The first line is written when everything is connected.
+        first = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate(timeout=30)
+
+    assert "binance_usdm/" in first
+    assert (process.returncode, errors) == (0, "")
+    assert rest.rstrip().endswith("flat: nothing leaked")
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    code = "import sys; sys.modules['rich'] = None; from connector.app.cli import main; main()"
+
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "demo"], capture_output=True, text=True, check=False
+    )
+
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "connector: the command line needs 'rich'; install it with: "
+        'python -m pip install "trio-connector[cli]"\n'
+    )

@@ -1,0 +1,35 @@
+"""What every test gets: hypothesis without deadlines, and a network that ends at loopback."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import sys
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+
+# A deadline measures the machine, and a slow machine is no bug of ours.
+settings.register_profile(
+    "test", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("explore", settings.get_profile("test"), max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))
+
+
+def _stay_on_loopback(event: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse to connect anywhere else: a test never depends on, or bothers, a real exchange."""
+    if event != "socket.connect":
+        return
+    address = arguments[1]
+    if not isinstance(address, tuple):
+        return
+    try:
+        local = address[0] == "localhost" or ipaddress.ip_address(address[0]).is_loopback
+    except ValueError:
+        local = False
+    if not local:
+        raise AssertionError(f"a test tried to connect to {address!r}; tests use loopback only")
+
+
+sys.addaudithook(_stay_on_loopback)

@@ -1,0 +1,65 @@
+"""``python -m connector.testing.explore``, as one types it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def explore(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "connector.testing.explore", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+
+
+def test_replay_shows_the_finding_again() -> None:
+    case = "tests.specimens.dial_gap:SCENARIO/fifo/7=cancel"
+
+    completed = explore("--replay", case)
+
+    assert completed.returncode == 1, completed.stderr
+    assert "I4: 1 socket(s) open after the program has ended" in completed.stdout
+    assert f"--replay {case}" in completed.stdout
+
+
+def test_replay_without_a_finding() -> None:
+    completed = explore("--replay", "connect/seed-3/17=reset")
+
+    assert completed.returncode == 0, completed.stderr
+    assert "0 finding(s)" in completed.stdout
+
+
+def test_a_sweep_in_two_processes() -> None:
+    completed = explore(
+        "connect", "stream", "--kinds", "steps,seeds", "--faults", "leave", "--seeds", "5",
+        "--processes", "2",
+    )  # fmt: skip
+
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    assert "4/4 units" in completed.stdout
+    assert "connect" in completed.stdout.splitlines()[-4]
+
+
+def test_a_sweep_that_finds_something() -> None:
+    completed = explore(
+        "tests.specimens.no_watchdog:SCENARIO", "--kinds", "steps", "--faults", "mute",
+        "--processes", "1",
+    )  # fmt: skip
+
+    assert completed.returncode == 1, completed.stderr
+    assert "I7: silence is not noticed" in completed.stdout
+
+
+def test_what_does_not_exist() -> None:
+    completed = explore("nothing")
+
+    assert completed.returncode == 2
+    assert "error: 'nothing' is no scenario; there are connect, stream" in completed.stdout

@@ -1,0 +1,27 @@
+"""What the pinned trio-websocket does with a stream of its own, and with one that we own.
+
+The reason why a session opens the stream itself. Should a new version pass the first test, the
+second way is still the right one, and the first test has done its duty.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from connector.testing.explore import sweep
+from tests.specimens import left_to_the_collector, structured
+
+FAULTS = ("cancel", "eof", "bad_frame", "bad_utf8", "close", "handshake_hang", "http_503")
+
+
+@pytest.mark.parametrize("fault", ["eof", "bad_frame", "bad_utf8", "http_503"])
+def test_open_websocket_leaves_the_socket_open(fault: str) -> None:
+    report = sweep(left_to_the_collector.SCENARIO, kinds=("steps",), faults=(fault,), enough=3)
+
+    assert report.invariants & {"I1", "I2", "I4"}, str(report)
+
+
+def test_with_an_owned_stream_every_step_is_clean() -> None:
+    report = sweep(structured.SCENARIO, kinds=("steps", "operations"), faults=FAULTS)
+
+    assert not report.findings, str(report)

@@ -1,0 +1,172 @@
+"""Every step of the core scenarios with every fault finds nothing; the rest is `nox -s explore`."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+import trio
+
+from connector.testing.explore import (
+    STEP_FAULTS,
+    Plan,
+    Scenario,
+    Seeded,
+    Stage,
+    parse_case,
+    run,
+    sweep,
+)
+from connector.testing.explore.scenarios import SCENARIOS
+
+ALL = [name for name, fault in STEP_FAULTS.items() if not fault.slow]
+BUDGET = {
+    "connect": ALL,
+    "stream": ALL,
+    "tls": ["cancel", "leave", "reset", "tls_break"],
+    "backoff": ["cancel", "leave", "interrupt"],
+    "reconnect": ["cancel", "leave", "reset"],
+}
+"""Faults at every step; the others are left to the long sweep."""
+
+
+@pytest.mark.parametrize("name", BUDGET)
+def test_every_step_with_every_fault(name: str) -> None:
+    report = sweep(SCENARIOS[name], kinds=("steps",), faults=BUDGET[name])
+
+    assert not report.findings, str(report)
+    assert report.tally(name).names == set(BUDGET[name])
+
+
+@pytest.mark.parametrize("name", ["connect", "stream", "tls"])
+def test_every_operation_fails_once_and_for_ever(name: str) -> None:
+    report = sweep(SCENARIOS[name], kinds=("operations",))
+
+    assert not report.findings, str(report)
+    assert report.runs > 25
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_scenario_ends_well_in_any_order(name: str) -> None:
+    for seed in range(3):
+        result = run(SCENARIOS[name], Seeded(seed))
+
+        assert not result.findings, "\n".join(map(str, result.findings))
+
+
+def test_the_collector_is_off_during_a_sweep_and_on_again_after_it() -> None:
+    states = []
+
+    async def program(stage: Stage) -> None:
+        states.append(gc.isenabled())
+        await trio.lowlevel.checkpoint()
+
+    sweep(Scenario(name="nothing", program=program), kinds=())
+
+    assert states == [True]  # only the run that looks whether all is well without a fault
+    assert gc.isenabled()
+
+
+# --- what the explorer has found, and is no longer there
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        # A frame that broke off was a DecodeError, and no Gap: the loss was invisible.
+        "stream/fifo/58=bad_json",
+        # A reply that never came was waited for behind events that nobody read, for ever.
+        "unread/fifo/50=stall",
+        "unread/fifo/50=no_ack",
+    ],
+)
+def test_what_was_found_once(case: str) -> None:
+    given = parse_case(case)
+
+    result = run(SCENARIOS[given.scenario], given.schedule, given.plan)
+
+    assert result.struck == len(given.plan.triggers)
+    assert not result.findings, "\n".join(map(str, result.findings))
+
+
+# --- the explorer itself
+
+
+def test_a_program_that_waits_for_ever() -> None:
+    async def program(stage: Stage) -> None:
+        await trio.sleep_forever()
+
+    result = run(Scenario(name="asleep", program=program))
+
+    (finding,) = result.findings
+    assert finding.invariant == "progress"
+    assert "not over after 120 s" in finding.what
+    assert "main  test_explore.py" in finding.tasks
+
+
+def test_a_program_that_runs_for_ever() -> None:
+    async def program(stage: Stage) -> None:
+        while True:
+            await trio.lowlevel.checkpoint()
+
+    result = run(Scenario(name="awake", program=program))
+
+    assert {"progress"} == {finding.invariant for finding in result.findings}
+    assert "no time passes" in result.findings[0].what
+
+
+def test_a_program_that_cannot_be_cancelled() -> None:
+    async def program(stage: Stage) -> None:
+        with trio.CancelScope(shield=True):
+            await trio.sleep_forever()
+
+    result = run(Scenario(name="deaf", program=program), plan=Plan.at_steps({1: "cancel"}))
+
+    assert [finding.invariant for finding in result.findings] == ["I12", "I12"]
+    assert "cancelled, and still there" in result.findings[1].what
+
+
+def test_an_interrupt_arrives_in_the_main_task() -> None:
+    seen = []
+
+    async def program(stage: Stage) -> None:
+        try:
+            await trio.sleep(1)
+        except KeyboardInterrupt:
+            seen.append(trio.lowlevel.current_task().name)
+            raise
+
+    result = run(Scenario(name="asleep", program=program), plan=Plan.at_steps({1: "interrupt"}))
+
+    assert len(seen) == 1
+    assert isinstance(result.error, KeyboardInterrupt)
+    assert not result.findings
+
+
+def test_the_wall_clock_is_virtual_and_jumps() -> None:
+    import time
+
+    seen: list[float] = []
+
+    async def program(stage: Stage) -> None:
+        for _ in range(3):
+            seen.append(time.time())
+            await trio.sleep(10)
+
+    before = time.time
+    run(Scenario(name="clock", program=program), plan=Plan.at_steps({4: "clock_back"}))
+
+    assert time.time is before
+    assert seen[1] - seen[0] == 10
+    assert seen[2] - seen[1] == 10 - 7200
+
+
+def test_a_broken_fault_is_not_mistaken_for_a_good_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def program(stage: Stage) -> None:
+        monkeypatch.setattr(stage, "struck", lambda: 1 / 0)
+        await trio.sleep(1)
+
+    with pytest.raises(ZeroDivisionError):
+        run(Scenario(name="broken", program=program), plan=Plan.at_steps({2: "reset"}))

@@ -1,0 +1,484 @@
+"""Rows 7–12 of the fault table: the connection is there, and nothing comes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import pytest
+import trio
+from trio.testing import MockClock
+
+from connector import Feed, SlowConsumer
+from connector.channels import AggregateTrades, BestQuote, PartialBook, RawStream, Trades
+from connector.events import Gap
+from connector.lifecycle import Disconnected, Lifecycle, Stale
+from connector.testing import Audience, Fault, FaultPlan, Silent, When
+from tests.faults.world import (
+    BOOK,
+    BOOK_STREAM,
+    QUICK,
+    TRADES,
+    book,
+    open_world,
+    take,
+    take_until_gap,
+    trade,
+)
+
+BOOK_LIMIT = 10.0
+"""Seconds that a book of every 100 ms may be silent when the program says nothing else."""
+OTHER = PartialBook("BTCUSDC", levels=5, interval_ms=100)
+OTHER_STREAM = "btcusdc@depth5@100ms"
+
+
+def of_kind(events: Sequence[Lifecycle], kind: type) -> list[Any]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+@attrs.frozen
+class Forgetful:
+    """Sends books to who subscribes, but after 3 s none of one stream, until it is asked anew."""
+
+    forgets: str
+    for_good: bool = False
+    every: float = 0.05
+
+    def begin(self, audience: Audience) -> ForgetfulPlayer:
+        return ForgetfulPlayer(self, audience)
+
+
+@attrs.frozen
+class ForgetfulPlayer:
+    source: Forgetful
+    audience: Audience
+    symbols: tuple[str, ...] = ()
+
+    def snapshot(self, symbol: str, limit: int) -> bytes | None:
+        return None
+
+    async def play(self) -> None:
+        source, audience = self.source, self.audience
+        forgets: str | None = None
+        for count in itertools.count(1):
+            await trio.sleep(source.every)
+            if count == 3 // source.every:
+                forgets = source.forgets
+            elif forgets not in audience.streams and not source.for_good:
+                forgets = None
+            for stream in audience.streams:
+                if stream != forgets:
+                    audience.publish(stream, book(stream.partition("@")[0], count))
+
+
+# Rows 7 and 8: it was well, and falls silent.
+
+
+@pytest.mark.parametrize("fault", ["half_open", "mute"])
+@pytest.mark.parametrize("limit", [None, 2.0, 0.5])
+async def test_silence_ends_the_session_within_the_limit(
+    autojump_clock: MockClock, fault: Any, limit: float | None
+) -> None:
+    async with (
+        # Pings every second, which a mute exchange goes on sending: they are not data.
+        open_world(
+            reconnect=QUICK, stale_after=limit, exchange_options={"ping_seconds": 1.0}
+        ) as world,
+        world.adapter.subscribe(BOOK, gaps=True) as feed,
+    ):
+        await take(feed, 5)
+        world.happened()
+        broken_at = trio.current_time()
+        world.exchange.break_connections(fault)
+        _, gap = await take_until_gap(feed)
+        noticed_after = trio.current_time() - broken_at
+        new = await take(feed, 3)
+
+        allowed = BOOK_LIMIT if limit is None else limit
+        assert allowed - 0.2 < noticed_after < allowed * 1.25 + 0.2
+        assert gap.reason == "disconnected"
+        assert {event.session for event in new} == {2}
+        assert world.reasons() == {"stale": 1}
+        stale, ended = [e for e in world.happened() if isinstance(e, Stale | Disconnected)]
+        assert (stale.stream, stale.channel) == (BOOK_STREAM, BOOK)
+        assert stale.silent_seconds >= allowed
+        assert ended.reason == "stale" and BOOK_STREAM in ended.detail
+        # A dead peer gets no closing handshake: the socket was gone at once.
+        first, second = world.network.ledger
+        assert first.ended is not None and first.ended - broken_at < allowed * 1.25 + 0.2
+        assert first.ended + QUICK.initial <= second.began
+
+
+async def test_half_open_leaves_one_connection_on_either_side(autojump_clock: MockClock) -> None:
+    async with (
+        open_world(reconnect=QUICK, stale_after=1) as world,
+        world.adapter.subscribe(BOOK, gaps=True) as feed,
+    ):
+        for _ in range(20):
+            await take(feed, 2)
+            world.exchange.break_connections("half_open")
+            await take_until_gap(feed)
+        await take(feed, 2)
+
+        assert world.reasons() == {"stale": 20}
+        assert world.adapter.statistics().sockets_open == 1
+        assert world.network.ledger.open_now() == len(world.exchange.connections) == 1
+
+
+# Rows 9 and 10: it never says anything.
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        pytest.param("mute", "no reply", id="9 mute from connect on"),
+        pytest.param("no_ack", "no reply", id="10 no acknowledgement"),
+        pytest.param("ack_silence", "stale", id="10 acknowledged, then nothing"),
+    ],
+)
+@pytest.mark.parametrize("limit", [None, 3.0])
+async def test_silence_from_the_beginning(
+    autojump_clock: MockClock, fault: Any, reason: str, limit: float | None
+) -> None:
+    plan = FaultPlan((Fault(fault, When(last=2)),))
+    async with open_world(
+        faults=plan,
+        reconnect=QUICK,
+        stale_after=limit,
+        exchange_options={"ping_seconds": 1.0},
+    ) as world:
+        began = trio.current_time()
+        async with world.adapter.subscribe(BOOK, gaps=True) as feed:
+            async for event in feed:
+                if not isinstance(event, Gap):
+                    break
+            found_after = trio.current_time() - began
+
+            assert event.session == 3
+            assert world.reasons() == {reason: 2}
+            allowed = BOOK_LIMIT if limit is None else limit
+            patience = 1 if limit is not None or reason == "no reply" else 2
+            assert (1 + patience) * allowed < found_after < (1 + patience) * allowed * 1.25 + 2
+
+
+async def test_a_stream_that_exists_nowhere_is_found_out(autojump_clock: MockClock) -> None:
+    # USD-M acknowledges what it does not carry on this path, and never says another word.
+    async with (
+        open_world(reconnect=QUICK, stale_after=5, links=1) as world,
+        world.adapter.subscribe(RawStream("ethusdc@unheardOf"), gaps=True) as feed,
+    ):
+        with trio.move_on_after(60):
+            async for event in feed:
+                assert isinstance(event, Gap)
+
+        (stale, *_) = of_kind(world.happened(), Stale)
+        assert stale.stream == "ethusdc@unheardOf"
+        assert set(world.reasons()) == {"stale"}
+        assert 4 <= world.reasons()["stale"] <= 60 / 5
+
+
+@pytest.mark.parametrize("channel", [TRADES, BOOK, BestQuote("ETHUSDC")])
+async def test_no_stream_is_asked_for_on_a_path_that_does_not_carry_it(
+    autojump_clock: MockClock, channel: Any
+) -> None:
+    async with open_world() as world, world.adapter.subscribe(channel):
+        (connection,) = world.exchange.connections
+        (name,) = connection.subscriptions
+
+        assert world.exchange.publish(name, {}) == 1
+
+
+# Row 11: one stream is mute, the others live.
+
+
+async def test_a_mute_stream_is_asked_for_anew_and_then_given_up_with_its_connection(
+    autojump_clock: MockClock,
+) -> None:
+    async with (
+        open_world(reconnect=QUICK) as world,
+        world.adapter.subscribe(BOOK, OTHER, gaps=True) as feed,
+    ):
+        await take(feed, 10)
+        world.happened()
+        began = trio.current_time()
+        world.exchange.break_connections(Fault("mute_stream", stream=BOOK_STREAM))
+        live, first = await take_until_gap(feed)
+        first_after = trio.current_time() - began
+        still_live, second = await take_until_gap(feed)
+        second_after = trio.current_time() - began
+        new = await take(feed, 10)
+
+        assert (first.reason, first.channels) == ("resubscribed", (BOOK,))
+        assert (second.reason, set(second.channels)) == ("disconnected", {BOOK, OTHER})
+        assert BOOK_LIMIT < first_after < 1.25 * BOOK_LIMIT
+        assert 2 * BOOK_LIMIT < second_after < 2.5 * BOOK_LIMIT
+        # The others were not disturbed: 10 a second throughout.
+        assert len(live) + len(still_live) >= 10 * second_after - 5
+        assert {event.symbol for event in still_live} == {"BTCUSDC"}
+        assert {event.symbol for event in new} == {"ETHUSDC", "BTCUSDC"}
+        asked = [entry.detail for entry in world.exchange.log.of("request", connection=1)]
+        assert ["UNSUBSCRIBE" in each for each in asked] == [False, True, False]
+        assert all(OTHER_STREAM not in each for each in asked[1:])
+        events = world.happened()
+        assert [stale.stream for stale in of_kind(events, Stale)] == [BOOK_STREAM] * 2
+        assert world.reasons() == {"stale": 1}
+
+
+async def test_asking_anew_is_enough_when_it_helps(autojump_clock: MockClock) -> None:
+    async with (
+        open_world(reconnect=QUICK, source=Forgetful(BOOK_STREAM)) as world,
+        world.adapter.subscribe(BOOK, OTHER, gaps=True) as feed,
+    ):
+        _, gap = await take_until_gap(feed)
+        new = await take(feed, 20)
+        with trio.move_on_after(60):
+            async for _ in feed:
+                pass
+
+        assert (gap.reason, gap.channels) == ("resubscribed", (BOOK,))
+        assert gap.since_ns is not None
+        assert {event.symbol for event in new} == {"ETHUSDC", "BTCUSDC"}
+        assert world.adapter.statistics().sessions_opened == 1
+        assert world.adapter.statistics().gaps == 1
+        assert len(of_kind(world.happened(), Stale)) == 1
+
+
+async def test_a_stream_that_has_ended_for_good_is_asked_ever_more_rarely(
+    autojump_clock: MockClock,
+) -> None:
+    async with (
+        open_world(reconnect=QUICK, source=Forgetful(BOOK_STREAM, for_good=True, every=1)) as world,
+        world.adapter.subscribe(BOOK, OTHER) as feed,
+    ):
+        with trio.move_on_after(3600):
+            async for _ in feed:
+                pass
+
+        records = list(world.network.ledger)[:-1]
+        lives = [record.ended - record.began for record in records if record.ended is not None]
+        # Each life holds two limits: one until the resubscription and one until the reconnect.
+        assert lives[0] > 2 * BOOK_LIMIT
+        assert all(new > 1.6 * old for old, new in itertools.pairwise(lives))
+        assert len(lives) <= 8
+        assert world.reasons() == {"stale": len(records)}
+
+
+async def test_data_gives_the_patience_back(autojump_clock: MockClock) -> None:
+    plan = FaultPlan((Fault("ack_silence", When(last=4)),))
+    async with (
+        open_world(reconnect=QUICK, faults=plan) as world,
+        world.adapter.subscribe(BOOK, gaps=True) as feed,
+    ):
+        gaps, event = 0, await feed.receive()
+        while isinstance(event, Gap):
+            gaps, event = gaps + 1, await feed.receive()
+        assert (gaps, event.session) == (4, 5)
+        await take(feed, 20)
+        muted_at = trio.current_time()
+        world.exchange.break_connections("mute")
+        await take_until_gap(feed)
+
+        assert trio.current_time() - muted_at < 1.25 * BOOK_LIMIT
+
+
+# Row 12: nothing comes, and nothing is wrong.
+
+
+@pytest.mark.parametrize(
+    ("venue", "pings"),
+    [("usdm", None), ("spot", None), ("usdm", 7200.0)],
+    ids=["usdm", "spot", "no pings"],
+)
+async def test_a_quiet_market_is_left_alone(
+    autojump_clock: MockClock, venue: str, pings: float | None
+) -> None:
+    async with (
+        open_world(venue=venue, source=Silent(), exchange_options={"ping_seconds": pings}) as world,
+        world.adapter.subscribe(TRADES, AggregateTrades("ETHUSDC"), gaps=True) as feed,
+    ):
+        world.happened()
+        with trio.move_on_after(3600):
+            await feed.receive()
+        world.exchange.publish("ethusdc@trade", trade("ethusdc", 1))
+        (event,) = await take(feed, 1)
+
+        assert event.session == 1
+        assert world.happened() == []
+        assert world.reasons() == {}
+        assert not world.exchange.log.of("violation")
+
+
+async def test_half_open_under_a_quiet_market_is_found_by_a_ping(
+    autojump_clock: MockClock,
+) -> None:
+    async with (
+        open_world(reconnect=QUICK, source=Silent()) as world,
+        world.adapter.subscribe(TRADES, gaps=True) as feed,
+    ):
+        await trio.sleep(600)
+        world.happened()
+        broken_at = trio.current_time()
+        world.exchange.break_connections("half_open")
+        _, gap = await take_until_gap(feed)
+
+        assert trio.current_time() - broken_at < 60
+        assert gap.reason == "disconnected"
+        (ended,) = of_kind(world.happened(), Disconnected)
+        assert (ended.reason, ended.detail) == ("stale", "no answer to a ping in 10 s")
+
+
+async def test_half_open_is_seen_in_time_though_a_quiet_stream_spoke_last(
+    autojump_clock: MockClock,
+) -> None:
+    async with (
+        open_world(venue="spot", reconnect=QUICK, source=Silent()) as world,
+        world.adapter.subscribe(BOOK, TRADES, gaps=True) as feed,
+    ):
+        world.exchange.publish(
+            BOOK_STREAM,
+            {"lastUpdateId": 1, "bids": [["3000.10", "1.5"]], "asks": [["3000.20", "2.5"]]},
+        )
+        await take(feed, 1)
+        book_at = trio.current_time()
+        await trio.sleep(3)
+        world.exchange.publish("ethusdc@trade", trade("ethusdc", 1))
+        await take(feed, 1)
+        world.exchange.break_connections("half_open")
+        _, gap = await take_until_gap(feed)
+
+        assert gap.reason == "disconnected"
+        assert trio.current_time() - book_at < 1.25 * BOOK_LIMIT
+
+
+async def test_an_exchange_that_answers_no_ping_costs_a_bounded_number_of_dials(
+    autojump_clock: MockClock,
+) -> None:
+    plan = FaultPlan((Fault("no_pong"),))
+    async with (
+        open_world(reconnect=QUICK, source=Silent(), faults=plan) as world,
+        world.adapter.subscribe(TRADES),
+    ):
+        await trio.sleep(1800)
+
+        # Each life lasts until the ping after 30 s has not been answered for 10.
+        assert set(world.reasons()) == {"stale"}
+        assert world.reasons()["stale"] <= 1800 / 40
+
+
+# Back-pressure is not silence.
+
+
+async def test_a_consumer_that_rests_for_minutes_makes_nothing_stale(
+    autojump_clock: MockClock,
+) -> None:
+    async with (
+        open_world(reconnect=QUICK, stale_after=1) as world,
+        world.adapter.subscribe(BOOK, buffer=4, gaps=True) as feed,
+    ):
+        before = await take(feed, 3)
+        world.happened()
+        await trio.sleep(480)
+        after = await take(feed, 3000)
+
+        assert world.happened() == []
+        assert world.reasons() == {}
+        # And nothing was lost: what waited in the network comes in order.
+        ids = [event.update_id for event in before + after]
+        assert ids == list(range(ids[0], ids[0] + len(ids)))
+
+
+async def test_what_falls_silent_behind_a_resting_consumer_is_seen_when_it_reads_on(
+    autojump_clock: MockClock,
+) -> None:
+    async with (
+        open_world(reconnect=QUICK, stale_after=2) as world,
+        world.adapter.subscribe(BOOK, buffer=4, gaps=True) as feed,
+    ):
+        await trio.sleep(5)
+        world.exchange.break_connections("half_open")
+        await trio.sleep(60)
+        assert world.reasons() == {}
+        read_on_at = trio.current_time()
+        _, gap = await take_until_gap(feed)
+
+        assert trio.current_time() - read_on_at < 3
+        assert gap.reason == "disconnected"
+        assert world.reasons() == {"stale": 1}
+
+
+async def read_for(feed: Feed[Any], seconds: float) -> None:
+    with trio.move_on_after(seconds):
+        async for _ in feed:
+            pass
+
+
+async def test_a_rest_is_not_counted_as_silence(autojump_clock: MockClock) -> None:
+    async with (
+        open_world(reconnect=QUICK, stale_after=8) as world,
+        world.adapter.subscribe(BOOK, buffer=4) as feed,
+        world.adapter.subscribe(OTHER) as other,
+    ):
+        await read_for(feed, 3.5)
+        await take(other, 10)
+        world.exchange.break_connections(Fault("mute_stream", stream=OTHER_STREAM))
+        await trio.sleep(60)
+        world.happened()
+        await read_for(feed, 6)
+        assert world.happened() == []
+        await read_for(feed, 4)
+        (stale,) = of_kind(world.happened(), Stale)
+
+        assert stale.stream == OTHER_STREAM
+
+
+async def test_a_rest_is_not_counted_as_waiting_for_an_answer(autojump_clock: MockClock) -> None:
+    async with (
+        open_world(reconnect=QUICK) as world,
+        world.adapter.subscribe(BOOK, buffer=4) as feed,
+    ):
+        await read_for(feed, 3.5)
+        world.exchange.break_connections("no_ack")
+        await trio.sleep(5)
+        with trio.fail_after(20), pytest.raises(SlowConsumer):
+            async with world.adapter.subscribe(OTHER):
+                raise AssertionError("unreachable")
+        await read_for(feed, 8)
+        assert world.reasons() == {}
+        await read_for(feed, 4)
+
+        assert world.reasons() == {"no reply": 1}
+
+
+async def test_a_request_is_answered_while_the_consumer_of_another_feed_rests(
+    autojump_clock: MockClock,
+) -> None:
+    async with (
+        open_world(reconnect=QUICK) as world,
+        world.adapter.subscribe(BOOK, buffer=4, gaps=True) as feed,
+    ):
+        await read_for(feed, 3.5)
+        await trio.sleep(0.5)  # the feed is full, and the link at rest
+        with trio.fail_after(2):
+            async with world.adapter.subscribe(OTHER, gaps=True) as other:
+                await read_for(feed, 1)
+                await take(other, 1)
+
+        assert world.reasons() == {}
+
+
+async def test_one_link_at_rest_does_not_excuse_another(autojump_clock: MockClock) -> None:
+    async with (
+        open_world(reconnect=QUICK, stale_after=2, links=2) as world,
+        world.adapter.subscribe(BOOK, buffer=4, gaps=True),
+        world.adapter.subscribe(Trades("BTCUSDC"), gaps=True) as trades,
+    ):
+        await take(trades, 2)
+        world.exchange.break_connections("mute", route="/market")
+        _, gap = await take_until_gap(trades)
+
+        assert gap.reason == "disconnected"
+        links = {link.route: link for link in world.adapter.statistics().links}
+        assert links["market"].reconnects == {"stale": 1}
+        assert links["public"].reconnects == {}

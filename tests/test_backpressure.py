@@ -1,0 +1,50 @@
+"""When a link may read: the full buffers, and those who wait for a reply."""
+
+from __future__ import annotations
+
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from connector.backpressure import STRETCH, Full
+from connector.buffer import Buffer, Overflow, make_buffer
+
+
+def full_buffer(link: Full, held: int) -> Buffer[int]:
+    buffer: Buffer[int] = make_buffer(2, Overflow.BLOCK, gaps=False)
+    buffer.join(link)
+    for number in range(held):
+        buffer.put(number)
+    return buffer
+
+
+def test_a_full_buffer_holds_the_link_back() -> None:
+    link = Full()
+    buffer = full_buffer(link, 2)
+    assert link.holds_back()
+
+    buffer.take_all()
+    buffer.unblock_if_drained()
+    assert not link.holds_back()
+
+
+def test_while_a_reply_is_awaited_it_may_hold_more_but_not_without_end() -> None:
+    link = Full()
+    buffer = full_buffer(link, 2)
+    with link.awaiting_reply():
+        assert not link.holds_back()
+        for number in range(2 * STRETCH - 2):
+            assert not link.holds_back()
+            buffer.put(number)
+        assert link.holds_back()
+    assert link.holds_back()
+
+
+async def test_a_link_at_rest_goes_on_when_somebody_begins_to_wait_for_a_reply() -> None:
+    link = Full()
+    full_buffer(link, 2)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(link.wait_for_room)
+        await wait_all_tasks_blocked()
+        with link.awaiting_reply(), trio.fail_after(1):
+            await wait_all_tasks_blocked()
+            assert not nursery.child_tasks

@@ -1,0 +1,258 @@
+"""Every block of code in the README and the documentation does what the page says.
+
+A block that calls ``trio.run`` is a program, any other is the inside of an async function in which
+`adapter` is open. Both run against a simulated exchange on loopback: ``binance.Spot()`` is given
+its endpoints, and nothing else is changed. A block that would go on for ever has said enough after
+some lines of output; the exception that stops it then leaves through the adapter, as a user's own
+would. Blocks of one page share their names, in order.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import re
+import shlex
+import textwrap
+import tomllib
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+import pytest
+import trio
+import trio.testing
+
+from connector import open_adapter
+from connector.app.commands import group
+from connector.exchanges import binance
+from connector.testing import FaultKind, OrderFlow, SimulatedExchange, open_exchange
+from connector.testing.explore import __main__ as explorer
+from connector.testing.explore import parse_case
+from connector.testing.explore.scenarios import SCENARIOS
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+ENOUGH_LINES = 5
+PATIENCE_SECONDS = 30.0
+BREAK_EVERY_SECONDS = 0.4
+MARKET = OrderFlow(symbols=("BTCUSDC", "BTCUSDT", "ETHUSDC"))
+BREAKS: tuple[FaultKind, ...] = ("reset", "close", "fin")
+
+EXECUTED = {"python"}
+CHECKED = {"console"}
+PROSE = {"text", "{eval-rst}", "{image}", "{include}", "{toctree}"}
+
+
+class Enough(Exception):
+    """The block has shown what it had to show."""
+
+
+@attrs.frozen
+class Block:
+    page: Path
+    line: int
+    language: str
+    code: str
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT).as_posix()}:{self.line}"
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    text = page.read_text()
+    fence = re.compile(r"^( *)(```+|:::+)(\S+)[^\n]*\n(.*?)^\1\2 *$", re.MULTILINE | re.DOTALL)
+    for found in fence.finditer(text):
+        line = text[: found.start()].count("\n") + 1
+        yield Block(page, line, found[3], textwrap.dedent(found[4]))
+
+
+ALL = [block for page in PAGES for block in blocks(page)]
+
+
+def test_every_block_is_executed_checked_or_prose() -> None:
+    assert {block.language for block in ALL} <= EXECUTED | CHECKED | PROSE
+
+
+# --- Python
+
+
+class World:
+    """What a page's code runs in: its own names, an exchange, and somebody who counts the lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.endpoints: dict[str, binance.Endpoints] = {}
+        self.names: dict[str, Any] = {
+            "__name__": "__main__",
+            "print": self.print,
+            "trio": trio,
+            "_run": self.run,
+            "_endpoints": self.endpoints,
+        }
+
+    def print(self, *values: object) -> None:
+        self.lines.append(" ".join(map(str, values)))
+        if len(self.lines) == ENOUGH_LINES:
+            raise Enough
+
+    def execute(self, block: Block) -> None:
+        self.lines.clear()
+        code = self.compile(block)
+        try:
+            if inspect.iscoroutinefunction(code):
+                self.run(self.inside_an_adapter, code)
+            else:
+                code()
+                self.run_tests(block)
+        except* Enough:
+            pass
+
+    def compile(self, block: Block) -> Callable[[], Any]:
+        # Line numbers in a traceback are those of the page.
+        source = "\n" * block.line + redirect(block.code)
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        code = compile(source, str(block), "exec", flags=flags, dont_inherit=True)
+
+        if code.co_flags & inspect.CO_COROUTINE:
+
+            async def program() -> None:
+                await builtins.eval(code, self.names)
+
+            return program
+        return lambda: exec(code, self.names)
+
+    def run_tests(self, block: Block) -> None:
+        """A block may show tests: run them as pytest-trio would."""
+        for name in re.findall(r"^async def (test_\w+)", block.code, re.MULTILINE):
+            test = self.names[name]
+            wants = inspect.signature(test).parameters
+            clock = trio.testing.MockClock(autojump_threshold=0)
+            trio.run(test, *(clock for _ in wants), clock=clock)
+
+    def run(self, main: Callable[..., Awaitable[Any]], *arguments: Any) -> None:
+        """`trio.run`, in a world where the exchanges are simulated."""
+
+        async def world() -> None:
+            with trio.fail_after(PATIENCE_SECONDS):
+                async with (
+                    open_exchange("spot", source=MARKET) as spot,
+                    open_exchange("usdm", source=MARKET) as usdm,
+                    trio.open_nursery() as nursery,
+                ):
+                    for name, exchange in (("Spot", spot), ("UsdMFutures", usdm)):
+                        self.endpoints[name] = exchange.endpoints
+                        nursery.start_soon(break_sometimes, exchange)
+                    await main(*arguments)
+                    nursery.cancel_scope.cancel()
+
+        trio.run(world)
+
+    async def inside_an_adapter(self, body: Callable[[], Awaitable[None]]) -> None:
+        exchange = binance.UsdMFutures(endpoints=self.endpoints["UsdMFutures"])
+        async with open_adapter(exchange) as adapter:
+            await adapter.wait_connected()
+            self.names["adapter"] = adapter
+            await body()
+
+
+async def break_sometimes(exchange: SimulatedExchange) -> None:
+    """Connections break; what the pages say holds nevertheless."""
+    for fault in BREAKS:
+        await trio.sleep(BREAK_EVERY_SECONDS)
+        exchange.break_connections(fault)
+
+
+def redirect(code: str) -> str:
+    """Give each exchange the endpoints of a simulated one, and `trio.run` the world around."""
+    code = code.replace("endpoints=binance.TESTNET", "")
+    if "endpoints=" not in code:
+        code = re.sub(
+            r"\bbinance\.(Spot|UsdMFutures)\(",
+            r'binance.\1(endpoints=_endpoints["\1"], ',
+            code,
+        )
+        code = code.replace("trio.run(", "_run(")
+    return code
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if any(block.language in EXECUTED for block in blocks(page))],
+    ids=lambda page: page.relative_to(ROOT).as_posix(),
+)
+def test_code_runs(page: Path) -> None:
+    world = World()
+
+    for block in blocks(page):
+        if block.language in EXECUTED:
+            world.execute(block)
+            shows = re.search(r"\bprint\(", block.code)
+            assert not shows or world.lines, f"{block} printed nothing"
+
+
+# --- commands
+
+
+SESSIONS = set(
+    re.findall(r"^@nox\.session.*\ndef (\w+)", (ROOT / "noxfile.py").read_text(), re.MULTILINE)
+)
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def commands() -> list[tuple[Block, list[str]]]:
+    return [
+        (block, shlex.split(command))
+        for block in ALL
+        if block.language in CHECKED
+        for line in block.code.splitlines()
+        if line.startswith("$ ")
+        for command in line[2:].split(" && ")
+    ]
+
+
+def check_pip(arguments: list[str]) -> None:
+    for requirement in arguments:
+        name, _, extra = requirement.rstrip("]").partition("[")
+        assert name in (".", "nox", PROJECT["name"])
+        assert not extra or set(extra.split(",")) <= set(PROJECT["optional-dependencies"])
+
+
+def check_nox(arguments: list[str]) -> None:
+    session, *rest = arguments
+    assert session in SESSIONS
+    if session == "demo" and rest:
+        check_connector(["demo", *rest[1:]])
+
+
+def check_connector(arguments: list[str]) -> None:
+    command = group.commands[arguments[0]]
+    with click.Context(group) as context:
+        command.make_context(arguments[0], arguments[1:], parent=context)
+
+
+def check_explore(arguments: list[str]) -> None:
+    options = explorer.make_parser().parse_args(arguments)
+    names = [*options.scenarios, *([parse_case(options.replay).scenario] if options.replay else [])]
+    assert all(name in SCENARIOS or ":" in name for name in names)
+
+
+COMMANDS: dict[tuple[str, ...], Callable[[list[str]], None]] = {
+    ("python", "-m", "pip", "install"): check_pip,
+    ("python", "-m", "connector.testing.explore"): check_explore,
+    ("nox", "-s"): check_nox,
+    ("connector",): check_connector,
+}
+
+
+@pytest.mark.parametrize(
+    ("block", "command"), commands(), ids=lambda value: "_".join(value) if value is list else None
+)
+def test_commands_exist(block: Block, command: list[str]) -> None:
+    prefix = next(prefix for prefix in COMMANDS if tuple(command[: len(prefix)]) == prefix)
+
+    COMMANDS[prefix](command[len(prefix) :])

@@ -1,0 +1,160 @@
+"""Instruments: what the captured lists say, and rounding that is exact."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector import ConfigError
+from connector.exchanges import binance
+from connector.instruments import Instrument, Status
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("CONNECTOR_DATA", beside))
+    if not folder.is_dir():
+        pytest.skip(f"no captures in {folder}; set CONNECTOR_DATA to the folder that has them")
+    return folder
+
+
+def instrument(tick: str | None = "0.01", step: str | None = "0.001") -> Instrument:
+    return Instrument(
+        symbol="ETHUSDC",
+        base="ETH",
+        quote="USDC",
+        kind="spot",
+        status=Status.TRADING,
+        exchange_status="TRADING",
+        tick_size=None if tick is None else Decimal(tick),
+        step_size=None if step is None else Decimal(step),
+    )
+
+
+def captured(folder: Path, name: str, exchange: Any) -> dict[str, Instrument]:
+    with gzip.open(folder / name, "rt", encoding="utf-8") as lines:
+        body = json.loads(next(iter(lines)))["m"]
+    return {each.symbol: each for each in exchange.instruments().decode(body.encode())}
+
+
+def test_spot(data_folder: Path) -> None:
+    known = captured(data_folder, "binance_spot/rest_exchangeInfo_2021.jsonl.gz", binance.Spot())
+
+    assert len(known) == 1695
+    assert sum(each.trading for each in known.values()) == 1262
+    assert known["ETHBTC"] == Instrument(
+        symbol="ETHBTC",
+        base="ETH",
+        quote="BTC",
+        kind="spot",
+        status=Status.TRADING,
+        exchange_status="TRADING",
+        tick_size=Decimal("0.00000100"),
+        step_size=Decimal("0.00010000"),
+        min_quantity=Decimal("0.00010000"),
+        min_notional=Decimal("0.00010000"),
+    )
+    assert str(known["ETHBTC"].tick_size) == "0.00000100"
+    assert {each.status for each in known.values()} == {Status.TRADING, Status.PAUSED}
+
+
+def test_usdm(data_folder: Path) -> None:
+    exchange = binance.UsdMFutures()
+    known = captured(data_folder, "binance_usdm/rest_exchangeInfo_2021.jsonl.gz", exchange)
+
+    assert len(known) == 122
+    bitcoin = known["BTCUSDT"]
+    assert (bitcoin.kind, bitcoin.settle, bitcoin.expires_ns) == ("perpetual", "USDT", None)
+    # The tick is not what pricePrecision suggests.
+    assert bitcoin.tick_size == Decimal("0.01")
+    assert bitcoin.min_notional == 5
+    futures = [each for each in known.values() if each.kind == "future"]
+    assert {each.symbol for each in futures} == {"BTCUSDT_210924", "ETHUSDT_210924"}
+    assert all(each.expires_ns == 1_632_470_400_000 * 10**6 for each in futures)
+    assert [each.symbol for each in known.values() if each.status is Status.PENDING]
+
+
+def test_a_word_that_is_not_known_is_no_error() -> None:
+    body = b'{"symbols":[{"symbol":"X","status":"MOONING","filters":[{"filterType":"NEW","x":1}]}]}'
+
+    (unknown,) = binance.Spot().instruments().decode(body)
+
+    assert unknown.status is Status.UNKNOWN
+    assert unknown.exchange_status == "MOONING"
+    assert unknown.tick_size is None
+    assert not unknown.trading
+
+
+def test_a_filter_of_zero_is_no_filter() -> None:
+    body = (
+        b'{"symbols":[{"symbol":"X","status":"TRADING","filters":['
+        b'{"filterType":"PRICE_FILTER","tickSize":"0.00000000"},'
+        b'{"filterType":"LOT_SIZE","stepSize":"0.1"}]}]}'
+    )
+
+    (only,) = binance.Spot().instruments().decode(body)
+
+    assert only.tick_size is None
+    assert only.tick("1.2345") == Decimal("1.2345")
+    assert only.step("1.29") == Decimal("1.2")
+
+
+@pytest.mark.parametrize(
+    ("price", "rounding", "expected"),
+    [
+        ("3021.137", "down", "3021.13"),
+        ("3021.137", "up", "3021.14"),
+        ("3021.137", "nearest", "3021.14"),
+        ("3021.135", "nearest", "3021.14"),
+        ("3021.125", "nearest", "3021.12"),
+        (0.1 + 0.2, "down", "0.30"),
+        (3021, "up", "3021.00"),
+        ("-0.005", "down", "-0.01"),
+    ],
+)
+def test_rounding(price: Any, rounding: Any, expected: str) -> None:
+    rounded = instrument().tick(price, rounding)
+
+    assert rounded == Decimal(expected)
+    assert str(rounded) == expected
+
+
+@given(
+    st.decimals(-(10**12), 10**12, places=10, allow_nan=False),
+    st.sampled_from(["0.01", "0.00000001", "0.5", "25", "0.00025", "1E-8"]),
+    st.sampled_from(["down", "up", "nearest"]),
+)
+def test_a_rounded_number_is_the_next_multiple(price: Decimal, tick: str, rounding: Any) -> None:
+    rounded = instrument(tick=tick).tick(price, rounding)
+
+    unit, exact = Fraction(Decimal(tick)), Fraction(price)
+    assert (Fraction(rounded) / unit).denominator == 1
+    distance = Fraction(rounded) - exact
+    assert abs(distance) < unit if rounding != "nearest" else abs(distance) <= unit / 2
+    assert (rounding != "down" or distance <= 0) and (rounding != "up" or distance >= 0)
+
+
+@pytest.mark.parametrize("price", ["abc", "nan", float("inf"), None])
+def test_what_is_no_price(price: Any) -> None:
+    with pytest.raises(ConfigError, match="is not a price; write a finite number"):
+        instrument().tick(price)
+
+
+def test_what_is_no_rounding() -> None:
+    with pytest.raises(ConfigError, match='write "down", "up" or "nearest"'):
+        instrument().step("1", "floor")  # type: ignore[arg-type]
+
+
+def test_a_tick_of_nothing_makes_no_instrument() -> None:
+    with pytest.raises(ConfigError, match="tick_size is -1; it must be above 0"):
+        instrument(tick="-1")

@@ -1,0 +1,84 @@
+"""Whatever happens to a connection is one value and one record of the log."""
+
+from __future__ import annotations
+
+import logging
+import time
+import typing
+
+import attrs
+import pytest
+
+from connector import lifecycle
+from connector.channels import Trades
+from connector.errors import DecodeError, SubscriptionRejected
+from connector.lifecycle import (
+    Connected,
+    Connecting,
+    Disconnected,
+    Lifecycle,
+    Rejected,
+    ShutdownAnnounced,
+    Stale,
+    Subscribed,
+)
+
+CHANNEL = Trades("ETHUSDC")
+LINK = "toy/all"
+EVENTS: dict[Lifecycle, int] = {
+    Connecting(link=LINK, session=1, attempt=1): logging.DEBUG,
+    Connected(link=LINK, session=1): logging.INFO,
+    Subscribed(link=LINK, session=1, streams=3): logging.INFO,
+    Stale(
+        link=LINK, session=1, stream="ethusdc@trade", channel=CHANNEL, silent_seconds=3.5
+    ): logging.WARNING,
+    ShutdownAnnounced(link=LINK, session=1, detail="maintenance"): logging.INFO,
+    Rejected(
+        link=LINK, session=1, error=SubscriptionRejected(CHANNEL, 2, "unknown")
+    ): logging.ERROR,
+    Disconnected(
+        link=LINK, session=1, reason="eof", detail="", connected=True, retry_seconds=0.25
+    ): logging.WARNING,
+    DecodeError("ethusdc@trade", "not JSON", b"<private>"): logging.WARNING,
+}
+
+each_event = pytest.mark.parametrize(
+    ("event", "level"), EVENTS.items(), ids=[type(event).__name__ for event in EVENTS]
+)
+
+
+def test_all_of_them_are_here() -> None:
+    assert {type(event) for event in EVENTS} == set(typing.get_args(Lifecycle))
+
+
+@each_event
+def test_each_is_one_record(caplog: pytest.LogCaptureFixture, event: Lifecycle, level: int) -> None:
+    with caplog.at_level(logging.DEBUG, "connector"):
+        lifecycle.log(event)
+
+    (record,) = caplog.records
+    assert (record.name, record.levelno) == ("connector.lifecycle", level)
+    assert "private" not in record.getMessage()
+    if isinstance(event, DecodeError):
+        assert vars(record)["stream"] == event.stream
+    else:
+        fields = vars(record)["lifecycle"]
+        assert fields == attrs.asdict(event, recurse=False)
+        assert all(f"{name}={value}" in record.getMessage() for name, value in fields.items())
+
+
+@each_event
+def test_who_does_not_listen_pays_nothing(
+    caplog: pytest.LogCaptureFixture, event: Lifecycle, level: int
+) -> None:
+    with caplog.at_level(level + 1, "connector"):
+        lifecycle.log(event)
+
+    assert not caplog.records
+
+
+def test_an_event_has_its_moment() -> None:
+    before = time.time_ns()
+    event = Connected(link=LINK, session=1)
+
+    assert before <= event.time_ns <= time.time_ns()

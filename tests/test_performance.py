@@ -1,0 +1,256 @@
+"""What a message costs, counted in steps of our own code: the same on an idle and a busy machine.
+
+A step is a line executed or a call made, to Python or to C, within `connector`. A budget that is
+exceeded is no error of the test: find out which line is new on the hot path, and either move it
+out of the loop (to the run, the batch, the connection) or show with ``nox -s bench`` that it costs
+nothing, and raise the budget in the same commit.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import attrs
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+import connector
+from benchmarks import workloads
+from connector.buffer import Buffer, Overflow, make_buffer
+from connector.channels import Channel, PartialBook, Trades
+from connector.delivery import Delivery
+from connector.errors import DecodeError
+from connector.exchanges import binance
+from connector.feed import Feed
+from connector.protocol import Inbound
+from connector.subscription import Subscription
+from connector.transport.frames import lift_text
+from connector.transport.tap import Tap
+from connector.transport.upgrade import ResponseHead
+
+OURS = str(Path(connector.__file__).parent)
+MORE = 200
+"""Messages between the two runs whose difference is the cost per message."""
+SLACK = 0.5
+"""Steps per message that versions of Python may differ by."""
+
+
+# --- counting
+
+
+@attrs.define
+class Steps:
+    lines: int = 0
+    calls: int = 0
+
+
+@contextmanager
+def counted() -> Iterator[Steps]:
+    """Count the steps of the block."""
+    steps = Steps()
+
+    def trace_lines(frame: FrameType, event: str, _: object) -> Any:
+        if event == "line":
+            steps.lines += 1
+        return trace_lines
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        return trace_lines if frame.f_code.co_filename.startswith(OURS) else None
+
+    def profile(frame: FrameType, event: str, _: object) -> None:
+        if event in ("call", "c_call") and frame.f_code.co_filename.startswith(OURS):
+            steps.calls += 1
+
+    before = sys.gettrace(), sys.getprofile()
+    sys.settrace(trace)
+    sys.setprofile(profile)
+    try:
+        yield steps
+    finally:
+        sys.settrace(before[0])
+        sys.setprofile(before[1])
+
+
+def per_message(cost: Callable[[int], Steps]) -> tuple[float, float]:
+    """Lines and calls for one more message in a batch."""
+    few, many = cost(10), cost(10 + MORE)
+    return (many.lines - few.lines) / MORE, (many.calls - few.calls) / MORE
+
+
+def check(what: str, found: tuple[float, float], budget: tuple[float, float]) -> None:
+    lines, calls = found
+    assert lines <= budget[0] + SLACK and calls <= budget[1] + SLACK, (
+        f"{what}: {lines:.2f} lines and {calls:.2f} calls per message, the budget is {budget[0]} "
+        f"and {budget[1]}; see the docstring of this module for what to do"
+    )
+
+
+# --- the way of a message
+
+
+class Reader:
+    """Nothing but data comes."""
+
+    def read_message(self, message: Inbound) -> None:
+        raise AssertionError(message)
+
+    def read_undecodable(self, error: DecodeError) -> None:
+        raise error
+
+
+def run(step: Coroutine[Any, Any, Any]) -> Any:
+    """The result of a coroutine that does not wait."""
+    try:
+        step.send(None)
+    except StopIteration as stop:
+        return stop.value
+    raise AssertionError("it had to wait")
+
+
+class Way:
+    """From payloads to the consumers of one stream, of a link with `others` more."""
+
+    def __init__(
+        self,
+        channel: Channel[Any],
+        *,
+        others: int = 0,
+        subscribers: int = 1,
+        overflow: Overflow = Overflow.BLOCK,
+    ) -> None:
+        exchange = binance.UsdMFutures()
+        full: set[Buffer[Any]] = set()
+        rest = [type(channel)(f"COIN{n}USDT") for n in range(others)]  # type: ignore[call-arg]
+        subscriptions = [Subscription(exchange.stream(each), full) for each in (channel, *rest)]
+        buffers: list[Buffer[Any]] = [
+            make_buffer(10_000, overflow, gaps=True) for _ in range(subscribers)
+        ]
+        for subscription in subscriptions:
+            for buffer in buffers:
+                subscription.attach(buffer)
+        self.feeds: list[Feed[Any]] = [Feed(None, each) for each in buffers]  # type: ignore[arg-type]
+        streams = {each.name.encode(): each for each in subscriptions}
+        self.delivery = Delivery(exchange, 1, streams, full, Reader())
+
+    def consume(self) -> None:
+        for feed in self.feeds:
+            while feed.buffer.items:
+                run(feed.__anext__())
+
+    def go(self, texts: list[str]) -> Steps:
+        payloads = [text.encode() for text in texts]
+        with counted() as steps:
+            taken = self.delivery.deliver(payloads, 0)
+            self.consume()
+        assert taken == len(payloads)
+        return steps
+
+
+CHANNELS: dict[str, Channel[Any]] = {"depth5": PartialBook("ETHUSDC"), "trade": Trades("ETHUSDC")}
+
+
+def cost_of(workload: str, **options: Any) -> tuple[float, float]:
+    def cost(messages: int) -> Steps:
+        way = Way(CHANNELS[workload], **options)
+        return way.go(workloads.texts(workload, messages, 1))
+
+    return per_message(cost)
+
+
+# --- the budgets
+
+
+@pytest.mark.parametrize("workload", ["depth5", "trade"])
+def test_cutting_a_frame_out_of_what_was_read(workload: str) -> None:
+    def cost(messages: int) -> Steps:
+        data = b"".join(map(workloads.frame, workloads.texts(workload, messages, 1)))
+        got: list[bytes] = []
+        with counted() as steps:
+            lift_text(data, 0, 1 << 20, got)
+        assert len(got) == messages
+        return steps
+
+    check(f"frame of {workload}", per_message(cost), (12, 3))
+
+
+@pytest.mark.parametrize("workload", ["depth5", "trade"])
+async def test_from_the_payload_to_the_consumer(workload: str) -> None:
+    check(workload, cost_of(workload), (23, 8))
+
+
+@pytest.mark.parametrize("workload", ["depth5", "trade"])
+async def test_a_batch_costs_little_beside_its_messages(workload: str) -> None:
+    alone = Way(CHANNELS[workload]).go(workloads.texts(workload, 1, 1))
+
+    check(f"a batch of one {workload}", (alone.lines, alone.calls), (70, 28))
+
+
+async def test_a_thousand_other_streams_cost_a_message_nothing() -> None:
+    assert cost_of("depth5", others=1_000) == cost_of("depth5")
+
+
+async def test_another_subscriber_costs_what_it_takes_to_consume() -> None:
+    one, two, three = (cost_of("trade", subscribers=count) for count in (1, 2, 3))
+
+    check("one more subscriber", (two[0] - one[0], two[1] - one[1]), (6, 3))
+    assert three[0] - two[0] == two[0] - one[0]
+    assert three[1] - two[1] == two[1] - one[1]
+
+
+# --- what a read costs beside its messages
+
+
+class Turns(trio.abc.Instrument):
+    """Counts the steps of tasks and the waits for I/O."""
+
+    def __init__(self) -> None:
+        self.steps: dict[str, int] = {}
+        self.waits = 0
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        self.steps[task.name] = self.steps.get(task.name, 0) + 1
+
+    def before_io_wait(self, timeout: float) -> None:
+        self.waits += 1
+
+
+async def test_a_single_message_wakes_the_reader_once_and_the_consumer_once() -> None:
+    near, far = trio.socket.socketpair()
+    way = Way(Trades("ETHUSDC"))
+    tap = Tap(trio.SocketStream(near), way.delivery, limit=1 << 20)
+    tap.head = ResponseHead(101, (), b"")
+    tap.go_live()
+    (feed,) = way.feeds
+    got: list[Any] = []
+    frames = [workloads.frame(text) for text in workloads.texts("trade", 20, 1)]
+
+    async def read() -> None:
+        await tap.receive_some()
+
+    async def consume() -> None:
+        async for event in feed:
+            got.append(event)  # noqa: PERF401 - as a program does
+
+    turns = Turns()
+    with near, far:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read, name="reader")
+            nursery.start_soon(consume, name="consumer")
+            for number, frame in enumerate(frames):
+                await wait_all_tasks_blocked()
+                if number == 10:
+                    trio.lowlevel.add_instrument(turns)
+                await far.send(frame)
+            await wait_all_tasks_blocked()
+            trio.lowlevel.remove_instrument(turns)
+            nursery.cancel_scope.cancel()
+
+    assert len(got) == 20
+    assert turns.steps["consumer"] == 10
+    assert turns.steps["reader"] == 10

@@ -1,0 +1,216 @@
+"""The project agrees with itself: versions, public names, docs, and the rules of the house."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import tomllib
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from connector._version import __version__
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "connector"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+SOURCES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), ROOT / "noxfile.py"]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TEXTS = [*SOURCES, *PAGES, ROOT / "pyproject.toml", ROOT / ".ci" / "run", ROOT / "LICENSE"]
+
+PUBLIC_MODULES = (
+    "connector",
+    "connector.book",
+    "connector.channels",
+    "connector.errors",
+    "connector.events",
+    "connector.exchanges.binance",
+    "connector.protocol",
+    "connector.testing",
+)
+"""Where users import from: each has `__all__` and a place in the reference."""
+
+SCENARIOS = {"docs", "independent", "loopback", "performance", "project", "structure"}
+"""Test files that are about no single module."""
+
+MODULE_LINES = 500
+FILE_BYTES = 1 << 20
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+# --- versions
+
+
+def test_the_newest_entry_of_the_changelog_is_this_version() -> None:
+    entries = re.findall(r"^## \[(\d[^\]]*)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+    assert entries[0] == __version__
+
+
+def test_the_installed_distribution_is_this_version() -> None:
+    assert metadata.version("trio-connector") == __version__
+
+
+def test_the_classifiers_name_the_versions_that_are_required() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = [
+        tuple(map(int, classifier.rpartition(" :: ")[2].split(".")))
+        for classifier in project["classifiers"]
+        if re.fullmatch(r"Programming Language :: Python :: 3\.\d+", classifier)
+    ]
+
+    assert f">={'.'.join(map(str, min(named)))}" == project["requires-python"]
+    assert named == sorted(named)
+
+
+# --- names, docs and modules agree
+
+
+@pytest.mark.parametrize("name", PUBLIC_MODULES)
+def test_all_names_what_is_there(name: str) -> None:
+    module = importlib.import_module(name)
+
+    public = list(module.__all__)
+
+    assert len(public) == len(set(public))
+    assert [name for name in public if not hasattr(module, name)] == []
+    assert [name for name in public if name.startswith("_") and name != "__version__"] == []
+
+
+@pytest.mark.parametrize("name", PUBLIC_MODULES)
+def test_what_a_public_module_defines_is_in_all(name: str) -> None:
+    module = importlib.import_module(name)
+    own = {
+        key
+        for key, value in vars(module).items()
+        if not key.startswith("_") and getattr(value, "__module__", None) == name
+    }
+
+    assert own - set(module.__all__) - {"E_co", "E"} == set()
+
+
+@pytest.mark.parametrize("name", PUBLIC_MODULES)
+def test_every_public_module_is_in_the_reference(name: str) -> None:
+    reference = "\n".join(page.read_text() for page in (ROOT / "docs" / "reference").glob("*.md"))
+
+    assert re.search(rf"^\.\. automodule:: {re.escape(name)}$", reference, re.MULTILINE)
+
+
+def test_every_page_of_the_docs_is_in_the_table_of_contents() -> None:
+    docs = ROOT / "docs"
+    index = (docs / "index.md").read_text()
+
+    pages = {page.relative_to(docs).with_suffix("").as_posix() for page in docs.rglob("*.md")}
+    linked = set(re.findall(r"^([a-z/-]+)$", index, re.MULTILINE))
+
+    assert pages - {"index"} == linked
+
+
+def links() -> Iterator[tuple[Path, str]]:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+            if not re.match(r"https?://|#", target):
+                yield page, target
+
+
+def test_links_between_files_lead_somewhere() -> None:
+    broken = [
+        f"{relative(page)} → {target}"
+        for page, target in links()
+        if not (page.parent / target.partition("#")[0]).exists()
+    ]
+
+    assert broken == []
+
+
+# --- the rules of the house
+
+
+def test_modules_say_their_one_idea_in_the_first_line() -> None:
+    silent = []
+    for path in SOURCES:
+        tree = ast.parse(path.read_text())
+        said = ast.get_docstring(tree) or ""
+        if tree.body and (not said or not re.search(r"[.:]$", said.splitlines()[0])):
+            silent.append(relative(path))
+
+    assert silent == []
+
+
+def test_modules_stay_small_enough_to_read_in_one_sitting() -> None:
+    lines = {relative(path): len(path.read_text().splitlines()) for path in MODULES}
+
+    assert {path: count for path, count in lines.items() if count > MODULE_LINES} == {}
+
+
+BANNED_NAME = re.compile(r"manager|helper|util|handle_", re.IGNORECASE)
+
+
+def test_names_are_the_domains_words() -> None:
+    named = [
+        f"{relative(path)}: {node.name}"
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and BANNED_NAME.search(node.name)
+    ]
+    files = [relative(path) for path in MODULES if BANNED_NAME.search(path.stem)]
+
+    assert named + files == []
+
+
+BANNED_TEXT = {
+    "an unfinished thought": re.compile(r"\b(TODO|FIXME|XXX|HACK)\b"),
+    "a tab": re.compile(r"\t"),
+    "a blank at the end of a line": re.compile(r"[ \r]$", re.MULTILINE),
+    "a path of one machine": re.compile(r"(?<![\w.~:])/(home|Users|root|work|tmp|opt)/"),
+    "a sleep by the wall clock": re.compile(r"\btime\.sleep\("),
+}
+
+
+@pytest.mark.parametrize("what", BANNED_TEXT)
+def test_no_file_contains(what: str) -> None:
+    found = [
+        f"{relative(path)}:{text[: match.start()].count(chr(10)) + 1}"
+        for path in TEXTS
+        if path != Path(__file__)
+        for text in [path.read_text()]
+        for match in BANNED_TEXT[what].finditer(text)
+    ]
+
+    assert found == []
+
+
+def test_files_end_with_one_newline_and_are_of_a_sane_size() -> None:
+    for path in TEXTS:
+        data = path.read_bytes()
+        assert not data or (data.endswith(b"\n") and not data.endswith(b"\n\n")), relative(path)
+        assert len(data) < FILE_BYTES, relative(path)
+
+
+def test_tests_mirror_the_package() -> None:
+    known = {path.stem for path in MODULES} | {path.parent.name for path in MODULES}
+    known |= SCENARIOS
+    strangers = [
+        relative(path)
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if known.isdisjoint({*prefixes(path.stem.removeprefix("test_")), path.parent.name})
+    ]
+
+    assert strangers == []
+
+
+def prefixes(name: str) -> Iterator[str]:
+    """`a_b_c`, `a_b`, `a`: a test file may say more after the module's name."""
+    parts = name.split("_")
+    return ("_".join(parts[:end]) for end in range(len(parts), 0, -1))
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    assert (PACKAGE / "py.typed").exists()

@@ -1,0 +1,101 @@
+"""What type checkers must infer from the public names; checked by `nox -s lint`, never run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import assert_type
+
+from connector import Adapter, Feed, Gap, Overflow, Reconnect, open_adapter
+from connector.channels import (
+    BestQuote,
+    BookDeltas,
+    Candles,
+    OrderBook,
+    PartialBook,
+    RawStream,
+    Trades,
+)
+from connector.events import (
+    BookDelta,
+    BookSnapshot,
+    BookView,
+    Candle,
+    Level,
+    Quote,
+    RawMessage,
+    Trade,
+)
+from connector.exchanges import binance
+from connector.instruments import Instrument
+from connector.lifecycle import Connected, Disconnected
+from connector.statistics import AdapterStatistics
+
+
+async def exchanges_fit_the_interface() -> None:
+    endpoints = binance.Endpoints(stream="ws://127.0.0.1:8080", rest="http://127.0.0.1:8080")
+    async with open_adapter(binance.Spot(endpoints=endpoints, numbers=Decimal)) as adapter:
+        assert_type(adapter, Adapter)
+    async with open_adapter(
+        binance.UsdMFutures(endpoints=binance.TESTNET),
+        reconnect=Reconnect(initial=0.25, factor=2, cap=10, jitter="full", stable_after=10),
+        stale_after=5,
+        close_timeout=1,
+    ) as adapter:
+        assert_type(adapter.statistics(), AdapterStatistics)
+        assert_type(adapter.statistics().reconnects, Mapping[str, int])
+
+
+async def a_feed_has_the_type_of_its_channel(adapter: Adapter) -> None:
+    async with adapter.subscribe(Trades("ETHUSDC")) as trades:
+        assert_type(trades, Feed[Trade])
+        async for trade in trades:
+            assert_type(trade, Trade)
+        assert_type(await trades.receive(), Trade)
+        assert_type(trades.receive_nowait(), Trade)
+        async for batch in trades.batches():
+            assert_type(batch, list[Trade])
+    async with adapter.subscribe(PartialBook("ETHUSDC", levels=5, interval_ms=100)) as books:
+        assert_type(books, Feed[BookSnapshot])
+    async with adapter.subscribe(BookDeltas("ETHUSDC", interval_ms=0)) as deltas:
+        assert_type(deltas, Feed[BookDelta])
+    async with adapter.subscribe(OrderBook("ETHUSDC", depth=20)) as views:
+        assert_type(views, Feed[BookView])
+        async for view in views:
+            assert_type(view.best_bid, Level | None)
+            assert_type(view.depth(5), BookView)
+    async with adapter.subscribe(Candles("ETHUSDC", interval="1m")) as candles:
+        assert_type(candles, Feed[Candle])
+    async with adapter.subscribe(RawStream("ethusdc@trade")) as raw:
+        assert_type(raw, Feed[RawMessage])
+
+
+async def instruments_are_told(adapter: Adapter) -> None:
+    assert_type(await adapter.instruments(), tuple[Instrument, ...])
+
+
+async def gaps_are_part_of_the_type_when_asked_for(adapter: Adapter) -> None:
+    async with adapter.subscribe(Trades("ETHUSDC"), gaps=True) as feed:
+        assert_type(feed, Feed[Trade | Gap])
+    async with adapter.subscribe(Trades("ETHUSDC"), gaps=False, overflow=Overflow.FAIL) as plain:
+        assert_type(plain, Feed[Trade])
+
+
+async def channels_of_different_types_can_share_a_feed(adapter: Adapter) -> None:
+    async with adapter.subscribe(Trades("ETHUSDC"), BestQuote("ETHUSDC"), gaps=True) as feed:
+        async for event in feed:
+            match event:
+                case Trade():
+                    assert_type(event.trade_id, int)
+                case Quote():
+                    assert_type(event.update_id, int)
+                case Gap():
+                    assert_type(event.reason, str)
+
+
+async def lifecycle_events_are_a_closed_set(adapter: Adapter) -> None:
+    async for event in adapter.lifecycle():
+        if isinstance(event, Connected):
+            assert_type(event.session, int)
+        elif isinstance(event, Disconnected):
+            assert_type(event.retry_seconds, float)
