@@ -1,0 +1,140 @@
+"""Names: exchanges and channels as a command line and a configuration file write them.
+
+An exchange has its own `name`, such as ``binance_usdm``. A channel is its class in snake case, with
+arguments: ``trades:ETHUSDC``, ``partial_book:ETHUSDC,levels=5,interval_ms=100``, ``liquidations``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import attrs
+
+from connector import channels
+from connector.channels import AnyChannel, Channel
+from connector.errors import ConfigError
+from connector.exchanges import binance
+from connector.protocol import Exchange
+
+EXCHANGES: Mapping[str, type[binance.Spot | binance.UsdMFutures]] = MappingProxyType(
+    {"binance_spot": binance.Spot, "binance_usdm": binance.UsdMFutures}
+)
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+CHANNELS: Mapping[str, type[AnyChannel]] = MappingProxyType(
+    {
+        _snake_case(kind.__name__): kind
+        for kind in map(channels.__dict__.get, channels.__all__)
+        if isinstance(kind, type) and issubclass(kind, Channel) and kind is not Channel
+    }
+)
+"""Channel classes by their names in snake case."""
+
+
+def find_exchange(name: str) -> type[Exchange]:
+    """The class of the exchange called `name`.
+
+    Raises:
+        ConfigError: there is none; the message suggests one.
+    """
+    found: type[Exchange] = _find("exchange", name, EXCHANGES)
+    return found
+
+
+def make_channel(kind: str, arguments: Mapping[str, Any]) -> AnyChannel:
+    """The channel of `kind` with `arguments` by name.
+
+    Raises:
+        ConfigError: there is no such channel or argument, or a value cannot be; says what can.
+    """
+    made: type[AnyChannel] = _find("channel", kind, CHANNELS)
+    fields = {field.name: field for field in _fields(made)}
+    for name in arguments:
+        if name not in fields:
+            raise ConfigError(f"{kind}: {_unknown('argument', name, fields)}")
+    try:
+        return made(**arguments)
+    except TypeError:
+        missing = [
+            name
+            for name, field in fields.items()
+            if field.default is attrs.NOTHING and name not in arguments
+        ]
+        raise ConfigError(
+            f"{kind} needs {' and '.join(missing)}, such as {kind}:{_example(missing)}"
+        ) from None
+
+
+def parse_channel(text: str) -> AnyChannel:
+    """The channel that `text` writes: ``kind``, ``kind:symbol`` or ``kind:symbol,name=value,…``.
+
+    Raises:
+        ConfigError: as `make_channel`.
+    """
+    kind, _, rest = text.partition(":")
+    made = _find("channel", kind, CHANNELS)
+    first, *_ = _fields(made)
+    arguments: dict[str, Any] = {}
+    # A symbol may hold neither comma nor equals sign; whatever comes after one is named.
+    for position, part in enumerate(part for part in rest.split(",") if part):
+        name, equals, value = part.partition("=")
+        if not equals and position:
+            raise ConfigError(f"{text!r}: write {part!r} with its name, such as levels={part}")
+        key, written = (name, value) if equals else (first.name, name)
+        # A symbol of digits is still a symbol.
+        arguments[key] = written if key == first.name else _literal(written)
+    return make_channel(kind, arguments)
+
+
+def write_channel(channel: AnyChannel) -> str:
+    """The text that `parse_channel` reads as `channel`."""
+    first, *others = _fields(type(channel))
+    value = getattr(channel, first.name)
+    parts = [value] if value is not None else []
+    parts += [
+        f"{field.name}={_write(getattr(channel, field.name))}"
+        for field in others
+        if getattr(channel, field.name) != field.default
+    ]
+    kind = _snake_case(type(channel).__name__)
+    return f"{kind}:{','.join(parts)}" if parts else kind
+
+
+def _fields(kind: type[AnyChannel]) -> tuple[attrs.Attribute[Any], ...]:
+    return attrs.fields(kind)  # type: ignore[arg-type,no-any-return]  # every channel is one
+
+
+def _literal(text: str) -> Any:
+    if re.fullmatch(r"-?[0-9]+", text):
+        return int(text)
+    return {"true": True, "false": False}.get(text, text)
+
+
+def _write(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _example(missing: Iterable[str]) -> str:
+    return "ETHUSDC" if "symbol" in missing else "ethusdc@depth"
+
+
+def _find(what: str, name: str, known: Mapping[str, Any]) -> Any:
+    try:
+        return known[name]
+    except KeyError:
+        raise ConfigError(_unknown(what, name, known)) from None
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """What to say of a name that is none: the one that was probably meant, or all there are."""
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
+    return f"{name!r} is no {what}; {hint}"
