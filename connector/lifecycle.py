@@ -17,6 +17,9 @@ from connector.errors import DecodeError, SubscriptionRejected
 
 _log = logging.getLogger("connector.lifecycle")
 
+PLANNED = frozenset({"shutdown", "age", "requested", "left"})
+"""Ends that we chose while the connection was well: they get a close handshake, and no warning."""
+
 
 @attrs.frozen(kw_only=True)
 class LinkEvent:
@@ -112,6 +115,8 @@ _LEVELS: dict[type, int] = {
 def log(event: Lifecycle) -> None:
     """Write one log record for `event`."""
     level = _LEVELS[type(event)]
+    if isinstance(event, Disconnected) and event.reason in PLANNED:
+        level = logging.INFO
     if not _log.isEnabledFor(level):
         return
     if isinstance(event, DecodeError):

@@ -40,7 +40,7 @@ from connector.errors import (
 from connector.events import Gap
 from connector.pacing import HostGate, Reconnect, retry_after_seconds
 from connector.protocol import Exchange, Shutdown
-from connector.session import POLITE, Session
+from connector.session import Session
 from connector.subscription import Subscription
 from connector.transport import (
     CompressionRefused,
@@ -264,7 +264,7 @@ class Link:
                     self._begin(session, connection)
                     await session.run(connection)
                     self._enter("closing")
-                    if session.reason in POLITE:
+                    if session.reason in lifecycle.PLANNED:
                         await connection.close(timeout=self._settings.close_timeout)
         except (ExchangeUnavailable, HandshakeRejected) as unavailable:
             error = unavailable
@@ -320,7 +320,7 @@ class Link:
         stable_after = self._settings.reconnect.stable_after
         if first_data is not None and trio.current_time() - first_data >= stable_after:
             self._failures = 0
-        if reason not in POLITE:
+        if reason not in lifecycle.PLANNED:
             self._failures += 1
         self._delay = 0.0 if self._leaving else self._settings.reconnect.delay(self._failures)
         if isinstance(error, HandshakeRejected):

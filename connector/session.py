@@ -42,9 +42,6 @@ REASONS = {
 }
 """Why a session ended: the `reason` of `Disconnected`, the key of `reconnects` in statistics."""
 
-POLITE = frozenset({"shutdown", "age", "requested", "left"})
-"""Ends that we chose while the connection was well: these get a close handshake."""
-
 _REPLY_SECONDS = 10.0
 """The exchange answers a request within this time; binance_spot §8 gives up after the same."""
 _PROBE_AFTER_SECONDS = 30.0

@@ -39,6 +39,9 @@ EVENTS: dict[Lifecycle, int] = {
     Disconnected(
         link=LINK, session=1, reason="eof", detail="", connected=True, retry_seconds=0.25
     ): logging.WARNING,
+    Disconnected(
+        link=LINK, session=1, reason="left", detail="", connected=True, retry_seconds=0
+    ): logging.INFO,
     DecodeError("ethusdc@trade", "not JSON", b"<private>"): logging.WARNING,
 }
 
