@@ -256,3 +256,23 @@ def test_commands_exist(block: Block, command: list[str]) -> None:
     prefix = next(prefix for prefix in COMMANDS if tuple(command[: len(prefix)]) == prefix)
 
     COMMANDS[prefix](command[len(prefix) :])
+
+
+def rows_named(text: str) -> set[int]:
+    """The rows in the first line of a module of fault tests, such as ``Rows 23–25, 30 and 37``."""
+    first = ast.get_docstring(ast.parse(text)) or ""
+    found: set[int] = set()
+    for listed in re.findall(r"[Rr]ows? ([0-9–, and]+) of the fault table", first):
+        for low, high in re.findall(r"(\d+)(?:–(\d+))?", listed):
+            found.update(range(int(low), int(high or low) + 1))
+    return found
+
+
+def test_every_fault_that_is_documented_is_tested_where_the_page_says() -> None:
+    page = (ROOT / "docs" / "reference" / "faults.md").read_text()
+    documented = re.findall(r"^\| (\d+) \|.*\| `(test_\w+\.py)` \|$", page, re.MULTILINE)
+
+    assert {int(row) for row, _ in documented} == {*range(1, 41)} - {34}  # 34: user data
+    for row, file in documented:
+        tests = (ROOT / "tests" / "faults" / file).read_text()
+        assert int(row) in rows_named(tests), f"{file} does not say that it has row {row}"

@@ -1,4 +1,4 @@
-"""Links of one adapter: routes and shards, row 38 of the fault table, what statistics say."""
+"""Row 38 of the fault table, and links: routes and shards, and what statistics say of them."""
 
 from __future__ import annotations
 
