@@ -5,9 +5,10 @@ from __future__ import annotations
 import weakref
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, Literal, TypeVar, cast, overload
 
+import attrs
 import trio
 
 from connector import lifecycle
@@ -25,6 +26,7 @@ from connector.localbook import BookSubscription, LocalBook
 from connector.loops import Loops
 from connector.pacing import Reconnect
 from connector.protocol import AnyStream, Exchange, Limits
+from connector.source import FrameSource, source_of
 from connector.statistics import AdapterStatistics
 from connector.subscription import Subscription
 from connector.transport import Dialer, TcpDialer
@@ -124,7 +126,7 @@ class Adapter:
                 )
                 first.connect()
                 links = [first]
-            if all(link.state == "streaming" for link in links):
+            if all(link.state in ("streaming", "ended") for link in links):
                 return
             await self._changed.wait()
             self._check_open()
@@ -208,6 +210,7 @@ class Adapter:
             attached[stream.channel] = subscription = self._want(stream)
             subscription.attach(feed.buffer)
         feed.buffer.channels = tuple(attached)
+        feed.buffer.over = False
         awaited = [attached[stream.channel] for stream in streams]
         rejections: list[SubscriptionRejected] = []
         try:
@@ -222,6 +225,7 @@ class Adapter:
             raise
         if rejections:
             raise rejections[0]
+        self._end_feed(feed)
 
     def remove_channels(self, feed: Feed[object], channels: tuple[AnyChannel, ...]) -> None:
         """End the subscription of `feed` to `channels`."""
@@ -252,6 +256,11 @@ class Adapter:
         lifecycle.log(event)
         for feed in tuple(self._watchers):
             feed.buffer.put(event)
+
+    def ended(self, link: Link) -> None:
+        """The source of `link` has no more."""
+        for feed in self._feeds:
+            self._end_feed(feed)
 
     def link_changed(self) -> None:
         """The state of a link is another one now."""
@@ -347,6 +356,12 @@ class Adapter:
             self._past_gaps += subscription.gaps
             known[1].unwant(subscription)
 
+    def _end_feed(self, feed: Feed[object]) -> None:
+        """End `feed` after what it holds, if nothing that it reads has more."""
+        attached = self._feeds.get(feed)
+        if attached and all(each.wire.over for each in attached.values()):
+            feed.buffer.end()
+
     def _check_open(self) -> None:
         if self._closed:
             raise trio.ClosedResourceError(
@@ -379,6 +394,7 @@ async def open_adapter(
     stale_after: float | None = None,
     close_timeout: float = 2.0,
     dialer: Dialer | None = None,
+    source: FrameSource | None = None,
 ) -> AsyncIterator[Adapter]:
     """Connect to `exchange` for as long as the block lasts.
 
@@ -392,6 +408,10 @@ async def open_adapter(
             each channel has its own limit, and channels that may be legitimately quiet have none.
         close_timeout: seconds that the closing handshake of a connection may take.
         dialer: how to open byte streams; by default TCP with the system's certificate trust.
+        source: where frames come from instead of the exchange (`connector.source`); by default
+            the exchange's own `source`, if it has one, as a replay does. When a source has no
+            more, the feeds end after what they hold: ``async for`` is over, `Feed.receive`
+            raises `trio.EndOfChannel`.
 
     Raises:
         ConfigError: an argument cannot work.
@@ -406,7 +426,8 @@ async def open_adapter(
     Cancellation: passes through; leaving is immediate. Otherwise leaving takes at most
     `close_timeout` seconds, in which the connections are closed politely.
     """
-    _check_kinds(exchange, reconnect, dialer)
+    source = source_of(exchange, source)
+    _check_kinds(exchange, reconnect, dialer, source)
     settings = Settings(
         exchange=exchange,
         reconnect=Reconnect() if reconnect is None else reconnect,
@@ -414,6 +435,14 @@ async def open_adapter(
         close_timeout=check_seconds("close_timeout", close_timeout, zero=True),
         dialer=TcpDialer() if dialer is None else dialer,
     )
+    with nullcontext() if source is None else source.begin(exchange) as supply:
+        async with _run_adapter(attrs.evolve(settings, supply=supply)) as adapter:
+            yield adapter
+
+
+@asynccontextmanager
+async def _run_adapter(settings: Settings) -> AsyncIterator[Adapter]:
+    """The nursery of an adapter."""
     body_error: BaseException | None = None
     outcome: BaseException | None = None
     adapter: Adapter | None = None
@@ -436,7 +465,9 @@ async def open_adapter(
             finally:
                 adapter._leave()
                 # Every step of leaving has a bound of its own; this one bounds their sum.
-                nursery.cancel_scope.deadline = trio.current_time() + close_timeout + _GRACE_SECONDS
+                nursery.cancel_scope.deadline = (
+                    trio.current_time() + settings.close_timeout + _GRACE_SECONDS
+                )
     except BaseException as error:  # noqa: BLE001, ASYNC103  # raised below, on every path
         outcome = only_error(error, body_error)
     if adapter is not None:
@@ -448,7 +479,7 @@ async def open_adapter(
         raise outcome
 
 
-def _check_kinds(exchange: object, reconnect: object, dialer: object) -> None:
+def _check_kinds(exchange: object, reconnect: object, dialer: object, source: object) -> None:
     """Refuse what would only fail later, in a task of ours."""
     if not isinstance(getattr(exchange, "limits", None), Limits):
         raise ConfigError(f"{exchange!r} is not an exchange; write one such as binance.Spot()")
@@ -456,3 +487,5 @@ def _check_kinds(exchange: object, reconnect: object, dialer: object) -> None:
         raise ConfigError(f"reconnect={reconnect!r}: write a Reconnect, such as Reconnect(cap=30)")
     if isinstance(dialer, type) or not callable(getattr(dialer or TcpDialer, "connect", None)):
         raise ConfigError(f"dialer={dialer!r}: write a Dialer, such as TcpDialer()")
+    if source is not None and not callable(getattr(source, "begin", None)):
+        raise ConfigError(f"source={source!r} is no source of frames (connector.source)")

@@ -58,6 +58,7 @@ class Buffer(Generic[T]):
         self.gaps = 0
         self._errors: deque[ConnectorError] = deque()
         self.closed = False
+        self.over = False
         self._waiter: trio.lowlevel.Task | None = None
         self._full_sets: dict[int, set[Buffer[T]]] = {}
         self.blocking = False
@@ -161,6 +162,11 @@ class Buffer(Generic[T]):
         """End the buffer at once: nothing is kept, nobody is blocked by it."""
         self.take_all()
         self.finish()
+
+    def end(self) -> None:
+        """There is no more: let the consumer see the end after what it holds."""
+        self.over = True
+        self.wake()
 
     def finish(self) -> None:
         """End the buffer after what it holds."""

@@ -35,7 +35,7 @@ class Reader(Protocol):
 
 
 class Delivery:
-    """What a session's connection delivers into (`connector.transport.Sink`).
+    """What a session's carrier delivers into (`connector.source.FrameSink`).
 
     Args:
         exchange: how frames read.
@@ -64,6 +64,7 @@ class Delivery:
         self._middle = envelope.middle if envelope else b""
         self._tail = -len(envelope.tail) or None if envelope else None
         self._rest: list[tuple[Subscription, Event]] = []
+        self._stamped_ns = 0
         self.received_ns: int | None = None
         """Wall clock of the last read that brought a message."""
         self.first_data: float | None = None
@@ -84,7 +85,7 @@ class Delivery:
         if full and full.holds_back():
             return first
         if first == 0 or self.received_ns is None:
-            self.received_ns = time.time_ns()
+            self.received_ns = self._stamped_ns or time.time_ns()
         head, middle, tail = self._head, self._middle, self._tail
         skipped = len(middle)
         taken, last = first, len(payloads)
@@ -246,6 +247,17 @@ class Delivery:
     def lose_unread(self, stream: str, payload: bytes, error: Exception) -> None:
         """Tell of a frame of `stream` that does not decode."""
         self._lose(payload, error, self._streams.get(stream.encode()))
+
+    def stamp(self, received_ns: int, session: int) -> None:
+        """Let what is delivered from now on have been received then (`connector.source`)."""
+        self._stamped_ns = received_ns
+        self._session = session
+
+    def lost(self, stream: str, reason: str) -> None:
+        """Data of `stream` was lost before it came here (`connector.source`)."""
+        subscription = self._streams.get(stream.encode())
+        if subscription is not None:
+            subscription.lose(reason, self.received_ns)
 
     async def wait_for_room(self) -> None:
         """Wait until no buffer of this link is full.

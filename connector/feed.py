@@ -70,7 +70,10 @@ class Feed(Generic[T]):
 
     async def __anext__(self) -> T:
         if not self._items:
-            await self._refill()
+            try:
+                await self._refill()
+            except trio.EndOfChannel:
+                raise StopAsyncIteration from None
         try:
             event = self._take()
         except Unreadable:
@@ -85,6 +88,7 @@ class Feed(Generic[T]):
         Raises:
             trio.BusyResourceError: another task is waiting on this feed.
             trio.ClosedResourceError: the subscription has ended.
+            trio.EndOfChannel: the adapter's source has no more, as a recording that is over.
             SlowConsumer: with `Overflow.FAIL`, when the buffer overflowed.
             SubscriptionRejected: the exchange refused a channel after a reconnect; raised once.
 
@@ -92,7 +96,10 @@ class Feed(Generic[T]):
         """
         if self._items:
             await trio.lowlevel.checkpoint()
-        return await self.__anext__()
+        try:
+            return await self.__anext__()
+        except StopAsyncIteration:
+            raise trio.EndOfChannel from None
 
     def receive_nowait(self) -> T:
         """The next event if there is one.
@@ -100,6 +107,7 @@ class Feed(Generic[T]):
         Raises:
             trio.WouldBlock: the buffer is empty.
             trio.ClosedResourceError: the subscription has ended.
+            trio.EndOfChannel: the adapter's source has no more.
         """
         while self._items:
             with suppress(Unreadable):
@@ -190,6 +198,8 @@ class Feed(Generic[T]):
     def _raise_if_over(self) -> None:
         if self.buffer.closed:
             raise trio.ClosedResourceError("this feed's subscription has ended")
+        if self.buffer.over:
+            raise trio.EndOfChannel("the source of this feed has no more")
         error = self.buffer.next_error()
         if error is not None:
             raise error
@@ -214,4 +224,7 @@ class _Batches(Generic[T]):
         return self
 
     async def __anext__(self) -> list[T]:
-        return await self._feed._take_batch()
+        try:
+            return await self._feed._take_batch()
+        except trio.EndOfChannel:
+            raise StopAsyncIteration from None

@@ -60,6 +60,8 @@ class Stale(LinkEvent):
     stream: str
     channel: AnyChannel
     silent_seconds: float
+    resubscribing: bool = False
+    """Whether the stream is asked for again; otherwise the session ends."""
 
 
 @attrs.frozen(kw_only=True)

@@ -18,8 +18,8 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Protocol
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
 import attrs
@@ -41,10 +41,10 @@ from connector.events import Gap
 from connector.pacing import HostGate, Reconnect, retry_after_seconds
 from connector.protocol import Exchange, Shutdown
 from connector.session import Session
+from connector.source import Carrier, Supply
 from connector.subscription import Subscription
 from connector.transport import (
     CompressionRefused,
-    Connection,
     Dialer,
     is_open,
     open_connection,
@@ -65,6 +65,12 @@ class Settings:
     stale_after: float | None
     close_timeout: float
     dialer: Dialer
+    supply: Supply | None = None
+    """Where frames come from when nothing is dialled (`connector.source`)."""
+
+    def now_ns(self) -> int:
+        """The time by which gaps and lifecycle events are stamped."""
+        return time.time_ns() if self.supply is None else self.supply.now_ns()
 
 
 @attrs.frozen
@@ -74,7 +80,7 @@ class LinkStatistics:
     name: str
     route: str
     state: str
-    """idle, waiting, connecting, subscribing, streaming or closing."""
+    """idle, waiting, connecting, subscribing, streaming, closing, or ended with its source."""
     session: int
     """Number of the present or last session."""
     streams: int
@@ -103,13 +109,13 @@ class _Totals:
     decode_errors: int = 0
     unknown_messages: int = 0
 
-    def add(self, session: Session, connection: Connection | None) -> None:
+    def add(self, session: Session, carrier: Carrier | None) -> None:
         self.messages += session.delivery.messages
         self.decode_errors += session.decode_errors
         self.unknown_messages += session.unknown_messages
-        if connection is not None:
-            self.wire_bytes += connection.wire_bytes
-            self.payload_bytes += connection.payload_bytes
+        if carrier is not None:
+            self.wire_bytes += carrier.wire_bytes
+            self.payload_bytes += carrier.payload_bytes
 
 
 class _Slot:
@@ -138,6 +144,9 @@ class LinkOwner(Protocol):
     def announce(self, event: lifecycle.Lifecycle) -> None:
         """Something happened to a connection."""
 
+    def ended(self, link: Link) -> None:
+        """The source of the link has no more; what waits in its feeds is all there is."""
+
     def link_changed(self) -> None:
         """The state of a link is another one now."""
 
@@ -165,11 +174,13 @@ class Link:
         self._scope = trio.CancelScope()
         self._task: trio.lowlevel.Task | None = None
         self._current: Session | None = None
-        self._connection: Connection | None = None
+        self._carrier: Carrier | None = None
         self._totals = _Totals()
         self._compression = settings.exchange.compression
         self._failures = 0
         self._delay = 0.0
+        if settings.supply is not None:
+            settings.supply.expect(name)
 
     def __repr__(self) -> str:
         return f"<Link {self.name} {self.state}, session {self.session}>"
@@ -179,6 +190,8 @@ class Link:
     def want(self, subscription: Subscription) -> None:
         """Add a stream to what is wanted."""
         self.subscriptions[subscription.name.encode()] = subscription
+        if self.state == "ended":
+            subscription.end()
         self._wanted_changed()
 
     def unwant(self, subscription: Subscription) -> None:
@@ -218,33 +231,57 @@ class Link:
         with self._scope:
             while not self._leaving:
                 self._enter("idle")
-                await self._wanted.wait()
-                await self._wait_for_turn()
-                await self._attempt()
+                await self._wait_until_wanted()
+                session = await self._next_session()
+                if session is None:
+                    self._end()
+                    return
+                await self._attempt(session)
                 if not self.subscriptions:
                     self._wanted = trio.Event()
         self._enter("idle")
 
-    async def _wait_for_turn(self) -> None:
-        """Wait as the backoff and the exchange's connection budget demand."""
+    async def _wait_until_wanted(self) -> None:
+        if not self._wanted.is_set() and self._settings.supply is not None:
+            self._settings.supply.dismiss(self.name)
+        await self._wanted.wait()
+
+    async def _next_session(self) -> int | None:
+        """Wait as the backoff and the exchange's connection budget, or the source, demand.
+
+        Returns:
+            Its number; None when the source has no more.
+        """
         self._enter("waiting")
+        supply = self._settings.supply
+        if supply is not None:
+            try:
+                return await supply.next_session(self.name, self.session, self._delay)
+            except trio.EndOfChannel:
+                return None
         limits = self._exchange.limits
         if self.session:
             await trio.sleep(self._delay)
         await self._gate().enter(limits.connections_per_window, limits.window_seconds)
+        return self.session + 1
 
-    async def _attempt(self) -> None:
+    def _end(self) -> None:
+        """There is no more: nobody waits for it."""
+        self._enter("ended")
+        for subscription in self.subscriptions.values():
+            subscription.end()
+        self._owner.ended(self)
+
+    async def _attempt(self, number: int) -> None:
         """One session, from dial to closed socket."""
         if any(map(is_open, self.sockets)):
             raise InvariantViolated(f"{self.name}: the socket of the last session is still open")
-        self.session += 1
+        self.session = number
         self._enter("connecting")
-        self._owner.announce(
-            lifecycle.Connecting(link=self.name, session=self.session, attempt=self._failures + 1)
-        )
+        self._tell(lifecycle.Connecting, attempt=self._failures + 1)
         session = Session(
             self._exchange,
-            self.session,
+            number,
             self.subscriptions,
             self.full,
             owner=self,
@@ -253,19 +290,12 @@ class Link:
         error: ExchangeUnavailable | HandshakeRejected | None = None
         try:
             with self._slot.occupied():
-                async with open_connection(
-                    self._url,
-                    session.delivery,
-                    dialer=self._settings.dialer,
-                    max_message_bytes=self._exchange.limits.max_message_bytes,
-                    compression=self._compression,
-                    sockets=self.sockets,
-                ) as connection:
-                    self._begin(session, connection)
-                    await session.run(connection)
+                async with self._open_carrier(session) as carrier:
+                    self._begin(session, carrier)
+                    await session.run(carrier)
                     self._enter("closing")
                     if session.reason in lifecycle.PLANNED:
-                        await connection.close(timeout=self._settings.close_timeout)
+                        await carrier.close(timeout=self._settings.close_timeout)
         except (ExchangeUnavailable, HandshakeRejected) as unavailable:
             error = unavailable
         finally:
@@ -276,17 +306,30 @@ class Link:
             session.detail = str(error)
         self._conclude(session, error, connected=connected)
 
-    def _begin(self, session: Session, connection: Connection) -> None:
+    def _open_carrier(self, session: Session) -> AbstractAsyncContextManager[Carrier]:
+        """A connection, or what stands for one."""
+        if self._settings.supply is not None:
+            return self._settings.supply.open(self.name, session.number, session.delivery)
+        return open_connection(
+            self._url,
+            session.delivery,
+            dialer=self._settings.dialer,
+            max_message_bytes=self._exchange.limits.max_message_bytes,
+            compression=self._compression,
+            sockets=self.sockets,
+        )
+
+    def _begin(self, session: Session, carrier: Carrier) -> None:
         self._current = session
-        self._connection = connection
+        self._carrier = carrier
         self.sessions_opened += 1
         self._enter("subscribing")
-        self._owner.announce(lifecycle.Connected(link=self.name, session=self.session))
+        self._tell(lifecycle.Connected)
 
     def _finish(self, session: Session) -> None:
         """Take stock of a session whose tasks are gone and whose socket is closed."""
-        self._totals.add(session, self._connection)
-        self._current = self._connection = None
+        self._totals.add(session, self._carrier)
+        self._current = self._carrier = None
         lost: dict[Buffer[object], list[AnyChannel]] = {}
         for subscription in self.subscriptions.values():
             if subscription.interrupted():
@@ -297,7 +340,7 @@ class Link:
             buffer.lose(
                 Gap(
                     symbol=symbol or "",
-                    received_ns=time.time_ns(),
+                    received_ns=self._settings.now_ns(),
                     session=self.session,
                     channels=tuple(channels),
                     reason="disconnected",
@@ -330,15 +373,14 @@ class Link:
                 self._delay = max(self._delay, retry_after)
         elif isinstance(error, CompressionRefused):
             self._compression = False
-        self._owner.announce(
-            lifecycle.Disconnected(
-                link=self.name,
-                session=self.session,
-                reason=reason,
-                detail=session.detail,
-                connected=connected,
-                retry_seconds=self._delay,
-            )
+        if self._settings.supply is not None:
+            self._delay = self._settings.supply.pause(self.name, self._delay)
+        self._tell(
+            lifecycle.Disconnected,
+            reason=reason,
+            detail=session.detail,
+            connected=connected,
+            retry_seconds=self._delay,
         )
         if error is not None and _is_fatal(error):
             raise error
@@ -351,6 +393,11 @@ class Link:
 
     def _gate(self) -> HostGate:
         return HostGate.of(urlsplit(self._url).hostname or "")
+
+    def _tell(self, kind: type[lifecycle.LinkEvent], **what: Any) -> None:
+        """Announce an event of the present session."""
+        event = kind(link=self.name, session=self.session, time_ns=self._settings.now_ns(), **what)
+        self._owner.announce(cast("lifecycle.Lifecycle", event))
 
     def _enter(self, state: str) -> None:
         self.state = state
@@ -372,35 +419,25 @@ class Link:
         self.unwant(subscription)
         subscription.reject(error)
         self._owner.rejected(subscription)
-        self._owner.announce(lifecycle.Rejected(link=self.name, session=self.session, error=error))
+        self._tell(lifecycle.Rejected, error=error)
 
     def noticed(self, notice: Shutdown | DecodeError) -> None:
         if isinstance(notice, Shutdown):
-            self._owner.announce(
-                lifecycle.ShutdownAnnounced(
-                    link=self.name, session=self.session, detail=notice.reason
-                )
-            )
+            self._tell(lifecycle.ShutdownAnnounced, detail=notice.reason)
         else:
             self._owner.announce(notice)
 
     def converged(self) -> None:
         self._enter("streaming")
-        self._owner.announce(
-            lifecycle.Subscribed(
-                link=self.name, session=self.session, streams=len(self.subscriptions)
-            )
-        )
+        self._tell(lifecycle.Subscribed, streams=len(self.subscriptions))
 
     def stale(self, subscription: Subscription, seconds: float, *, resubscribing: bool) -> None:
-        self._owner.announce(
-            lifecycle.Stale(
-                link=self.name,
-                session=self.session,
-                stream=subscription.name,
-                channel=subscription.stream.channel,
-                silent_seconds=seconds,
-            )
+        self._tell(
+            lifecycle.Stale,
+            stream=subscription.name,
+            channel=subscription.stream.channel,
+            silent_seconds=seconds,
+            resubscribing=resubscribing,
         )
         if resubscribing and self._current is not None:
             subscription.lose("resubscribed", self._current.delivery.received_ns)
@@ -413,7 +450,7 @@ class Link:
         """Counts over all sessions, the present one included."""
         totals = attrs.evolve(self._totals)
         if self._current is not None:
-            totals.add(self._current, self._connection)
+            totals.add(self._current, self._carrier)
         return LinkStatistics(
             name=self.name,
             route=self.route,

@@ -53,7 +53,8 @@ class Loops:
     def rest(self) -> Rest:
         """The loop that sends requests, which runs while there are any."""
         if self._rest is None:
-            self._rest = Rest(self._settings.exchange.rest, self._settings.dialer, self)
+            settings = self._settings
+            self._rest = Rest(settings.exchange.rest, settings.dialer, self, settings.supply)
         return self._rest
 
     def run_rest(self) -> None:

@@ -24,6 +24,7 @@ import itertools
 import math
 import random
 from collections import deque
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -33,8 +34,10 @@ import trio
 from connector.errors import ExchangeUnavailable, RequestRejected
 from connector.pacing import Reconnect, retry_after_seconds
 from connector.protocol import UNDECODABLE, RestRequest, RestService
+from connector.source import Rest as Answers
+from connector.source import Supply
 from connector.transport import Dialer, is_open
-from connector.transport.http import Http, Response, open_http
+from connector.transport.http import Response, open_http
 
 T = TypeVar("T")
 
@@ -137,11 +140,18 @@ class Rest:
         service: where, and how many.
         dialer: opens the byte stream.
         owner: the adapter; it runs the task.
+        supply: answers instead of the service, when nothing is dialled.
     """
 
     name = "rest"
 
-    def __init__(self, service: RestService, dialer: Dialer, owner: RestOwner) -> None:
+    def __init__(
+        self,
+        service: RestService,
+        dialer: Dialer,
+        owner: RestOwner,
+        supply: Supply | None = None,
+    ) -> None:
         self.sockets: set[trio.abc.Stream] = set()
         self.requests = 0
         """Requests that were sent."""
@@ -150,6 +160,7 @@ class Rest:
         self._service = service
         self._dialer = dialer
         self._owner = owner
+        self._supply = supply
         self._gate = WeightGate.of(urlsplit(service.url).hostname or "")
         self._line: list[tuple[float, int, Job]] = []
         self._numbers = itertools.count()
@@ -233,6 +244,8 @@ class Rest:
         """How long the first in line must wait."""
         due, _, job = self._line[0]
         wait = max(due, self._not_before) - trio.current_time()
+        if self._supply is not None:
+            return wait
         return max(wait, self._gate.wait_seconds(job.request.weight, self._service))
 
     def _is_due(self) -> bool:
@@ -250,13 +263,7 @@ class Rest:
     async def _converse(self) -> None:
         """One connection, for as long as the next in line is due at once."""
         try:
-            async with open_http(
-                self._service.url,
-                dialer=self._dialer,
-                connect_timeout=SILENCE_SECONDS,
-                read_timeout=SILENCE_SECONDS,
-                sockets=self.sockets,
-            ) as http:
+            async with self._open() as http:
                 while self._is_due():
                     _, _, job = heapq.heappop(self._line)
                     if not job.begin():
@@ -273,14 +280,28 @@ class Rest:
                 self._fail(self._current)
                 self._current = None
 
-    async def _get(self, http: Http, request: RestRequest[Any]) -> Response:
+    def _open(self) -> AbstractAsyncContextManager[Answers]:
+        """A connection to the service, or what stands for it."""
+        if self._supply is not None:
+            return self._supply.open_rest()
+        return open_http(
+            self._service.url,
+            dialer=self._dialer,
+            connect_timeout=SILENCE_SECONDS,
+            read_timeout=SILENCE_SECONDS,
+            sockets=self.sockets,
+        )
+
+    async def _get(self, http: Answers, request: RestRequest[Any]) -> Response:
         """The response to `request`, whatever its status.
 
         Raises:
             ExchangeUnavailable: there was none in time.
         """
-        self._gate.take(request.weight)
         self.requests += 1
+        if self._supply is not None:
+            return await http.get(request.target)
+        self._gate.take(request.weight)
         with trio.move_on_after(REQUEST_SECONDS):
             return await http.get(request.target)
         raise ExchangeUnavailable(f"no answer to a REST request within {REQUEST_SECONDS:g} s")

@@ -20,8 +20,8 @@ from connector.errors import DecodeError, ExchangeUnavailable
 from connector.pacing import Pace
 from connector.protocol import Exchange, Inbound, Reply, Shutdown
 from connector.silence import Silence
+from connector.source import Carrier
 from connector.subscription import Subscription
-from connector.transport import Connection
 from connector.wire import Refusal, Wire
 
 REASONS = {
@@ -123,32 +123,38 @@ class Session:
         """The set of wanted subscriptions is another one now."""
         self._work.set()
 
-    async def run(self, connection: Connection) -> None:
+    async def run(self, carrier: Carrier) -> None:
         """Keep the session until it ends; then `reason` and `detail` say why.
 
         Cancellation: nothing is left running; `reason` stays None.
         """
         with self._scope:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._converge, connection)
-                nursery.start_soon(self._watch, connection)
-                nursery.start_soon(self._probe, connection)
-                ended = await connection.run()
+                nursery.start_soon(self._converge, carrier)
+                if carrier.watched:
+                    nursery.start_soon(self._watch, carrier)
+                    nursery.start_soon(self._probe, carrier)
+                ended = await carrier.run()
                 self.end(ended.reason, ended.text or "")
 
-    async def _converge(self, connection: Connection) -> None:
+    async def _converge(self, carrier: Carrier) -> None:
         """Ask the exchange for what is wanted, below its message rate, for ever."""
         converged = False
         while True:
             if self.wire.has_work():
                 converged = False
-                await self._pace.turn()
+                if carrier.watched:
+                    await self._pace.turn()
+                else:
+                    await trio.lowlevel.checkpoint()
                 request = self.wire.next_request(trio.current_time())
                 if request is not None:
                     try:
-                        await connection.send(request.text)
+                        reply = await carrier.ask(request)
                     except ExchangeUnavailable:
-                        return  # `Connection.run` knows better why
+                        return  # `Carrier.run` knows better why
+                    if reply is not None:
+                        self.read_message(reply)
                 continue
             if not converged and self.wire.converged():
                 converged = True
@@ -156,7 +162,7 @@ class Session:
             self._work = trio.Event()
             await self._work.wait()
 
-    async def _watch(self, connection: Connection) -> None:
+    async def _watch(self, carrier: Carrier) -> None:
         """End the session when it is silent, unanswered, or due."""
         silence = Silence(self._stale_after, trio.current_time())
         reply_seconds = min(_REPLY_SECONDS, self._stale_after or _REPLY_SECONDS)
@@ -164,7 +170,7 @@ class Session:
         while True:
             await trio.sleep(self._tick(silence))
             now = trio.current_time()
-            if connection.blocked:
+            if carrier.blocked:
                 silence.forgive(now)
                 self.wire.forgive(now)
                 continue
@@ -195,21 +201,21 @@ class Session:
             silence.lose_patience(silent)
             self.end("stale", f"no data of {subscription.name} for {silent.seconds:.3g} s")
 
-    async def _probe(self, connection: Connection) -> None:
+    async def _probe(self, carrier: Carrier) -> None:
         """Ping when nothing at all was read for long: a quiet market, or a dead peer?"""
         while True:
-            last_read = connection.last_read
+            last_read = carrier.last_read
             wait = last_read + _PROBE_AFTER_SECONDS - trio.current_time()
-            if wait > 0 or connection.blocked:
+            if wait > 0 or carrier.blocked:
                 await trio.sleep(max(wait, _TICK_SECONDS[1]))
                 continue
             await self._pace.turn()
             with trio.move_on_after(_PROBE_SECONDS):
                 try:
-                    await connection.ping()
+                    await carrier.ping()
                 except ExchangeUnavailable:
                     return
-            if connection.last_read == last_read and not connection.blocked:
+            if carrier.last_read == last_read and not carrier.blocked:
                 self.end("stale", f"no answer to a ping in {_PROBE_SECONDS:g} s")
 
     def read_message(self, message: Inbound) -> None:

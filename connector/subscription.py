@@ -58,6 +58,8 @@ class Subscription:
         self.old_ids = 0
         self.gaps = 0
         self.live = False
+        self.over = False
+        """Whether its source has no more."""
         self.rejection: SubscriptionRejected | None = None
         self.patience = 1.0
         """Factor on the silence limit: doubled by each reconnect that did not end the silence."""
@@ -135,6 +137,11 @@ class Subscription:
         self.live = True
         self._tell_waiting()
 
+    def end(self) -> None:
+        """The source of the stream has no more: nobody waits for an acknowledgement."""
+        self.over = True
+        self._tell_waiting()
+
     def interrupted(self) -> bool:
         """The connection that carried the stream is gone; whether it carried it indeed."""
         lost = self.live or self.messages != self._messages_before
@@ -175,7 +182,7 @@ class Subscription:
                         f"{self.stream.channel!r} was discarded, or its feed closed, before the "
                         "exchange had acknowledged it"
                     )
-                if self.live:
+                if self.live or self.over:
                     self._waiting.discard(buffer)
                     return
                 with trio.move_on_after(_HELD_BACK_SECONDS) as patience:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Literal, TypeAlias, cast
+from typing import Literal, Protocol, TypeAlias, cast
 
 import attrs
 import trio
@@ -53,11 +53,21 @@ class Ended:
     """The exception behind an ``error``."""
 
 
+class Text(Protocol):
+    """Something to be sent."""
+
+    @property
+    def text(self) -> str: ...
+
+
 class Connection:
     """A WebSocket connection whose handshake is complete; `open_connection` makes it.
 
     Nothing is delivered to the sink before `run` is called, and nothing after it has returned.
     """
+
+    watched = True
+    """Whether silence and age end it (`connector.source.Carrier`)."""
 
     def __init__(self, tap: Tap) -> None:
         self._tap = tap
@@ -139,6 +149,16 @@ class Connection:
         """
         with self._while_it_lasts():
             await self._ws.send_message(text)
+
+    async def ask(self, request: Text) -> None:
+        """Send a request; its reply comes as a message.
+
+        Raises:
+            ExchangeUnavailable: the connection is over.
+
+        Cancellation: as of `send`.
+        """
+        await self.send(request.text)
 
     async def ping(self) -> None:
         """Send a ping and wait for its pong, for which `run` must be running.
