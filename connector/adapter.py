@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from typing import Any, Literal, TypeVar, cast, overload
 
 import attrs
@@ -18,19 +22,20 @@ from connector.channels import AnyChannel, Channel
 from connector.errors import ConfigError, InvariantViolated, SubscriptionRejected
 from connector.events import Event, Gap
 from connector.feed import Feed
+from connector.frames import FrameItem
 from connector.instruments import Instrument
 from connector.leaving import only_error
 from connector.lifecycle import Lifecycle
-from connector.link import Link, Settings
+from connector.link import Link
 from connector.localbook import BookSubscription, LocalBook
 from connector.loops import Loops
 from connector.pacing import Reconnect
-from connector.protocol import AnyStream, Exchange, Limits
+from connector.protocol import AnyStream, Exchange
+from connector.settings import Settings, check
 from connector.source import FrameSource, source_of
-from connector.statistics import AdapterStatistics
-from connector.subscription import Subscription
-from connector.transport import Dialer, TcpDialer
-from connector.validation import check_seconds
+from connector.statistics import AdapterStatistics, summed
+from connector.subscription import Subscription, streams_of
+from connector.transport import Dialer
 
 E = TypeVar("E", bound=Event)
 
@@ -44,6 +49,7 @@ class Adapter:
     def __init__(self, settings: Settings, count_adapter_tasks: Callable[[], int]) -> None:
         self._settings = settings
         self._exchange = settings.exchange
+        self._recorders = settings.recorders
         self._count_tasks = count_adapter_tasks
         self._loops = Loops(settings, self)
         self._changed = trio.Event()
@@ -152,6 +158,40 @@ class Adapter:
         self._watchers.add(feed)
         return feed
 
+    @contextmanager
+    def frames(
+        self, *, buffer: int = 8192, overflow: Overflow = Overflow.BLOCK
+    ) -> Iterator[Feed[FrameItem]]:
+        """A feed of everything that comes, undecoded, from now on: for recording and passing on.
+
+        It yields the frames of all that is subscribed, replies and announcements among them, the
+        answers to REST requests, and in their places between them the lifecycle events. For a
+        connection that is open already it begins with a `Connected`, and with a `Subscribed` if
+        everything is acknowledged. Feeds of events are not disturbed.
+
+        Args:
+            buffer: frames that it holds for a slow consumer.
+            overflow: what happens when it is full; by default the connections are not read, so
+                that nothing is missing. Not `Overflow.CONFLATE`.
+
+        Raises:
+            ConfigError: an argument cannot work.
+            trio.ClosedResourceError: the adapter's block has been left.
+        """
+        self._check_open()
+        if overflow is Overflow.CONFLATE:
+            raise ConfigError("no frame replaces another: use another overflow than CONFLATE")
+        feed: Feed[FrameItem] = Feed(self, make_buffer(buffer, overflow, gaps=True))
+        for link in self._loops:
+            for event in link.present():
+                feed.buffer.put(event)
+        self._recorders.add(feed.buffer)
+        self._recorders_changed()
+        try:
+            yield feed
+        finally:
+            feed.close()
+
     async def instruments(self) -> tuple[Instrument, ...]:
         """Everything that is traded, whether it can be traded now or not.
 
@@ -167,32 +207,16 @@ class Adapter:
 
     def statistics(self) -> AdapterStatistics:
         """What the adapter is and has done."""
-        links = tuple(link.statistics() for link in self._loops)
-        feeds = tuple(feed.statistics() for feed in self._feeds)
-        streams = {
-            name: subscription.statistics()
-            for name, (subscription, _) in self._subscriptions.items()
-        }
-        reconnects: Counter[str] = Counter()
-        for link in links:
-            reconnects.update(link.reconnects)
-        return AdapterStatistics(
+        wanted = self._subscriptions.items()
+        return summed(
             tasks=self._count_tasks(),
             sockets_open=self._loops.sockets_open(),
-            sessions_open=sum(link.sessions_open for link in links),
-            sessions_opened=sum(link.sessions_opened for link in links),
-            reconnects=dict(reconnects),
-            messages=sum(link.messages for link in links),
-            wire_bytes=sum(link.wire_bytes for link in links),
-            payload_bytes=sum(link.payload_bytes for link in links),
-            decode_errors=sum(link.decode_errors for link in links),
-            unknown_messages=sum(link.unknown_messages for link in links),
-            gaps=self._past_gaps + sum(stream.gaps for stream in streams.values()),
-            drops=self._past_drops + sum(feed.dropped for feed in feeds),
-            links=links,
-            feeds=feeds,
-            streams=streams,
+            links=tuple(link.statistics() for link in self._loops),
+            feeds=tuple(feed.statistics() for feed in self._feeds),
+            streams={name: subscription.statistics() for name, (subscription, _) in wanted},
             books={name: each.book.statistics() for name, each in self._books.items()},
+            past_gaps=self._past_gaps,
+            past_drops=self._past_drops,
         )
 
     # What a feed asks for (`connector.feed.FeedOwner`).
@@ -204,7 +228,8 @@ class Adapter:
         attached = self._feeds.get(feed)
         if attached is None:
             raise trio.ClosedResourceError("this feed's subscription has ended")
-        streams = self._streams(channels)
+        wanted = {name: known.stream for name, (known, _) in self._subscriptions.items()}
+        streams = streams_of(self._exchange, channels, wanted)
         added = [each for each in streams if each.channel not in attached]
         for stream in added:
             attached[stream.channel] = subscription = self._want(stream)
@@ -238,6 +263,9 @@ class Adapter:
     def remove_feed(self, feed: Feed[object]) -> None:
         """End the subscription of `feed`."""
         self._watchers.discard(cast("Feed[Lifecycle]", feed))
+        if feed.buffer in tuple(self._recorders):
+            self._recorders.remove(feed.buffer)
+            self._recorders_changed()
         for channel in tuple(self._feeds.get(feed, ())):
             self._detach(feed, channel)
         if self._feeds.pop(feed, None) is not None:
@@ -254,6 +282,8 @@ class Adapter:
     def announce(self, event: Lifecycle) -> None:
         """Log `event` and put it into every lifecycle feed."""
         lifecycle.log(event)
+        if self._recorders:
+            self._recorders.mark(event)
         for feed in tuple(self._watchers):
             feed.buffer.put(event)
 
@@ -261,6 +291,9 @@ class Adapter:
         """The source of `link` has no more."""
         for feed in self._feeds:
             self._end_feed(feed)
+        if all(each.state == "ended" for each in self._loops):
+            for buffer in self._recorders:
+                buffer.end()
 
     def link_changed(self) -> None:
         """The state of a link is another one now."""
@@ -291,27 +324,6 @@ class Adapter:
             yield feed
         finally:
             feed.close()
-
-    def _streams(self, channels: tuple[AnyChannel, ...]) -> list[AnyStream]:
-        """The stream of each of `channels`."""
-        streams: list[AnyStream] = []
-        wanted = {name: known.stream for name, (known, _) in self._subscriptions.items()}
-        for channel in channels:
-            if not isinstance(channel, Channel):
-                raise ConfigError(
-                    f"{channel!r} is not a channel; subscribe to one of connector.channels, such "
-                    "as Trades('ETHUSDC')"
-                )
-            stream = self._exchange.stream(channel)
-            on_wire = stream if stream.book is None else stream.book.deltas
-            known = wanted.setdefault(on_wire.name, on_wire).channel
-            if type(known) is not type(on_wire.channel):
-                raise ConfigError(
-                    f"{channel!r} and {known!r} are the same stream, which is decoded once; "
-                    "subscribe to one of them, or to each in an adapter of its own"
-                )
-            streams.append(stream)
-        return streams
 
     def _want(self, stream: AnyStream) -> Subscription | BookSubscription:
         """The subscription of `stream`, which is wanted from now on."""
@@ -355,6 +367,10 @@ class Adapter:
             del self._subscriptions[subscription.name]
             self._past_gaps += subscription.gaps
             known[1].unwant(subscription)
+
+    def _recorders_changed(self) -> None:
+        for link in self._loops:
+            link.recorders_changed()
 
     def _end_feed(self, feed: Feed[object]) -> None:
         """End `feed` after what it holds, if nothing that it reads has more."""
@@ -427,13 +443,13 @@ async def open_adapter(
     `close_timeout` seconds, in which the connections are closed politely.
     """
     source = source_of(exchange, source)
-    _check_kinds(exchange, reconnect, dialer, source)
-    settings = Settings(
-        exchange=exchange,
-        reconnect=Reconnect() if reconnect is None else reconnect,
-        stale_after=None if stale_after is None else check_seconds("stale_after", stale_after),
-        close_timeout=check_seconds("close_timeout", close_timeout, zero=True),
-        dialer=TcpDialer() if dialer is None else dialer,
+    settings = check(
+        exchange,
+        reconnect=reconnect,
+        stale_after=stale_after,
+        close_timeout=close_timeout,
+        dialer=dialer,
+        source=source,
     )
     with nullcontext() if source is None else source.begin(exchange) as supply:
         async with _run_adapter(attrs.evolve(settings, supply=supply)) as adapter:
@@ -477,15 +493,3 @@ async def _run_adapter(settings: Settings) -> AsyncIterator[Adapter]:
     if outcome is not None:
         # Raised out here, so that the group that carried it does not become its context.
         raise outcome
-
-
-def _check_kinds(exchange: object, reconnect: object, dialer: object, source: object) -> None:
-    """Refuse what would only fail later, in a task of ours."""
-    if not isinstance(getattr(exchange, "limits", None), Limits):
-        raise ConfigError(f"{exchange!r} is not an exchange; write one such as binance.Spot()")
-    if not isinstance(reconnect, Reconnect | None):
-        raise ConfigError(f"reconnect={reconnect!r}: write a Reconnect, such as Reconnect(cap=30)")
-    if isinstance(dialer, type) or not callable(getattr(dialer or TcpDialer, "connect", None)):
-        raise ConfigError(f"dialer={dialer!r}: write a Dialer, such as TcpDialer()")
-    if source is not None and not callable(getattr(source, "begin", None)):
-        raise ConfigError(f"source={source!r} is no source of frames (connector.source)")

@@ -54,7 +54,8 @@ class Delivery:
         reader: Reader,
     ) -> None:
         self._exchange = exchange
-        self._session = session
+        self.session = session
+        """The number that is stamped on what is delivered."""
         self._streams = streams
         self._full = full
         self._reader = reader
@@ -118,7 +119,7 @@ class Delivery:
             subscription.messages += 1
             subscription.payload_bytes += len(payload)
             event.received_ns = self.received_ns
-            event.session = self._session
+            event.session = self.session
             if subscription.sequence is None or self._in_sequence(subscription, event):
                 subscription.put((event,))
         if self.first_data is None and self.messages:
@@ -139,7 +140,7 @@ class Delivery:
         Returns:
             The index of the first message that was not taken.
         """
-        received_ns, session, tail = self.received_ns or 0, self._session, self._tail
+        received_ns, session, tail = self.received_ns or 0, self.session, self._tail
         decode: Callable[[bytes], Any] = subscription.decode
         rule, last_id = subscription.sequence, subscription.last_id
         prefix = payloads[first][:skip]
@@ -240,7 +241,7 @@ class Delivery:
             data=slice(skip, self._tail),
             decode=subscription.decode,
             received_ns=self.received_ns or 0,
-            session=self._session,
+            session=self.session,
             origin=self,
         )
 
@@ -251,7 +252,7 @@ class Delivery:
     def stamp(self, received_ns: int, session: int) -> None:
         """Let what is delivered from now on have been received then (`connector.source`)."""
         self._stamped_ns = received_ns
-        self._session = session
+        self.session = session
 
     def lost(self, stream: str, reason: str) -> None:
         """Data of `stream` was lost before it came here (`connector.source`)."""
@@ -270,7 +271,7 @@ class Delivery:
         """Put events that came in one frame; they may be more than there is room for."""
         for event in events:
             event.received_ns = self.received_ns or 0
-            event.session = self._session
+            event.session = self.session
         self._rest.extend((subscription, event) for event in events)
         self._put_rest()
 

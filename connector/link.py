@@ -15,7 +15,6 @@ session; `_Slot` and a look at the sockets before each dial watch that it stays 
 from __future__ import annotations
 
 import ssl
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
@@ -38,14 +37,14 @@ from connector.errors import (
     SubscriptionRejected,
 )
 from connector.events import Gap
-from connector.pacing import HostGate, Reconnect, retry_after_seconds
-from connector.protocol import Exchange, Shutdown
+from connector.pacing import HostGate, retry_after_seconds
+from connector.protocol import Shutdown
 from connector.session import Session
-from connector.source import Carrier, Supply
+from connector.settings import Settings
+from connector.source import Carrier
 from connector.subscription import Subscription
 from connector.transport import (
     CompressionRefused,
-    Dialer,
     is_open,
     open_connection,
 )
@@ -54,23 +53,6 @@ from connector.wire import Refusal
 _FATAL = frozenset({400, 401, 403, 404, 451})
 """Statuses that say what waiting does not mend (DESIGN §5); they are raised to the program. All
 others are retried: a redirect to a captive portal, say, ends some day."""
-
-
-@attrs.frozen
-class Settings:
-    """What `open_adapter` was asked for; the same for every link."""
-
-    exchange: Exchange
-    reconnect: Reconnect
-    stale_after: float | None
-    close_timeout: float
-    dialer: Dialer
-    supply: Supply | None = None
-    """Where frames come from when nothing is dialled (`connector.source`)."""
-
-    def now_ns(self) -> int:
-        """The time by which gaps and lifecycle events are stamped."""
-        return time.time_ns() if self.supply is None else self.supply.now_ns()
 
 
 @attrs.frozen
@@ -181,6 +163,7 @@ class Link:
         self._delay = 0.0
         if settings.supply is not None:
             settings.supply.expect(name)
+        self.recorders_changed()
 
     def __repr__(self) -> str:
         return f"<Link {self.name} {self.state}, session {self.session}>"
@@ -204,6 +187,28 @@ class Link:
     def connect(self) -> None:
         """Connect even though nothing is wanted yet."""
         self._wanted.set()
+
+    def recorders_changed(self) -> None:
+        """Others read the raw frames than before."""
+        recorders = self._settings.recorders
+        for buffer in recorders:
+            buffer.join(self.full)
+        if self._current is not None and self._carrier is not None:
+            sink = recorders.sink(self.name, self._current.delivery)
+            self._carrier.deliver_to(sink)
+
+    def present(self) -> Iterator[lifecycle.Lifecycle]:
+        """What to tell somebody who begins to look in the middle of a session."""
+        session, now_ns = self.session, self._settings.now_ns()
+        if self._current is not None:
+            yield lifecycle.Connected(link=self.name, session=session, time_ns=now_ns)
+            if self.state == "streaming":
+                yield lifecycle.Subscribed(
+                    link=self.name,
+                    session=session,
+                    time_ns=now_ns,
+                    streams=len(self.subscriptions),
+                )
 
     def reconnect(self, reason: str = "requested") -> None:
         """End the present session, if there is one; the loop opens the next."""
@@ -325,11 +330,15 @@ class Link:
         self.sessions_opened += 1
         self._enter("subscribing")
         self._tell(lifecycle.Connected)
+        if self._settings.recorders:
+            self.recorders_changed()
 
     def _finish(self, session: Session) -> None:
         """Take stock of a session whose tasks are gone and whose socket is closed."""
         self._totals.add(session, self._carrier)
         self._current = self._carrier = None
+        if session.reason == "ended":
+            return  # nothing was lost
         lost: dict[Buffer[object], list[AnyChannel]] = {}
         for subscription in self.subscriptions.values():
             if subscription.interrupted():

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 
 import trio
 
-from connector.link import Link, LinkOwner, Settings
+from connector.frames import RestAnswer
+from connector.link import Link, LinkOwner
 from connector.rest import Rest
+from connector.settings import Settings
 
 
 class Loops:
@@ -60,6 +62,12 @@ class Loops:
     def run_rest(self) -> None:
         """There are requests to be sent (`connector.rest.RestOwner`)."""
         self._start(self.rest())
+
+    def answered(self, target: str, body: bytes) -> None:
+        """A request has an answer (`connector.rest.RestOwner`)."""
+        settings = self._settings
+        if settings.recorders:
+            settings.recorders.mark(RestAnswer(target, settings.now_ns(), body))
 
     def sockets_open(self) -> int:
         """Descriptors open at this moment, of all loops."""

@@ -132,6 +132,9 @@ class RestOwner(Protocol):
     def run_rest(self) -> None:
         """There is something to do: `Rest.run` is to be run."""
 
+    def answered(self, target: str, body: bytes) -> None:
+        """The body of the answer to a request that makes sense."""
+
 
 class Rest:
     """The requests of one adapter.
@@ -243,9 +246,9 @@ class Rest:
     def _wait_seconds(self) -> float:
         """How long the first in line must wait."""
         due, _, job = self._line[0]
-        wait = max(due, self._not_before) - trio.current_time()
         if self._supply is not None:
-            return wait
+            return 0.0  # it knows when to answer
+        wait = max(due, self._not_before) - trio.current_time()
         return max(wait, self._gate.wait_seconds(job.request.weight, self._service))
 
     def _is_due(self) -> bool:
@@ -333,6 +336,7 @@ class Rest:
             self._fail(job)
         else:
             self._failures_in_a_row = 0
+            self._owner.answered(job.request.target, body)
             job.answered(answer)
 
     def _fail(self, job: Job, due: float | None = None) -> None:

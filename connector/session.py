@@ -39,6 +39,7 @@ REASONS = {
     "age": "the end of the exchange's connection life was near",
     "requested": "`Adapter.reconnect` was called",
     "left": "the adapter's block was left",
+    "ended": "the adapter's source has no more",
 }
 """Why a session ended: the `reason` of `Disconnected`, the key of `reconnects` in statistics."""
 

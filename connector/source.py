@@ -54,7 +54,10 @@ class Ending(Protocol):
 
     @property
     def reason(self) -> str:
-        """One of `connector.session.REASONS`, or a source's own word."""
+        """One of `connector.session.REASONS`, or a source's own word.
+
+        ``ended`` when there is no more, and nothing was lost.
+        """
         ...
 
     @property
@@ -101,6 +104,10 @@ class Carrier(Protocol):
 
         Cancellation: what was received and not delivered is lost.
         """
+        ...
+
+    def deliver_to(self, sink: FrameSink) -> None:
+        """Deliver into another sink from now on: somebody began to record, or ended."""
         ...
 
     async def ask(self, request: Request) -> Reply | None:

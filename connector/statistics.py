@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 import attrs
@@ -42,3 +43,38 @@ class AdapterStatistics:
     streams: Mapping[str, StreamStatistics]
     books: Mapping[str, BookStatistics] = attrs.field(factory=dict)
     """Local order books; the deltas that they are kept from are among `streams`."""
+
+
+def summed(
+    *,
+    tasks: int,
+    sockets_open: int,
+    links: tuple[LinkStatistics, ...],
+    feeds: tuple[FeedStatistics, ...],
+    streams: dict[str, StreamStatistics],
+    books: dict[str, BookStatistics],
+    past_gaps: int,
+    past_drops: int,
+) -> AdapterStatistics:
+    """The statistics of an adapter from those of its parts; `past_…` are of parts that are gone."""
+    reconnects: Counter[str] = Counter()
+    for link in links:
+        reconnects.update(link.reconnects)
+    return AdapterStatistics(
+        tasks=tasks,
+        sockets_open=sockets_open,
+        sessions_open=sum(link.sessions_open for link in links),
+        sessions_opened=sum(link.sessions_opened for link in links),
+        reconnects=dict(reconnects),
+        messages=sum(link.messages for link in links),
+        wire_bytes=sum(link.wire_bytes for link in links),
+        payload_bytes=sum(link.payload_bytes for link in links),
+        decode_errors=sum(link.decode_errors for link in links),
+        unknown_messages=sum(link.unknown_messages for link in links),
+        gaps=past_gaps + sum(stream.gaps for stream in streams.values()),
+        drops=past_drops + sum(feed.dropped for feed in feeds),
+        links=links,
+        feeds=feeds,
+        streams=streams,
+        books=books,
+    )

@@ -7,7 +7,7 @@ same channel subscribed twice is one subscription with two buffers.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from typing import cast
 
@@ -16,9 +16,10 @@ import trio
 
 from connector.backpressure import Full
 from connector.buffer import Buffer, ConflatingBuffer
-from connector.errors import SlowConsumer, SubscriptionRejected
+from connector.channels import AnyChannel, Channel
+from connector.errors import ConfigError, SlowConsumer, SubscriptionRejected
 from connector.events import Event, Gap
-from connector.protocol import AnyStream
+from connector.protocol import AnyStream, Exchange
 from connector.unread import Unread
 
 _HELD_BACK_SECONDS = 10.0
@@ -210,3 +211,36 @@ class Subscription:
             gaps=self.gaps,
             live=self.live,
         )
+
+
+def streams_of(
+    exchange: Exchange, channels: Iterable[AnyChannel], wanted: Mapping[str, AnyStream]
+) -> list[AnyStream]:
+    """The stream of each of `channels`.
+
+    Args:
+        exchange: says what they are.
+        channels: what somebody wants.
+        wanted: the streams that are wanted already, by name.
+
+    Raises:
+        ConfigError: one is no channel, is not offered, or is a stream that is decoded otherwise.
+    """
+    streams: list[AnyStream] = []
+    named = dict(wanted)
+    for channel in channels:
+        if not isinstance(channel, Channel):
+            raise ConfigError(
+                f"{channel!r} is not a channel; subscribe to one of connector.channels, such "
+                "as Trades('ETHUSDC')"
+            )
+        stream = exchange.stream(channel)
+        on_wire = stream if stream.book is None else stream.book.deltas
+        known = named.setdefault(on_wire.name, on_wire).channel
+        if type(known) is not type(on_wire.channel):
+            raise ConfigError(
+                f"{channel!r} and {known!r} are the same stream, which is decoded once; "
+                "subscribe to one of them, or to each in an adapter of its own"
+            )
+        streams.append(stream)
+    return streams

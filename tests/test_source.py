@@ -46,7 +46,12 @@ class Lost:
     stream: str
 
 
-Step = At | Lost
+@attrs.frozen
+class Over:
+    """There is no more."""
+
+
+Step = At | Lost | Over
 
 
 def at(ns: int, *frames: bytes) -> At:
@@ -136,6 +141,8 @@ class ScriptCarrier:
             if isinstance(step, Lost):
                 self.sink.lost(step.stream, "trimmed")
                 continue
+            if isinstance(step, Over):
+                return Ended("ended")  # type: ignore[arg-type]
             self.supply.ns = step.ns
             self.sink.stamp(step.ns, self.session)
             taken = 0
@@ -145,6 +152,9 @@ class ScriptCarrier:
                 self.blocked = False
             self.payload_bytes += sum(map(len, step.frames))
         return Ended("reset")
+
+    def deliver_to(self, sink: FrameSink) -> None:
+        self.sink = sink
 
     async def ask(self, request: Request) -> Reply | None:
         await trio.lowlevel.checkpoint()
@@ -282,6 +292,12 @@ async def test_the_body_of_an_answer_comes_from_the_source() -> None:
 
     async with open_adapter(Described(), source=script()) as adapter:
         assert await adapter.instruments() == "/all"  # type: ignore[comparison-overlap]
+
+
+async def test_the_end_of_a_source_is_no_loss() -> None:
+    async with open_adapter(Toy(), source=script([at(10, frame("A", 1)), Over()])) as adapter:
+        assert seen(await everything(adapter, A)) == [1]
+        assert adapter.statistics().gaps == 0
 
 
 async def test_an_exchange_may_carry_its_source() -> None:

@@ -25,7 +25,7 @@ from connector.errors import (
 from connector.transport.causes import leaves, origins
 from connector.transport.deflate import OFFER, InvalidCompression
 from connector.transport.dial import Address
-from connector.transport.tap import Tap
+from connector.transport.tap import Sink, Tap
 
 USER_AGENT = f"trio-connector/{__version__}"
 
@@ -149,6 +149,10 @@ class Connection:
         """
         with self._while_it_lasts():
             await self._ws.send_message(text)
+
+    def deliver_to(self, sink: Sink) -> None:
+        """Deliver into another sink from now on."""
+        self._tap.deliver_to(sink)
 
     async def ask(self, request: Text) -> None:
         """Send a request; its reply comes as a message.

@@ -133,6 +133,10 @@ class Tap(trio.abc.Stream):
 
     # --- what Connection tells the tap
 
+    def deliver_to(self, sink: Sink) -> None:
+        """Deliver into `sink` from now on; the next message of a batch, too."""
+        self._sink = sink
+
     def go_live(self) -> None:
         """Begin to deliver; until now the first message has been held back."""
         if not self._discarding:
