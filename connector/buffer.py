@@ -48,6 +48,8 @@ class Buffer(Generic[T]):
     """A bounded queue with one consumer; `make_buffer` gives the one for a policy."""
 
     overflow = Overflow.BLOCK
+    by_stream = False
+    """Whether `put_run` looks at the stream; if not, a run may be of several."""
 
     def __init__(self, capacity: int, *, gaps: bool) -> None:
         self.capacity = capacity
@@ -289,6 +291,7 @@ class ConflatingBuffer(_NeverFull[T]):
     """
 
     overflow = Overflow.CONFLATE
+    by_stream = True
 
     def __init__(self, capacity: int, *, gaps: bool) -> None:
         super().__init__(capacity, gaps=gaps)

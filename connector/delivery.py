@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import trio
 
 from connector.backpressure import Full
+from connector.buffer import Buffer
 from connector.errors import RAW_EXCERPT_BYTES, DecodeError
 from connector.events import Event
 from connector.protocol import UNDECODABLE, Data, Exchange, Inbound, Unknown
@@ -87,7 +88,7 @@ class Delivery:
             return first
         if first == 0 or self.received_ns is None:
             self.received_ns = self._stamped_ns or time.time_ns()
-        head, middle, tail = self._head, self._middle, self._tail
+        head, middle = self._head, self._middle
         skipped = len(middle)
         taken, last = first, len(payloads)
         while taken < last and not (full and full.holds_back()):
@@ -99,32 +100,76 @@ class Delivery:
                 self._parse(payload)
                 continue
             skip = end + skipped
+            following = taken + 1
             if subscription.glance is not None:
                 taken = self._deliver_unread(
                     subscription, subscription.glance, skip, payloads, taken
                 )
-                continue
-            following = taken + 1
-            if following < last and payloads[following].startswith(payload[:skip]):
+            elif subscription.sole is None or (
+                following < last and payloads[following].startswith(payload[:skip])
+            ):
                 taken = self._deliver_run(subscription, skip, payloads, taken)
-                continue
-            taken = following
-            try:
-                event: Any = subscription.decode(payload[skip:tail])
-            except UNDECODABLE:
-                # Perhaps only the shape of the envelope differs: the long way decides.
-                self._parse(payload)
-                continue
-            self.messages += 1
-            subscription.messages += 1
-            subscription.payload_bytes += len(payload)
-            event.received_ns = self.received_ns
-            event.session = self.session
-            if subscription.sequence is None or self._in_sequence(subscription, event):
-                subscription.put((event,))
+            else:
+                taken = self._deliver_turns(subscription, subscription.sole, payloads, taken)
         if self.first_data is None and self.messages:
             self.first_data = trio.current_time()
         return taken - 1 if self._rest else taken
+
+    def _deliver_turns(
+        self,
+        subscription: Subscription,
+        sole: Buffer[object],
+        payloads: Sequence[bytes],
+        first: int,
+    ) -> int:
+        """Deliver messages of streams that take turns, as long as all go to the buffer `sole`.
+
+        Returns:
+            The index of the first message that was not taken.
+        """
+        received_ns, session = self.received_ns or 0, self.session
+        head, middle, tail = self._head, self._middle, self._tail
+        skipped = len(middle)
+        find_stream = self._streams.get
+        # Nobody else runs meanwhile, so the room is what it is now.
+        stop = min(len(payloads), first + sole.room())
+        events: list[Event] = []
+        put = events.append
+        taken, verdict, odd = first, 1, False
+        while taken < stop:
+            payload = payloads[taken]
+            end = payload.find(middle, head)
+            found = find_stream(payload[head:end])
+            if found is None or found.sole is not sole:
+                break
+            subscription = found
+            try:
+                event: Any = subscription.decode(payload[end + skipped : tail])
+            except UNDECODABLE:
+                odd = True
+                break
+            taken += 1
+            subscription.messages += 1
+            subscription.payload_bytes += len(payload)
+            event.received_ns = received_ns
+            event.session = session
+            rule = subscription.sequence
+            if rule is not None:
+                verdict = rule(subscription.last_id, event)
+                if verdict <= 0:
+                    break
+                subscription.last_id = verdict
+            put(event)
+        self.messages += taken - first
+        if events:
+            sole.put_run(events, "")
+        if verdict <= 0 and self._takes_out_of_sequence(subscription, event, verdict):
+            sole.put_run((event,), "")
+        if odd and not self._full.holds_back():
+            # Perhaps only the shape of the envelope differs: the long way decides.
+            self._parse(payloads[taken])
+            taken += 1
+        return taken
 
     def _deliver_run(
         self, subscription: Subscription, skip: int, payloads: Sequence[bytes], first: int
@@ -132,7 +177,7 @@ class Delivery:
         """Deliver the messages of one stream that follow each other, as far as there is room.
 
         What is known of a stream is looked up, and its events are handed over, once per run: both
-        cost as much as decoding a trade. (A single message is cheaper without the run.)
+        cost as much as decoding a trade.
 
         Args:
             skip: where the data begins in each of the payloads.

@@ -55,7 +55,8 @@ class Feed(Generic[T]):
         self._owner = owner
         self.buffer = buffer
         self._items = buffer.items
-        self._take = cast("Callable[[], T]", buffer.take)
+        plain = type(buffer).take is Buffer.take
+        self._take = cast("Callable[[], T]", self._items.popleft if plain else buffer.take)
 
     @property
     def channels(self) -> tuple[AnyChannel, ...]:

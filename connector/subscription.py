@@ -50,6 +50,9 @@ class Subscription:
         self.sequence = stream.sequence
         self.glance: Callable[[bytes], Event] | None = None
         """How to look at an event that need not be decoded yet; None to decode it at once."""
+        self.sole: Buffer[object] | None = None
+        """The buffer that takes every event, if it is the only one and takes runs of several
+        streams; None otherwise."""
         self.last_id = 0
         self.messages = 0
         self.payload_bytes = 0
@@ -83,14 +86,14 @@ class Subscription:
         self._buffers[buffer] = None
         buffer.join(self.full)
         self._waiting.add(buffer)
-        self._choose_moment()
+        self._readers_changed()
 
     def detach(self, buffer: Buffer[object]) -> bool:
         """Undo `attach`; whether nobody is left."""
         self._buffers.pop(buffer, None)
         self._waiting.discard(buffer)
         self._tell_waiting()
-        self._choose_moment()
+        self._readers_changed()
         return not self._buffers
 
     def room(self) -> int:
@@ -110,10 +113,13 @@ class Subscription:
         for buffer in self._buffers:
             cast("ConflatingBuffer[object]", buffer).put_unread(event, count)
 
-    def _choose_moment(self) -> None:
+    def _readers_changed(self) -> None:
         """Decode late if every reader conflates, and an event would often be decoded in vain."""
         conflated = all(isinstance(buffer, ConflatingBuffer) for buffer in self._buffers)
         self.glance = self.stream.glance if conflated else None
+        single = next(iter(self._buffers)) if len(self._buffers) == 1 else None
+        takes_turns = single is not None and not single.by_stream and not self.stream.many
+        self.sole = single if takes_turns else None
 
     def lose(self, reason: str, since_ns: int | None, dropped: int | None = None) -> None:
         """Tell every buffer that data of this stream was, or may have been, lost."""

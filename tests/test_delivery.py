@@ -124,19 +124,26 @@ frames = st.lists(st.one_of(ticks, ticks, lists, odd), max_size=25)
 # --- the fast path and the long way
 
 
-@given(frames, st.sampled_from([None, rising]))
-async def test_the_fast_path_gives_what_parsing_gives(frames: list[bytes], sequence: Any) -> None:
-    fast = World(Toy(sequence=sequence))
-    slow = World(Toy(sequence=sequence, envelope=None))
+@given(frames, st.sampled_from([None, rising]), st.booleans(), st.integers(1, 10))
+async def test_the_fast_path_gives_what_parsing_gives(
+    frames: list[bytes], sequence: Any, shared: bool, capacity: int
+) -> None:
+    fast = World(Toy(sequence=sequence), capacity)
+    slow = World(Toy(sequence=sequence, envelope=None), capacity)
 
+    seen = []
     for world in (fast, slow):
+        other: Buffer[Any] = make_buffer(10_000, Overflow.BLOCK, gaps=True)
+        if shared:
+            world.subscriptions[0].attach(other)
         world.deliver(frames)
-        for event in world.drain():
+        seen.append([world.drain(), other.take_all()])
+        for event in [*seen[-1][0], *seen[-1][1]]:
             event.received_ns = 0
             if isinstance(event, Gap):
                 event.since_ns = None
 
-    assert fast.got == slow.got
+    assert seen[0] == seen[1]
     assert fast.counts() == slow.counts()
     assert fast.delivery.messages == slow.delivery.messages
     assert fast.reader.messages == slow.reader.messages

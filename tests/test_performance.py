@@ -22,6 +22,7 @@ from trio.testing import wait_all_tasks_blocked
 
 import connector
 from benchmarks import workloads
+from connector.backpressure import Full
 from connector.buffer import Buffer, Overflow, make_buffer
 from connector.channels import Channel, PartialBook, Trades
 from connector.delivery import Delivery
@@ -125,7 +126,7 @@ class Way:
         overflow: Overflow = Overflow.BLOCK,
     ) -> None:
         exchange = binance.UsdMFutures()
-        full: set[Buffer[Any]] = set()
+        full = Full()
         rest = [type(channel)(f"COIN{n}USDT") for n in range(others)]  # type: ignore[call-arg]
         subscriptions = [Subscription(exchange.stream(each), full) for each in (channel, *rest)]
         buffers: list[Buffer[Any]] = [
@@ -152,13 +153,17 @@ class Way:
         return steps
 
 
+NAMES = ["ETHUSDC", *(f"COIN{n}USDT" for n in range(49))]
 CHANNELS: dict[str, Channel[Any]] = {"depth5": PartialBook("ETHUSDC"), "trade": Trades("ETHUSDC")}
 
 
-def cost_of(workload: str, **options: Any) -> tuple[float, float]:
+def cost_of(workload: str, *, turns: int = 1, **options: Any) -> tuple[float, float]:
     def cost(messages: int) -> Steps:
         way = Way(CHANNELS[workload], **options)
-        return way.go(workloads.texts(workload, messages, 1))
+        texts = [
+            workloads.MAKERS[workload](NAMES[n % turns], 1 + n // turns) for n in range(messages)
+        ]
+        return way.go(texts)
 
     return per_message(cost)
 
@@ -182,6 +187,11 @@ def test_cutting_a_frame_out_of_what_was_read(workload: str) -> None:
 @pytest.mark.parametrize("workload", ["depth5", "trade"])
 async def test_from_the_payload_to_the_consumer(workload: str) -> None:
     check(workload, cost_of(workload), (23, 8))
+
+
+@pytest.mark.parametrize("workload", ["depth5", "trade"])
+async def test_streams_that_take_turns_cost_little_more(workload: str) -> None:
+    check(f"{workload} in turn", cost_of(workload, others=49, turns=50), (27, 8))
 
 
 @pytest.mark.parametrize("workload", ["depth5", "trade"])
