@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 
 from benchmarks import workloads
-from benchmarks.server import accept, answer
+from benchmarks.server import accept, reply_to
 
 BURST = 1_131
 """Frames in 100 ms: the busiest moment of a real capture."""
@@ -66,7 +66,7 @@ def main() -> None:
         count, rate = options.messages, options.rate
         with contextlib.suppress(OSError, IndexError):
             accept(connection)
-            answer(connection)
+            connection.sendall(reply_to(connection))
             moments = steadily(rate, count) if rate else in_bursts(count)
             send(connection, options.workload, moments)
             while connection.recv(65_536):

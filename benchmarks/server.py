@@ -1,7 +1,7 @@
 """The load server: sends prepared frames to each client, as fast as it takes them.
 
 Blocking sockets and one `sendall` per 64 KiB: it is never the bottleneck. With TLS, one record per
-message, as exchanges do it.
+message, as exchanges do it, all of them encrypted before the first is sent.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ import socket
 import ssl
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from benchmarks import workloads
 
 BLOCK_BYTES = 65_536
 
 
-def accept(connection: socket.socket, *, deflate: bool = False) -> str:
+def accept(connection: socket.socket | Encrypted, *, deflate: bool = False) -> str:
     """Answer the upgrade (RFC 6455 §4.2.2); the target asked for."""
     request = b""
     while b"\r\n\r\n" not in request:
@@ -52,22 +53,71 @@ def request_id(data: bytes) -> str:
     return re.split(rb'"id": *', text)[1].split(b",")[0].strip(b" }").decode()
 
 
-def answer(connection: socket.socket) -> None:
-    """Accept the first request, whether its id is a number or a string.
+class Encrypted:
+    """A connection with TLS that can encrypt ahead."""
+
+    def __init__(self, connection: socket.socket, context: ssl.SSLContext) -> None:
+        self._connection = connection
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._until_done(self._tls.do_handshake)
+
+    def _until_done(self, operation: Callable[..., Any], *arguments: object) -> Any:
+        while True:
+            try:
+                return operation(*arguments)
+            except ssl.SSLWantReadError:
+                self.send_ahead(self._outgoing.read())
+                data = self._connection.recv(BLOCK_BYTES)
+                self._incoming.write(data)
+                if not data:
+                    self._incoming.write_eof()
+            finally:
+                self.send_ahead(self._outgoing.read())
+
+    def recv(self, size: int) -> bytes:
+        return self._until_done(self._tls.read, size)
+
+    def sendall(self, data: bytes) -> None:
+        self._tls.write(data)
+        self.send_ahead(self._outgoing.read())
+
+    def encrypted(self, frames: list[bytes]) -> list[bytes]:
+        """Blocks of records, one for each of `frames`; to be sent in order, and next."""
+        blocks = []
+        for frame in frames:
+            self._tls.write(frame)
+            if self._outgoing.pending >= BLOCK_BYTES:
+                blocks.append(self._outgoing.read())
+        return [*blocks, self._outgoing.read()]
+
+    def send_ahead(self, block: bytes) -> None:
+        """Send what is encrypted."""
+        self._connection.sendall(block)
+
+
+def reply_to(connection: socket.socket | Encrypted) -> bytes:
+    """The frame that accepts the first request, whether its id is a number or a string.
 
     More may follow, when there are many streams: the next ones are not answered, and no contestant
     waits for more than the first reply before it counts.
     """
     asked = request_id(connection.recv(65_536))
-    connection.sendall(workloads.frame(f'{{"result":null,"id":{asked}}}'))
+    return workloads.frame(f'{{"result":null,"id":{asked}}}')
 
 
-def serve(connection: socket.socket, blocks: Blocks, *, deflate: bool = False) -> None:
+def serve(
+    connection: socket.socket | Encrypted, blocks: Blocks, *, deflate: bool = False
+) -> None:
     target = accept(connection, deflate=deflate)
-    if "@" not in target:  # else the streams are named in the URL
-        answer(connection)
-    for block in blocks.of(target):
-        connection.sendall(block)
+    # Otherwise the streams are named in the URL.
+    replies = [reply_to(connection)] if "@" not in target else []
+    if isinstance(connection, Encrypted):
+        for block in connection.encrypted([*replies, *blocks.of(target)]):
+            connection.send_ahead(block)
+    else:
+        for block in [*replies, *blocks.of(target)]:
+            connection.sendall(block)
     while connection.recv(65_536):
         pass
 
@@ -124,8 +174,9 @@ def main() -> None:
     def attend(connection: socket.socket) -> None:
         with contextlib.suppress(OSError, IndexError, ValueError):
             if context is not None:
-                connection = context.wrap_socket(connection, server_side=True)
-            serve(connection, blocks, deflate=options.deflate)
+                serve(Encrypted(connection, context), blocks, deflate=options.deflate)
+            else:
+                serve(connection, blocks, deflate=options.deflate)
         connection.close()
 
     # A thread for each: some clients open connections that they then do not use.

@@ -36,7 +36,7 @@ from connector.transport.frames import (
     read_header,
 )
 from connector.transport.socket import receive_of
-from connector.transport.tls import drain_of
+from connector.transport.tls import records_of
 from connector.transport.upgrade import (
     HEAD_LIMIT_BYTES,
     SWITCHING_PROTOCOLS,
@@ -96,13 +96,12 @@ class Tap(trio.abc.Stream):
         """Code and text of the server's close frame."""
 
         self._stream = stream
-        self._receive = receive_of(stream)
+        self._receive = records_of(stream) or receive_of(stream)
         self._sink = sink
         self.limit = limit
         self.offers_compression = compression
         self._inflater: Inflater | None = None
         self._lift_messages = lift_text
-        self._drain = drain_of(stream)
         # Bytes read and not yet dealt with.
         self._data = b""
         self._position = 0
@@ -407,13 +406,10 @@ class Tap(trio.abc.Stream):
         return b"".join(parts)
 
     async def _read(self) -> bytes:
-        """Read once, and take whatever else is there without waiting; empty at the end."""
+        """Read once; empty at the end."""
         if self._ended:
             return b""
-        drain = self._drain
         try:
-            if drain is not None and drain.failure is not None:
-                raise trio.BrokenResourceError from drain.failure
             chunk = await self._receive(_READ_BYTES)
         except trio.BrokenResourceError as error:
             self._ended = self.reset = True
@@ -427,9 +423,6 @@ class Tap(trio.abc.Stream):
         if size == 0:
             self._ended = True
             return b""
-        if drain is not None:
-            chunk = drain(chunk)
-            size = len(chunk)
         self.wire_bytes += size
         self.last_read = trio.current_time()
         return chunk if type(chunk) is bytes else bytes(chunk)

@@ -6,6 +6,8 @@ import ssl
 
 import trio
 
+from connector.transport.socket import Receive, receive_of
+
 _RECORD_BYTES = 16_384
 """The most that one TLS record holds (RFC 8446 §5.1)."""
 
@@ -25,44 +27,78 @@ async def secure(
     return stream
 
 
-class Drain:
-    """Reads on in a TLS stream without waiting."""
+class _Records:
+    """Reads the TCP stream below by itself, and everything that has arrived at once."""
 
-    def __init__(self, tls: ssl.SSLObject, incoming: ssl.MemoryBIO) -> None:
-        self.failure: ssl.SSLError | None = None
-        """What broke the stream; trio does not hear of it, for OpenSSL tells it once."""
+    def __init__(
+        self,
+        stream: trio.SSLStream[trio.abc.Stream],
+        tls: ssl.SSLObject,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+    ) -> None:
+        self._receive = stream.receive_some
+        self._receive_raw = receive_of(stream.transport_stream)
         self._read = tls.read
         self._incoming = incoming
+        self._outgoing = outgoing
+        self._failure: ssl.SSLError | None = None
+        """What broke the stream; OpenSSL tells it once."""
+        self._over = False
 
-    def __call__(self, first: bytes | bytearray) -> bytes:
-        """`first`, which was read already, and all that has arrived behind it."""
+    async def __call__(self, max_bytes: int) -> bytes:
+        incoming = self._incoming
+        while True:
+            if self._failure is not None:
+                raise trio.BrokenResourceError from self._failure
+            if incoming.pending or self._over or self._outgoing.pending:
+                # What is left of the handshake, the end, or an answer to a request of TLS's own,
+                # which must be sent: trio knows how.
+                return self._read_on([await self._receive(max_bytes)])
+            data = await self._receive_raw(max_bytes)
+            if not data:
+                incoming.write_eof()
+                self._over = True
+                continue
+            incoming.write(data)
+            records: list[bytes | bytearray] = []
+            received = self._read_on(records)
+            if records:
+                return received
+
+    def _read_on(self, records: list[bytes | bytearray]) -> bytes:
+        """`records`, and behind them all that has arrived; an empty one is the end."""
         incoming, read = self._incoming, self._read
-        if not incoming.pending:
-            return bytes(first)
-        records = [first]
         try:
             while incoming.pending:
                 record = read(_RECORD_BYTES)
-                if not record:
-                    break
                 records.append(record)
+                if not record:
+                    self._over = True
+                    break
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError as error:
-            self.failure = error
+            self._failure = error
         return b"".join(records)
 
 
-def drain_of(stream: trio.abc.Stream) -> Drain | None:
-    """How to read on in a TLS stream; None where this cannot be done.
+def records_of(stream: trio.abc.Stream) -> Receive | None:
+    """How to read a TLS stream, records that arrived together in one go; None where it cannot be.
 
     `trio.SSLStream.receive_some` returns one TLS record, and exchanges send one message per
     record, so that a hundred messages that arrived together would cost a hundred turns of the
-    scheduler. The records behind the first are therefore taken from trio's `ssl.SSLObject`
-    directly. Should a version of trio keep it elsewhere, reading is slower but right.
+    scheduler. The records are therefore taken from trio's `ssl.SSLObject` directly, which is fed
+    from the socket directly; trio sends, and does whatever else TLS demands. Should a version of
+    trio keep it elsewhere, reading is slower but right.
     """
     tls = getattr(stream, "_ssl_object", None)
-    incoming = getattr(stream, "_incoming", None)
-    if not isinstance(tls, ssl.SSLObject) or not isinstance(incoming, ssl.MemoryBIO):
+    incoming, outgoing = getattr(stream, "_incoming", None), getattr(stream, "_outgoing", None)
+    if (
+        not isinstance(stream, trio.SSLStream)
+        or not isinstance(tls, ssl.SSLObject)
+        or not isinstance(incoming, ssl.MemoryBIO)
+        or not isinstance(outgoing, ssl.MemoryBIO)
+    ):
         return None
-    return Drain(tls, incoming)
+    return _Records(stream, tls, incoming, outgoing)

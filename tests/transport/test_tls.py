@@ -14,7 +14,7 @@ import trustme
 from trio.testing import memory_stream_pair
 
 from connector.transport import Connection, Ended, open_connection
-from connector.transport.tls import drain_of, secure
+from connector.transport.tls import records_of, secure
 
 TEXT, CLOSE = 1, 8
 
@@ -78,7 +78,7 @@ async def connected(far: Any, contexts: Any) -> AsyncIterator[tuple[Connection, 
 async def test_records_that_arrive_together_are_delivered_together(
     far: Any, contexts: Any, autojump_clock: Any
 ) -> None:
-    # The canary for trio's internals: should this fail, the drain is not in effect any more.
+    # The canary for trio's internals: should this fail, the records are read one by one.
     async with connected(far, contexts) as (connection, server, sink):
         for i in range(100):
             server.record(far.frame(TEXT, b"%d" % i))
@@ -89,14 +89,16 @@ async def test_records_that_arrive_together_are_delivered_together(
         assert sink.batches == [100]
 
 
-@pytest.mark.parametrize("ending", ["close_notify", "eof", "garbage", "half a record"])
-async def test_how_the_stream_ends_behind_drained_records(
+@pytest.mark.parametrize(
+    "ending", ["close_notify", "close_notify alone", "eof", "garbage", "half a record"]
+)
+async def test_how_the_stream_ends_behind_other_records(
     far: Any, contexts: Any, autojump_clock: Any, ending: str
 ) -> None:
     async with connected(far, contexts) as (connection, server, sink):
         for i in range(3):
             server.record(far.frame(TEXT, b"%d" % i))
-        if ending == "close_notify":
+        if ending.startswith("close_notify"):
             with pytest.raises(ssl.SSLWantReadError):
                 server.tls.unwrap()
         elif ending == "garbage":
@@ -106,11 +108,38 @@ async def test_how_the_stream_ends_behind_drained_records(
             data = server.outgoing.read()[:-5]
             server.outgoing.write(data)
         await server.flush()
-        if ending != "garbage":
+        if ending not in ("garbage", "close_notify alone"):
             await server.raw.send_eof()
         ended = await connection.run()
         assert sink.messages == [b"0", b"1", b"2"]
         assert ended == Ended("reset" if ending == "garbage" else "eof", 1006)
+
+
+async def test_what_tls_demands_behind_the_handshake_is_answered(
+    far: Any, contexts: Any, autojump_clock: Any
+) -> None:
+    server_context, client_context = contexts
+    client_context.post_handshake_auth = True
+    server_context.verify_mode = ssl.CERT_OPTIONAL
+    try:
+        async with connected(far, contexts) as (connection, server, sink):
+            server.tls.verify_client_post_handshake()
+            server.record(far.frame(TEXT, b"1"))
+            await server.flush()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(connection.run)
+                # The client's answer to the request for its certificate.
+                server.incoming.write(await server.raw.receive_some())
+                with pytest.raises(ssl.SSLWantReadError):
+                    server.tls.read(1)
+                server.record(far.frame(TEXT, b"2"))
+                server.record(far.frame(CLOSE))
+                await server.flush()
+    finally:
+        client_context.post_handshake_auth = False
+        server_context.verify_mode = ssl.CERT_NONE
+
+    assert sink.messages == [b"1", b"2"]
 
 
 async def test_large_messages_span_records(far: Any, contexts: Any, autojump_clock: Any) -> None:
@@ -148,7 +177,7 @@ class Sealed(trio.abc.Stream):
         await self.inner.aclose()
 
 
-async def test_without_the_drain_it_is_only_slower(
+async def test_without_trios_insides_it_is_only_slower(
     far: Any, contexts: Any, autojump_clock: Any
 ) -> None:
     ours, theirs = memory_stream_pair()
@@ -156,7 +185,7 @@ async def test_without_the_drain_it_is_only_slower(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(server.upgrade, far)
         stream = Sealed(await secure(ours, contexts[1], "far"))
-        assert drain_of(stream) is None
+        assert records_of(stream) is None
         # Plain to open_connection, which lays no TLS over it.
         async with open_connection(
             "ws://far/", sink, dialer=far.Dialer(lambda: stream), sockets=set()
