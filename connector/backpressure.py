@@ -5,6 +5,8 @@ acknowledgement, a task that reads one feed and subscribes to another on the sam
 for ever: for a reply behind events that it does not take because it waits. So as long as somebody
 waits, the buffers of the link may hold `STRETCH` times their capacity; who waits on while that is
 used up gets `SlowConsumer`, not silence (`connector.subscription`).
+
+And when it need not: what a conflating feed will replace anyhow can as well be read together.
 """
 
 from __future__ import annotations
@@ -26,6 +28,11 @@ class Full(set[Any]):
         super().__init__()
         self._awaiting = 0
         self._moved = trio.Event()
+        self.eager = 0
+        """Streams of the link that have a reader who wants every event."""
+        self.waiting: set[Any] = set()
+        """Conflating buffers whose consumer waits for an event, or is about to take one."""
+        self._hurried = trio.Event()
 
     def holds_back(self) -> bool:
         """Whether the link must not read now."""
@@ -52,6 +59,17 @@ class Full(set[Any]):
         """Wait until the link may read. Does not execute a checkpoint when it may already."""
         while self.holds_back():
             await self._moved.wait()
+
+    def attend(self, buffer: Any) -> None:
+        """The consumer of `buffer`, which conflates, waits: whoever rests must read."""
+        self.waiting.add(buffer)
+        self._hurried.set()
+
+    async def rest(self, seconds: float) -> None:
+        """Let `seconds` pass, or the time until a consumer waits; executes a checkpoint."""
+        self._hurried = trio.Event()
+        with trio.move_on_after(seconds):
+            await self._hurried.wait()
 
     def _move(self) -> None:
         self._moved.set()

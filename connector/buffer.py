@@ -26,6 +26,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import trio
 
+from connector.backpressure import Full
 from connector.channels import AnyChannel
 from connector.errors import ConfigError, ConnectorError, SlowConsumer
 from connector.events import Event, Gap
@@ -62,7 +63,7 @@ class Buffer(Generic[T]):
         self.closed = False
         self.over = False
         self._waiter: trio.lowlevel.Task | None = None
-        self._full_sets: dict[int, set[Buffer[T]]] = {}
+        self._full_sets: dict[int, Full] = {}
         self.blocking = False
 
     def __len__(self) -> int:
@@ -178,13 +179,13 @@ class Buffer(Generic[T]):
 
     # Back-pressure. A link stops reading while any buffer it feeds is in its `full` set.
 
-    def join(self, full: set[Buffer[T]]) -> None:
+    def join(self, full: Full) -> None:
         """Let the link that owns `full` know when this buffer is full."""
         self._full_sets[id(full)] = full
         if self.blocking:
             full.add(self)
 
-    def leave(self, full: set[Buffer[T]]) -> None:
+    def leave(self, full: Full) -> None:
         """Undo `join`."""
         self._full_sets.pop(id(full), None)
         full.discard(self)
@@ -328,6 +329,16 @@ class ConflatingBuffer(_NeverFull[T]):
             each.clear()
         return list(read_all(batch))
 
+    async def wait(self) -> None:
+        links = list(self._full_sets.values())
+        for link in links:
+            link.attend(self)
+        try:
+            await super().wait()
+        finally:
+            for link in links:
+                link.waiting.discard(self)
+
     def put(self, item: T) -> None:
         self._put((None, getattr(item, "symbol", None)), item)
 
@@ -335,15 +346,21 @@ class ConflatingBuffer(_NeverFull[T]):
         for item in items:
             self._put((stream, item.symbol if isinstance(item, Event) else None), item)
 
-    def put_unread(self, item: Unread, count: int) -> None:
-        """Put a run of `count` events of one stream and symbol, of which `item` is the last."""
+    def put_unread(self, item: Unread, count: int) -> bool:
+        """Put a run of `count` events of one stream and symbol, of which `item` is the last.
+
+        Returns:
+            Whether one of them waited already: the consumer does not keep up.
+        """
         key = (item.stream, item.symbol)
+        waited = key in self._latest
         self._put(key, item)
         if count > 1:
             # As if each had replaced the one before it.
             if self._waiting_markers():
                 self._latest.move_to_end(key)
             self._count_loss("conflated", count - 1)
+        return waited
 
     def lose(self, gap: Gap) -> None:
         self.gaps += 1

@@ -24,6 +24,10 @@ from connector.unread import Unread
 _MAX_OLD_IDS = 16
 """More events with old ids than these, without a jump between them, are no duplicates."""
 
+_REST_SECONDS = 0.001
+"""How long a link lets frames gather of which its consumers, who do not keep up, will see the
+newest: a read with its turns of the scheduler costs as much as decoding thirty books."""
+
 
 class Reader(Protocol):
     """Takes what is not data of a stream."""
@@ -67,6 +71,8 @@ class Delivery:
         self._tail = -len(envelope.tail) or None if envelope else None
         self._rest: list[tuple[Subscription, Event]] = []
         self._stamped_ns = 0
+        self._behind = False
+        self.leisurely = False
         self.received_ns: int | None = None
         """Wall clock of the last read that brought a message."""
         self.first_data: float | None = None
@@ -88,6 +94,7 @@ class Delivery:
             return first
         if first == 0 or self.received_ns is None:
             self.received_ns = self._stamped_ns or time.time_ns()
+        self._behind = False
         head, middle = self._head, self._middle
         skipped = len(middle)
         taken, last = first, len(payloads)
@@ -113,6 +120,7 @@ class Delivery:
                 taken = self._deliver_turns(subscription, subscription.sole, payloads, taken)
         if self.first_data is None and self.messages:
             self.first_data = trio.current_time()
+        self.leisurely = self._behind and not full.eager and not full.waiting
         return taken - 1 if self._rest else taken
 
     def _deliver_turns(
@@ -268,7 +276,8 @@ class Delivery:
         subscription.payload_bytes += size
         self.messages += taken - first
         if latest is not None:
-            subscription.put_unread(self._unread(subscription, latest, last, skip), count)
+            unread = self._unread(subscription, latest, last, skip)
+            self._behind |= subscription.put_unread(unread, count)
         if verdict <= 0 and self._takes_out_of_sequence(subscription, event, verdict):
             subscription.put_unread(self._unread(subscription, event, payload, skip), 1)
         if odd:
@@ -311,6 +320,11 @@ class Delivery:
         Cancellation: nothing is lost but what the session had not yet delivered.
         """
         await self._full.wait_for_room()
+
+    async def rest(self) -> None:
+        """Wait a moment, or until a consumer of this link waits for an event."""
+        self.leisurely = False
+        await self._full.rest(_REST_SECONDS)
 
     def _put_list(self, subscription: Subscription, events: list[Event]) -> None:
         """Put events that came in one frame; they may be more than there is room for."""

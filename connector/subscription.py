@@ -71,6 +71,7 @@ class Subscription:
         """An ordered set."""
         self._waiting: set[Buffer[object]] = set()
         self._changed = trio.Event()
+        self._eager = False
         self.full = full
 
     def __repr__(self) -> str:
@@ -108,10 +109,16 @@ class Subscription:
         for buffer in self._buffers:
             buffer.put_run(events, self.name)
 
-    def put_unread(self, event: Unread, count: int) -> None:
-        """Hand the last of a run of `count` events, undecoded, to buffers that all conflate."""
+    def put_unread(self, event: Unread, count: int) -> bool:
+        """Hand the last of a run of `count` events, undecoded, to buffers that all conflate.
+
+        Returns:
+            Whether it replaced one that waited.
+        """
+        waited = False
         for buffer in self._buffers:
-            cast("ConflatingBuffer[object]", buffer).put_unread(event, count)
+            waited |= cast("ConflatingBuffer[object]", buffer).put_unread(event, count)
+        return waited
 
     def _readers_changed(self) -> None:
         """Decode late if every reader conflates, and an event would often be decoded in vain."""
@@ -120,6 +127,9 @@ class Subscription:
         single = next(iter(self._buffers)) if len(self._buffers) == 1 else None
         takes_turns = single is not None and not single.by_stream and not self.stream.many
         self.sole = single if takes_turns else None
+        eager = bool(self._buffers) and self.glance is None
+        self.full.eager += eager - self._eager
+        self._eager = eager
 
     def lose(self, reason: str, since_ns: int | None, dropped: int | None = None) -> None:
         """Tell every buffer that data of this stream was, or may have been, lost."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from connector.backpressure import STRETCH, Full
 from connector.buffer import Buffer, Overflow, make_buffer
@@ -48,3 +48,39 @@ async def test_a_link_at_rest_goes_on_when_somebody_begins_to_wait_for_a_reply()
         with link.awaiting_reply(), trio.fail_after(1):
             await wait_all_tasks_blocked()
             assert not nursery.child_tasks
+
+
+async def test_a_rest_ends_when_its_time_is_over(autojump_clock: MockClock) -> None:
+    link = Full()
+
+    await link.rest(3)
+
+    assert trio.current_time() == 3
+
+
+async def test_a_rest_ends_when_a_consumer_waits(autojump_clock: MockClock) -> None:
+    link = Full()
+    buffer: Buffer[int] = make_buffer(2, Overflow.CONFLATE, gaps=False)
+    buffer.join(link)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(link.rest, 3)
+        await trio.sleep(1)
+        nursery.start_soon(buffer.wait)
+        await wait_all_tasks_blocked()
+        assert link.waiting == {buffer}
+        buffer.put(1)
+
+    assert trio.current_time() == 1
+    assert not link.waiting
+
+
+async def test_a_consumer_that_gave_up_waiting_is_in_no_hurry(autojump_clock: MockClock) -> None:
+    link = Full()
+    buffer: Buffer[int] = make_buffer(2, Overflow.CONFLATE, gaps=False)
+    buffer.join(link)
+
+    with trio.move_on_after(1):
+        await buffer.wait()
+
+    assert not link.waiting

@@ -261,6 +261,55 @@ async def test_a_feed_that_does_not_conflate_has_every_event_decoded() -> None:
     assert (newest.n, gap.dropped) == (5, 5)
 
 
+async def test_a_link_reads_at_leisure_only_what_nobody_waits_for() -> None:
+    world, _ = late_world()
+    stream, *others = world.subscriptions
+    for other in others:
+        other.detach(world.buffer)
+
+    world.deliver([frame("A", n) for n in range(3)])
+    keeps_up = world.delivery.leisurely
+    world.deliver([frame("A", 3)])
+    behind = world.delivery.leisurely
+    world.buffer.take_all()
+    world.deliver([frame("A", 4)])
+    again = world.delivery.leisurely
+
+    assert (keeps_up, behind, again) == (False, True, False)
+
+    hasty: Buffer[Any] = make_buffer(50, Overflow.DROP_OLDEST, gaps=False)
+    others[0].attach(hasty)
+    world.deliver([frame("A", 5)])
+    assert not world.delivery.leisurely
+    others[0].detach(hasty)
+    world.deliver([frame("A", 6)])
+    assert world.delivery.leisurely
+
+
+async def test_a_link_at_leisure_hurries_for_a_consumer_of_another_stream(
+    autojump_clock: MockClock,
+) -> None:
+    other: Buffer[Any] = make_buffer(5, Overflow.CONFLATE, gaps=False)
+    world, _ = late_world(other)
+    for each in world.subscriptions[1:]:
+        each.detach(world.buffer)
+    world.deliver([frame("A", 1)])
+    other.take_all()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(other.wait)
+        await wait_all_tasks_blocked()
+        world.deliver([frame("A", 2)])
+        assert not world.delivery.leisurely
+        await wait_all_tasks_blocked()
+    world.deliver([frame("A", 3)])
+    assert world.delivery.leisurely
+    await world.delivery.rest()
+
+    assert trio.current_time() == 0.001
+    assert not world.delivery.leisurely
+
+
 BROKEN_LATE = b'{"stream":"A","data":{"n":"x","symbol":"A"}}'
 
 

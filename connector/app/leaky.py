@@ -96,12 +96,18 @@ class LeakyConnector:
 
     # A sink of messages, which it has no use for here.
 
+    leisurely = False
+
     def deliver(self, payloads: Sequence[bytes], first: int) -> int:
         """Take them all."""
         return len(payloads)
 
     async def wait_for_room(self) -> None:
         """There is room."""
+        await trio.lowlevel.checkpoint()
+
+    async def rest(self) -> None:
+        """Nothing gathers."""
         await trio.lowlevel.checkpoint()
 
 

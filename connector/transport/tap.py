@@ -53,6 +53,9 @@ for every batch (depth5, 300 bytes: 256 KiB cost 1.4 times as much per message a
 class Sink(Protocol):
     """Where messages go."""
 
+    leisurely: bool
+    """Whether `rest` is to be awaited before more is read."""
+
     def deliver(self, payloads: Sequence[bytes], first: int) -> int:
         """Take the messages ``payloads[first:]``, or as many of them as there is room for.
 
@@ -63,6 +66,10 @@ class Sink(Protocol):
 
     async def wait_for_room(self) -> None:
         """Return when `deliver` can take at least one more message."""
+        ...
+
+    async def rest(self) -> None:
+        """Let messages gather, as nobody wants them yet."""
         ...
 
 
@@ -298,6 +305,8 @@ class Tap(trio.abc.Stream):
                 wanted = self._judge(data, position)
                 if wanted == ODD:
                     break
+            if self._sink.leisurely:
+                await self._sink.rest()
             if position == len(data):
                 data = await self._read()
             else:

@@ -151,6 +151,8 @@ class Bucket:
     held: int = 0
     messages: list[bytes] = attrs.Factory(list)
     batches: list[int] = attrs.Factory(list)
+    leisurely: bool = False
+    rests: int = 0
 
     def deliver(self, payloads: Sequence[bytes], first: int) -> int:
         count = int(min(len(payloads) - first, self.room - self.held))
@@ -162,6 +164,10 @@ class Bucket:
     async def wait_for_room(self) -> None:
         await trio.sleep(0.01)
         self.held = 0
+
+    async def rest(self) -> None:
+        self.rests += 1
+        await trio.sleep(0.01)
 
 
 def frame(

@@ -96,6 +96,8 @@ async def test_bad_utf8(far: Any, autojump_clock: Any) -> None:
 async def test_a_sink_that_breaks_is_an_ending(far: Any, autojump_clock: Any) -> None:
     @attrs.frozen
     class Broken:
+        leisurely = False
+
         def deliver(self, payloads: Sequence[bytes], first: int) -> int:
             raise ZeroDivisionError("oh")
 
@@ -112,6 +114,8 @@ async def test_a_sink_that_breaks_is_an_ending(far: Any, autojump_clock: Any) ->
 async def test_an_interrupt_in_the_reader_is_an_interrupt(far: Any, autojump_clock: Any) -> None:
     @attrs.frozen
     class Interrupted:
+        leisurely = False
+
         def deliver(self, payloads: Sequence[bytes], first: int) -> int:
             raise KeyboardInterrupt
 
@@ -341,6 +345,8 @@ async def test_close_is_bounded(far: Any, autojump_clock: Any) -> None:
 async def test_close_while_the_sink_is_full(far: Any, autojump_clock: Any) -> None:
     @attrs.frozen
     class Full:
+        leisurely = False
+
         def deliver(self, payloads: Sequence[bytes], first: int) -> int:
             return first
 

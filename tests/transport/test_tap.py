@@ -128,8 +128,8 @@ def cutting(draw: st.DataObject, length: int) -> Any:
 # --- the two ways to listen
 
 
-async def through_tap(far: Any, end: Any, limit: int, room: float) -> Seen:
-    sink = far.Bucket(room)
+async def through_tap(far: Any, end: Any, limit: int, room: float, leisurely: bool) -> Seen:
+    sink = far.Bucket(room, leisurely=leisurely)
     ended = Ended("error", None)
     async with open_connection(
         "ws://far/", sink, dialer=far.Dialer(lambda: end), max_message_bytes=limit, sockets=set()
@@ -170,8 +170,8 @@ async def plainly(far: Any, end: Any, limit: int) -> Seen:
     return Seen(messages, end.frames, int(closed.code), without_place(closed.reason or ""))
 
 
-def run(way: Any, far: Any, end: Any, limit: int, *room: float) -> Seen:
-    seen: Seen = trio.run(way, far, end, limit, *room, clock=MockClock(autojump_threshold=0))
+def run(way: Any, far: Any, end: Any, limit: int, *sink: object) -> Seen:
+    seen: Seen = trio.run(way, far, end, limit, *sink, clock=MockClock(autojump_threshold=0))
     return seen
 
 
@@ -181,9 +181,10 @@ def run(way: Any, far: Any, end: Any, limit: int, *room: float) -> Seen:
     limit=st.sampled_from([HEADROOM, 300]),
     ending=st.sampled_from(["eof", "reset", "silence"]),
     room=st.sampled_from([float("inf"), 1, 3]),
+    leisurely=st.booleans(),
 )
 def test_tap_is_not_noticed(
-    far: Any, data: st.DataObject, limit: int, ending: Any, room: float
+    far: Any, data: st.DataObject, limit: int, ending: Any, room: float, leisurely: bool
 ) -> None:
     said = data.draw(server_frames(far), label="said")
     cut = cutting(data, len(said))
@@ -191,7 +192,7 @@ def test_tap_is_not_noticed(
     def end() -> Any:
         return far.End(lambda request: far.switching_protocols(request) + said, cut, ending)
 
-    tapped = run(through_tap, far, end(), limit, room)
+    tapped = run(through_tap, far, end(), limit, room, leisurely)
     plain = run(plainly, far, end(), limit)
 
     if tapped.text.startswith("Exceeded maximum message size"):
