@@ -34,6 +34,7 @@ _TAIL = b"\x00\x00\xff\xff"
 _INVALID_DATA = 1007
 _PROTOCOL_ERROR = 1002
 _MESSAGE_TOO_BIG = 1009
+_NOT_UTF8 = "a compressed text message is not UTF-8"
 
 _two_shorts = Struct("!HH").unpack_from
 _parameter = re.compile(r'([!#$%&\'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*(?:"([^"\\]*)"|([^\s",;]+)))?')
@@ -179,9 +180,11 @@ class Inflater:
 
     def _lift_whole(self, data: bytes, position: int, messages: list[bytes]) -> int:
         """Lift the whole compressed text messages at `position`, which are the usual ones."""
+        append = messages.append
+        limit = self._limit
         end = len(data)
         last = end - 3
-        while position < last and self.failure is None:
+        while position < last:
             first, length = _two_shorts(data, position)
             if first == 0xC17E and length > 125:
                 start = position + 4
@@ -193,21 +196,39 @@ class Inflater:
             stop = start + length
             if stop > end:
                 break
-            self._complete(self._inflate(data[start:stop] + _TAIL), TEXT, messages)
+            try:
+                message = self._stream.decompress(data[start:stop] + _TAIL, limit + 1)
+            except zlib.error as error:
+                self._fail_to_inflate(error)
+                break
+            if self._stream.eof or len(message) > limit:
+                message = self._inflate_on(message)
+            if not message.isascii() and not is_utf8(message):
+                self._fail(_INVALID_DATA, _NOT_UTF8)
+            if self.failure is not None:
+                break
+            append(message)
             position = stop
         return position
 
     def _complete(self, message: bytes, opcode: int, messages: list[bytes]) -> None:
         """A whole message is inflated."""
         if opcode == TEXT and not message.isascii() and not is_utf8(message):
-            self._fail(_INVALID_DATA, "a compressed text message is not UTF-8")
+            self._fail(_INVALID_DATA, _NOT_UTF8)
         if self.failure is None:
             messages.append(message)
 
     def _inflate(self, data: bytes) -> bytes:
         """Inflate `data`, to one byte more than there is room for at most."""
         try:
-            inflated = self._stream.decompress(data, self._room + 1)
+            return self._inflate_on(self._stream.decompress(data, self._room + 1))
+        except zlib.error as error:
+            self._fail_to_inflate(error)
+            return b""
+
+    def _inflate_on(self, inflated: bytes) -> bytes:
+        """Inflate what is behind a final block, and judge the size."""
+        try:
             while self._stream.eof and len(inflated) <= self._room:
                 data = self._stream.unused_data
                 self._stream = zlib.decompressobj(_LARGEST_WINDOW)
@@ -215,11 +236,14 @@ class Inflater:
                     break
                 inflated += self._stream.decompress(data, self._room + 1 - len(inflated))
         except zlib.error as error:
-            self._fail(_INVALID_DATA, f"a compressed message does not inflate: {error}")
+            self._fail_to_inflate(error)
             return b""
         if len(inflated) > self._room:
             self._fail(_MESSAGE_TOO_BIG, f"a message inflates to more than {self._limit} bytes")
         return inflated
+
+    def _fail_to_inflate(self, error: zlib.error) -> None:
+        self._fail(_INVALID_DATA, f"a compressed message does not inflate: {error}")
 
     def _fail(self, code: int, text: str) -> None:
         if self.failure is None:
