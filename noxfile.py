@@ -24,14 +24,13 @@ ASYNC_RULES = "--enable=ASYNC,ASYNC900,ASYNC913"
 """The default rules of flake8-async, and two that it leaves to those who are careful."""
 ASYNC_IN_PACKAGE = (
     *("910", "911", "912"),  # a checkpoint in every function, of which the default has none either
-    *("127",),  # httpx2 instead of httpx, which is what trio programs have
 )
 """Rules that are left out in the package."""
 ASYNC_IN_TESTS = (
     *("103", "104", "111", "112"),  # provoke what must not happen, and catch what must leave
     *("110", "910", "911", "912", "913"),  # wait for what has no event, until they are cancelled
     *("124",),  # need trio without awaiting
-    *("127", "401"),  # use what our oldest supported dependencies have
+    *("401",),  # use what our oldest supported dependencies have
 )
 """Rules that are left out in tests."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,15 +10,13 @@ from typing import Any
 import attrs
 import pytest
 import trio
-import trustme
 from trio.testing import MockClock
 
-from connector.errors import ConfigError, ExchangeUnavailable, RequestRejected
+from connector.errors import RequestRejected
 from connector.protocol import RestRequest, RestService
 from connector.rest import Rest, WeightGate
 from connector.testing import MemoryNetwork, MemoryStream
 from connector.testing.websocket import Request, read_request, response
-from connector.transport.http import open_http
 
 Answer = Callable[[Request], "bytes | None"]
 
@@ -358,68 +355,3 @@ async def test_cancelled_at_any_moment_it_leaves_no_socket(autojump_clock: MockC
             with trio.move_on_after(0.0005 * steps):
                 await world.rest.fetch(request())
             world.rest.leave()
-
-
-async def test_over_tls_with_the_dialers_trust(autojump_clock: MockClock) -> None:
-    authority = trustme.CA()
-    server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("rest.invalid").configure_cert(server_context)
-    client_context = ssl.create_default_context()
-    authority.configure_trust(client_context)
-    network = MemoryNetwork(ssl_context=client_context)
-    listener = trio.SSLListener(network.listen("rest.invalid", 443), server_context)
-
-    async def serve() -> None:
-        stream = await listener.accept()
-        asked = await read_request(stream)  # type: ignore[arg-type]
-        assert asked is not None
-        await stream.send_all(response(200, {}, b"secret", keep_alive=True))
-
-    sockets: set[trio.abc.Stream] = set()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(serve)
-        async with open_http(
-            "https://rest.invalid",
-            dialer=network,
-            connect_timeout=1,
-            read_timeout=1,
-            sockets=sockets,
-        ) as http:
-            answer = await http.get("/")
-            assert len(sockets) == 1
-        assert answer.body == b"secret"
-        assert not sockets
-    assert network.ledger.open_now() == 0
-
-
-async def test_an_untrusted_certificate_is_no_connection(autojump_clock: MockClock) -> None:
-    server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    trustme.CA().issue_cert("rest.invalid").configure_cert(server_context)
-    network = MemoryNetwork()
-    listener = trio.SSLListener(network.listen("rest.invalid", 443), server_context)
-
-    async def serve() -> None:
-        stream = await listener.accept()
-        with pytest.raises(trio.BrokenResourceError):
-            await stream.do_handshake()
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(serve)
-        with pytest.raises(ExchangeUnavailable, match="could not be reached"):
-            async with open_http(
-                "https://rest.invalid",
-                dialer=network,
-                connect_timeout=1,
-                read_timeout=1,
-                sockets=set(),
-            ):
-                raise AssertionError("unreachable")
-    assert network.ledger.open_now() == 0
-
-
-async def test_a_url_that_is_none() -> None:
-    with pytest.raises(ConfigError, match="must begin with http:// or https://: 'ftp://'"):
-        async with open_http(
-            "ftp://", dialer=MemoryNetwork(), connect_timeout=1, read_timeout=1, sockets=set()
-        ):
-            raise AssertionError("unreachable")

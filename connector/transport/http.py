@@ -2,18 +2,25 @@
 
 The socket is owned as that of a WebSocket is: one block, one stream, closed forcefully on every
 way out. So a network in memory, a proxy or other certificates serve REST as they serve streams.
-h11 speaks the protocol; it is what trio-websocket stands on, too. A client with a pool would open
-sockets when it likes and close them when it can.
+httpx2 speaks HTTP over that stream, without its pool, which opens sockets when it likes and
+closes them when it can:
+
+.. code-block:: text
+
+    open_http:  dial ─▶ TLS ─▶ ( the block ) ─▶ close
+                                     │ the stream
+    httpx2.AsyncClient ─▶ _OneStream ─▶ httpcore2.AsyncHTTP11Connection ─▶ _Lent
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
 
 import attrs
-import h11
+import httpcore2
+import httpx2
 import trio
 
 from connector.errors import ConfigError, ExchangeUnavailable
@@ -22,9 +29,8 @@ from connector.transport.connection import USER_AGENT
 from connector.transport.dial import Address, Dialer, closed_after
 from connector.transport.tls import secure
 
-_RECEIVE_BYTES = 65_536
 _MAX_BODY_BYTES = 64 * 1024 * 1024
-"""The instruments of a large exchange are 20 MB."""
+"""Of a decompressed answer: the instruments of a large exchange are 20 MB."""
 
 
 @attrs.frozen
@@ -33,8 +39,9 @@ class Response:
 
     status: int
     headers: Mapping[str, str]
-    """Names in lower case; of several with one name the last."""
+    """Names in any case."""
     body: bytes
+    """Decompressed."""
 
 
 @asynccontextmanager
@@ -85,7 +92,15 @@ async def open_http(
                         if limit.cancel_called:
                             await trio.lowlevel.checkpoint_if_cancelled()
                         opened = True
-                        yield Http(stream, address, read_timeout)
+                        base = httpx2.URL(url)
+                        async with httpx2.AsyncClient(
+                            base_url=base,
+                            headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
+                            timeout=read_timeout,
+                            transport=_OneStream(stream, base),
+                            trust_env=False,
+                        ) as client:
+                            yield Http(client, address)
                 finally:
                     sockets.discard(raw)
     except (OSError, UnicodeError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
@@ -99,13 +114,9 @@ async def open_http(
 class Http:
     """An open connection; `open_http` makes it."""
 
-    def __init__(self, stream: trio.abc.Stream, address: Address, read_timeout: float) -> None:
-        self._stream = stream
-        self._read_timeout = read_timeout
+    def __init__(self, client: httpx2.AsyncClient, address: Address) -> None:
+        self._client = client
         self._address = address
-        # What the base of the URL has of a path comes before every target.
-        self._base = address.target.rstrip("/")
-        self._http = h11.Connection(h11.CLIENT)
 
     async def get(self, target: str) -> Response:
         """The whole response to a GET of `target`, a path with its query.
@@ -116,55 +127,101 @@ class Http:
         Cancellation: the connection is of no use afterwards.
         """
         try:
-            return await self._converse(target)
-        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise ExchangeUnavailable(f"{self._address} broke off: {said(error)}") from error
-        except h11.ProtocolError as error:
-            raise ExchangeUnavailable(f"{self._address} does not speak HTTP: {error}") from error
-
-    async def _receive(self) -> bytes:
-        with trio.move_on_after(self._read_timeout):
-            return bytes(await self._stream.receive_some(_RECEIVE_BYTES))
-        raise ExchangeUnavailable(
-            f"{self._address} sent nothing for {self._read_timeout:g} s in the middle of an answer"
-        )
-
-    async def _converse(self, target: str) -> Response:
-        http = self._http
-        if http.our_state is not h11.IDLE:
-            http.start_next_cycle()
-        request = h11.Request(
-            method="GET",
-            target=self._base + target,
-            headers=[
-                ("Host", self._address.host_header),
-                ("User-Agent", USER_AGENT),
-                ("Accept", "application/json"),
-            ],
-        )
-        message = [http.send(request), http.send(h11.EndOfMessage())]
-        await self._stream.send_all(b"".join(part for part in message if part))
-        response: h11.Response | None = None
-        body = bytearray()
-        while True:
-            event = http.next_event()
-            match event:
-                case h11.NEED_DATA:
-                    http.receive_data(await self._receive())
-                case h11.Response():
-                    response = event
-                case h11.Data():
-                    body += event.data
+            async with (
+                self._client.stream("GET", target) as response,
+                aclosing(response.aiter_bytes()) as parts,
+            ):
+                body = bytearray()
+                async for part in parts:
+                    body += part
                     if len(body) > _MAX_BODY_BYTES:
                         raise ExchangeUnavailable(
                             f"{self._address} answers with more than {_MAX_BODY_BYTES} bytes"
                         )
-                case h11.ConnectionClosed():
-                    raise ExchangeUnavailable(f"{self._address} closed the connection")
-                case h11.EndOfMessage():
-                    break
-        assert response is not None
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in response.headers
-        }
-        return Response(response.status_code, headers, bytes(body))
+                return Response(response.status_code, response.headers, bytes(body))
+        except _FAILURES as error:
+            raise ExchangeUnavailable(f"{self._address} gave no answer: {said(error)}") from error
+
+
+_FAILURES = (
+    httpcore2.ConnectionNotAvailable,
+    httpcore2.NetworkError,
+    httpcore2.ProtocolError,
+    httpcore2.TimeoutException,
+    httpx2.RequestError,
+)
+"""What breaks a connection, or makes an answer useless."""
+
+
+class _OneStream(httpx2.AsyncBaseTransport):
+    """Sends every request over one stream, or fails."""
+
+    def __init__(self, stream: trio.abc.Stream, base: httpx2.URL) -> None:
+        origin = _in_core(base).origin
+        self._connection = httpcore2.AsyncHTTP11Connection(origin, _Lent(stream))
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        response = await self._connection.handle_async_request(
+            httpcore2.Request(
+                request.method,
+                _in_core(request.url),
+                headers=request.headers.raw,
+                content=request.stream,
+                extensions=request.extensions,
+            )
+        )
+        return httpx2.Response(response.status, headers=response.headers, stream=_Content(response))
+
+
+class _Content(httpx2.AsyncByteStream):
+    """The body of a response, as it arrives."""
+
+    def __init__(self, response: httpcore2.Response) -> None:
+        self._response = response
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._response.aiter_stream()
+
+    async def aclose(self) -> None:
+        await self._response.aclose()
+
+
+class _Lent(httpcore2.AsyncNetworkStream):
+    """A stream that somebody else closes, with the methods that httpcore2 has chosen."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self._stream = stream
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        with _translated(httpcore2.ReadError, httpcore2.ReadTimeout, timeout):
+            return bytes(await self._stream.receive_some(max_bytes))
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        with _translated(httpcore2.WriteError, httpcore2.WriteTimeout, timeout):
+            await self._stream.send_all(buffer)
+
+    async def aclose(self) -> None:
+        """Nothing; so it does not matter that this is called under a shield."""
+
+
+@contextmanager
+def _translated(
+    broken: type[httpcore2.NetworkError],
+    late: type[httpcore2.TimeoutException],
+    seconds: float | None,
+) -> Iterator[None]:
+    """The stream's errors as httpcore2 expects them, with a limit in time."""
+    try:
+        with trio.move_on_after(math.inf if seconds is None else seconds) as limit:
+            yield
+    except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
+        raise broken(said(error)) from error
+    if limit.cancelled_caught:
+        raise late(f"nothing moved for {seconds:g} s")
+
+
+def _in_core(url: httpx2.URL) -> httpcore2.URL:
+    """The same URL as httpcore2 wants it."""
+    return httpcore2.URL(
+        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+    )

@@ -1,11 +1,11 @@
-"""The REST side: documented shapes, weights and refusals, asked with httpx on a real socket."""
+"""The REST side: documented shapes, weights and refusals, asked with httpx2 on a real socket."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import trio
 import trio.testing
@@ -20,7 +20,7 @@ from connector.testing.websocket import Request
 async def test_over_a_real_socket(venue: Any, prefix: str) -> None:
     async with (
         open_exchange(venue, source=OrderFlow(seed=1)) as exchange,
-        httpx.AsyncClient(base_url=exchange.rest_url + prefix) as client,
+        httpx2.AsyncClient(base_url=exchange.rest_url + prefix) as client,
     ):
         book = await client.get("/depth", params={"symbol": "ETHUSDC", "limit": 5})
         assert set(book.json()) == {"lastUpdateId", "bids", "asks"} | (
