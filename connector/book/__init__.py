@@ -10,6 +10,7 @@ from connector.book.levels import Asks, Bids, BookSide, DigitLevel, Extent
 from connector.book.machine import Book, BookStatistics, Outcome
 from connector.book.renewal import RenewedBook
 from connector.book.rules import BookRules
+from connector.book.sequence import MessageSequence
 from connector.book.state import TABLE, Input, State
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "DigitLevel",
     "Extent",
     "Input",
+    "MessageSequence",
     "Outcome",
     "RenewedBook",
     "State",

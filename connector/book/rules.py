@@ -17,6 +17,8 @@ rule set             snapshot  a delta follows when               and the book i
 `KRAKEN`             stream    always: there are no ids           CRC32 of 10 levels
 `KRAKEN_FUTURES`     stream    its number is the last + 1
 `COINBASE`           stream    always: there are no ids           bids and asks not crossing
+`COINBASE_ADVANCED`  stream    no message of the connection is    bids and asks not crossing
+                               missing (`MessageSequence`)
 ===================  ========  =================================  ============================
 
 Where there are no ids, a lost message shows only by what the last column says: a book without a
@@ -171,5 +173,8 @@ COINBASE = BookRules(
     join=unnumbered,
     never_crosses=True,
 )
-"""Exchange and Advanced Trade: the former has no sequence, that of the latter counts the messages
-of a whole connection and is checked there. Source: coinbase §2–§4."""
+"""The Exchange's feed, which has no sequence. Source: coinbase §2, §4."""
+
+COINBASE_ADVANCED = attrs.evolve(COINBASE, name="coinbase_advanced")
+"""Advanced Trade, whose sequence is that of a whole connection: whoever reads it asks a
+`connector.book.MessageSequence` first. Source: coinbase §3, §4."""

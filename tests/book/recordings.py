@@ -234,6 +234,27 @@ def coinbase(messages: Iterable[str]) -> Iterator[Event]:
             yield message["product_id"], _numbered(False, bids, asks, 0, None, None)
 
 
+def coinbase_advanced(messages: Iterable[str]) -> Iterator[Event]:
+    for text in messages:
+        message = json.loads(text)
+        if message["channel"] != "l2_data":
+            continue
+        for event in message["events"]:
+            # Bids and offers are mixed, and not sorted.
+            sides = [
+                plain(
+                    [each["price_level"], each["new_quantity"]]
+                    for each in event["updates"]
+                    if each["side"] == side
+                )
+                for side in ("bid", "offer")
+            ]
+            yield (
+                event["product_id"],
+                _numbered(event["type"] == "snapshot", *sides, 0, None, None),
+            )
+
+
 def bybit(messages: Iterable[str]) -> Iterator[Event]:
     for text in messages:
         message = json.loads(text)
