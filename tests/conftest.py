@@ -9,6 +9,8 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ("pytester",)
+
 # A deadline measures the machine, and a slow machine is no bug of ours.
 settings.register_profile(
     "test", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]

@@ -14,6 +14,9 @@ import builtins
 import inspect
 import re
 import shlex
+import subprocess
+import sys
+import tempfile
 import textwrap
 import tomllib
 from collections.abc import Awaitable, Callable, Iterator
@@ -45,7 +48,7 @@ BREAKS: tuple[FaultKind, ...] = ("reset", "close", "fin")
 
 EXECUTED = {"python"}
 CHECKED = {"console"}
-PROSE = {"text", "{eval-rst}", "{image}", "{include}", "{toctree}"}
+PROSE = {"text", "{eval-rst}", "{image}", "{include}", "{literalinclude}", "{toctree}"}
 
 
 class Enough(Exception):
@@ -101,6 +104,9 @@ class World:
             raise Enough
 
     def execute(self, block: Block) -> None:
+        if "@pytest.mark." in block.code:
+            run_pytest(block)
+            return
         self.lines.clear()
         code = self.compile(block)
         try:
@@ -160,6 +166,23 @@ class World:
             await body()
 
 
+def run_pytest(block: Block) -> None:
+    """A block shows tests with marks: pytest runs them."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "test_block.py"
+        path.write_text(block.code)
+        ended = subprocess.run(
+            [
+                *(sys.executable, "-m", "pytest", "-q", "-p", "pytest_connector"),
+                *("-o", "trio_mode=true", "-W", "error", path),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 0, f"{block}:\n{ended.stdout}"
+
+
 async def break_sometimes(exchange: SimulatedExchange) -> None:
     """Connections break; what the pages say holds nevertheless."""
     for fault in BREAKS:
@@ -193,6 +216,31 @@ def test_code_runs(page: Path) -> None:
             world.execute(block)
             shows = re.search(r"\bprint\(", block.code)
             assert not shows or world.lines, f"{block} printed nothing"
+
+
+# --- examples
+
+
+def test_the_examples_pass_their_own_tests() -> None:
+    """With the plugin of pytest as a user has it, in a process of its own."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "pytest_connector", "examples"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 0, ended.stdout
+    assert re.search(r"^every_step: \d+ runs in 5 tests$", ended.stdout, re.MULTILINE)
+
+
+def test_an_example_that_a_page_shows_is_there() -> None:
+    text = "\n".join(page.read_text() for page in (ROOT / "docs").rglob("*.md"))
+    shown = re.findall(r"^```\{literalinclude\} (\S+)", text, re.MULTILINE)
+
+    assert shown
+    assert all((ROOT / "docs" / "howto" / path).exists() for path in shown)
 
 
 # --- commands
@@ -235,6 +283,10 @@ def check_connector(arguments: list[str]) -> None:
         command.make_context(arguments[0], arguments[1:], parent=context)
 
 
+def check_pytest(arguments: list[str]) -> None:
+    assert all((ROOT / path).exists() for path in arguments)
+
+
 def check_explore(arguments: list[str]) -> None:
     options = explorer.make_parser().parse_args(arguments)
     names = [*options.scenarios, *([parse_case(options.replay).scenario] if options.replay else [])]
@@ -244,6 +296,7 @@ def check_explore(arguments: list[str]) -> None:
 COMMANDS: dict[tuple[str, ...], Callable[[list[str]], None]] = {
     ("python", "-m", "pip", "install"): check_pip,
     ("python", "-m", "connector.testing.explore"): check_explore,
+    ("pytest",): check_pytest,
     ("nox", "-s"): check_nox,
     ("connector",): check_connector,
 }

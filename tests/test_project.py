@@ -30,6 +30,7 @@ PUBLIC_MODULES = (
     "connector.exchanges.binance",
     "connector.protocol",
     "connector.testing",
+    "connector.testing.leaks",
 )
 """Where users import from: each has `__all__` and a place in the reference."""
 

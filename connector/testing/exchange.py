@@ -31,6 +31,7 @@ from connector.testing.rest import RestServer
 from connector.testing.sources import Silent, Source
 from connector.testing.venue import VENUES, AttemptBudget, Venue, VenueName
 from connector.testing.wire import Wire
+from connector.testing.world import WORLD
 
 EPOCH_MS = 1_785_000_000_000
 """The exchange's time when it is opened, unless it is told another: fixed, so that a run is."""
@@ -289,10 +290,12 @@ class SimulatedExchange:
     # -- serving --------------------------------------------------------------------------------
 
     async def _play(self) -> None:
+        WORLD.set(True)
         await self._player.play()
         self._played.set()
 
     async def _serve(self) -> None:
+        WORLD.set(True)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._strike_timed)
             while True:

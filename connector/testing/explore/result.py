@@ -24,12 +24,16 @@ class Finding:
     """The task tree at that moment."""
 
     def __str__(self) -> str:
+        return self.report(f"python -m connector.testing.explore --replay {self.case}")
+
+    def report(self, again: str) -> str:
+        """The finding as text, with the command that shows it `again`."""
         case = self.case
         lines = [
             f"{self.invariant}: {self.what}",
             f"  in {case.scenario}, schedule {case.schedule}, plan {case.plan}",
             f"  at step {self.step}, after {self.seconds:.3f} s",
-            f"  again: python -m connector.testing.explore --replay {case}",
+            f"  again: {again}",
         ]
         if self.tasks:
             lines += ["  tasks:", *(f"    {line}" for line in self.tasks.splitlines())]

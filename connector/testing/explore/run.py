@@ -21,11 +21,12 @@ from connector.testing.explore.result import Finding, Result
 from connector.testing.explore.scenario import Scenario
 from connector.testing.explore.schedule import Fifo, Picker, Schedule, taken_over
 from connector.testing.explore.stage import Stage
-from connector.testing.explore.steps import WORLD, Killed, Steps
+from connector.testing.explore.steps import Killed, Steps
 from connector.testing.explore.tls import contexts
 from connector.testing.explore.tree import all_tasks, draw
 from connector.testing.explore.wall import WallClock
 from connector.testing.ledger import DialRecord
+from connector.testing.world import WORLD
 
 GRACE_SECONDS = 30.0
 """Virtual time that a hanging program has to leave after it was cancelled."""

@@ -11,15 +11,12 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterable
-from contextvars import ContextVar
 
 import trio
 
 from connector.testing.explore.schedule import Batch, Shuffler
 from connector.testing.explore.tree import all_tasks
-
-WORLD: ContextVar[bool] = ContextVar("connector_explore_world", default=False)
-"""Whether a task belongs to the world and not to the program."""
+from connector.testing.world import WORLD
 
 STANDING_BATCHES = 10_000
 """So many batches without time passing are a livelock."""

@@ -31,11 +31,16 @@ def draw(shown: Callable[[trio.lowlevel.Task], bool]) -> str:
     return "\n".join(lines) or "(no task)"
 
 
+def draw_task(task: trio.lowlevel.Task) -> str:
+    """The task's name, and the line at which it waits."""
+    return f"{task.name.rpartition('.')[2]}  {_where(task)}"
+
+
 def _draw(
     task: trio.lowlevel.Task, shown: Callable[[trio.lowlevel.Task], bool], depth: int
 ) -> Iterator[str]:
     if shown(task):
-        yield f"{'  ' * depth}{task.name.rpartition('.')[2]}  {_where(task)}"
+        yield f"{'  ' * depth}{draw_task(task)}"
         depth += 1
     for nursery in task.child_nurseries:
         for child in sorted(nursery.child_tasks, key=lambda child: (child.name, _where(child))):

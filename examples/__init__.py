@@ -1,0 +1,1 @@
+"""Applications that embed the connector, each with its tests."""
