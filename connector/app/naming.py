@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -79,6 +79,24 @@ def parse_channel(text: str) -> AnyChannel:
     Raises:
         ConfigError: as `make_channel`.
     """
+    return make_channel(*_read(text))
+
+
+def parse_channels(text: str, symbols: Sequence[str]) -> tuple[AnyChannel, ...]:
+    """The channels that `text` writes: without a symbol in it, one for each of `symbols`.
+
+    Raises:
+        ConfigError: as `make_channel`.
+    """
+    kind, arguments = _read(text)
+    first, *_ = _fields(CHANNELS[kind])
+    if first.name != "symbol" or "symbol" in arguments or not symbols:
+        return (make_channel(kind, arguments),)
+    return tuple(make_channel(kind, {"symbol": symbol, **arguments}) for symbol in symbols)
+
+
+def _read(text: str) -> tuple[str, dict[str, Any]]:
+    """The kind of the channel that `text` writes, and its arguments by name."""
     kind, _, rest = text.partition(":")
     made = _find("channel", kind, CHANNELS)
     first, *_ = _fields(made)
@@ -91,7 +109,7 @@ def parse_channel(text: str) -> AnyChannel:
         key, written = (name, value) if equals else (first.name, name)
         # A symbol of digits is still a symbol.
         arguments[key] = written if key == first.name else _literal(written)
-    return make_channel(kind, arguments)
+    return kind, arguments
 
 
 def write_channel(channel: AnyChannel) -> str:

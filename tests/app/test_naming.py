@@ -13,6 +13,7 @@ from connector.app.naming import (
     find_exchange,
     make_channel,
     parse_channel,
+    parse_channels,
     write_channel,
 )
 from connector.channels import (
@@ -66,6 +67,18 @@ def test_a_mistake_is_explained(text: str, says: str) -> None:
         parse_channel(text)
 
     assert says in str(raised.value)
+
+
+def test_a_channel_without_a_symbol_is_one_for_each_of_the_symbols() -> None:
+    symbols = ["ETHUSDC", "BTCUSDC"]
+
+    assert parse_channels("partial_book:levels=10", symbols) == (
+        PartialBook("ETHUSDC", levels=10), PartialBook("BTCUSDC", levels=10),
+    )  # fmt: skip
+    assert parse_channels("trades:SOLUSDC", symbols) == (Trades("SOLUSDC"),)
+    assert parse_channels("liquidations", []) == (Liquidations(),)
+    assert parse_channels("liquidations", ["X"]) == (Liquidations("X"),)
+    assert parse_channels("raw_stream:!x", symbols) == (RawStream("!x"),)
 
 
 def test_an_exchange_goes_by_its_own_name() -> None:

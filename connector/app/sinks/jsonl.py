@@ -45,7 +45,7 @@ class JsonLines(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         if self.path == STANDARD_OUTPUT:
             yield JsonLinesSink(sys.stdout.fileno(), marks=self.marks)
             return
-        with Path(self.path).expanduser().open("ab", buffering=0) as file:
+        with _open_to_append(self.path) as file:
             yield JsonLinesSink(file.fileno(), marks=self.marks)
 
 
