@@ -19,6 +19,7 @@ from connector import lifecycle
 from connector.buffer import Overflow, make_buffer
 from connector.census import count_tasks
 from connector.channels import AnyChannel, Channel
+from connector.delays import Delays
 from connector.errors import ConfigError, InvariantViolated, SubscriptionRejected
 from connector.events import Event, Gap
 from connector.feed import Feed
@@ -57,9 +58,15 @@ class Adapter:
         self._books: dict[str, BookSubscription] = {}
         self._feeds: dict[Feed[object], dict[AnyChannel, Subscription | BookSubscription]] = {}
         self._watchers: weakref.WeakSet[Feed[Lifecycle]] = weakref.WeakSet()
+        self._delays = Delays()
         self._past_gaps = 0
         self._past_drops = 0
         self._closed = False
+
+    @property
+    def exchange(self) -> Exchange:
+        """What it is connected to."""
+        return self._exchange
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else f"{len(self._loops)} links"
@@ -214,6 +221,7 @@ class Adapter:
             links=tuple(link.statistics() for link in self._loops),
             feeds=tuple(feed.statistics() for feed in self._feeds),
             streams={name: subscription.statistics() for name, (subscription, _) in wanted},
+            delivery=self._delays.statistics(),
             books={name: each.book.statistics() for name, each in self._books.items()},
             past_gaps=self._past_gaps,
             past_drops=self._past_drops,
@@ -317,7 +325,8 @@ class Adapter:
         self._check_open()
         if not channels:
             raise ConfigError("subscribe() needs at least one channel, such as Trades('ETHUSDC')")
-        feed: Feed[object] = Feed(self, make_buffer(capacity, overflow, gaps=gaps))
+        buffer = make_buffer(capacity, overflow, gaps=gaps)
+        feed: Feed[object] = Feed(self, buffer, self._delays)
         self._feeds[feed] = {}
         try:
             await self.add_channels(feed, channels)

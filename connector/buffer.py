@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import enum
 import sys
+import time
 from collections import OrderedDict, deque
 from collections.abc import Iterable, MutableMapping, Sequence
 from typing import Any, Generic, TypeVar, cast
@@ -80,6 +81,15 @@ class Buffer(Generic[T]):
         batch = list(self.items)
         self.items.clear()
         return batch
+
+    def waiting_ns(self) -> int | None:
+        """How long ago the oldest item was read; None without one, or when it does not tell."""
+        item = self._oldest()
+        received_ns = getattr(item, "received_ns", 0)
+        return max(time.time_ns() - received_ns, 0) if received_ns else None
+
+    def _oldest(self) -> object:
+        return self.items[0] if self.items else None
 
     def next_error(self) -> ConnectorError | None:
         """An error that the consumer has not seen, and now has; None if there is none."""
@@ -338,6 +348,9 @@ class ConflatingBuffer(_NeverFull[T]):
         finally:
             for link in links:
                 link.waiting.discard(self)
+
+    def _oldest(self) -> object:
+        return next(iter(self._latest.values()), None)
 
     def put(self, item: T) -> None:
         self._put((None, getattr(item, "symbol", None)), item)

@@ -79,6 +79,8 @@ class Delivery:
         """`trio.current_time` of the first event."""
         self.messages = 0
         """Messages of streams."""
+        self.lag_ns: int | None = None
+        """From the exchange's time to ours, of the newest event that tells, once per batch."""
 
     def deliver(self, payloads: Sequence[bytes], first: int) -> int:
         """Take ``payloads[first:]``; the index of the first that must wait for room.
@@ -170,6 +172,7 @@ class Delivery:
             put(event)
         self.messages += taken - first
         if events:
+            self._note_lag(events[-1])
             sole.put_run(events, "")
         if verdict <= 0 and self._takes_out_of_sequence(subscription, event, verdict):
             sole.put_run((event,), "")
@@ -224,6 +227,8 @@ class Delivery:
         subscription.messages += taken - first
         subscription.payload_bytes += size
         self.messages += taken - first
+        if events:
+            self._note_lag(events[-1])
         subscription.put(events)
         if verdict <= 0 and self._takes_out_of_sequence(subscription, event, verdict):
             subscription.put((event,))
@@ -285,6 +290,12 @@ class Delivery:
             taken += 1
         return taken
 
+    def _note_lag(self, event: Event) -> None:
+        """Remember how far `event`, one of a batch, is behind the exchange's clock."""
+        moment = event.exchange_time_ns
+        if moment is not None and self.received_ns is not None:
+            self.lag_ns = self.received_ns - moment
+
     def _unread(
         self, subscription: Subscription, glance: Event, payload: bytes, skip: int
     ) -> Unread:
@@ -331,6 +342,8 @@ class Delivery:
         for event in events:
             event.received_ns = self.received_ns or 0
             event.session = self.session
+        if events:
+            self._note_lag(events[-1])
         self._rest.extend((subscription, event) for event in events)
         self._put_rest()
 

@@ -11,6 +11,7 @@ import trio
 
 from connector.buffer import Buffer, Overflow
 from connector.channels import AnyChannel
+from connector.delays import NS_PER_SECOND, Delays
 from connector.unread import Unreadable
 
 T = TypeVar("T")
@@ -29,6 +30,8 @@ class FeedStatistics:
     gaps: int
     """Losses of any kind, each of which is one `Gap` in a feed that asked for gaps."""
     tasks_waiting: int
+    waiting_seconds: float = 0.0
+    """How long ago the oldest event that is buffered was read; 0 without one."""
 
 
 class FeedOwner(Protocol):
@@ -50,9 +53,10 @@ class Feed(Generic[T]):
     time to consume one buffer.
     """
 
-    def __init__(self, owner: FeedOwner, buffer: Buffer[T]) -> None:
+    def __init__(self, owner: FeedOwner, buffer: Buffer[T], delays: Delays | None = None) -> None:
         # `buffer` is for the adapter and its links; a program reads through the methods below.
         self._owner = owner
+        self._delays = delays
         self.buffer = buffer
         self._items = buffer.items
         plain = type(buffer).take is Buffer.take
@@ -176,6 +180,7 @@ class Feed(Generic[T]):
             dropped=buffer.dropped,
             gaps=buffer.gaps,
             tasks_waiting=int(buffer.has_waiter()),
+            waiting_seconds=(buffer.waiting_ns() or 0) / NS_PER_SECOND,
         )
 
     async def _refill(self) -> None:
@@ -183,6 +188,13 @@ class Feed(Generic[T]):
         while not self._items:
             self._raise_if_over()
             await self.buffer.wait()
+        self._observe()
+
+    def _observe(self) -> None:
+        """Once per batch: how long has its first event waited for us?"""
+        waited = self.buffer.waiting_ns()
+        if waited is not None and self._delays is not None:
+            self._delays.observe(waited)
 
     async def _next_readable(self) -> T:
         """The next event that decodes; only what conflates can hold another, and never blocks."""
@@ -208,6 +220,7 @@ class Feed(Generic[T]):
     async def _take_batch(self) -> list[T]:
         if self._items:
             await trio.lowlevel.checkpoint()
+            self._observe()
         batch: list[T] = []
         while not batch:
             if not self._items:

@@ -98,6 +98,9 @@ class Recorders:
 class _Tee:
     """Between a carrier and a delivery: what the delivery takes is put into the buffers, too."""
 
+    leisurely = False
+    """Whoever records wants the time at which each frame came."""
+
     def __init__(
         self,
         link: str,
@@ -112,6 +115,7 @@ class _Tee:
         self.stamp = delivery.stamp
         self.lost = delivery.lost
         self.wait_for_room = delivery.wait_for_room
+        self.rest = delivery.rest
 
     def deliver(self, payloads: Sequence[bytes], first: int) -> int:
         delivery = self._delivery

@@ -29,6 +29,7 @@ from connector.backpressure import Full
 from connector.buffer import Buffer
 from connector.census import count_family
 from connector.channels import AnyChannel
+from connector.delays import NS_PER_SECOND
 from connector.errors import (
     DecodeError,
     ExchangeUnavailable,
@@ -81,6 +82,9 @@ class LinkStatistics:
     """Message bytes after inflating."""
     decode_errors: int
     unknown_messages: int
+    lag_seconds: float | None = None
+    """From the exchange's time of an event to our reading it, of the newest event that tells, one
+    sample per batch; None without a session. It includes the difference of the two clocks."""
 
 
 @attrs.define
@@ -455,6 +459,10 @@ class Link:
         """Descriptors open at this moment."""
         return sum(map(is_open, self.sockets))
 
+    def _lag_seconds(self) -> float | None:
+        lag_ns = None if self._current is None else self._current.delivery.lag_ns
+        return None if lag_ns is None else lag_ns / NS_PER_SECOND
+
     def statistics(self) -> LinkStatistics:
         """Counts over all sessions, the present one included."""
         totals = attrs.evolve(self._totals)
@@ -471,6 +479,7 @@ class Link:
             sessions_open=int(self._current is not None),
             sessions_opened=self.sessions_opened,
             reconnects=dict(self.reconnects),
+            lag_seconds=self._lag_seconds(),
             **attrs.asdict(totals),
         )
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import attrs
 
 from connector.book import BookStatistics
+from connector.delays import DelayStatistics
 from connector.feed import FeedStatistics
 from connector.link import LinkStatistics
 from connector.subscription import StreamStatistics
@@ -41,6 +42,8 @@ class AdapterStatistics:
     links: tuple[LinkStatistics, ...]
     feeds: tuple[FeedStatistics, ...]
     streams: Mapping[str, StreamStatistics]
+    delivery: DelayStatistics
+    """From the read to the consumer, one sample per batch, over all feeds."""
     books: Mapping[str, BookStatistics] = attrs.field(factory=dict)
     """Local order books; the deltas that they are kept from are among `streams`."""
 
@@ -52,6 +55,7 @@ def summed(
     links: tuple[LinkStatistics, ...],
     feeds: tuple[FeedStatistics, ...],
     streams: dict[str, StreamStatistics],
+    delivery: DelayStatistics,
     books: dict[str, BookStatistics],
     past_gaps: int,
     past_drops: int,
@@ -76,5 +80,6 @@ def summed(
         links=links,
         feeds=feeds,
         streams=streams,
+        delivery=delivery,
         books=books,
     )

@@ -153,7 +153,7 @@ def test_no_secret_is_in_a_configuration(monkeypatch: pytest.MonkeyPatch) -> Non
         ("buffer = 4096", "buffer = 0", "line 29: groups.ticks.buffer: 0: expected a whole number"),
         ("drop_oldest", "drop", "line 30: groups.ticks.overflow: 'drop' is no choice; there are "),
         ('"jsonl"', '"json"', "line 42: sinks[0].kind: 'json' is no kind of sink; did you mean "),
-        ('name = "counts"', 'name = "jsonl"', "line 45: sinks[1]: another sink is 'jsonl', too"),
+        ('name = "counts"', 'name = "jsonl"', "line 46: sinks[1]: another sink is called 'jsonl'"),
         ('["ticks", "spot"]', '["tick"]', "line 44: sinks[0].groups[0]: 'tick' is no group; did "),
         (
             "every = 60",

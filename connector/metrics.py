@@ -1,0 +1,266 @@
+"""Metrics for Prometheus: what `Adapter.statistics` says, read when somebody scrapes.
+
+    registry = CollectorRegistry()
+    async with open_adapter(exchange) as adapter:
+        with instrument(adapter, registry):
+            ...
+
+Nothing is counted for it that is not counted anyway, so that it costs a message nothing. Needs the
+extra ``metrics``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import accumulate
+from typing import TYPE_CHECKING, Literal, TypeAlias
+from weakref import WeakKeyDictionary
+
+import attrs
+import trio
+
+from connector.adapter import Adapter
+from connector.channels import AnyChannel
+from connector.delays import BOUNDS_SECONDS
+from connector.errors import ConfigError
+from connector.feed import FeedStatistics
+from connector.statistics import AdapterStatistics
+
+if TYPE_CHECKING:
+    from prometheus_client.core import CollectorRegistry, Metric
+
+Samples: TypeAlias = Iterable[tuple[tuple[str, ...], float]]
+"""Values by the values of the labels behind ``adapter``; of equal ones the sum is shown."""
+
+
+@attrs.frozen
+class Family:
+    """One metric: its name, and how it is read from the statistics of an adapter."""
+
+    name: str
+    kind: Literal["gauge", "counter"]
+    text: str
+    labels: tuple[str, ...]
+    """Behind ``adapter``, which all have."""
+    read: Callable[[AdapterStatistics], Samples]
+
+
+DELIVERY = "connector_delivery_seconds"
+DELIVERY_TEXT = "From the read to the consumer, of the first event of each batch."
+
+FAMILIES = (
+    Family(
+        "connector_tasks", "gauge", "Tasks alive in the adapter, from trio's own task tree.", (),
+        lambda now: [((), now.tasks)],
+    ),
+    Family(
+        "connector_sockets_open", "gauge", "Connections whose file descriptor is open.", (),
+        lambda now: [((), now.sockets_open)],
+    ),
+    Family(
+        "connector_links", "gauge", "Reconnect loops: one per route, and per shard of one.", (),
+        lambda now: [((), len(now.links))],
+    ),
+    Family(
+        "connector_link_streaming", "gauge",
+        "1 while the link is connected and everything wanted is acknowledged.", ("link",),
+        lambda now: [((link.name,), link.state == "streaming") for link in now.links],
+    ),
+    Family(
+        "connector_link_streams", "gauge", "Streams wanted on the link.", ("link",),
+        lambda now: [((link.name,), link.streams) for link in now.links],
+    ),
+    Family(
+        "connector_sessions_open", "gauge", "Connections of the link: never more than 1.",
+        ("link",),
+        lambda now: [((link.name,), link.sessions_open) for link in now.links],
+    ),
+    Family(
+        "connector_sessions_opened_total", "counter", "Handshakes completed.", ("link",),
+        lambda now: [((link.name,), link.sessions_opened) for link in now.links],
+    ),
+    Family(
+        "connector_sessions_total", "counter",
+        "Ends of sessions and failed attempts, by reason.", ("link", "reason"),
+        lambda now: [
+            ((link.name, reason), count)
+            for link in now.links
+            for reason, count in link.reconnects.items()
+        ],
+    ),
+    Family(
+        "connector_wire_bytes_total", "counter", "WebSocket bytes as read, before inflating.",
+        ("link",),
+        lambda now: [((link.name,), link.wire_bytes) for link in now.links],
+    ),
+    Family(
+        "connector_payload_bytes_total", "counter", "Message bytes after inflating.", ("stream",),
+        lambda now: [((name,), each.payload_bytes) for name, each in now.streams.items()],
+    ),
+    Family(
+        "connector_messages_total", "counter", "Messages of the stream.", ("stream",),
+        lambda now: [((name,), each.messages) for name, each in now.streams.items()],
+    ),
+    Family(
+        "connector_decode_errors_total", "counter", "Frames that did not decode.", ("link",),
+        lambda now: [((link.name,), link.decode_errors) for link in now.links],
+    ),
+    Family(
+        "connector_gaps_total", "counter", "Times that data was, or may have been, lost.", (),
+        lambda now: [((), now.gaps)],
+    ),
+    Family(
+        "connector_drops_total", "counter", "Events lost to the overflow policies of feeds.", (),
+        lambda now: [((), now.drops)],
+    ),
+    Family(
+        "connector_feed_buffered", "gauge", "Events that wait in the feed.", ("feed",),
+        lambda now: [((feed_name(feed),), feed.buffered) for feed in now.feeds],
+    ),
+    Family(
+        "connector_feed_capacity", "gauge", "Events that the feed can hold.", ("feed",),
+        lambda now: [((feed_name(feed),), feed.capacity) for feed in now.feeds],
+    ),
+    Family(
+        "connector_feed_waiting_seconds", "gauge",
+        "How long the oldest event in the feed has waited.", ("feed",),
+        lambda now: [((feed_name(feed),), feed.waiting_seconds) for feed in now.feeds],
+    ),
+    Family(
+        "connector_exchange_lag_seconds", "gauge",
+        "From the exchange's time of an event to the read, clock difference included.", ("link",),
+        lambda now: [
+            ((link.name,), link.lag_seconds) for link in now.links if link.lag_seconds is not None
+        ],
+    ),
+)  # fmt: skip
+"""Every metric but `DELIVERY`, which is a histogram."""
+
+
+@contextmanager
+def instrument(
+    adapter: Adapter, registry: CollectorRegistry | None = None, *, name: str | None = None
+) -> Iterator[None]:
+    """Show `adapter` in `registry` for as long as the block lasts.
+
+    Scrape in the thread of `trio.run`: ``prometheus_client.generate_latest(registry)`` in a task
+    that serves HTTP. ``prometheus_client.start_http_server`` reads from a thread of its own, which
+    is refused.
+
+    Args:
+        adapter: whose statistics are shown.
+        registry: None is the registry of prometheus_client.
+        name: the label ``adapter``; the exchange's name, if there is none. Of two adapters in one
+            registry each needs its own.
+
+    Raises:
+        ConfigError: prometheus_client is not installed, or the name is taken.
+    """
+    try:
+        from prometheus_client import REGISTRY  # noqa: PLC0415 - the extra may be missing
+    except ModuleNotFoundError as missing:
+        raise ConfigError(
+            "metrics need prometheus-client; install it with: "
+            'python -m pip install "trio-connector[metrics]"'
+        ) from missing
+    registry = REGISTRY if registry is None else registry
+    collectors = _collectors()
+    collector = collectors.get(registry)
+    if collector is None:
+        collector = collectors[registry] = AdaptersCollector()
+        registry.register(collector)
+    name = adapter.exchange.name if name is None else name
+    if name in collector.adapters:
+        raise ConfigError(f"another adapter is shown as {name!r}; write instrument(…, name='…')")
+    collector.adapters[name] = adapter
+    try:
+        yield
+    finally:
+        del collector.adapters[name]
+        if not collector.adapters:
+            registry.unregister(collector)
+            del collectors[registry]
+
+
+_CollectorsOfRun: TypeAlias = "WeakKeyDictionary[CollectorRegistry, AdaptersCollector]"
+_of_run: trio.lowlevel.RunVar[_CollectorsOfRun] = trio.lowlevel.RunVar("connector_collectors")
+"""A registry shows each metric once, with all adapters in it: so one collector for each."""
+
+
+def _collectors() -> _CollectorsOfRun:
+    try:
+        return _of_run.get()
+    except LookupError:
+        collectors: _CollectorsOfRun = WeakKeyDictionary()
+        _of_run.set(collectors)
+        return collectors
+
+
+class AdaptersCollector:
+    """What a registry asks: the metrics of some adapters."""
+
+    def __init__(self) -> None:
+        self.adapters: dict[str, Adapter] = {}
+
+    def describe(self) -> Iterable[Metric]:
+        """The names that must be free in the registry."""
+        return metrics_of({})
+
+    def collect(self) -> Iterable[Metric]:
+        """Every metric, as it is now.
+
+        Raises:
+            RuntimeError: this is not the thread of `trio.run`.
+        """
+        try:
+            trio.lowlevel.current_trio_token()
+        except RuntimeError:
+            raise RuntimeError(
+                "the metrics of an adapter were asked for outside of its trio.run; serve them from "
+                "a task, not with prometheus_client.start_http_server, which uses a thread"
+            ) from None
+        return metrics_of({name: each.statistics() for name, each in self.adapters.items()})
+
+
+def metrics_of(statistics: dict[str, AdapterStatistics]) -> Iterator[Metric]:
+    """Every metric, with the values of all `statistics`."""
+    from prometheus_client.core import (  # noqa: PLC0415 - as above
+        CounterMetricFamily,
+        GaugeMetricFamily,
+        HistogramMetricFamily,
+    )
+
+    kinds = {"gauge": GaugeMetricFamily, "counter": CounterMetricFamily}
+    for family in FAMILIES:
+        metric = kinds[family.kind](family.name, family.text, labels=("adapter", *family.labels))
+        sums: defaultdict[tuple[str, ...], float] = defaultdict(float)
+        for name, now in statistics.items():
+            for labels, value in family.read(now):
+                sums[name, *labels] += value
+        for labels, value in sums.items():
+            metric.add_metric(labels, value)
+        yield metric
+    histogram = HistogramMetricFamily(DELIVERY, DELIVERY_TEXT, labels=("adapter",))
+    bounds = [*map(str, BOUNDS_SECONDS), "+Inf"]
+    for name, now in statistics.items():
+        buckets = list(zip(bounds, accumulate(now.delivery.counts), strict=True))
+        histogram.add_metric((name,), buckets, now.delivery.sum_seconds)
+    yield histogram
+
+
+def feed_name(feed: FeedStatistics) -> str:
+    """What a feed is called: by its first channel, and how many there are beside it."""
+    first, *others = feed.channels or (None,)
+    if first is None:
+        return "none"
+    return _channel_name(first) + (f" +{len(others)}" if others else "")
+
+
+def _channel_name(channel: AnyChannel) -> str:
+    symbol = getattr(channel, "symbol", None) or getattr(channel, "name", None) or "all"
+    return f"{type(channel).__name__} {symbol}"
+
+
+__all__ = ["DELIVERY", "FAMILIES", "instrument"]
