@@ -106,9 +106,7 @@ def reply_to(connection: socket.socket | Encrypted) -> bytes:
     return workloads.frame(f'{{"result":null,"id":{asked}}}')
 
 
-def serve(
-    connection: socket.socket | Encrypted, blocks: Blocks, *, deflate: bool = False
-) -> None:
+def serve(connection: socket.socket | Encrypted, blocks: Blocks, *, deflate: bool = False) -> None:
     target = accept(connection, deflate=deflate)
     # Otherwise the streams are named in the URL.
     replies = [reply_to(connection)] if "@" not in target else []

@@ -14,7 +14,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from connector import ConfigError, Feed, Overflow, SlowConsumer, open_adapter
 from connector.backpressure import Full
 from connector.buffer import make_buffer
-from connector.channels import OrderBook, Trades
+from connector.channels import OrderBook
 from connector.delivery import Delivery
 from connector.events import Gap
 from connector.frames import FrameItem, RawFrame, Recorders, RestAnswer
@@ -90,7 +90,7 @@ async def test_a_feed_of_frames_that_is_not_read_holds_the_connections_back(
                 raw = [each for each in (*first, *drain(frames)) if isinstance(each, RawFrame)]
             # The frames that were held back came at once: none is missing, and none twice.
             await trio.sleep(0.1)
-            ids = [book.update_id for book in map(lambda _: books.receive_nowait(), range(20))]
+            ids = [books.receive_nowait().update_id for _ in range(20)]
     assert ids == list(range(ids[0], ids[0] + 20))
     assert len({each.payload for each in raw}) == len(raw)
 

@@ -77,6 +77,9 @@ class World:
     def run_rest(self) -> None:
         self.wants_run.set()
 
+    def answered(self, target: str, body: bytes) -> None:
+        pass
+
     async def serve(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         task_status.started()
         while True:

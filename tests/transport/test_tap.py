@@ -184,7 +184,7 @@ def run(way: Any, far: Any, end: Any, limit: int, *sink: object) -> Seen:
     leisurely=st.booleans(),
 )
 def test_tap_is_not_noticed(
-    far: Any, data: st.DataObject, limit: int, ending: Any, room: float, leisurely: bool
+    far: Any, data: st.DataObject, limit: int, ending: Any, room: float, *, leisurely: bool
 ) -> None:
     said = data.draw(server_frames(far), label="said")
     cut = cutting(data, len(said))

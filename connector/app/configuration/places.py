@@ -92,7 +92,7 @@ class _Scanner:
                 self._pair(path)
                 self._take_after_space(",")
         else:
-            self._string() or self._match(_OTHER)
+            _ = self._string() or self._match(_OTHER)
 
     def _keys(self) -> Path:
         """A dotted key."""
