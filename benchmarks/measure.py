@@ -114,6 +114,7 @@ class Measure:
         parser.add_argument("--symbols", type=int, default=1)
         parser.add_argument("--tls", action="store_true")
         parser.add_argument("--deflate", action="store_true")
+        parser.add_argument("--way", default="each", choices=["each", "batches", "decimal"])
         options = parser.parse_args()
         self.workload: str = options.workload
         self.port: int = options.port
@@ -121,6 +122,8 @@ class Measure:
         self.symbols = workloads.symbols(options.symbols)
         self.secure: bool = options.tls
         self.deflate: bool = options.deflate
+        self.way: str = options.way
+        """What connector is measured with: events one by one, in batches, or with Decimal."""
         self.url = f"{'wss' if options.tls else 'ws'}://localhost:{options.port}"
         self._count = 0
         self._cpu = self._wall = 0.0

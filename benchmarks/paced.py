@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 
 from benchmarks import workloads
-from benchmarks.server import accept, reply_to
+from benchmarks.server import accept, reply, requests
 
 BURST = 1_131
 """Frames in 100 ms: the busiest moment of a real capture."""
@@ -71,9 +71,9 @@ def main() -> None:
         connection, _ = listener.accept()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         count, rate = options.messages, options.rate
-        with contextlib.suppress(OSError, IndexError):
+        with contextlib.suppress(OSError, IndexError, StopIteration):
             accept(connection)
-            connection.sendall(reply_to(connection))
+            connection.sendall(reply(next(requests(connection))))
             moments = steadily(rate, count) if rate else in_bursts(count)
             send(connection, frames, moments)
             while connection.recv(65_536):

@@ -1,239 +1,205 @@
-"""Run the contestants side by side and print the table of medians and ratios."""
+"""Run the contestants side by side; print the tables, and write them.
+
+python -m benchmarks.run --quick            # the two headline ratios, in under a minute
+python -m benchmarks.run                    # everything; benchmarks/results.{json,md}
+python -m benchmarks.run --page docs/performance.md --chart docs/_static/growth.svg
+"""
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import os
 import platform
 import statistics
 import subprocess
 import sys
-import tempfile
-import venv
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
-import attrs
-import trustme
-
-HERE = Path(__file__).parent
-MARK = "picows bare"
-ANY = ("depth5", "trade", "aggTrade", "bookTicker", "depth", "mix")
-
-
-@attrs.frozen
-class Contestant:
-    """One client."""
-
-    module: str
-    package: str | None = None
-    """What has to be installed, into an environment of its own; None if it is in ours."""
-    workloads: tuple[str, ...] = ANY
-    deflate: bool = False
-    slow: bool = False
-    secure: bool = False
-    """Whether it connects with TLS only."""
-
-
-CONTESTANTS = {
-    MARK: Contestant("picows_bare"),
-    "connector": Contestant("connector_feed", deflate=True),
-    "aiohttp": Contestant("aiohttp_client", deflate=True),
-    "websockets": Contestant("websockets_asyncio", deflate=True),
-    "trio-websocket": Contestant("trio_websocket_plain", slow=True),
-    "python-binance": Contestant("full_python_binance", "python-binance", ("depth5", "trade")),
-    "unicorn": Contestant(
-        "full_unicorn", "unicorn-binance-websocket-api", ("depth5", "trade", "aggTrade")
-    ),
-    "ccxt.pro": Contestant("full_ccxt", "ccxt", ("trade",)),
-    "nautilus_trader": Contestant("full_nautilus", "nautilus_trader", ("trade",)),
-    "binance-sdk": Contestant(
-        "full_binance_sdk", "binance-sdk-derivatives-trading-usds-futures", ("depth5", "aggTrade")
-    ),
-    "cryptofeed": Contestant("full_cryptofeed", "cryptofeed>=2.4", ("aggTrade",), secure=True),
-}
-SHARE_OF_SLOW = 10
-"""One part in so many of the messages is enough for clients that take so much longer."""
-
-
-@attrs.frozen
-class Workload:
-    """One row group of the table."""
-
-    name: str
-    messages: int
-    symbols: int = 1
-    tls: bool = False
-    deflate: bool = False
-
-    def __str__(self) -> str:
-        symbols = f", {self.symbols} symbols" * (self.symbols > 1)
-        return f"{self.name}{symbols}{', TLS' * self.tls}{', deflate' * self.deflate}"
-
-    def fits(self, contestant: Contestant) -> bool:
-        """Whether the contestant can take part."""
-        if self.deflate:
-            return contestant.deflate
-        alone = self.symbols == 1 and self.tls == contestant.secure
-        return self.name in contestant.workloads and (alone or contestant.package is None)
-
-
-FULL = (
-    Workload("depth5", 100_000),
-    Workload("depth5", 60_000, tls=True),
-    Workload("depth5", 100_000, symbols=50),
-    Workload("depth5", 60_000, deflate=True),
-    Workload("trade", 150_000),
-    Workload("aggTrade", 150_000),
-    Workload("aggTrade", 60_000, tls=True),
-    Workload("bookTicker", 150_000),
-    Workload("depth", 50_000),
-    Workload("mix", 58_000),
+from benchmarks import chart, tables
+from benchmarks.field import (
+    CONTESTANTS,
+    HEADLINES,
+    IDLE,
+    LATE,
+    MARK,
+    PACED,
+    US,
+    WORKLOADS,
+    Contestant,
+    Workload,
 )
-QUICK = (Workload("depth5", 100_000), Workload("depth5", 50_000, tls=True))
+from benchmarks.launch import HERE, Failed, Figures, Site, server
+from benchmarks.workloads import CAPTURE
+
+RATES = {"1,000/s": (1_000, 3_000), "5,000/s": (5_000, 10_000), "20,000/s": (20_000, 40_000),
+         "bursts of 1,131 in 100 ms": (0, 11_310)}  # fmt: skip
+"""Messages per second, 0 for bursts, and how many of them."""
+LATE_RATE, LATE_MESSAGES = 50_000, 100_000
+PACKAGES = ("picows", "aiohttp", "websockets", "trio", "trio-websocket", "msgspec")
+
+Run = Callable[[str, Contestant], Figures]
 
 
-def pinned(command: list[str], processor: int) -> list[str]:
-    """On one processor, where the system can: the server must not disturb the client."""
-    many = len(os.sched_getaffinity(0)) > 1 if hasattr(os, "sched_getaffinity") else False
-    return ["taskset", "-c", str(processor), *command] if many else command
-
-
-@contextmanager
-def load_server(workload: Workload, certificate: Path) -> Iterator[int]:
-    command = [sys.executable, "-m", "benchmarks.server", workload.name]
-    command += ["--messages", str(workload.messages), "--symbols", str(workload.symbols)]
-    if workload.tls:
-        command += ["--certificate", str(certificate)]
-    if workload.deflate:
-        command += ["--deflate"]
-    with subprocess.Popen(pinned(command, 0), stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield int(process.stdout.readline())
-        finally:
-            process.kill()
-
-
-def interpreter(contestant: Contestant, environments: Path) -> str:
-    """The Python that has the contestant, which is installed first if need be.
-
-    Raises:
-        subprocess.CalledProcessError: it cannot be installed.
-    """
-    if contestant.package is None:
-        return sys.executable
-    folder = environments / contestant.module
-    python = str(folder / "bin" / "python")
-    if not (folder / "installed").exists():
-        venv.create(folder, with_pip=True, clear=True)
-        subprocess.run(
-            [python, "-m", "pip", "install", "--quiet", "msgspec", contestant.package], check=True
-        )
-        (folder / "installed").touch()
-    return python
-
-
-def run_one(
-    name: str, workload: Workload, port: int, trust: Path, environments: Path
-) -> dict[str, float] | None:
-    """The figures of one run; None, and a word why, when there are none."""
-    contestant = CONTESTANTS[name]
-    slow = contestant.slow or contestant.package is not None
-    messages = workload.messages // (SHARE_OF_SLOW if slow else 1)
-    try:
-        command = [interpreter(contestant, environments), "-m",
-                   f"benchmarks.contestants.{contestant.module}", workload.name, str(port),
-                   "--messages", str(messages), "--symbols", str(workload.symbols),
-                   *["--tls"] * workload.tls, *["--deflate"] * workload.deflate]  # fmt: skip
-        finished = subprocess.run(
-            pinned(command, 1), capture_output=True, text=True, timeout=60, check=False,
-            env={**os.environ, "SSL_CERT_FILE": str(trust)},
-        )  # fmt: skip
-        return dict(json.loads(finished.stdout))
-    except json.JSONDecodeError:
-        last = (finished.stderr.strip().splitlines() or ["no output"])[-1]
-    except subprocess.CalledProcessError:
-        last = "cannot be installed"
-    except subprocess.TimeoutExpired:
-        last = "not ready after 60 s"
-    print(f"  {name}: {last}", file=sys.stderr)
-    return None
-
-
-def measure(
-    workload: Workload, contestants: list[str], rounds: int, folder: Path, environments: Path
-) -> dict[str, dict[str, float]]:
-    """Medians by contestant; the rounds are interleaved."""
-    runs: dict[str, list[dict[str, float]]] = {name: [] for name in contestants}
-    with load_server(workload, folder / "server.pem") as port:
-        for _ in range(rounds):
-            for name in contestants:
-                figures = run_one(name, workload, port, folder / "trust.pem", environments)
-                if figures is not None:
-                    runs[name].append(figures)
+def interleaved(contestants: dict[str, Contestant], rounds: int, run: Run) -> dict[str, Any]:
+    """Medians by contestant, or why there are none; one run of each per round."""
+    runs: dict[str, list[Figures]] = {name: [] for name in contestants}
+    failed: dict[str, str] = {}
+    for _ in range(rounds):
+        for name, contestant in contestants.items():
+            if name in failed and not runs[name]:
+                continue
+            try:
+                runs[name].append(run(name, contestant))
+            except Failed as error:
+                failed[name] = str(error)
+                print(f"  {name}: {error}", file=sys.stderr)
     return {
         name: {key: statistics.median(run[key] for run in figures) for key in figures[0]}
-        for name, figures in runs.items()
         if figures
+        else {"failed": failed[name]}
+        for name, figures in runs.items()
     }
 
 
-def table(results: dict[str, dict[str, dict[str, float]]]) -> str:
-    """The results as a Markdown table."""
-    lines = [
-        f"| workload | contestant | CPU µs per message | messages/s | ratio to {MARK} | RSS MiB |",
-        "|---|---|---:|---:|---:|---:|",
-    ]
-    for workload, contestants in results.items():
-        mark = contestants.get(MARK, {}).get("cpu_us")
-        for name, figures in contestants.items():
-            ratio = f"{figures['cpu_us'] / mark:.2f}" if mark else "–"
-            lines.append(
-                f"| {workload} | {name} | {figures['cpu_us']:.2f} | {figures['per_second']:,.0f} "
-                f"| {ratio} | {figures['rss_mib']:.0f} |"
-            )
-    return "\n".join(lines)
+def cost(site: Site, workload: Workload, names: Sequence[str], rounds: int) -> dict[str, Any]:
+    """CPU per message."""
+    fit = {name: CONTESTANTS[name] for name in names if workload.fits(CONTESTANTS[name])}
+    with site.load_server(workload) as port:
+
+        def run(_: str, contestant: Contestant) -> Figures:
+            return site.run(contestant, [
+                workload.name, port, "--messages", workload.messages // contestant.share,
+                "--symbols", workload.symbols, *["--tls"] * workload.tls,
+                *["--deflate"] * workload.deflate,
+            ])  # fmt: skip
+
+        return interleaved(fit, rounds, run)
+
+
+def paced(
+    site: Site, workload: str, rate: int, messages: int, field: dict[str, Contestant], rounds: int
+) -> dict[str, Any]:
+    """Offered at a rate: latency, or the cost of what nobody wants."""
+    command = ["benchmarks.paced", workload, "--messages", str(messages), "--rate", str(rate)]
+    with server(command) as port:
+        arguments = [workload, port, "--messages", messages]
+        return interleaved(field, rounds, lambda _, each: site.run(each, arguments))
+
+
+def idle(site: Site, rounds: int) -> dict[str, Any]:
+    """What one more connection at rest holds."""
+    script = Contestant("idle")
+    with site.load_server(Workload("trade", 1)) as port:
+        return interleaved(
+            dict.fromkeys(IDLE, script),
+            rounds,
+            lambda name, each: site.run(each, [IDLE[name], port]),
+        )
+
+
+def reconnect(site: Site, rounds: int) -> dict[str, Any]:
+    """The way back of a link with 1,000 streams."""
+    script = Contestant("reconnect_connector")
+    with site.load_server(Workload("trade", 1)) as port:
+        found = interleaved({US: script}, rounds, lambda _, each: site.run(each, [port]))
+    return dict(found[US])
+
+
+def grown() -> dict[str, Any]:
+    """Curves and fairness, in a process of their own."""
+    command = [sys.executable, "-m", "benchmarks.growth"]
+    return dict(json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
+
+
+def conditions(rounds: int) -> str:
+    """Where, when and how busy."""
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)
+    load = os.getloadavg()[1] if hasattr(os, "getloadavg") else 0.0
+    return (
+        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, "
+        f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} "
+        f"processors, medians of {rounds} interleaved rounds. Load average at the end: {load:.1f} "
+        f"(the benchmark itself makes 2). {versions}."
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="the two headline ratios")
     parser.add_argument("--rounds", type=int, default=None)
-    parser.add_argument("--only", nargs="*", default=None, help="names of workloads")
-    parser.add_argument("--contestants", nargs="*", default=None, help="names of clients")
+    parser.add_argument("--parts", nargs="*", choices=tables.SECTIONS, default=tables.SECTIONS)
+    parser.add_argument("--only", nargs="*", help="names of workloads, for the part cost")
+    parser.add_argument("--contestants", nargs="*", help="names of clients, for the part cost")
     parser.add_argument(
         "--environments", type=Path, default=HERE / ".environments",
         help="where the clients are installed that are not in this one",
     )  # fmt: skip
-    parser.add_argument("--output", type=Path, help="write the figures as JSON")
+    parser.add_argument("--output", type=Path, default=HERE / "results",
+                        help="where to write .json and .md")  # fmt: skip
+    parser.add_argument("--page", type=Path, help="a page with marked places for the tables")
+    parser.add_argument("--chart", type=Path, help="an SVG for the curves")
     options = parser.parse_args()
+    if options.quick:
+        quick(options.rounds or 3)
+        return
 
-    workloads = QUICK if options.quick else FULL
-    contestants = [MARK, "connector"] if options.quick else list(CONTESTANTS)
-    if options.contestants is not None:
-        contestants = options.contestants
-    rounds = options.rounds or (5 if options.quick else 3)
-    results: dict[str, dict[str, dict[str, float]]] = {}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        authority = trustme.CA()
-        authority.cert_pem.write_to_path(str(folder / "trust.pem"))
-        authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(
-            str(folder / "server.pem")
-        )
-        for workload in workloads:
-            if options.only is None or {workload.name, str(workload)} & set(options.only):
-                fit = [name for name in contestants if workload.fits(CONTESTANTS[name])]
-                results[str(workload)] = measure(
-                    workload, fit, rounds, folder, options.environments
-                )
-                if options.output:
-                    options.output.write_text(json.dumps(results, indent=2))
-    print(f"{platform.python_implementation()} {platform.python_version()}, {rounds} rounds\n")
-    print(table(results))
+    rounds = options.rounds or 5
+    # What was measured before stays, until it is measured again.
+    kept = options.output.with_suffix(".json")
+    results: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
+    parts = set(options.parts)
+    with Site.prepared(options.environments) as site:
+        if "cost" in parts:
+            for workload in WORKLOADS:
+                if options.only and not {workload.name, str(workload)} & set(options.only):
+                    continue
+                if workload.name == "mix" and not CAPTURE.exists():
+                    print(f"  mix: left out, {CAPTURE} is not there", file=sys.stderr)
+                    continue
+                found = cost(site, workload, options.contestants or list(CONTESTANTS), rounds)
+                results.setdefault("cost", {}).setdefault(str(workload), {}).update(found)
+                print(tables.cost({str(workload): found}), flush=True)
+        if "latency" in parts:
+            results["latency"] = {
+                offered: paced(site, "trade", rate, messages, PACED, rounds)
+                for offered, (rate, messages) in RATES.items()
+            }
+        if "late" in parts:
+            results["late"] = paced(site, "depth5", LATE_RATE, LATE_MESSAGES, LATE, rounds)
+        if "idle" in parts:
+            results["idle"] = idle(site, 1)
+        if "reconnect" in parts:
+            results["reconnect"] = reconnect(site, rounds)
+    if parts & {"growth", "fairness"}:
+        found = grown()
+        results["growth"], results["fairness"] = found["curves"], found["fairness"]
+    results["conditions"] = conditions(rounds)
+
+    kept.write_text(json.dumps(results, indent=2) + "\n")
+    made = tables.sections(results)
+    text = "\n\n".join([results["conditions"], *made.values()])
+    options.output.with_suffix(".md").write_text(text + "\n")
+    print("\n\n".join(content for name, content in made.items() if name in parts - {"cost"}))
+    if options.page:
+        tables.into_page(options.page, results)
+    if options.chart and results.get("growth"):
+        chart.draw(results["growth"], options.chart)
+
+
+def quick(rounds: int) -> None:
+    """Print the two headline ratios."""
+    with Site.prepared(HERE / ".environments") as site:
+        results = {
+            str(workload): cost(site, workload, [MARK, US], rounds) for workload in HEADLINES
+        }
+    print(tables.headlines(results))
 
 
 if __name__ == "__main__":

@@ -42,15 +42,34 @@ def accept(connection: socket.socket | Encrypted, *, deflate: bool = False) -> s
     return request.split(b" ", 2)[1].decode()
 
 
-def request_id(data: bytes) -> str:
-    """The id of the one SUBSCRIBE that a client sends, from its masked frame."""
-    length = data[1] & 0x7F
-    start = {126: 4, 127: 10}.get(length, 2)
-    mask, payload = data[start : start + 4], data[start + 4 :]
-    text = bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
-    if data[0] & 0x40:
-        text = zlib.decompressobj(wbits=-15).decompress(text + b"\x00\x00\xff\xff")
-    return re.split(rb'"id": *', text)[1].split(b",")[0].strip(b" }").decode()
+def requests(connection: socket.socket | Encrypted) -> Iterator[str]:
+    """The ids of the requests that a client sends, from their masked frames, until it leaves."""
+    data = b""
+    while True:
+        length = data[1] & 0x7F if len(data) > 1 else 0
+        start = {126: 4, 127: 10}.get(length, 2)
+        if start > 2:
+            length = int.from_bytes(data[2:start], "big")
+        start += 4  # the mask
+        if len(data) < 6 or len(data) < start + length:
+            more = connection.recv(65_536)
+            if not more:
+                return
+            data += more
+            continue
+        mask, payload = data[start - 4 : start], data[start : start + length]
+        compressed, is_text = data[0] & 0x40, data[0] & 0x0F == 1
+        data = data[start + length :]
+        if is_text:
+            text = bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
+            if compressed:
+                text = zlib.decompressobj(wbits=-15).decompress(text + b"\x00\x00\xff\xff")
+            yield re.split(rb'"id": *', text)[1].split(b",")[0].strip(b" }").decode()
+
+
+def reply(asked: str) -> bytes:
+    """The frame that accepts a request, whether its id is a number or a string."""
+    return workloads.frame(f'{{"result":null,"id":{asked}}}')
 
 
 class Encrypted:
@@ -96,28 +115,20 @@ class Encrypted:
         self._connection.sendall(block)
 
 
-def reply_to(connection: socket.socket | Encrypted) -> bytes:
-    """The frame that accepts the first request, whether its id is a number or a string.
-
-    More may follow, when there are many streams: the next ones are not answered, and no contestant
-    waits for more than the first reply before it counts.
-    """
-    asked = request_id(connection.recv(65_536))
-    return workloads.frame(f'{{"result":null,"id":{asked}}}')
-
-
 def serve(connection: socket.socket | Encrypted, blocks: Blocks, *, deflate: bool = False) -> None:
+    """Accept, send everything behind the first reply, and go on answering."""
     target = accept(connection, deflate=deflate)
-    # Otherwise the streams are named in the URL.
-    replies = [reply_to(connection)] if "@" not in target else []
+    asked = requests(connection)
+    # Without a request the streams are named in the URL.
+    replies = [reply(next(asked))] if "@" not in target else []
     if isinstance(connection, Encrypted):
         for block in connection.encrypted([*replies, *blocks.of(target)]):
             connection.send_ahead(block)
     else:
         for block in [*replies, *blocks.of(target)]:
             connection.sendall(block)
-    while connection.recv(65_536):
-        pass
+    for each in asked:
+        connection.sendall(reply(each))
 
 
 class Blocks:
@@ -170,7 +181,7 @@ def main() -> None:
     print(listener.getsockname()[1], flush=True)
 
     def attend(connection: socket.socket) -> None:
-        with contextlib.suppress(OSError, IndexError, ValueError):
+        with contextlib.suppress(OSError, IndexError, ValueError, StopIteration):
             if context is not None:
                 serve(Encrypted(connection, context), blocks, deflate=options.deflate)
             else:

@@ -1,7 +1,8 @@
-"""connector: the public API, typed events in the user's task, ``async for``."""
+"""connector: the public API, typed events in the user's task, one by one or in batches."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import trio
@@ -11,35 +12,44 @@ from connector import open_adapter
 from connector.channels import AggregateTrades, BestQuote, BookDeltas, Channel, PartialBook, Trades
 from connector.exchanges import binance
 
+MAKERS: dict[str, Any] = {
+    "depth5": lambda symbol: PartialBook(symbol, levels=5, interval_ms=100),
+    "trade": Trades,
+    "aggTrade": AggregateTrades,
+    "bookTicker": BestQuote,
+    "depth": lambda symbol: BookDeltas(symbol, interval_ms=100),
+}
+
 
 def channels(measure: Measure) -> list[Channel[Any]]:
     if measure.workload == "mix":
         return [BookDeltas("BTCUSDT"), BestQuote("BTCUSDT"), Trades("BTCUSDT")]
-    make: dict[str, Any] = {
-        "depth5": lambda symbol: PartialBook(symbol, levels=5, interval_ms=100),
-        "trade": Trades,
-        "aggTrade": AggregateTrades,
-        "bookTicker": BestQuote,
-        "depth": lambda symbol: BookDeltas(symbol, interval_ms=100),
-    }
-    return [make[measure.workload](symbol) for symbol in measure.symbols]
+    return [MAKERS[measure.workload](symbol) for symbol in measure.symbols]
 
 
 async def main() -> None:
     measure = Measure()
     endpoints = binance.Endpoints(stream=measure.url, rest=f"http://localhost:{measure.port}")
     venue = binance.Spot if measure.workload == "mix" else binance.UsdMFutures
-    exchange = venue(endpoints=endpoints, compression=measure.deflate)
+    numbers: Any = Decimal if measure.way == "decimal" else float
+    exchange = venue(endpoints=endpoints, compression=measure.deflate, numbers=numbers)
     async with (
         open_adapter(exchange, close_timeout=0) as adapter,
         adapter.subscribe(*channels(measure)) as feed,
     ):
         measure.begin()
         count, last = 0, measure.messages
-        async for _ in feed:
-            count += 1
-            if count == last:
-                break
+        if measure.way == "batches":
+            async for batch in feed.batches():
+                for _ in batch:
+                    count += 1
+                if count >= last:
+                    break
+        else:
+            async for _ in feed:
+                count += 1
+                if count == last:
+                    break
         measure.report()
 
 
