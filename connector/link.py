@@ -49,6 +49,7 @@ from connector.transport import (
     is_open,
     open_connection,
 )
+from connector.twins import Twins
 from connector.wire import Refusal
 
 _FATAL = frozenset({400, 401, 403, 404, 451})
@@ -155,6 +156,7 @@ class Link:
         self._url = settings.exchange.url(route)
         self._owner = owner
         self._slot = _Slot()
+        self._twins = Twins(self, settings.exchange.name)
         self._wanted = trio.Event()
         self._leaving = False
         self._scope = trio.CancelScope()
@@ -424,7 +426,18 @@ class Link:
                 self._enter("subscribing")
             self._current.wanted_changed()
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether something is wanted, and no connection carries it or will for long."""
+        if self._leaving or self.state == "ended" or not self.subscriptions:
+            return False
+        current = self._current
+        return self.state != "streaming" or current is None or current.reason is not None
+
     # What a session tells (`connector.session.SessionOwner`).
+
+    def twins_carry_on(self) -> bool:
+        return self._twins.carry_on()
 
     def refused(self, refusal: Refusal) -> None:
         subscription = refusal.subscription

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import trio
 
+from connector import twins
 from connector.backpressure import Full
 from connector.delivery import Delivery
 from connector.errors import DecodeError, ExchangeUnavailable
@@ -55,6 +56,8 @@ _AGE_MARGIN_SECONDS = (300.0, 900.0)
 _QUIET_WAIT_SECONDS = MappingProxyType({"age": 10.0, "shutdown": 1.0})
 """How long a planned end may wait for a moment without data."""
 _TICK_SECONDS = (0.02, 1.0)
+_SHUTDOWN_TICK_SECONDS = 0.25
+"""Twins take turns within the seconds that an announcement leaves."""
 
 
 class SessionOwner(Protocol):
@@ -71,6 +74,10 @@ class SessionOwner(Protocol):
 
     def stale(self, subscription: Subscription, seconds: float, *, resubscribing: bool) -> None:
         """A stream is silent for too long."""
+
+    def twins_carry_on(self) -> bool:
+        """Whether nobody who carries the same is interrupted (`connector.twins`)."""
+        ...
 
 
 class Session:
@@ -182,6 +189,8 @@ class Session:
             quiet = self.delivery.messages == messages
             messages = self.delivery.messages
             wait = 0.0 if quiet else _QUIET_WAIT_SECONDS[self._end_reason]
+            if not self._owner.twins_carry_on():
+                wait = twins.PATIENCE_SECONDS[self._end_reason]
             if now >= self._end_at + wait:
                 self.end(self._end_reason)
 
@@ -189,6 +198,8 @@ class Session:
         limits = [silence.limit(each) for each in self._wanted.values()]
         shortest = min((limit for limit in limits if limit is not None), default=math.inf)
         low, high = _TICK_SECONDS
+        if self._end_reason == "shutdown":
+            high = _SHUTDOWN_TICK_SECONDS
         return min(max(shortest / 4, low), high)
 
     def _check_silence(self, silence: Silence, now: float) -> None:
