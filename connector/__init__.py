@@ -22,6 +22,7 @@ from connector.errors import (
 )
 from connector.events import Gap
 from connector.feed import Feed
+from connector.merge import merge
 from connector.pacing import Reconnect
 
 __all__ = [
@@ -40,5 +41,6 @@ __all__ = [
     "SlowConsumer",
     "SubscriptionRejected",
     "__version__",
+    "merge",
     "open_adapter",
 ]

@@ -279,6 +279,10 @@ class Adapter:
         if self._feeds.pop(feed, None) is not None:
             self._past_drops += feed.buffer.dropped
 
+    def streams(self, feed: Feed[object]) -> tuple[AnyStream, ...]:
+        """What the exchange calls the channels of `feed`."""
+        return tuple(subscription.stream for subscription in self._feeds.get(feed, {}).values())
+
     # What a link tells (`connector.link.LinkOwner`).
 
     def rejected(self, subscription: Subscription) -> None:

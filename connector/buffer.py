@@ -25,14 +25,13 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, MutableMapping, Sequence
 from typing import Any, Generic, TypeVar, cast
 
-import trio
-
 from connector.backpressure import Full
 from connector.channels import AnyChannel
 from connector.errors import ConfigError, ConnectorError, SlowConsumer
 from connector.events import Event, Gap
 from connector.unread import Unread, read_all
 from connector.validation import check_count
+from connector.waiting import Waking, wait_for_any
 
 T = TypeVar("T")
 
@@ -46,7 +45,7 @@ class Overflow(enum.Enum):
     FAIL = "fail"
 
 
-class Buffer(Generic[T]):
+class Buffer(Waking, Generic[T]):
     """A bounded queue with one consumer; `make_buffer` gives the one for a policy."""
 
     overflow = Overflow.BLOCK
@@ -54,6 +53,7 @@ class Buffer(Generic[T]):
     """Whether `put_run` looks at the stream; if not, a run may be of several."""
 
     def __init__(self, capacity: int, *, gaps: bool) -> None:
+        super().__init__()
         self.capacity = capacity
         self.channels: tuple[AnyChannel, ...] = ()
         self.gaps_wanted = gaps
@@ -63,7 +63,6 @@ class Buffer(Generic[T]):
         self._errors: deque[ConnectorError] = deque()
         self.closed = False
         self.over = False
-        self._waiter: trio.lowlevel.Task | None = None
         self._full_sets: dict[int, Full] = {}
         self.blocking = False
 
@@ -101,19 +100,7 @@ class Buffer(Generic[T]):
         Raises:
             trio.BusyResourceError: another task is waiting already.
         """
-        if self._waiter is not None:
-            raise trio.BusyResourceError("a feed has one consumer, and it is waiting already")
-        self._waiter = trio.lowlevel.current_task()
-
-        def stop_waiting(_: object) -> trio.lowlevel.Abort:
-            self._waiter = None
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        await trio.lowlevel.wait_task_rescheduled(stop_waiting)
-
-    def has_waiter(self) -> bool:
-        """Whether the consumer is waiting for an item."""
-        return self._waiter is not None
+        await wait_for_any((self,))
 
     # The session's side.
 
@@ -164,12 +151,6 @@ class Buffer(Generic[T]):
         """Let the consumer see `error`, once, after what is buffered."""
         self._errors.append(error)
         self.wake()
-
-    def wake(self) -> None:
-        """Let the waiting consumer run; nothing if none waits."""
-        if self._waiter is not None:
-            task, self._waiter = self._waiter, None
-            trio.lowlevel.reschedule(task)
 
     def close(self) -> None:
         """End the buffer at once: nothing is kept, nobody is blocked by it."""

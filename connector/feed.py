@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import attrs
 import trio
@@ -12,6 +12,7 @@ import trio
 from connector.buffer import Buffer, Overflow
 from connector.channels import AnyChannel
 from connector.delays import NS_PER_SECOND, Delays
+from connector.protocol import AnyStream
 from connector.unread import Unreadable
 
 T = TypeVar("T")
@@ -43,6 +44,8 @@ class FeedOwner(Protocol):
 
     def remove_feed(self, feed: Feed[object]) -> None: ...
 
+    def streams(self, feed: Feed[object]) -> tuple[AnyStream, ...]: ...
+
 
 class Feed(Generic[T]):
     """A bounded buffer of events, read by one consumer. Made by `Adapter.subscribe`.
@@ -66,6 +69,14 @@ class Feed(Generic[T]):
     def channels(self) -> tuple[AnyChannel, ...]:
         """What the feed is subscribed to at this moment."""
         return self.buffer.channels
+
+    def streams(self) -> tuple[AnyStream, ...]:
+        """What the exchange calls the channels, and how their events follow each other."""
+        return self._owner.streams(cast("Feed[object]", self))
+
+    def shares_connections(self, other: Feed[Any]) -> bool:
+        """Whether both are subscriptions of one adapter, so that what one loses the other does."""
+        return self._owner is other._owner
 
     def __repr__(self) -> str:
         return f"<Feed of {len(self.channels)} channels, {len(self._items)} events buffered>"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import assert_type
 
-from connector import Adapter, Feed, Gap, Overflow, Reconnect, open_adapter
+from connector import Adapter, Feed, Gap, Overflow, Reconnect, merge, open_adapter
 from connector.channels import (
     BestQuote,
     BookDeltas,
@@ -29,6 +29,7 @@ from connector.events import (
 from connector.exchanges import binance
 from connector.instruments import Instrument
 from connector.lifecycle import Connected, Disconnected
+from connector.merge import MergedFeed
 from connector.statistics import AdapterStatistics
 
 
@@ -44,6 +45,18 @@ async def exchanges_fit_the_interface() -> None:
     ) as adapter:
         assert_type(adapter.statistics(), AdapterStatistics)
         assert_type(adapter.statistics().reconnects, Mapping[str, int])
+
+
+async def a_merged_feed_has_the_type_of_its_sides(one: Adapter, other: Adapter) -> None:
+    async with one.subscribe(Trades("X")) as feed, other.subscribe(Trades("X")) as copy:
+        assert_type(merge(feed, copy), MergedFeed[Trade])
+        async for trade in merge(feed, copy):
+            assert_type(trade, Trade)
+    async with (
+        one.subscribe(Trades("X"), gaps=True) as feed_with_gaps,
+        other.subscribe(Trades("X"), gaps=True) as copy_with_gaps,
+    ):
+        assert_type(await merge(feed_with_gaps, copy_with_gaps).receive(), Trade | Gap)
 
 
 async def a_feed_has_the_type_of_its_channel(adapter: Adapter) -> None:

@@ -7,7 +7,7 @@ not their business, but they go on until there was data after it.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from types import MappingProxyType
 from typing import Any, cast
@@ -15,11 +15,12 @@ from typing import Any, cast
 import attrs
 import trio
 
-from connector import Adapter, Feed, Overflow, Reconnect, open_adapter
+from connector import Adapter, Feed, Overflow, Reconnect, merge, open_adapter
 from connector.channels import BestQuote, OrderBook, PartialBook, Trades
 from connector.errors import SlowConsumer, SubscriptionRejected
 from connector.events import BookView
 from connector.exchanges import binance
+from connector.merge import MergedFeed
 from connector.protocol import Exchange, Limits
 from connector.testing.explore.numbered import Reader
 from connector.testing.explore.numbered_book import NumberedBook, is_right
@@ -69,18 +70,26 @@ def _narrow(endpoints: binance.Endpoints) -> Exchange:
 @asynccontextmanager
 async def adapter_on(stage: Stage, describe: _Describe = _usdm) -> AsyncIterator[Adapter]:
     """An adapter on the stage, and within it the scope that the fault ``leave`` cancels."""
-    async with open_adapter(
-        describe(stage.exchange.endpoints),
-        reconnect=RECONNECT,
-        stale_after=STALE_SECONDS,
-        dialer=stage.network,
-    ) as adapter:
+    async with _open_adapter(stage, describe) as adapter:
         with stage.body:
             yield adapter
         stage.leaving()
 
 
-async def read(stage: Stage, feed: Feed[Any], reader: Reader, events: int = 2) -> None:
+def _open_adapter(
+    stage: Stage, describe: _Describe = _usdm
+) -> AbstractAsyncContextManager[Adapter]:
+    return open_adapter(
+        describe(stage.exchange.endpoints),
+        reconnect=RECONNECT,
+        stale_after=STALE_SECONDS,
+        dialer=stage.network,
+    )
+
+
+async def read(
+    stage: Stage, feed: Feed[Any] | MergedFeed[Any], reader: Reader, events: int = 2
+) -> None:
     """Read so many events, and on until there was data after the last fault."""
     target = reader.events + events
     while reader.events < target or not stage.settled:
@@ -117,6 +126,17 @@ async def stream(stage: Stage, describe: _Describe = _usdm, events: int = 2) -> 
         adapter.subscribe(BOOK, gaps=True) as feed,
     ):
         await read(stage, feed, stage.reader(gaps=True), events)
+
+
+async def merged(stage: Stage) -> None:
+    """Two adapters, one consumer: what one of them loses, the other brings."""
+    async with (
+        _open_adapter(stage) as twin,
+        adapter_on(stage) as adapter,
+        twin.subscribe(TRADES, gaps=True) as copy,
+        adapter.subscribe(TRADES, gaps=True) as feed,
+    ):
+        await read(stage, merge(feed, copy), stage.reader(gaps=True, merged=True), events=4)
 
 
 async def slow(stage: Stage, overflow: Overflow) -> None:
@@ -300,6 +320,7 @@ SCENARIOS: MappingProxyType[str, Scenario] = MappingProxyType(
             Scenario(name="resubscribe", program=resubscribe),
             Scenario(name="rejected", program=rejected),
             Scenario(name="routes", program=routes, links=3, most_tasks=20),
+            Scenario(name="merged", program=merged, links=2, most_tasks=16, leave_seconds=6.0),
             Scenario(name="flap", program=flap),
             Scenario(name="storm", program=storm),
             Scenario(name="book", program=book, links=2, most_tasks=12, source=NumberedBook()),

@@ -55,9 +55,9 @@ class Stage:
         self._readers: list[Reader] = []
         self._needed = 0
 
-    def reader(self, *, gaps: bool) -> Reader:
+    def reader(self, *, gaps: bool, merged: bool = False) -> Reader:
         """Somebody who checks what one consumer sees."""
-        reader = Reader(self.find, gaps=gaps)
+        reader = Reader(self.find, gaps=gaps, merged=merged)
         self._readers.append(reader)
         return reader
 
