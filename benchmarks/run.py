@@ -8,7 +8,7 @@ python -m benchmarks.run --page docs/performance.md --chart docs/_static/growth.
 from __future__ import annotations
 
 import argparse
-import datetime
+import datetime as dt
 import json
 import os
 import platform
@@ -82,7 +82,13 @@ def cost(site: Site, workload: Workload, names: Sequence[str], rounds: int) -> d
 
 
 def paced(
-    site: Site, workload: str, rate: int, messages: int, field: dict[str, Contestant], rounds: int
+    site: Site,
+    workload: str,
+    rate: int,
+    messages: int,
+    field: dict[str, Contestant],
+    *,
+    rounds: int,
 ) -> dict[str, Any]:
     """Offered at a rate: latency, or the cost of what nobody wants."""
     command = ["benchmarks.paced", workload, "--messages", str(messages), "--rate", str(rate)]
@@ -121,7 +127,7 @@ def conditions(rounds: int) -> str:
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)
     load = os.getloadavg()[1] if hasattr(os, "getloadavg") else 0.0
     return (
-        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, "
+        f"{dt.datetime.now(dt.UTC):%Y-%m-%d}, "
         f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} "
         f"processors, medians of {rounds} interleaved rounds. Load average at the end: {load:.1f} "
         f"(the benchmark itself makes 2). {versions}."
@@ -168,11 +174,11 @@ def main() -> None:
                 print(tables.cost({str(workload): found}), flush=True)
         if "latency" in parts:
             results["latency"] = {
-                offered: paced(site, "trade", rate, messages, PACED, rounds)
+                offered: paced(site, "trade", rate, messages, PACED, rounds=rounds)
                 for offered, (rate, messages) in RATES.items()
             }
         if "late" in parts:
-            results["late"] = paced(site, "depth5", LATE_RATE, LATE_MESSAGES, LATE, rounds)
+            results["late"] = paced(site, "depth5", LATE_RATE, LATE_MESSAGES, LATE, rounds=rounds)
         if "idle" in parts:
             results["idle"] = idle(site, 1)
         if "reconnect" in parts:

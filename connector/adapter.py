@@ -20,6 +20,7 @@ from connector.buffer import Overflow, make_buffer
 from connector.census import count_tasks
 from connector.channels import AnyChannel, Channel
 from connector.delays import Delays
+from connector.desired import Desired
 from connector.errors import ConfigError, InvariantViolated, SubscriptionRejected
 from connector.events import Event, Gap
 from connector.feed import Feed
@@ -28,7 +29,7 @@ from connector.instruments import Instrument
 from connector.leaving import only_error
 from connector.lifecycle import Lifecycle
 from connector.link import Link
-from connector.localbook import BookSubscription, LocalBook
+from connector.localbook import BookSubscription
 from connector.loops import Loops
 from connector.pacing import Reconnect
 from connector.protocol import AnyStream, Exchange
@@ -54,12 +55,10 @@ class Adapter:
         self._count_tasks = count_adapter_tasks
         self._loops = Loops(settings, self)
         self._changed = trio.Event()
-        self._subscriptions: dict[str, tuple[Subscription, Link]] = {}
-        self._books: dict[str, BookSubscription] = {}
+        self._desired = Desired(self._loops)
         self._feeds: dict[Feed[object], dict[AnyChannel, Subscription | BookSubscription]] = {}
         self._watchers: weakref.WeakSet[Feed[Lifecycle]] = weakref.WeakSet()
         self._delays = Delays()
-        self._past_gaps = 0
         self._past_drops = 0
         self._closed = False
 
@@ -214,16 +213,15 @@ class Adapter:
 
     def statistics(self) -> AdapterStatistics:
         """What the adapter is and has done."""
-        wanted = self._subscriptions.items()
         return summed(
             tasks=self._count_tasks(),
             sockets_open=self._loops.sockets_open(),
             links=tuple(link.statistics() for link in self._loops),
             feeds=tuple(feed.statistics() for feed in self._feeds),
-            streams={name: subscription.statistics() for name, (subscription, _) in wanted},
+            streams=self._desired.stream_statistics(),
             delivery=self._delays.statistics(),
-            books={name: each.book.statistics() for name, each in self._books.items()},
-            past_gaps=self._past_gaps,
+            books=self._desired.book_statistics(),
+            past_gaps=self._desired.past_gaps,
             past_drops=self._past_drops,
         )
 
@@ -236,11 +234,10 @@ class Adapter:
         attached = self._feeds.get(feed)
         if attached is None:
             raise trio.ClosedResourceError("this feed's subscription has ended")
-        wanted = {name: known.stream for name, (known, _) in self._subscriptions.items()}
-        streams = streams_of(self._exchange, channels, wanted)
+        streams = streams_of(self._exchange, channels, self._desired.streams)
         added = [each for each in streams if each.channel not in attached]
         for stream in added:
-            attached[stream.channel] = subscription = self._want(stream)
+            attached[stream.channel] = subscription = self._desired.want(stream)
             subscription.attach(feed.buffer)
         feed.buffer.channels = tuple(attached)
         feed.buffer.over = False
@@ -312,14 +309,6 @@ class Adapter:
         self._changed.set()
         self._changed = trio.Event()
 
-    # What a book tells (`connector.localbook.BookOwner`).
-
-    def release(self, subscription: BookSubscription) -> None:
-        """Nobody looks at a book any more."""
-        del self._books[subscription.name]
-        if subscription.wire.detach(subscription.book):
-            self._give_up(subscription.wire)
-
     # Inside.
 
     @asynccontextmanager
@@ -338,27 +327,6 @@ class Adapter:
         finally:
             feed.close()
 
-    def _want(self, stream: AnyStream) -> Subscription | BookSubscription:
-        """The subscription of `stream`, which is wanted from now on."""
-        if stream.book is None:
-            return self._want_on_wire(stream)
-        if stream.name not in self._books:
-            rest = None if stream.book.snapshot is None else self._loops.rest()
-            book = LocalBook(stream, rest, self._want_on_wire(stream.book.deltas))
-            book.wire.attach(book)
-            self._books[stream.name] = BookSubscription(stream, book, self)
-        return self._books[stream.name]
-
-    def _want_on_wire(self, stream: AnyStream) -> Subscription:
-        known = self._subscriptions.get(stream.name)
-        if known is not None:
-            return known[0]
-        link = self._loops.link_for(stream.route)
-        subscription = Subscription(stream, link.full)
-        self._subscriptions[stream.name] = subscription, link
-        link.want(subscription)
-        return subscription
-
     def _detach(self, feed: Feed[object], channel: AnyChannel) -> None:
         """Let `feed` no longer have `channel`; unsubscribe when nobody else reads it."""
         attached = self._feeds.get(feed, {})
@@ -371,15 +339,7 @@ class Adapter:
         if all(each.full is not subscription.full for each in attached.values()):
             feed.buffer.leave(subscription.full)
         if subscription.detach(feed.buffer):
-            self._give_up(subscription.wire)
-
-    def _give_up(self, subscription: Subscription) -> None:
-        """Nobody reads a stream any more."""
-        known = self._subscriptions.get(subscription.name)
-        if known is not None and known[0] is subscription:
-            del self._subscriptions[subscription.name]
-            self._past_gaps += subscription.gaps
-            known[1].unwant(subscription)
+            self._desired.give_up(subscription.wire)
 
     def _recorders_changed(self) -> None:
         for link in self._loops:

@@ -44,6 +44,7 @@ from connector.session import Session
 from connector.settings import Settings
 from connector.source import Carrier
 from connector.subscription import Subscription
+from connector.totals import LinkStatistics, Totals
 from connector.transport import (
     CompressionRefused,
     is_open,
@@ -55,54 +56,6 @@ from connector.wire import Refusal
 _FATAL = frozenset({400, 401, 403, 404, 451})
 """Statuses that say what waiting does not mend (DESIGN §5); they are raised to the program. All
 others are retried: a redirect to a captive portal, say, ends some day."""
-
-
-@attrs.frozen
-class LinkStatistics:
-    """One link, over all its sessions."""
-
-    name: str
-    route: str
-    state: str
-    """idle, waiting, connecting, subscribing, streaming, closing, or ended with its source."""
-    session: int
-    """Number of the present or last session."""
-    streams: int
-    tasks: int
-    """Tasks alive in the link, its loop included."""
-    sockets_open: int
-    sessions_open: int
-    sessions_opened: int
-    """Handshakes completed."""
-    reconnects: dict[str, int]
-    """Ends of sessions and failed attempts by reason."""
-    messages: int
-    wire_bytes: int
-    """WebSocket bytes as read, before inflating."""
-    payload_bytes: int
-    """Message bytes after inflating."""
-    decode_errors: int
-    unknown_messages: int
-    lag_seconds: float | None = None
-    """From the exchange's time of an event to our reading it, of the newest event that tells, one
-    sample per batch; None without a session. It includes the difference of the two clocks."""
-
-
-@attrs.define
-class _Totals:
-    messages: int = 0
-    wire_bytes: int = 0
-    payload_bytes: int = 0
-    decode_errors: int = 0
-    unknown_messages: int = 0
-
-    def add(self, session: Session, carrier: Carrier | None) -> None:
-        self.messages += session.delivery.messages
-        self.decode_errors += session.decode_errors
-        self.unknown_messages += session.unknown_messages
-        if carrier is not None:
-            self.wire_bytes += carrier.wire_bytes
-            self.payload_bytes += carrier.payload_bytes
 
 
 class _Slot:
@@ -163,7 +116,7 @@ class Link:
         self._task: trio.lowlevel.Task | None = None
         self._current: Session | None = None
         self._carrier: Carrier | None = None
-        self._totals = _Totals()
+        self._totals = Totals()
         self._compression = settings.exchange.compression
         self._failures = 0
         self._delay = 0.0

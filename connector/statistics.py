@@ -10,8 +10,8 @@ import attrs
 from connector.book import BookStatistics
 from connector.delays import DelayStatistics
 from connector.feed import FeedStatistics
-from connector.link import LinkStatistics
 from connector.subscription import StreamStatistics
+from connector.totals import LinkStatistics
 
 
 @attrs.frozen
