@@ -57,6 +57,12 @@ class Options:
     seed: int = 0
     duration_seconds: float = math.inf
 
+    @property
+    def origin(self) -> str:
+        """What is watched, in words."""
+        name = {"spot": "Binance spot", "usdm": "Binance USD-M"}[self.venue]
+        return name if self.live else f"simulated {name}"
+
 
 class Screen(Protocol):
     """Where a ladder is shown."""
@@ -99,6 +105,7 @@ class Observer:
             self._updates.popleft()
         return Ladder(
             symbol=self.options.symbol.upper(),
+            origin=self.options.origin,
             book=None if self._view is None else self._view.depth(self.options.levels),
             trades=tuple(self._trades),
             updates_per_second=float(len(self._updates)),
@@ -222,7 +229,7 @@ class Lines:
     show_default=True,
     help="Seconds between the breaks of the simulated exchange; 0 for none.",
 )
-@click.option("--seed", type=int, default=0, help="Another seed is another market.")
+@click.option("--seed", type=int, default=0, help="Another seed is another simulated market.")
 @click.option("--duration", type=click.FloatRange(min=0.1), help="Seconds; until Ctrl-C if left.")
 def book(
     *,
@@ -238,6 +245,8 @@ def book(
 
     The exchange is simulated unless you say --live; no network is needed then.
     """
+    if live and (given := _given("break_every", "seed")):
+        raise click.UsageError(f"{given} is for the simulated exchange; leave it, or --live")
     options = Options(
         symbol=symbol,
         levels=levels,
@@ -261,6 +270,17 @@ def book(
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         raise click.ClickException(str(error)) from error
+
+
+def _given(*parameters: str) -> str:
+    """The first of `parameters` that was written on the command line, as an option; or ""."""
+    context = click.get_current_context()
+    chosen = (
+        f"--{name.replace('_', '-')}"
+        for name in parameters
+        if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+    )
+    return next(chosen, "")
 
 
 async def _until_interrupted(options: Options, screen: Screen) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import attrs
 from rich import box
 from rich.console import Group, RenderableType
@@ -22,6 +20,8 @@ class Ladder:
     """What there is to be seen at one moment."""
 
     symbol: str
+    origin: str
+    """Where it comes from, such as "simulated Binance spot"."""
     book: BookView | None
     """A copy; None before the first."""
     trades: tuple[Trade, ...]
@@ -48,10 +48,10 @@ class Ladder:
 def render(ladder: Ladder) -> RenderableType:
     """The ladder: asks above, bids below, the spread between; trades beside it."""
     body = Table.grid(padding=(0, 4))
-    body.add_row(_levels(ladder), _trades(ladder.trades))
+    body.add_row(_levels(ladder), _trades(ladder))
     return Panel(
         Group(_headline(ladder), Text(), body),
-        title=f"connector book · {ladder.symbol}",
+        title=f"connector book · {ladder.symbol} · {ladder.origin}",
         box=box.ROUNDED,
         padding=(0, 1),
         expand=False,
@@ -78,7 +78,7 @@ def _levels(ladder: Ladder) -> RenderableType:
         grid.add_row("", Text("waiting for a snapshot that joins …", style="dim"), "")
         return grid
     most = max((float(level.quantity) for level in (*book.bids, *book.asks)), default=1.0)
-    decimals = max((_decimals(level) for level in (*book.bids, *book.asks)), default=0)
+    decimals = _decimals(*book.bids, *book.asks)
     for level in reversed(book.asks):
         _add_level(grid, level, most, decimals, "red")
     spread = "one side is empty" if book.spread is None else f"spread {float(book.spread):g}"
@@ -88,9 +88,9 @@ def _levels(ladder: Ladder) -> RenderableType:
     return grid
 
 
-def _decimals(level: Level) -> int:
-    """Digits behind the point of a price."""
-    return len(str(level.price).partition(".")[2])
+def _decimals(*priced: Level | Trade) -> int:
+    """Digits behind the point of the prices, so that they stand below each other."""
+    return max((len(f"{each.price}".partition(".")[2]) for each in priced), default=0)
 
 
 def _add_level(grid: Table, level: Level, most: float, decimals: int, style: str) -> None:
@@ -99,11 +99,17 @@ def _add_level(grid: Table, level: Level, most: float, decimals: int, style: str
     grid.add_row(f"{float(level.quantity):,.3f}", price, bar)
 
 
-def _trades(trades: Sequence[Trade]) -> RenderableType:
-    grid = Table(box=None, pad_edge=False, title="last trades", title_style="dim")
-    for trade in trades:
+def _trades(ladder: Ladder) -> RenderableType:
+    grid = Table(box=None, pad_edge=False, show_header=False, title="last trades")
+    grid.title_style = "dim"
+    for _ in range(2):
+        grid.add_column(justify="right", no_wrap=True)
+    levels = (*ladder.book.bids, *ladder.book.asks) if ladder.book is not None else ()
+    decimals = _decimals(*levels, *ladder.trades)
+    for trade in ladder.trades:
         style = "green" if trade.side == "buy" else "red"
-        grid.add_row(Text(str(trade.price), style=style), f"{float(trade.quantity):,.3f}")
+        price = Text(f"{float(trade.price):.{decimals}f}", style=style)
+        grid.add_row(price, f"{float(trade.quantity):,.3f}")
     return grid
 
 

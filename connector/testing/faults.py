@@ -25,8 +25,10 @@ HandshakeKind: TypeAlias = Literal[
     "tls_break",
     "handshake_hang",
     "http_status",
+    "late_answer",
 ]
-"""Faults of a connection that never comes to be; they strike by its number or by time."""
+"""Faults of a connection before it is a WebSocket, or of one that never becomes one; they strike
+by its number or by time."""
 
 LiveKind: TypeAlias = Literal[
     "close",
@@ -142,7 +144,8 @@ class Fault(
     partial_body: bool = False
     """http_status: the response promises more than `body` and stays open."""
     after_seconds: float = 1.0
-    """server_shutdown: how long after the announcement the connection is closed."""
+    """server_shutdown: how long after the announcement the connection is closed; late_answer: how
+    long an HTTP answer, or that to an upgrade, is kept back after it was made."""
     size_bytes: int = 32 << 20
     """oversized: how long the message is."""
     count: int | None = None

@@ -65,12 +65,16 @@ class Reception:
             request = await websocket.read_request(wire.stream)
         if request is None:
             self.log.note(number, "disconnected", "no request came")
-        elif fault is not None:
+        elif fault is not None and fault.kind != "late_answer":
             await self._fail(wire, number, fault)
-        elif request.is_upgrade:
-            return await self._upgrade(wire, number, request)
         else:
-            await self._serve_rest(wire, request)
+            late_seconds = fault.after_seconds if fault is not None else 0.0
+            if request.is_upgrade:
+                upgrade = await self._upgrade(wire, number, request)
+                if late_seconds:
+                    await trio.sleep(late_seconds)
+                return upgrade
+            await self._serve_rest(wire, request, late_seconds)
         return None
 
     async def _fail(self, wire: Wire, number: int, fault: Fault) -> None:
@@ -120,7 +124,12 @@ class Reception:
         await self._reject(wire, number, 400, {})
         raise violation
 
-    async def _serve_rest(self, wire: Wire, request: websocket.Request | None) -> None:
+    async def _serve_rest(
+        self, wire: Wire, request: websocket.Request | None, late_seconds: float
+    ) -> None:
         while request is not None:
-            await wire.stream.send_all(self.rest.answer(request))
+            answer = self.rest.answer(request)
+            if late_seconds:
+                await trio.sleep(late_seconds)
+            await wire.stream.send_all(answer)
             request = await websocket.read_request(wire.stream, request.rest)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import attrs
 import pytest
 from click.testing import CliRunner
@@ -12,6 +14,9 @@ from connector.app.book_command import Options, run_book
 from connector.app.commands import group
 from connector.app.ladder import Ladder, line, render
 from connector.events import BookView, Level
+from connector.exchanges.binance import wire
+
+NAMES = {"spot": "spot", "usdm": "USD-M"}
 
 
 @attrs.define
@@ -47,7 +52,7 @@ async def test_it_shows_a_book_and_its_unsynced_spans(
     assert last.spans >= 3 and last.reason == "disconnected"
     assert last.trades and last.updates_per_second > 3
     picture = drawn(last)
-    assert "connector book · ETHUSDC" in picture
+    assert f"connector book · ETHUSDC · simulated Binance {NAMES[venue]}" in picture
     assert "synced" in picture and "spread" in picture and "last trades" in picture
     assert picture.count("█") > 20
     asks = picture.index(f"{float(last.book.asks[-1].price):.2f}")
@@ -61,7 +66,9 @@ def ladder(**book: object) -> Ladder:
     )  # fmt: skip
     for name, value in book.items():
         setattr(view, name, value)
-    return Ladder(symbol="X", book=view, trades=(), updates_per_second=1, spans=0, reason="")
+    return Ladder(
+        symbol="X", origin="a test", book=view, trades=(), updates_per_second=1, spans=0, reason=""
+    )
 
 
 def test_lines() -> None:
@@ -77,6 +84,39 @@ def test_a_ladder_without_a_side_or_a_book() -> None:
     nothing = attrs.evolve(ladder(), book=None)
     assert "not synced" in drawn(nothing)
     assert nothing.lag_ms is None
+
+
+def test_prices_stand_below_each_other() -> None:
+    trades = tuple(
+        wire.Trade(
+            symbol="X",
+            price=price,
+            quantity=1.0,
+            buyer_is_maker=False,
+            trade_id=number,
+            trade_time_ms=0,
+        )
+        for number, price in enumerate((99.5, 101.25, 100.0))
+    )
+
+    picture = drawn(attrs.evolve(ladder(), trades=trades))
+
+    assert {" 99.50  1.000", "101.25  1.000", "100.00  1.000"} <= set(
+        re.findall(r"[ \d]\d\d\.\d\d  1\.000", picture)
+    )
+
+
+def test_options_of_the_simulation_are_not_for_the_real_exchange() -> None:
+    for option in ("--seed", "--break-every"):
+        result = CliRunner().invoke(group, ["book", "--live", option, "3"])
+
+        assert result.exit_code == 2
+        assert f"{option} is for the simulated exchange" in result.output
+
+
+def test_it_says_where_the_book_comes_from() -> None:
+    assert Options(symbol="X", live=True).origin == "Binance USD-M"
+    assert Options(symbol="X", venue="spot").origin == "simulated Binance spot"
 
 
 def test_the_command_prints_lines_where_there_is_no_terminal() -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
 
+import attrs
 import pytest
 import trio
 
+from connector.book import State
+from connector.channels import OrderBook
+from connector.exchanges import binance
 from connector.testing.explore import (
     STEP_FAULTS,
     Plan,
@@ -17,7 +22,7 @@ from connector.testing.explore import (
     run,
     sweep,
 )
-from connector.testing.explore.scenarios import SCENARIOS
+from connector.testing.explore.scenarios import SCENARIOS, BookReader, adapter_on, read_books
 
 ALL = [name for name, fault in STEP_FAULTS.items() if not fault.slow]
 BUDGET = {
@@ -65,6 +70,32 @@ def test_the_collector_is_off_during_a_sweep_and_on_again_after_it() -> None:
 
     assert states == [True]  # only the run that looks whether all is well without a fault
     assert gc.isenabled()
+
+
+def test_a_disconnect_strikes_every_state_of_a_books_join() -> None:
+    seen: Counter[str] = Counter()
+    channel = OrderBook("ETHUSDC")
+
+    async def program(stage: Stage) -> None:
+        async with (
+            adapter_on(stage, lambda endpoints: binance.Spot(endpoints=endpoints)) as adapter,
+            adapter.subscribe(channel, gaps=True) as feed,
+        ):
+            note, reader = stage.struck, BookReader(stage)
+
+            def struck() -> None:
+                seen.update(book.state for book in adapter.statistics().books.values())
+                note()
+
+            stage.struck = struck  # type: ignore[method-assign]
+            await read_books(stage, feed, reader)
+
+    scenario = attrs.evolve(SCENARIOS["book_spot"], program=program)
+
+    report = sweep(scenario, kinds=("steps",), faults=["close", "reset"])
+
+    assert not report.findings, str(report)
+    assert set(seen) == {state.value for state in State}
 
 
 # --- what the explorer has found, and is no longer there

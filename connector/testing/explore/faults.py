@@ -35,6 +35,8 @@ class StepFault:
     """Whether only a watchdog notices."""
     loud: bool = False
     """Whether a connection is broken so that whoever reads it notices."""
+    on_wire: bool = False
+    """Whether it strikes connections that are not yet, or will never be, WebSockets, too."""
     slow: bool = False
     """Whether a run takes many more steps because of it."""
 
@@ -125,8 +127,8 @@ STEP_FAULTS: MappingProxyType[str, StepFault] = MappingProxyType(
         "clock_forward": StepFault(_jump(CLOCK_JUMP_SECONDS)),
         "clock_back": StepFault(_jump(-CLOCK_JUMP_SECONDS)),
         # what the network does
-        "eof": StepFault(_eof, needs_connection=True, loud=True),
-        "reset": StepFault(_reset, needs_connection=True, loud=True),
+        "eof": StepFault(_eof, needs_connection=True, loud=True, on_wire=True),
+        "reset": StepFault(_reset, needs_connection=True, loud=True, on_wire=True),
         "half_open": StepFault(_half_open, needs_connection=True, silent=True),
         "stall": StepFault(_stall, needs_connection=True),
         "trickle": StepFault(_trickle, slow=True),

@@ -14,6 +14,8 @@ from connector.events import BookView
 from connector.testing.audience import Audience
 
 LEVELS = 5
+BEGUN = 10
+"""Deltas before anybody could see one."""
 _BID, _ASK = 3000, 3001
 Side = list[tuple[float, float]]
 
@@ -47,10 +49,12 @@ class NumberedBook:
     """One book, one delta per period, and snapshots of it."""
 
     every_seconds: float = 0.5
+    stale: int = 0
+    """So many snapshots are of before the first delta that anybody could see."""
 
     def begin(self, audience: Audience) -> NumberedBookPlayer:
         """Begins to count."""
-        return NumberedBookPlayer(self.every_seconds, audience)
+        return NumberedBookPlayer(self.every_seconds, audience, stale=self.stale)
 
 
 @attrs.define
@@ -60,14 +64,17 @@ class NumberedBookPlayer:
     every_seconds: float
     audience: Audience
     symbols: tuple[str, ...] = ("ETHUSDC",)
-    number: int = 0
+    number: int = BEGUN
+    stale: int = 0
 
     def snapshot(self, symbol: str, limit: int) -> bytes | None:
-        """The book as it is now."""
+        """The book as it is now, or was long ago."""
         now = self.audience.now_ms()
+        number = BEGUN // 2 if self.stale else self.number
+        self.stale = max(self.stale - 1, 0)
         body = {
-            "lastUpdateId": self.number, "E": now, "T": now,
-            "bids": _written(bids_at(self.number)), "asks": _written(asks_at(self.number)),
+            "lastUpdateId": number, "E": now, "T": now,
+            "bids": _written(bids_at(number)), "asks": _written(asks_at(number)),
         }  # fmt: skip
         return msgspec.json.encode(body)
 

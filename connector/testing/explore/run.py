@@ -220,9 +220,17 @@ class _Run:
             return
         for name in self._due.pop(step):
             if STEP_FAULTS[name].loud and not self.struck:
-                self.broken = [each.record for each in self.network.connections]
+                self.broken = self._broken_by(name)
             STEP_FAULTS[name].strike(self.stage)
             self.note_struck(name)
+
+    def _broken_by(self, fault: str) -> list[DialRecord]:
+        """The open connections, if a loud fault breaks all of them."""
+        assert self.stage is not None
+        open_now = self.network.connections
+        # The exchange breaks those that are WebSockets by now: no REST, no handshake.
+        all_struck = len(self.stage.exchange.connections) == len(open_now)
+        return [each.record for each in open_now if STEP_FAULTS[fault].on_wire or all_struck]
 
     def plan_ahead(self, steps: int, fault: str) -> None:
         """Add a fault to what is due."""

@@ -18,15 +18,15 @@ import trio
 from connector import Adapter, Feed, Overflow, Reconnect, merge, open_adapter
 from connector.channels import BestQuote, OrderBook, PartialBook, Trades
 from connector.errors import SlowConsumer, SubscriptionRejected
-from connector.events import BookView
+from connector.events import BookView, Gap
 from connector.exchanges import binance
 from connector.merge import MergedFeed
 from connector.protocol import Exchange, Limits
 from connector.testing.explore.numbered import Reader
 from connector.testing.explore.numbered_book import NumberedBook, is_right
-from connector.testing.explore.scenario import Scenario
+from connector.testing.explore.scenario import Program, Scenario
 from connector.testing.explore.stage import Stage
-from connector.testing.faults import Fault
+from connector.testing.faults import Fault, When
 
 RECONNECT = Reconnect(initial=0.25, cap=4.0, stable_after=5.0)
 STALE_SECONDS = 3.0
@@ -268,19 +268,77 @@ async def rejected(stage: Stage) -> None:
         await read(stage, feed, stage.reader(gaps=True))
 
 
-async def book(stage: Stage, describe: _Describe = _usdm) -> None:
-    """Keep a local book: join deltas and a REST snapshot, also after every fault."""
+class BookReader:
+    """Checks what one consumer of books sees: right, and told of every span without."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._reader = stage.reader(gaps=True)
+        self._sessions: dict[int, int] = {}
+
+    @property
+    def events(self) -> int:
+        """Synced books so far."""
+        return self._reader.events
+
+    def saw(self, event: Any) -> None:
+        """Take what the consumer has received."""
+        if isinstance(event, Gap):
+            self._sessions.clear()
+        elif isinstance(event, BookView):
+            if not is_right(event):
+                self._stage.find("I8", f"a wrong book: {event}")
+            if event.synced:
+                before = self._sessions.setdefault(id(event), event.session)
+                if event.session != before:
+                    self._stage.find("I8", f"no Gap between sessions {before} and {event.session}")
+        self._reader.saw(event)
+        self._stage.turn()
+
+
+async def read_books(stage: Stage, feed: Feed[Any], reader: BookReader, books: int = 3) -> None:
+    """Read so many synced books, and on until there was one after the last fault."""
+    target = reader.events + books
+    while reader.events < target or not stage.settled:
+        reader.saw(await feed.receive())
+
+
+async def book(
+    stage: Stage,
+    describe: _Describe = _usdm,
+    faults: tuple[Fault, ...] = (),
+    channels: tuple[OrderBook, ...] = (OrderBook("ETHUSDC"),),
+) -> None:
+    """Keep local books: join deltas and a REST snapshot, also after every fault."""
+    for fault in faults:
+        stage.exchange.inject(fault)
     async with (
         adapter_on(stage, describe) as adapter,
-        adapter.subscribe(OrderBook("ETHUSDC"), gaps=True) as feed,
+        adapter.subscribe(*channels, gaps=True) as feed,
     ):
-        reader = stage.reader(gaps=True)
+        await read_books(stage, feed, BookReader(stage))
+
+
+async def synced_only(stage: Stage) -> None:
+    """Whoever wants to see only synced books sees no other."""
+    channel = OrderBook("ETHUSDC", synced_only=True)
+    async with adapter_on(stage) as adapter, adapter.subscribe(channel, gaps=True) as feed:
+        reader = BookReader(stage)
         while reader.events < 3 or not stage.settled:
             event = await feed.receive()
-            if isinstance(event, BookView) and not is_right(event):
-                stage.find("I8", f"a wrong book: {event}")
+            if isinstance(event, BookView) and not event.synced:
+                stage.find("I8", "a book that is not synced, and was not wanted")
             reader.saw(event)
-            stage.turn()
+
+
+async def instruments(stage: Stage) -> None:
+    """Ask for what is traded, while a book is kept."""
+    channel = OrderBook("ETHUSDC")
+    async with adapter_on(stage) as adapter, adapter.subscribe(channel, gaps=True) as feed:
+        known = await adapter.instruments()
+        if [each.symbol for each in known] != ["ETHUSDC"]:
+            stage.find("I8", f"wrong instruments: {known}")
+        await read_books(stage, feed, BookReader(stage))
 
 
 # --- the table
@@ -297,6 +355,58 @@ _SLOW = tuple(
 _BOUNDED = tuple(
     Scenario(name=f"bounded_{overflow.value}", program=partial(bounded, overflow=overflow))
     for overflow in Overflow
+)
+
+_AFTER_THE_FIRST = When(first=2)
+"""The first connection carries the deltas, the second asks for the snapshot."""
+
+
+def _book(name: str, program: Program, **options: Any) -> Scenario:
+    given: dict[str, Any] = {"links": 2, "most_tasks": 12, "source": NumberedBook(), **options}
+    return Scenario(name=name, program=program, **given)
+
+
+_BOOKS = (
+    _book("book", book),
+    _book("book_spot", partial(book, describe=_spot), venue="spot"),
+    _book("book_tls", book, tls=True),
+    # Of the same deltas two books, so that two snapshots stand in line.
+    _book(
+        "book_two", partial(book, channels=(OrderBook("ETHUSDC"), OrderBook("ETHUSDC", depth=5)))
+    ),
+    _book("book_synced_only", synced_only),
+    _book(
+        "book_late",  # many deltas wait when the snapshot comes
+        partial(book, faults=(Fault("late_answer", _AFTER_THE_FIRST, after_seconds=1.25),)),
+        source=NumberedBook(every_seconds=0.25),
+    ),
+    _book(
+        "book_failing",
+        partial(
+            book,
+            faults=(
+                Fault("accept_close", _AFTER_THE_FIRST, times=1),
+                Fault("http_status", _AFTER_THE_FIRST, times=1, status=503),
+                Fault("http_status", _AFTER_THE_FIRST, times=1, status=200, body="{"),
+                Fault("handshake_hang", _AFTER_THE_FIRST, times=1),
+            ),
+        ),
+    ),
+    _book("book_stale", book, source=NumberedBook(stale=2)),
+    _book(
+        "book_stale_spot", partial(book, describe=_spot), venue="spot", source=NumberedBook(stale=2)
+    ),
+    _book(
+        "book_429",
+        partial(
+            book,
+            faults=(
+                Fault("http_status", _AFTER_THE_FIRST, times=2, status=429, retry_after=2.0),
+                Fault("http_status", _AFTER_THE_FIRST, times=1, status=418, retry_after=4.0),
+            ),
+        ),
+    ),
+    _book("instruments", instruments),
 )
 
 _UNREAD = Scenario(name="unread", program=unread)
@@ -323,15 +433,7 @@ SCENARIOS: MappingProxyType[str, Scenario] = MappingProxyType(
             Scenario(name="merged", program=merged, links=2, most_tasks=16, leave_seconds=6.0),
             Scenario(name="flap", program=flap),
             Scenario(name="storm", program=storm),
-            Scenario(name="book", program=book, links=2, most_tasks=12, source=NumberedBook()),
-            Scenario(
-                name="book_spot",
-                program=partial(book, describe=_spot),
-                venue="spot",
-                links=2,
-                most_tasks=12,
-                source=NumberedBook(),
-            ),
+            *_BOOKS,
         )
     }
     | {scenario.name: scenario for scenario in (*_SLOW, *_BOUNDED, _UNREAD)}
