@@ -319,6 +319,10 @@ class Delivery:
         self._stamped_ns = received_ns
         self.session = session
 
+    def wants(self, stream: str) -> bool:
+        """Whether anybody reads `stream` (`connector.source`)."""
+        return stream.encode() in self._streams
+
     def lost(self, stream: str, reason: str) -> None:
         """Data of `stream` was lost before it came here (`connector.source`)."""
         subscription = self._streams.get(stream.encode())

@@ -113,6 +113,7 @@ class _Tee:
         self._buffers = buffers
         self._stream_of = stream_of
         self.stamp = delivery.stamp
+        self.wants = delivery.wants
         self.lost = delivery.lost
         self.wait_for_room = delivery.wait_for_room
         self.rest = delivery.rest

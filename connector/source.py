@@ -41,6 +41,10 @@ class FrameSink(Sink, Protocol):
         """
         ...
 
+    def wants(self, stream: str) -> bool:
+        """Whether anybody reads `stream`; what nobody reads need not be delivered."""
+        ...
+
     def lost(self, stream: str, reason: str) -> None:
         """Data of `stream` was, or may have been, lost before what is delivered next.
 

@@ -29,6 +29,7 @@ PUBLIC_MODULES = (
     "connector.events",
     "connector.exchanges.binance",
     "connector.protocol",
+    "connector.recording",
     "connector.testing",
     "connector.testing.leaks",
 )

@@ -1,0 +1,42 @@
+"""Recordings: what an adapter received, in files, and an adapter that receives it again.
+
+`Writer` writes what `Adapter.frames` yields, `read_frames` and `read_blocks` read it, `replay` is
+an exchange that plays it. The command line is ``connector record``. Needs the extra ``capture``.
+"""
+
+from connector.recording.format import (
+    SUFFIX,
+    Answer,
+    AnyMark,
+    Block,
+    End,
+    Hole,
+    Mark,
+    RecordingDamaged,
+    Start,
+)
+from connector.recording.reader import Damage, files_of, read_blocks, read_frames, start_of
+from connector.recording.replay import Replay, replay
+from connector.recording.writer import RecordingFailed, Subject, Writer
+
+__all__ = [
+    "SUFFIX",
+    "Answer",
+    "AnyMark",
+    "Block",
+    "Damage",
+    "End",
+    "Hole",
+    "Mark",
+    "RecordingDamaged",
+    "RecordingFailed",
+    "Replay",
+    "Start",
+    "Subject",
+    "Writer",
+    "files_of",
+    "read_blocks",
+    "read_frames",
+    "replay",
+    "start_of",
+]

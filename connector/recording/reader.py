@@ -1,0 +1,189 @@
+"""Reading a recording, block by block, up to where it was cut off, and past damage."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import attrs
+import zstandard
+
+from connector.errors import ConfigError
+from connector.frames import RawFrame
+from connector.recording.format import (
+    HEAD_BYTES,
+    MAGIC,
+    MAX_BLOCK_BYTES,
+    PREFIX,
+    SIGNATURE,
+    AnyMark,
+    Block,
+    Head,
+    RecordingDamaged,
+    Start,
+)
+
+_SEARCH_BYTES = 1024 * 1024
+
+
+@attrs.frozen
+class Damage:
+    """A place at which a file is not what was written."""
+
+    offset: int
+    what: str
+    torn: bool
+    """Whether the file was cut off in its last block, as when the recorder was killed."""
+
+
+def read_blocks(path: str | Path) -> Iterator[Block | Damage]:
+    """Yields the blocks of a file, and in their places what is no block.
+
+    Raises:
+        OSError: the file cannot be read.
+        ConfigError: it is no recording, or one of a later version.
+    """
+    with Path(path).open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        offset = 0
+        if not size:
+            raise ConfigError(f"{path} is no recording: it is empty")
+        while offset < size:
+            file.seek(offset)
+            try:
+                head, block = _read_block(file, size - offset)
+            except _Torn as torn:
+                yield Damage(offset, str(torn), torn=True)
+                return
+            except RecordingDamaged as damage:
+                found = _find_block(file, offset + 1, size)
+                if offset == 0 and found == size:
+                    raise ConfigError(f"{path} is no recording: {damage}") from damage
+                yield Damage(offset, str(damage), torn=False)
+                offset = found
+                continue
+            yield block
+            offset += HEAD_BYTES + head.compressed_bytes
+
+
+def read_frames(path: str | Path) -> Iterator[RawFrame | AnyMark]:
+    """Yields what a file holds, one thing after another, up to where it was cut off.
+
+    Raises:
+        OSError, ConfigError: as `read_blocks`.
+        RecordingDamaged: a block in the middle is not what was written.
+    """
+    for block in whole_blocks(path):
+        yield from items_of(block)
+
+
+def whole_blocks(path: str | Path) -> Iterator[Block]:
+    """Yields the blocks of a file up to where it was cut off.
+
+    Raises:
+        OSError, ConfigError: as `read_blocks`.
+        RecordingDamaged: a block in the middle is not what was written.
+    """
+    for block in read_blocks(path):
+        if isinstance(block, Block):
+            yield block
+        elif not block.torn:
+            raise RecordingDamaged(
+                f"{path} is damaged at byte {block.offset}: {block.what}; connector verify says "
+                "what is left of it"
+            )
+
+
+def items_of(block: Block) -> Iterator[RawFrame | AnyMark]:
+    """The frames and marks of a block in their order."""
+    marks = block.table.marks
+    sources = block.table.sources
+    begin = 0
+    for position, mark in [*marks, (len(block.times), None)]:
+        for index in range(begin, position):
+            link, session, stream = sources[block.sources[index]]
+            yield RawFrame(link, session, block.times[index], stream, block.payloads[index])
+        begin = max(begin, position)
+        if mark is not None:
+            yield mark
+
+
+def start_of(path: str | Path) -> Start:
+    """What a file is.
+
+    Raises:
+        OSError, ConfigError: as `read_blocks`.
+    """
+    for block in read_blocks(path):
+        if isinstance(block, Block) and block.table.marks:
+            _, mark = block.table.marks[0]
+            if isinstance(mark, Start):
+                return mark
+        break
+    raise ConfigError(f"{path} does not begin as a recording does")
+
+
+def files_of(paths: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
+    """The files of a recording in their order: one, several, or all of a folder.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    given = [paths] if isinstance(paths, str | Path) else paths
+    found: list[Path] = []
+    for path in map(Path, given):
+        found += sorted(path.glob("*.rec.zst")) if path.is_dir() else [path]
+    missing = [str(path) for path in found if not path.exists()]
+    if missing or not found:
+        what = ", ".join(missing) or " ".join(map(str, given))
+        raise ConfigError(f"there is no recording at {what}; connector record makes one")
+    return tuple(found)
+
+
+class _Torn(RecordingDamaged):
+    """The file ends before the block does."""
+
+
+def _read_block(file: BinaryIO, left: int) -> tuple[Head, Block]:
+    """The block at the position of `file`, which has `left` more bytes."""
+    data = file.read(HEAD_BYTES)
+    if len(data) < HEAD_BYTES:
+        beginning = PREFIX.pack(*PREFIX.unpack(MAGIC + data[4:8].ljust(4, b"\0")))
+        if data[:4] == beginning[: len(data)][:4]:
+            raise _Torn("the file ends within the head of a block")
+        raise RecordingDamaged("no block begins there")
+    head = Head.decode(data)
+    if head.raw_bytes > MAX_BLOCK_BYTES:
+        raise RecordingDamaged(f"a block of {head.raw_bytes} bytes is none of ours")
+    if HEAD_BYTES + head.compressed_bytes > left:
+        raise _Torn("the file ends within a block")
+    compressed = file.read(head.compressed_bytes)
+    try:
+        raw = zstandard.ZstdDecompressor().decompress(compressed, max_output_size=head.raw_bytes)
+    except zstandard.ZstdError as error:
+        raise RecordingDamaged(f"a block does not decompress: {error}") from error
+    if len(raw) != head.raw_bytes or zlib.crc32(raw) != head.crc:
+        raise RecordingDamaged("a block has not the check sum that was written")
+    return head, Block.decode(raw, head.frames)
+
+
+def _find_block(file: BinaryIO, offset: int, size: int) -> int:
+    """Where the next block begins, from `offset` on; `size` if none does."""
+    wanted = MAGIC
+    while offset < size:
+        file.seek(offset)
+        data = file.read(_SEARCH_BYTES)
+        found = data.find(wanted)
+        while found >= 0:
+            if data[found + PREFIX.size : found + PREFIX.size + 4] == SIGNATURE:
+                return offset + found
+            if found + PREFIX.size + 4 > len(data):
+                break
+            found = data.find(wanted, found + 1)
+        if len(data) < _SEARCH_BYTES:
+            return size
+        offset += len(data) - PREFIX.size - 4
+    return size

@@ -1,0 +1,337 @@
+"""An exchange that plays a recording: the same adapter, feeds and gaps, and nothing is dialled.
+
+    async with open_adapter(replay(binance.UsdMFutures(), "recordings")) as adapter:
+        ...
+
+Sessions open and end where they did, with their numbers, and events carry the times at which they
+were received. Two replays of one recording give the same events, at whatever speed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import trio
+
+from connector.channels import Channel
+from connector.errors import ConfigError, ExchangeUnavailable
+from connector.instruments import Instrument
+from connector.protocol import (
+    UNDECODABLE,
+    AnyStream,
+    E,
+    Envelope,
+    Exchange,
+    Inbound,
+    Limits,
+    Reply,
+    RestRequest,
+    RestService,
+    Stream,
+)
+from connector.recording.format import Mark
+from connector.recording.playhead import Frames, Playhead, give_others_a_turn
+from connector.recording.reader import files_of, start_of
+from connector.source import FrameSink, FrameSource, stream_names
+from connector.transport.http import Response
+from connector.wire import Request
+
+
+@attrs.frozen
+class Recording:
+    """A recording as a source of frames (`connector.source.FrameSource`).
+
+    Args:
+        paths: its files, in their order.
+        speed: how fast.
+    """
+
+    paths: tuple[Path, ...]
+    speed: float = 1.0
+
+    @contextmanager
+    def begin(self, exchange: Exchange) -> Iterator[_Replaying]:
+        """Begin at the first file."""
+        starts = [start_of(path) for path in self.paths]
+        for start, path in zip(starts, self.paths, strict=True):
+            if start.exchange != exchange.name:
+                raise ConfigError(
+                    f"{path} is a recording of {start.exchange}, not of {exchange.name}"
+                )
+        streams = frozenset(name for start in starts for name in start.streams)
+        playhead = Playhead(self.paths, self.speed)
+        playhead.now_ns = starts[0].started_ns
+        try:
+            yield _Replaying(exchange, playhead, streams)
+        finally:
+            playhead.close()
+
+
+@attrs.frozen
+class Replay:
+    """An exchange with a recording as its source; made by `replay`."""
+
+    exchange: Exchange
+    source: Recording
+
+    @property
+    def name(self) -> str:
+        """As of the exchange."""
+        return self.exchange.name
+
+    @property
+    def limits(self) -> Limits:
+        """As of the exchange."""
+        return self.exchange.limits
+
+    @property
+    def envelope(self) -> Envelope | None:
+        """As of the exchange."""
+        return self.exchange.envelope
+
+    @property
+    def compression(self) -> bool:
+        """As of the exchange."""
+        return self.exchange.compression
+
+    @property
+    def default_route(self) -> str:
+        """As of the exchange."""
+        return self.exchange.default_route
+
+    @property
+    def rest(self) -> RestService:
+        """As of the exchange; it is not asked."""
+        return self.exchange.rest
+
+    def url(self, route: str) -> str:
+        """As of the exchange; nobody connects there."""
+        return self.exchange.url(route)
+
+    def stream(self, channel: Channel[E]) -> Stream[E]:
+        """As of the exchange."""
+        return self.exchange.stream(channel)
+
+    def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
+        """As of the exchange; it is not sent."""
+        return self.exchange.subscribe(request_id, streams)
+
+    def unsubscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
+        """As of the exchange; it is not sent."""
+        return self.exchange.unsubscribe(request_id, streams)
+
+    def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
+        """As of the exchange; answered if they were recorded."""
+        return self.exchange.instruments()
+
+    def parse(self, frame: bytes) -> Inbound:
+        """As of the exchange."""
+        return self.exchange.parse(frame)
+
+
+def replay(
+    exchange: Exchange, paths: str | Path | Sequence[str | Path], *, speed: float = 1.0
+) -> Replay:
+    """`exchange` as it was recorded; give it to `open_adapter`.
+
+    Args:
+        exchange: what was recorded, such as ``binance.UsdMFutures()``.
+        paths: a file, a folder of files, or files in their order.
+        speed: 1 as it was, 10 ten times as fast, `math.inf` as fast as it is read. The time is
+            trio's: under `trio.testing.MockClock` no speed takes any. With `math.inf` read through
+            `Overflow.BLOCK`, the other policies would drop most of it.
+
+    Raises:
+        ConfigError: there is no such recording, or no such speed.
+    """
+    if isinstance(speed, bool) or not speed > 0:
+        raise ConfigError(f"speed={speed!r}: write a number above 0, or math.inf")
+    return Replay(exchange, Recording(files_of(paths), float(speed)))
+
+
+@attrs.frozen
+class _Ending:
+    reason: str
+    text: str = ""
+
+
+class _Replaying:
+    """A recording at work for one adapter (`connector.source.Supply`)."""
+
+    def __init__(self, exchange: Exchange, playhead: Playhead, streams: frozenset[str]) -> None:
+        self.exchange = exchange
+        self.playhead = playhead
+        self.streams = streams
+        self.asked = trio.Event()
+        self._endings: dict[str, Mark] = {}
+        """Ends that were read, by link; taken when the link has drawn its consequences."""
+        self.expect = playhead.expect
+        self.dismiss = playhead.dismiss
+
+    def now_ns(self) -> int:
+        return self.playhead.now_ns
+
+    def pause(self, link: str, delay: float) -> float:
+        """As it was recorded; the recording goes on from here."""
+        ending = self._endings.pop(link, None)
+        if ending is None:
+            return 0.0
+        self.playhead.take(ending)
+        return float(ending.what.get("retry_seconds") or 0.0)
+
+    async def next_session(self, link: str, session: int, delay: float) -> int:
+        """Wait for a mark or a frame that says that a session begins, or is there."""
+        while True:
+            step = await self.playhead.turn(link)
+            if isinstance(step, Frames) or step.kind in ("Connected", "Connecting"):
+                if isinstance(step, Mark) and step.kind == "Connecting":
+                    self.playhead.take(step)
+                return step.session
+            self.playhead.take(step)
+
+    @asynccontextmanager
+    async def open(self, link: str, session: int, sink: FrameSink) -> AsyncIterator[_Session]:
+        """Wait for the mark that says how it went."""
+        try:
+            step = await self.playhead.turn(link)
+        except trio.EndOfChannel:
+            raise ExchangeUnavailable("the recording ends here") from None
+        if isinstance(step, Mark) and step.kind == "Disconnected":
+            self.remember(step)
+            raise ExchangeUnavailable(str(step.what.get("detail", "")))
+        if isinstance(step, Mark) and step.kind == "Connected":
+            self.playhead.take(step)
+        yield _Session(self, link, session, sink)
+
+    def remember(self, disconnected: Mark) -> None:
+        """Let the recording stand still until the link has dealt with the end of its session."""
+        self._endings[disconnected.link] = disconnected
+
+    @asynccontextmanager
+    async def open_rest(self) -> AsyncIterator[_Answers]:
+        await trio.lowlevel.checkpoint()
+        yield _Answers(self.playhead)
+
+
+@attrs.frozen
+class _Answers:
+    playhead: Playhead
+
+    async def get(self, target: str) -> Response:
+        return await self.playhead.answer(target)
+
+
+class _Session:
+    """One session of the recording (`connector.source.Carrier`)."""
+
+    watched = False
+
+    def __init__(self, supply: _Replaying, link: str, number: int, sink: FrameSink) -> None:
+        self._supply = supply
+        self._playhead = supply.playhead
+        self._link = link
+        self._number = number
+        self._sink = sink
+        self._acknowledged = trio.Event()
+        self._holes = supply.playhead.holes
+        self.wire_bytes = 0
+        self.payload_bytes = 0
+        self.last_read = trio.current_time()
+        self.blocked = False
+
+    def deliver_to(self, sink: FrameSink) -> None:
+        self._sink = sink
+
+    async def ask(self, request: Request) -> Reply | None:
+        """Acknowledged when it was, or when the first data came; unless it was not recorded."""
+        self._supply.asked.set()
+        names = stream_names(request)
+        if not request.subscribes:
+            await trio.lowlevel.checkpoint()
+            return Reply(request.request_id)
+        missing = [name for name in names if name not in self._supply.streams]
+        if missing:
+            await trio.lowlevel.checkpoint()
+            return Reply(request.request_id, None, f"the recording does not have {missing[0]}")
+        await self._acknowledged.wait()
+        return Reply(request.request_id)
+
+    async def ping(self) -> None:
+        """Nobody is there."""
+        await trio.lowlevel.checkpoint()
+
+    async def close(self, *, timeout: float) -> None:  # noqa: ASYNC109
+        """Nothing is open."""
+        await trio.lowlevel.checkpoint()
+
+    async def run(self) -> _Ending:
+        """Play the session."""
+        await trio.lowlevel.checkpoint()
+        while True:  # noqa: ASYNC913  # the playhead executes a checkpoint now and then
+            try:
+                step = await self._playhead.turn(self._link)
+            except trio.EndOfChannel:
+                await give_others_a_turn()  # what they ask for is answered before the end
+                return _Ending("ended")
+            if step.session != self._number:
+                return _Ending("error", "the recording does not say how this session ended")
+            if isinstance(step, Frames):
+                # Nobody would see what is played before the first subscription.
+                await self._supply.asked.wait()
+                await self._deliver(step)
+                self._playhead.take(step)
+                continue
+            if step.kind == "Disconnected":
+                self._supply.remember(step)
+                return _Ending(str(step.what.get("reason")), str(step.what.get("detail", "")))
+            self._playhead.take(step)
+            if step.kind == "Subscribed":
+                self._acknowledged.set()
+            elif step.kind == "Stale" and step.what.get("resubscribing"):
+                self._sink.lost(str(step.what.get("stream")), "resubscribed")
+
+    async def _deliver(self, step: Frames) -> None:
+        payloads = [
+            payload
+            for stream, payload in zip(step.streams, step.payloads, strict=True)
+            if (stream is None and not self._is_reply(payload))
+            or (stream is not None and self._sink.wants(stream))
+        ]
+        if not payloads:
+            return
+        if not self._acknowledged.is_set() and any(step.streams):
+            self._acknowledged.set()
+        if self._holes != self._playhead.holes:
+            self._holes = self._playhead.holes
+            for name in sorted(self._supply.streams):
+                self._sink.lost(name, "overflow")
+        self.last_read = trio.current_time()
+        size = sum(map(len, payloads))
+        self.wire_bytes += size
+        self.payload_bytes += size
+        self._sink.stamp(step.time_ns, step.session)
+        taken = self._sink.deliver(payloads, 0)
+        while taken < len(payloads):
+            self.blocked = True
+            try:
+                await self._sink.wait_for_room()
+            finally:
+                self.blocked = False
+            taken = self._sink.deliver(payloads, taken)
+
+    def _is_reply(self, payload: bytes) -> bool:
+        """Whether a frame answers a request of whoever recorded it."""
+        try:
+            return isinstance(self._supply.exchange.parse(payload), Reply)
+        except UNDECODABLE:
+            return False
+
+
+if TYPE_CHECKING:
+
+    def _(exchange: Exchange, recording: Recording) -> tuple[Exchange, FrameSource]:
+        return Replay(exchange, recording), recording

@@ -1,0 +1,274 @@
+"""Writing a recording: frames gather in memory, and go to the file as a block, at once.
+
+What is in a block that was written survives the process; what gathers does not. So a block is
+written every second at the latest, by whoever owns the writer (`Writer.is_due`), and when a
+mebibyte has gathered, which bounds how long one write holds up everything else.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+import zlib
+from collections.abc import Iterable
+from typing import Protocol
+
+import attrs
+import zstandard
+
+from connector._version import __version__
+from connector.errors import ConnectorError, DecodeError
+from connector.events import Gap
+from connector.frames import FrameItem, RawFrame, RestAnswer
+from connector.lifecycle import LinkEvent, Rejected
+from connector.recording.format import (
+    Answer,
+    AnyMark,
+    Block,
+    End,
+    Head,
+    Hole,
+    Mark,
+    Plain,
+    Start,
+    Table,
+    fields_of,
+)
+
+BLOCK_BYTES = 1024 * 1024
+"""Of payload, at which a block is written."""
+BLOCK_SECONDS = 1.0
+"""At which a block is written in any case."""
+LEVEL = 3
+"""Of zstd: about 5 ms for a full block."""
+_FRAME_BYTES = 16
+"""What a frame takes in the columns."""
+
+
+class RecordingFailed(ConnectorError):
+    """A recording cannot be written: the disk is full, or the file may not be written."""
+
+
+class RawFile(Protocol):
+    """An unbuffered binary file, such as ``open(path, "xb", buffering=0)`` gives."""
+
+    def write(self, data: bytes, /) -> int | None: ...
+
+    def truncate(self, size: int, /) -> int: ...
+
+    def seek(self, offset: int, /) -> int: ...
+
+    def fileno(self) -> int: ...
+
+    def close(self) -> None: ...
+
+
+@attrs.frozen
+class Subject:
+    """What is recorded."""
+
+    exchange: str
+    channels: tuple[str, ...]
+    streams: tuple[str, ...]
+
+
+class Presence:
+    """Which sessions are open, from the marks that pass: what a file that follows begins with."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, tuple[int, bool]] = {}
+
+    def see(self, mark: Mark) -> None:
+        """Take a mark."""
+        if mark.kind == "Connected":
+            self._open[mark.link] = (mark.session, False)
+        elif mark.kind == "Subscribed":
+            self._open[mark.link] = (mark.session, True)
+        elif mark.kind == "Disconnected":
+            self._open.pop(mark.link, None)
+
+    def now(self) -> list[tuple[str, int, bool]]:
+        """Link, session, and whether everything is acknowledged."""
+        return [(link, *state) for link, state in self._open.items()]
+
+
+class Writer:
+    """One file of a recording.
+
+    Args:
+        file: where to; closed by `end` or `abandon`.
+        subject: what is recorded.
+        presence: shared by the files of a recording.
+        number: of the file among them.
+        started_ns: when it begins.
+        sync: whether every block is forced to the disk, so that it survives a power cut; without
+            it only `end` does so.
+
+    Raises:
+        RecordingFailed: the file cannot be written.
+    """
+
+    def __init__(
+        self,
+        file: RawFile,
+        subject: Subject,
+        presence: Presence,
+        *,
+        number: int = 1,
+        started_ns: int,
+        sync: bool = False,
+    ) -> None:
+        self._file = file
+        self._presence = presence
+        self._sync = sync
+        self._compress = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress
+        self.bytes = 0
+        """Written so far."""
+        self.raw_bytes = 0
+        """The same before compression."""
+        self.frames = 0
+        """In the blocks that were written."""
+        self.blocks = 0
+        self._marks: list[tuple[int, AnyMark]] = []
+        self._sources: dict[tuple[str, int, str | None], int] = {}
+        self._times: list[int] = []
+        self._indices: list[int] = []
+        self._payloads: list[bytes] = []
+        self._gathered = 0
+        self._due = time.monotonic() + BLOCK_SECONDS
+        self._mark(
+            Start(
+                exchange=subject.exchange,
+                channels=list(subject.channels),
+                streams=list(subject.streams),
+                started_ns=started_ns,
+                number=number,
+                software=f"trio-connector {__version__}",
+                python=platform.python_version(),
+                present=presence.now(),
+            )
+        )
+        self.flush()
+
+    def add(self, items: Iterable[FrameItem | AnyMark]) -> None:
+        """Take what a feed of frames has yielded, or marks of this format.
+
+        Raises:
+            RecordingFailed: a block had to be written, and could not be.
+        """
+        sources = self._sources
+        for item in items:
+            if type(item) is not RawFrame:
+                self._mark(_mark_of(item))
+                continue
+            source = (item.link, item.session, item.stream)
+            self._times.append(item.received_ns)
+            self._indices.append(sources.setdefault(source, len(sources)))
+            self._payloads.append(item.payload)
+            self._gathered += len(item.payload) + _FRAME_BYTES
+            if self._gathered >= BLOCK_BYTES:
+                self.flush()
+
+    def is_due(self) -> bool:
+        """Whether a second has passed since the last block was written."""
+        return time.monotonic() >= self._due
+
+    def flush(self) -> None:
+        """Write what has gathered, if anything.
+
+        Raises:
+            RecordingFailed: it cannot be written; the file ends with the block before it.
+        """
+        self._due = time.monotonic() + BLOCK_SECONDS
+        if not (self._times or self._marks):
+            return
+        table = Table(list(self._sources), self._marks)
+        raw = Block(table, self._times, self._indices, self._payloads).encode()
+        compressed = self._compress(raw)
+        head = Head(
+            compressed_bytes=len(compressed),
+            raw_bytes=len(raw),
+            crc=zlib.crc32(raw),
+            frames=len(self._times),
+            first_ns=self._times[0] if self._times else 0,
+            last_ns=self._times[-1] if self._times else 0,
+        )
+        self._write(head.encode() + compressed)
+        self.frames += len(self._times)
+        self.raw_bytes += len(raw)
+        self.blocks += 1
+        self._marks, self._sources = [], {}
+        self._times, self._indices, self._payloads = [], [], []
+        self._gathered = 0
+
+    def end(self, reason: str, time_ns: int) -> None:
+        """Write the rest and close the file.
+
+        Raises:
+            RecordingFailed: it cannot be written; the file is closed all the same.
+        """
+        try:
+            self._marks.append(
+                (len(self._times), End(time_ns, self.frames + len(self._times), reason))
+            )
+            self.flush()
+            _force(self._file)
+        finally:
+            self._file.close()
+
+    def abandon(self) -> None:
+        """Close the file as it is."""
+        self._file.close()
+
+    def _mark(self, mark: AnyMark) -> None:
+        if isinstance(mark, Mark):
+            self._presence.see(mark)
+        elif isinstance(mark, Answer):
+            self._gathered += len(mark.body)
+        self._marks.append((len(self._times), mark))
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._file.write(bytes(rest)) or 0 :]
+            if self._sync:
+                _force(self._file)
+        except OSError as error:
+            self._cut()
+            raise RecordingFailed(
+                f"a block of {len(data)} bytes cannot be written: {error.strerror or error}; the "
+                "recording ends with the block before it"
+            ) from error
+        self.bytes += len(data)
+
+    def _cut(self) -> None:
+        """Take back part of a block, where the disk lets us; a reader stops before it anyway."""
+        try:
+            self._file.truncate(self.bytes)
+            self._file.seek(self.bytes)
+        except OSError:
+            pass
+
+
+def _force(file: RawFile) -> None:
+    os.fsync(file.fileno())
+
+
+def _mark_of(item: object) -> AnyMark:
+    """The mark of what is no frame."""
+    if isinstance(item, Start | Mark | Answer | Hole | End):
+        return item
+    if isinstance(item, RestAnswer):
+        return Answer(item.target, item.received_ns, item.body)
+    if isinstance(item, Gap):
+        return Hole(time.time_ns(), item.dropped or 0)
+    if isinstance(item, DecodeError):
+        what: dict[str, Plain] = {"stream": item.stream, "reason": item.reason}
+        return Mark("DecodeError", "", 0, time.time_ns(), what)
+    assert isinstance(item, LinkEvent)
+    what = fields_of(item)
+    if isinstance(item, Rejected):
+        what = {"code": item.error.code, "message": item.error.message}
+    return Mark(type(item).__name__, item.link, item.session, item.time_ns, what)
