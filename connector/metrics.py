@@ -31,7 +31,7 @@ from connector.statistics import AdapterStatistics
 if TYPE_CHECKING:
     from prometheus_client.core import CollectorRegistry, Metric
 
-Samples: TypeAlias = Iterable[tuple[tuple[str, ...], float]]
+_Samples: TypeAlias = Iterable[tuple[tuple[str, ...], float]]
 """Values by the values of the labels behind ``adapter``; of equal ones the sum is shown."""
 
 
@@ -44,11 +44,11 @@ class Family:
     text: str
     labels: tuple[str, ...]
     """Behind ``adapter``, which all have."""
-    read: Callable[[AdapterStatistics], Samples]
+    read: Callable[[AdapterStatistics], _Samples]
 
 
 DELIVERY = "connector_delivery_seconds"
-DELIVERY_TEXT = "From the read to the consumer, of the first event of each batch."
+_DELIVERY_TEXT = "From the read to the consumer, of the first event of each batch."
 
 FAMILIES = (
     Family(
@@ -117,16 +117,16 @@ FAMILIES = (
     ),
     Family(
         "connector_feed_buffered", "gauge", "Events that wait in the feed.", ("feed",),
-        lambda now: [((feed_name(feed),), feed.buffered) for feed in now.feeds],
+        lambda now: [((_feed_name(feed),), feed.buffered) for feed in now.feeds],
     ),
     Family(
         "connector_feed_capacity", "gauge", "Events that the feed can hold.", ("feed",),
-        lambda now: [((feed_name(feed),), feed.capacity) for feed in now.feeds],
+        lambda now: [((_feed_name(feed),), feed.capacity) for feed in now.feeds],
     ),
     Family(
         "connector_feed_waiting_seconds", "gauge",
         "How long the oldest event in the feed has waited.", ("feed",),
-        lambda now: [((feed_name(feed),), feed.waiting_seconds) for feed in now.feeds],
+        lambda now: [((_feed_name(feed),), feed.waiting_seconds) for feed in now.feeds],
     ),
     Family(
         "connector_exchange_lag_seconds", "gauge",
@@ -169,7 +169,7 @@ def instrument(
     collectors = _collectors()
     collector = collectors.get(registry)
     if collector is None:
-        collector = collectors[registry] = AdaptersCollector()
+        collector = collectors[registry] = _Collector()
         registry.register(collector)
     name = adapter.exchange.name if name is None else name
     if name in collector.adapters:
@@ -184,7 +184,7 @@ def instrument(
             del collectors[registry]
 
 
-_CollectorsOfRun: TypeAlias = "WeakKeyDictionary[CollectorRegistry, AdaptersCollector]"
+_CollectorsOfRun: TypeAlias = "WeakKeyDictionary[CollectorRegistry, _Collector]"
 _of_run: trio.lowlevel.RunVar[_CollectorsOfRun] = trio.lowlevel.RunVar("connector_collectors")
 """A registry shows each metric once, with all adapters in it: so one collector for each."""
 
@@ -198,7 +198,7 @@ def _collectors() -> _CollectorsOfRun:
         return collectors
 
 
-class AdaptersCollector:
+class _Collector:
     """What a registry asks: the metrics of some adapters."""
 
     def __init__(self) -> None:
@@ -206,7 +206,7 @@ class AdaptersCollector:
 
     def describe(self) -> Iterable[Metric]:
         """The names that must be free in the registry."""
-        return metrics_of({})
+        return _metrics_of({})
 
     def collect(self) -> Iterable[Metric]:
         """Every metric, as it is now.
@@ -221,10 +221,10 @@ class AdaptersCollector:
                 "the metrics of an adapter were asked for outside of its trio.run; serve them from "
                 "a task, not with prometheus_client.start_http_server, which uses a thread"
             ) from None
-        return metrics_of({name: each.statistics() for name, each in self.adapters.items()})
+        return _metrics_of({name: each.statistics() for name, each in self.adapters.items()})
 
 
-def metrics_of(statistics: dict[str, AdapterStatistics]) -> Iterator[Metric]:
+def _metrics_of(statistics: dict[str, AdapterStatistics]) -> Iterator[Metric]:
     """Every metric, with the values of all `statistics`."""
     from prometheus_client.core import (  # noqa: PLC0415 - as above
         CounterMetricFamily,
@@ -242,7 +242,7 @@ def metrics_of(statistics: dict[str, AdapterStatistics]) -> Iterator[Metric]:
         for labels, value in sums.items():
             metric.add_metric(labels, value)
         yield metric
-    histogram = HistogramMetricFamily(DELIVERY, DELIVERY_TEXT, labels=("adapter",))
+    histogram = HistogramMetricFamily(DELIVERY, _DELIVERY_TEXT, labels=("adapter",))
     bounds = [*map(str, BOUNDS_SECONDS), "+Inf"]
     for name, now in statistics.items():
         buckets = list(zip(bounds, accumulate(now.delivery.counts), strict=True))
@@ -250,7 +250,7 @@ def metrics_of(statistics: dict[str, AdapterStatistics]) -> Iterator[Metric]:
     yield histogram
 
 
-def feed_name(feed: FeedStatistics) -> str:
+def _feed_name(feed: FeedStatistics) -> str:
     """What a feed is called: by its first channel, and how many there are beside it."""
     first, *others = feed.channels or (None,)
     if first is None:
@@ -263,4 +263,4 @@ def _channel_name(channel: AnyChannel) -> str:
     return f"{type(channel).__name__} {symbol}"
 
 
-__all__ = ["DELIVERY", "FAMILIES", "instrument"]
+__all__ = ["DELIVERY", "FAMILIES", "Family", "instrument"]

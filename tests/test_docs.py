@@ -28,6 +28,7 @@ import click
 import pytest
 import trio
 import trio.testing
+from click.testing import CliRunner
 
 from connector import open_adapter
 from connector.app.commands import group
@@ -47,7 +48,7 @@ MARKET = OrderFlow(symbols=("BTCUSDC", "BTCUSDT", "ETHUSDC"))
 BREAKS: tuple[FaultKind, ...] = ("reset", "close", "fin")
 
 EXECUTED = {"python"}
-CHECKED = {"console"}
+CHECKED = {"console", "toml"}
 PROSE = {"text", "{eval-rst}", "{image}", "{include}", "{literalinclude}", "{toctree}"}
 
 
@@ -256,7 +257,7 @@ def commands() -> list[tuple[Block, list[str]]]:
     return [
         (block, shlex.split(command))
         for block in ALL
-        if block.language in CHECKED
+        if block.language == "console"
         for line in block.code.splitlines()
         if line.startswith("$ ")
         for command in line[2:].split(" && ")
@@ -293,19 +294,41 @@ def check_explore(arguments: list[str]) -> None:
     assert all(name in SCENARIOS or ":" in name for name in names)
 
 
+def check_nothing(arguments: list[str]) -> None:
+    """A tool of the system; tests of its own show what it does."""
+    assert arguments
+
+
 COMMANDS: dict[tuple[str, ...], Callable[[list[str]], None]] = {
     ("python", "-m", "pip", "install"): check_pip,
     ("python", "-m", "connector.testing.explore"): check_explore,
     ("pytest",): check_pytest,
     ("nox", "-s"): check_nox,
     ("connector",): check_connector,
+    ("curl", "-s"): check_nothing,
+    ("kill", "-HUP"): check_nothing,
+    ("promtool",): check_nothing,
 }
+
+CONFIGURATION = """
+[adapters.a]
+exchange = "binance_usdm"
+[groups.g]
+adapter = "a"
+channels = ["trades:ETHUSDC"]
+[[sinks]]
+kind = "log"
+"""
 
 
 @pytest.mark.parametrize(
     ("block", "command"), commands(), ids=lambda value: "_".join(value) if value is list else None
 )
-def test_commands_exist(block: Block, command: list[str]) -> None:
+def test_commands_exist(
+    block: Block, command: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run.toml").write_text(CONFIGURATION)
     prefix = next(prefix for prefix in COMMANDS if tuple(command[: len(prefix)]) == prefix)
 
     COMMANDS[prefix](command[len(prefix) :])
@@ -329,3 +352,42 @@ def test_every_fault_that_is_documented_is_tested_where_the_page_says() -> None:
     for row, file in documented:
         tests = (ROOT / "tests" / "faults" / file).read_text()
         assert int(row) in rows_named(tests), f"{file} does not say that it has row {row}"
+
+
+# --- configurations
+
+
+def configurations() -> Iterator[tuple[Block, list[str] | None]]:
+    """Every configuration on the pages, with what `connector check` is said to say of it."""
+    for page in PAGES:
+        on_page = list(blocks(page))
+        for block, following in zip(on_page, [*on_page[1:], None], strict=True):
+            if block.language == "toml":
+                lines = following.code.splitlines() if following is not None else []
+                after = [n for n, each in enumerate(lines) if each == "$ connector check run.toml"]
+                said = None
+                if after:
+                    rest = lines[after[0] + 1 :]
+                    said = [each for each in rest[: ends(rest)] if each]
+                yield block, said
+
+
+def ends(lines: list[str]) -> int:
+    """Where the output of a command ends, of which `lines` follow it."""
+    return next((n for n, line in enumerate(lines) if line.startswith("$ ")), len(lines))
+
+
+@pytest.mark.parametrize(("block", "said"), [*configurations()], ids=str)
+def test_configurations_are_what_the_page_says(
+    block: Block, said: list[str] | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("METRICS_TOKEN", "hunter2")
+    (tmp_path / "run.toml").write_text(block.code)
+
+    ended = CliRunner().invoke(group, ["check", "run.toml"])
+
+    if said is None:
+        assert ended.exit_code == 0, ended.output
+    else:
+        assert ended.output.splitlines() == said

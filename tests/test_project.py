@@ -28,6 +28,7 @@ PUBLIC_MODULES = (
     "connector.errors",
     "connector.events",
     "connector.exchanges.binance",
+    "connector.metrics",
     "connector.protocol",
     "connector.recording",
     "connector.testing",
@@ -35,7 +36,7 @@ PUBLIC_MODULES = (
 )
 """Where users import from: each has `__all__` and a place in the reference."""
 
-SCENARIOS = {"docs", "independent", "loopback", "performance", "project", "structure"}
+SCENARIOS = {"deploy", "docs", "independent", "loopback", "performance", "project", "structure"}
 """Test files that are about no single module."""
 
 MODULE_LINES = 500

@@ -20,6 +20,7 @@ from connector.app.market import Market
 from connector.app.picture import Picture
 from connector.app.plain import Nowhere, PlainLines
 from connector.app.report import summary
+from connector.app.run_command import check, run
 from connector.app.view import Screen
 from connector.errors import ConfigError
 
@@ -31,6 +32,8 @@ def group() -> None:
 
 
 group.add_command(book)
+group.add_command(check)
+group.add_command(run)
 
 
 @group.command()

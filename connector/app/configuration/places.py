@@ -91,8 +91,8 @@ class _Scanner:
             while not self._take_after_space("}"):
                 self._pair(path)
                 self._take_after_space(",")
-        else:
-            _ = self._string() or self._match(_OTHER)
+        elif not self._string():
+            self._match(_OTHER)
 
     def _keys(self) -> Path:
         """A dotted key."""

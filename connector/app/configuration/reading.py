@@ -176,7 +176,7 @@ _WORDS = MappingProxyType(
     {"int": "a whole number", "float": "a number", "str": "a string", "bool": "true or false",
      "array": "an array", "object": "a table", "null": "nothing"}
 )  # fmt: skip
-_TYPES: Mapping[type[object], str] = MappingProxyType(
+_TYPES: Mapping[type, str] = MappingProxyType(
     {bool: "true or false", str: "a string", list: "an array", int: "a number", float: "a number"}
 )
 

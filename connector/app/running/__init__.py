@@ -1,0 +1,1 @@
+"""``connector run``: a configuration as a running thing that follows its file."""

@@ -1,0 +1,161 @@
+"""The program of ``connector run``: the service, its pages, and the signals that steer it.
+
+SIGINT and SIGTERM end it: cleanly within the ``shutdown_timeout``, a second one at once. SIGHUP
+reads the file again; what is wrong with it is logged, and everything stays as it was.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import attrs
+import trio
+
+from connector.app import logs
+from connector.app.configuration import Configuration, Misconfigured, read_configuration
+from connector.app.running.service import Registry, Service, Summary, open_service
+from connector.app.running.sinks import SinkFailed
+from connector.app.running.world import RealWorld, World, open_simulated_world
+
+_log = logging.getLogger("connector.run")
+
+STOP = frozenset({signal.SIGINT, signal.SIGTERM})
+HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)
+"""Windows has none."""
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """What the command line says beside the configuration."""
+
+    path: Path
+    simulate: bool = False
+    break_every_seconds: float = 0.0
+    duration_seconds: float | None = None
+
+
+@attrs.define
+class Requests:
+    """What is asked of the program from outside."""
+
+    stop: trio.Event = attrs.field(factory=trio.Event)
+    reload: trio.Event = attrs.field(factory=trio.Event)
+
+
+async def run_program(
+    options: Options, configuration: Configuration, requests: Requests | None = None
+) -> Summary:
+    """Run `configuration` until it is told to stop, or the duration is over.
+
+    Args:
+        options: where it was read from, and whether to simulate.
+        configuration: what to run.
+        requests: set from outside instead of by signals.
+
+    Raises:
+        What `open_service` raises, and OSError when the address of the pages is taken, in groups.
+    """
+    asked = requests or Requests()
+    async with trio.open_nursery() as nursery:
+        if requests is None:
+            await nursery.start(_receive_signals, asked, nursery.cancel_scope)
+        async with (
+            _world(options, configuration) as world,
+            _registry(configuration) as registry,
+            open_service(configuration, world, registry) as service,
+            trio.open_nursery() as around,
+        ):
+            if configuration.metrics is not None:
+                await _serve_pages(around, service, configuration, registry)
+            around.start_soon(_follow_file, options.path, service, asked)
+            _log.info("started")
+            with trio.move_on_after(options.duration_seconds or math.inf):
+                await asked.stop.wait()
+            _log.info("stopping")
+            around.cancel_scope.cancel()
+        nursery.cancel_scope.cancel()
+    return service.summary(clean=service.ended_clean)
+
+
+@asynccontextmanager
+async def _world(options: Options, configuration: Configuration) -> AsyncIterator[World]:
+    if not options.simulate:
+        yield RealWorld()
+        return
+    simulated: AbstractAsyncContextManager[World] = open_simulated_world(
+        configuration, break_every_seconds=options.break_every_seconds
+    )
+    async with simulated as world:
+        yield world
+
+
+@asynccontextmanager
+async def _registry(configuration: Configuration) -> AsyncIterator[Registry]:
+    await trio.lowlevel.checkpoint()
+    if configuration.metrics is None:
+        yield Registry()
+        return
+    # The extra may be missing when nothing is to be served.
+    from connector.app.running.exposition import PrometheusRegistry  # noqa: PLC0415
+
+    yield PrometheusRegistry()
+
+
+async def _serve_pages(
+    nursery: trio.Nursery, service: Service, configuration: Configuration, registry: Registry
+) -> None:
+    from connector.app.running.pages import Pages  # noqa: PLC0415 - as above
+    from connector.app.running.server import serve  # noqa: PLC0415
+
+    assert configuration.metrics is not None
+    pages = Pages(service, registry, configuration.metrics.token)
+    url = await nursery.start(serve, pages, configuration.metrics.bind)
+    _log.info("serving url=%s", url, extra={"fields": {"url": url}})
+
+
+async def _receive_signals(
+    requests: Requests,
+    scope: trio.CancelScope,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    wanted = STOP if HANGUP is None else STOP | {HANGUP}
+    with trio.open_signal_receiver(*wanted) as signals:
+        task_status.started()
+        async for number in signals:
+            if number == HANGUP:
+                requests.reload.set()
+            elif requests.stop.is_set():
+                scope.cancel()
+            else:
+                requests.stop.set()
+
+
+async def _follow_file(path: Path, service: Service, requests: Requests) -> None:
+    """Make the service equal to the file, each time it is asked for."""
+    while True:
+        await requests.reload.wait()
+        requests.reload = trio.Event()
+        try:
+            new = read_configuration(path.read_text("utf-8"))  # noqa: ASYNC240  # small, and rare
+        except Misconfigured as error:
+            for mistake in error.mistakes:
+                fields = attrs.asdict(mistake)
+                _log.error("not reloaded: %s: %s", path, mistake, extra={"fields": fields})
+            continue
+        except (OSError, UnicodeDecodeError) as error:
+            _log.error("not reloaded: %s", error)
+            continue
+        if new.metrics != service.configuration.metrics:
+            _log.warning("the table [metrics] is read only at the start; restart to apply it")
+        try:
+            await service.apply(new)
+        except SinkFailed as error:
+            _log.error("not reloaded: %s", error)
+            continue
+        logs.configure(new.log)
+        _log.info("reloaded")

@@ -1,0 +1,95 @@
+"""Serving pages over HTTP in the caller's nursery: hypercorn's trio worker, no thread."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+import attrs
+import hypercorn
+import trio
+from hypercorn.trio import serve as serve_asgi
+
+from connector.app.configuration import split_address
+
+
+@attrs.frozen
+class Page:
+    """An answer."""
+
+    status: int
+    kind: str
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class Site(Protocol):
+    """What is served."""
+
+    def answer(self, path: str, headers: Mapping[str, str]) -> Page:
+        """The page at `path`; `headers` of the request, names in lower case."""
+        ...
+
+
+async def serve(
+    site: Site, bind: str, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Serve `site` at the address `bind` for ever; tells the URL when it listens.
+
+    Raises:
+        OSError: the address cannot be listened at.
+
+    Cancellation: requests under way are cut off.
+    """
+    host, port = split_address(bind)
+    config = hypercorn.Config()
+    config.bind = [f"{f'[{host}]' if ':' in host else host or '0.0.0.0'}:{port}"]
+    config.accesslog = None
+    errors = logging.getLogger("connector.http")
+    errors.setLevel(logging.WARNING)
+    config.errorlog = errors
+    config.include_server_header = False
+
+    async def start(task_status: trio.TaskStatus[list[str]]) -> None:
+        await serve_asgi(_application(site), config, task_status=task_status, mode="asgi")
+
+    async with trio.open_nursery() as nursery:
+        (url,) = await nursery.start(start)
+        task_status.started(url)
+
+
+def _application(site: Site) -> Callable[..., Awaitable[None]]:
+    """`site` as an ASGI application."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            while True:
+                message = await receive()
+                await send({"type": f"{message['type']}.complete"})
+                if message["type"] == "lifespan.shutdown":
+                    return
+        if scope["type"] != "http":
+            return
+        headers = {str(k, "latin-1"): str(v, "latin-1") for k, v in scope["headers"]}
+        if scope["method"] in ("GET", "HEAD"):
+            page = site.answer(scope["path"], headers)
+        else:
+            page = Page(405, "text/plain", b"only GET\n")
+        await send(
+            {
+                "type": "http.response.start",
+                "status": page.status,
+                "headers": [
+                    (b"content-type", page.kind.encode()),
+                    (b"content-length", str(len(page.body)).encode()),
+                    (b"cache-control", b"no-store"),
+                    (b"x-content-type-options", b"nosniff"),
+                    *page.headers,
+                ],
+            }
+        )
+        body = b"" if scope["method"] == "HEAD" else page.body
+        await send({"type": "http.response.body", "body": body})
+
+    return application
