@@ -328,6 +328,8 @@ class Delivery:
         subscription = self._streams.get(stream.encode())
         if subscription is not None:
             subscription.lose(reason, self.received_ns)
+            # As after a reconnect: that ids are missing is told already.
+            subscription.forget_sequence()
 
     async def wait_for_room(self) -> None:
         """Wait until no buffer of this link is full.

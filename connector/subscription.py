@@ -164,12 +164,16 @@ class Subscription:
         lost = self.live or self.messages != self._messages_before
         self._messages_before = self.messages
         self.live = False
-        self.sequence = self.stream.sequence
-        self.last_id = 0
-        self.old_ids = 0
+        self.forget_sequence()
         if lost:
             self.gaps += 1
         return lost
+
+    def forget_sequence(self) -> None:
+        """What comes next is not measured by what came before."""
+        self.sequence = self.stream.sequence
+        self.last_id = 0
+        self.old_ids = 0
 
     def reject(self, error: SubscriptionRejected) -> None:
         """The exchange refused: whoever waits for it, and every reader, gets the error once."""

@@ -330,3 +330,12 @@ def test_what_is_given_goes_before_what_an_exchange_carries() -> None:
 
     assert source_of(Toy(), None) is None
     assert source_of(Toy(), given) is given
+
+
+async def test_a_loss_that_was_told_is_not_told_again_by_the_ids() -> None:
+    steps = [at(10, frame("A", 1)), Lost("A"), at(20, frame("A", 5), frame("A", 6))]
+
+    async with open_adapter(Toy(sequence=rising), source=script(steps)) as adapter:
+        events = await everything(adapter, A)
+
+    assert seen(events) == [1, "trimmed", 5, 6, "disconnected"]
