@@ -44,21 +44,21 @@ def install(session: nox.Session, *groups: str, extras: str = "cli") -> None:
 @nox.session
 def test(session: nox.Session) -> None:
     """Everything that must hold, on the interpreter that runs nox."""
-    install(session, "test")
+    install(session, "test", extras="cli,redis")
     session.run("python", "-m", "pytest", *session.posargs)
 
 
 @nox.session(python=PYTHONS)
 def test_all(session: nox.Session) -> None:
     """The same on every supported interpreter that is present."""
-    install(session, "test")
+    install(session, "test", extras="cli,redis")
     session.run("python", "-m", "pytest", *session.posargs)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style, async rules, types and layers."""
-    install(session, "lint")
+    install(session, "lint", extras="cli,redis")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.log("flake8-async connector tests")
@@ -78,7 +78,7 @@ def python_files(folder: str) -> list[str]:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
-    install(session, "docs")
+    install(session, "docs", extras="cli,redis")
     session.run(
         "sphinx-build", "-W", "--keep-going", "-q", "-b", "html", "docs", "docs/_build/html"
     )
