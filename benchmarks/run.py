@@ -86,8 +86,8 @@ def paced(
     workload: str,
     rate: int,
     messages: int,
-    field: dict[str, Contestant],
     *,
+    field: dict[str, Contestant],
     rounds: int,
 ) -> dict[str, Any]:
     """Offered at a rate: latency, or the cost of what nobody wants."""
@@ -174,11 +174,13 @@ def main() -> None:
                 print(tables.cost({str(workload): found}), flush=True)
         if "latency" in parts:
             results["latency"] = {
-                offered: paced(site, "trade", rate, messages, PACED, rounds=rounds)
+                offered: paced(site, "trade", rate, messages, field=PACED, rounds=rounds)
                 for offered, (rate, messages) in RATES.items()
             }
         if "late" in parts:
-            results["late"] = paced(site, "depth5", LATE_RATE, LATE_MESSAGES, LATE, rounds=rounds)
+            results["late"] = paced(
+                site, "depth5", LATE_RATE, LATE_MESSAGES, field=LATE, rounds=rounds
+            )
         if "idle" in parts:
             results["idle"] = idle(site, 1)
         if "reconnect" in parts:
