@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from pathlib import Path
 from typing import Any
 
 import trio
@@ -138,7 +139,12 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--symbols", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--data", type=Path, help="a file with what to read, made before")
     options = parser.parse_args()
+    if options.data:
+        replay = Replay(options.workload, options.symbols)
+        trio.run(replay.run, options.data.read_bytes(), options.messages)
+        return
     found = cost(options.workload, options.messages, options.rounds, options.symbols)
     print(f"{found:.3f} µs per message, least of {options.rounds}")
 

@@ -263,7 +263,7 @@ async def test_a_feed_that_does_not_conflate_has_every_event_decoded() -> None:
 
 async def test_a_link_reads_at_leisure_only_what_nobody_waits_for() -> None:
     world, _ = late_world()
-    _stream, *others = world.subscriptions
+    _, *others = world.subscriptions
     for other in others:
         other.detach(world.buffer)
 

@@ -183,8 +183,8 @@ def run(way: Any, far: Any, end: Any, limit: int, *sink: object) -> Seen:
     room=st.sampled_from([float("inf"), 1, 3]),
     leisurely=st.booleans(),
 )
-def test_tap_is_not_noticed(
-    far: Any, data: st.DataObject, limit: int, ending: Any, room: float, *, leisurely: bool
+def test_tap_is_not_noticed(  # noqa: PLR0917 - hypothesis names them
+    far: Any, data: st.DataObject, limit: int, ending: Any, room: float, leisurely: bool
 ) -> None:
     said = data.draw(server_frames(far), label="said")
     cut = cutting(data, len(said))
