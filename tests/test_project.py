@@ -36,7 +36,10 @@ PUBLIC_MODULES = (
 )
 """Where users import from: each has `__all__` and a place in the reference."""
 
-SCENARIOS = {"deploy", "docs", "independent", "loopback", "performance", "project", "structure"}
+SCENARIOS = {
+    "deploy", "docs", "independent", "layers", "loopback", "mutation", "performance", "project",
+    "structure",
+}  # fmt: skip
 """Test files that are about no single module."""
 
 MODULE_LINES = 500

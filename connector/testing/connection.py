@@ -11,6 +11,7 @@ from connector.testing import commands, distortion, websocket
 from connector.testing.audience import Audience
 from connector.testing.faults import Fault
 from connector.testing.log import Log
+from connector.testing.network import MemoryConnection
 from connector.testing.outbox import Outbox
 from connector.testing.spoiler import LASTING, Spoiler
 from connector.testing.timers import Timers
@@ -83,6 +84,11 @@ class ServerConnection:
     def subscriptions(self) -> tuple[str, ...]:
         """Names subscribed to, in order, whether or not this route carries them."""
         return tuple(self._streams)
+
+    @property
+    def memory(self) -> MemoryConnection | None:
+        """The connection of a network in memory that carries it, if one does."""
+        return self._wire.memory
 
     @property
     def unsent_bytes(self) -> int:

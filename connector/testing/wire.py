@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import trio
 
-from connector.testing.network import MemoryStream
+from connector.testing.network import MemoryConnection, MemoryStream
 
 
 class Wire:
@@ -32,6 +32,11 @@ class Wire:
     def stream(self) -> trio.abc.Stream:
         """What HTTP and WebSocket are spoken over."""
         return self._raw if self._tls is None else self._tls
+
+    @property
+    def memory(self) -> MemoryConnection | None:
+        """The connection of a network in memory that carries it, if one does."""
+        return self._raw.connection if isinstance(self._raw, MemoryStream) else None
 
     async def open(self) -> None:
         """Does the TLS handshake, if there is TLS.

@@ -20,6 +20,8 @@ from connector.exchanges import binance
 from connector.testing import Fault, FaultKind
 from connector.testing.explore import Reader, Scenario, Stage
 from connector.testing.explore.scenarios import RECONNECT, STALE_SECONDS
+from connector.testing.explore.steps import WORLD
+from connector.testing.explore.tree import all_tasks
 
 CHANNELS: tuple[AnyChannel, ...] = (
     PartialBook("ETHUSDC", levels=5, interval_ms=100),
@@ -28,6 +30,7 @@ CHANNELS: tuple[AnyChannel, ...] = (
     Trades("ETHUSDC"),
 )
 STREAMS = ("ethusdc@depth5@100ms", "ethusdc@bookTicker", "btcusdc@bookTicker", "ethusdc@trade")
+SYMBOLS = ("ETHUSDC", "ETHUSDC", "BTCUSDC", "ETHUSDC")
 ROUTES = ("/public", "/public", "/public", "/market")
 CONVERGE_SECONDS = 60.0
 CATCH_UP_SECONDS = 30.0
@@ -37,6 +40,8 @@ STRETCH = 16
 """`Overflow.BLOCK` may hold so often its capacity while an acknowledgement is awaited."""
 MARKERS = 10
 """Gaps that may stand beside the events of a buffer: one per reason at either end."""
+LINK_TASKS = 6
+"""The loop of a link, and the tasks of its one session."""
 
 
 @attrs.frozen
@@ -163,6 +168,7 @@ class Player:
                 given = self.open[number]
                 if given.feed is not None:
                     given.channels.discard(channel)
+                    given.reader.left(SYMBOLS[channel])
                     await given.feed.discard(CHANNELS[channel])
             case Consume(number, events):
                 self.consume(self.open[number], events)
@@ -228,6 +234,13 @@ class Player:
             find("I4", f"{statistics.sockets_open} sockets are counted, {connections} are open")
         if any(link.sessions_open > 1 or link.sockets_open > 1 for link in statistics.links):
             find("I1", f"a link has two sessions: {statistics.links}")
+        users = 1 + len(self.nursery.child_tasks)
+        alive = sum(not task.context.get(WORLD) for task in all_tasks())
+        if alive != users + statistics.tasks:
+            find("I3", f"{alive} tasks, {users} of the user, {statistics.tasks} are counted")
+        most = 1 + LINK_TASKS * len(statistics.links)
+        if statistics.tasks > most:
+            find("I3", f"{statistics.tasks} tasks on {len(statistics.links)} links")
         under_way = len(ledger) - sum(statistics.reconnects.values())
         if not 0 <= under_way <= len(statistics.links):
             find("I5", f"{len(ledger)} dials, of which {statistics.reconnects} have ended")
@@ -246,6 +259,7 @@ class Player:
                 self.drain()
                 wrong = self.difference()
                 if not wrong:
+                    self.look_for_growth()
                     return
                 await trio.sleep(LOOK_SECONDS)
         self.stage.find("I10", f"after {CONVERGE_SECONDS:g} s without trouble: {wrong}")
@@ -263,13 +277,22 @@ class Player:
             live = [
                 each
                 for each in self.stage.exchange.connections
-                if each.route == route
-                and each._wire._raw.connection in self.stage.network.connections  # type: ignore[attr-defined]
+                if each.route == route and each.memory in self.stage.network.connections
             ]
             there = {stream for connection in live for stream in connection.subscriptions}
             if wanted != there:
                 return f"{route} has {sorted(there)}, wanted are {sorted(wanted)}"
         return ""
+
+    def look_for_growth(self) -> None:
+        """What the adapter keeps is what the model has, however much has happened before."""
+        find, statistics = self.stage.find, self.adapter.statistics()
+        feeds = [given for given in self.open.values() if not given.left.is_set()]
+        if len(statistics.feeds) != len(feeds):
+            find("I3", f"{len(statistics.feeds)} feeds are kept, {len(feeds)} are open")
+        wanted = {STREAMS[channel] for given in feeds for channel in given.channels}
+        if set(statistics.streams) != wanted:
+            find("I3", f"{sorted(statistics.streams)} are kept, {sorted(wanted)} are wanted")
 
     async def catch_up(self) -> None:
         """Every feed sees data of each of its channels again."""
@@ -329,5 +352,11 @@ def scenario(actions: Sequence[Action]) -> Scenario:
         await play(stage, actions)
 
     return Scenario(
-        name="script", program=program, links=2, most_tasks=80, groups=True, limit_seconds=900.0
+        name="script",
+        program=program,
+        links=2,
+        links_per_route=1,
+        most_tasks=80,
+        groups=True,
+        limit_seconds=900.0,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -63,3 +64,21 @@ def test_what_does_not_exist() -> None:
 
     assert completed.returncode == 2
     assert "error: 'nothing' is no scenario; there are connect, stream" in completed.stdout
+
+
+def test_interrupted_it_says_what_it_has_done() -> None:
+    command = [
+        sys.executable, "-m", "connector.testing.explore", "connect", "--kinds", "pairs",
+        "--processes", "1",
+    ]  # fmt: skip
+
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as sweep:
+        assert sweep.stdout is not None
+        first = sweep.stdout.readline()
+        sweep.send_signal(signal.SIGINT)
+        rest = sweep.stdout.read()
+
+    assert first.endswith(" units\n")
+    assert "interrupted: this is not the whole sweep" in rest
+    assert "runs in" in rest
+    assert sweep.returncode == 130

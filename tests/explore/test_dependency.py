@@ -14,7 +14,7 @@ from tests.specimens import left_to_the_collector, structured
 FAULTS = ("cancel", "eof", "bad_frame", "bad_utf8", "close", "handshake_hang", "http_503")
 
 
-@pytest.mark.parametrize("fault", ["eof", "bad_frame", "bad_utf8", "http_503"])
+@pytest.mark.parametrize("fault", ["eof", "bad_frame", "bad_utf8", "http_503", "cancel"])
 def test_open_websocket_leaves_the_socket_open(fault: str) -> None:
     report = sweep(left_to_the_collector.SCENARIO, kinds=("steps",), faults=(fault,), enough=3)
 

@@ -18,19 +18,24 @@ from connector.testing.explore import (
     Scenario,
     Seeded,
     Stage,
+    faults,
     parse_case,
     run,
     sweep,
 )
-from connector.testing.explore.scenarios import SCENARIOS, BookReader, adapter_on, read_books
+from connector.testing.explore.scenarios import (
+    CORE,
+    SCENARIOS,
+    BookReader,
+    adapter_on,
+    read_books,
+)
 
-ALL = [name for name, fault in STEP_FAULTS.items() if not fault.slow]
 BUDGET = {
-    "connect": ALL,
-    "stream": ALL,
-    "tls": ["cancel", "leave", "reset", "tls_break"],
-    "backoff": ["cancel", "leave", "interrupt"],
-    "reconnect": ["cancel", "leave", "reset"],
+    **dict.fromkeys(CORE, tuple(STEP_FAULTS)),
+    "tls": (*faults.CORE, "tls_break"),
+    "backoff": faults.CORE,
+    "reconnect": faults.CORE,
 }
 """Faults at every step; the others are left to the long sweep."""
 
@@ -109,6 +114,8 @@ def test_a_disconnect_strikes_every_state_of_a_books_join() -> None:
         # A reply that never came was waited for behind events that nobody read, for ever.
         "unread/fifo/50=stall",
         "unread/fifo/50=no_ack",
+        # What cannot strike during the handshake was expected to be noticed.
+        "planned_end/fifo/17=close",
     ],
 )
 def test_what_was_found_once(case: str) -> None:

@@ -107,3 +107,18 @@ class AdapterMachine(RuleBasedStateMachine):
 
 TestAdapter = AdapterMachine.TestCase
 TestAdapter.settings = settings(stateful_step_count=MOST_ACTIONS)
+
+
+def test_what_one_has_left_oneself_is_not_lost() -> None:
+    actions = [
+        script.Subscribe(0, (1, 3), Overflow.BLOCK, 64),
+        *(script.Advance(0.5), script.Advance(0.5)),
+        *(script.Discard(0, 1), script.Advance(0.5), script.Add(0, 1), script.Advance(0.5)),
+        *(script.Discard(0, 1), script.Advance(0.5), script.Add(0, 1), script.Advance(0.5)),
+        script.Consume(0, 100),
+        *(script.Discard(0, 1), script.Advance(1.0), script.Add(0, 1), script.Advance(1.0)),
+    ]
+
+    result = run(script.scenario(actions))
+
+    assert not result.findings, "\n".join(map(str, result.findings))

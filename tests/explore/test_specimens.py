@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
+import attrs
 import pytest
 
 from connector.testing.explore import parse_case, run, sweep
 from tests import specimens
-from tests.specimens import structured
+from tests.specimens import seed_bug, structured
 from tests.specimens.parts import Specimen
 
 NAMES = sorted(
@@ -43,6 +44,14 @@ def test_the_mistake_is_found(name: str) -> None:
     # The same again, from what the finding prints.
     case = parse_case(str(found.case))
     assert found in run(scenario, case.schedule, case.plan).findings
+
+
+def test_two_connections_on_one_route_are_found_where_two_routes_may_have_one_each() -> None:
+    scenario = attrs.evolve(seed_bug.SCENARIO, links=2, links_per_route=1)
+
+    report = sweep(scenario, kinds=("steps",), faults=("reset",), enough=1)
+
+    assert "2 connections at once on /public" in str(report)
 
 
 def test_without_a_mistake_nothing_is_found() -> None:

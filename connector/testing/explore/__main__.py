@@ -19,6 +19,7 @@ import trio
 from connector.testing.explore.faults import STEP_FAULTS
 from connector.testing.explore.plan import parse_case
 from connector.testing.explore.progress import say, watching
+from connector.testing.explore.report import Report
 from connector.testing.explore.result import Result
 from connector.testing.explore.run import run
 from connector.testing.explore.scenarios import SCENARIOS, SHORT
@@ -98,18 +99,27 @@ def _sweep(options: argparse.Namespace) -> int:
         kinds = options.kinds.split(",") if options.kinds else _kinds(name)
         work += units(scenario, kinds=kinds, faults=faults, seeds=options.seeds)
 
-    async def go() -> int:
+    report = Report()
+
+    async def go() -> None:
         with watching(len(work)) as watcher:
-            report = await sweep_in_processes(
+            await sweep_in_processes(
                 work,
                 processes=options.processes,
                 watcher=watcher,
                 seconds=options.minutes * 60,
+                report=report,
             )
-        say(str(report))
-        return 1 if report.findings else 0
 
-    return trio.run(go)
+    interrupted = False
+    try:
+        trio.run(go)
+    except* KeyboardInterrupt:
+        interrupted = True
+    say(str(report))
+    if interrupted:
+        say("interrupted: this is not the whole sweep")
+    return 1 if report.findings else 130 if interrupted else 0
 
 
 def _kinds(name: str) -> tuple[str, ...]:

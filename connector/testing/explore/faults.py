@@ -35,8 +35,8 @@ class StepFault:
     """Whether only a watchdog notices."""
     loud: bool = False
     """Whether a connection is broken so that whoever reads it notices."""
-    on_wire: bool = False
-    """Whether it strikes connections that are not yet, or will never be, WebSockets, too."""
+    needs_handshake: bool = False
+    """Whether it does nothing to a connection whose handshake the exchange has not completed."""
     slow: bool = False
     """Whether a run takes many more steps because of it."""
 
@@ -94,11 +94,11 @@ def _jump(seconds: float) -> Callable[[Stage], None]:
     return jump
 
 
-def _break(fault: Fault | FaultKind) -> Callable[[Stage], None]:
+def _broken(fault: Fault | FaultKind, *, loud: bool = False, silent: bool = False) -> StepFault:
     def strike(stage: Stage) -> None:
         stage.exchange.break_connections(fault)
 
-    return strike
+    return StepFault(strike, needs_connection=True, needs_handshake=True, loud=loud, silent=silent)
 
 
 def _next_attempt(fault: Fault) -> Callable[[Stage], None]:
@@ -127,25 +127,23 @@ STEP_FAULTS: MappingProxyType[str, StepFault] = MappingProxyType(
         "clock_forward": StepFault(_jump(CLOCK_JUMP_SECONDS)),
         "clock_back": StepFault(_jump(-CLOCK_JUMP_SECONDS)),
         # what the network does
-        "eof": StepFault(_eof, needs_connection=True, loud=True, on_wire=True),
-        "reset": StepFault(_reset, needs_connection=True, loud=True, on_wire=True),
+        "eof": StepFault(_eof, needs_connection=True, loud=True),
+        "reset": StepFault(_reset, needs_connection=True, loud=True),
         "half_open": StepFault(_half_open, needs_connection=True, silent=True),
         "stall": StepFault(_stall, needs_connection=True),
         "trickle": StepFault(_trickle, slow=True),
         "squeeze": StepFault(_squeeze, slow=True),
         # what the exchange does to the connection
-        "close": StepFault(_break(Fault("close", code=1000)), needs_connection=True, loud=True),
-        "close_error": StepFault(
-            _break(Fault("close", code=1011)), needs_connection=True, loud=True
-        ),
-        "close_and_hold": StepFault(_break("close_and_hold"), needs_connection=True, loud=True),
-        "mute": StepFault(_break("mute"), needs_connection=True, silent=True),
-        "no_ack": StepFault(_break("no_ack"), needs_connection=True, silent=True),
-        "bad_frame": StepFault(_break("bad_opcode"), needs_connection=True, loud=True),
-        "bad_mask": StepFault(_break("bad_mask"), needs_connection=True, loud=True),
-        "bad_utf8": StepFault(_break("bad_utf8"), needs_connection=True, loud=True),
-        "bad_json": StepFault(_break("truncated_json"), needs_connection=True),
-        "shutdown": StepFault(_break("server_shutdown"), needs_connection=True),
+        "close": _broken(Fault("close", code=1000), loud=True),
+        "close_error": _broken(Fault("close", code=1011), loud=True),
+        "close_and_hold": _broken("close_and_hold", loud=True),
+        "mute": _broken("mute", silent=True),
+        "no_ack": _broken("no_ack", silent=True),
+        "bad_frame": _broken("bad_opcode", loud=True),
+        "bad_mask": _broken("bad_mask", loud=True),
+        "bad_utf8": _broken("bad_utf8", loud=True),
+        "bad_json": _broken("truncated_json"),
+        "shutdown": _broken("server_shutdown"),
         # what it does to the next attempt
         "refuse": StepFault(_next_attempt(Fault("refuse", times=1))),
         "unknown_host": StepFault(_next_dial("dns")),

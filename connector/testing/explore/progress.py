@@ -27,6 +27,7 @@ class Lines:
         self._total = total
         self._done = 0
         self._began = self._said = time.monotonic()
+        say(f"{total} units")
 
     def advanced(self, report: Report, unit: Unit, *, finished: bool) -> None:
         self._done += finished

@@ -219,18 +219,14 @@ class _Run:
         if step not in self._due:
             return
         for name in self._due.pop(step):
-            if STEP_FAULTS[name].loud and not self.struck:
-                self.broken = self._broken_by(name)
-            STEP_FAULTS[name].strike(self.stage)
+            fault = STEP_FAULTS[name]
+            if fault.loud and not self.struck:
+                reached = self.network.connections
+                if fault.needs_handshake:
+                    reached = self.stage.served()
+                self.broken = [each.record for each in reached]
+            fault.strike(self.stage)
             self.note_struck(name)
-
-    def _broken_by(self, fault: str) -> list[DialRecord]:
-        """The open connections, if a loud fault breaks all of them."""
-        assert self.stage is not None
-        open_now = self.network.connections
-        # The exchange breaks those that are WebSockets by now: no REST, no handshake.
-        all_struck = len(self.stage.exchange.connections) == len(open_now)
-        return [each.record for each in open_now if STEP_FAULTS[fault].on_wire or all_struck]
 
     def plan_ahead(self, steps: int, fault: str) -> None:
         """Add a fault to what is due."""

@@ -26,6 +26,8 @@ class Scenario:
     """Connects, uses and leaves; everything that it opens must be gone when it returns."""
     links: int = 1
     """The most connections that may be open or being opened at once."""
+    links_per_route: int | None = None
+    """The most connections that the exchange may see at once on one route; None: `links`."""
     most_tasks: int = 8
     """The most tasks that the program may have at once, its own included."""
     venue: VenueName = "usdm"

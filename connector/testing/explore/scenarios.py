@@ -362,7 +362,13 @@ _AFTER_THE_FIRST = When(first=2)
 
 
 def _book(name: str, program: Program, **options: Any) -> Scenario:
-    given: dict[str, Any] = {"links": 2, "most_tasks": 12, "source": NumberedBook(), **options}
+    given: dict[str, Any] = {
+        "links": 2,
+        "links_per_route": 1,
+        "most_tasks": 12,
+        "source": NumberedBook(),
+        **options,
+    }
     return Scenario(name=name, program=program, **given)
 
 
@@ -429,7 +435,7 @@ SCENARIOS: MappingProxyType[str, Scenario] = MappingProxyType(
             ),
             Scenario(name="resubscribe", program=resubscribe),
             Scenario(name="rejected", program=rejected),
-            Scenario(name="routes", program=routes, links=3, most_tasks=20),
+            Scenario(name="routes", program=routes, links=3, links_per_route=2, most_tasks=20),
             Scenario(name="merged", program=merged, links=2, most_tasks=16, leave_seconds=6.0),
             Scenario(name="flap", program=flap),
             Scenario(name="storm", program=storm),
@@ -440,7 +446,7 @@ SCENARIOS: MappingProxyType[str, Scenario] = MappingProxyType(
 )
 """Name: scenario."""
 
-CORE = ("connect", "stream", "backoff", "reconnect", "tls")
+CORE = ("connect", "stream")
 """Those whose single faults are all tried with every run of the tests."""
 SHORT = ("connect", "stream")
 """Those in which two faults are tried together."""

@@ -11,6 +11,7 @@ from connector.testing.explore.faults import check_fault
 from connector.testing.explore.numbered import Reader
 from connector.testing.explore.operations import ExploredNetwork
 from connector.testing.explore.wall import WallClock
+from connector.testing.network import MemoryConnection
 
 SETTLED_EVENTS = 2
 """So many events after the last fault show that the program has recovered from it."""
@@ -76,6 +77,11 @@ class Stage:
     def leaving(self) -> None:
         """The program begins to leave the adapter's block, politely."""
         self.leaving_at = trio.current_time()
+
+    def served(self) -> tuple[MemoryConnection, ...]:
+        """The connections whose handshake the exchange has completed."""
+        served = {each.memory for each in self.exchange.connections}
+        return tuple(each for each in self.network.connections if each in served)
 
     @property
     def events(self) -> int:

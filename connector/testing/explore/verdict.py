@@ -131,6 +131,10 @@ def check_server(exchange: SimulatedExchange, scenario: Scenario) -> Iterator[Br
     """I1 as the server saw it; one that was not told of an end cannot count."""
     if exchange.max_concurrent > scenario.links:
         yield "I1", f"the server saw {exchange.max_concurrent} connections at once"
+    per_route = scenario.links if scenario.links_per_route is None else scenario.links_per_route
+    for route, most in exchange.max_concurrent_by_route.items():
+        if most > per_route:
+            yield "I1", f"the server saw {most} connections at once on {route}"
 
 
 def check_requests(exchange: SimulatedExchange) -> Iterator[Broken]:

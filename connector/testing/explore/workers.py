@@ -62,10 +62,12 @@ async def sweep_in_processes(
                     if not await worker.do(unit, report, watcher):
                         break
 
-    async with trio.open_nursery() as nursery:
-        for _ in range(processes):
-            nursery.start_soon(serve)
-    report.seconds = trio.current_time() - began
+    try:
+        async with trio.open_nursery() as nursery:
+            for _ in range(processes):
+                nursery.start_soon(serve)
+    finally:
+        report.seconds = trio.current_time() - began
     return report
 
 
