@@ -34,6 +34,17 @@ ASYNC_IN_TESTS = (
 )
 """Rules that are left out in tests."""
 
+MUTATED = ("link", "session", "adapter", "feed", "transport/tap")
+"""Modules that `mutate` changes: those that a leak could hide in."""
+ASKED = ("", "faults", "transport", "explore")
+"""Folders of tests that it asks."""
+MUTATION = (
+    *("-p", "tests.mutation.plugin", "--capture=no", "--timeout=100"),
+    *("--mutate", *(f"connector/{module}.py" for module in MUTATED)),
+    "--",
+    *(str(path) for folder in ASKED for path in sorted(Path("tests", folder).glob("test_*.py"))),
+)
+
 
 def install(session: nox.Session, *groups: str, extras: str = "cli") -> None:
     """Install the project, editable, with `extras` and the dependency groups named."""
@@ -53,6 +64,15 @@ def test_all(session: nox.Session) -> None:
     """The same on every supported interpreter that is present."""
     install(session, "test", extras="cli,redis")
     session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("trio", ["0.26.*", "0.29.*", "0.31.*", ">=0.32"])
+def canary(session: nox.Session, trio: str) -> None:
+    """The explorer takes over private parts of trio: one trace per seed, in the versions named."""
+    install(session, "test")
+    session.install("--quiet", f"trio{trio}" if trio.startswith(">") else f"trio=={trio}")
+    session.run("python", "-m", "pytest", "-q", "tests/explore/test_schedule.py", *session.posargs)
 
 
 @nox.session
@@ -83,6 +103,13 @@ def docs(session: nox.Session) -> None:
         "sphinx-build", "-W", "--keep-going", "-q", "-b", "html", "docs", "docs/_build/html"
     )
     session.log("documentation: docs/_build/html/index.html")
+
+
+@nox.session
+def mutate(session: nox.Session) -> None:
+    """Change the code, and see whether a test notices: `nox -s mutate -- --sample 40 --seed 1`."""
+    install(session, "test")
+    session.run("python", "-m", "pytest", *MUTATION, *(session.posargs or ["--sample", "40"]))
 
 
 @nox.session
