@@ -1,4 +1,4 @@
-"""What a person does with this project: `nox -s test`, `lint`, `explore`, `docs`, `demo`.
+"""What a person does with this project: `nox -s test`, `lint`, `explore`, `soak`, `docs`, `demo`.
 
 Each session installs what it needs from pyproject.toml; arguments after ``--`` go to the tool.
 """
@@ -117,6 +117,15 @@ def explore(session: nox.Session) -> None:
     """Every step of every scenario with every fault: `nox -s explore -- --minutes 10`."""
     install(session)
     session.run("python", "-m", "connector.testing.explore", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Look for growth: a minute on real sockets, 10,000 disconnects in virtual time."""
+    install(session, "test")
+    session.run("connector", "soak", *(session.posargs or ("--minutes", "1", "--every", "5")))
+    disconnects = {"CONNECTOR_DISCONNECTS": "10000"}
+    session.run("python", "-m", "pytest", "tests/app/test_soak_disconnects.py", env=disconnects)
 
 
 @nox.session

@@ -21,6 +21,7 @@ from connector.app.picture import Picture
 from connector.app.plain import Nowhere, PlainLines
 from connector.app.report import summary
 from connector.app.run_command import check, run
+from connector.app.soak_command import soak
 from connector.app.view import Screen
 from connector.errors import ConfigError
 
@@ -34,6 +35,7 @@ def group() -> None:
 group.add_command(book)
 group.add_command(check)
 group.add_command(run)
+group.add_command(soak)
 
 
 @group.command()

@@ -93,8 +93,8 @@ async def run_demo(
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_tell, adapter, watch, screen)
                 for channel in market.channels:
-                    nursery.start_soon(_consume, adapter, channel, watch)
-                await _settle(watch)
+                    nursery.start_soon(consume, adapter, channel, watch)
+                await settle(watch)
                 watch.begin()
                 async with trio.open_nursery() as trouble:
                     trouble.start_soon(_look, watch, screen)
@@ -102,14 +102,14 @@ async def run_demo(
                     with trio.move_on_after(options.duration_seconds):
                         await stop.wait()
                     trouble.cancel_scope.cancel()
-                await _settle(watch)
+                await settle(watch)
                 watch.end()
                 nursery.cancel_scope.cancel()
-        await _leave(exchange)
+        await leave(exchange)
     return Result(watch.report(seed=options.seed), tuple(watch.samples))
 
 
-async def _consume(adapter: Adapter, channel: AnyChannel, watch: Watch) -> None:
+async def consume(adapter: Adapter, channel: AnyChannel, watch: Watch) -> None:
     """Read one channel, as a user's strategy would."""
     async with adapter.subscribe(channel, gaps=True) as feed:
         async for event in feed:
@@ -153,7 +153,7 @@ async def _break(
         watch.breaks = count
 
 
-async def _settle(watch: Watch) -> None:
+async def settle(watch: Watch) -> None:
     """Wait until every link is connected and brings data, for a bounded time."""
     for _ in range(round(SETTLE_SECONDS / LOOK_SECONDS)):
         watch.look()
@@ -162,7 +162,7 @@ async def _settle(watch: Watch) -> None:
         await trio.sleep(LOOK_SECONDS)
 
 
-async def _leave(exchange: SimulatedExchange) -> None:
+async def leave(exchange: SimulatedExchange) -> None:
     """Let the exchange notice that the adapter has gone."""
     for _ in range(LEAVE_LOOKS):
         if not exchange.connections:

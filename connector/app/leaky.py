@@ -73,6 +73,12 @@ class LeakyConnector:
         """The connection is lost, so it does not run any more: or so one would think."""
         self.started = False
 
+    async def supervise(self) -> None:
+        """Look after it: start it whenever it seems not to run."""
+        while True:
+            self.ensure_started()
+            await trio.sleep(SUPERVISE_SECONDS)
+
     async def _keep_connected(self) -> None:
         while True:
             try:
@@ -230,11 +236,6 @@ async def run_comparison(
                     async for _ in feed:
                         pass
 
-            async def supervise() -> None:
-                while True:
-                    connector.ensure_started()
-                    await trio.sleep(SUPERVISE_SECONDS)
-
             async def look() -> None:
                 while True:
                     seconds = trio.current_time() - began
@@ -251,7 +252,7 @@ async def run_comparison(
                     await trio.sleep(LOOK_SECONDS)
 
             program.start_soon(consume)
-            program.start_soon(supervise)
+            program.start_soon(connector.supervise)
             await _wait_connected(exchange)
             began = trio.current_time()
             program.start_soon(look)
