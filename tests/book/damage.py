@@ -8,6 +8,7 @@ snapshots as an exchange would give them, and checks after every step that a syn
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -120,6 +121,41 @@ def truth(folder: Path, name: str, *, count: int, levels: int) -> Truth:
     return Truth(rules, deltas, books, levels)
 
 
+def renumbered(known: Truth, rules: BookRules, numbering: str) -> Truth:
+    """The same book as an exchange would number it; no checksum tells what is wrong.
+
+    Args:
+        numbering: "dense" ids; "named" ones, which jump, with a heartbeat now and then; "reset" as
+            these, and in the middle the exchange begins anew, below its last id.
+    """
+    rng = random.Random(numbering)
+    deltas: list[BookDelta] = []
+    before = known.before[:1]
+    last = 100_000
+    for index, delta in enumerate(known.deltas):
+        previous = last
+        if numbering == "reset" and index == len(known.deltas) // 3:
+            last = 7  # okx §5: maintenance
+        else:
+            last += 1 if numbering == "dense" else rng.randint(1, 90)
+        named = None if numbering == "dense" else previous
+        deltas.append(_numbered(delta.bids, delta.asks, last, named))
+        before.append(known.before[index + 1])
+        if numbering != "dense" and index % 7 == 3:
+            deltas.append(_numbered([], [], last, last))
+            before.append(known.before[index + 1])
+    return Truth(rules, deltas, before, known.levels)
+
+
+def _numbered(
+    bids: Sequence[Level], asks: Sequence[Level], last: int, previous: int | None
+) -> recordings.Delta:
+    return recordings.Delta(
+        symbol="", bids=list(bids), asks=list(asks), first_update_id=last, last_update_id=last,
+        previous=previous,
+    )  # fmt: skip
+
+
 Stream = list[int | None]
 """Indices of deltas as they arrive, and `CUT`."""
 
@@ -202,7 +238,9 @@ class Driver:
             return
         self.synced_steps += 1
         where = truth.index_of(book.update_id) if truth.numbered else index
+        # What it was is not what it is: a delta that is new has been applied.
+        assert where >= index or index < self._seen
         assert (book.bids.top(truth.levels), book.asks.top(truth.levels)) == truth.top(where)
 
 
-__all__ = ["CUT", "KINDS", "Driver", "State", "Stream", "Truth", "damaged", "truth"]
+__all__ = ["CUT", "KINDS", "Driver", "State", "Stream", "Truth", "damaged", "renumbered", "truth"]
