@@ -1,5 +1,7 @@
 """Metrics for Prometheus: what `Adapter.statistics` says, read when somebody scrapes.
 
+.. code-block:: python
+
     registry = CollectorRegistry()
     async with open_adapter(exchange) as adapter:
         with instrument(adapter, registry):
@@ -52,7 +54,7 @@ _DELIVERY_TEXT = "From the read to the consumer, of the first event of each batc
 
 FAMILIES = (
     Family(
-        "connector_tasks", "gauge", "Tasks alive in the adapter, from trio's own task tree.", (),
+        "connector_tasks", "gauge", "Tasks alive in the adapter, from the task tree of trio.", (),
         lambda now: [((), now.tasks)],
     ),
     Family(

@@ -115,6 +115,8 @@ class Session:
         self._stale_after = stale_after
         self._scope = trio.CancelScope()
         self._work = trio.Event()
+        self._converged = False
+        """Whether the owner has been told, since it last wanted something else."""
         self._pace = Pace(exchange.limits.requests_per_second)
         self._end_at = trio.current_time() + (
             exchange.limits.lifetime_seconds - random.uniform(*_AGE_MARGIN_SECONDS)
@@ -129,6 +131,8 @@ class Session:
 
     def wanted_changed(self) -> None:
         """The set of wanted subscriptions is another one now."""
+        # Told again even when there is nothing to ask for: what was given up is wanted anew.
+        self._converged = False
         self._work.set()
 
     async def run(self, carrier: Carrier) -> None:
@@ -147,10 +151,9 @@ class Session:
 
     async def _converge(self, carrier: Carrier) -> None:
         """Ask the exchange for what is wanted, below its message rate, for ever."""
-        converged = False
         while True:
             if self.wire.has_work():
-                converged = False
+                self._converged = False
                 if carrier.watched:
                     await self._pace.turn()
                 else:
@@ -164,8 +167,8 @@ class Session:
                     if reply is not None:
                         self.read_message(reply)
                 continue
-            if not converged and self.wire.converged():
-                converged = True
+            if not self._converged and self.wire.converged():
+                self._converged = True
                 self._owner.converged()
             self._work = trio.Event()
             await self._work.wait()

@@ -346,6 +346,17 @@ async def test_wanted_again_before_the_exchange_was_told_is_never_unsubscribed(
         assert [each.method for each in asked(world.exchange)] == ["SUBSCRIBE", "SUBSCRIBE"]
 
 
+async def test_wanted_again_before_the_exchange_was_told_is_connected_again(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_world() as world:
+        async with world.adapter.subscribe(BOOK):
+            await world.adapter.wait_connected()
+        async with world.adapter.subscribe(BOOK):
+            with trio.fail_after(60):
+                await world.adapter.wait_connected()
+
+
 async def test_nothing_wanted_during_a_disconnect_lets_the_link_rest(
     autojump_clock: MockClock,
 ) -> None:

@@ -28,7 +28,7 @@ class Held(Generic[T]):
         """What the context manager gave."""
         return cast("T", self._value)
 
-    async def run(  # started by whoever holds it
+    async def run(  # noqa: ASYNC114  # started by whoever holds it
         self, task_status: trio.TaskStatus[T] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Enter, tell, wait, leave; for ``nursery.start``, which raises what entering raises."""

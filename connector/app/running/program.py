@@ -118,7 +118,7 @@ async def _serve_pages(
     _log.info("serving url=%s", url, extra={"fields": {"url": url}})
 
 
-async def _receive_signals(
+async def _receive_signals(  # noqa: ASYNC114  # started above, and no context manager
     requests: Requests,
     scope: trio.CancelScope,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,

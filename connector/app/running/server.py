@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, cast
 
 import attrs
 import hypercorn
@@ -50,10 +51,7 @@ async def serve(
     errors.setLevel(logging.WARNING)
     config.errorlog = errors
     config.include_server_header = False
-
-    async def start(task_status: trio.TaskStatus[list[str]]) -> None:
-        await serve_asgi(_application(site), config, task_status=task_status, mode="asgi")
-
+    start = partial(serve_asgi, cast("Any", _application(site)), config, mode="asgi")
     async with trio.open_nursery() as nursery:
         (url,) = await nursery.start(start)
         task_status.started(url)

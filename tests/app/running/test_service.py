@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,11 +13,14 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from connector import Overflow, SlowConsumer
 from connector.app.configuration import read_configuration
 from connector.app.running.service import Service, open_service
 from connector.app.running.sinks import SinkFailed
 from connector.app.running.world import SimulatedWorld, open_simulated_world
+from connector.app.sinks.jsonl import JsonLinesSink
 from connector.testing import Fault
+from connector.transport.causes import leaves
 
 TEMPLATE = """
 [run]
@@ -238,3 +242,52 @@ async def test_readiness_says_what_is_missing(autojump_clock: MockClock, text: s
         await ready(service)
         service.stopping = True
         assert service.unready() == ["stopping"]
+
+
+async def test_a_sink_that_fails_ends_the_run_with_its_name(
+    autojump_clock: MockClock, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def write(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(ExceptionGroup) as raised:
+        async with running(text) as (service, _):
+            await ready(service)
+            monkeypatch.setattr(JsonLinesSink, "_write", write)
+            await trio.sleep(60)
+
+    (error,) = leaves(raised.value)
+    assert isinstance(error, SinkFailed)
+    assert str(error) == "sink jsonl: [Errno 28] No space left on device"
+
+
+async def test_a_consumer_that_may_not_be_slow_ends_the_run(
+    autojump_clock: MockClock, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict = text.replace("symbols", 'overflow = "fail"\nbuffer = 8\nsymbols')
+
+    async def crawl(*_: object) -> None:
+        await trio.sleep(5)
+
+    monkeypatch.setattr(JsonLinesSink, "_write", crawl)
+    with pytest.raises(ExceptionGroup) as raised:
+        async with running(strict):
+            await trio.sleep(60)
+
+    (error,) = leaves(raised.value)
+    assert isinstance(error, SlowConsumer)
+
+
+async def test_a_changed_policy_is_a_new_feed(autojump_clock: MockClock, text: str) -> None:
+    async with running(text) as (service, _):
+        await ready(service)
+        before = sessions(service)
+
+        await service.apply(
+            read_configuration(text.replace("symbols", 'overflow = "conflate"\nsymbols'))
+        )
+        await ready(service)
+
+        (feed,) = service.adapters["futures"].statistics().feeds
+        assert feed.overflow is Overflow.CONFLATE
+        assert sessions(service) == before
