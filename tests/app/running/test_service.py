@@ -227,6 +227,7 @@ async def test_leaving_is_bounded_whatever_a_sink_does(
         began = trio.current_time()
 
     assert trio.current_time() - began <= 5 + 0.1
+    assert not service.ended_clean
     assert service.summary().sessions == 2
 
 
