@@ -21,6 +21,8 @@ from connector.app.configuration import Configuration, Misconfigured, read_confi
 from connector.app.running.service import Registry, Service, Summary, open_service
 from connector.app.running.sinks import SinkFailed
 from connector.app.running.world import RealWorld, World, open_simulated_world
+from connector.errors import ConfigError
+from connector.transport.causes import leaves
 
 _log = logging.getLogger("connector.run")
 
@@ -58,7 +60,7 @@ async def run_program(
         requests: set from outside instead of by signals.
 
     Raises:
-        What `open_service` raises, and OSError when the address of the pages is taken, in groups.
+        What `open_service` raises, and ConfigError when the pages' address is taken, in groups.
     """
     asked = requests or Requests()
     async with trio.open_nursery() as nursery:
@@ -114,7 +116,15 @@ async def _serve_pages(
 
     assert configuration.metrics is not None
     pages = Pages(service, registry, configuration.metrics.token)
-    url = await nursery.start(serve, pages, configuration.metrics.bind)
+    bind = configuration.metrics.bind
+    try:
+        url = await nursery.start(serve, pages, bind)
+    except* OSError as group:
+        reason = next(leaves(group))
+        raise ConfigError(
+            f"the pages cannot be served at {bind}: {reason}; write another address into bind of "
+            "[metrics]"
+        ) from reason
     _log.info("serving url=%s", url, extra={"fields": {"url": url}})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Protocol, cast
@@ -10,7 +11,9 @@ from typing import Any, Protocol, cast
 import attrs
 import hypercorn
 import trio
-from hypercorn.trio import serve as serve_asgi
+from hypercorn.config import Sockets
+from hypercorn.trio.run import worker_serve
+from hypercorn.utils import wrap_app
 
 from connector.app.configuration import split_address
 
@@ -43,18 +46,26 @@ async def serve(
 
     Cancellation: requests under way are cut off.
     """
-    host, port = split_address(bind)
     config = hypercorn.Config()
-    config.bind = [f"{f'[{host}]' if ':' in host else host or '0.0.0.0'}:{port}"]
     config.accesslog = None
     errors = logging.getLogger("connector.http")
     errors.setLevel(logging.WARNING)
     config.errorlog = errors
     config.include_server_header = False
-    start = partial(serve_asgi, cast("Any", _application(site)), config, mode="asgi")
-    async with trio.open_nursery() as nursery:
-        (url,) = await nursery.start(start)
-        task_status.started(url)
+    application = wrap_app(cast("Any", _application(site)), config.wsgi_max_body_size, "asgi")
+    # Not hypercorn's own way to listen, which leaves the socket open when its address is taken.
+    with _listen(bind) as listener:
+        sockets = Sockets([], [listener], [])
+        start = partial(worker_serve, application, config, sockets=sockets)
+        async with trio.open_nursery() as nursery:
+            (url,) = await nursery.start(start)
+            task_status.started(url)
+
+
+def _listen(bind: str) -> socket.socket:
+    host, port = split_address(bind)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family)
 
 
 def _application(site: Site) -> Callable[..., Awaitable[None]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -16,9 +17,11 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from connector import ConfigError
 from connector.app.configuration import read_configuration
 from connector.app.running.program import Options, Requests, run_program
 from connector.testing import OrderFlow, SimulatedExchange, open_exchange
+from connector.transport.causes import leaves
 
 COMMAND = [sys.executable, "-c", "from connector.app.cli import main; main()"]
 CONFIG = """
@@ -146,6 +149,22 @@ async def test_an_adapter_that_gives_up_ends_it_with_the_reason(tmp_path: Path) 
     assert ended.returncode == 1
     last = json.loads(ended.stderr.splitlines()[-1])
     assert last["event"].startswith("failed: binance_usdm/market: gave up after 1 failed attempts")
+
+
+async def test_an_address_that_is_taken_is_told(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        bind = f"127.0.0.1:{taken.getsockname()[1]}"
+        text = CONFIG.format(stream="ws://x", rest="http://x", path=tmp_path / "out.jsonl")
+        configuration = read_configuration(text + f'[metrics]\nbind = "{bind}"\n')
+
+        with pytest.raises(ExceptionGroup) as raised:
+            await run_program(Options(path=tmp_path, simulate=True), configuration, Requests())
+
+    (error,) = leaves(raised.value)
+    assert isinstance(error, ConfigError)
+    assert bind in str(error) and "bind of [metrics]" in str(error)
 
 
 async def test_reloading_in_virtual_time_keeps_sessions(
