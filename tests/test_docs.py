@@ -14,12 +14,15 @@ import builtins
 import inspect
 import re
 import shlex
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import textwrap
 import tomllib
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -200,8 +203,31 @@ def redirect(code: str) -> str:
             r'binance.\1(endpoints=_endpoints["\1"], ',
             code,
         )
+        code = re.sub(r"\b(RedisSink|RedisSource)\(", r"\1(url=_redis, ", code)
         code = code.replace("trio.run(", "_run(")
     return code
+
+
+def needs_redis(page: Path) -> bool:
+    return any("RedisSink(" in block.code for block in blocks(page))
+
+
+@contextmanager
+def open_redis(folder: Path) -> Iterator[str]:
+    """A Redis of our own, whose URL is given to what has none."""
+    pytest.importorskip("coredis", reason="the extra [redis] is not installed")
+    server = shutil.which("redis-server")
+    if server is None:
+        pytest.skip("there is no redis-server here: apt-get install redis-server")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [server, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", folder]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            yield f"redis://127.0.0.1:{port}"
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize(
@@ -209,9 +235,15 @@ def redirect(code: str) -> str:
     [page for page in PAGES if any(block.language in EXECUTED for block in blocks(page))],
     ids=lambda page: page.relative_to(ROOT).as_posix(),
 )
-def test_code_runs(page: Path) -> None:
+def test_code_runs(page: Path, tmp_path: Path) -> None:
     world = World()
 
+    with open_redis(tmp_path) if needs_redis(page) else nullcontext("") as url:
+        world.names["_redis"] = url
+        run_blocks(page, world)
+
+
+def run_blocks(page: Path, world: World) -> None:
     for block in blocks(page):
         if block.language in EXECUTED:
             world.execute(block)

@@ -25,7 +25,7 @@ from connector.buffer import Overflow
 from connector.channels import AnyChannel
 from connector.events import Gap
 from connector.frames import FrameItem, RawFrame
-from connector.lifecycle import Disconnected, LinkEvent, Stale
+from connector.lifecycle import Disconnected, Stale
 from connector.protocol import AnyStream
 from connector.validation import check_count
 
@@ -125,9 +125,24 @@ class Publisher:
                 *channels, buffer=1, overflow=Overflow.DROP_OLDEST
             ) as unread:
                 streams = _on_wire(unread.streams())
-                sorter = _Sorter(self._settings.prefix, streams)
+                exchange = adapter.statistics().links[0].name.partition("/")[0]
                 async for batch in frames.batches():
-                    await self._write(sorter.sort(batch))
+                    await self.pass_on(exchange, streams, batch)
+
+    async def pass_on(
+        self, exchange: str, streams: Iterable[AnyStream], batch: Iterable[FrameItem]
+    ) -> None:
+        """Publish what `Adapter.frames` has yielded; returns when Redis has taken it.
+
+        Args:
+            exchange: its name, such as ``binance_usdm``.
+            streams: of which; other frames are left out.
+            batch: in the order of receipt.
+
+        Raises, Cancellation: as `publish`.
+        """
+        await trio.lowlevel.checkpoint()
+        await self._write(_sorted(self._settings.prefix, exchange, streams, batch))
 
     def statistics(self) -> PublisherStatistics:
         """A snapshot."""
@@ -210,51 +225,35 @@ class _Draft:
     lost: str | None = None
 
 
-class _Sorter:
+def _sorted(
+    prefix: str, exchange: str, streams: Iterable[AnyStream], batch: Iterable[FrameItem]
+) -> list[_Draft]:
     """From frames and marks in the order of receipt to entries per stream."""
+    wanted = {stream.name: stream for stream in streams}
+    drafts: list[_Draft] = []
+    latest: dict[str, _Draft] = {}
 
-    def __init__(self, prefix: str, streams: Iterable[AnyStream]) -> None:
-        self._prefix = prefix
-        self._routes = {stream.name: stream.route for stream in streams}
-        self._keys: dict[str, bytes] = {}
-        self._exchange = ""
+    def begin(stream: str, lost: str | None = None) -> _Draft:
+        draft = _Draft(key_of(prefix, exchange, stream), [], lost)
+        drafts.append(draft)
+        latest[stream] = draft
+        return draft
 
-    def sort(self, batch: Iterable[FrameItem]) -> list[_Draft]:
-        drafts: list[_Draft] = []
-        open_drafts: dict[str, _Draft] = {}
-
-        def lose(stream: str, reason: str) -> None:
-            draft = _Draft(self._key(stream), [], reason)
-            drafts.append(draft)
-            open_drafts[stream] = draft
-
-        for item in batch:
-            if isinstance(item, RawFrame | LinkEvent):
-                self._exchange = item.link.partition("/")[0]
-            if isinstance(item, RawFrame):
-                if item.stream not in self._routes:
-                    continue
-                draft = open_drafts.get(item.stream)
-                if draft is None:
-                    draft = open_drafts[item.stream] = _Draft(self._key(item.stream), [])
-                    drafts.append(draft)
+    for item in batch:
+        if isinstance(item, RawFrame):
+            if item.stream in wanted:
+                draft = latest.get(item.stream) or begin(item.stream)
                 draft.frames.append((item.received_ns, item.session, item.payload))
-            elif isinstance(item, Disconnected) and item.connected:
-                route = item.link.partition("/")[2].partition("#")[0]
-                for stream in [name for name, each in self._routes.items() if each == route]:
-                    lose(stream, "disconnected")
-            elif isinstance(item, Stale) and item.resubscribing and item.stream in self._routes:
-                lose(item.stream, "resubscribed")
-            elif isinstance(item, Gap):
-                for stream in self._routes:
-                    lose(stream, item.reason)
-        return drafts
-
-    def _key(self, stream: str) -> bytes:
-        key = self._keys.get(stream)
-        if key is None:
-            key = self._keys[stream] = key_of(self._prefix, self._exchange, stream)
-        return key
+        elif isinstance(item, Disconnected) and item.connected:
+            route = item.link.partition("/")[2].partition("#")[0]
+            for name in [name for name, stream in wanted.items() if stream.route == route]:
+                begin(name, "disconnected")
+        elif isinstance(item, Stale) and item.resubscribing and item.stream in wanted:
+            begin(item.stream, "resubscribed")
+        elif isinstance(item, Gap):
+            for name in wanted:
+                begin(name, item.reason)
+    return drafts
 
 
 def _on_wire(streams: Iterable[AnyStream]) -> list[AnyStream]:
