@@ -1,26 +1,21 @@
-"""The sink: raw frames of an adapter into Redis, each batch in one round trip, nothing lost twice.
+"""The sink: the raw frames of an adapter into Redis, with a mark where some were lost.
 
 While Redis is away the batch waits, and the feed of frames behind it fills: its policy says what
-becomes of that. What Redis had taken and has lost, as it does when it is killed, is sent again from
-a tail that is kept, so that a reader misses nothing and, by the numbers, has nothing twice.
+becomes of that.
 """
 
 from __future__ import annotations
 
-import math
-import secrets
-from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
 import attrs
-import trio
-from coredis import PureToken
 
 from connector.adapter import Adapter
-from connector.app.redis.client import Client, Patience, open_redis
-from connector.app.redis.entries import FIELD, Entry, decode, encode, key_of
+from connector.app.redis.client import Client, open_redis
+from connector.app.redis.entries import encode, key_of
+from connector.app.redis.writer import Writer
 from connector.buffer import Overflow
 from connector.channels import AnyChannel
 from connector.events import Gap
@@ -28,9 +23,6 @@ from connector.frames import FrameItem, RawFrame
 from connector.lifecycle import Disconnected, Stale
 from connector.protocol import AnyStream
 from connector.validation import check_count
-
-_QUIET_SECONDS = 0.02
-"""No Redis restarts in less; within it, a connection that broke is an error that is seen."""
 
 Frames: TypeAlias = list[tuple[int, int, bytes]]
 
@@ -74,28 +66,13 @@ class PublisherStatistics:
     """Whether it is at this moment."""
 
 
-@attrs.frozen
-class _Sent:
-    key: bytes
-    number: int
-    data: bytes
-
-
 class Publisher:
     """Publishes what adapters receive. Made by `RedisSink.open`."""
 
     def __init__(self, settings: RedisSink, client: Client) -> None:
-        self._settings = settings
-        self._client = client
-        self._run = secrets.token_hex(8)
-        self._numbers: Counter[bytes] = Counter()
-        self._tail: deque[_Sent] = deque(maxlen=settings.tail)
-        self._patience = Patience()
-        self._frames = self._losses = self._resent = 0
-        self._unsure = False
-        """Whether it is unknown what Redis has."""
-        self._server: object = None
-        self._written = -math.inf
+        self._prefix = settings.prefix
+        self._writer = Writer(client, maxlen=settings.maxlen, tail=settings.tail)
+        self._frames = self._losses = 0
 
     async def publish(
         self,
@@ -141,81 +118,21 @@ class Publisher:
 
         Raises, Cancellation: as `publish`.
         """
-        await trio.lowlevel.checkpoint()
-        await self._write(_sorted(self._settings.prefix, exchange, streams, batch))
+        drafts = _sorted(self._prefix, exchange, streams, batch)
+        await self._writer.write((draft.key, encode(draft.frames, draft.lost)) for draft in drafts)
+        self._frames += sum(len(draft.frames) for draft in drafts)
+        self._losses += sum(draft.lost is not None for draft in drafts)
 
     def statistics(self) -> PublisherStatistics:
         """A snapshot."""
         return PublisherStatistics(
-            entries=self._numbers.total(),
+            entries=self._writer.entries,
             frames=self._frames,
             losses=self._losses,
-            resent=self._resent,
-            outages=self._patience.outages,
-            away=self._patience.away,
+            resent=self._writer.resent,
+            outages=self._writer.patience.outages,
+            away=self._writer.patience.away,
         )
-
-    async def _write(self, entries: Iterable[_Draft]) -> None:
-        """Number `entries` and let Redis have them."""
-        fresh: list[_Sent] = []
-        frames = losses = 0
-        for draft in entries:
-            number = self._numbers[draft.key] = self._numbers[draft.key] + 1
-            data = encode(Entry(self._run, number, draft.frames, draft.lost))
-            fresh.append(_Sent(draft.key, number, data))
-            frames += len(draft.frames)
-            losses += draft.lost is not None
-        if not fresh:
-            return
-
-        async def send() -> None:
-            if trio.current_time() - self._written > _QUIET_SECONDS:
-                await self._look_at_server()
-            missing = await self._missing(fresh) if self._unsure else fresh
-            self._unsure = True
-            async with self._client.pipeline(transaction=False) as pipeline:
-                for sent in missing:
-                    pipeline.xadd(
-                        sent.key,
-                        {FIELD: sent.data},
-                        trim_strategy=PureToken.MAXLEN,
-                        trim_operator=PureToken.APPROXIMATELY,
-                        threshold=self._settings.maxlen,
-                    )
-            self._unsure = False
-            self._written = trio.current_time()
-
-        await self._patience.until_done(send)
-        self._tail.extend(fresh)
-        self._frames += frames
-        self._losses += losses
-
-    async def _look_at_server(self) -> None:
-        """Find out whether Redis has been restarted while nothing was sent that would have failed.
-
-        Of another process, or a replica that took over, it is not known what it has.
-        """
-        server = (await self._client.info("server"))["run_id"]
-        self._unsure = self._unsure or self._server not in (None, server)
-        self._server = server
-
-    async def _missing(self, fresh: list[_Sent]) -> list[_Sent]:
-        """What Redis does not have, of the tail and of what is to be sent."""
-        candidates = [*self._tail, *fresh]
-        has: dict[bytes, int] = {}
-        for key in dict.fromkeys(sent.key for sent in candidates):
-            has[key] = await self._last_number(key)
-        missing = [sent for sent in candidates if sent.number > has[sent.key]]
-        self._resent += len(missing) - sum(sent.number > has[sent.key] for sent in fresh)
-        return missing
-
-    async def _last_number(self, key: bytes) -> int:
-        """Number of the last entry of this run under `key`."""
-        for found in await self._client.xrevrange(key, count=1):
-            entry = decode(found.field_values)  # type: ignore[arg-type]
-            if entry is not None and entry.run == self._run:
-                return entry.number
-        return 0
 
 
 @attrs.define

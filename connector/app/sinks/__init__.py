@@ -7,9 +7,12 @@ from types import MappingProxyType
 
 from connector.app.sinks.jsonl import JsonLines
 from connector.app.sinks.log import LogLines
+from connector.app.sinks.redis import RedisEvents
 from connector.app.sinks.sink import Batch, Sink, SinkSettings
 
-KINDS: Mapping[str, type[SinkSettings]] = MappingProxyType({"jsonl": JsonLines, "log": LogLines})
+KINDS: Mapping[str, type[SinkSettings]] = MappingProxyType(
+    {"jsonl": JsonLines, "log": LogLines, "redis": RedisEvents}
+)
 """Settings by the ``kind`` that a configuration says."""
 
-__all__ = ["KINDS", "Batch", "JsonLines", "LogLines", "Sink", "SinkSettings"]
+__all__ = ["KINDS", "Batch", "JsonLines", "LogLines", "RedisEvents", "Sink", "SinkSettings"]

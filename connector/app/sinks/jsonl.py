@@ -132,10 +132,10 @@ def describe(event: Event) -> dict[str, Any]:
 
 
 def _line(fields: dict[str, Any]) -> bytes:
-    return msgspec.json.encode(fields, enc_hook=_plain) + b"\n"
+    return msgspec.json.encode(fields, enc_hook=plain) + b"\n"
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """What JSON has for a `value` that msgspec does not know."""
     if isinstance(value, Sequence):  # a side of a local book
         return list(value)
