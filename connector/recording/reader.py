@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import attrs
-import zstandard
 
 from connector.errors import ConfigError
 from connector.frames import RawFrame
@@ -25,6 +24,7 @@ from connector.recording.format import (
     RecordingDamaged,
     Start,
 )
+from connector.recording.zstd import decompress
 
 _SEARCH_BYTES = 1024 * 1024
 
@@ -161,12 +161,11 @@ def _read_block(file: BinaryIO, left: int) -> tuple[Head, Block]:
     if HEAD_BYTES + head.compressed_bytes > left:
         raise _Torn("the file ends within a block")
     compressed = file.read(head.compressed_bytes)
-    try:
-        raw = zstandard.ZstdDecompressor().decompress(compressed, max_output_size=head.raw_bytes)
-    except zstandard.ZstdError as error:
-        raise RecordingDamaged(f"a block does not decompress: {error}") from error
-    if len(raw) != head.raw_bytes or zlib.crc32(raw) != head.crc:
+    if zlib.crc32(compressed) != head.crc:
         raise RecordingDamaged("a block has not the check sum that was written")
+    raw = decompress(compressed, head.raw_bytes)
+    if len(raw) != head.raw_bytes:
+        raise RecordingDamaged("a block has not the size that was written")
     return head, Block.decode(raw, head.frames)
 
 

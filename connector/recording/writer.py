@@ -15,7 +15,6 @@ from collections.abc import Iterable
 from typing import Protocol
 
 import attrs
-import zstandard
 
 from connector._version import __version__
 from connector.errors import ConnectorError, DecodeError
@@ -35,13 +34,12 @@ from connector.recording.format import (
     Table,
     fields_of,
 )
+from connector.recording.zstd import compress
 
 BLOCK_BYTES = 1024 * 1024
 """Of payload, at which a block is written."""
 BLOCK_SECONDS = 1.0
 """At which a block is written in any case."""
-LEVEL = 3
-"""Of zstd: about 5 ms for a full block."""
 _FRAME_BYTES = 16
 """What a frame takes in the columns."""
 
@@ -122,7 +120,6 @@ class Writer:
         self._file = file
         self._presence = presence
         self._sync = sync
-        self._compress = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress
         self.bytes = 0
         """Written so far."""
         self.raw_bytes = 0
@@ -185,11 +182,11 @@ class Writer:
             return
         table = Table(list(self._sources), self._marks)
         raw = Block(table, self._times, self._indices, self._payloads).encode()
-        compressed = self._compress(raw)
+        compressed = compress(raw)
         head = Head(
             compressed_bytes=len(compressed),
             raw_bytes=len(raw),
-            crc=zlib.crc32(raw),
+            crc=zlib.crc32(compressed),
             frames=len(self._times),
             first_ns=self._times[0] if self._times else 0,
             last_ns=self._times[-1] if self._times else 0,
@@ -198,7 +195,8 @@ class Writer:
         self.frames += len(self._times)
         self.raw_bytes += len(raw)
         self.blocks += 1
-        self._marks, self._sources = [], {}
+        self._marks = []
+        self._sources.clear()
         self._times, self._indices, self._payloads = [], [], []
         self._gathered = 0
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector import ConfigError
+from connector.events import Gap
 from connector.frames import RawFrame, RestAnswer
 from connector.lifecycle import Disconnected
 from connector.recording import (
@@ -20,6 +21,7 @@ from connector.recording import (
     Block,
     Damage,
     End,
+    Hole,
     Mark,
     RecordingDamaged,
     RecordingFailed,
@@ -115,6 +117,16 @@ def test_a_flipped_bit_is_found_and_costs_one_block(
     assert len(read) >= 36 or any(isinstance(each, Damage) and each.torn for each in found)
 
 
+def test_blocks_are_written_when_enough_has_gathered(tmp_path: Path) -> None:
+    big = [RawFrame(LINK, n % 7, n, f"S{n % 5}", bytes(200_000)) for n in range(40)]
+    path = write(tmp_path / "a.rec.zst", big, every=1000)
+
+    blocks = [each for each in read_blocks(path) if isinstance(each, Block)]
+
+    assert len(blocks) > 6
+    assert [each for each in read_frames(path) if isinstance(each, RawFrame)] == big
+
+
 def test_the_reader_of_frames_does_not_pass_over_damage(tmp_path: Path) -> None:
     path = write(tmp_path / "a.rec.zst", [raw(n) for n in range(1, 41)], every=4)
     data = bytearray(path.read_bytes())
@@ -170,6 +182,15 @@ def test_what_happened_to_a_connection_keeps_its_fields(tmp_path: Path) -> None:
         {"reason": "reset", "detail": "x", "connected": True, "retry_seconds": 1},
     )  # fmt: skip
     assert answer == Answer("/depth", 7, b"{}")
+
+
+def test_what_the_policy_dropped_is_a_hole_in_the_file(tmp_path: Path) -> None:
+    gap = Gap(symbol="", channels=(), reason="overflow", dropped=17)
+    path = write(tmp_path / "a.rec.zst", [raw(1), gap, raw(2)])
+
+    holes = [each.dropped for each in read_frames(path) if isinstance(each, Hole)]
+
+    assert holes == [17]
 
 
 def test_files_of_a_folder_come_in_order(tmp_path: Path) -> None:

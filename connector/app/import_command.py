@@ -1,0 +1,104 @@
+"""``connector import``: captures of other programs (``.jsonl.gz``) as recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from connector.app.decoding import channel_of
+from connector.app.naming import EXCHANGES, find_exchange, write_channel
+from connector.channels import RawStream
+from connector.errors import ConfigError, ConnectorError
+from connector.frames import RawFrame
+from connector.protocol import Exchange
+from connector.recording import SUFFIX, Answer, Mark, Subject, Writer
+from connector.recording.writer import Presence
+from connector.testing import Frame, read_capture, streams_of
+
+_BATCH = 4096
+
+
+def import_capture(capture: Path, exchange: Exchange, out: Path) -> tuple[Path, int]:
+    """Write `capture` as a recording into the folder `out`; its file, and how many frames.
+
+    A capture does not tell connections apart: each route of the exchange becomes one, which lasts
+    from the first frame to the last.
+
+    Raises:
+        OSError: it cannot be read, or is no capture.
+        ConfigError: it holds nothing of that exchange, or the file is there already.
+    """
+    names = streams_of(capture)
+    if not names:
+        raise ConfigError(f"{capture} holds no data of {exchange.name}")
+    channels = [write_channel(channel_of(exchange, name)) for name in names]
+    links = {name: f"{exchange.name}/{exchange.stream(RawStream(name)).route}" for name in names}
+    path = out / (capture.name.removesuffix(".gz").removesuffix(".jsonl") + SUFFIX)
+    out.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        raise ConfigError(f"{path} is there already; choose another --out")
+    first_ns = next((each.ns for each in read_capture(capture) if each.ns), 0)
+    subject = Subject(exchange.name, tuple(channels), names)
+    writer = Writer(path.open("xb", buffering=0), subject, Presence(), started_ns=first_ns)
+    for link in dict.fromkeys(links.values()):
+        writer.add(Mark(kind, link, 1, first_ns) for kind in ("Connecting", "Connected"))
+        writer.add([Mark("Subscribed", link, 1, first_ns, {"streams": len(names)})])
+    last_ns = first_ns
+    batch: list[RawFrame | Answer] = []
+    for frame in read_capture(capture):
+        last_ns = frame.ns or last_ns
+        batch += _items(frame, links, last_ns)
+        if len(batch) >= _BATCH:
+            writer.add(batch)
+            batch = []
+    writer.add(batch)
+    writer.end("stopped", last_ns)
+    return path, writer.frames
+
+
+def _items(frame: Frame, links: dict[str, str], now_ns: int) -> Iterator[RawFrame | Answer]:
+    if frame.text is None:
+        return
+    if frame.kind == "http":
+        url = urlsplit(frame.url or "")
+        target = f"{url.path}?{url.query}" if url.query else url.path
+        yield Answer(target, now_ns, frame.text.encode())
+    elif frame.kind == "recv":
+        stream = frame.stream
+        link = links[stream] if stream is not None else next(iter(links.values()))
+        yield RawFrame(link, 1, now_ns, stream, frame.text.encode())
+
+
+@click.command("import")
+@click.argument(
+    "captures",
+    nargs=-1,
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    help="The folder of the recordings; the present one by default.",
+)
+@click.option(
+    "--exchange",
+    type=click.Choice(list(EXCHANGES)),
+    help="Whose it is; by default the name of the capture's folder.",
+)
+def import_command(*, captures: tuple[Path, ...], out: Path, exchange: str | None) -> None:
+    """Turn CAPTURES, gzip of one JSON object per line, into recordings.
+
+    The form of the lines is that of `connector.testing.read_capture`.
+    """
+    for capture in captures:
+        try:
+            kind = find_exchange(exchange or capture.resolve().parent.name)
+            path, frames = import_capture(capture, kind(), out)
+        except (ConfigError, ConnectorError, OSError) as error:
+            raise click.ClickException(f"{capture}: {error}") from error
+        click.echo(f"{path}: {frames:,} frames, {path.stat().st_size:,} bytes")
