@@ -44,9 +44,11 @@ MUTATION = (
     "--",
     *(str(path) for folder in ASKED for path in sorted(Path("tests", folder).glob("test_*.py"))),
 )
+IN_PARALLEL = ("--numprocesses=auto", "--dist=worksteal")
+"""How pytest uses every processor; `nox -s test -- -n0` does without."""
 
 
-def install(session: nox.Session, *groups: str, extras: str = "cli") -> None:
+def install(session: nox.Session, *groups: str, extras: str = "all") -> None:
     """Install the project, editable, with `extras` and the dependency groups named."""
     requirements = nox.project.dependency_groups(PYPROJECT, *groups) if groups else ()
     session.install("--quiet", "-e", f".[{extras}]", *requirements)
@@ -55,15 +57,15 @@ def install(session: nox.Session, *groups: str, extras: str = "cli") -> None:
 @nox.session
 def test(session: nox.Session) -> None:
     """Everything that must hold, on the interpreter that runs nox."""
-    install(session, "test", extras="cli,redis")
-    session.run("python", "-m", "pytest", *session.posargs)
+    install(session, "test")
+    session.run("python", "-m", "pytest", *IN_PARALLEL, *session.posargs)
 
 
 @nox.session(python=PYTHONS)
 def test_all(session: nox.Session) -> None:
     """The same on every supported interpreter that is present."""
-    install(session, "test", extras="cli,redis")
-    session.run("python", "-m", "pytest", *session.posargs)
+    install(session, "test")
+    session.run("python", "-m", "pytest", *IN_PARALLEL, *session.posargs)
 
 
 @nox.session
@@ -78,7 +80,7 @@ def canary(session: nox.Session, trio: str) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style, async rules, types and layers."""
-    install(session, "lint", extras="cli,redis")
+    install(session, "lint")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.log("flake8-async connector tests")
@@ -98,7 +100,7 @@ def python_files(folder: str) -> list[str]:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
-    install(session, "docs", extras="cli,redis")
+    install(session, "docs")
     session.run(
         "sphinx-build", "-W", "--keep-going", "-q", "-b", "html", "docs", "docs/_build/html"
     )
@@ -131,14 +133,14 @@ def soak(session: nox.Session) -> None:
 @nox.session
 def demo(session: nox.Session) -> None:
     """Watch an adapter survive a hostile exchange: `nox -s demo -- --duration 60`."""
-    install(session)
+    install(session, extras="cli")
     session.run("connector", "demo", *session.posargs)
 
 
 @nox.session
 def picture(session: nox.Session) -> None:
     """Take the picture of the demo that README and documentation show."""
-    install(session)
+    install(session, extras="cli")
     session.run("connector", "demo", "--picture", "docs/_static/demo.svg", *session.posargs)
 
 

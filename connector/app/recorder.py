@@ -12,9 +12,10 @@ from typing import Protocol
 import attrs
 import trio
 
-from connector import Adapter, Overflow
+from connector import Adapter, Feed, Overflow
 from connector.app.naming import write_channel
 from connector.channels import AnyChannel, OrderBook
+from connector.frames import FrameItem
 from connector.protocol import Exchange
 from connector.recording import SUFFIX, RecordingFailed, Subject, Writer
 from connector.recording.writer import BLOCK_SECONDS, Presence
@@ -195,17 +196,16 @@ async def record(
                     files.writer.flush()
                     files.rotate_if_due()
                     screen.show(progress())
-            _take_rest(feed.receive_nowait, files.writer)
+            _take_rest(feed, files.writer)
             nursery.cancel_scope.cancel()
     return progress()
 
 
-def _take_rest(receive_nowait: object, writer: Writer) -> None:
+def _take_rest(feed: Feed[FrameItem], writer: Writer) -> None:
     """Take what waits in the feed."""
-    assert callable(receive_nowait)
     while True:
         try:
-            writer.add([receive_nowait()])
+            writer.add([feed.receive_nowait()])
         except trio.WouldBlock:
             return
 
