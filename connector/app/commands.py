@@ -15,12 +15,14 @@ from connector._version import __version__
 from connector.app.book_command import book
 from connector.app.dashboard import Dashboard, render_summary
 from connector.app.demo import Options, Result, run_demo
+from connector.app.export_command import export_command
 from connector.app.import_command import import_command
 from connector.app.leaky_command import show_comparison
 from connector.app.market import Market
 from connector.app.picture import Picture
 from connector.app.plain import Nowhere, PlainLines
 from connector.app.record_command import record_command
+from connector.app.replay_command import replay_command
 from connector.app.report import summary
 from connector.app.run_command import check, run
 from connector.app.soak_command import soak
@@ -39,8 +41,10 @@ group.add_command(book)
 group.add_command(check)
 group.add_command(run)
 group.add_command(soak)
+group.add_command(export_command)
 group.add_command(import_command)
 group.add_command(record_command, "record")
+group.add_command(replay_command)
 group.add_command(verify_command)
 
 
