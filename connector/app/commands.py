@@ -21,6 +21,7 @@ from connector.app.leaky_command import show_comparison
 from connector.app.market import Market
 from connector.app.picture import Picture
 from connector.app.plain import Nowhere, PlainLines
+from connector.app.plot_command import plot_command
 from connector.app.record_command import record_command
 from connector.app.replay_command import replay_command
 from connector.app.report import summary
@@ -44,6 +45,7 @@ group.add_command(soak)
 group.add_command(export_command)
 group.add_command(import_command)
 group.add_command(record_command, "record")
+group.add_command(plot_command)
 group.add_command(replay_command)
 group.add_command(verify_command)
 
