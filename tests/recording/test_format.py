@@ -154,12 +154,19 @@ def test_other_files_are_no_recordings(tmp_path: Path) -> None:
             list(read_frames(path))
 
 
-def test_a_later_version_is_refused() -> None:
-    head = bytearray(Head(0, 0, 0, 0, 0, 0).encode())
-    head[12] = 9
+def test_a_later_version_is_refused_and_a_damaged_head_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("connector.recording.format.VERSION", 9)
+        later = Head(0, 0, 0, 0, 0, 0).encode()
+    damaged = bytearray(later)
+    damaged[20] ^= 1
 
+    with pytest.raises(ConfigError, match="has format 9; this version reads 1"):
+        Head.decode(later)
     with pytest.raises(RecordingDamaged, match="head of a block"):
-        Head.decode(bytes(head))
+        Head.decode(bytes(damaged))
 
 
 def test_a_file_says_what_it_is(tmp_path: Path) -> None:
