@@ -176,10 +176,10 @@ class Service:
         if failure is None:
             return
         for name in done:
-            if name in old.sinks:
-                await self.slots[name].fill(self._nursery, old.sinks[name])
-            else:
+            if name not in old.sinks:
                 await self._close_slot(name)
+            elif name != done[-1]:  # which has gone back by itself
+                await self.slots[name].fill(self._nursery, old.sinks[name])
         raise failure
 
     async def _close_slot(self, name: str) -> None:

@@ -34,19 +34,36 @@ class SinkSlot:
         """Open what `plan` says, in place of what there was.
 
         Raises:
-            SinkFailed: it cannot be opened.
+            SinkFailed: it cannot be opened; what there was is open again.
         """
         async with self._turn:
-            if self._held is not None:
-                await self._held.close()
-            self.plan = plan
-            self._held = Held(plan.settings.open())
+            before = None if self._held is None else self.plan
+            await self._leave()
+            failure: SinkFailed | None = None
             try:
-                await nursery.start(self._held.run, name=f"sink {self.name}")
-            except (OSError, ConnectorError) as error:
-                raise SinkFailed(f"sink {self.name}: {error}") from error
-            fields = {"sink": self.name, "kind": plan.kind}
-            _log.info("sink opened sink=%s kind=%s", self.name, plan.kind, extra={"fields": fields})
+                self._held = await self._open(nursery, plan)
+                self.plan = plan
+            except SinkFailed as error:
+                failure = error
+            if failure is not None:
+                if before is not None:
+                    self._held = await self._open(nursery, before)
+                raise failure
+
+    async def _open(self, nursery: trio.Nursery, plan: SinkPlan) -> Held[Sink]:
+        held = Held(plan.settings.open())
+        try:
+            await nursery.start(held.run, name=f"sink {self.name}")
+        except (OSError, ConnectorError) as error:
+            raise SinkFailed(f"sink {self.name}: {error}") from error
+        fields = {"sink": self.name, "kind": plan.kind}
+        _log.info("sink opened sink=%s kind=%s", self.name, plan.kind, extra={"fields": fields})
+        return held
+
+    async def _leave(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            await held.close()
 
     async def write(self, batch: Batch) -> None:
         """Hand over `batch` when it is its turn.
@@ -55,8 +72,9 @@ class SinkSlot:
             SinkFailed: the sink did not take it.
         """
         async with self._turn:
+            assert self._held is not None, "pumps end before their sink"
             try:
-                await self._sink.write(batch)
+                await self._held.value.write(batch)
             except (OSError, ConnectorError) as error:
                 raise SinkFailed(f"sink {self.name}: {error}") from error
             self.batches += 1
@@ -69,19 +87,14 @@ class SinkSlot:
             SinkFailed: the sink did not take it.
         """
         async with self._turn:
+            if self._held is None:
+                return  # closed, while we waited for our turn
             try:
-                await self._sink.mark(adapter, event)
+                await self._held.value.mark(adapter, event)
             except (OSError, ConnectorError) as error:
                 raise SinkFailed(f"sink {self.name}: {error}") from error
 
     async def close(self) -> None:
         """Close the sink after what it is doing."""
         async with self._turn:
-            if self._held is not None:
-                await self._held.close()
-                self._held = None
-
-    @property
-    def _sink(self) -> Sink:
-        assert self._held is not None
-        return self._held.value
+            await self._leave()
