@@ -15,7 +15,7 @@ import platform
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -160,45 +160,54 @@ def main() -> None:
     # What was measured before stays, until it is measured again.
     kept = options.output.with_suffix(".json")
     results: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
-    parts = set(options.parts)
-    with Site.prepared(options.environments) as site:
-        if "cost" in parts:
-            for workload in WORKLOADS:
-                if options.only and not {workload.name, str(workload)} & set(options.only):
-                    continue
-                if workload.name == "mix" and not CAPTURE.exists():
-                    print(f"  mix: left out, {CAPTURE} is not there", file=sys.stderr)
-                    continue
-                found = cost(site, workload, options.contestants or list(CONTESTANTS), rounds)
-                results.setdefault("cost", {}).setdefault(str(workload), {}).update(found)
-                print(tables.cost({str(workload): found}), flush=True)
-        if "latency" in parts:
-            results["latency"] = {
-                offered: paced(site, "trade", rate, messages, field=PACED, rounds=rounds)
-                for offered, (rate, messages) in RATES.items()
-            }
-        if "late" in parts:
-            results["late"] = paced(
-                site, "depth5", LATE_RATE, LATE_MESSAGES, field=LATE, rounds=rounds
-            )
-        if "idle" in parts:
-            results["idle"] = idle(site, 1)
-        if "reconnect" in parts:
-            results["reconnect"] = reconnect(site, rounds)
-    if parts & {"growth", "fairness"}:
-        found = grown()
-        results["growth"], results["fairness"] = found["curves"], found["fairness"]
-    results["conditions"] = conditions(rounds)
-
-    kept.write_text(json.dumps(results, indent=2) + "\n")
-    made = tables.sections(results)
-    text = "\n\n".join([results["conditions"], *made.values()])
-    options.output.with_suffix(".md").write_text(text + "\n")
-    print("\n\n".join(content for name, content in made.items() if name in parts - {"cost"}))
+    for part, found in measured(options, rounds):
+        if part == "cost":
+            for workload, figures in found.items():
+                results.setdefault(part, {}).setdefault(workload, {}).update(figures)
+        else:
+            results[part] = found
+        results["conditions"] = conditions(rounds)
+        kept.write_text(json.dumps(results, indent=2) + "\n")
+        made = tables.sections(results)
+        text = "\n\n".join([results["conditions"], *made.values()])
+        options.output.with_suffix(".md").write_text(text + "\n")
+        print(tables.SECTIONS[part](found), end="\n\n", flush=True)
     if options.page:
         tables.into_page(options.page, results)
     if options.chart and results.get("growth"):
         chart.draw(results["growth"], options.chart)
+
+
+def measured(options: argparse.Namespace, rounds: int) -> Iterator[tuple[str, Any]]:
+    """Part by part; the cost of each workload is a part of its own."""
+    parts = set(options.parts)
+    with Site.prepared(options.environments) as site:
+        for workload in WORKLOADS if "cost" in parts else ():
+            if options.only and not {workload.name, str(workload)} & set(options.only):
+                continue
+            if workload.name == "mix" and not CAPTURE.exists():
+                print(f"  mix: left out, {CAPTURE} is not there", file=sys.stderr)
+                continue
+            names = options.contestants or list(CONTESTANTS)
+            yield "cost", {str(workload): cost(site, workload, names, rounds)}
+        if "latency" in parts:
+            yield (
+                "latency",
+                {
+                    offered: paced(site, "trade", rate, messages, field=PACED, rounds=rounds)
+                    for offered, (rate, messages) in RATES.items()
+                },
+            )
+        if "late" in parts:
+            yield "late", paced(site, "depth5", LATE_RATE, LATE_MESSAGES, field=LATE, rounds=rounds)
+        if "idle" in parts:
+            yield "idle", idle(site, 1)
+        if "reconnect" in parts:
+            yield "reconnect", reconnect(site, rounds)
+    if parts & {"growth", "fairness"}:
+        found = grown()
+        yield "growth", found["curves"]
+        yield "fairness", found["fairness"]
 
 
 def quick(rounds: int) -> None:

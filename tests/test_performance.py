@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from xml.etree import ElementTree
 
 import attrs
 import pytest
@@ -21,7 +22,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 import connector
-from benchmarks import workloads
+from benchmarks import chart, tables, workloads
 from connector.backpressure import Full
 from connector.buffer import Buffer, Overflow, make_buffer
 from connector.channels import Channel, PartialBook, Trades
@@ -264,3 +265,46 @@ async def test_a_single_message_wakes_the_reader_once_and_the_consumer_once() ->
     assert len(got) == 20
     assert turns.steps["consumer"] == 10
     assert turns.steps["reader"] == 10
+
+
+# --- the page
+
+
+def test_the_page_has_a_place_for_every_table_and_shows_it(tmp_path: Path) -> None:
+    page = tmp_path / "performance.md"
+    page.write_text((Path(__file__).parents[1] / "docs" / "performance.md").read_text())
+    bare = {"cpu_us": 2.0, "per_second": 5e5, "rss_mib": 30.0}
+    ours = {"cpu_us": 3.0, "per_second": 3e5, "rss_mib": 31.0}
+    paced = {"p50": 80.0, "p99": 300.0, "p999": 400.0, "cpu_us": 9.0}
+    results = {
+        "conditions": "A quiet machine.",
+        "cost": {"depth5": {tables.MARK: bare, tables.US: ours, "other": {"failed": "no wheel"}}},
+        "latency": {"1,000/s": {tables.MARK: paced, tables.US: {**paced, "p50": 100.0}}},
+        "late": {tables.MARK: bare, "connector, CONFLATE": ours},
+        "idle": {tables.US: {"kib": 48.0, "open_ms": 1.5}},
+        "reconnect": {"connected_ms": 107.0, "subscribed_ms": 2500.0, "cpu_ms": 33.0},
+        "growth": {"links of one adapter": {"depth5": {"1": 2.5, "16": 2.75}}},
+        "fairness": {"buffer": 1024, "consumer_ms": 0.2, "reader_ms": 0.4, "behind_burst_ms": 1.0},
+    }
+    assert set(tables.SECTIONS) <= set(results)
+
+    tables.into_page(page, results)
+    tables.into_page(page, results)
+
+    text = page.read_text()
+    assert text.count("A quiet machine.") == 1
+    assert "| depth5 | **connector** | 3.00 | 1.50 | – | 300,000 | 31 |" in text
+    assert "| depth5 | other | – (no wheel) |" in text
+    assert "| 1,000/s | **connector** | 100 | 300 | 400 | 1.25 | 9.0 |" in text
+    assert "| connector, CONFLATE | 3.00 | 1.50 |" in text
+    assert "| links of one adapter | depth5 | 1: 2.50, 16: 2.75 |" in text
+
+
+def test_a_picture_of_curves_has_every_line(tmp_path: Path) -> None:
+    path = tmp_path / "growth.svg"
+    lines = {"depth5": {"1": 2.5, "1000": 3.0}, "trade": {"1": 1.3, "1000": 1.8}}
+
+    chart.draw({"streams": lines, "links": lines}, path)
+
+    picture = ElementTree.parse(path).getroot()
+    assert len(picture.findall("{http://www.w3.org/2000/svg}polyline")) == 4
