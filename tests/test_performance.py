@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import attrs
 import pytest
@@ -306,5 +306,5 @@ def test_a_picture_of_curves_has_every_line(tmp_path: Path) -> None:
 
     chart.draw({"streams": lines, "links": lines}, path)
 
-    picture = ElementTree.parse(path).getroot()
+    picture = ET.parse(path).getroot()
     assert len(picture.findall("{http://www.w3.org/2000/svg}polyline")) == 4

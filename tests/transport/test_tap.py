@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from contextlib import suppress
 from itertools import pairwise
 from typing import Any
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from connector.transport import Ended, open_connection
+from connector.transport.tap import Tap
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 HEADROOM = 70_000
@@ -206,3 +208,42 @@ def test_tap_is_not_noticed(  # noqa: PLR0917 - hypothesis names them
         assert (tapped.messages, tapped.sent) == (plain.messages, plain.sent)
     else:
         assert tapped == plain
+
+
+class Asked:
+    """A stream that notes how much it was asked for."""
+
+    def __init__(self, chunks: list[bytes]) -> None:
+        self.chunks = chunks
+        self.sizes: list[int | None] = []
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytearray:
+        await trio.lowlevel.checkpoint()
+        self.sizes.append(max_bytes)
+        return bytearray(self.chunks.pop(0) if self.chunks else b"")
+
+
+async def test_what_is_compressed_is_read_in_pieces_that_inflate_to_as_much(far: Any) -> None:
+    deflate = zlib.compressobj(wbits=-15)
+
+    def compressed(text: bytes) -> bytes:
+        data = deflate.compress(text) + deflate.flush(zlib.Z_SYNC_FLUSH)
+        return bytes(far.frame(TEXT, data[:-4], reserved=4))
+
+    stream = Asked([
+        b"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
+        compressed(b"0123456789" * 100),
+        compressed(b"0123456789" * 100_000),
+    ])  # fmt: skip
+    sink = far.Bucket()
+    tap = Tap(stream, sink, limit=1 << 20, compression=True)  # type: ignore[arg-type]
+    tap.go_live()
+
+    while await tap.receive_some():
+        pass
+
+    assert [len(message) for message in sink.messages] == [1_000, 1_000_000]
+    first, second, third, fourth = (size or 0 for size in stream.sizes)
+    assert first == second == 65_536
+    assert 4_096 < third < 65_536
+    assert fourth == 4_096
