@@ -6,17 +6,24 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import attrs
+import msgspec
 import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
-from trio.testing import assert_checkpoints, assert_no_checkpoints, wait_all_tasks_blocked
+from trio.testing import (
+    MockClock,
+    assert_checkpoints,
+    assert_no_checkpoints,
+    wait_all_tasks_blocked,
+)
 
 from connector.buffer import Buffer, Overflow, make_buffer
 from connector.channels import AnyChannel
 from connector.errors import ConnectorError, SlowConsumer
-from connector.events import Gap
+from connector.events import Event, Gap
 from connector.feed import Feed
+from connector.unread import Unread
 from tests.toy import Ticks
 
 
@@ -373,15 +380,82 @@ async def test_leaving_the_block_of_a_feed_ends_its_subscription() -> None:
         Feed(owner, make_buffer(8, Overflow.BLOCK, gaps=False)) for _ in range(2)
     ]
 
-    async with feeds[0]:
-        pass
-    with feeds[1]:
-        pass
+    async with feeds[0] as entered:
+        assert entered is feeds[0]
+    with feeds[1] as entered:
+        assert entered is feeds[1]
 
     assert owner.left == 2
     for feed in feeds:
         with pytest.raises(trio.ClosedResourceError):
             feed.receive_nowait()
+
+
+# --- what does not decode
+
+
+class Told:
+    """Where a frame came from, when nobody needs to be told."""
+
+    def lose_unread(self, stream: str, payload: bytes, error: Exception) -> None: ...
+
+
+def conflated(*symbols: str) -> tuple[Feed[Any], Callable[[str], None]]:
+    """A feed that conflates, with an event for each symbol that is decoded when it is taken.
+
+    A symbol in lower case does not decode.
+    """
+    buffer: Any = make_buffer(8, Overflow.CONFLATE, gaps=False)
+
+    def put(symbol: str) -> None:
+        buffer.put_unread(
+            Unread(symbol, symbol, symbol.encode(), slice(None), read, 1, 1, Told()), 1
+        )
+
+    def read(data: bytes) -> Event:
+        if data.islower():
+            raise msgspec.DecodeError
+        return Event(symbol=data.decode())
+
+    for symbol in symbols:
+        put(symbol)
+    return Feed(Owner(), buffer), put
+
+
+@reads
+async def test_what_does_not_decode_is_passed_over(read: Read) -> None:
+    feed, _ = conflated("a", "b", "C")
+
+    assert getattr(first(await read(feed)), "symbol", None) == "C"
+
+
+@reads
+async def test_after_what_does_not_decode_the_next_one_is_waited_for(
+    read: Read, autojump_clock: MockClock
+) -> None:
+    feed, put = conflated("a", "b")
+
+    async def bring() -> None:
+        for symbol in "cdE":
+            await trio.sleep(1)
+            put(symbol)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bring)
+        with trio.fail_after(10):
+            assert getattr(first(await read(feed)), "symbol", None) == "E"
+
+
+def test_what_does_not_decode_is_passed_over_without_waiting() -> None:
+    feed, _ = conflated("a", "B", "c")
+
+    assert feed.receive_nowait().symbol == "B"
+    with pytest.raises(trio.WouldBlock):
+        feed.receive_nowait()
+
+
+def first(read: object) -> object:
+    return read[0] if isinstance(read, list) else read
 
 
 # --- channels and statistics

@@ -12,6 +12,7 @@ import trio
 from connector.book import State
 from connector.channels import OrderBook
 from connector.exchanges import binance
+from connector.link import Link
 from connector.testing.explore import (
     STEP_FAULTS,
     Plan,
@@ -30,12 +31,15 @@ from connector.testing.explore.scenarios import (
     adapter_on,
     read_books,
 )
+from connector.testing.explore.tree import all_tasks
 
+AROUND = tuple(fault for fault in faults.CORE if fault != "leave")
+"""`leave` has a test of its own below."""
 BUDGET = {
     **dict.fromkeys(CORE, tuple(STEP_FAULTS)),
-    "tls": (*faults.CORE, "tls_break"),
-    "backoff": faults.CORE,
-    "reconnect": faults.CORE,
+    "tls": (*AROUND, "tls_break"),
+    "backoff": AROUND,
+    "reconnect": AROUND,
 }
 """Faults at every step; the others are left to the long sweep."""
 
@@ -208,3 +212,47 @@ def test_a_broken_fault_is_not_mistaken_for_a_good_program(
 
     with pytest.raises(ZeroDivisionError):
         run(Scenario(name="broken", program=program), plan=Plan.at_steps({2: "reset"}))
+
+
+# --- that every state is reached
+
+
+def test_it_is_left_in_every_state_of_a_link() -> None:
+    """Dialling, TLS, handshake, subscribing, streaming, closing, in backoff."""
+    seen: set[str] = set()
+
+    def watched(scenario: Scenario) -> Scenario:
+        async def program(stage: Stage) -> None:
+            leave = stage.leave
+
+            def leave_and_look() -> None:
+                seen.update(states(stage))
+                leave()
+
+            stage.leave = leave_and_look  # type: ignore[method-assign]
+            await scenario.program(stage)
+
+        return attrs.evolve(scenario, program=program)
+
+    for name in ("tls", "backoff", "reconnect"):
+        report = sweep(watched(SCENARIOS[name]), kinds=("steps",), faults=("leave",))
+        assert not report.findings, str(report)
+
+    assert seen >= {
+        "dialling", "TLS or handshake", "waiting", "subscribing", "streaming", "closing",
+    }  # fmt: skip
+
+
+def states(stage: Stage) -> set[str]:
+    """What the link and the network are in the middle of."""
+    found = set()
+    for task in all_tasks():
+        for frame, _ in task.iter_await_frames():
+            link = frame.f_locals.get("self")
+            if isinstance(link, Link):
+                found.add(link.state)
+    if any(record.state == "dialing" for record in stage.network.ledger):
+        found.add("dialling")
+    if stage.network.connections and not stage.served():
+        found.add("TLS or handshake")
+    return found

@@ -21,6 +21,7 @@ from connector.events import Gap
 from connector.exchanges import binance
 from connector.lifecycle import Lifecycle
 from connector.protocol import Exchange, Limits
+from connector.session import REASONS
 from connector.testing import (
     Audience,
     FaultPlan,
@@ -155,6 +156,8 @@ async def open_world(
         ) as adapter:
             world = World(network, exchange, adapter, adapter.lifecycle())
             yield world
+            # Whoever reads a reason finds it in the table.
+            assert set(adapter.statistics().reconnects) <= set(REASONS)
         assert network.ledger.open_now() == 0
         check_ledger(network, links)
 

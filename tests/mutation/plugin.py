@@ -36,6 +36,7 @@ ROOT = Path(__file__).parents[2]
 TEST_SECONDS = 6.0
 """Of computing, besides ten times what the test needs without a change."""
 MEMORY_BYTES = 4 << 30
+MISSED = ("survived", "unseen")
 
 
 class Verdict(msgspec.Struct):
@@ -54,6 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--sample", type=int, default=0, help="so many mutants per module; 0: all")
     group.addoption("--seed", type=int, default=0, help="of the sample")
     group.addoption("--only", default="", help="only mutants whose text contains this")
+    group.addoption("--again", type=Path, help="only mutants that were not noticed in this file")
     group.addoption("--budget", type=float, default=1e9, help="seconds of tests per mutant")
     group.addoption("--workers", type=int, default=os.cpu_count() or 1)
     group.addoption("--verdicts", type=Path, help="write the verdicts into this file, as JSON")
@@ -96,7 +98,7 @@ class Loop:
         work = [(mutant, self._tests_of(mutant, seen)) for mutant in self._mutants()]
         for number, verdict in enumerate(self._in_children(work, functions), 1):
             verdicts.append(verdict)
-            if verdict.outcome in ("survived", "unseen"):
+            if verdict.outcome in MISSED:
                 self._say(f"{verdict.outcome}: {verdict.mutant}  ({verdict.tests} tests)")
             if not number % 50:
                 self._say(f"{number}/{len(work)} mutants, {time.monotonic() - began:.0f} s")
@@ -162,10 +164,15 @@ class Loop:
 
     def _mutants(self) -> list[Mutant]:
         chosen: list[Mutant] = []
+        again: Path | None = self.config.getoption("--again")
+        verdicts = msgspec.json.decode(again.read_bytes(), type=list[Verdict]) if again else []
+        missed = {each.mutant for each in verdicts if each.outcome in MISSED}
         for name in self.files:
             mutants = mutants_of((ROOT / name).read_text(), name)
             only: str = self.config.getoption("--only")
             mutants = [each for each in mutants if only in str(each)]
+            if again:
+                mutants = [each for each in mutants if str(each) in missed]
             sample: int = self.config.getoption("--sample")
             if sample and sample < len(mutants):
                 draw = random.Random(f"{self.config.getoption('--seed')} {name}")

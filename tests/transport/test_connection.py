@@ -87,6 +87,21 @@ async def test_endings(far: Any, autojump_clock: Any, said: Any, ending: Any, en
         assert end.closed
 
 
+async def test_who_ended_it_is_known_however_the_close_frame_is_cut(
+    far: Any, autojump_clock: Any
+) -> None:
+    said = far.frame(TEXT, b"x") + far.frame(CLOSE, b"\x03\xeapeer")
+    for place in range(1, len(said)):
+
+        def cut(data: bytes, place: int = place) -> list[bytes]:
+            at = len(data) - len(said) + place
+            return [data[:at], data[at:]]
+
+        async with connected(far, said, cut=cut) as (connection, _, sink):
+            assert await connection.run() == Ended("closed", 1002, "peer"), place
+            assert sink.messages == [b"x"]
+
+
 async def test_bad_utf8(far: Any, autojump_clock: Any) -> None:
     async with connected(far, far.frame(TEXT, b"caf\xe9")) as (connection, _, sink):
         ended = await connection.run()
@@ -316,7 +331,7 @@ async def test_close_handshake(far: Any, autojump_clock: Any) -> None:
         async def peer() -> None:
             await trio.sleep(1)
             # Behind our close frame messages are dropped and pings go unanswered.
-            end.hear(far.frame(TEXT, b"x") + far.frame(BINARY, b"y") + far.frame(PING, b"p"))
+            end.hear(far.frame(TEXT, b"x") + far.frame(BINARY, b"y") + 3 * far.frame(PING, b"p"))
             await trio.sleep(1)
             end.hear(far.frame(CLOSE, b"\x03\xe8"))
 

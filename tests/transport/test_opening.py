@@ -84,6 +84,21 @@ async def test_rejected_with_a_body_that_never_ends(far: Any, autojump_clock: An
     assert took == pytest.approx(SECONDS)
 
 
+@pytest.mark.parametrize("ending", ["eof", "reset", "silence"])
+async def test_rejected_with_a_body_that_breaks_off_is_told_as_far_as_it_came(
+    far: Any, autojump_clock: Any, ending: str
+) -> None:
+    head = b"HTTP/1.1 429 Slow down\r\nContent-Length: 100\r\n\r\n"
+    error, _ = await opening(
+        far,
+        say(head, b"banned until ", b"noon, ", b"at least"),
+        cut=lambda data: [data[:-20], data[-20:-8], data[-8:]],
+        ending=ending,
+    )
+    assert isinstance(error, HandshakeRejected)
+    assert error.body == b"banned until noon, at least"
+
+
 async def test_rejected_with_an_endless_body(far: Any, autojump_clock: Any) -> None:
     head = b"HTTP/1.1 503 No\r\n\r\n"
     error, took = await opening(far, say(head, b"x" * 1_000_000), ending="silence")
