@@ -120,6 +120,8 @@ def test_a_disconnect_strikes_every_state_of_a_books_join() -> None:
         "unread/fifo/50=no_ack",
         # What cannot strike during the handshake was expected to be noticed.
         "planned_end/fifo/17=close",
+        # So was a close frame that never arrived.
+        "connect/fifo/31=close,33=half_open",
     ],
 )
 def test_what_was_found_once(case: str) -> None:
