@@ -1,11 +1,4 @@
-"""A link: one reconnect loop, one session at a time.
-
-.. code-block:: text
-
-    idle ──▶ waiting ──▶ connecting ──▶ subscribing ──▶ streaming ──▶ closing
-     ▲          ▲             │              │              │            │
-     │          └─────────────┴──────────────┴──────────────┴────────────┤
-     └──────────────────── nothing is wanted any more ───────────────────┘
+"""A link: one reconnect loop, one session at a time; its states are those of `connector.states`.
 
 The loop is sequential: the next dial is reachable only after the ``async with`` block of the old
 session has ended, with its tasks gone and its socket closed. Nothing else in the package opens a
@@ -43,6 +36,7 @@ from connector.protocol import Shutdown
 from connector.session import Session
 from connector.settings import Settings
 from connector.source import Carrier
+from connector.states import State, enter
 from connector.subscription import Subscription
 from connector.totals import LinkStatistics, Totals
 from connector.transport import (
@@ -97,7 +91,7 @@ class Link:
     def __init__(self, settings: Settings, route: str, name: str, owner: LinkOwner) -> None:
         self.route = route
         self.name = name
-        self.state = "idle"
+        self.state: State = "idle"
         self.session = 0
         self.sessions_opened = 0
         self.reconnects: Counter[str] = Counter()
@@ -367,8 +361,8 @@ class Link:
         event = kind(link=self.name, session=self.session, time_ns=self._settings.now_ns(), **what)
         self._owner.announce(cast("lifecycle.Lifecycle", event))
 
-    def _enter(self, state: str) -> None:
-        self.state = state
+    def _enter(self, state: State) -> None:
+        self.state = enter(self.state, state)
         self._owner.link_changed()
 
     def _wanted_changed(self) -> None:
