@@ -61,7 +61,10 @@ class Functions:
             if new is old:
                 continue
             for module in list(sys.modules.values()):
-                if module.__name__.startswith("connector") and vars(module).get(name) is old:
+                if (
+                    module.__name__.startswith(("connector", "tests"))
+                    and vars(module).get(name) is old
+                ):
                     setattr(module, name, new)
 
 
