@@ -22,13 +22,14 @@ import enum
 import sys
 import time
 from collections import OrderedDict, deque
-from collections.abc import Iterable, MutableMapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar, cast
 
 from connector.backpressure import Full
 from connector.channels import AnyChannel
 from connector.errors import ConfigError, ConnectorError, SlowConsumer
 from connector.events import Event, Gap
+from connector.markers import added, count_drop, joins, name_channels
 from connector.unread import Unread, read_all
 from connector.validation import check_count
 from connector.waiting import Waking, wait_for_any
@@ -135,7 +136,7 @@ class Buffer(Waking, Generic[T]):
         self.gaps += 1
         if not self.gaps_wanted or self.closed:
             return
-        if not _joins(reversed(self.items), gap):
+        if not joins(reversed(self.items), gap):
             self.items.append(gap)
             self.wake()
 
@@ -261,7 +262,7 @@ class DroppingBuffer(_NeverFull[T]):
             items.popleft()
             self.dropped += 1
             owed = "overflow" in self._seen
-            if _count_drop(self._owed if owed else markers, "overflow", self.channels):
+            if count_drop(self._owed if owed else markers, "overflow", self.channels):
                 self.gaps += 1
             self._pop_markers(markers)
         items.extendleft(reversed(markers.values()))
@@ -269,7 +270,7 @@ class DroppingBuffer(_NeverFull[T]):
     def _pop_markers(self, markers: dict[str, Gap]) -> None:
         """Move the markers in front into `markers`, one per reason."""
         while self.items and isinstance(self.items[0], Gap):
-            _added(markers, cast("Gap", self.items.popleft()))
+            added(markers, cast("Gap", self.items.popleft()))
 
 
 class ConflatingBuffer(_NeverFull[T]):
@@ -358,10 +359,13 @@ class ConflatingBuffer(_NeverFull[T]):
 
     def lose(self, gap: Gap) -> None:
         self.gaps += 1
-        if not self.gaps_wanted or self.closed or _joins(reversed(self._latest.values()), gap):
+        if not self.gaps_wanted or self.closed or joins(reversed(self._latest.values()), gap):
             return
-        if gap.reason in self._latest:
-            _added(self._again, gap)
+        waiting = self._latest.get(gap.reason)
+        if waiting is not None:
+            # An event of the stream that comes before the marker is taken stands behind it.
+            name_channels(cast("Gap", waiting), gap)
+            added(self._again, gap)
             return
         self._reasons.add(gap.reason)
         self._latest[gap.reason] = gap
@@ -395,7 +399,7 @@ class ConflatingBuffer(_NeverFull[T]):
             return
         latest = self._latest
         owed = reason in self._seen and reason not in latest
-        if _count_drop(self._owed if owed else latest, reason, self.channels, count):
+        if count_drop(self._owed if owed else latest, reason, self.channels, count):
             self.gaps += 1
             if not owed:
                 self._stand_in_front(reason)
@@ -428,51 +432,6 @@ class FailingBuffer(_NeverFull[T]):
             self.items.append(item)
             if self._waiter is not None:
                 self.wake()
-
-
-def _joins(items: Iterable[object], gap: Gap) -> bool:
-    """Whether `gap` was merged into a marker among the first of `items`, before any event."""
-    for item in items:
-        if not isinstance(item, Gap):
-            return False
-        if item.reason == gap.reason:
-            _merge(item, gap)
-            return True
-    return False
-
-
-def _added(markers: dict[str, Gap], gap: Gap) -> bool:
-    """Whether `gap` is now one of `markers`, as none had its reason; it is merged otherwise."""
-    marker = markers.setdefault(gap.reason, gap)
-    if marker is not gap:
-        _merge(marker, gap)
-    return marker is gap
-
-
-def _count_drop(
-    markers: MutableMapping[Any, Any],
-    reason: str,
-    channels: tuple[AnyChannel, ...],
-    count: int = 1,
-) -> bool:
-    """Count drops in the marker of `reason`; whether it is a new one."""
-    marker = markers.get(reason)
-    if marker is None:
-        markers[reason] = Gap(symbol="", channels=channels, reason=reason, dropped=count)
-        return True
-    marker.dropped += count
-    if marker.channels is not channels:
-        marker.channels = tuple(dict.fromkeys(marker.channels + channels))
-    return False
-
-
-def _merge(marker: Gap, gap: Gap) -> None:
-    """Let `marker` stand for `gap`, too: there is no event between the two."""
-    if marker.channels != gap.channels:
-        marker.channels = tuple(dict.fromkeys(marker.channels + gap.channels))
-        marker.symbol = ""
-    if marker.dropped is not None:
-        marker.dropped = None if gap.dropped is None else marker.dropped + gap.dropped
 
 
 _KINDS: tuple[type[Buffer[Any]], ...] = (

@@ -234,31 +234,31 @@ class Link:
         """One session, from dial to closed socket."""
         if any(map(is_open, self.sockets)):
             raise InvariantViolated(f"{self.name}: the socket of the last session is still open")
-        self.session = number
-        self._enter("connecting")
-        self._tell(lifecycle.Connecting, attempt=self._failures + 1)
-        session = Session(
-            self._exchange,
-            number,
-            self.subscriptions,
-            self.full,
-            owner=self,
-            stale_after=self._settings.stale_after,
-        )
-        error: ExchangeUnavailable | HandshakeRejected | None = None
-        try:
-            with self._slot.occupied():
+        with self._slot.occupied():
+            self.session = number
+            self._enter("connecting")
+            self._tell(lifecycle.Connecting, attempt=self._failures + 1)
+            session = Session(
+                self._exchange,
+                number,
+                self.subscriptions,
+                self.full,
+                owner=self,
+                stale_after=self._settings.stale_after,
+            )
+            error: ExchangeUnavailable | HandshakeRejected | None = None
+            try:
                 async with self._open_carrier(session) as carrier:
                     self._begin(session, carrier)
                     await session.run(carrier)
                     self._enter("closing")
                     if session.reason in lifecycle.PLANNED:
                         await carrier.close(timeout=self._settings.close_timeout)
-        except (ExchangeUnavailable, HandshakeRejected) as unavailable:
-            error = unavailable
-        finally:
-            connected = self._current is not None
-            self._finish(session)
+            except (ExchangeUnavailable, HandshakeRejected) as unavailable:
+                error = unavailable
+            finally:
+                connected = self._current is not None
+                self._finish(session)
         if error is not None:
             session.reason = "rejected" if isinstance(error, HandshakeRejected) else "unavailable"
             session.detail = str(error)

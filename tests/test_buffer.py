@@ -186,6 +186,11 @@ def test_events_come_out_in_the_order_in_which_they_were_put(
 
 @given(st.sampled_from(Overflow), capacities, steps)
 @example(Overflow.CONFLATE, 2, [Put("A"), Lose("disconnected", A), Put("A")])
+@example(
+    Overflow.CONFLATE,
+    2,
+    [Lose("disconnected", A), Put("A"), Lose("disconnected", B), Put("A"), Put("B")],
+)
 def test_a_loss_shows_between_the_events_around_it(
     overflow: Overflow, capacity: int, steps: list[Step]
 ) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
+import itertools
 import re
 import shlex
 import shutil
@@ -393,7 +394,7 @@ def configurations() -> Iterator[tuple[Block, list[str] | None]]:
     """Every configuration on the pages, with what `connector check` is said to say of it."""
     for page in PAGES:
         on_page = list(blocks(page))
-        for block, following in zip(on_page, [*on_page[1:], None], strict=True):
+        for block, following in itertools.zip_longest(on_page, on_page[1:]):
             if block.language == "toml":
                 lines = following.code.splitlines() if following is not None else []
                 after = [n for n, each in enumerate(lines) if each == "$ connector check run.toml"]

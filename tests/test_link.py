@@ -35,7 +35,7 @@ async def test_a_second_attempt_while_one_is_under_way_is_refused(
                 with trio.move_on_after(1):
                     await adapter.wait_connected()
                 assert network.ledger.open_now() == 1
-                await only_link(adapter)._attempt()
+                await only_link(adapter)._attempt(2)
 
     assert len(network.ledger) == 1
 
@@ -44,7 +44,7 @@ async def test_an_attempt_while_a_session_streams_is_refused(autojump_clock: Moc
     with pytest.raises(InvariantViolated, match="the socket of the last session is still open"):
         async with open_world() as world, world.adapter.subscribe(BOOK) as feed:
             await take(feed, 1)
-            await only_link(world.adapter)._attempt()
+            await only_link(world.adapter)._attempt(2)
 
     assert len(world.network.ledger) == 1
 

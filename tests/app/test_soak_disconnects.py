@@ -72,7 +72,7 @@ def objects() -> Counter[str]:
     alive = Counter(
         type(each).__qualname__
         for each in gc.get_objects()
-        if type(each).__module__.partition(".")[0] in ("connector", "trio", "trio_websocket")
+        if str(type(each).__module__).partition(".")[0] in ("connector", "trio", "trio_websocket")
     )
     return Counter({name: count for name, count in alive.items() if name not in FORGETFUL})
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import trio
 
@@ -76,7 +76,7 @@ async def test_what_found_the_leak_shows_a_flat_line() -> None:
 
 
 async def test_health_and_readiness() -> None:
-    async with served() as (service, _, url), httpx.AsyncClient() as client:
+    async with served() as (service, _, url), httpx2.AsyncClient() as client:
         health = await client.get(f"{url}/healthz")
         ready = await client.get(f"{url}/readyz")
         service.stopping = True
@@ -93,7 +93,7 @@ async def test_health_and_readiness() -> None:
 
 async def test_a_token_guards_all_but_health(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("METRICS_TOKEN", "hunter2")
-    async with served(Secret(env="METRICS_TOKEN")) as (_, _, url), httpx.AsyncClient() as client:
+    async with served(Secret(env="METRICS_TOKEN")) as (_, _, url), httpx2.AsyncClient() as client:
         right = {"authorization": "Bearer hunter2"}
         statuses = [
             (await client.get(f"{url}{path}", headers=headers)).status_code
@@ -105,7 +105,7 @@ async def test_a_token_guards_all_but_health(monkeypatch: pytest.MonkeyPatch) ->
 
 
 async def test_metrics_have_the_process_and_the_sinks_too() -> None:
-    async with served() as (_, _, url), httpx.AsyncClient() as client:
+    async with served() as (_, _, url), httpx2.AsyncClient() as client:
         text = (await client.get(f"{url}/metrics")).text
 
     assert 'connector_sink_events_total{sink="log"}' in text
@@ -138,7 +138,7 @@ async def test_a_browser_shows_the_live_state(tmp_path: Path) -> None:
 
 
 async def test_the_page_needs_nothing_from_elsewhere() -> None:
-    async with served() as (_, _, url), httpx.AsyncClient() as client:
+    async with served() as (_, _, url), httpx2.AsyncClient() as client:
         page = (await client.get(url)).text
 
     assert "http:" not in page and "https:" not in page and "//" not in page
