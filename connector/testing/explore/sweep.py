@@ -28,8 +28,9 @@ from connector.testing.explore.schedule import Picks, Seeded
 FAULTS_PER_SEED = 4
 """Plans that are drawn for each seeded schedule, besides the one without faults."""
 _RUNS_PER_COLLECTION = 50
+_LONG_STEPS = 500
 _SLOW_STRIDE = 10
-"""A fault that makes a run long is tried at every so many-th step."""
+"""A fault that makes a run long is tried at every so many-th step of a program of more steps."""
 
 
 @attrs.frozen
@@ -214,13 +215,10 @@ def collector_off() -> Iterator[Callable[[], None]]:
             gc.enable()
 
 
-def _stride(fault: str) -> int:
-    return _SLOW_STRIDE if STEP_FAULTS[fault].slow else 1
-
-
 def _steps_of(base: Result, fault: str) -> Iterator[int]:
     """Steps at which `fault` makes a difference."""
     needs_connection = STEP_FAULTS[fault].needs_connection
-    for step in range(1, base.steps + 1, _stride(fault)):
+    stride = _SLOW_STRIDE if STEP_FAULTS[fault].slow and base.steps > _LONG_STEPS else 1
+    for step in range(1, base.steps + 1, stride):
         if base.connected[step - 1] or not needs_connection:
             yield step
