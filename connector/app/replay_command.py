@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
 import signal
+import sys
 from collections import Counter
 from pathlib import Path
+from typing import TextIO
 
 import click
 import msgspec
@@ -19,12 +22,46 @@ from connector.app.playback import Playback
 from connector.app.record_command import SIMULATED
 from connector.errors import ConfigError, ConnectorError
 from connector.events import Event, Gap, asdict
-from connector.recording import files_of, replay, start_of
+from connector.recording import files_of, replay, span_of, start_of
 from connector.testing import open_exchange
+
+NS_PER_SECOND = 1_000_000_000
+LINE_EVERY_SECONDS = 10.0
+
+
+class HowFar:
+    """How far a replay is: a line every ten seconds, for a person at a terminal.
+
+    Args:
+        span: receive times of the first and the last frame of the recording.
+        out: where to; nothing is written if it is no terminal.
+    """
+
+    def __init__(self, span: tuple[int, int], out: TextIO) -> None:
+        self._first_ns, self._last_ns = span
+        self._out = out
+        self._began = trio.current_time()
+        self._next = self._began + LINE_EVERY_SECONDS if out.isatty() else math.inf
+
+    def show(self, events: int, received_ns: int) -> None:
+        """`events` have come, the last was received at `received_ns`."""
+        now = trio.current_time()
+        if now < self._next:
+            return
+        self._next = now + LINE_EVERY_SECONDS
+        passed = (received_ns - self._first_ns) / NS_PER_SECOND
+        whole = (self._last_ns - self._first_ns) / NS_PER_SECOND
+        click.echo(
+            f"{now - self._began:7.1f} s  {events:,} events, {passed:,.1f} of {whole:,.1f} s "
+            f"({passed / whole if whole else 1.0:.0%})",
+            file=self._out,
+        )
 
 
 async def print_events(paths: tuple[Path, ...], speed: float, *, as_json: bool) -> dict[str, int]:
     """Print every event of a recording; how many there were by kind.
+
+    How far it is goes to stderr, if that is a terminal.
 
     Raises:
         ConnectorError: it cannot be played.
@@ -34,6 +71,7 @@ async def print_events(paths: tuple[Path, ...], speed: float, *, as_json: bool) 
     exchange = EXCHANGES[start_of(paths[0]).exchange]()
     channels = [channel_of(exchange, name) for name in streams_of(exchange, paths)]
     counts: Counter[str] = Counter()
+    how_far = HowFar(span_of(paths), sys.stderr)
     async with (
         open_adapter(replay(exchange, paths, speed=speed)) as adapter,
         adapter.subscribe(*channels, gaps=True) as feed,
@@ -42,6 +80,8 @@ async def print_events(paths: tuple[Path, ...], speed: float, *, as_json: bool) 
             kind = repr(event).partition("(")[0]
             counts[kind] += 1
             click.echo(_line(kind, event) if as_json else repr(event))
+            if not isinstance(event, Gap):
+                how_far.show(counts.total(), event.received_ns)
     return dict(counts)
 
 
@@ -98,6 +138,9 @@ def replay_command(
             trio.run(serve, files, speed, port)
             return
         counts = trio.run(lambda: print_events(files, speed, as_json=as_json))
+    except* BrokenPipeError as gone:
+        # Whoever read has read enough: click ends without a word.
+        raise BrokenPipeError(errno.EPIPE, "nobody reads any more") from gone
     except* (ConfigError, ConnectorError, OSError) as group:
         error: BaseException = group
         while isinstance(error, BaseExceptionGroup):

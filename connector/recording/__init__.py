@@ -15,7 +15,14 @@ from connector.recording.format import (
     RecordingDamaged,
     Start,
 )
-from connector.recording.reader import Damage, files_of, read_blocks, read_frames, start_of
+from connector.recording.reader import (
+    Damage,
+    files_of,
+    read_blocks,
+    read_frames,
+    span_of,
+    start_of,
+)
 from connector.recording.replay import Replay, replay
 from connector.recording.writer import RecordingFailed, Subject, Writer
 
@@ -38,5 +45,6 @@ __all__ = [
     "read_blocks",
     "read_frames",
     "replay",
+    "span_of",
     "start_of",
 ]

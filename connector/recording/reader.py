@@ -143,6 +143,34 @@ def files_of(paths: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
     return tuple(found)
 
 
+def span_of(paths: Sequence[Path]) -> tuple[int, int]:
+    """Receive times of the first and the last frame, from the heads of the blocks alone.
+
+    Up to the first damage of each file; (0, 0) if there is no frame.
+
+    Raises:
+        OSError: a file cannot be read.
+        ConfigError: one is of a later version.
+    """
+    heads = [head for path in paths for head in _heads(path) if head.frames]
+    return (heads[0].first_ns, heads[-1].last_ns) if heads else (0, 0)
+
+
+def _heads(path: Path) -> Iterator[Head]:
+    """The heads of the blocks that are whole, without a look at what is in them."""
+    with path.open("rb") as file:
+        left = os.fstat(file.fileno()).st_size
+        while left >= HEAD_BYTES:
+            try:
+                head = Head.decode(file.read(HEAD_BYTES))
+            except RecordingDamaged:
+                return
+            left -= HEAD_BYTES + head.compressed_bytes
+            if left >= 0:
+                yield head
+            file.seek(head.compressed_bytes, os.SEEK_CUR)
+
+
 class _Torn(RecordingDamaged):
     """The file ends before the block does."""
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from trio.testing import MockClock
 from connector import open_adapter
 from connector.app.commands import group
 from connector.app.playback import Playback
+from connector.app.replay_command import HowFar
 from connector.channels import Trades
 from connector.exchanges import binance
 from connector.frames import RawFrame
@@ -64,6 +68,60 @@ def test_what_cannot_be_played_is_told(tmp_path: Path) -> None:
 
     assert done.exit_code == 1
     assert "no recording at" in done.output
+
+
+class Terminal(io.StringIO):
+    """What a person looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("out", [Terminal(), io.StringIO()], ids=["terminal", "file"])
+async def test_how_far_it_is_is_told_to_a_person_every_ten_seconds(
+    out: io.StringIO, autojump_clock: MockClock
+) -> None:
+    how_far = HowFar((SECOND_NS, 201 * SECOND_NS), out)
+
+    for number in range(1, 101):
+        await trio.sleep(0.25)
+        how_far.show(number * 20, (1 + 2 * number) * SECOND_NS)
+
+    lines = out.getvalue().splitlines()
+    if not out.isatty():
+        assert lines == []
+    else:
+        assert lines == [
+            "   10.0 s  800 events, 80.0 of 200.0 s (40%)",
+            "   20.0 s  1,600 events, 160.0 of 200.0 s (80%)",
+        ]
+
+
+async def test_a_recording_of_one_moment_is_at_its_end(autojump_clock: MockClock) -> None:
+    out = Terminal()
+    how_far = HowFar((5, 5), out)
+    await trio.sleep(10)
+    how_far.show(1, 5)
+
+    assert out.getvalue() == "   10.0 s  1 events, 0.0 of 0.0 s (100%)\n"
+
+
+def test_a_reader_that_has_read_enough_is_no_error(tmp_path: Path) -> None:
+    began = [Mark(kind, LINK, 1, 1) for kind in ("Connecting", "Connected", "Subscribed")]
+    items = [*began, *map(frame, range(1, 5000))]
+    path = write(tmp_path / "a.rec.zst", items, subject=SUBJECT)
+    replaying = subprocess.Popen(
+        [sys.executable, "-m", "connector.app", "replay", path],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with replaying:
+        assert replaying.stdout is not None
+        assert replaying.stderr is not None
+        assert "trade_id=1" in replaying.stdout.readline()
+        replaying.stdout.close()
+        assert replaying.stderr.read() == ""
 
 
 @pytest.mark.parametrize("speed", [1.0, math.inf])
