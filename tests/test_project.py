@@ -118,6 +118,23 @@ def test_every_page_of_the_docs_is_in_the_table_of_contents() -> None:
     assert pages - {"index"} == linked
 
 
+def test_the_design_names_every_layer_from_the_top_down() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = [re.split(r" : ", each) for each in contracts["contracts"][0]["layers"]]
+    page = (ROOT / "docs" / "design.md").read_text()
+    shown = re.search(r"## Layers.*?```text\n(.*?)```", page, re.DOTALL)
+    assert shown is not None
+    named = [
+        name.strip("/")
+        for line in shown[1].splitlines()
+        for name in re.split(r", ", re.split(r"\s{2,}|/ +", line)[0])
+    ]
+
+    depth = {name: row for row, names in enumerate(layers) for name in names}
+    assert sorted(named) == sorted(depth)
+    assert named == sorted(named, key=lambda name: depth[name])
+
+
 def links() -> Iterator[tuple[Path, str]]:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
