@@ -27,12 +27,13 @@ class Full(set[Any]):
     def __init__(self) -> None:
         super().__init__()
         self._awaiting = 0
-        self._moved = trio.Event()
+        self._moved: trio.Event | None = None
+        """Set when it may be another answer; there is one only while somebody waits."""
         self.eager = 0
         """Streams of the link that have a reader who wants every event."""
         self.waiting: set[Any] = set()
         """Conflating buffers whose consumer waits for an event, or is about to take one."""
-        self._hurried = trio.Event()
+        self._hurried: trio.Event | None = None
 
     def holds_back(self) -> bool:
         """Whether the link must not read now."""
@@ -58,12 +59,15 @@ class Full(set[Any]):
     async def wait_for_room(self) -> None:
         """Wait until the link may read. Does not execute a checkpoint when it may already."""
         while self.holds_back():
+            if self._moved is None:
+                self._moved = trio.Event()
             await self._moved.wait()
 
     def attend(self, buffer: Any) -> None:
         """The consumer of `buffer`, which conflates, waits: whoever rests must read."""
         self.waiting.add(buffer)
-        self._hurried.set()
+        if self._hurried is not None:
+            self._hurried.set()
 
     async def rest(self, seconds: float) -> None:
         """Let `seconds` pass, or the time until a consumer waits; executes a checkpoint."""
@@ -72,5 +76,6 @@ class Full(set[Any]):
             await self._hurried.wait()
 
     def _move(self) -> None:
-        self._moved.set()
-        self._moved = trio.Event()
+        if self._moved is not None:
+            self._moved.set()
+            self._moved = None

@@ -113,8 +113,15 @@ class Session:
         self._wanted = wanted
         self._owner = owner
         self._stale_after = stale_after
-        self._scope = trio.CancelScope()
+        self._scope: trio.CancelScope | None = None
+        """What is left when the session ends; None before it begins."""
         self._work = trio.Event()
+        self._asking = False
+        """Whether a task asks the exchange for what is wanted."""
+        self._probing = False
+        """Whether a task waits for the answer to a ping."""
+        self._looked_at = -1
+        """Messages when it was last looked at whether it is quiet."""
         self._converged = False
         """Whether the owner has been told, since it last wanted something else."""
         self._pace = Pace(exchange.limits.requests_per_second)
@@ -127,7 +134,8 @@ class Session:
         """End the session; the first reason counts."""
         if self.reason is None:
             self.reason, self.detail = reason, detail
-            self._scope.cancel()
+            if self._scope is not None:
+                self._scope.cancel()
 
     def wanted_changed(self) -> None:
         """The set of wanted subscriptions is another one now."""
@@ -140,62 +148,80 @@ class Session:
 
         Cancellation: nothing is left running; `reason` stays None.
         """
-        with self._scope:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._converge, carrier)
-                if carrier.watched:
-                    nursery.start_soon(self._watch, carrier)
+        # Asking and probing are tasks only while there is something to do: what waits for its
+        # time would be held by every connection at rest.
+        silence = Silence(self._stale_after, trio.current_time())
+        async with trio.open_nursery() as nursery:
+            self._scope = nursery.cancel_scope
+            if self.reason is not None:
+                self._scope.cancel()
+            nursery.start_soon(self._receive, carrier)
+            self._work.set()
+            look_at = trio.current_time() + self._tick(silence)
+            while True:
+                if self._work.is_set():
+                    self._work = trio.Event()
+                    if self.wire.has_work() and not self._asking:
+                        self._asking = True
+                        nursery.start_soon(self._converge, carrier)
+                    self._tell_if_converged()
+                with trio.move_on_at(look_at if carrier.watched else math.inf):
+                    await self._work.wait()
+                    continue
+                self._look(carrier, silence)
+                if self._must_probe(carrier):
+                    self._probing = True
                     nursery.start_soon(self._probe, carrier)
-                ended = await carrier.run()
-                self.end(ended.reason, ended.text or "")
+                look_at = trio.current_time() + self._tick(silence)
+
+    async def _receive(self, carrier: Carrier) -> None:
+        """Receive until the connection is over."""
+        ended = await carrier.run()
+        self.end(ended.reason, ended.text or "")
 
     async def _converge(self, carrier: Carrier) -> None:
-        """Ask the exchange for what is wanted, below its message rate, for ever."""
-        while True:
-            if self.wire.has_work():
-                self._converged = False
-                if carrier.watched:
-                    await self._pace.turn()
-                else:
-                    await trio.lowlevel.checkpoint()
-                request = self.wire.next_request(trio.current_time())
-                if request is not None:
-                    try:
-                        reply = await carrier.ask(request)
-                    except ExchangeUnavailable:
-                        return  # `Carrier.run` knows better why
-                    if reply is not None:
-                        self.read_message(reply)
-                continue
-            if not self._converged and self.wire.converged():
-                self._converged = True
-                self._owner.converged()
-            self._work = trio.Event()
-            await self._work.wait()
+        """Ask the exchange for what is wanted, below its message rate."""
+        while self.wire.has_work():
+            self._converged = False
+            if carrier.watched:
+                await self._pace.turn()
+            else:
+                await trio.lowlevel.checkpoint()
+            request = self.wire.next_request(trio.current_time())
+            if request is not None:
+                try:
+                    reply = await carrier.ask(request)
+                except ExchangeUnavailable:
+                    return  # `Carrier.run` knows better why
+                if reply is not None:
+                    self.read_message(reply)
+        self._asking = False
+        self._tell_if_converged()
 
-    async def _watch(self, carrier: Carrier) -> None:
+    def _tell_if_converged(self) -> None:
+        if not self._converged and self.wire.converged():
+            self._converged = True
+            self._owner.converged()
+
+    def _look(self, carrier: Carrier, silence: Silence) -> None:
         """End the session when it is silent, unanswered, or due."""
-        silence = Silence(self._stale_after, trio.current_time())
         reply_seconds = min(_REPLY_SECONDS, self._stale_after or _REPLY_SECONDS)
-        messages = -1
-        while True:
-            await trio.sleep(self._tick(silence))
-            now = trio.current_time()
-            if carrier.blocked:
-                silence.forgive(now)
-                self.wire.forgive(now)
-                continue
-            self._check_silence(silence, now)
-            unanswered = self.wire.oldest_unanswered()
-            if unanswered is not None and now - unanswered >= reply_seconds:
-                self.end("no reply", f"a request was not answered in {reply_seconds:g} s")
-            quiet = self.delivery.messages == messages
-            messages = self.delivery.messages
-            wait = 0.0 if quiet else _QUIET_WAIT_SECONDS[self._end_reason]
-            if not self._owner.twins_carry_on():
-                wait = twins.PATIENCE_SECONDS[self._end_reason]
-            if now >= self._end_at + wait:
-                self.end(self._end_reason)
+        now = trio.current_time()
+        if carrier.blocked:
+            silence.forgive(now)
+            self.wire.forgive(now)
+            return
+        self._check_silence(silence, now)
+        unanswered = self.wire.oldest_unanswered()
+        if unanswered is not None and now - unanswered >= reply_seconds:
+            self.end("no reply", f"a request was not answered in {reply_seconds:g} s")
+        quiet = self.delivery.messages == self._looked_at
+        self._looked_at = self.delivery.messages
+        wait = 0.0 if quiet else _QUIET_WAIT_SECONDS[self._end_reason]
+        if not self._owner.twins_carry_on():
+            wait = twins.PATIENCE_SECONDS[self._end_reason]
+        if now >= self._end_at + wait:
+            self.end(self._end_reason)
 
     def _tick(self, silence: Silence) -> float:
         limits = [silence.limit(each) for each in self._wanted.values()]
@@ -216,22 +242,23 @@ class Session:
             silence.lose_patience(silent)
             self.end("stale", f"no data of {subscription.name} for {silent.seconds:.3g} s")
 
+    def _must_probe(self, carrier: Carrier) -> bool:
+        """Whether nothing at all was read for long: a quiet market, or a dead peer?"""
+        quiet_seconds = trio.current_time() - carrier.last_read
+        return not (self._probing or carrier.blocked) and quiet_seconds >= _PROBE_AFTER_SECONDS
+
     async def _probe(self, carrier: Carrier) -> None:
-        """Ping when nothing at all was read for long: a quiet market, or a dead peer?"""
-        while True:
-            last_read = carrier.last_read
-            wait = last_read + _PROBE_AFTER_SECONDS - trio.current_time()
-            if wait > 0 or carrier.blocked:
-                await trio.sleep(max(wait, _TICK_SECONDS[1]))
-                continue
-            await self._pace.turn()
-            with trio.move_on_after(_PROBE_SECONDS):
-                try:
-                    await carrier.ping()
-                except ExchangeUnavailable:
-                    return
-            if carrier.last_read == last_read and not carrier.blocked:
-                self.end("stale", f"no answer to a ping in {_PROBE_SECONDS:g} s")
+        """Ping, and end the session when nothing comes."""
+        last_read = carrier.last_read
+        await self._pace.turn()
+        with trio.move_on_after(_PROBE_SECONDS):
+            try:
+                await carrier.ping()
+            except ExchangeUnavailable:
+                return
+        if carrier.last_read == last_read and not carrier.blocked:
+            self.end("stale", f"no answer to a ping in {_PROBE_SECONDS:g} s")
+        self._probing = False
 
     def read_message(self, message: Inbound) -> None:
         """Take what the delivery found that is not data of a stream."""

@@ -5,9 +5,12 @@ Each specimen is the seed bug in one line: something else than the loop makes an
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 import trio
 from trio.testing import MockClock
+from wsproto.handshake import H11Handshake
 
 from connector import Adapter, open_adapter
 from connector.errors import InvariantViolated
@@ -30,7 +33,7 @@ async def test_a_second_attempt_while_one_is_under_way_is_refused(
     network.fail_dials("hang", times=1)
     async with open_exchange("usdm", network=network) as exchange:
         venue = binance.UsdMFutures(endpoints=exchange.endpoints)
-        with pytest.raises(InvariantViolated, match="a second session of one link"):
+        with pytest.raises(InvariantViolated, match="connecting cannot become connecting"):
             async with open_adapter(venue, dialer=network) as adapter:
                 with trio.move_on_after(1):
                     await adapter.wait_connected()
@@ -64,3 +67,17 @@ async def test_a_socket_that_survives_its_session_stops_the_loop(
                     await trio.sleep(60)
 
     assert len(network.ledger) == 1
+
+
+async def test_a_link_at_rest_holds_three_tasks_and_no_handshake(
+    autojump_clock: MockClock,
+) -> None:
+    """Its loop, the reader, and who takes what the reader passes up: each is a KiB or two."""
+    async with open_world() as world, world.adapter.subscribe(BOOK) as feed:
+        await take(feed, 1)
+        await trio.sleep(90)  # pings included
+
+        (link,) = world.adapter.statistics().links
+        assert link.tasks == 3
+        held = [each for each in gc.get_objects() if isinstance(each, H11Handshake) and each.client]
+        assert held == []

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Literal, Protocol, TypeAlias, cast
+from typing import Literal, NoReturn, Protocol, TypeAlias, cast
 
 import attrs
 import trio
@@ -14,6 +14,8 @@ from trio_websocket import (
     WebSocketConnection,
     wrap_client_stream,
 )
+from wsproto import WSConnection
+from wsproto.handshake import H11Handshake
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 from connector._version import __version__
@@ -22,7 +24,7 @@ from connector.errors import (
     ConnectorError,
     ExchangeUnavailable,
 )
-from connector.transport.causes import leaves, origins
+from connector.transport.causes import origins
 from connector.transport.deflate import OFFER, InvalidCompression
 from connector.transport.dial import Address
 from connector.transport.tap import Sink, Tap
@@ -60,6 +62,30 @@ class Text(Protocol):
     def text(self) -> str: ...
 
 
+_Reader: TypeAlias = "Callable[[], Awaitable[None]]"
+
+
+class _Caught:
+    """Stands for the nursery in which trio-websocket would start its reader.
+
+    `Connection.converse` runs the reader instead: as a task that is there already, and that keeps
+    its errors from others without a nursery of its own.
+    """
+
+    def __init__(self) -> None:
+        self._reader: _Reader | None = None
+        self._started = trio.Event()
+
+    def start_soon(self, reader: _Reader) -> None:
+        self._reader = reader
+        self._started.set()
+
+    async def reader(self) -> _Reader:
+        await self._started.wait()
+        assert self._reader is not None
+        return self._reader
+
+
 class Connection:
     """A WebSocket connection whose handshake is complete; `open_connection` makes it.
 
@@ -73,8 +99,8 @@ class Connection:
         self._tap = tap
         self._websocket: WebSocketConnection | None = None
         self._failure: Exception | None = None
-        self._settled = trio.Event()
-        self._over = trio.Event()
+        self._caught: _Caught | None = _Caught()
+        self._over = False
         self._running = False
         self._scopes: set[trio.CancelScope] = set()
 
@@ -130,8 +156,10 @@ class Connection:
             while True:
                 await self._tap.hand_over(await self._ws.get_message())
         except ConnectionClosed:
-            if self._ws.closed is None:
-                await self._over.wait()
+            if self._ws.closed is None and not self._over:
+                with trio.CancelScope() as scope:
+                    self._scopes.add(scope)
+                    await trio.sleep_forever()
             return self._how_it_ended()
         except Exception as error:  # noqa: BLE001 - said in what is returned, like the tap's own
             return _error(error)
@@ -196,18 +224,36 @@ class Connection:
         assert self._websocket is not None
         return self._websocket
 
-    async def converse(self, address: Address) -> None:
+    async def converse(self) -> None:
         """Let trio-websocket speak with the server until one of the two is done.
 
-        It gets a nursery of its own: should its reader break, nobody else is cancelled.
+        Should its reader break, nobody else is cancelled: `open` or `run` says so.
+        """
+        try:
+            assert self._caught is not None
+            reader = await self._caught.reader()
+            await reader()
+        except Exception as broken:  # noqa: BLE001 - kept, and said by open() or run()
+            self._failure = broken
+        finally:
+            self._over = True
+            for scope in self._scopes:
+                scope.cancel()
+
+    async def open(self, address: Address) -> None:
+        """Return when the handshake is complete, for which `converse` must be running.
+
+        Raises:
+            ExchangeUnavailable, HandshakeRejected: it will not be.
         """
         headers = [(b"User-Agent", USER_AGENT.encode())]
         if self._tap.offers_compression:
             headers.append((b"Sec-WebSocket-Extensions", OFFER))
-        try:
-            async with trio.open_nursery() as nursery:
+        with trio.CancelScope() as scope:
+            self._scopes.add(scope)
+            try:
                 self._websocket = await wrap_client_stream(
-                    nursery,
+                    cast("trio.Nursery", self._caught),
                     cast("trio.SocketStream", self._tap),
                     address.host_header,
                     address.target,
@@ -215,25 +261,18 @@ class Connection:
                     max_message_size=self._tap.limit,
                     receive_buffer_size=None,
                 )
-                self._settled.set()
-        except* Exception as broken:  # noqa: BLE001 - kept, and said by run()
-            self._failure = cast("Exception", next(leaves(broken)))
-        finally:
-            self._settled.set()
-            self._over.set()
-            for scope in self._scopes:
-                scope.cancel()
+            finally:
+                self._scopes.discard(scope)
+                self._caught = None
+        if self._websocket is None:
+            self._raise_unopened()
+        _forget_handshake(self._websocket)
 
-    async def wait_open(self) -> None:
-        """Return when the handshake is complete.
-
-        Raises:
-            ExchangeUnavailable, HandshakeRejected: it will not be.
-        """
-        await self._settled.wait()
+    def _raise_unopened(self) -> NoReturn:
+        """Raise why the handshake is not complete."""
         failure = self._failure
         if failure is None:
-            return
+            raise ExchangeUnavailable("broke off the WebSocket handshake")
         if isinstance(failure, ConnectionRejected):
             raise self._tap.rejected(failure.body) from failure
         if isinstance(failure, ConnectorError):
@@ -247,7 +286,7 @@ class Connection:
     def _while_it_lasts(self) -> Iterator[None]:
         """Raise `ExchangeUnavailable` when the connection ends before the block does."""
         with trio.CancelScope() as scope:
-            if self._over.is_set():
+            if self._over:
                 scope.cancel()
             self._scopes.add(scope)
             try:
@@ -274,6 +313,30 @@ class Connection:
         if self._tap.closing:
             return Ended("closed", code, text or "closed by this side")
         return Ended(_OUR_FAILURES.get(code, "error"), code, text)
+
+
+class _NoHandshake:
+    """Stands for wsproto's handshake when it is over: there is nothing more of it."""
+
+    def events(self) -> tuple[()]:
+        return ()
+
+
+_OVER = _NoHandshake()
+
+
+def _forget_handshake(websocket: WebSocketConnection) -> None:
+    """Drop what only the handshake needed: h11, the request, the event of a server.
+
+    It is kept by trio-websocket, or rather by wsproto, for as long as the connection lasts, and is
+    a tenth of what a connection at rest holds. Should a version keep it elsewhere, it stays.
+    """
+    protocol = getattr(websocket, "_wsproto", None)
+    if isinstance(protocol, WSConnection) and protocol.connection is not None:
+        protocol.handshake = cast("H11Handshake", _OVER)
+        for name in ("_initial_request", "_connection_proposal"):
+            if hasattr(websocket, name):
+                setattr(websocket, name, None)
 
 
 def _error(error: Exception | None) -> Ended:

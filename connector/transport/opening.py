@@ -102,12 +102,12 @@ async def _upgraded(tap: Tap, raw: trio.abc.Stream, address: Address) -> AsyncIt
     failure: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(connection.converse, address)
+            nursery.start_soon(connection.converse)
             try:
                 # First the stream, then the tasks: the other way round the cancellation could
                 # replace the exception on its way out.
                 async with closed_after(raw):
-                    await connection.wait_open()
+                    await connection.open(address)
                     yield connection
             except BaseException as error:
                 failure = error

@@ -85,6 +85,42 @@ class Tap(trio.abc.Stream):
         compression: whether permessage-deflate was offered in the request.
     """
 
+    __slots__ = (
+        "_data",
+        "_discarding",
+        "_ended",
+        "_ending",
+        "_fragmented",
+        "_inflater",
+        "_lift_messages",
+        "_live",
+        "_missing",
+        "_passing",
+        "_position",
+        "_receive",
+        "_released",
+        "_sink",
+        "_stream",
+        "_taken",
+        "_transparent",
+        "_untaken",
+        "_waiting",
+        "blocked",
+        "close_frame",
+        "closing",
+        "head",
+        "last_read",
+        "limit",
+        "messages",
+        "offers_compression",
+        "payload_bytes",
+        "rejection",
+        "reset",
+        "torn",
+        "wire_bytes",
+    )
+    # A dict would be 1 KiB larger: beyond 30 attributes its keys are not shared.
+
     def __init__(
         self, stream: trio.abc.Stream, sink: Sink, *, limit: int, compression: bool = False
     ) -> None:
@@ -124,9 +160,11 @@ class Tap(trio.abc.Stream):
         self._live = False
         self._discarding = False
         self.closing = False
-        self._released = trio.Event()
+        self._released: trio.Event | None = None
+        """Set when no message is held back any more; there is one only while somebody waits."""
         self._untaken = False
-        self._taken = trio.Event()
+        self._taken: trio.Event | None = None
+        """Set when the message that was passed up is delivered; of no use before there is one."""
         self._waiting: trio.CancelScope | None = None
 
     @property
@@ -149,16 +187,21 @@ class Tap(trio.abc.Stream):
         """Begin to deliver; until now the first message has been held back."""
         if not self._discarding:
             self._live = True
-            self._released.set()
+            self._release()
 
     def discard(self) -> None:
         """Deliver nothing any more: drop what the server still sends, up to its close frame."""
         self._live = False
         self._discarding = True
-        self._released.set()
-        self._taken.set()
+        self._release()
+        if self._taken is not None:
+            self._taken.set()
         if self._waiting is not None:
             self._waiting.cancel()
+
+    def _release(self) -> None:
+        if self._released is not None:
+            self._released.set()
 
     def begin_closing(self) -> None:
         """Discard, and drop pings too: nothing may be sent behind our close frame."""
@@ -176,7 +219,9 @@ class Tap(trio.abc.Stream):
         if taken < len(batch):
             await self._deliver_rest(batch, taken)
         self._untaken = False
-        self._taken.set()
+        if self._taken is not None:
+            self._taken.set()
+            self._taken = None
 
     # --- trio.abc.Stream, for trio-websocket
 
@@ -229,7 +274,7 @@ class Tap(trio.abc.Stream):
         if self.is_rejected:
             return await self._receive_rejection()
         while True:
-            if self._untaken:
+            if self._untaken and self._taken is not None:
                 await self._taken.wait()
                 self._untaken = False
             if not (self._missing or self._transparent):
@@ -328,7 +373,10 @@ class Tap(trio.abc.Stream):
     async def _deliver_rest(self, batch: list[bytes], taken: int) -> None:
         """Deliver what had to wait: for `go_live`, or for room in the sink."""
         if not self._live:
-            await self._released.wait()
+            if not self._discarding:
+                self._released = trio.Event()
+                await self._released.wait()
+                self._released = None
             if self._discarding:
                 return
             taken = self._deliver(batch)
