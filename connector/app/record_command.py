@@ -183,6 +183,8 @@ def record_command(
     last includes the snapshots that a local book is kept from. SIGINT and SIGTERM end the recording
     in order; what was recorded up to a second before a kill can be read, too.
     """
+    if seed and not simulate:
+        raise click.UsageError("--seed is for the simulated exchange: add --simulate")
     logging.getLogger("connector").addHandler(logging.NullHandler())
     try:
         options = Options(

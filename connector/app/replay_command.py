@@ -131,6 +131,10 @@ def replay_command(
     *, paths: tuple[Path, ...], speed: float, serves: bool, port: int, as_json: bool
 ) -> None:
     """Play the recording in PATHS (files or folders), with its disconnects and gaps."""
+    if serves and as_json:
+        raise click.UsageError("--json prints events, and --serve prints none")
+    if port and not serves:
+        raise click.UsageError("--port is where to --serve: add that")
     logging.getLogger("connector").addHandler(logging.NullHandler())
     try:
         files = files_of(paths)

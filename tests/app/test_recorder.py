@@ -174,3 +174,11 @@ def test_a_channel_that_is_none_is_refused_before_anything_is_written(tmp_path: 
     assert done.exit_code == 1
     assert "did you mean 'trades'?" in done.output
     assert not list(tmp_path.iterdir())
+
+
+def test_a_seed_without_a_simulation_is_refused(tmp_path: Path) -> None:
+    command = ["record", "binance_usdm", "trades:ETHUSDC", "--out", str(tmp_path), "--seed", "3"]
+    done = CliRunner().invoke(group, command)
+
+    assert done.exit_code == 2
+    assert "add --simulate" in done.output

@@ -63,6 +63,20 @@ def test_every_event_is_printed_with_the_gaps_between(recording: Path) -> None:
     assert "1 Gap, 3 Trade" in done.output
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [(("--serve", "--json"), "--serve prints none"), (("--port", "8080"), "add that")],
+    ids=["json", "port"],
+)
+def test_an_option_that_would_do_nothing_is_refused(
+    recording: Path, options: tuple[str, ...], said: str
+) -> None:
+    done = CliRunner().invoke(group, ["replay", str(recording), *options])
+
+    assert done.exit_code == 2
+    assert said in done.output
+
+
 def test_what_cannot_be_played_is_told(tmp_path: Path) -> None:
     done = CliRunner().invoke(group, ["replay", str(tmp_path)])
 
