@@ -31,6 +31,10 @@ _LARGEST_WINDOW = -15
 """Window of 2^15 bytes; negative: deflate data without the header and the sum of zlib's."""
 _TAIL = b"\x00\x00\xff\xff"
 """What the sender cuts off every message (RFC 7692 §7.2.1)."""
+_MOST_EXPANSION = 1032
+"""Deflate cannot do better: a match of 258 bytes, the longest, takes two bits, the shortest."""
+_HELD_BACK_BYTES = 16
+"""More than the tail, and what zlib may hold back of the message before (RFC 1951 §3.2.3)."""
 _INVALID_DATA = 1007
 _PROTOCOL_ERROR = 1002
 _MESSAGE_TOO_BIG = 1009
@@ -181,31 +185,43 @@ class Inflater:
     def _lift_whole(self, data: bytes, position: int, messages: list[bytes]) -> int:
         """Lift the whole compressed text messages at `position`, which are the usual ones."""
         append = messages.append
-        limit = self._limit
+        surely_fits = self._limit // _MOST_EXPANSION - _HELD_BACK_BYTES
+        stream = self._stream
+        inflate = stream.decompress
         end = len(data)
         last = end - 3
         while position < last:
             first, length = _two_shorts(data, position)
-            if first == 0xC17E and length > 125:
-                start = position + 4
-            elif 0xC100 <= first < 0xC17E:
+            if 0xC100 <= first < 0xC17E:
                 start = position + 2
                 length = first - 0xC100
+            elif first == 0xC17E and length > 125:
+                start = position + 4
             else:
                 break
             stop = start + length
             if stop > end:
                 break
-            try:
-                message = self._stream.decompress(data[start:stop] + _TAIL, limit + 1)
-            except zlib.error as error:
-                self._fail_to_inflate(error)
-                break
-            if self._stream.eof or len(message) > limit:
-                message = self._inflate_on(message)
+            if length > surely_fits:
+                message = self._inflate(data[start:stop] + _TAIL)
+                if self.failure is not None:
+                    break
+                stream = self._stream
+                inflate = stream.decompress
+            else:
+                try:
+                    message = inflate(data[start:stop] + _TAIL)
+                except zlib.error as error:
+                    self._fail_to_inflate(error)
+                    break
+                if stream.eof:
+                    message = self._inflate_on(message)
+                    if self.failure is not None:
+                        break
+                    stream = self._stream
+                    inflate = stream.decompress
             if not message.isascii() and not is_utf8(message):
                 self._fail(_INVALID_DATA, _NOT_UTF8)
-            if self.failure is not None:
                 break
             append(message)
             position = stop

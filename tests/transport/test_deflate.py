@@ -17,7 +17,7 @@ from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Ping
 from wsproto.extensions import PerMessageDeflate
 
 from connector.transport import CompressionRefused, Ended, open_connection
-from connector.transport.deflate import agree
+from connector.transport.deflate import Inflater, agree
 
 TEXT, BINARY, CONTINUATION, PING, PONG = 1, 2, 0, 9, 10
 RSV1 = 4
@@ -321,3 +321,60 @@ def test_nothing_is_offered_unless_asked_for(far: Any) -> None:
         assert b"extensions" not in end.sent[0].lower()
 
     trio.run(main)
+
+
+# --- messages that need no measuring
+
+
+def inflated(bodies: list[bytes], limit: int, *, whole: bool) -> tuple[list[bytes], Any]:
+    """What an inflater makes of `bodies`: of whole messages, or of the same in two fragments."""
+    inflater = Inflater(limit)
+    messages: list[bytes] = []
+    for body in bodies:
+        halves = framed(0x41, body[:1]) + framed(0x80, body[1:])
+        said = framed(0xC1, body) if whole else halves
+        inflater.lift(said, 0, limit, messages)
+    failure = inflater.failure
+    return messages, failure and (failure.code, failure.text)
+
+
+def framed(first: int, payload: bytes) -> bytes:
+    if len(payload) < 126:
+        return bytes([first, len(payload)]) + payload
+    return bytes([first, 126]) + len(payload).to_bytes(2, "big") + payload
+
+
+@settings(max_examples=300)
+@given(data=st.data(), limit=st.sampled_from([LIMIT, 40_000, 1 << 24]))
+def test_short_messages_are_not_measured_and_end_the_same(data: st.DataObject, limit: int) -> None:
+    stream = zlib.compressobj(wbits=-15)
+    bodies = []
+    for payload in data.draw(st.lists(BODIES, max_size=5)):
+        if data.draw(st.integers(0, 4)) == 0:
+            body = stream.compress(payload) + stream.flush(zlib.Z_FINISH)
+            stream = zlib.compressobj(wbits=-15)
+        else:
+            body = (stream.compress(payload) + stream.flush(zlib.Z_SYNC_FLUSH))[:-4]
+        if data.draw(st.integers(0, 9)) == 0:
+            body = body[: data.draw(st.integers(1, len(body)))] + data.draw(st.binary(max_size=3))
+        bodies.append(body)
+
+    assert inflated(bodies, limit, whole=True) == inflated(bodies, limit, whole=False)
+
+
+@pytest.mark.parametrize("length", [500, 5_000])
+def test_nothing_deflates_better_than_what_needs_no_measuring(length: int) -> None:
+    """As long as the limit of a message that is not measured, and never too big."""
+    limit = 1032 * (length + 16)
+    size, body = 1032 * length, bytes(length + 1)
+    while len(body) > length:
+        size = size * 99 // 100
+        stream = zlib.compressobj(9, wbits=-15)
+        body = (stream.compress(bytes(size)) + stream.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+    inflater, messages = Inflater(limit), list[bytes]()
+    inflater.lift(framed(0xC1, body), 0, limit, messages)
+
+    assert inflater.failure is None
+    assert messages == [bytes(size)]
+    assert limit * 9 // 10 * length // (length + 16) < size < limit
