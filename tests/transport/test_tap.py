@@ -9,15 +9,18 @@ from itertools import pairwise
 from typing import Any
 
 import attrs
+import pytest
 import trio
 import trio_websocket
 import wsproto.utilities
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trio.testing import MockClock
+from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
 
+from connector.errors import ExchangeUnavailable, HandshakeRejected
 from connector.transport import Ended, open_connection
 from connector.transport.tap import Tap
+from connector.transport.upgrade import HEAD_LIMIT_BYTES
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 HEADROOM = 70_000
@@ -247,3 +250,358 @@ async def test_what_is_compressed_is_read_in_pieces_that_inflate_to_as_much(far:
     assert first == second == 65_536
     assert 4_096 < third < 65_536
     assert fourth == 4_096
+
+
+# --- by itself, from both sides: what trio-websocket gets of it, what the sink gets
+
+HEAD = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
+
+
+@attrs.define(eq=False)
+class Script:
+    """A stream that gives one chunk per read, and then ends, or breaks, or waits for more."""
+
+    chunks: list[bytes]
+    ending: Exception | None = None
+    silent: bool = False
+    failure: BaseException | None = None
+    sizes: list[int | None] = attrs.Factory(list)
+    sent: list[bytes] = attrs.Factory(list)
+    closed: bool = False
+    reads_behind_the_end: int = 0
+    _more: trio.Event = attrs.Factory(trio.Event)
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytearray:
+        await trio.lowlevel.checkpoint()
+        self.sizes.append(max_bytes)
+        while not self.chunks and self.silent:
+            await self._more.wait()
+        if self.chunks:
+            # As from TLS: what a sink keeps must not be a bytearray, which has no hash.
+            return bytearray(self.chunks.pop(0))
+        self.reads_behind_the_end += 1
+        if self.ending is not None:
+            raise self.ending
+        return bytearray()
+
+    async def send_all(self, data: bytes) -> None:
+        await trio.lowlevel.checkpoint()
+        if self.failure is not None:
+            raise self.failure
+        self.sent.append(bytes(data))
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await trio.lowlevel.checkpoint()
+        raise trio.BusyResourceError("of the stream below")
+
+    async def aclose(self) -> None:
+        await trio.lowlevel.checkpoint()
+        self.closed = True
+
+    def say(self, chunk: bytes) -> None:
+        self.chunks.append(chunk)
+        self._more.set()
+        self._more = trio.Event()
+
+
+def tap_over(script: Script, sink: Any, *, limit: int = 1_000, live: bool = True) -> Tap:
+    tap = Tap(script, sink, limit=limit)  # type: ignore[arg-type]
+    if live:
+        tap.go_live()
+    return tap
+
+
+async def passed_up(tap: Tap) -> list[bytes]:
+    """What trio-websocket gets behind the head, read by read, to the end of the stream."""
+    assert await tap.receive_some() == HEAD
+    got = []
+    while True:
+        data = await tap.receive_some()
+        got.append(data)
+        if not data:
+            return got
+
+
+async def test_a_new_tap_knows_of_nothing(far: Any, autojump_clock: MockClock) -> None:
+    await trio.sleep(5)
+    tap = tap_over(Script([]), far.Bucket(), live=False)
+
+    assert (tap.wire_bytes, tap.payload_bytes, tap.messages, tap.last_read) == (0, 0, 0, 5)
+    states = (tap.blocked, tap.torn, tap.reset, tap.compressed, tap.is_rejected, tap.closing)
+    assert states == (False,) * 6
+    assert (tap.head, tap.rejection, tap.close_frame, tap.limit) == (None, b"", None, 1_000)
+
+
+async def test_everything_is_counted_once_though_there_is_no_room(
+    far: Any, autojump_clock: MockClock
+) -> None:
+    said = b"".join(far.frame(TEXT, b"x" * size) for size in (1, 20, 300, 0, 5))
+    sink = far.Bucket(room=2)
+    tap = tap_over(Script([HEAD + said, far.frame(TEXT, b"end")]), sink)
+    blocked = []
+
+    async def watch() -> None:
+        while True:
+            blocked.append(tap.blocked)
+            await trio.sleep(0.001)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch)
+        assert await passed_up(tap) == [b""]
+        nursery.cancel_scope.cancel()
+
+    assert [len(each) for each in sink.messages] == [1, 20, 300, 0, 5, 3]
+    assert {type(each) for each in sink.messages} == {bytes}
+    assert (tap.messages, tap.payload_bytes) == (6, 329)
+    assert tap.wire_bytes == len(HEAD) + len(said) + 5
+    assert True in blocked
+    assert tap.blocked is False
+    assert not tap.compressed
+
+
+async def test_a_reader_that_is_cancelled_for_want_of_room_is_not_blocked_any_more(
+    far: Any, autojump_clock: MockClock
+) -> None:
+    class Full(far.Bucket):  # type: ignore[misc]
+        async def wait_for_room(self) -> None:
+            await trio.sleep_forever()
+
+    tap = tap_over(Script([HEAD, far.frame(TEXT, b"one")]), Full(room=0))
+    await tap.receive_some()
+    with trio.move_on_after(1):
+        await tap.receive_some()
+
+    assert tap.blocked is False
+
+
+async def test_nothing_that_is_passed_up_is_read_twice_or_cut(
+    far: Any, autojump_clock: MockClock
+) -> None:
+    ping, pong = far.frame(PING, b"p" * 50), far.frame(PONG)
+    text = far.frame(TEXT, b"t" * 30)
+    first = far.frame(TEXT, b"f" * 200, fin=False)
+    last = far.frame(CONTINUATION, b"l" * 9)
+    close = far.frame(CLOSE, b"\x03\xe9going away")
+    # A control frame is whole, though it comes in two reads behind a message; fragments may be
+    # cut, and may have control frames in between.
+    script = Script([
+        HEAD + text + ping[:20],
+        ping[20:] + pong + text + first[:100],
+        first[100:] + ping + last[:3],
+        last[3:] + text + close,
+    ])  # fmt: skip
+    sink = far.Bucket()
+    tap = tap_over(script, sink)
+    assert await tap.receive_some() == HEAD
+    for expected in (ping, pong, first[:100], first[100:], ping, last[:3], last[3:]):
+        # trio-websocket may answer without waiting: whoever else is there gets a turn.
+        with assert_checkpoints():
+            assert await tap.receive_some() == expected
+    assert sink.messages == [b"t" * 30] * 2
+
+    # What comes behind a message that was passed up waits until that one was taken.
+    got = []
+    async with trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def receive() -> None:
+            got.append(await tap.receive_some())
+
+        await wait_all_tasks_blocked()
+        assert (len(sink.messages), got) == (2, [])
+        await tap.hand_over("f" * 200 + "l" * 9)
+
+    assert sink.messages == [b"t" * 30] * 2 + [b"f" * 200 + b"l" * 9, b"t" * 30]
+    assert got == [close]
+    assert tap.close_frame == (1001, "going away")
+    assert (tap.messages, tap.payload_bytes) == (4, 299)
+    assert await tap.receive_some() == b""
+
+
+INVALID = {
+    "text that is no UTF-8": lambda far: far.frame(TEXT, b"a" * 99 + b"\xff"),
+    "longer text that is no UTF-8": lambda far: far.frame(TEXT, b"a" * 999 + b"\xff"),
+    "masked": lambda far: far.frame(TEXT, b"x", mask=b"mask"),
+    "compressed": lambda far: far.frame(TEXT, b"x", reserved=4),
+    "stray": lambda far: far.frame(CONTINUATION, b"x"),
+    "unknown": lambda far: far.frame(3, b"x"),
+}
+
+
+@pytest.mark.parametrize("invalid", INVALID.values(), ids=INVALID)
+async def test_behind_what_is_invalid_the_tap_is_out_of_the_way(
+    far: Any, autojump_clock: MockClock, invalid: Any
+) -> None:
+    rest = invalid(far) + far.frame(PING, b"p") + far.frame(TEXT, b"two")
+    more = far.frame(TEXT, b"three")
+    sink = far.Bucket()
+    tap = tap_over(Script([HEAD + far.frame(TEXT, b"one"), rest, more]), sink)
+
+    assert await passed_up(tap) == [rest, more, b""]
+    assert sink.messages == [b"one"]
+
+
+@pytest.mark.parametrize(
+    "ending", [None, trio.BrokenResourceError("gone"), trio.ClosedResourceError("shut")]
+)
+async def test_the_end_is_told_as_it_was_as_often_as_somebody_asks(
+    far: Any, autojump_clock: MockClock, ending: Exception | None
+) -> None:
+    half = far.frame(TEXT, b"half of it")[:-3]
+    script = Script([HEAD, far.frame(TEXT, b"one") + half], ending=ending)
+    sink = far.Bucket()
+    tap = tap_over(script, sink)
+    assert await tap.receive_some() == HEAD
+    # What is there comes first.
+    assert await tap.receive_some() == half
+    for _ in range(3):
+        if ending is None:
+            assert await tap.receive_some() == b""
+        else:
+            with pytest.raises(type(ending)) as caught:
+                await tap.receive_some()
+            assert caught.value is ending
+
+    assert tap.reset == isinstance(ending, trio.BrokenResourceError)
+    assert script.reads_behind_the_end == 1
+    assert set(script.sizes) == {65_536}
+    assert sink.messages == [b"one"]
+
+
+@pytest.mark.parametrize(
+    ("said", "ending", "words"),
+    [
+        (b"", None, "closed the connection before answering"),
+        (b"HTTP/1.1 101", None, "closed the connection in the middle of its answer"),
+        (b"", trio.BrokenResourceError(), "broke off the connection before answering"),
+        (b"HTTP/1.1 1", trio.BrokenResourceError(), "broke off the connection in the middle of "),
+    ],
+)
+async def test_an_answer_that_does_not_come_is_an_error_that_says_how_far_it_came(
+    far: Any, said: bytes, ending: Exception | None, words: str
+) -> None:
+    tap = tap_over(Script([bytes([each]) for each in said], ending=ending), far.Bucket())
+
+    with pytest.raises(ExchangeUnavailable, match=f"^{words}") as caught:
+        await tap.receive_some()
+    assert caught.value.__cause__ is ending
+
+
+async def test_of_a_rejection_the_body_is_kept_up_to_a_limit(far: Any) -> None:
+    head = b"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\n\r\n"
+    chunks = [head + b"a", b"b" * (HEAD_LIMIT_BYTES - 1), b"c", b"d"]
+    tap = tap_over(Script(list(chunks)), far.Bucket())
+    for chunk in chunks[:3]:
+        assert await tap.receive_some() == chunk
+        assert tap.is_rejected
+    with pytest.raises(HandshakeRejected) as caught:
+        await tap.receive_some()
+
+    error = caught.value
+    assert (error.status, error.headers["retry-after"]) == (503, "7")
+    assert error.body == b"".join(chunks[:3])[len(head) :]
+    assert tap.rejected(b"parsed").body == b"parsed"
+
+
+async def test_a_message_that_is_handed_over_waits_for_the_reader_and_comes_once(
+    far: Any, autojump_clock: MockClock
+) -> None:
+    sink = far.Bucket(room=1)
+    tap = tap_over(Script([]), sink, live=False)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(tap.hand_over, "é")
+        await trio.sleep(1)
+        assert (sink.messages, tap.messages) == ([], 0)
+        tap.go_live()
+    await tap.hand_over(b"two")
+
+    assert sink.messages == ["é".encode(), b"two"]
+    assert (tap.messages, tap.payload_bytes) == (2, 5)
+
+    tap.discard()
+    tap.go_live()
+    await tap.hand_over(b"three")
+    assert (len(sink.messages), tap.messages) == (2, 2)
+
+
+@pytest.mark.parametrize("closing", [False, True])
+@pytest.mark.parametrize("full", [False, True], ids=["before it is live", "without room"])
+async def test_what_is_discarded_holds_nobody_up(
+    far: Any, autojump_clock: MockClock, closing: bool, full: bool
+) -> None:
+    class Full(far.Bucket):  # type: ignore[misc]
+        async def wait_for_room(self) -> None:
+            await trio.sleep_forever()
+
+    close = far.frame(CLOSE, b"\x03\xe8")
+    behind = far.frame(PING, b"p") + far.frame(TEXT, b"two") + far.frame(PONG) + close
+    script = Script([HEAD + far.frame(TEXT, b"one"), behind])
+    sink = Full(room=0)
+    tap = tap_over(script, sink, live=full)
+    got: list[bytes] = []
+    async with trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def receive() -> None:
+            got.extend(await passed_up(tap))
+
+        await trio.sleep(1)
+        assert got == []
+        tap.begin_closing() if closing else tap.discard()
+
+    assert sink.messages == []
+    assert tap.close_frame == (1000, "")
+    # Nothing may be sent behind our close frame: then pings are dropped as well.
+    assert b"".join(got) == (close if closing else far.frame(PING, b"p") + far.frame(PONG) + close)
+
+
+async def test_a_write_that_was_cut_short_is_the_last_one(far: Any, autojump_clock: Any) -> None:
+    for failure in (trio.ClosedResourceError("shut"), ValueError("a bug")):
+        script = Script([HEAD], failure=failure)
+        tap = tap_over(script, far.Bucket())
+        with pytest.raises(type(failure)) as caught:
+            await tap.send_all(b"x")
+        assert caught.value is failure
+        assert (tap.torn, tap.reset) == (True, False)
+        script.failure = None
+        with pytest.raises(trio.BrokenResourceError, match="an earlier write was cut short"):
+            await tap.send_all(b"x")
+        assert script.sent == []
+
+
+async def test_a_write_into_a_broken_connection_is_a_reset(far: Any, autojump_clock: Any) -> None:
+    for asked in (True, False):
+        script = Script([HEAD])
+        tap = tap_over(script, far.Bucket())
+        await tap.send_all(b"request")
+        assert (script.sent, tap.torn) == ([b"request"], False)
+        if asked:
+            await tap.receive_some()
+        script.failure = failure = trio.BrokenResourceError("gone")
+        # During the handshake nobody else says that the exchange is not available.
+        expected = trio.BrokenResourceError if asked else ExchangeUnavailable
+        with pytest.raises(expected, match="gone" if asked else "^broke off the connection$") as c:
+            await tap.send_all(b"x")
+        assert failure in (c.value, c.value.__cause__)
+        assert (tap.torn, tap.reset) == (True, True)
+
+
+async def test_what_does_not_concern_the_tap_goes_to_the_stream(far: Any) -> None:
+    script = Script([])
+    tap = tap_over(script, far.Bucket())
+    with pytest.raises(trio.BusyResourceError, match="below"):
+        await tap.wait_send_all_might_not_block()
+    await tap.aclose()
+    assert script.closed
+
+
+async def test_who_is_in_no_hurry_rests_before_every_read(
+    far: Any, autojump_clock: MockClock
+) -> None:
+    sink = far.Bucket(leisurely=True)
+    tap = tap_over(Script([HEAD, far.frame(TEXT, b"1"), far.frame(TEXT, b"2")]), sink)
+
+    await passed_up(tap)
+
+    assert sink.messages == [b"1", b"2"]
+    assert sink.rests == 3
