@@ -109,7 +109,6 @@ class Session:
         self.unknown_messages = 0
         self.reason: str | None = None
         self.detail = ""
-        self._exchange = exchange
         self._wanted = wanted
         self._owner = owner
         self._stale_after = stale_after

@@ -31,13 +31,14 @@ from connector.wire import Refusal, Request
 from tests.toy import LIMITS, Toy, frame, keyed, subscription
 
 ROOT = Path(__file__).parent.parent
-LIFETIME = 1_000.0
+LONG_SECONDS = 10_000.0
+"""Longer than any session here lives, and shorter than the exchange lets one live."""
+AGING = attrs.evolve(LIMITS, lifetime_seconds=1_000)
 
 
 def toy(silence_seconds: float | None = None, **limits: Any) -> Toy:
     """An exchange whose limits are these, and the toy's where nothing is said."""
-    changed = attrs.evolve(LIMITS, **{"lifetime_seconds": LIFETIME, **limits})
-    return Toy(silence_seconds=silence_seconds, limits=changed)
+    return Toy(silence_seconds=silence_seconds, limits=attrs.evolve(LIMITS, **limits))
 
 
 @attrs.define
@@ -141,7 +142,8 @@ class Desk:
 
     async def ended(self) -> tuple[float, str | None, str]:
         """When it ended, and why."""
-        await self.gone.wait()
+        with trio.fail_after(LONG_SECONDS):
+            await self.gone.wait()
         return self.over[0], self.session.reason, self.session.detail
 
 
@@ -228,6 +230,12 @@ async def test_requests_go_out_below_the_rate_and_convergence_is_told_once(
         await trio.sleep(1)
         assert desk.owner.converged_at == [1, 6, 7]
         assert len(desk.line.asked) == 4
+
+
+async def test_to_want_nothing_is_to_be_converged(autojump_clock: MockClock) -> None:
+    async with at_work() as desk:
+        await trio.sleep(5)
+        assert (desk.owner.converged_at, desk.line.asked) == ([0], [])
 
 
 async def test_nothing_is_told_before_the_reply(autojump_clock: MockClock) -> None:
@@ -498,7 +506,7 @@ async def test_pings_count_against_the_exchanges_message_rate(autojump_clock: Mo
 async def test_a_quiet_session_ends_5_to_15_minutes_before_its_age_limit(
     autojump_clock: MockClock, draws: Draws
 ) -> None:
-    async with at_work(subscription("A")) as desk:
+    async with at_work(subscription("A"), exchange=Toy(limits=AGING)) as desk:
         assert await desk.ended() == (100 if draws.highest else 700, "age", "")
         assert draws.bounds == [(300.0, 900.0)]
 
@@ -518,7 +526,7 @@ async def test_an_age_waits_10_seconds_for_a_moment_without_data(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, talks: float, ended: float
 ) -> None:
     monkeypatch.setattr(random, "uniform", Draws(highest=False).uniform)
-    async with at_work(subscription("A")) as desk:
+    async with at_work(subscription("A"), exchange=Toy(limits=AGING)) as desk:
         await trio.sleep(0.25)
         await talk(desk, talks)
         assert await desk.ended() == (ended, "age", "")
@@ -529,7 +537,7 @@ async def test_an_age_waits_a_minute_for_the_twins(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, back: float, ended: float
 ) -> None:
     monkeypatch.setattr(random, "uniform", Draws(highest=False).uniform)
-    async with at_work(subscription("A")) as desk:
+    async with at_work(subscription("A"), exchange=Toy(limits=AGING)) as desk:
         desk.owner.carry_on = False
         await trio.sleep(back)
         desk.owner.carry_on = True
@@ -542,7 +550,7 @@ async def test_an_age_waits_a_minute_for_the_twins(
 async def test_an_announced_end_is_forestalled_within_seconds(
     autojump_clock: MockClock, draws: Draws, how: str, more: float
 ) -> None:
-    async with at_work(subscription("A")) as desk:
+    async with at_work(subscription("A"), exchange=Toy(limits=AGING)) as desk:
         desk.owner.carry_on = how != "twins"
         await trio.sleep(10.5)
         # Said again it is no later.
@@ -566,7 +574,7 @@ async def test_an_announcement_does_not_postpone_an_end_that_is_due(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(random, "uniform", Draws(highest=True).uniform)
-    async with at_work(subscription("A")) as desk:
+    async with at_work(subscription("A"), exchange=Toy(limits=AGING)) as desk:
         await trio.sleep(98.5)
         desk.line.say({"bye": "serverShutdown"})
         assert await desk.ended() == (100, "shutdown", "")

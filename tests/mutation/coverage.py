@@ -72,14 +72,17 @@ def _lines_of(code: CodeType) -> frozenset[int]:
 
 
 def asked(seen: Iterable[Seen], module: str, lines: Iterable[int]) -> list[Seen]:
-    """Tests that execute one of `lines`, or any line of the module if there are none.
+    """Tests that execute one of `lines`; if there are none, any line of the module.
 
-    The fastest come first.
+    What a name of the module stands for can be seen without executing a line of it, so then those
+    of the test file of that name are asked too. The fastest come first.
     """
     wanted = set(lines)
+    mirror = f"/test_{module.rpartition('/')[2]}::"
     found = [
         each
         for each in seen
-        if module in each.lines and (not wanted or wanted & set(each.lines[module]))
+        if (wanted & set(each.lines.get(module, ())))
+        or (not wanted and (module in each.lines or mirror in f"/{each.test}"))
     ]
     return sorted(found, key=lambda each: each.seconds)

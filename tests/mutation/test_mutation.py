@@ -130,6 +130,22 @@ def test_only_tests_that_execute_a_line_are_asked(module: ModuleType) -> None:
     assert names() == {"too much", "enough"}
 
 
+def test_for_a_name_of_the_module_the_tests_of_its_file_are_asked_too() -> None:
+    seen = [
+        Seen("tests/test_session.py::test_words", 0.1, {}),
+        Seen("tests/test_sessions.py::test_other", 0.1, {}),
+        Seen("tests/test_link.py::test_link", 0.2, {"connector/session.py": [1]}),
+    ]
+
+    def names(*lines: int) -> list[str]:
+        return [
+            each.test.rpartition("::")[2] for each in asked(seen, "connector/session.py", lines)
+        ]
+
+    assert names() == ["test_words", "test_link"]
+    assert names(1) == ["test_link"]
+
+
 def test_the_fastest_is_asked_first() -> None:
     seen = [Seen("slow", 2.0, {"a": [1]}), Seen("fast", 0.1, {"a": [1]})]
 

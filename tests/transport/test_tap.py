@@ -555,6 +555,14 @@ async def test_what_is_discarded_holds_nobody_up(
     assert b"".join(got) == (close if closing else far.frame(PING, b"p") + far.frame(PONG) + close)
 
 
+async def test_the_servers_close_frame_is_passed_up_though_nothing_came_before(far: Any) -> None:
+    close = far.frame(CLOSE, b"\x03\xe8")
+    tap = tap_over(Script([HEAD, close]), far.Bucket(), live=False)
+    tap.begin_closing()
+
+    assert await passed_up(tap) == [close, b""]
+
+
 async def test_a_write_that_was_cut_short_is_the_last_one(far: Any, autojump_clock: Any) -> None:
     for failure in (trio.ClosedResourceError("shut"), ValueError("a bug")):
         script = Script([HEAD], failure=failure)
