@@ -49,7 +49,6 @@ class Adapter:
     """The running connections to one exchange. Made by `open_adapter` only."""
 
     def __init__(self, settings: Settings, count_adapter_tasks: Callable[[], int]) -> None:
-        self._settings = settings
         self._exchange = settings.exchange
         self._recorders = settings.recorders
         self._count_tasks = count_adapter_tasks

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 import trio
 from trio.testing import MockClock, assert_checkpoints
@@ -9,8 +12,8 @@ from trio.testing import MockClock, assert_checkpoints
 from connector import Overflow
 from connector.channels import BestQuote
 from connector.errors import ConfigError
-from connector.lifecycle import Connected, Disconnected, Subscribed
-from connector.testing import Fault, FaultPlan
+from connector.lifecycle import Connected, Connecting, Disconnected, Subscribed
+from connector.testing import Fault, FaultPlan, MemoryNetwork
 from tests.faults.world import BOOK, QUICK, World, open_world, take
 
 STATES = {"idle", "waiting", "connecting", "subscribing", "streaming", "closing"}
@@ -114,9 +117,85 @@ async def test_what_is_there_already_is_waited_for_with_a_checkpoint(
     autojump_clock: MockClock,
 ) -> None:
     async with open_world() as world, world.adapter.subscribe(BOOK) as feed:
+        await world.adapter.wait_connected()
         with assert_checkpoints():
             await world.adapter.wait_connected()
         with assert_checkpoints():
             await feed.add(BOOK)
         with assert_checkpoints(), pytest.raises(ConfigError):
             await feed.add("ethusdc@depth5")  # type: ignore[arg-type]
+
+
+class Clinging(MemoryNetwork):
+    """A dialer that does not come back from closing a connection, until it is cancelled."""
+
+    @asynccontextmanager
+    async def connect(self, host: str, port: int) -> AsyncIterator[trio.abc.Stream]:
+        async with super().connect(host, port) as stream:
+            yield stream
+        await trio.sleep_forever()
+
+
+@pytest.mark.parametrize("close_timeout", [0.0, 3.0])
+async def test_leaving_has_a_bound_though_a_dialer_has_none(
+    autojump_clock: MockClock, close_timeout: float
+) -> None:
+    network = Clinging()
+    async with open_world(network=network, close_timeout=close_timeout) as world:
+        async with world.adapter.subscribe(BOOK) as feed:
+            await take(feed, 1)
+        left_at = trio.current_time()
+
+    assert close_timeout < trio.current_time() - left_at <= close_timeout + 1
+
+
+async def test_the_whole_close_timeout_is_there_for_a_polite_end(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_world(close_timeout=2) as world:
+        async with world.adapter.subscribe(BOOK) as feed:
+            await take(feed, 1)
+        world.exchange.break_connections("half_open")
+        left_at = trio.current_time()
+
+    assert trio.current_time() - left_at == pytest.approx(2, abs=0.1)
+
+
+async def test_the_latest_1024_lifecycle_events_are_kept_without_a_word_about_the_others(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_world() as world:
+        told = [Connecting(link="toy/all", session=n, attempt=1, time_ns=n) for n in range(3_000)]
+        for each in told:
+            world.adapter.announce(each)
+
+        assert world.happened() == told[-1024:]
+
+
+async def test_who_gives_up_adding_leaves_the_feed_as_it_was(autojump_clock: MockClock) -> None:
+    async with open_world() as world, world.adapter.subscribe(BOOK) as feed:
+        world.exchange.break_connections("no_ack")
+        with trio.move_on_after(1) as given_up:
+            await feed.add(BestQuote("ETHUSDC"), BestQuote("BTCUSDC"))
+
+        assert given_up.cancelled_caught
+        assert feed.channels == (BOOK,)
+        assert [stream.channel for stream in feed.streams()] == [BOOK]
+        assert list(world.adapter.statistics().streams) == ["ethusdc@depth5@100ms"]
+
+
+async def test_a_kept_adapter_says_what_it_was_and_does_nothing(autojump_clock: MockClock) -> None:
+    async with open_world() as world:
+        adapter = world.adapter
+        assert adapter.exchange.name == "binance_usdm"
+        with pytest.raises(ConfigError, match="no frame replaces another"):
+            with adapter.frames(overflow=Overflow.CONFLATE):
+                raise AssertionError("unreachable")
+
+    assert adapter.exchange.name == "binance_usdm"
+    with pytest.raises(trio.ClosedResourceError, match="only inside its `async with`"):
+        await adapter.instruments()
+    with pytest.raises(trio.ClosedResourceError, match="only inside its `async with`"):
+        with adapter.frames():
+            raise AssertionError("unreachable")
+    assert len(world.network.ledger) == 0

@@ -374,6 +374,41 @@ async def test_a_reader_that_is_cancelled_for_want_of_room_is_not_blocked_any_mo
     assert tap.blocked is False
 
 
+async def test_another_sink_takes_over_from_one_message_to_the_next(
+    far: Any, autojump_clock: MockClock
+) -> None:
+    old, new = far.Bucket(room=1), far.Bucket()
+    said = b"".join(far.frame(TEXT, b"%d" % number) for number in range(3))
+    tap = tap_over(Script([HEAD + said, far.frame(TEXT, b"3")]), old)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(passed_up, tap)
+        await wait_all_tasks_blocked()
+        assert old.messages == [b"0"]
+        tap.deliver_to(new)
+
+    assert (old.messages, new.messages) == ([b"0"], [b"1", b"2", b"3"])
+    assert tap.messages == 4
+
+
+async def test_what_was_read_is_delivered_though_the_reader_is_cancelled(far: Any) -> None:
+    scope = trio.CancelScope()
+
+    class Cancelling(Script):
+        async def receive_some(self, max_bytes: int | None = None) -> bytearray:
+            data = await super().receive_some(max_bytes)
+            if not self.chunks:
+                scope.cancel()
+            return data
+
+    sink = far.Bucket()
+    tap = tap_over(Cancelling([HEAD, far.frame(TEXT, b"one")]), sink)
+    with scope:
+        await passed_up(tap)
+
+    assert scope.cancelled_caught
+    assert sink.messages == [b"one"]
+
+
 async def test_nothing_that_is_passed_up_is_read_twice_or_cut(
     far: Any, autojump_clock: MockClock
 ) -> None:
