@@ -25,7 +25,7 @@ def only_state(world: World) -> str:
 
 
 async def test_the_end_of_a_session_says_that_it_was_connected_and_why_it_ended(
-    autojump_clock: MockClock,
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with open_world(reconnect=QUICK) as world, world.adapter.subscribe(BOOK) as feed:
         world.exchange.break_connections(Fault("close", code=1011, message="maintenance"))
@@ -38,6 +38,8 @@ async def test_the_end_of_a_session_says_that_it_was_connected_and_why_it_ended(
     assert ended.connected is True
     assert ended.detail == "maintenance"
     assert ended.retry_seconds == 0.25
+    # Who does not read the lifecycle finds it in the log.
+    assert "maintenance" in caplog.text
 
 
 async def test_a_failed_attempt_says_that_it_was_not_connected(autojump_clock: MockClock) -> None:
@@ -170,6 +172,14 @@ async def test_the_latest_1024_lifecycle_events_are_kept_without_a_word_about_th
             world.adapter.announce(each)
 
         assert world.happened() == told[-1024:]
+
+        with world.adapter.lifecycle() as closed:
+            world.adapter.announce(told[0])
+            assert closed.receive_nowait() == told[0]
+        world.adapter.announce(told[1])
+        assert closed.statistics().buffered == 0
+        with pytest.raises(trio.ClosedResourceError):
+            closed.receive_nowait()
 
 
 async def test_who_gives_up_adding_leaves_the_feed_as_it_was(autojump_clock: MockClock) -> None:

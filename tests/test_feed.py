@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -20,6 +21,7 @@ from trio.testing import (
 
 from connector.buffer import Buffer, Overflow, make_buffer
 from connector.channels import AnyChannel
+from connector.delays import Delays
 from connector.errors import ConnectorError, SlowConsumer
 from connector.events import Event, Gap
 from connector.feed import Feed
@@ -458,6 +460,22 @@ def first(read: object) -> object:
     return read[0] if isinstance(read, list) else read
 
 
+@reads
+async def test_a_source_that_has_no_more_ends_a_feed_after_what_it_holds(read: Read) -> None:
+    feed, buffer = open_feed(8)
+    buffer.put(1)
+
+    buffer.end()
+
+    assert await read(feed) in (1, [1])
+    over = trio.EndOfChannel if read is Feed.receive else StopAsyncIteration
+    for _ in range(2):
+        with pytest.raises(over):
+            await read(feed)
+        with pytest.raises(trio.EndOfChannel):
+            feed.receive_nowait()
+
+
 # --- channels and statistics
 
 
@@ -471,6 +489,38 @@ async def test_a_feed_asks_its_owner_for_channels() -> None:
 
     assert owner.added == [Ticks("A"), Ticks("B")]
     assert owner.removed == [Ticks("A")]
+
+
+class Stamped(msgspec.Struct):
+    """Something that was read at that time."""
+
+    received_ns: int
+
+
+async def test_a_feed_tells_who_waits_and_how_long_the_first_of_each_batch_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(time, "time_ns", lambda: 10_000_000_000)
+    delays = Delays()
+    buffer: Buffer[Stamped] = make_buffer(8, Overflow.BLOCK, gaps=False)
+    feed = Feed(Owner(), buffer, delays)
+    assert (feed.statistics().tasks_waiting, feed.statistics().waiting_seconds) == (0, 0)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(feed.receive)
+        await wait_all_tasks_blocked()
+        assert feed.statistics().tasks_waiting == 1
+        buffer.put(Stamped(9_000_000_000))
+    assert feed.statistics().tasks_waiting == 0
+    assert delays.statistics().sum_seconds == 1
+
+    for seconds in (4, 5, 6):
+        buffer.put(Stamped(seconds * 1_000_000_000))
+    assert feed.statistics().waiting_seconds == 6
+    assert len(await feed.batches().__anext__()) == 3
+    assert feed.statistics().waiting_seconds == 0
+    assert delays.statistics().sum_seconds == 1 + 6
+    assert sum(delays.statistics().counts) == 2
 
 
 async def test_a_feed_tells_what_it_holds_and_has_lost() -> None:
