@@ -10,11 +10,11 @@ import trio
 from trio.testing import MockClock, assert_checkpoints
 
 from connector import Overflow
-from connector.channels import BestQuote
+from connector.channels import AggregateTrades, BestQuote
 from connector.errors import ConfigError
 from connector.lifecycle import Connected, Connecting, Disconnected, Subscribed
 from connector.testing import Fault, FaultPlan, MemoryNetwork
-from tests.faults.world import BOOK, QUICK, World, open_world, take
+from tests.faults.world import BOOK, QUICK, TRADES, World, open_world, take
 
 STATES = {"idle", "waiting", "connecting", "subscribing", "streaming", "closing"}
 
@@ -209,3 +209,25 @@ async def test_a_kept_adapter_says_what_it_was_and_does_nothing(autojump_clock: 
         with adapter.frames():
             raise AssertionError("unreachable")
     assert len(world.network.ledger) == 0
+
+
+async def test_a_feed_that_rests_holds_back_the_links_that_it_reads_and_no_other(
+    autojump_clock: MockClock,
+) -> None:
+    async with (
+        open_world(links=2) as world,
+        world.adapter.subscribe(BOOK, TRADES, AggregateTrades("ETHUSDC"), buffer=4) as resting,
+        world.adapter.subscribe(TRADES, buffer=100) as other,
+    ):
+        # It still has trades, which come over the other link.
+        await resting.discard(AggregateTrades("ETHUSDC"))
+        await trio.sleep(20)
+        assert resting.statistics().buffered == 4
+        held = other.statistics().buffered
+        assert held < 10
+
+        # Now it has books only.
+        await resting.discard(TRADES)
+        await trio.sleep(20)
+        assert resting.statistics().buffered == 4
+        assert other.statistics().buffered > held + 15
