@@ -9,12 +9,13 @@ import pytest
 import trio
 from trio.testing import MockClock, assert_checkpoints
 
-from connector import Overflow
+from connector import Overflow, open_adapter
 from connector.channels import AggregateTrades, BestQuote
 from connector.errors import ConfigError
+from connector.exchanges import binance
 from connector.lifecycle import Connected, Connecting, Disconnected, Subscribed
-from connector.testing import Fault, FaultPlan, MemoryNetwork
-from tests.faults.world import BOOK, QUICK, TRADES, World, open_world, take
+from connector.testing import Fault, FaultPlan, MemoryNetwork, open_exchange
+from tests.faults.world import BOOK, QUICK, TRADES, Pulse, World, open_world, take
 
 STATES = {"idle", "waiting", "connecting", "subscribing", "streaming", "closing"}
 
@@ -231,3 +232,18 @@ async def test_a_feed_that_rests_holds_back_the_links_that_it_reads_and_no_other
         await trio.sleep(20)
         assert resting.statistics().buffered == 4
         assert other.statistics().buffered > held + 15
+
+
+async def test_ctrl_c_waits_for_no_close_frame(autojump_clock: MockClock) -> None:
+    network = MemoryNetwork()
+    async with open_exchange("usdm", network=network, source=Pulse()) as exchange:
+        venue = binance.UsdMFutures(endpoints=exchange.endpoints)
+        with pytest.raises(KeyboardInterrupt):
+            async with open_adapter(venue, dialer=network, close_timeout=60) as adapter:
+                async with adapter.subscribe(BOOK) as feed:
+                    await take(feed, 1)
+                    exchange.break_connections("half_open")
+                    pressed_at = trio.current_time()
+                    raise KeyboardInterrupt
+        assert trio.current_time() - pressed_at < 0.1
+        assert network.ledger.open_now() == 0

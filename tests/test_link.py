@@ -1,6 +1,7 @@
 """The tripwires of a link: what its loop cannot do, a specimen does, and is stopped in time.
 
-Each specimen is the seed bug in one line: something else than the loop makes an attempt.
+Each specimen is the seed bug in one line: something else than the loop makes an attempt. Behind
+them: what a link counts, and how it draws its consequences, over more than one session.
 """
 
 from __future__ import annotations
@@ -13,12 +14,23 @@ from trio.testing import MockClock
 from wsproto.handshake import H11Handshake
 
 from connector import Adapter, open_adapter
+from connector.channels import AnyChannel, BestQuote
 from connector.errors import InvariantViolated
 from connector.exchanges import binance
+from connector.lifecycle import Disconnected
 from connector.link import Link
-from connector.testing import MemoryNetwork, open_exchange
+from connector.testing import MemoryNetwork, Silent, open_exchange
 from tests.faults.test_leaving import LeakyNetwork
-from tests.faults.world import BOOK, QUICK, Pulse, open_world, take
+from tests.faults.world import (
+    BOOK,
+    BOOK_STREAM,
+    QUICK,
+    Pulse,
+    book,
+    open_world,
+    take,
+    take_until_gap,
+)
 
 
 def only_link(adapter: Adapter) -> Link:
@@ -73,11 +85,85 @@ async def test_a_link_at_rest_holds_three_tasks_and_no_handshake(
     autojump_clock: MockClock,
 ) -> None:
     """Its loop, the reader, and who takes what the reader passes up: each is a KiB or two."""
+
+    def handshakes() -> set[int]:
+        return {
+            id(each) for each in gc.get_objects() if isinstance(each, H11Handshake) and each.client
+        }
+
+    before = handshakes()  # other tests may have left some
     async with open_world() as world, world.adapter.subscribe(BOOK) as feed:
         await take(feed, 1)
         await trio.sleep(90)  # pings included
 
         (link,) = world.adapter.statistics().links
         assert link.tasks == 3
-        held = [each for each in gc.get_objects() if isinstance(each, H11Handshake) and each.client]
-        assert held == []
+        assert handshakes() <= before
+
+
+async def test_what_a_link_counts_adds_up_over_its_sessions(autojump_clock: MockClock) -> None:
+    async with open_world(reconnect=QUICK) as world, world.adapter.subscribe(BOOK) as feed:
+        (link,) = world.adapter._loops
+        bytes_before = messages = 0
+        for session in (1, 2, 3):
+            events = await take(feed, 10)
+            assert {each.session for each in events} == {session}
+            messages += len(events)
+            counted = link.statistics()
+            assert (counted.session, counted.sessions_opened) == (session, session)
+            assert (counted.messages, counted.sessions_open) == (messages, 1)
+            assert 150 < counted.payload_bytes / messages < 200
+            assert counted.wire_bytes - bytes_before > counted.payload_bytes // session
+            newest = events[-1]
+            assert counted.lag_seconds == (newest.received_ns - newest.exchange_time_ns) / 10**9
+            bytes_before = counted.wire_bytes
+
+            world.adapter.reconnect()
+            while link.state != "waiting":
+                await trio.sleep(0.001)
+            between = link.statistics()
+            assert (between.sessions_open, between.sockets_open, between.lag_seconds) == (
+                0,
+                0,
+                None,
+            )
+            assert (between.messages, between.reconnects) == (messages, {"requested": session})
+            assert between.wire_bytes >= bytes_before
+
+
+@pytest.mark.parametrize("channels", [(BOOK,), (BOOK, BestQuote("ETHUSDC"))], ids=["one", "two"])
+async def test_a_gap_names_the_symbol_when_there_is_only_one_stream(
+    autojump_clock: MockClock, channels: tuple[AnyChannel, ...]
+) -> None:
+    async with open_world(reconnect=QUICK) as world:
+        async with world.adapter.subscribe(*channels, gaps=True) as feed:
+            (before,) = await take(feed, 1)
+            world.exchange.break_connections("reset")
+            _, gap = await take_until_gap(feed)
+
+            assert gap.symbol == ("ETHUSDC" if len(channels) == 1 else "")
+            assert (gap.channels, gap.session, gap.reason) == (channels, 1, "disconnected")
+            assert gap.since_ns == before.received_ns
+
+
+@pytest.mark.parametrize(("lived", "wait"), [(5.0, 0.25), (4.9, 1.0)], ids=["stable", "not yet"])
+async def test_a_session_that_carried_data_for_long_enough_begins_the_backoff_anew(
+    autojump_clock: MockClock, lived: float, wait: float
+) -> None:
+    async with open_world(reconnect=QUICK, source=Silent()) as world:
+        async with world.adapter.subscribe(BOOK) as feed:
+            for _ in range(2):
+                world.exchange.break_connections("reset")
+                await trio.sleep(2)
+            (link,) = world.adapter._loops
+            # The clock begins with the data, not with the handshake.
+            await trio.sleep(6)
+            world.exchange.publish(BOOK_STREAM, book("ethusdc", 1))
+            await take(feed, 1)
+            await trio.sleep(lived)
+            world.happened()
+            link.reconnect("reset")
+            await trio.sleep(0.2)
+
+            (ended,) = [each for each in world.happened() if isinstance(each, Disconnected)]
+            assert (ended.reason, ended.retry_seconds) == ("reset", wait)
