@@ -229,7 +229,7 @@ class Delivery:
         self.messages += taken - first
         if events:
             self._note_lag(events[-1])
-        subscription.put(events)
+            subscription.put(events)
         if verdict <= 0 and self._takes_out_of_sequence(subscription, event, verdict):
             subscription.put((event,))
         if odd and not self._full.holds_back():

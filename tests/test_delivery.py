@@ -123,8 +123,12 @@ frames = st.lists(st.one_of(ticks, ticks, lists, odd), max_size=25)
 
 # --- the fast path and the long way
 
+BROKEN = b'{"stream":"A","data":{"n":"x"}}'
+"""Of a stream that exists, but does not decode."""
+
 
 @given(frames, st.sampled_from([None, rising]), st.booleans(), st.integers(1, 10))
+@example([BROKEN, BROKEN, frame("A", 1)], None, False, 1)
 async def test_the_fast_path_gives_what_parsing_gives(
     frames: list[bytes], sequence: Any, shared: bool, capacity: int
 ) -> None:
