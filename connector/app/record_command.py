@@ -16,7 +16,7 @@ import trio
 
 from connector import open_adapter
 from connector.app.naming import EXCHANGES, find_exchange, parse_channel
-from connector.app.recorder import Files, Progress, Screen, record, subject_of
+from connector.app.recorder import MIB, Files, Progress, Screen, record, subject_of
 from connector.channels import AnyChannel
 from connector.errors import ConfigError, ConnectorError
 from connector.protocol import Exchange
@@ -25,7 +25,6 @@ from connector.testing import MemoryNetwork, OrderFlow, open_exchange
 from connector.testing.venue import VenueName
 from connector.transport import Dialer, TcpDialer
 
-MIB = 1024 * 1024
 NS_PER_MS = 1_000_000
 SIMULATED: dict[str, VenueName] = {"binance_spot": "spot", "binance_usdm": "usdm"}
 

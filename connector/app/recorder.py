@@ -21,7 +21,8 @@ from connector.recording import SUFFIX, RecordingFailed, Subject, Writer
 from connector.recording.writer import BLOCK_SECONDS, Presence
 
 NS_PER_SECOND = 1_000_000_000
-_BUFFER_FRAMES = 65_536
+MIB = 1024 * 1024
+BUFFER_FRAMES = 65_536
 """About a second of the busiest hour of the captures, for a disk that pauses."""
 
 
@@ -59,11 +60,11 @@ class Files:
     rotate_seconds: float
     rotate_bytes: int
     sync: bool = False
-    paths: list[Path] = attrs.field(factory=list)
+    presence: Presence = attrs.field(factory=Presence, kw_only=True)
+    paths: list[Path] = attrs.field(factory=list, kw_only=True)
     _past_frames: int = 0
     _past_bytes: int = 0
     _past_raw_bytes: int = 0
-    _presence: Presence = attrs.field(factory=Presence)
     _writer: Writer | None = None
     _began: float = 0.0
 
@@ -74,16 +75,16 @@ class Files:
         Raises:
             RecordingFailed: the folder cannot be made, or a file not be written.
         """
-        self._open()
+        self.begin()
         try:
             yield self.writer
         except RecordingFailed:
             self.writer.abandon()
             raise
         except BaseException:
-            self._end("failed")
+            self.end("failed")
             raise
-        self._end("stopped")
+        self.end("stopped")
 
     @property
     def writer(self) -> Writer:
@@ -95,8 +96,19 @@ class Files:
         """End the present file, and begin the next, when it is old or large enough."""
         old = trio.current_time() - self._began >= self.rotate_seconds
         if old or self.writer.bytes >= self.rotate_bytes:
-            self._end("rotated")
-            self._open()
+            self.end("rotated")
+            self.begin()
+
+    def follow(self, subject: Subject) -> None:
+        """Record `subject` from now on: in a file of its own, if it is another one.
+
+        Raises:
+            RecordingFailed: as `opened`.
+        """
+        if subject != self.subject:
+            self.end("rotated")
+            self.subject = subject
+            self.begin()
 
     def counts(self) -> tuple[int, int, int]:
         """Frames, bytes, and bytes before compression, of all files."""
@@ -107,17 +119,23 @@ class Files:
             self._past_raw_bytes + writer.raw_bytes,
         )
 
-    def _open(self) -> None:
+    def begin(self) -> None:
+        """Begin a file; who does so without `opened` calls `end` in the end.
+
+        Raises:
+            RecordingFailed: as `opened`.
+        """
         now_ns = time.time_ns()
         moment = datetime.fromtimestamp(now_ns / NS_PER_SECOND, UTC).strftime("%Y%m%dT%H%M%SZ")
         number = len(self.paths) + 1
         path = self.folder / f"{self.subject.exchange}-{moment}-{number:04}{SUFFIX}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            path = _free(path, number)
             file = path.open("xb", buffering=0)
         except OSError as error:
             raise RecordingFailed(
-                f"{path} cannot be written: {error.strerror or error}; choose another --out"
+                f"{path} cannot be written: {error.strerror or error}; choose another folder"
             ) from error
         if self._writer is not None:
             self._past_frames, self._past_bytes, self._past_raw_bytes = self.counts()
@@ -126,14 +144,28 @@ class Files:
         self._writer = Writer(
             file,
             self.subject,
-            self._presence,
+            self.presence,
             number=number,
             started_ns=now_ns,
             sync=self.sync,
         )
 
-    def _end(self, reason: str) -> None:
+    def end(self, reason: str) -> None:
+        """Write the rest, and end the present file in order.
+
+        Raises:
+            RecordingFailed: the rest cannot be written.
+        """
         self.writer.end(reason, time.time_ns())
+
+
+def _free(path: Path, number: int) -> Path:
+    """`path`, or with a higher number: two recordings may begin within one second."""
+    stem = path.name.removesuffix(f"{number:04}{SUFFIX}")
+    while path.exists():
+        number += 1
+        path = path.with_name(f"{stem}{number:04}{SUFFIX}")
+    return path
 
 
 def subject_of(exchange: Exchange, channels: tuple[AnyChannel, ...]) -> Subject:
@@ -185,7 +217,7 @@ async def record(
             path=str(files.paths[-1]),
         )
 
-    with adapter.frames(buffer=_BUFFER_FRAMES, overflow=overflow) as feed, files.opened():
+    with adapter.frames(buffer=BUFFER_FRAMES, overflow=overflow) as feed, files.opened():
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_subscribe, adapter, channels)
             batches = feed.batches()

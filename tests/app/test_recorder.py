@@ -78,7 +78,7 @@ def test_a_folder_that_may_not_be_written_is_a_clear_error(tmp_path: Path) -> No
     (tmp_path / "file").write_text("in the way")
     files = Files(tmp_path / "file" / "folder", Subject("toy", (), ()), 60.0, 1 << 20)
 
-    with pytest.raises(RecordingFailed, match="choose another --out"):
+    with pytest.raises(RecordingFailed, match="choose another folder"):
         with files.opened():
             pass
 

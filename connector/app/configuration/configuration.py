@@ -30,7 +30,7 @@ from connector.app.configuration.tables import (
     SinkTable,
 )
 from connector.app.naming import EXCHANGES, parse_channels, write_channel
-from connector.app.sinks import KINDS, SinkSettings
+from connector.app.sinks import FRAME_KINDS, KINDS, AnySettings, settings_of
 from connector.buffer import Overflow
 from connector.channels import AnyChannel
 from connector.errors import ConfigError
@@ -88,7 +88,7 @@ class SinkPlan:
 
     kind: str
     groups: tuple[str, ...]
-    settings: SinkSettings
+    settings: AnySettings
 
 
 @attrs.frozen
@@ -308,10 +308,11 @@ class _Reader:
         for index, group in enumerate(table.groups or ()):
             if group not in groups:
                 self.findings.add((*path, "groups", index), unknown("group", group, groups))
-        kind = KINDS.get(table.kind)
+        kind = settings_of(table.kind, value.get("what"))
         if kind is None:
             if table.kind:
-                self.findings.add((*path, "kind"), unknown("kind of sink", table.kind, KINDS))
+                known = unknown("kind of sink", table.kind, {**KINDS, **FRAME_KINDS})
+                self.findings.add((*path, "kind"), known)
             return None
         settings = read_table(kind, of_kind, path, self.findings)
         taken = tuple(groups if table.groups is None else table.groups)

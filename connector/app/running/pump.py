@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import logging
 from contextlib import AsyncExitStack, suppress
+from typing import Protocol, TypeVar
 
 import trio
 
 from connector import Adapter, ConnectorError, Feed, SubscriptionRejected
 from connector.app.configuration import GroupPlan
 from connector.app.naming import write_channel
-from connector.app.running.sinks import SinkSlot
 from connector.app.sinks import Batch
 from connector.channels import AnyChannel
 from connector.events import Event
 
 _log = logging.getLogger("connector.run")
+
+T = TypeVar("T")
+
+
+class Taker(Protocol):
+    """Where a pump's events go."""
+
+    @property
+    def name(self) -> str:
+        """Of the sink."""
+        ...
+
+    async def write(self, batch: Batch) -> None:
+        """Take `batch`."""
+        ...
 
 
 class Pump:
@@ -29,16 +44,16 @@ class Pump:
     """
 
     def __init__(
-        self, adapter: Adapter, adapter_name: str, group: str, plan: GroupPlan, slot: SinkSlot
+        self, adapter: Adapter, adapter_name: str, group: str, plan: GroupPlan, slot: Taker
     ) -> None:
         self.plan = plan
+        self.slot = slot
         self.live = False
         """Whether everything that is wanted was acknowledged or refused."""
         self.refused: set[AnyChannel] = set()
         """Channels that the exchange does not want to give."""
         self._adapter = adapter
         self._names = adapter_name, adapter.exchange.name, group
-        self._slot = slot
         self._changed = trio.Event()
         self._stopping = False
         self._waiting = trio.CancelScope()
@@ -113,12 +128,12 @@ class Pump:
                     except trio.ClosedResourceError:
                         break  # the adapter has failed, and says why
                 await self._write(batch)
-            await self._write(_take_rest(feed))
+            await self._write(take_rest(feed))
             nursery.cancel_scope.cancel()
 
     async def _write(self, events: list[Event]) -> None:
         if events:
-            await self._slot.write(Batch(*self._names, events))
+            await self.slot.write(Batch(*self._names, events))
 
     async def _keep_converged(self, feed: Feed[Event]) -> None:
         """Let the feed have what is wanted, for as long as it lasts."""
@@ -150,7 +165,7 @@ class Pump:
         fields = {
             "adapter": adapter,
             "group": group,
-            "sink": self._slot.name,
+            "sink": self.slot.name,
             "added": [write_channel(each) for each in added if each not in self.refused],
             "removed": [write_channel(each) for each in removed],
         }
@@ -158,9 +173,9 @@ class Pump:
         _log.info("channels changed %s", text, extra={"fields": fields})
 
 
-def _take_rest(feed: Feed[Event]) -> list[Event]:
+def take_rest(feed: Feed[T]) -> list[T]:
     """What is buffered."""
-    rest: list[Event] = []
+    rest: list[T] = []
     with suppress(trio.WouldBlock, trio.ClosedResourceError, ConnectorError):
         while True:
             rest.append(feed.receive_nowait())

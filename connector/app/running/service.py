@@ -23,10 +23,13 @@ from connector.app.configuration import (
     RunTable,
     SinkPlan,
 )
+from connector.app.running.frames import FramePump
 from connector.app.running.held import Held
-from connector.app.running.pump import Pump
-from connector.app.running.sinks import SinkFailed, SinkSlot
+from connector.app.running.pump import Pump, Taker
+from connector.app.running.sinks import AnySlot, FrameSlot, SinkFailed, SinkSlot, slot_for
 from connector.app.running.world import World
+from connector.app.sinks import takes_frames
+from connector.channels import AnyChannel
 from connector.lifecycle import Lifecycle
 from connector.statistics import AdapterStatistics
 
@@ -58,7 +61,7 @@ class Summary:
     gaps: int
     drops: int
     events: dict[str, int]
-    """Events written, by sink."""
+    """Events written, by sink; of a sink of frames the frames."""
 
 
 class Service:
@@ -68,14 +71,16 @@ class Service:
         configuration: what it is kept at.
         adapters, slots: by name.
         pumps: by group and sink.
+        frame_pumps: by adapter and sink.
         recent: the last things that happened to connections, with the adapter's name.
     """
 
     def __init__(self, nursery: trio.Nursery, world: World, registry: Registry) -> None:
         self.configuration = Configuration({}, {}, {}, LogTable(), None, RunTable())
         self.adapters: dict[str, Adapter] = {}
-        self.slots: dict[str, SinkSlot] = {}
+        self.slots: dict[str, AnySlot] = {}
         self.pumps: dict[tuple[str, str], Pump] = {}
+        self.frame_pumps: dict[tuple[str, str], FramePump] = {}
         self.recent: deque[tuple[str, Lifecycle]] = deque(maxlen=RECENT_EVENTS)
         self.stopping = False
         self.ended_clean = True
@@ -96,18 +101,25 @@ class Service:
         Cancellation: what runs is something between the two.
         """
         old = self.configuration
-        await self._apply_sinks(old, new)
+        displaced = await self._apply_sinks(old, new)
         same = {name for name, plan in new.adapters.items() if old.adapters.get(name) == plan}
+        await self._stop_frame_pumps(
+            key for key, pump in self.frame_pumps.items() if not self._records(key, pump, new, same)
+        )
         await self._stop_pumps(
             key for key, pump in self.pumps.items() if not self._keeps(key, pump, new, same)
         )
         await self._close_adapters([name for name in self._held if name not in same])
         for name in [name for name in self.slots if name not in new.sinks]:
-            await self._close_slot(name)
+            await self._close_slot(self.slots.pop(name))
+        for slot in displaced:
+            await self._close_slot(slot)
         for name, plan in new.adapters.items():
             if name not in self._held:
                 await self._open_adapter(name, plan)
         for sink, sink_plan in new.sinks.items():
+            # Before anything is subscribed for it: it has the first frame, too.
+            await self._record(sink, sink_plan, new)
             for group in sink_plan.groups:
                 self._pump(group, sink, new.groups[group])
         self.configuration = new
@@ -134,7 +146,8 @@ class Service:
         reconnects: Counter[str] = Counter()
         for each in adapters:
             reconnects.update(each.reconnects)
-        events = self._events + Counter({name: each.events for name, each in self.slots.items()})
+        events = self._events.copy()
+        events.update({name: each.events for name, each in self.slots.items()})  # "+" leaves out 0
         return Summary(
             seconds=round(trio.current_time() - self._began, 3),
             clean=clean,
@@ -150,42 +163,53 @@ class Service:
     async def close(self) -> None:
         """End everything in order: what is buffered is written, connections are closed politely."""
         self.stopping = True
-        await self._stop_pumps(self.pumps)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._stop_frame_pumps, self.frame_pumps)
+            nursery.start_soon(self._stop_pumps, self.pumps)
         await self._close_adapters(self._held)
         for name in list(self.slots):
-            await self._close_slot(name)
+            await self._close_slot(self.slots.pop(name))
 
     # Sinks.
 
-    async def _apply_sinks(self, old: Configuration, new: Configuration) -> None:
-        """Open what is new or changed; put everything back when one of them fails."""
-        done: list[str] = []
+    async def _apply_sinks(self, old: Configuration, new: Configuration) -> list[AnySlot]:
+        """Open what is new or changed; put everything back when one of them fails.
+
+        The result is what stood where a sink of another kind is now: pumps still write to it.
+        """
+        done: dict[str, AnySlot | None] = {}
         failure: SinkFailed | None = None
         for name, plan in new.sinks.items():
             before = old.sinks.get(name)
             if before is not None and _what_opens(before) == _what_opens(plan):
                 self.slots[name].plan = plan
                 continue
-            done.append(name)
-            slot = self.slots.setdefault(name, SinkSlot(name, plan))
+            present = done[name] = self.slots.get(name)
+            self.slots[name] = slot_for(name, plan, present)
             try:
-                await slot.fill(self._nursery, plan)
+                await self.slots[name].fill(self._nursery, plan)
             except SinkFailed as error:
                 failure = error
                 break
         if failure is None:
-            return
-        for name in done:
-            if name not in old.sinks:
-                await self._close_slot(name)
-            elif name != done[-1]:  # which has gone back by itself
-                await self.slots[name].fill(self._nursery, old.sinks[name])
+            return [
+                slot
+                for name, slot in done.items()
+                if slot is not None and slot is not self.slots[name]
+            ]
+        for name, present in done.items():
+            slot = self.slots[name]
+            if present is not slot:
+                await self._close_slot(self.slots.pop(name))
+                if present is not None:
+                    self.slots[name] = present
+            elif name != list(done)[-1]:  # which has gone back by itself
+                await slot.fill(self._nursery, old.sinks[name])
         raise failure
 
-    async def _close_slot(self, name: str) -> None:
-        slot = self.slots.pop(name)
+    async def _close_slot(self, slot: AnySlot) -> None:
         await slot.close()
-        self._events[name] += slot.events
+        self._events[slot.name] += slot.events
 
     # Adapters.
 
@@ -220,7 +244,7 @@ class Service:
                 async for event in events:
                     self.recent.append((name, event))
                     for slot in [*self.slots.values()]:
-                        if self._takes(slot.plan, name):
+                        if isinstance(slot, SinkSlot) and self._takes(slot.plan, name):
                             await slot.mark(name, event)
             except trio.ClosedResourceError:
                 return
@@ -246,6 +270,7 @@ class Service:
             and plan.adapter in same
             and sink in new.sinks
             and group in new.sinks[sink].groups
+            and pump.slot is _taker_of(self.slots[sink])
             and attrs.evolve(plan, channels=()) == attrs.evolve(pump.plan, channels=())
         )
 
@@ -253,7 +278,7 @@ class Service:
         pump = self.pumps.get((group, sink))
         if pump is None:
             adapter = self.adapters[plan.adapter]
-            pump = Pump(adapter, plan.adapter, group, plan, self.slots[sink])
+            pump = Pump(adapter, plan.adapter, group, plan, _taker_of(self.slots[sink]))
             self.pumps[group, sink] = pump
             self._nursery.start_soon(pump.run, name=f"{group} into {sink}")
         elif pump.plan != plan:
@@ -263,6 +288,53 @@ class Service:
         async with trio.open_nursery() as nursery:
             for key in list(keys):
                 nursery.start_soon(self.pumps.pop(key).stop)
+
+    # Pumps of frames.
+
+    def _records(
+        self, key: tuple[str, str], pump: FramePump, new: Configuration, same: set[str]
+    ) -> bool:
+        """Whether a pump of frames can go on, perhaps with other channels."""
+        adapter, sink = key
+        plan = new.sinks.get(sink)
+        return (
+            plan is not None
+            and adapter in same
+            and adapter in _channels_of(plan, new)
+            and pump.slot is self.slots[sink]
+        )
+
+    async def _record(self, sink: str, plan: SinkPlan, new: Configuration) -> None:
+        """Let a sink of frames have what it wants; nothing for one of events."""
+        slot, settings = self.slots[sink], plan.settings
+        if not isinstance(slot, FrameSlot) or not takes_frames(settings):
+            return
+        for name, channels in _channels_of(plan, new).items():
+            pump = self.frame_pumps.get((name, sink))
+            if pump is None:
+                pump = FramePump(self.adapters[name], name, slot, channels, settings)
+                self.frame_pumps[name, sink] = pump
+                await self._nursery.start(pump.run, name=f"frames of {name} into {sink}")
+            else:
+                pump.follow(channels, settings)
+
+    async def _stop_frame_pumps(self, keys: Iterable[tuple[str, str]]) -> None:
+        async with trio.open_nursery() as nursery:
+            for key in list(keys):
+                nursery.start_soon(self.frame_pumps.pop(key).stop)
+
+
+def _taker_of(slot: AnySlot) -> Taker:
+    """Where the events for a sink go."""
+    return slot.unread if isinstance(slot, FrameSlot) else slot
+
+
+def _channels_of(plan: SinkPlan, of: Configuration) -> dict[str, tuple[AnyChannel, ...]]:
+    """What a sink wants, by adapter; a channel of two groups once."""
+    wanted: dict[str, dict[AnyChannel, None]] = {}
+    for group in map(of.groups.__getitem__, plan.groups):
+        wanted.setdefault(group.adapter, {}).update(dict.fromkeys(group.channels))
+    return {adapter: tuple(channels) for adapter, channels in wanted.items()}
 
 
 def _what_opens(plan: SinkPlan) -> SinkPlan:

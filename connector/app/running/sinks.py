@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import Generic, TypeAlias, TypeVar, cast
 
+import attrs
 import trio
 
 from connector.app.configuration import SinkPlan
 from connector.app.running.held import Held
-from connector.app.sinks import Batch, Sink
+from connector.app.sinks import Batch, FrameBatch, FrameSink, Sink, takes_frames
 from connector.errors import ConnectorError
+from connector.frames import RawFrame
 from connector.lifecycle import Lifecycle
+
+S = TypeVar("S")
 
 _log = logging.getLogger("connector.run")
 
@@ -19,15 +26,16 @@ class SinkFailed(ConnectorError):
     """A sink cannot take what it should: the run ends."""
 
 
-class SinkSlot:
+class Slot(Generic[S]):
     """The place of one sink. While it is being replaced, its feeds fill; nothing is lost by it."""
 
     def __init__(self, name: str, plan: SinkPlan) -> None:
         self.name = name
         self.plan = plan
         self.events = 0
+        """Or frames."""
         self.batches = 0
-        self._held: Held[Sink] | None = None
+        self._held: Held[S] | None = None
         self._turn = trio.Lock()
 
     async def fill(self, nursery: trio.Nursery, plan: SinkPlan) -> None:
@@ -50,12 +58,16 @@ class SinkSlot:
                     self._held = await self._open(nursery, before)
                 raise failure
 
-    async def _open(self, nursery: trio.Nursery, plan: SinkPlan) -> Held[Sink]:
-        held = Held(plan.settings.open())
-        try:
+    async def close(self) -> None:
+        """Close the sink after what it is doing."""
+        async with self._turn:
+            await self._leave()
+
+    async def _open(self, nursery: trio.Nursery, plan: SinkPlan) -> Held[S]:
+        # Of the kind that the slot is for: `slot_for` has seen to that.
+        held = Held(cast("AbstractAsyncContextManager[S]", plan.settings.open()))
+        with self._named():
             await nursery.start(held.run, name=f"sink {self.name}")
-        except (OSError, ConnectorError) as error:
-            raise SinkFailed(f"sink {self.name}: {error}") from error
         fields = {"sink": self.name, "kind": plan.kind}
         _log.info("sink opened sink=%s kind=%s", self.name, plan.kind, extra={"fields": fields})
         return held
@@ -65,18 +77,34 @@ class SinkSlot:
         if held is not None:
             await held.close()
 
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """What the sink says, with its name."""
+        try:
+            yield
+        except (OSError, ConnectorError) as error:
+            raise SinkFailed(f"sink {self.name}: {error}") from error
+
+    @asynccontextmanager
+    async def _at_turn(self) -> AsyncIterator[S]:
+        """The sink, when it is the caller's turn."""
+        async with self._turn:
+            assert self._held is not None, "pumps end before their sink"
+            with self._named():
+                yield self._held.value
+
+
+class SinkSlot(Slot[Sink]):
+    """The place of a sink of events."""
+
     async def write(self, batch: Batch) -> None:
         """Hand over `batch` when it is its turn.
 
         Raises:
             SinkFailed: the sink did not take it.
         """
-        async with self._turn:
-            assert self._held is not None, "pumps end before their sink"
-            try:
-                await self._held.value.write(batch)
-            except (OSError, ConnectorError) as error:
-                raise SinkFailed(f"sink {self.name}: {error}") from error
+        async with self._at_turn() as sink:
+            await sink.write(batch)
             self.batches += 1
             self.events += len(batch.events)
 
@@ -89,12 +117,55 @@ class SinkSlot:
         async with self._turn:
             if self._held is None:
                 return  # closed, while we waited for our turn
-            try:
+            with self._named():
                 await self._held.value.mark(adapter, event)
-            except (OSError, ConnectorError) as error:
-                raise SinkFailed(f"sink {self.name}: {error}") from error
 
-    async def close(self) -> None:
-        """Close the sink after what it is doing."""
-        async with self._turn:
-            await self._leave()
+
+@attrs.frozen(eq=False)
+class Unread:
+    """Where events go that nobody reads: their channels are subscribed for the frames."""
+
+    name: str
+    """Of the sink that takes the frames."""
+
+    async def write(self, batch: Batch) -> None:
+        """Nothing. Executes a checkpoint."""
+        del batch
+        await trio.lowlevel.checkpoint()
+
+
+class FrameSlot(Slot[FrameSink]):
+    """The place of a sink of frames."""
+
+    def __init__(self, name: str, plan: SinkPlan) -> None:
+        super().__init__(name, plan)
+        self.unread = Unread(name)
+
+    async def write(self, batch: FrameBatch) -> None:
+        """Hand over `batch` when it is its turn.
+
+        Raises:
+            SinkFailed: the sink did not take it.
+        """
+        async with self._at_turn() as sink:
+            await sink.write(batch)
+            self.batches += bool(batch.items)
+            self.events += sum(isinstance(each, RawFrame) for each in batch.items)
+
+    async def end(self, adapter: str) -> None:
+        """Tell that nothing more comes from `adapter`.
+
+        Raises:
+            SinkFailed: the sink could not write what it held of it.
+        """
+        async with self._at_turn() as sink:
+            await sink.end(adapter)
+
+
+AnySlot: TypeAlias = SinkSlot | FrameSlot
+
+
+def slot_for(name: str, plan: SinkPlan, present: AnySlot | None) -> AnySlot:
+    """Where the sink of `plan` belongs: the `present` slot if it is of its kind, or a new one."""
+    kind = FrameSlot if takes_frames(plan.settings) else SinkSlot
+    return present if isinstance(present, kind) else kind(name, plan)

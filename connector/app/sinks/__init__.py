@@ -1,18 +1,65 @@
-"""The sinks of ``connector run``: where events go; one module each, one entry each in `KINDS`."""
+"""The sinks of ``connector run``: where events and frames go; one module each, one entry each here.
+
+`KINDS` are sinks of events (`connector.app.sinks.sink`), `FRAME_KINDS` sinks of frames
+(`connector.app.sinks.frames`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TypeAlias
 
+from connector.app.sinks.frames import (
+    FrameBatch,
+    FrameSettings,
+    FrameSink,
+    Origin,
+    takes_frames,
+)
 from connector.app.sinks.jsonl import JsonLines
 from connector.app.sinks.log import LogLines
+from connector.app.sinks.recording import RecordedFrames
 from connector.app.sinks.redis import RedisEvents
 from connector.app.sinks.sink import Batch, Sink, SinkSettings
+
+AnySettings: TypeAlias = SinkSettings | FrameSettings
 
 KINDS: Mapping[str, type[SinkSettings]] = MappingProxyType(
     {"jsonl": JsonLines, "log": LogLines, "redis": RedisEvents}
 )
 """Settings by the ``kind`` that a configuration says."""
+FRAME_KINDS: Mapping[str, type[FrameSettings]] = MappingProxyType({"recording": RecordedFrames})
+"""The same of sinks of frames. A kind that both have says ``what = "frames"`` for this one."""
 
-__all__ = ["KINDS", "Batch", "JsonLines", "LogLines", "RedisEvents", "Sink", "SinkSettings"]
+
+def settings_of(kind: str, what: object) -> type[AnySettings] | None:
+    """The settings of `kind`; None if there is no such kind.
+
+    Args:
+        kind: as it is written.
+        what: what is written beside it as ``what``, if anything.
+    """
+    if kind in FRAME_KINDS and (what == "frames" or kind not in KINDS):
+        return FRAME_KINDS[kind]
+    return KINDS.get(kind)
+
+
+__all__ = [
+    "FRAME_KINDS",
+    "KINDS",
+    "AnySettings",
+    "Batch",
+    "FrameBatch",
+    "FrameSettings",
+    "FrameSink",
+    "JsonLines",
+    "LogLines",
+    "Origin",
+    "RecordedFrames",
+    "RedisEvents",
+    "Sink",
+    "SinkSettings",
+    "settings_of",
+    "takes_frames",
+]
