@@ -101,7 +101,7 @@ class Publisher:
             async with adapter.subscribe(
                 *channels, buffer=1, overflow=Overflow.DROP_OLDEST
             ) as unread:
-                streams = _on_wire(unread.streams())
+                streams = unread.streams()
                 exchange = adapter.statistics().links[0].name.partition("/")[0]
                 async for batch in frames.batches():
                     await self.pass_on(exchange, streams, batch)
@@ -113,12 +113,12 @@ class Publisher:
 
         Args:
             exchange: its name, such as ``binance_usdm``.
-            streams: of which; other frames are left out.
+            streams: of which, of a local book its deltas; other frames are left out.
             batch: in the order of receipt.
 
         Raises, Cancellation: as `publish`.
         """
-        drafts = _sorted(self._prefix, exchange, streams, batch)
+        drafts = _sorted(self._prefix, exchange, _on_wire(streams), batch)
         await self._writer.write((draft.key, encode(draft.frames, draft.lost)) for draft in drafts)
         self._frames += sum(len(draft.frames) for draft in drafts)
         self._losses += sum(draft.lost is not None for draft in drafts)

@@ -21,6 +21,7 @@ from connector.app.sinks.jsonl import JsonLines
 from connector.app.sinks.log import LogLines
 from connector.app.sinks.recording import RecordedFrames
 from connector.app.sinks.redis import RedisEvents
+from connector.app.sinks.redis_frames import RedisFrames
 from connector.app.sinks.sink import Batch, Sink, SinkSettings
 
 AnySettings: TypeAlias = SinkSettings | FrameSettings
@@ -29,7 +30,9 @@ KINDS: Mapping[str, type[SinkSettings]] = MappingProxyType(
     {"jsonl": JsonLines, "log": LogLines, "redis": RedisEvents}
 )
 """Settings by the ``kind`` that a configuration says."""
-FRAME_KINDS: Mapping[str, type[FrameSettings]] = MappingProxyType({"recording": RecordedFrames})
+FRAME_KINDS: Mapping[str, type[FrameSettings]] = MappingProxyType(
+    {"recording": RecordedFrames, "redis": RedisFrames}
+)
 """The same of sinks of frames. A kind that both have says ``what = "frames"`` for this one."""
 
 
@@ -58,6 +61,7 @@ __all__ = [
     "Origin",
     "RecordedFrames",
     "RedisEvents",
+    "RedisFrames",
     "Sink",
     "SinkSettings",
     "settings_of",

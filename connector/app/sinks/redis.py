@@ -3,7 +3,7 @@
 One stream per group, ``prefix:exchange:group``, with an entry per batch: ``events`` is a list of
 objects as the sink ``jsonl`` writes them, in order, gaps in their places; ``run`` and ``number``
 tell what was sent twice or lost (`connector.app.redis.entries`). For readers that are adapters
-themselves there is `connector.app.redis.RedisSink`, which passes on frames.
+themselves there is ``what = "frames"`` (`connector.app.sinks.redis_frames`).
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ EVENTS = b"events"
 
 
 class RedisEvents(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``kind = "redis"``."""
+    """``kind = "redis"``; with ``what = "frames"`` it is `RedisFrames`."""
 
+    what: Annotated[Literal["events", "frames"], Meta(examples=["frames"])] = "events"
     url: Annotated[str | Secret, Meta(examples=["redis://127.0.0.1:6379"])] = (
         "redis://127.0.0.1:6379"
     )
