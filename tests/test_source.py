@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from connector import (
     Adapter,
@@ -339,3 +339,56 @@ async def test_a_loss_that_was_told_is_not_told_again_by_the_ids() -> None:
         events = await everything(adapter, A)
 
     assert seen(events) == [1, "trimmed", 5, 6, "disconnected"]
+
+
+class TwoRoutes(Toy):
+    """Every symbol comes over a link of its own."""
+
+    def stream(self, channel: Any) -> Any:
+        return attrs.evolve(super().stream(channel), route=channel.symbol)
+
+
+@attrs.define
+class UnevenSupply(ScriptSupply):
+    """Link B brings its frames ten seconds after link A has ended."""
+
+    @asynccontextmanager
+    async def open(self, link: str, session: int, sink: FrameSink) -> AsyncIterator[ScriptCarrier]:
+        steps = self.script.sessions[session - self.script.first]
+        assert not isinstance(steps, str)
+        kind = LateCarrier if link.endswith("/B") else ScriptCarrier
+        yield kind(self, session, steps, sink)
+
+
+class LateCarrier(ScriptCarrier):
+    async def run(self) -> Ended:
+        await trio.sleep(10)
+        return await super().run()
+
+
+class Uneven(Script):
+    @contextmanager
+    def begin(self, exchange: object) -> Iterator[ScriptSupply]:
+        yield UnevenSupply(self)
+
+
+async def test_a_feed_is_over_when_all_that_it_reads_is(autojump_clock: MockClock) -> None:
+    source = Uneven([[at(10, frame("A", 1), frame("B", 2)), Over()]])
+    async with open_adapter(TwoRoutes(), source=source) as adapter:
+        with adapter.frames() as raw:
+            async with adapter.subscribe(A, B) as both, adapter.subscribe(A) as one:
+                assert (await both.receive()).n == (await one.receive()).n == 1
+                with pytest.raises(trio.EndOfChannel):
+                    await one.receive()
+                assert trio.current_time() == 0
+                # What is wanted more is waited for, though what was wanted is over.
+                await one.add(B)
+                assert (await one.receive()).n == (await both.receive()).n == 2
+                assert trio.current_time() == 10
+                for feed in (both, one):
+                    with pytest.raises(trio.EndOfChannel):
+                        await feed.receive()
+                frames = [each async for each in raw]
+
+    assert [each.session for each in frames if isinstance(each, Disconnected)] == [1, 1]
+    assert frame("B", 2) in [getattr(each, "payload", None) for each in frames]
