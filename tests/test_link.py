@@ -167,3 +167,15 @@ async def test_a_session_that_carried_data_for_long_enough_begins_the_backoff_an
 
             (ended,) = [each for each in world.happened() if isinstance(each, Disconnected)]
             assert (ended.reason, ended.retry_seconds) == ("reset", wait)
+
+
+async def test_who_leaves_does_not_wait_to_dial_again(autojump_clock: MockClock) -> None:
+    async with open_world(reconnect=QUICK) as world:
+        async with world.adapter.subscribe(BOOK) as feed:
+            await take(feed, 1)
+    *_, ended = world.happened()
+
+    assert isinstance(ended, Disconnected)
+    assert (ended.reason, ended.retry_seconds) == ("left", 0)
+    # It was no reconnect either.
+    assert world.adapter.statistics().reconnects == {}

@@ -16,6 +16,7 @@ from connector import (
     ConfigError,
     ExchangeUnavailable,
     Overflow,
+    Reconnect,
     SubscriptionRejected,
     open_adapter,
 )
@@ -83,6 +84,7 @@ class ScriptSupply:
     expected: set[str] = attrs.field(factory=set)
     dismissed: list[str] = attrs.field(factory=list)
     delays: list[float] = attrs.field(factory=list)
+    pauses: list[tuple[str, float]] = attrs.field(factory=list)
     asked: list[tuple[bool, list[str]]] = attrs.field(factory=list)
     left: bool = False
 
@@ -112,6 +114,7 @@ class ScriptSupply:
         yield ScriptCarrier(self, session, steps, sink)
 
     def pause(self, link: str, delay: float) -> float:
+        self.pauses.append((link, delay))
         return 0.5
 
     @asynccontextmanager
@@ -203,7 +206,8 @@ async def test_sessions_are_numbered_and_ended_as_the_source_says() -> None:
         [at(10, frame("A", 1))], "refused", [at(30, frame("A", 7)), at(40, frame("A", 8))], first=4
     )
 
-    async with open_adapter(Toy(sequence=rising), source=source) as adapter:
+    pace = Reconnect(initial=2, factor=3, jitter="none")
+    async with open_adapter(Toy(sequence=rising), source=source, reconnect=pace) as adapter:
         happened = adapter.lifecycle()
         events = await everything(adapter, A)
 
@@ -220,6 +224,8 @@ async def test_sessions_are_numbered_and_ended_as_the_source_says() -> None:
     assert [each.time_ns for each in told] == [1, 1, 1, 10, 10, 10, 10, 10, 10]
     assert [each.retry_seconds for each in told if isinstance(each, Disconnected)] == [0.5, 0.5]
     assert source.begun[0].delays == [0, 0.5, 0.5, 0.5]
+    # It is asked what to make of the wait that a connection would need.
+    assert source.begun[0].pauses == [("toy/all", 2), ("toy/all", 6), ("toy/all", 10)]
 
 
 async def test_a_stream_that_the_source_does_not_have_is_rejected_and_the_others_live() -> None:
