@@ -179,3 +179,31 @@ async def test_who_leaves_does_not_wait_to_dial_again(autojump_clock: MockClock)
     assert (ended.reason, ended.retry_seconds) == ("left", 0)
     # It was no reconnect either.
     assert world.adapter.statistics().reconnects == {}
+
+
+async def test_twins_see_whether_a_link_carries_what_is_wanted(autojump_clock: MockClock) -> None:
+    async with open_world(reconnect=QUICK) as world:
+        link = world.adapter._loops.link_for("public")
+        assert not link.interrupted, "nothing is wanted"
+        async with world.adapter.subscribe(BOOK) as feed:
+            await world.adapter.wait_connected()
+            assert not link.interrupted
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(feed.add, BestQuote("ETHUSDC"))
+                while link.state == "streaming":
+                    await trio.sleep(0.0001)
+                assert link.interrupted, "not everything is carried"
+            await world.adapter.wait_connected()
+            assert not link.interrupted
+            world.adapter.reconnect()
+            assert link.interrupted, "its session is about to end"
+            seen = set()
+            while link.session == 1 or link.state != "streaming":
+                assert link.interrupted
+                seen.add(link.state)
+                await trio.sleep(0.0001)
+            assert {"waiting", "connecting", "subscribing"} <= seen
+            assert not link.interrupted
+        await trio.sleep(1)
+        assert not link.interrupted
+    assert not link.interrupted

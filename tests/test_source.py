@@ -228,6 +228,17 @@ async def test_sessions_are_numbered_and_ended_as_the_source_says() -> None:
     assert source.begun[0].pauses == [("toy/all", 2), ("toy/all", 6), ("toy/all", 10)]
 
 
+async def test_a_source_is_told_when_nothing_is_wanted_of_it_any_more() -> None:
+    source = script(*([at(n, frame("A", n))] for n in range(1, 50)))
+    async with open_adapter(Toy(), source=source) as adapter:
+        async with adapter.subscribe(A) as feed:
+            assert [(await feed.receive()).session for _ in range(2)] == [1, 2]
+            assert source.begun[0].dismissed == []
+        for _ in range(5):
+            await wait_all_tasks_blocked()
+        assert source.begun[0].dismissed == ["toy/all"]
+
+
 async def test_a_stream_that_the_source_does_not_have_is_rejected_and_the_others_live() -> None:
     source = script([at(10, frame("A", 1))], has=frozenset({"A"}))
 
