@@ -15,7 +15,7 @@ from wsproto.handshake import H11Handshake
 
 from connector import Adapter, open_adapter
 from connector.channels import AnyChannel, BestQuote
-from connector.errors import InvariantViolated
+from connector.errors import DecodeError, InvariantViolated
 from connector.exchanges import binance
 from connector.lifecycle import Disconnected
 from connector.link import Link
@@ -105,6 +105,7 @@ async def test_what_a_link_counts_adds_up_over_its_sessions(autojump_clock: Mock
     async with open_world(reconnect=QUICK) as world, world.adapter.subscribe(BOOK) as feed:
         (link,) = world.adapter._loops
         bytes_before = messages = 0
+        between_tasks = 1  # only the loop itself
         for session in (1, 2, 3):
             events = await take(feed, 10)
             assert {each.session for each in events} == {session}
@@ -112,6 +113,7 @@ async def test_what_a_link_counts_adds_up_over_its_sessions(autojump_clock: Mock
             counted = link.statistics()
             assert (counted.session, counted.sessions_opened) == (session, session)
             assert (counted.messages, counted.sessions_open) == (messages, 1)
+            assert counted.tasks > between_tasks
             assert 150 < counted.payload_bytes / messages < 200
             assert counted.wire_bytes - bytes_before > counted.payload_bytes // session
             newest = events[-1]
@@ -127,6 +129,7 @@ async def test_what_a_link_counts_adds_up_over_its_sessions(autojump_clock: Mock
                 0,
                 None,
             )
+            assert between.tasks == between_tasks
             assert (between.messages, between.reconnects) == (messages, {"requested": session})
             assert between.wire_bytes >= bytes_before
 
@@ -188,6 +191,7 @@ async def test_twins_see_whether_a_link_carries_what_is_wanted(autojump_clock: M
         async with world.adapter.subscribe(BOOK) as feed:
             await world.adapter.wait_connected()
             assert not link.interrupted
+            assert link.twins_carry_on() is True, "there are none"
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(feed.add, BestQuote("ETHUSDC"))
                 while link.state == "streaming":
@@ -207,3 +211,19 @@ async def test_twins_see_whether_a_link_carries_what_is_wanted(autojump_clock: M
         await trio.sleep(1)
         assert not link.interrupted
     assert not link.interrupted
+
+
+async def test_a_frame_that_does_not_decode_is_told_and_the_session_goes_on(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_world(reconnect=QUICK) as world, world.adapter.subscribe(BOOK) as feed:
+        await take(feed, 1)
+        world.happened()
+        world.exchange.break_connections("truncated_json")
+        events = await take(feed, 10)
+
+        (told,) = world.happened()
+        assert isinstance(told, DecodeError)
+        (link,) = world.adapter.statistics().links
+        assert (link.decode_errors, link.session) == (1, 1)
+        assert {event.session for event in events} == {1}
