@@ -5,46 +5,37 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator
-
-import pytest
 
 from connector import lifecycle
 from connector.app import logs
 from connector.app.configuration import LogTable
 from connector.lifecycle import Connected
 
-
-@pytest.fixture
-def logger() -> Iterator[logging.Logger]:
-    logger = logging.getLogger("connector")
-    before = logger.handlers[:], logger.level, logger.propagate
-    yield logger
-    logger.handlers[:], logger.level, logger.propagate = before
+LOG = logging.getLogger("connector")
 
 
-def test_plain_lines_are_for_people(logger: logging.Logger) -> None:
+def test_plain_lines_are_for_people() -> None:
     out = io.StringIO()
     logs.configure(LogTable(), out)
 
     lifecycle.log(Connected(link="a/b", session=3, time_ns=5))
-    logger.debug("not at this level")
+    LOG.debug("not at this level")
 
     (line,) = out.getvalue().splitlines()
     assert line.endswith("Z INFO    connector.lifecycle: connected link=a/b session=3 time_ns=5")
 
 
-def test_json_lines_have_the_fields_as_keys(logger: logging.Logger) -> None:
+def test_json_lines_have_the_fields_as_keys() -> None:
     out = io.StringIO()
     logs.configure(LogTable(format="json", level="debug"), out)
 
     lifecycle.log(Connected(link="a/b", session=3, time_ns=5))
-    logger.info("channels changed group=x", extra={"fields": {"group": "x"}})
-    logger.info("started")
+    LOG.info("channels changed group=x", extra={"fields": {"group": "x"}})
+    LOG.info("started")
     try:
         raise ValueError("why")
     except ValueError:
-        logger.exception("failed")
+        LOG.exception("failed")
 
     first, second, third, fourth = map(json.loads, out.getvalue().splitlines())
     assert (first["event"], first["link"], first["session"]) == ("connected", "a/b", 3)
@@ -54,13 +45,13 @@ def test_json_lines_have_the_fields_as_keys(logger: logging.Logger) -> None:
     assert "ValueError: why" in fourth["error"]
 
 
-def test_configured_again_it_writes_each_line_once(logger: logging.Logger) -> None:
+def test_configured_again_it_writes_each_line_once() -> None:
     first, second = io.StringIO(), io.StringIO()
     logs.configure(LogTable(), first)
     logs.configure(LogTable(level="warning"), second)
 
-    logger.warning("one")
-    logger.info("two")
+    LOG.warning("one")
+    LOG.info("two")
 
     assert first.getvalue() == ""
     assert len(second.getvalue().splitlines()) == 1
