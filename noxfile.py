@@ -44,6 +44,7 @@ MUTATION = (
     "--",
     *(str(path) for folder in ASKED for path in sorted(Path("tests", folder).glob("test_*.py"))),
 )
+TOP_LEVEL_TESTS = sorted(Path("tests").glob("test_*.py"))
 IN_PARALLEL = ("--numprocesses=auto", "--dist=worksteal")
 """How pytest uses every processor; `nox -s test -- -n0` does without."""
 
@@ -66,6 +67,15 @@ def test_all(session: nox.Session) -> None:
     """The same on every supported interpreter that is present."""
     install(session, "test")
     session.run("python", "-m", "pytest", *IN_PARALLEL, *session.posargs)
+
+
+@nox.session
+def test_python(session: nox.Session) -> None:
+    """What the innermost loops could break, with those in Python in place of the compiled ones."""
+    install(session, "test")
+    paths = session.posargs or ("tests/transport", "tests/faults", *map(str, TOP_LEVEL_TESTS))
+    without = {"CONNECTOR_NO_EXTENSION": "1"}
+    session.run("python", "-m", "pytest", *IN_PARALLEL, *paths, env=without)
 
 
 @nox.session

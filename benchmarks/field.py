@@ -25,6 +25,8 @@ class Contestant:
     """Whether it connects with TLS only."""
     plain: bool = True
     """Whether it takes part without TLS, or compression."""
+    compiled: bool = True
+    """Whether the compiled part of `connector` is used."""
 
     @property
     def full(self) -> bool:
@@ -40,6 +42,7 @@ class Contestant:
 CONTESTANTS = {
     MARK: Contestant("picows_bare"),
     US: Contestant("connector_feed", deflate=True),
+    "connector, not compiled": Contestant("connector_feed", deflate=True, compiled=False),
     "connector, batches": Contestant("connector_feed", options=("--way", "batches")),
     "connector, Decimal": Contestant(
         "connector_feed", workloads=("depth5", "trade", "mix"), options=("--way", "decimal")

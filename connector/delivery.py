@@ -8,7 +8,7 @@ through `Exchange.parse`. Nothing here raises for what an exchange sends.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import trio
@@ -19,6 +19,7 @@ from connector.errors import RAW_EXCERPT_BYTES, DecodeError
 from connector.events import Event
 from connector.protocol import UNDECODABLE, Data, Exchange, Inbound, Unknown
 from connector.subscription import Subscription
+from connector.taking import Shape, take_run, take_turns
 from connector.unread import Unread
 
 _MAX_OLD_IDS = 16
@@ -54,7 +55,7 @@ class Delivery:
         self,
         exchange: Exchange,
         session: int,
-        streams: Mapping[bytes, Subscription],
+        streams: dict[bytes, Subscription],
         full: Full,
         reader: Reader,
     ) -> None:
@@ -66,9 +67,10 @@ class Delivery:
         self._reader = reader
         envelope = exchange.envelope
         # Without an envelope the slice is empty, no stream has that name: all goes the long way.
-        self._head = len(envelope.head) if envelope else 0
-        self._middle = envelope.middle if envelope else b""
-        self._tail = -len(envelope.tail) or None if envelope else None
+        self._shape: Shape = (0, b"", 0)
+        if envelope is not None:
+            self._shape = len(envelope.head), envelope.middle, len(envelope.tail)
+        self._end = -self._shape[2] or None
         self._rest: list[tuple[Subscription, Event]] = []
         self._stamped_ns = 0
         self._behind = False
@@ -97,7 +99,7 @@ class Delivery:
         if first == 0 or self.received_ns is None:
             self.received_ns = self._stamped_ns or time.time_ns()
         self._behind = False
-        head, middle = self._head, self._middle
+        head, middle, _ = self._shape
         skipped = len(middle)
         taken, last = first, len(payloads)
         while taken < last and not (full and full.holds_back()):
@@ -119,124 +121,84 @@ class Delivery:
             ):
                 taken = self._deliver_run(subscription, skip, payloads, taken)
             else:
-                taken = self._deliver_turns(subscription, subscription.sole, payloads, taken)
+                taken = self._deliver_turns(subscription.sole, payloads, taken)
         if self.first_data is None and self.messages:
             self.first_data = trio.current_time()
         self.leisurely = self._behind and not full.eager and not full.waiting
         return taken - 1 if self._rest else taken
 
-    def _deliver_turns(
-        self,
-        subscription: Subscription,
-        sole: Buffer[object],
-        payloads: Sequence[bytes],
-        first: int,
-    ) -> int:
+    def _deliver_turns(self, sole: Buffer[object], payloads: Sequence[bytes], first: int) -> int:
         """Deliver messages of streams that take turns, as long as all go to the buffer `sole`.
 
         Returns:
             The index of the first message that was not taken.
         """
-        received_ns, session = self.received_ns or 0, self.session
-        head, middle, tail = self._head, self._middle, self._tail
-        skipped = len(middle)
-        find_stream = self._streams.get
-        # Nobody else runs meanwhile, so the room is what it is now.
-        stop = min(len(payloads), first + sole.room())
         events: list[Event] = []
-        put = events.append
-        taken, verdict, odd = first, 1, False
-        while taken < stop:
-            payload = payloads[taken]
-            end = payload.find(middle, head)
-            found = find_stream(payload[head:end])
-            if found is None or found.sole is not sole:
-                break
-            subscription = found
-            try:
-                event: Any = subscription.decode(payload[end + skipped : tail])
-            except UNDECODABLE:
-                odd = True
-                break
-            taken += 1
-            subscription.messages += 1
-            subscription.payload_bytes += len(payload)
-            event.received_ns = received_ns
-            event.session = session
-            rule = subscription.sequence
-            if rule is not None:
-                verdict = rule(subscription.last_id, event)
-                if verdict <= 0:
-                    break
-                subscription.last_id = verdict
-            put(event)
+        taken, subscription, event, odd, verdict = take_turns(
+            payloads,
+            first,
+            # Nobody else runs meanwhile, so the room is what it is now.
+            min(len(payloads), first + sole.room()),
+            self.received_ns or 0,
+            self.session,
+            events,
+            self._streams,
+            sole,
+            self._shape,
+        )
         self.messages += taken - first
         if events:
             self._note_lag(events[-1])
             sole.put_run(events, "")
-        if verdict <= 0 and self._takes_out_of_sequence(subscription, event, verdict):
+        if verdict is not None and self._takes_out_of_sequence(subscription, event, verdict):
             sole.put_run((event,), "")
-        if odd and not self._full.holds_back():
-            # Perhaps only the shape of the envelope differs: the long way decides.
-            self._parse(payloads[taken])
-            taken += 1
-        return taken
+        return self._parse_odd(payloads, taken) if odd else taken
 
     def _deliver_run(
         self, subscription: Subscription, skip: int, payloads: Sequence[bytes], first: int
     ) -> int:
         """Deliver the messages of one stream that follow each other, as far as there is room.
 
-        What is known of a stream is looked up, and its events are handed over, once per run: both
-        cost as much as decoding a trade.
-
         Args:
+            subscription: of the stream.
             skip: where the data begins in each of the payloads.
+            payloads: the messages of one read.
+            first: the index of the first.
 
         Returns:
             The index of the first message that was not taken.
         """
-        received_ns, session, tail = self.received_ns or 0, self.session, self._tail
-        decode: Callable[[bytes], Any] = subscription.decode
-        rule, last_id = subscription.sequence, subscription.last_id
-        prefix = payloads[first][:skip]
-        # Nobody else runs meanwhile, so the room is what it is now.
-        stop = min(len(payloads), first + subscription.room())
         events: list[Event] = []
-        taken, size, verdict, odd = first, 0, 1, False
-        while taken < stop:
-            payload = payloads[taken]
-            if not payload.startswith(prefix):
-                break
-            try:
-                event = decode(payload[skip:tail])
-            except UNDECODABLE:
-                odd = True
-                break
-            taken += 1
-            size += len(payload)
-            event.received_ns = received_ns
-            event.session = session
-            if rule is not None:
-                verdict = rule(last_id, event)
-                if verdict <= 0:
-                    break
-                last_id = verdict
-            events.append(event)
-        subscription.last_id = last_id
-        subscription.messages += taken - first
-        subscription.payload_bytes += size
+        taken, _, event, odd, verdict = take_run(
+            payloads,
+            first,
+            # Nobody else runs meanwhile, so the room is what it is now.
+            min(len(payloads), first + subscription.room()),
+            self.received_ns or 0,
+            self.session,
+            events,
+            subscription,
+            skip,
+            self._shape[2],
+        )
         self.messages += taken - first
         if events:
             self._note_lag(events[-1])
             subscription.put(events)
-        if verdict <= 0 and self._takes_out_of_sequence(subscription, event, verdict):
+        if verdict is not None and self._takes_out_of_sequence(subscription, event, verdict):
             subscription.put((event,))
-        if odd and not self._full.holds_back():
-            # Perhaps only the shape of the envelope differs: the long way decides.
-            self._parse(payloads[taken])
-            taken += 1
-        return taken
+        return self._parse_odd(payloads, taken) if odd else taken
+
+    def _parse_odd(self, payloads: Sequence[bytes], index: int) -> int:
+        """Perhaps only the shape of the envelope differs: the long way decides, if there is room.
+
+        Returns:
+            The index of the first message that was not taken.
+        """
+        if self._full.holds_back():
+            return index
+        self._parse(payloads[index])
+        return index + 1
 
     def _deliver_unread(
         self,
@@ -250,7 +212,7 @@ class Delivery:
 
         Of what follows each other without a loss between, the last replaces all before it.
         """
-        tail, rule, last_id = self._tail, subscription.sequence, subscription.last_id
+        end, rule, last_id = self._end, subscription.sequence, subscription.last_id
         prefix = payloads[first][:skip]
         stop = len(payloads)
         taken, size, count, verdict, odd = first, 0, 0, 1, False
@@ -261,7 +223,7 @@ class Delivery:
             if not payload.startswith(prefix):
                 break
             try:
-                event = glance(payload[skip:tail])
+                event = glance(payload[skip:end])
             except UNDECODABLE:
                 odd = True
                 break
@@ -303,7 +265,7 @@ class Delivery:
             stream=subscription.name,
             symbol=glance.symbol,
             payload=payload,
-            data=slice(skip, self._tail),
+            data=slice(skip, self._end),
             decode=subscription.decode,
             received_ns=self.received_ns or 0,
             session=self.session,

@@ -22,6 +22,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 import connector
+import connector.delivery
 from benchmarks import chart, tables, workloads
 from connector.backpressure import Full
 from connector.buffer import Buffer, Overflow, make_buffer
@@ -29,10 +30,12 @@ from connector.channels import Channel, PartialBook, Trades
 from connector.delivery import Delivery
 from connector.errors import DecodeError
 from connector.exchanges import binance
+from connector.extension import EXTENSION
 from connector.feed import Feed
 from connector.protocol import Inbound
 from connector.subscription import Subscription
-from connector.transport.frames import lift_text
+from connector.taking import take_run_in_python, take_turns_in_python
+from connector.transport.frames import lift_text_in_python
 from connector.transport.tap import Tap
 from connector.transport.upgrade import ResponseHead
 
@@ -172,13 +175,25 @@ def cost_of(workload: str, *, turns: int = 1, **options: Any) -> tuple[float, fl
 # --- the budgets
 
 
+@pytest.fixture(params=["python", "compiled"])
+def loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """In what the innermost loops are."""
+    chosen: str = request.param
+    if chosen == "python":
+        monkeypatch.setattr(connector.delivery, "take_run", take_run_in_python)
+        monkeypatch.setattr(connector.delivery, "take_turns", take_turns_in_python)
+    elif EXTENSION is None:
+        pytest.skip("connector._speedups is not compiled here, or not wanted")
+    return chosen
+
+
 @pytest.mark.parametrize("workload", ["depth5", "trade"])
 def test_cutting_a_frame_out_of_what_was_read(workload: str) -> None:
     def cost(messages: int) -> Steps:
         data = b"".join(map(workloads.frame, workloads.texts(workload, messages, 1)))
         got: list[bytes] = []
         with counted() as steps:
-            lift_text(data, 0, 1 << 20, got)
+            lift_text_in_python(data, 0, 1 << 20, got)
         assert len(got) == messages
         return steps
 
@@ -186,20 +201,23 @@ def test_cutting_a_frame_out_of_what_was_read(workload: str) -> None:
 
 
 @pytest.mark.parametrize("workload", ["depth5", "trade"])
-async def test_from_the_payload_to_the_consumer(workload: str) -> None:
-    check(workload, cost_of(workload), (23, 8))
+async def test_from_the_payload_to_the_consumer(workload: str, loops: str) -> None:
+    budget = {"python": (23, 8), "compiled": (8, 3)}
+    check(workload, cost_of(workload), budget[loops])
 
 
 @pytest.mark.parametrize("workload", ["depth5", "trade"])
-async def test_streams_that_take_turns_cost_little_more(workload: str) -> None:
-    check(f"{workload} in turn", cost_of(workload, others=49, turns=50), (27, 8))
+async def test_streams_that_take_turns_cost_little_more(workload: str, loops: str) -> None:
+    budget = {"python": (27, 8), "compiled": (8, 3)}
+    check(f"{workload} in turn", cost_of(workload, others=49, turns=50), budget[loops])
 
 
 @pytest.mark.parametrize("workload", ["depth5", "trade"])
-async def test_a_batch_costs_little_beside_its_messages(workload: str) -> None:
+async def test_a_batch_costs_little_beside_its_messages(workload: str, loops: str) -> None:
+    budget = {"python": (87, 28), "compiled": (59, 21)}
     alone = Way(CHANNELS[workload]).go(workloads.texts(workload, 1, 1))
 
-    check(f"a batch of one {workload}", (alone.lines, alone.calls), (76, 28))
+    check(f"a batch of one {workload}", (alone.lines, alone.calls), budget[loops])
 
 
 async def test_a_thousand_other_streams_cost_a_message_nothing() -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from struct import Struct
 
 from connector.errors import ExchangeUnavailable
+from connector.extension import EXTENSION
 from connector.transport.frames import (
     CONTINUATION,
     ODD,
@@ -118,6 +119,56 @@ def _refused(answer: str, what: str) -> CompressionRefused:
     )
 
 
+def inflate_text_in_python(
+    stream: zlib._Decompress,
+    data: bytes,
+    position: int,
+    surely_fits: int,
+    messages: list[bytes],
+) -> tuple[int, bytes | None]:
+    """Append what the whole compressed text messages at `position` inflate to to `messages`.
+
+    Args:
+        stream: what inflates.
+        data: the buffer.
+        position: where a frame begins.
+        surely_fits: frames longer than this many bytes are left alone.
+        messages: grows by one message per frame.
+
+    Returns:
+        Where the first frame begins that was not lifted; and None, or what the frame before it
+        has inflated to and is not in `messages`: after it the stream is at its end, or it is not
+        UTF-8.
+
+    Raises:
+        zlib.error: a message does not inflate.
+    """
+    append, inflate = messages.append, stream.decompress
+    end = len(data)
+    last = end - 3
+    while position < last:
+        first, length = _two_shorts(data, position)
+        if 0xC100 <= first < 0xC17E:
+            start = position + 2
+            length = first - 0xC100
+        elif first == 0xC17E and length > 125:
+            start = position + 4
+        else:
+            break
+        stop = start + length
+        if stop > end or length > surely_fits:
+            break
+        message = inflate(data[start:stop] + _TAIL)
+        position = stop
+        if stream.eof or not (message.isascii() or is_utf8(message)):
+            return position, message
+        append(message)
+    return position, None
+
+
+inflate_text = inflate_text_in_python if EXTENSION is None else EXTENSION.inflate_text
+
+
 class Inflater:
     """Lifts compressed messages off a buffer, beside uncompressed ones.
 
@@ -149,7 +200,7 @@ class Inflater:
                 if wanted != ODD:
                     return position, wanted
                 whole = self._lift_whole(data, position, messages)
-                if whole != position:
+                if whole != position or self.failure is not None:
                     position = whole
                     continue
             header = read_header(data, position)
@@ -184,47 +235,17 @@ class Inflater:
 
     def _lift_whole(self, data: bytes, position: int, messages: list[bytes]) -> int:
         """Lift the whole compressed text messages at `position`, which are the usual ones."""
-        append = messages.append
         surely_fits = self._limit // _MOST_EXPANSION - _HELD_BACK_BYTES
-        stream = self._stream
-        inflate = stream.decompress
-        end = len(data)
-        last = end - 3
-        while position < last:
-            first, length = _two_shorts(data, position)
-            if 0xC100 <= first < 0xC17E:
-                start = position + 2
-                length = first - 0xC100
-            elif first == 0xC17E and length > 125:
-                start = position + 4
-            else:
-                break
-            stop = start + length
-            if stop > end:
-                break
-            if length > surely_fits:
-                message = self._inflate(data[start:stop] + _TAIL)
-                if self.failure is not None:
+        try:
+            while self.failure is None:
+                position, message = inflate_text(
+                    self._stream, data, position, surely_fits, messages
+                )
+                if message is None:
                     break
-                stream = self._stream
-                inflate = stream.decompress
-            else:
-                try:
-                    message = inflate(data[start:stop] + _TAIL)
-                except zlib.error as error:
-                    self._fail_to_inflate(error)
-                    break
-                if stream.eof:
-                    message = self._inflate_on(message)
-                    if self.failure is not None:
-                        break
-                    stream = self._stream
-                    inflate = stream.decompress
-            if not message.isascii() and not is_utf8(message):
-                self._fail(_INVALID_DATA, _NOT_UTF8)
-                break
-            append(message)
-            position = stop
+                self._complete(self._inflate_on(message), TEXT, messages)
+        except zlib.error as error:
+            self._fail_to_inflate(error)
         return position
 
     def _complete(self, message: bytes, opcode: int, messages: list[bytes]) -> None:

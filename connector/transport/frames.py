@@ -1,8 +1,9 @@
 """WebSocket frames cut out of bytes: the fast way for plain text, the careful way for the rest.
 
-Pure functions over one buffer (RFC 6455 §5.2). `lift_text` is the library's hottest loop: it
-takes whole, unfragmented, uncompressed text messages off the front of a buffer and stops at the
-first frame that is anything else, about which `read_header` then tells.
+Pure functions over one buffer (RFC 6455 §5.2). `lift_text` takes whole, unfragmented, uncompressed
+text messages off the front of a buffer and stops at the first frame that is anything else, about
+which `read_header` then tells. It is one of the hottest loops, which `connector.extension` may have
+in C; `lift_text_in_python` says what it does.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from struct import Struct
 
 import msgspec
+
+from connector.extension import EXTENSION
 
 ODD = 0
 """`lift_text` stopped at a frame that it does not lift."""
@@ -46,7 +49,9 @@ def is_utf8(data: bytes) -> bool:
     return True
 
 
-def lift_text(data: bytes, position: int, limit: int, messages: list[bytes]) -> tuple[int, int]:
+def lift_text_in_python(
+    data: bytes, position: int, limit: int, messages: list[bytes]
+) -> tuple[int, int]:
     """Append the payloads of the whole text frames at `position` to `messages`.
 
     Args:
@@ -124,6 +129,9 @@ def _lift_short(data: bytes, position: int, limit: int, messages: list[bytes]) -
         return position, ODD
     messages.append(payload)
     return _lift_short(data, stop, limit, messages)
+
+
+lift_text = lift_text_in_python if EXTENSION is None else EXTENSION.lift_text
 
 
 class Header(msgspec.Struct, frozen=True, gc=False):

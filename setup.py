@@ -1,0 +1,6 @@
+"""The part of the package that is compiled; everything else is in pyproject.toml."""
+
+from setuptools import Extension, setup
+
+# Without a C compiler the package is installed all the same: connector/extension.py.
+setup(ext_modules=[Extension("connector._speedups", ["connector/_speedups.c"], optional=True)])

@@ -1,0 +1,322 @@
+"""The compiled loops do exactly what those in Python do, leave nothing behind, and are optional."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from itertools import accumulate, pairwise
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connector import extension
+from connector.buffer import Overflow, make_buffer
+from connector.subscription import Subscription
+from connector.taking import take_run_in_python, take_turns_in_python
+from connector.transport import deflate
+from connector.transport.deflate import inflate_text_in_python
+from connector.transport.frames import lift_text_in_python
+from tests.toy import ENVELOPE, Toy, frame, keyed, rising, subscription
+
+try:
+    COMPILED = importlib.import_module("connector._speedups")
+except ImportError:
+    pytest.skip("connector._speedups is not compiled here", allow_module_level=True)
+
+SHAPE = len(ENVELOPE.head), ENVELOPE.middle, len(ENVELOPE.tail)
+LIMIT = 70_000
+
+
+def test_it_is_used_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CONNECTOR_NO_EXTENSION", raising=False)
+    assert extension.load() is COMPILED
+
+
+def test_it_is_left_out_when_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONNECTOR_NO_EXTENSION", "1")
+    assert extension.load() is None
+
+
+def test_it_is_left_out_where_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CONNECTOR_NO_EXTENSION", raising=False)
+    monkeypatch.setitem(sys.modules, "connector._speedups", None)
+    assert extension.load() is None
+
+
+# --- frames
+
+
+def framed(payload: bytes, *, first: int = 0x81, mask: int = 0, width: int | None = None) -> bytes:
+    length = len(payload)
+    if width is None:
+        width = 0 if length < 126 else 2 if length < 65_536 else 8
+    second = length if width == 0 else 126 if width == 2 else 127
+    extended = length.to_bytes(width) if width else b""
+    return bytes([first, second & 0x7F | mask]) + extended + payload
+
+
+texts = st.one_of(
+    st.text(max_size=40).map(str.encode),
+    st.sampled_from([0, 1, 7, 8, 9, 125, 126, 127, 65_535, 65_536, LIMIT]).map(bytes),
+)
+not_texts = st.one_of(st.binary(max_size=20), texts.map(lambda text: text + b"\xc3"))
+wires = st.lists(
+    st.one_of(
+        texts.map(framed),
+        texts.map(framed),
+        not_texts.map(framed),
+        st.builds(
+            framed,
+            texts,
+            first=st.sampled_from([0x01, 0x80, 0x82, 0x88, 0x89, 0xC1]),
+            mask=st.sampled_from([0, 0x80]),
+        ),
+        st.builds(framed, st.binary(max_size=9), width=st.sampled_from([2, 8])),
+        st.binary(max_size=4),
+        st.just(b"\x81\x7f" + b"\xff" * 8),
+    ),
+    max_size=5,
+).map(b"".join)
+
+
+@settings(max_examples=400)
+@given(wires, st.integers(0, 12), st.integers(0, 3))
+def test_lifting_text(wire: bytes, cut: int, skipped: int) -> None:
+    data = b"-" * skipped + wire[: len(wire) - cut]
+    seen = []
+    for lift in (lift_text_in_python, COMPILED.lift_text):
+        messages: list[bytes] = [b"before"]
+        seen.append((lift(data, skipped, LIMIT, messages), messages))
+
+    assert seen[0] == seen[1]
+
+
+# --- compressed frames
+
+
+def deflated(payloads: list[bytes], *, final: bool) -> bytes:
+    """Frames of one compressor, or of a compressor each with a final block."""
+    frames = []
+    stream = zlib.compressobj(wbits=-15)
+    for payload in payloads:
+        if final:
+            stream = zlib.compressobj(wbits=-15)
+            body = stream.compress(payload) + stream.flush(zlib.Z_FINISH)
+        else:
+            body = (stream.compress(payload) + stream.flush(zlib.Z_SYNC_FLUSH))[:-4]
+        frames.append(framed(body, first=0xC1))
+    return b"".join(frames)
+
+
+@settings(max_examples=300)
+@given(
+    wire=st.one_of(
+        st.builds(deflated, st.lists(st.one_of(texts, not_texts), max_size=4), final=st.booleans()),
+        wires,
+        st.binary(max_size=30).map(lambda body: framed(body, first=0xC1)),
+    ),
+    cut=st.integers(0, 5),
+    limit=st.sampled_from([50, 100_000, 100_000_000]),
+)
+def test_inflating_text(wire: bytes, cut: int, limit: int) -> None:
+    data = wire[: len(wire) - cut]
+    seen = []
+    for inflate in (inflate_text_in_python, COMPILED.inflate_text):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(deflate, "inflate_text", inflate)
+            inflater = deflate.Inflater(limit)
+            messages: list[bytes] = []
+            place = inflater.lift(data, 0, limit, messages)
+        failure = inflater.failure and (inflater.failure.code, inflater.failure.text)
+        # Where a connection failed nobody looks any further.
+        seen.append((failure or place, messages))
+
+    assert seen[0] == seen[1]
+
+
+# --- events
+
+
+def picky(last_id: int, event: Any) -> int:
+    """`rising`, with a verdict that no C integer holds."""
+    verdict = rising(last_id, event)
+    return verdict * 10**20 if verdict < 0 else verdict
+
+
+numbers = st.integers(1, 9)
+payloads = st.lists(
+    st.one_of(
+        st.builds(frame, st.sampled_from("AB"), numbers),
+        st.builds(frame, st.just("A"), numbers),
+        st.builds(frame, st.sampled_from(["Z", "C*"]), numbers),
+        st.sampled_from(
+            [
+                b'{"stream":"A","data":{"n":"x"}}',
+                b'{"stream":"A","data":',
+                b'{"stream":"A","data":}',
+                b'{"stream":"A"}',
+                b'{"stream":"A',
+                b'{"stream":"AX',
+                b"{",
+                b"",
+            ]
+        ),
+    ),
+    max_size=12,
+)
+
+
+def world(rule: Any) -> tuple[dict[bytes, Subscription], Any]:
+    """Streams A, B and the lists C*, with one buffer, and the buffer."""
+    buffer = make_buffer(100, Overflow.BLOCK, gaps=False)
+    streams = keyed(*(subscription(name, Toy(sequence=rule)) for name in ("A", "B", "C*")))
+    for each in streams.values():
+        each.attach(buffer)
+    return streams, buffer
+
+
+def state(streams: dict[bytes, Subscription]) -> list[tuple[int, int, int]]:
+    return [(each.last_id, each.messages, each.payload_bytes) for each in streams.values()]
+
+
+Run = Callable[[ModuleType | None, dict[bytes, Subscription], Any, list[bytes], list[Any]], Any]
+
+
+def turns(module: Any, streams: Any, buffer: Any, batch: list[bytes], events: list[Any]) -> Any:
+    take = take_turns_in_python if module is None else module.take_turns
+    return take(batch, 0, len(batch), 12345, 7, events, streams, buffer, SHAPE)
+
+
+def run(module: Any, streams: Any, buffer: Any, batch: list[bytes], events: list[Any]) -> Any:
+    del buffer
+    take = take_run_in_python if module is None else module.take_run
+    skip = batch[0].find(ENVELOPE.middle) + len(ENVELOPE.middle)
+    return take(batch, 0, len(batch), 12345, 7, events, streams[b"A"], skip, SHAPE[2])
+
+
+@settings(max_examples=400)
+@given(payloads, st.sampled_from([None, rising, picky]))
+def test_taking_turns(batch: list[bytes], rule: Any) -> None:
+    assert outcome(turns, None, batch, rule) == outcome(turns, COMPILED, batch, rule)
+
+
+@settings(max_examples=400)
+@given(payloads.filter(bool), st.sampled_from([None, rising, picky]))
+def test_taking_a_run(batch: list[bytes], rule: Any) -> None:
+    assert outcome(run, None, batch, rule) == outcome(run, COMPILED, batch, rule)
+
+
+def outcome(take: Run, module: ModuleType | None, batch: list[bytes], rule: Any) -> Any:
+    streams, buffer = world(rule)
+    events: list[Any] = []
+    taken, found, event, odd, verdict = take(module, streams, buffer, batch, events)
+    return (
+        taken,
+        found and found.name,
+        # Which event is left over says something only if it does not follow.
+        verdict is not None and event,
+        odd,
+        verdict,
+        events,
+        [(each.received_ns, each.session) for each in events],
+        state(streams),
+    )
+
+
+class Broken(Exception):
+    pass
+
+
+def breaks(*_: object) -> Any:
+    raise Broken
+
+
+@pytest.mark.parametrize("take", [turns, run])
+@pytest.mark.parametrize("module", [None, COMPILED], ids=["python", "compiled"])
+@pytest.mark.parametrize("what", ["decode", "sequence"])
+def test_an_error_that_is_none_of_the_exchange_is_not_hidden(
+    take: Run, module: ModuleType | None, what: str
+) -> None:
+    streams, buffer = world(None)
+    setattr(streams[b"A"], what, breaks)
+    with pytest.raises(Broken):
+        take(module, streams, buffer, [frame("A", 1)], [])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c: c.lift_text(b"", 0, LIMIT),
+        lambda c: c.lift_text("", 0, LIMIT, []),
+        lambda c: c.lift_text(b"", "0", LIMIT, []),
+        lambda c: c.inflate_text(None, b"", 0, 1),
+        lambda c: c.inflate_text(None, b"", 0, None, []),
+        lambda c: c.take_run([], 0, 0),
+        lambda c: c.take_run(1, 0, 0, 0, 0, [], world(None)[0][b"A"], 0, 0),
+        lambda c: c.take_run([], 0, None, 0, 0, [], world(None)[0][b"A"], 0, 0),
+        lambda c: c.take_run([], 0, 0, 0, 0, [], world(None)[0][b"A"], None, 0),
+        lambda c: c.take_run([1], 0, 1, 0, 0, [], world(None)[0][b"A"], 0, 0),
+        lambda c: c.take_turns([1], 0, 1, 0, 0, [], {}, None, SHAPE),
+        lambda c: c.take_turns([], 0, 0, 0, 0, [], {}, None, (0, "", 0)),
+        lambda c: c.take_turns([], 0, 0, 0, 0, [], [], None, SHAPE),
+        lambda c: c.take_turns([], 0, 0, 0, 0, (), {}, None, SHAPE),
+    ],
+)
+def test_what_is_no_call_of_ours_is_refused(call: Any) -> None:
+    with pytest.raises(TypeError):
+        call(COMPILED)
+
+
+# --- memory
+
+
+def everything() -> Iterator[Any]:
+    """Calls that end in every way."""
+    wire = framed(b"a" * 300) + framed("ä".encode()) + framed(b"\xff")
+    yield lambda: COMPILED.lift_text(wire, 0, LIMIT, [])
+    for final in (False, True):
+        packed = deflated([b"a" * 300, b"\xff", b"b"], final=final)
+
+        def inflate(packed: bytes = packed) -> None:
+            stream = zlib.decompressobj(-15)
+            COMPILED.inflate_text(stream, packed, 0, LIMIT, [])
+
+        yield inflate
+    for rule in (None, rising, picky):
+        for batch in (
+            [frame("A", 1), frame("A", 2), frame("B", 1), frame("A", 9), frame("B", 2)],
+            [frame("A", 1), b'{"stream":"A","data":{"n":"x"}}'],
+            [frame("A", 2), frame("Z", 1)],
+        ):
+            streams, buffer = world(rule)
+            for take in (turns, run):
+
+                def again(
+                    take: Run = take,
+                    streams: Any = streams,
+                    buffer: Any = buffer,
+                    batch: list[bytes] = batch,
+                ) -> None:
+                    for each in streams.values():
+                        each.last_id = each.messages = each.payload_bytes = 0
+                    take(COMPILED, streams, buffer, batch, [])
+
+                yield again
+
+
+@pytest.mark.parametrize("call", list(everything()))
+def test_nothing_is_left_behind(call: Callable[[], object]) -> None:
+    def blocks() -> int:
+        for _ in range(500):
+            call()
+        return sys.getallocatedblocks()
+
+    blocks()
+    counts = list(accumulate(range(6), lambda _, __: blocks(), initial=blocks()))
+    # A leak of one object per call would be 500 blocks each time.
+    assert min(after - before for before, after in pairwise(counts)) < 100
