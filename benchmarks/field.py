@@ -67,8 +67,10 @@ PACED = {
     MARK: Contestant("latency_picows"),
     US: Contestant("latency_connector"),
     "websockets": Contestant("latency_websockets"),
+    "trio, one task": Contestant("latency_trio"),
+    "trio, two tasks": Contestant("latency_trio", options=("--way", "batches")),
 }
-"""Who is measured for latency."""
+"""Who is measured for latency: the last two are no clients, but the least that trio can do."""
 
 LATE = {MARK: Contestant("picows_bare"), "connector, CONFLATE": Contestant("late_connector")}
 """Offered more than is wanted: a client that decodes everything, a consumer of 1 ms per event."""
