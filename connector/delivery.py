@@ -146,10 +146,11 @@ class Delivery:
             sole,
             self._shape,
         )
-        self.messages += taken - first
         if events:
-            self._note_lag(events[-1])
+            # First what somebody waits for.
             sole.put_run(events, "")
+            self._note_lag(events[-1])
+        self.messages += taken - first
         if verdict is not None and self._takes_out_of_sequence(subscription, event, verdict):
             sole.put_run((event,), "")
         return self._parse_odd(payloads, taken) if odd else taken
@@ -181,10 +182,10 @@ class Delivery:
             skip,
             self._shape[2],
         )
-        self.messages += taken - first
         if events:
-            self._note_lag(events[-1])
             subscription.put(events)
+            self._note_lag(events[-1])
+        self.messages += taken - first
         if verdict is not None and self._takes_out_of_sequence(subscription, event, verdict):
             subscription.put((event,))
         return self._parse_odd(payloads, taken) if odd else taken

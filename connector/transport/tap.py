@@ -366,9 +366,10 @@ class Tap(trio.abc.Stream):
 
     def _deliver(self, batch: list[bytes]) -> int:
         """Give `batch` to the sink; how much of it found room."""
+        taken = self._sink.deliver(batch, 0)
         self.messages += len(batch)
         self.payload_bytes += sum(map(len, batch))
-        return self._sink.deliver(batch, 0)
+        return taken
 
     async def _deliver_rest(self, batch: list[bytes], taken: int) -> None:
         """Deliver what had to wait: for `go_live`, or for room in the sink."""
