@@ -106,7 +106,7 @@ class Delivery:
             payload = payloads[taken]
             end = payload.find(middle, head)
             subscription = self._streams.get(payload[head:end])
-            if subscription is None or subscription.stream.many:
+            if subscription is None or subscription.stream.many or end < 0:
                 taken += 1
                 self._parse(payload)
                 continue

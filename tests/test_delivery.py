@@ -101,6 +101,7 @@ odd = st.sampled_from(
         b'{"stream":"A","data":',
         b'{"stream":"A"}',
         b'{"stream":"A',
+        b'{"stream":"AX',  # one byte behind the name of a stream, and no more
         b'{ "stream" : "A" , "data" : {"n": 5, "symbol": "A"} }',
         b'{"data":{"n":6,"symbol":"A"},"stream":"A"}',
         b'{"stream":"A","data":{"n":7,"symbol":"A"},"time":1}',
@@ -129,6 +130,7 @@ BROKEN = b'{"stream":"A","data":{"n":"x"}}'
 
 @given(frames, st.sampled_from([None, rising]), st.booleans(), st.integers(1, 10))
 @example([BROKEN, BROKEN, frame("A", 1)], None, False, 1)
+@example([b'{"stream":"AX', frame("A", 1)], None, False, 1)
 async def test_the_fast_path_gives_what_parsing_gives(
     frames: list[bytes], sequence: Any, shared: bool, capacity: int
 ) -> None:
