@@ -7,6 +7,7 @@ the ``examples`` of a `msgspec.Meta` what a mistake's explanation suggests.
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import types
 import typing
@@ -133,12 +134,15 @@ def _read_field(
         findings.add(path, unknown("choice", value, choices))
         return None
     try:
-        return msgspec.convert(value, field.type)
+        converted = msgspec.convert(value, field.type)
     except msgspec.ValidationError as error:
         wrong = _BACKTICKS.sub(_in_words, str(error).partition(" - at ")[0])
         shown = f"{value!r}: " if isinstance(value, str | int | float | bool) else ""
         findings.add(path, f"{shown}{wrong[0].lower()}{wrong[1:]}{_such_as(field)}")
         return None
+    if converted == math.inf:
+        findings.add(path, f"{value}: expected a finite number{_such_as(field)}")
+    return converted
 
 
 def _bare_types(annotation: Any) -> tuple[Any, ...]:

@@ -70,7 +70,9 @@ class AdapterTable(Table, frozen=True):
     compression: Annotated[bool, Meta(examples=[True])] = False
     stale_after: Annotated[float, Meta(gt=0, examples=[5.0])] | None = None
     close_timeout: Annotated[float, Meta(ge=0, examples=[2.0])] = 2.0
-    reconnect: ReconnectTable = ReconnectTable()
+    reconnect: Annotated[ReconnectTable, Meta(examples=[{"initial": 0.25, "cap": 10.0}])] = (
+        ReconnectTable()
+    )
 
 
 class GroupTable(Table, frozen=True):

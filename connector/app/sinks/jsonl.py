@@ -9,11 +9,12 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Annotated, Any, BinaryIO, cast
 
 import attrs
 import msgspec
 import trio
+from msgspec import Meta
 
 from connector.app.naming import write_channel
 from connector.app.sinks.sink import Batch
@@ -29,7 +30,7 @@ _WRITABLE_BYTES = getattr(select, "PIPE_BUF", 512)
 class JsonLines(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``kind = "jsonl"``."""
 
-    path: str = STANDARD_OUTPUT
+    path: Annotated[str, Meta(min_length=1, examples=["events.jsonl"])] = STANDARD_OUTPUT
     """A file, which is appended to; ``-`` is standard output."""
     marks: bool = False
     """Whether to write what happens to the connections, too."""

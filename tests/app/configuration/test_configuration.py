@@ -166,6 +166,9 @@ def test_no_secret_is_in_a_configuration(monkeypatch: pytest.MonkeyPatch) -> Non
             "line 32: groups.all: no sink takes it; name it in a s",
         ),
         ("[[sinks]]", "[sinks]", "not TOML"),
+        ("= 8\n", "= inf\n", "line 17: adapters.futures.stale_after: inf: expected a finite num"),
+        ("{ initial = 0.5, cap = 30 }", '"fast"', 'write such as reconnect = {"initial" = 0.25'),
+        ('"events.jsonl"', '""', "line 43: sinks[0].path: '': expected a string of l"),
     ],
 )
 def test_a_mistake_is_told_with_line_and_key(
