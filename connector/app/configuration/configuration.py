@@ -30,7 +30,15 @@ from connector.app.configuration.tables import (
     SinkTable,
 )
 from connector.app.naming import EXCHANGES, parse_channels, write_channel
-from connector.app.sinks import FRAME_KINDS, KINDS, AnySettings, settings_of
+from connector.app.redis_address import check_written
+from connector.app.sinks import (
+    FRAME_KINDS,
+    KINDS,
+    AnySettings,
+    RedisEvents,
+    RedisFrames,
+    settings_of,
+)
 from connector.buffer import Overflow
 from connector.channels import AnyChannel
 from connector.errors import ConfigError
@@ -315,6 +323,8 @@ class _Reader:
                 self.findings.add((*path, "kind"), known)
             return None
         settings = read_table(kind, of_kind, path, self.findings)
+        if isinstance(settings, RedisEvents | RedisFrames):
+            self._try((*path, "url"), check_written, settings.url)
         taken = tuple(groups if table.groups is None else table.groups)
         return None if settings is None else SinkPlan(table.kind, taken, settings)
 

@@ -19,6 +19,7 @@ from coredis.exceptions import (
 )
 from coredis.retry import NoRetryPolicy
 
+from connector.app.redis_address import check_address
 from connector.errors import ConnectorError
 from connector.leaving import only_error
 from connector.pacing import Reconnect
@@ -52,7 +53,11 @@ def open_redis(url: str) -> AbstractAsyncContextManager[Client]:
 
     Args:
         url: such as ``redis://127.0.0.1:6379/0``, ``rediss://user:secret@host``.
+
+    Raises:
+        ConfigError: it is none.
     """
+    check_address(url)
     return _open(url)
 
 

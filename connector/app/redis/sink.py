@@ -16,6 +16,7 @@ from connector.adapter import Adapter
 from connector.app.redis.client import Client, open_redis
 from connector.app.redis.entries import encode, key_of
 from connector.app.redis.writer import Writer
+from connector.app.redis_address import check_address
 from connector.buffer import Overflow
 from connector.channels import AnyChannel
 from connector.events import Gap
@@ -40,6 +41,7 @@ class RedisSink:
     """Entries that are kept here, of all streams, to be sent again when Redis has lost them."""
 
     def __attrs_post_init__(self) -> None:
+        check_address(self.url)
         check_count("RedisSink: maxlen", self.maxlen)
         check_count("RedisSink: tail", self.tail)
 

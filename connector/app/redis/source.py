@@ -21,6 +21,7 @@ from coredis.exceptions import StreamDuplicateConsumerGroupError
 
 from connector.app.redis.client import Client, Patience, open_redis
 from connector.app.redis.entries import Entry, decode, key_of
+from connector.app.redis_address import check_address
 from connector.errors import ConfigError
 from connector.protocol import Exchange, Reply
 from connector.source import Ending, FrameSink, Rest, stream_names
@@ -54,6 +55,7 @@ class RedisSource:
     a feed's buffer; not less than the largest of those. A restarted member has them once more."""
 
     def __attrs_post_init__(self) -> None:
+        check_address(self.url)
         check_count("RedisSource: unacknowledged", self.unacknowledged)
         if (self.group is None) != (self.consumer is None):
             raise ConfigError("RedisSource: give both a group and a consumer, or neither")

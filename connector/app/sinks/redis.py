@@ -50,7 +50,7 @@ class RedisEvents(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
         Raises:
             ConfigError: the extra ``redis`` is not installed, or the secret is not where it is said
-                to be.
+                to be, or no address.
             RedisRefused: it does not want what is written.
         """
         try:

@@ -47,7 +47,7 @@ class RedisFrames(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
         Raises:
             ConfigError: the extra ``redis`` is not installed, or the secret is not where it is said
-                to be.
+                to be, or no address.
         """
         try:
             from connector.app.redis import RedisSink  # noqa: PLC0415  # an extra

@@ -169,6 +169,11 @@ def test_no_secret_is_in_a_configuration(monkeypatch: pytest.MonkeyPatch) -> Non
         ("= 8\n", "= inf\n", "line 17: adapters.futures.stale_after: inf: expected a finite num"),
         ("{ initial = 0.5, cap = 30 }", '"fast"', 'write such as reconnect = {"initial" = 0.25'),
         ('"events.jsonl"', '""', "line 43: sinks[0].path: '': expected a string of l"),
+        (
+            'kind = "log"\n',
+            'kind = "redis"\nurl = "redis://:hunter2@127.0.0.1"\n',
+            "line 48: sinks[1].url: a password does not stand here: write url = { env",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_line_and_key(

@@ -14,6 +14,7 @@ import trio
 pytest.importorskip("coredis", reason="the extra [redis] is not installed")
 
 from connector import ConfigError
+from connector.app.redis import RedisSink, RedisSource
 from connector.app.redis.client import Patience, RedisRefused, open_redis
 from connector.app.secret import Secret
 from connector.app.sinks import KINDS, Batch, RedisEvents
@@ -108,6 +109,19 @@ async def test_a_secret_url_is_read_where_it_is(
     with pytest.raises(ConfigError, match="NO_SUCH"):
         async with RedisEvents(url=Secret(env="NO_SUCH")).open():
             pass
+
+
+async def test_a_secret_that_is_no_address_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "hunter2:6379")
+
+    with pytest.raises(ConfigError, match="no address of a Redis") as raised:
+        async with RedisEvents(url=Secret(env="REDIS_URL")).open():
+            pass
+
+    assert "hunter2" not in str(raised.value)
+    for kind in (RedisSink, RedisSource):
+        with pytest.raises(ConfigError, match="no address of a Redis"):
+            kind(url="127.0.0.1:6379")
 
 
 async def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
