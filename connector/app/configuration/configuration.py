@@ -29,6 +29,7 @@ from connector.app.configuration.tables import (
     RunTable,
     SinkTable,
 )
+from connector.app.configuration.targets import targets_of
 from connector.app.naming import EXCHANGES, parse_channels, write_channel
 from connector.app.redis_address import check_written
 from connector.app.sinks import (
@@ -154,7 +155,7 @@ class _Reader:
         return Configuration(
             adapters=adapters,
             groups=groups,
-            sinks=self._sinks(groups),
+            sinks=self._sinks(adapters, groups),
             log=self._single("log", LogTable) or LogTable(),
             metrics=self._metrics(),
             run=self._single("run", RunTable) or RunTable(),
@@ -276,18 +277,23 @@ class _Reader:
                         "one of them, or give each an adapter of its own",
                     )
 
-    def _sinks(self, groups: Mapping[str, GroupPlan]) -> dict[str, SinkPlan]:
+    def _sinks(
+        self, adapters: Mapping[str, AdapterPlan], groups: Mapping[str, GroupPlan]
+    ) -> dict[str, SinkPlan]:
         tables = self._document.get("sinks", [])
         if not isinstance(tables, list) or not tables:
             self.findings.add(("sinks",), 'there is none; write [[sinks]] with kind = "log"')
             return {}
         sinks: dict[str, SinkPlan] = {}
+        writers: dict[object, tuple[str, str]] = {}
         for index, value in enumerate(tables):
             path = ("sinks", index)
             if not isinstance(value, dict):
                 self.findings.add(path, "write [[sinks]], a table for each")
                 continue
+            before = len(self.findings)
             plan = self._sink(value, path)
+            right = len(self.findings) == before
             name = value.get("name") or value.get("kind")
             if isinstance(name, str) and name in sinks:
                 self.findings.add(
@@ -295,6 +301,17 @@ class _Reader:
                 )
             elif plan is not None:
                 sinks[str(name)] = plan
+                for key, target, adapter in targets_of(plan, adapters, groups) if right else ():
+                    writer = str(name), adapter
+                    first = writers.setdefault(target, writer)
+                    if first[0] != name:
+                        other = f"the sink {first[0]!r} writes there, too; give each"
+                        self.findings.add((*path, key), f"{other} a {key} of its own")
+                    elif first != writer:
+                        both = f"the adapters {first[1]!r} and {adapter!r} would write to the same"
+                        self.findings.add(
+                            path, f"{both} stream; give each a sink with a {key} of its own"
+                        )
         read = {group for each in sinks.values() for group in each.groups}
         for group in groups if len(sinks) == len(tables) else ():
             if group not in read:
