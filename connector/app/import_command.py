@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,14 +10,15 @@ from urllib.parse import urlsplit
 import click
 
 from connector.app.decoding import channel_of
-from connector.app.naming import EXCHANGES, find_exchange, write_channel
+from connector.app.how_far import HowFar
+from connector.app.naming import EXCHANGES, write_channel
 from connector.channels import RawStream
 from connector.errors import ConfigError, ConnectorError
 from connector.frames import RawFrame
 from connector.protocol import Exchange
 from connector.recording import SUFFIX, Answer, Mark, Subject, Writer
 from connector.recording.writer import Presence
-from connector.testing import Frame, read_capture, streams_of
+from connector.testing import Frame, read_capture
 
 _BATCH = 4096
 
@@ -28,10 +30,11 @@ def import_capture(capture: Path, exchange: Exchange, out: Path) -> tuple[Path, 
     from the first frame to the last.
 
     Raises:
-        OSError: it cannot be read, or is no capture.
-        ConfigError: it holds nothing of that exchange, or the file is there already.
+        OSError: it cannot be read.
+        ConfigError: it is no capture, or holds nothing of that exchange, or the file is there
+            already.
     """
-    names = streams_of(capture)
+    names, span = _look_through(capture)
     if not names:
         raise ConfigError(f"{capture} holds no data of {exchange.name}")
     channels = [write_channel(channel_of(exchange, name)) for name in names]
@@ -40,7 +43,7 @@ def import_capture(capture: Path, exchange: Exchange, out: Path) -> tuple[Path, 
     out.mkdir(parents=True, exist_ok=True)
     if path.exists():
         raise ConfigError(f"{path} is there already; choose another --out")
-    first_ns = next((each.ns for each in read_capture(capture) if each.ns), 0)
+    first_ns, _ = span
     subject = Subject(exchange.name, tuple(channels), names)
     writer = Writer(path.open("xb", buffering=0), subject, Presence(), started_ns=first_ns)
     for link in dict.fromkeys(links.values()):
@@ -48,8 +51,10 @@ def import_capture(capture: Path, exchange: Exchange, out: Path) -> tuple[Path, 
         writer.add([Mark("Subscribed", link, 1, first_ns, {"streams": len(names)})])
     last_ns = first_ns
     batch: list[RawFrame | Answer] = []
-    for frame in read_capture(capture):
+    how_far = HowFar(span, sys.stderr)
+    for number, frame in enumerate(read_capture(capture), 1):
         last_ns = frame.ns or last_ns
+        how_far.show(number, last_ns)
         batch += _items(frame, links, last_ns)
         if len(batch) >= _BATCH:
             writer.add(batch)
@@ -57,6 +62,27 @@ def import_capture(capture: Path, exchange: Exchange, out: Path) -> tuple[Path, 
     writer.add(batch)
     writer.end("stopped", last_ns)
     return path, writer.frames
+
+
+def _exchange_of(capture: Path, name: str | None) -> Exchange:
+    folder = capture.resolve().parent.name
+    if name is None and folder not in EXCHANGES:
+        raise ConfigError(f"its folder {folder!r} is no exchange; say whose it is with --exchange")
+    return EXCHANGES[name or folder]()
+
+
+def _look_through(capture: Path) -> tuple[tuple[str, ...], tuple[int, int]]:
+    """The streams of `capture`, and the receive times of its first frame and of its last."""
+    names: dict[str, None] = {}
+    first_ns = last_ns = 0
+    how_far = HowFar(None, sys.stderr)
+    for number, frame in enumerate(read_capture(capture), 1):
+        if frame.stream is not None:
+            names[frame.stream] = None
+        last_ns = frame.ns or last_ns
+        first_ns = first_ns or last_ns
+        how_far.show(number, last_ns)
+    return tuple(names), (first_ns, last_ns)
 
 
 def _items(frame: Frame, links: dict[str, str], now_ns: int) -> Iterator[RawFrame | Answer]:
@@ -93,12 +119,12 @@ def _items(frame: Frame, links: dict[str, str], now_ns: int) -> Iterator[RawFram
 def import_command(*, captures: tuple[Path, ...], out: Path, exchange: str | None) -> None:
     """Turn CAPTURES, gzip of one JSON object per line, into recordings.
 
-    The form of the lines is that of `connector.testing.read_capture`.
+    The form of the lines is that of `connector.testing.read_capture`. On a terminal it says how far
+    it is.
     """
     for capture in captures:
         try:
-            kind = find_exchange(exchange or capture.resolve().parent.name)
-            path, frames = import_capture(capture, kind(), out)
+            path, frames = import_capture(capture, _exchange_of(capture, exchange), out)
         except (ConfigError, ConnectorError, OSError) as error:
             raise click.ClickException(f"{capture}: {error}") from error
         click.echo(f"{path}: {frames:,} frames, {path.stat().st_size:,} bytes")

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from io import StringIO
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import parse_qs, urlsplit
 
 import attrs
 import msgspec
 import trio
 
+from connector.app.how_far import HowFar
 from connector.frames import RawFrame
 from connector.protocol import UNDECODABLE, Data, Exchange
-from connector.recording import Answer, read_frames
+from connector.recording import Answer, read_frames, span_of
 from connector.testing import Audience
 
 _FRAMES_PER_CHECKPOINT = 64
@@ -32,11 +34,13 @@ class Playback:
         exchange: whose recording it is.
         paths: its files, in their order.
         speed: 1 as it was, 10 ten times as fast, `math.inf` as fast as the clients read.
+        out: is told how far it is, if it is a terminal.
     """
 
     exchange: Exchange
     paths: tuple[Path, ...]
     speed: float = 1.0
+    out: TextIO | None = None
 
     def begin(self, audience: Audience) -> _Playing:
         """Begin at the first file."""
@@ -70,6 +74,8 @@ class _Playing:
         while not self._audience.streams:
             await self._audience.wait_change()
         speed = self._playback.speed
+        out = self._playback.out or StringIO()
+        how_far = HowFar(span_of(self._playback.paths), out, clock=trio.current_time)
         zero_ns, zero = 0, trio.current_time()
         for number, item in enumerate(self._items()):
             if number % _FRAMES_PER_CHECKPOINT == 0:
@@ -83,6 +89,7 @@ class _Playing:
                 if due > trio.current_time():
                     await trio.sleep_until(due)
             await self._publish(item)
+            how_far.show(number + 1, item.received_ns)
 
     def _items(self) -> Iterator[RawFrame | Answer]:
         items = chain.from_iterable(map(read_frames, self._playback.paths))

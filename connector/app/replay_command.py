@@ -9,7 +9,6 @@ import signal
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TextIO
 
 import click
 import msgspec
@@ -17,6 +16,7 @@ import trio
 
 from connector import open_adapter
 from connector.app.decoding import channel_of, streams_of
+from connector.app.how_far import HowFar
 from connector.app.naming import EXCHANGES
 from connector.app.playback import Playback
 from connector.app.record_command import SIMULATED
@@ -24,38 +24,6 @@ from connector.errors import ConfigError, ConnectorError
 from connector.events import Event, Gap, asdict
 from connector.recording import files_of, replay, span_of, start_of
 from connector.testing import open_exchange
-
-NS_PER_SECOND = 1_000_000_000
-LINE_EVERY_SECONDS = 10.0
-
-
-class HowFar:
-    """How far a replay is: a line every ten seconds, for a person at a terminal.
-
-    Args:
-        span: receive times of the first and the last frame of the recording.
-        out: where to; nothing is written if it is no terminal.
-    """
-
-    def __init__(self, span: tuple[int, int], out: TextIO) -> None:
-        self._first_ns, self._last_ns = span
-        self._out = out
-        self._began = trio.current_time()
-        self._next = self._began + LINE_EVERY_SECONDS if out.isatty() else math.inf
-
-    def show(self, events: int, received_ns: int) -> None:
-        """`events` have come, the last was received at `received_ns`."""
-        now = trio.current_time()
-        if now < self._next:
-            return
-        self._next = now + LINE_EVERY_SECONDS
-        passed = (received_ns - self._first_ns) / NS_PER_SECOND
-        whole = (self._last_ns - self._first_ns) / NS_PER_SECOND
-        click.echo(
-            f"{now - self._began:7.1f} s  {events:,} events, {passed:,.1f} of {whole:,.1f} s "
-            f"({passed / whole if whole else 1.0:.0%})",
-            file=self._out,
-        )
 
 
 async def print_events(paths: tuple[Path, ...], speed: float, *, as_json: bool) -> dict[str, int]:
@@ -71,7 +39,7 @@ async def print_events(paths: tuple[Path, ...], speed: float, *, as_json: bool) 
     exchange = EXCHANGES[start_of(paths[0]).exchange]()
     channels = [channel_of(exchange, name) for name in streams_of(exchange, paths)]
     counts: Counter[str] = Counter()
-    how_far = HowFar(span_of(paths), sys.stderr)
+    how_far = HowFar(span_of(paths), sys.stderr, what="events", clock=trio.current_time)
     async with (
         open_adapter(replay(exchange, paths, speed=speed)) as adapter,
         adapter.subscribe(*channels, gaps=True) as feed,
@@ -97,6 +65,8 @@ def _plain(value: object) -> object:
 async def serve(paths: tuple[Path, ...], speed: float, port: int) -> None:
     """Be the exchange of a recording, on loopback, until a signal.
 
+    How far it is goes to stderr, if that is a terminal.
+
     Raises:
         OSError: the port is in use.
 
@@ -106,7 +76,7 @@ async def serve(paths: tuple[Path, ...], speed: float, port: int) -> None:
     exchange = EXCHANGES[start.exchange]()
     async with open_exchange(
         SIMULATED[start.exchange],
-        source=Playback(exchange, paths, speed),
+        source=Playback(exchange, paths, speed, sys.stderr),
         port=port,
         epoch_ms=start.started_ns // 1_000_000,
     ) as served:

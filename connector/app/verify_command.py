@@ -11,10 +11,11 @@ import click
 import msgspec
 
 from connector.app.decoding import streams_of
+from connector.app.how_far import HowFar
 from connector.app.naming import find_exchange
 from connector.errors import ConfigError, ConnectorError
-from connector.recording import files_of, start_of
-from connector.recording.verification import Report, verify
+from connector.recording import files_of, span_of, start_of
+from connector.recording.verification import Report, verify_by_block
 
 NS_PER_SECOND = 1_000_000_000
 
@@ -56,12 +57,14 @@ def verify_command(*, paths: tuple[Path, ...], as_json: bool) -> None:
 
     Every block is read and its check sum compared, every frame is decoded, and the exchange's ids
     are followed within each connection. A last block that was cut off is told, and is no damage:
-    that is what a recorder leaves that was killed.
+    that is what a recorder leaves that was killed. On a terminal it says how far it is.
     """
     try:
         files = files_of(paths)
         exchange = find_exchange(_name(files))()
-        report = verify(files, exchange, streams_of(exchange, files).values())
+        how_far = HowFar(span_of(files), sys.stderr)
+        for report in verify_by_block(files, exchange, streams_of(exchange, files).values()):
+            how_far.show(report.frames, report.last_ns)
     except (ConfigError, ConnectorError, OSError) as error:
         raise click.ClickException(str(error)) from error
     if as_json:

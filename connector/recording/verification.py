@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import attrs
@@ -79,10 +79,19 @@ def verify(
         OSError: a file cannot be read.
         ConfigError: one is no recording.
     """
+    *_, report = verify_by_block(paths, exchange, streams)
+    return report
+
+
+def verify_by_block(
+    paths: Iterable[Path], exchange: Exchange | None, streams: Iterable[AnyStream] = ()
+) -> Iterator[Report]:
+    """As `verify`; yields the one report after each block, as far as it is, and at its end."""
     check = _Check(exchange, {each.name: each for each in streams})
     for path in paths:
-        check.file(path)
-    return check.report
+        for _ in check.file(path):
+            yield check.report
+    yield check.report
 
 
 class _Check:
@@ -92,8 +101,8 @@ class _Check:
         self._streams = streams
         self._last: dict[tuple[str, int, str], int] = {}
 
-    def file(self, path: Path) -> None:
-        """Read one file."""
+    def file(self, path: Path) -> Iterator[None]:
+        """Read one file; yields after each block."""
         report = self.report
         report.files += 1
         report.bytes += path.stat().st_size
@@ -101,6 +110,7 @@ class _Check:
         for block in read_blocks(path):
             if isinstance(block, Block):
                 ended = self._block(block)
+                yield
             else:
                 where = f"{path.name}: {block.what}, at byte {block.offset}"
                 (report.torn if block.torn else report.damage).append(where)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import subprocess
@@ -15,14 +14,15 @@ from click.testing import CliRunner
 from trio.testing import MockClock
 
 from connector import open_adapter
+from connector.app import how_far
 from connector.app.commands import group
 from connector.app.playback import Playback
-from connector.app.replay_command import HowFar
 from connector.channels import Trades
 from connector.exchanges import binance
 from connector.frames import RawFrame
 from connector.recording import Answer, Mark, Subject
 from connector.testing import MemoryNetwork, open_exchange
+from tests.app.test_how_far import Terminal
 from tests.faults.world import trade
 from tests.recording.parts import write
 
@@ -84,42 +84,6 @@ def test_what_cannot_be_played_is_told(tmp_path: Path) -> None:
     assert "no recording at" in done.output
 
 
-class Terminal(io.StringIO):
-    """What a person looks at."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.mark.parametrize("out", [Terminal(), io.StringIO()], ids=["terminal", "file"])
-async def test_how_far_it_is_is_told_to_a_person_every_ten_seconds(
-    out: io.StringIO, autojump_clock: MockClock
-) -> None:
-    how_far = HowFar((SECOND_NS, 201 * SECOND_NS), out)
-
-    for number in range(1, 101):
-        await trio.sleep(0.25)
-        how_far.show(number * 20, (1 + 2 * number) * SECOND_NS)
-
-    lines = out.getvalue().splitlines()
-    if not out.isatty():
-        assert lines == []
-    else:
-        assert lines == [
-            "   10.0 s  800 events, 80.0 of 200.0 s (40%)",
-            "   20.0 s  1,600 events, 160.0 of 200.0 s (80%)",
-        ]
-
-
-async def test_a_recording_of_one_moment_is_at_its_end(autojump_clock: MockClock) -> None:
-    out = Terminal()
-    how_far = HowFar((5, 5), out)
-    await trio.sleep(10)
-    how_far.show(1, 5)
-
-    assert out.getvalue() == "   10.0 s  1 events, 0.0 of 0.0 s (100%)\n"
-
-
 def test_a_reader_that_has_read_enough_is_no_error(tmp_path: Path) -> None:
     began = [Mark(kind, LINK, 1, 1) for kind in ("Connecting", "Connected", "Subscribed")]
     items = [*began, *map(frame, range(1, 5000))]
@@ -152,6 +116,23 @@ async def test_another_program_is_served(
     assert [number for number, _ in came] == [1, 2, 5]
     took = came[-1][1] - came[0][1]
     assert took == pytest.approx(4.0 if speed == 1 else 0.0, abs=0.1)
+
+
+async def test_who_serves_at_a_terminal_is_told_how_far_it_is(
+    recording: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(how_far, "LINE_EVERY_SECONDS", 1.5)
+    out = Terminal()
+    network = MemoryNetwork()
+    playback = Playback(binance.UsdMFutures(), (recording,), 2.0, out)
+    async with open_exchange("usdm", source=playback, network=network) as served:
+        exchange = binance.UsdMFutures(endpoints=served.endpoints)
+        async with open_adapter(exchange, dialer=network) as adapter:
+            async with adapter.subscribe(Trades("ETHUSDC")) as trades:
+                for _ in range(3):
+                    await trades.receive()
+
+    assert out.getvalue() == "    2.0 s  3 frames, 4.0 of 4.0 s (100%)\n"
 
 
 async def test_the_snapshot_that_was_recorded_last_is_served(
