@@ -19,6 +19,7 @@ from connector.protocol import Exchange
 from connector.recording import SUFFIX, Answer, Mark, Subject, Writer
 from connector.recording.writer import Presence
 from connector.testing import Frame, read_capture
+from connector.testing.capture import NO_CAPTURE
 
 _BATCH = 4096
 
@@ -34,9 +35,12 @@ def import_capture(capture: Path, exchange: Exchange, out: Path) -> tuple[Path, 
         ConfigError: it is no capture, or holds nothing of that exchange, or the file is there
             already.
     """
-    names, span = _look_through(capture)
+    try:
+        names, span = _look_through(capture)
+    except NO_CAPTURE as error:
+        raise ConfigError(f"it is no capture of one JSON object per line: {error}") from error
     if not names:
-        raise ConfigError(f"{capture} holds no data of {exchange.name}")
+        raise ConfigError(f"it holds no data of {exchange.name}")
     channels = [write_channel(channel_of(exchange, name)) for name in names]
     links = {name: f"{exchange.name}/{exchange.stream(RawStream(name)).route}" for name in names}
     path = out / (capture.name.removesuffix(".gz").removesuffix(".jsonl") + SUFFIX)

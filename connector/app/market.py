@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import attrs
-import msgspec
 
 from connector.channels import (
     AggregateTrades,
@@ -22,6 +21,7 @@ from connector.errors import ConfigError
 from connector.exchanges import binance
 from connector.protocol import Exchange
 from connector.testing import Capture, Frame, OrderFlow, Source, read_capture
+from connector.testing.capture import NO_CAPTURE
 from connector.testing.venue import VenueName
 
 SYMBOL = "ETHUSDC"
@@ -90,7 +90,7 @@ def market_of(capture: Path | None, *, seed: int, duration_seconds: float) -> Ma
 def _recorded(path: Path, duration_seconds: float) -> Market:
     try:
         frames = tuple(read_capture(path))
-    except (msgspec.DecodeError, EOFError) as error:
+    except NO_CAPTURE as error:
         raise ConfigError(
             f"{path} is not a capture of one JSON object per line: {error}"
         ) from error

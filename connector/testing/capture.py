@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +24,8 @@ from connector.testing.sources import Player
 
 _HEAD, _MIDDLE, _TAIL = '{"stream":"', '","data":', "}"
 _FRAMES_PER_CHECKPOINT = 64
+NO_CAPTURE = (msgspec.DecodeError, EOFError, zlib.error)
+"""What reading one raises when it is none, or is damaged."""
 
 
 class Frame(msgspec.Struct, frozen=True, rename={"ns": "t", "kind": "k", "url": "u", "text": "m"}):
@@ -56,7 +59,8 @@ def read_capture(path: str | Path) -> Iterator[Frame]:
 
     Raises:
         OSError: the file cannot be read, or is not gzip.
-        msgspec.ValidationError: a line is not such an object.
+        msgspec.DecodeError: a line is not such an object.
+        EOFError, zlib.error: the gzip was cut off, or is damaged.
     """
     decoder = msgspec.json.Decoder(Frame)
     with gzip.open(path, "rb") as lines:

@@ -93,7 +93,29 @@ def test_a_folder_that_names_no_exchange_is_told(tmp_path: Path) -> None:
     done = CliRunner().invoke(group, ["import", str(capture(tmp_path / "a.jsonl.gz", *ROWS))])
 
     assert done.exit_code == 1
-    assert "is no exchange" in done.output
+    assert "is no exchange; say whose it is with --exchange" in done.output
+
+
+@pytest.mark.parametrize("damage", ["text", "cut", "bits"])
+def test_what_is_no_capture_is_told(tmp_path: Path, damage: str) -> None:
+    path = capture(tmp_path / "a.jsonl.gz", *ROWS)
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    path.write_bytes(
+        {
+            "text": gzip.compress(b"hello\n"),
+            "cut": whole[:middle],
+            "bits": whole[:middle] + bytes(20) + whole[middle + 20 :],
+        }[damage]
+    )
+
+    done = CliRunner().invoke(
+        group, ["import", str(path), "--exchange", "binance_usdm", "--out", str(tmp_path / "r")]
+    )
+
+    assert done.exit_code == 1
+    assert "a.jsonl.gz: it is no capture of one JSON object per line" in done.output
+    assert not (tmp_path / "r").exists()
 
 
 @pytest.mark.parametrize(
