@@ -27,6 +27,10 @@ from connector.testing import SimulatedExchange, open_exchange
 LOOK_SECONDS = 0.1
 LEAVE_LOOKS = 10
 BREAK_EVERY_SECONDS = 2.0
+LONG_SECONDS = 200.0
+"""Of a longer run the breaks are further apart: the exchange takes 300 connections in five minutes,
+and a break costs two of them, or four."""
+LONG_BREAK_EVERY_SECONDS = 3.0
 RECOVERY_SECONDS = 1.0
 """No break comes later than this before the end."""
 SETTLE_SECONDS = 8.0
@@ -143,8 +147,10 @@ async def _break(
 ) -> None:
     """Break all connections, each time in a different way, with time left to recover."""
     began = trio.current_time()
+    long = options.duration_seconds > LONG_SECONDS
+    every = LONG_BREAK_EVERY_SECONDS if long else BREAK_EVERY_SECONDS
     for count, trouble in enumerate(faults.endless(options.seed), 1):
-        moment = count * BREAK_EVERY_SECONDS
+        moment = count * every
         if moment + RECOVERY_SECONDS > options.duration_seconds:
             return
         await trio.sleep_until(began + moment)

@@ -32,6 +32,9 @@ CHANNEL = PartialBook("ETHUSDC", levels=5, interval_ms=100)
 RECONNECT = Reconnect(initial=0.05, cap=0.5, stable_after=0.5)
 PAUSE_SECONDS = 0.2
 SUPERVISE_SECONDS = 0.1
+UNLIMITED = 1_000_000
+"""Attempts to connect that the exchange takes in five minutes: after 50 seconds the bug would have
+used up those of both connectors, and the exchange would ban them, as a real one does."""
 SILENT = ("half_open", "mute")
 LOUD_BREAKS = tuple(
     each for each in BREAKS if each.next_handshakes is None and each.live.kind not in SILENT
@@ -217,6 +220,7 @@ async def run_comparison(
         source=OrderFlow(seed=options.seed),
         network=wiring.network,
         ssl_context=wiring.server_context,
+        attempts_per_window=UNLIMITED,
     ) as exchange:
         description = binance.UsdMFutures(endpoints=exchange.endpoints)
         async with (

@@ -70,6 +70,7 @@ async def open_exchange(
     ping_seconds: float | None = None,
     pong_timeout_seconds: float | None = None,
     lifetime_seconds: float | None = None,
+    attempts_per_window: int | None = None,
     shutdown_notice_seconds: float = 10.0,
 ) -> AsyncIterator[SimulatedExchange]:
     """Opens a simulated exchange that serves until the block is left.
@@ -84,7 +85,8 @@ async def open_exchange(
         epoch_ms: the exchange's own time when it is opened.
         nested_errors: refusals as ``{"error": {…}, "id": …}``, as some hosts send them, and not
             flat as documented.
-        ping_seconds, pong_timeout_seconds, lifetime_seconds: instead of the venue's own.
+        ping_seconds, pong_timeout_seconds, lifetime_seconds, attempts_per_window: instead of the
+            venue's own; more attempts to connect than the last in five minutes are refused.
         shutdown_notice_seconds: how long before the end of its life a connection is told
             ``serverShutdown``, on spot.
 
@@ -103,6 +105,9 @@ async def open_exchange(
             rules.pong_timeout_seconds if pong_timeout_seconds is None else pong_timeout_seconds
         ),
         lifetime_seconds=rules.lifetime_seconds if lifetime_seconds is None else lifetime_seconds,
+        attempts_per_window=(
+            rules.attempts_per_window if attempts_per_window is None else attempts_per_window
+        ),
         shutdown_notice_seconds=shutdown_notice_seconds,
     )
     listener: trio.abc.Listener[trio.abc.HalfCloseableStream]

@@ -6,7 +6,7 @@ import attrs
 import pytest
 import trio
 
-from connector.app.demo import Options, Result, run_demo
+from connector.app.demo import LONG_SECONDS, Options, Result, run_demo
 from connector.app.faults import BREAKS, endless
 from connector.app.view import View
 
@@ -99,6 +99,16 @@ async def test_stopping_early_gives_a_result(autojump_clock: trio.testing.MockCl
     (result,) = results
     assert 3 < result.report.seconds < 16
     assert result.report.violations == []
+
+
+@pytest.mark.parametrize("duration_seconds", [LONG_SECONDS, 3 * LONG_SECONDS])
+async def test_it_remains_within_the_budget_of_connections(
+    autojump_clock: trio.testing.MockClock, duration_seconds: float
+) -> None:
+    result = await play(Recorder(), Options(duration_seconds=duration_seconds))
+
+    assert result.report.violations == []
+    assert result.report.breaks >= duration_seconds // 3 - 1
 
 
 async def test_cancellation_leaves_nothing(autojump_clock: trio.testing.MockClock) -> None:

@@ -287,6 +287,16 @@ async def test_three_hundred_attempts_in_five_minutes_and_no_more(autojump_clock
         assert await attempt() == (101, None)
 
 
+async def test_a_test_may_allow_other_numbers_of_attempts(autojump_clock: Any) -> None:
+    network = MemoryNetwork()
+    async with open_exchange("spot", network=network, attempts_per_window=1) as exchange:
+        async with connect(network, exchange):
+            pass
+        with pytest.raises(ConnectionRejected):
+            async with connect(network, exchange):
+                pass
+
+
 # -- liveness ---------------------------------------------------------------------------------
 
 
