@@ -120,13 +120,19 @@ def _spread(samples: Sequence[Sample], count: int) -> list[Sample]:
     return [samples[place] for place in places]
 
 
+def counted(number: int, what: str) -> str:
+    """``1 link``, ``2 links``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def verdict(report: Report) -> list[str]:
     """What the numbers mean, as lines of text."""
     reasons = ", ".join(f"{reason} {count}" for reason, count in report.reconnects.items())
     lines = [
         (
-            f"{report.breaks} breaks, {report.sessions} sessions on {report.links} links, "
-            f"at most {report.max_concurrent_connections} connection of a link at once"
+            f"{counted(report.breaks, 'break')}, {counted(report.sessions, 'session')} on "
+            f"{counted(report.links, 'link')}, "
+            f"at most {counted(report.max_concurrent_connections, 'connection')} of a link at once"
         ),
         f"reconnects: {reasons or 'none'}",
         (

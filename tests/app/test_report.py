@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.app.report import Report, Sample, Span, summary, table, violations
+from connector.app.report import Report, Sample, Span, summary, table, verdict, violations
 
 FLAT: dict[str, Any] = {
     "links": 2,
@@ -92,6 +92,19 @@ def test_traffic_is_that_since_the_row_before() -> None:
     samples = [Sample(seconds, 11, 2, seconds * 50_000) for seconds in range(3)]
 
     assert [row[3] for row in table(samples)] == ["–", "50 KB/s", "50 KB/s"]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "line"),
+    [
+        ((1, 1, 1, 1), "1 break, 1 session on 1 link, at most 1 connection of a link at once"),
+        ((0, 2, 2, 8), "0 breaks, 2 sessions on 2 links, at most 8 connections of a link at once"),
+    ],
+)
+def test_one_is_singular(numbers: tuple[int, int, int, int], line: str) -> None:
+    names = ("breaks", "sessions", "links", "max_concurrent_connections")
+
+    assert verdict(report(**dict(zip(names, numbers, strict=True))))[0] == line
 
 
 def test_the_summary_ends_with_what_broke() -> None:
