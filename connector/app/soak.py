@@ -22,7 +22,7 @@ from connector.app import faults
 from connector.app.demo import LOOK_SECONDS, RECONNECT, consume, leave, settle
 from connector.app.growth import Rest, growth
 from connector.app.leaky import LeakyConnector
-from connector.app.market import Market, market_of
+from connector.app.market import STALE_AFTER_SECONDS, Market, market_of
 from connector.app.report import Report
 from connector.app.watch import Watch
 from connector.app.wiring import Wiring
@@ -33,6 +33,8 @@ from connector.testing.leaks import descriptors
 PAUSE_SECONDS = (1.0, 7.0)
 """How long it is between two breaks, drawn anew each time: in the long run the exchange's budget
 of connections (300 in 5 minutes, binance_usdm §2) must be enough for two links."""
+NOTICE_SECONDS = 1.5 * STALE_AFTER_SECONDS
+"""After a break, until the last link has seen it: that it is mute is not seen at once."""
 QUIET_SECONDS = 0.3
 """After the last link has recovered."""
 REST_SECONDS = 5.0
@@ -127,6 +129,7 @@ async def run_soak(
                 nursery.start_soon(_stop_with, stop, time)  # noqa: ASYNC111
                 await soak.run()
             await soak.finish()
+            await settle(watch)
             watch.end()
             nursery.cancel_scope.cancel()
         await leave(exchange)
@@ -194,6 +197,7 @@ class Soak:
 
     async def sample(self) -> None:
         """Wait until nothing is broken, and note what there is."""
+        await trio.sleep(NOTICE_SECONDS if self._watch.breaks else 0.0)
         await settle(self._watch)
         await trio.sleep(QUIET_SECONDS)
         rest = self._rest()

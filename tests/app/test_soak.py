@@ -58,6 +58,15 @@ async def test_nothing_grows(autojump_clock: MockClock, tls: bool) -> None:
     assert log.seconds >= 60.0
 
 
+@pytest.mark.parametrize("seed", [1, 3, 9])
+async def test_the_last_break_is_recovered_from_before_it_is_judged(
+    autojump_clock: MockClock, seed: int
+) -> None:
+    report = await soak(Recorder(), Options(duration_seconds=40.0, every_seconds=60.0, seed=seed))
+
+    assert report.violations == []
+
+
 async def test_the_bug_that_this_was_written_against_is_found(autojump_clock: MockClock) -> None:
     report = await soak(
         Recorder(), Options(duration_seconds=60.0, every_seconds=6.0, seed=2, leaky=True)
