@@ -17,7 +17,6 @@ import msgspec
 from connector.app.configuration import LogTable
 
 PLAIN = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-OWN = frozenset({"time", "level", "logger", "message"})
 
 
 class JsonFormatter(logging.Formatter):
@@ -35,8 +34,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
         }
         if fields:
-            # The words before the first field; the rest of the message are the fields.
-            line["event"] = message.partition("=")[0].rpartition(" ")[0]
+            # The words before the fields, if the message writes them.
+            line["event"] = message.partition(f" {next(iter(fields))}=")[0]
             line |= fields
         else:
             line["event"] = message

@@ -32,16 +32,20 @@ def test_json_lines_have_the_fields_as_keys() -> None:
     lifecycle.log(Connected(link="a/b", session=3, time_ns=5))
     LOG.info("channels changed group=x", extra={"fields": {"group": "x"}})
     LOG.info("started")
+    about = {"key": "sinks[0].path", "line": 3}
+    LOG.error("not reloaded: line 3: write path = 'a'", extra={"fields": about})
     try:
         raise ValueError("why")
     except ValueError:
         LOG.exception("failed")
 
-    first, second, third, fourth = map(json.loads, out.getvalue().splitlines())
+    first, second, third, told, fourth = map(json.loads, out.getvalue().splitlines())
     assert (first["event"], first["link"], first["session"]) == ("connected", "a/b", 3)
     assert (first["level"], first["logger"]) == ("info", "connector.lifecycle")
     assert (second["event"], second["group"]) == ("channels changed", "x")
     assert third["event"] == "started"
+    assert told["event"] == "not reloaded: line 3: write path = 'a'"
+    assert (told["key"], told["line"]) == ("sinks[0].path", 3)
     assert "ValueError: why" in fourth["error"]
 
 
