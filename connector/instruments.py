@@ -7,7 +7,7 @@ Decimal('3021.13')
 from __future__ import annotations
 
 import enum
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, localcontext
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Any, Literal, TypeAlias
 
 import attrs
@@ -109,7 +109,8 @@ class Instrument:
             raise ConfigError(f"{self.symbol}: {value!r} is not a {what}; write a finite number")
         if unit is None:
             return number
-        with localcontext(prec=_DIGITS):
+        # Not the program's context, which may trap what is not exact.
+        with localcontext(Context(prec=_DIGITS)):
             count = (number / unit).to_integral_value(_ROUNDINGS[rounding])
             return Decimal(int(count)) * unit
 

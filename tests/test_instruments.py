@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from decimal import Decimal
+from decimal import Decimal, Inexact, localcontext
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -148,6 +148,13 @@ def test_a_rounded_number_is_the_next_multiple(price: Decimal, tick: str, roundi
 def test_what_is_no_price(price: Any) -> None:
     with pytest.raises(ConfigError, match="is not a price; write a finite number"):
         instrument().tick(price)
+
+
+def test_the_programs_own_context_has_no_say() -> None:
+    with localcontext(prec=3, traps=[Inexact]):
+        rounded = instrument("0.03").tick("100000.1")
+
+    assert str(rounded) == "100000.08"
 
 
 def test_what_is_no_rounding() -> None:
