@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
+import msgspec
 
 from connector.app.decoding import channel_of
 from connector.app.how_far import HowFar
@@ -120,15 +121,24 @@ def _items(frame: Frame, links: dict[str, str], now_ns: int) -> Iterator[RawFram
     type=click.Choice(list(EXCHANGES)),
     help="Whose it is; by default the name of the capture's folder.",
 )
-def import_command(*, captures: tuple[Path, ...], out: Path, exchange: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+def import_command(
+    *, captures: tuple[Path, ...], out: Path, exchange: str | None, as_json: bool
+) -> None:
     """Turn CAPTURES, gzip of one JSON object per line, into recordings.
 
     The form of the lines is that of `connector.testing.read_capture`. On a terminal it says how far
     it is.
     """
+    imported: list[dict[str, str | int]] = []
     for capture in captures:
         try:
             path, frames = import_capture(capture, _exchange_of(capture, exchange), out)
         except (ConfigError, ConnectorError, OSError) as error:
             raise click.ClickException(f"{capture}: {error}") from error
-        click.echo(f"{path}: {frames:,} frames, {path.stat().st_size:,} bytes")
+        size = path.stat().st_size
+        imported.append({"path": str(path), "frames": frames, "bytes": size})
+        if not as_json:
+            click.echo(f"{path}: {frames:,} frames, {size:,} bytes")
+    if as_json:
+        click.echo(msgspec.json.encode({"files": imported}).decode())

@@ -89,6 +89,19 @@ def test_a_capture_is_imported_frame_by_frame(tmp_path: Path) -> None:
     assert [each.received_ns for each in events] == [20, 30, 40, 50]
 
 
+def test_a_machine_is_told_as_json(tmp_path: Path) -> None:
+    source = str(capture(tmp_path / "a.jsonl.gz", *ROWS))
+
+    done = CliRunner().invoke(
+        group, ["import", source, "--exchange", "binance_usdm", "--out", str(tmp_path), "--json"]
+    )
+
+    path = tmp_path / "a.rec.zst"
+    assert json.loads(done.stdout) == {
+        "files": [{"path": str(path), "frames": 4, "bytes": path.stat().st_size}]
+    }
+
+
 def test_a_folder_that_names_no_exchange_is_told(tmp_path: Path) -> None:
     done = CliRunner().invoke(group, ["import", str(capture(tmp_path / "a.jsonl.gz", *ROWS))])
 
