@@ -118,6 +118,7 @@ class Playhead:
         self._zero: tuple[int, float] | None = None
         self._asking: _Asking | None = None
         self._kept: dict[str, bytes] = {}
+        self._answered: set[str] = set()
         self._in_a_row = 0
         self.over = False
         self.holes = 0
@@ -175,14 +176,15 @@ class Playhead:
         """The answer to a REST request that was recorded next.
 
         Raises:
-            ExchangeUnavailable: another one was; whoever waits for that must ask first.
+            ExchangeUnavailable: another one was; whoever waits for that must ask first. Or the
+                recording is over, with answers to this one in it, but no more of them.
 
         Cancellation: an answer on its way is kept.
         """
         kept = next((each for each in self._kept if serves(each, target)), None)
         if kept is not None or self.over:
             await trio.lowlevel.checkpoint()
-            return _NO_MORE if kept is None else Response(200, {}, self._kept.pop(kept))
+            return self._none(target) if kept is None else _found(self._kept.pop(kept))
         asking = self._asking = _Asking(target)
         try:
             await asking.done.wait()
@@ -191,7 +193,14 @@ class Playhead:
             asking.taken.set()
         if asking.bounced:
             raise ExchangeUnavailable("the recording answers another request first")
-        return _NO_MORE if asking.body is None else Response(200, {}, asking.body)
+        return self._none(target) if asking.body is None else _found(asking.body)
+
+    def _none(self, target: str) -> Response:
+        """What whoever asks is told when the recording is over."""
+        if any(serves(each, target) for each in self._answered):
+            # No refusal: who was answered before would take it for one of its subscription.
+            raise ExchangeUnavailable("the recording is over")
+        return Response(404, {}, b"the recording has no such answer")
 
     async def _wait_until_due(self, time_ns: int) -> None:
         """Wait until the time of a step has come; does not execute a checkpoint when it has."""
@@ -226,6 +235,7 @@ class Playhead:
     async def _offer(self, answer: Answer) -> None:
         """Give an answer to whoever asks for it here; it is kept if nobody does."""
         self._kept[answer.target] = answer.body
+        self._answered.add(answer.target)
         await self._wait_until_due(answer.received_ns)
         for _ in range(_CHANCES):
             asking = self._asking
@@ -257,7 +267,8 @@ async def give_others_a_turn() -> None:
         await trio.lowlevel.checkpoint()
 
 
-_NO_MORE = Response(404, {}, b"the recording has no more answers")
+def _found(body: bytes) -> Response:
+    return Response(200, {}, body)
 
 
 def serves(recorded: str, asked: str) -> bool:

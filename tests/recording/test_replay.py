@@ -17,7 +17,18 @@ from connector.channels import BookDeltas, Channel, OrderBook, PartialBook, Trad
 from connector.events import Gap
 from connector.exchanges import binance
 from connector.lifecycle import Connected, Connecting, Disconnected, LinkEvent
-from connector.recording import Hole, Mark, Subject, Writer, replay
+from connector.recording import (
+    Answer,
+    End,
+    Hole,
+    Mark,
+    Start,
+    Subject,
+    Writer,
+    files_of,
+    read_frames,
+    replay,
+)
 from connector.recording.playhead import serves
 from connector.recording.writer import Presence
 from connector.testing import FaultKind, OrderFlow
@@ -162,6 +173,26 @@ async def test_a_local_book_is_kept_from_recorded_snapshots(
 
     assert [each[0] for each in live].count("gap") == 2
     assert told(again) == told(live)
+
+
+async def test_a_book_without_another_snapshot_is_no_error_at_the_end(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    book = OrderBook("ETHUSDC", depth=20)
+    await record(tmp_path, book, breaks=((3.0, "reset"),), seconds=6.0)
+    items = [item for path in files_of(tmp_path) for item in read_frames(path)]
+    _, *others = [item for item in items if isinstance(item, Answer)]
+    kept = [each for each in items if each not in others and not isinstance(each, Start | End)]
+    subject = Subject("binance_usdm", ("order_book:ETHUSDC,depth=20",), STREAMS[2:])
+    (tmp_path / "cut").mkdir()
+    write(tmp_path / "cut" / "a.rec.zst", kept, subject=subject)
+
+    seen, _ = await play(tmp_path / "cut", book, speed=1)
+
+    assert others
+    assert [each[0] for each in seen].count("gap") == 1
+    views = [each for each in seen if each[0] == "view"]
+    assert views[0][2] and not views[-1][2]
 
 
 async def test_scaled_time_passes_as_it_was_recorded(
