@@ -22,7 +22,7 @@ from connector.book import BookStatistics, Outcome, RenewedBook
 from connector.buffer import Buffer
 from connector.channels import OrderBook
 from connector.errors import ConnectorError, RequestRejected, SubscriptionRejected
-from connector.events import BookSnapshot, BookView, Gap
+from connector.events import BookSnapshot, BookView, Event, Gap
 from connector.protocol import AnyStream, RestRequest
 from connector.rest import Rest
 from connector.subscription import Subscription
@@ -132,7 +132,7 @@ class LocalBook(Buffer[Any]):
             else:
                 looks = True
                 if outcome is Outcome.LOST:
-                    self._tell_loss(book.book.reason)
+                    self._tell_loss(book.book.reason, item)
                     was_synced = changed = False
         if items:
             self._last_ns = items[-1].received_ns
@@ -248,7 +248,7 @@ class LocalBook(Buffer[Any]):
         for buffer in self._readers:
             buffer.put_run(run, self._name)
 
-    def _tell_loss(self, reason: str, gap: Gap | None = None) -> None:
+    def _tell_loss(self, reason: str, cause: Event) -> None:
         """Let everybody see that the book is not synced any more, and nothing of what it was."""
         self.losses += 1
         view = self._view
@@ -261,8 +261,8 @@ class LocalBook(Buffer[Any]):
             buffer.lose(
                 Gap(
                     symbol=view.symbol,
-                    received_ns=gap.received_ns if gap is not None else 0,
-                    session=gap.session if gap is not None else view.session,
+                    received_ns=cause.received_ns or self._last_ns or 0,
+                    session=cause.session or view.session,
                     channels=(self._channel,),
                     reason=reason,
                     since_ns=self._last_ns,

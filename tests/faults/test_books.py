@@ -352,6 +352,11 @@ async def test_damaged_streams(
                 break
 
         assert set(witness.gaps()) == reasons
+        for gap in witness.events:
+            if isinstance(gap, Gap):
+                assert gap.since_ns is not None
+                assert gap.since_ns <= gap.received_ns
+                assert gap.session == 1
         witness.compare(at_least=20)
         (book,) = world.adapter.statistics().books.values()
         assert book.losses == witness.synced.count(False) == len(witness.gaps())
