@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.live import Live
 
 from connector import Feed, Overflow, open_adapter
+from connector.app.finite import FiniteRange
 from connector.app.ladder import Ladder, line, render
 from connector.channels import OrderBook, Trades
 from connector.errors import ConfigError, ConnectorError
@@ -224,13 +225,13 @@ class Lines:
 @click.option("--live", is_flag=True, help="Connect to the real exchange, over the network.")
 @click.option(
     "--break-every",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     default=12.0,
     show_default=True,
     help="Seconds between the breaks of the simulated exchange; 0 for none.",
 )
 @click.option("--seed", type=int, default=0, help="Another seed is another simulated market.")
-@click.option("--duration", type=click.FloatRange(min=0.1), help="Seconds; until Ctrl-C if left.")
+@click.option("--duration", type=FiniteRange(min=0.1), help="Seconds; until Ctrl-C if left.")
 def book(
     *,
     symbol: str,

@@ -16,6 +16,7 @@ from connector.app.book_command import book
 from connector.app.dashboard import Dashboard, render_summary
 from connector.app.demo import Options, Result, run_demo
 from connector.app.export_command import export_command
+from connector.app.finite import FiniteRange
 from connector.app.import_command import import_command
 from connector.app.leaky_command import show_comparison
 from connector.app.market import Market
@@ -53,7 +54,7 @@ group.add_command(verify_command)
 @group.command()
 @click.option(
     "--duration",
-    type=click.FloatRange(min=1),
+    type=FiniteRange(min=1),
     default=20.0,
     show_default=True,
     help="Seconds that it runs.",

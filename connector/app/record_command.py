@@ -15,6 +15,7 @@ import msgspec
 import trio
 
 from connector import open_adapter
+from connector.app.finite import FiniteRange
 from connector.app.naming import EXCHANGES, find_exchange, parse_channel
 from connector.app.recorder import MIB, Files, Progress, Screen, record, subject_of
 from connector.channels import AnyChannel
@@ -146,20 +147,20 @@ async def _stop_after(seconds: float, stop: trio.Event) -> None:
 )
 @click.option(
     "--rotate-minutes",
-    type=click.FloatRange(min=0.01),
+    type=FiniteRange(min=0.01),
     default=60.0,
     show_default=True,
     help="Age at which a file is ended and the next begun.",
 )
 @click.option(
     "--rotate-mib",
-    type=click.FloatRange(min=0.01),
+    type=FiniteRange(min=0.01),
     default=256.0,
     show_default=True,
     help="Size at which it is.",
 )
 @click.option("--fsync", is_flag=True, help="Let every block survive a power cut, not only a kill.")
-@click.option("--duration", type=click.FloatRange(min=0.1), help="Seconds; until Ctrl-C if left.")
+@click.option("--duration", type=FiniteRange(min=0.1), help="Seconds; until Ctrl-C if left.")
 @click.option("--simulate", is_flag=True, help="Record a simulated exchange, without a network.")
 @click.option("--seed", type=int, default=0, help="Another seed is another simulated market.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")

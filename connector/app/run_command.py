@@ -13,6 +13,7 @@ import trio
 
 from connector.app import logs
 from connector.app.configuration import Configuration, Misconfigured, read_configuration
+from connector.app.finite import FiniteRange
 from connector.app.running.program import Options, run_program
 from connector.errors import ConnectorError
 from connector.transport.causes import leaves
@@ -69,11 +70,11 @@ def check(*, config: Path, as_json: bool) -> None:
 @click.option("--simulate", is_flag=True, help="Simulate the exchanges: no network is used.")
 @click.option(
     "--break-every",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     default=0.0,
     help="With --simulate: seconds between breaks of all connections; 0 for none.",
 )
-@click.option("--duration", type=click.FloatRange(min=0.1), help="Seconds; until Ctrl-C if left.")
+@click.option("--duration", type=FiniteRange(min=0.1), help="Seconds; until Ctrl-C if left.")
 def run(*, config: Path, simulate: bool, break_every: float, duration: float | None) -> None:
     """Run what CONFIG says: adapters into sinks, with metrics, until SIGINT or SIGTERM.
 

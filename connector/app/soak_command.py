@@ -14,6 +14,7 @@ import trio
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from connector.app.finite import FiniteRange
 from connector.app.growth import Rest
 from connector.app.market import Market
 from connector.app.report import verdict
@@ -81,14 +82,14 @@ def row(sample: Rest) -> tuple[str, ...]:
 @click.command()
 @click.option(
     "--minutes",
-    type=click.FloatRange(min=0.05),
+    type=FiniteRange(min=0.05),
     default=10.0,
     show_default=True,
     help="How long it runs.",
 )
 @click.option(
     "--every",
-    type=click.FloatRange(min=0.5),
+    type=FiniteRange(min=0.5),
     default=30.0,
     show_default=True,
     help="Seconds between two samples.",
