@@ -33,7 +33,8 @@ class MetricsTable(Table, frozen=True):
 
     bind: Annotated[str, Meta(examples=["127.0.0.1:9090"])] = "127.0.0.1:9090"
     token: Secret | None = None
-    """With one, every page but the two of health needs ``Authorization: Bearer …``."""
+    """With one, every page but the two of health needs ``Authorization: Bearer …``, or it as the
+    password of any name."""
 
 
 class RunTable(Table, frozen=True):

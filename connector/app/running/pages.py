@@ -6,6 +6,7 @@ other address.
 
 from __future__ import annotations
 
+import base64
 import hmac
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -50,6 +51,9 @@ td.n, th.n { text-align: right; }
 """
 POLICY = (b"content-security-policy", b"default-src 'self' 'unsafe-inline'; frame-ancestors 'none'")
 
+ASK = ((b"www-authenticate", b"Bearer"), (b"www-authenticate", b'Basic realm="connector"'))
+"""A machine sends the token; a browser asks a person for it, as the password of any name."""
+
 
 class Pages:
     """The pages of `service`.
@@ -78,8 +82,7 @@ class Pages:
         if path in self._open:
             return self._open[path]()
         if not self._is_allowed(headers):
-            ask = (b"www-authenticate", b"Bearer")
-            return Page(401, "text/plain", b"a token is needed\n", (ask,))
+            return Page(401, "text/plain", b"a token is needed\n", ASK)
         if path in self._guarded:
             return self._guarded[path]()
         known = " ".join((*self._guarded, *self._open))
@@ -88,8 +91,8 @@ class Pages:
     def _is_allowed(self, headers: Mapping[str, str]) -> bool:
         if self._token is None:
             return True
-        given = headers.get("authorization", "").removeprefix("Bearer ")
-        return hmac.compare_digest(given.encode(), self._token.reveal().encode())
+        given = _given(headers.get("authorization", ""))
+        return hmac.compare_digest(given, self._token.reveal().encode())
 
     def _health(self) -> Page:
         """The loop turns: whoever reads this has the proof."""
@@ -170,6 +173,17 @@ class Pages:
             ),
         ]  # fmt: skip
         return "".join(parts)
+
+
+def _given(authorization: str) -> bytes:
+    """The token that stands in the header of a request."""
+    scheme, _, value = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return value.encode() if scheme.lower() == "bearer" else b""
+    try:
+        return base64.b64decode(value).partition(b":")[2]
+    except ValueError:
+        return b""
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:

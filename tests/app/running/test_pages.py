@@ -104,6 +104,20 @@ async def test_a_token_guards_all_but_health(monkeypatch: pytest.MonkeyPatch) ->
     assert statuses == [401, 401, 200] * 3 + [200] * 3
 
 
+async def test_a_browser_asks_for_the_token_as_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("METRICS_TOKEN", "hunter2:x")
+    async with served(Secret(env="METRICS_TOKEN")) as (_, _, url), httpx2.AsyncClient() as client:
+        asked = await client.get(f"{url}/")
+        answers = [
+            (await client.get(f"{url}/live", headers={"authorization": each})).status_code
+            for each in ("Basic Omh1bnRlcjI6eA==", "basic bWU6aHVudGVyMjp4", "Basic bWU6eA==",
+                         "Basic %", "Basic", "hunter2:x", "")
+        ]  # fmt: skip
+
+    assert 'Basic realm="connector"' in asked.headers.get_list("www-authenticate")
+    assert answers == [200, 200, 401, 401, 401, 401, 401]
+
+
 async def test_metrics_have_the_process_and_the_sinks_too() -> None:
     async with served() as (_, _, url), httpx2.AsyncClient() as client:
         text = (await client.get(f"{url}/metrics")).text
