@@ -125,7 +125,8 @@ class Adapter:
     async def wait_connected(self) -> None:
         """Wait until every link is connected and everything wanted is acknowledged.
 
-        Without subscriptions it connects to the exchange's default route. Executes a checkpoint.
+        A connection that `reconnect` has ended does not count: it waits for the next one. Without
+        subscriptions it connects to the exchange's default route. Executes a checkpoint.
         """
         self._check_open()
         await trio.lowlevel.checkpoint()
@@ -137,7 +138,7 @@ class Adapter:
                 )
                 first.connect()
                 links = [first]
-            if all(link.state in ("streaming", "ended") for link in links):
+            if all(link.connected or link.state == "ended" for link in links):
                 return
             await self._changed.wait()
             self._check_open()

@@ -374,12 +374,17 @@ class Link:
             self._current.wanted_changed()
 
     @property
+    def connected(self) -> bool:
+        """Whether a connection carries all that is wanted, and is not about to end."""
+        current = self._current
+        return self.state == "streaming" and current is not None and current.reason is None
+
+    @property
     def interrupted(self) -> bool:
         """Whether something is wanted, and no connection carries it or will for long."""
         if self._leaving or self.state == "ended" or not self.subscriptions:
             return False
-        current = self._current
-        return self.state != "streaming" or current is None or current.reason is not None
+        return not self.connected
 
     # What a session tells (`connector.session.SessionOwner`).
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from contextlib import AsyncExitStack
 from typing import Any
 
 import attrs
@@ -12,9 +13,9 @@ import trio
 from trio.testing import MockClock
 
 from connector import Reconnect, open_adapter
-from connector.channels import AggregateTrades, MarkPrices, Trades
+from connector.channels import AggregateTrades, Channel, MarkPrices, Trades
 from connector.errors import ConnectorError, ExchangeUnavailable
-from connector.events import BookSnapshot
+from connector.events import BookSnapshot, Event
 from connector.exchanges import binance
 from connector.lifecycle import Connected, Connecting, Disconnected, Subscribed
 from connector.testing import Fault, FaultPlan, Silent, When
@@ -324,6 +325,24 @@ async def test_wait_connected_waits_for_every_link_and_every_acknowledgement(
             assert not_yet.cancelled_caught
             await world.adapter.wait_connected()
             nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("channels", [(), (BOOK,), (BOOK, TRADES)], ids=len)
+async def test_wait_connected_after_reconnect_waits_for_the_next_sessions(
+    channels: tuple[Channel[Event], ...], autojump_clock: MockClock
+) -> None:
+    async with open_world(links=max(len(channels), 1), reconnect=QUICK) as world:
+        async with AsyncExitStack() as subscribed:
+            if channels:
+                await subscribed.enter_async_context(world.adapter.subscribe(*channels))
+            await world.adapter.wait_connected()
+            for session in range(2, 5):
+                world.adapter.reconnect()
+                await world.adapter.wait_connected()
+
+                for link in world.adapter.statistics().links:
+                    assert (link.session, link.state) == (session, "streaming")
+                assert world.adapter.statistics().sockets_open == max(len(channels), 1)
 
 
 async def test_wait_connected_ends_with_the_reason_when_the_adapter_gives_up(
