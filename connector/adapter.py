@@ -258,12 +258,16 @@ class Adapter:
         self._end_feed(feed)
 
     def remove_channels(self, feed: Feed[object], channels: tuple[AnyChannel, ...]) -> None:
-        """End the subscription of `feed` to `channels`."""
+        """End the subscription of `feed` to `channels`, however their symbols are spelled."""
         self._check_open()
-        if feed not in self._feeds:
+        attached = self._feeds.get(feed)
+        if attached is None:
             raise trio.ClosedResourceError("this feed's subscription has ended")
-        for channel in channels:
-            self._detach(feed, channel)
+        for stream in streams_of(self._exchange, channels, {}):
+            spellings = [each for each in attached if attached[each].name == stream.name]
+            if spellings:
+                exact = stream.channel in spellings
+                self._detach(feed, stream.channel if exact else spellings[0])
 
     def remove_feed(self, feed: Feed[object]) -> None:
         """End the subscription of `feed`."""

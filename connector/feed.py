@@ -157,7 +157,10 @@ class Feed(Generic[T]):
     async def discard(self, *channels: AnyChannel) -> None:
         """End the subscription of `channels`; what is buffered stays. Executes a checkpoint.
 
+        A channel that the feed does not have is ignored.
+
         Raises:
+            ConfigError: one of them is no channel of the exchange; nothing is changed.
             trio.ClosedResourceError: the subscription has ended.
         """
         self._owner.remove_channels(cast("Feed[object]", self), channels)

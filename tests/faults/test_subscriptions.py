@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from connector import open_adapter
-from connector.channels import BookDeltas, Channel, PartialBook, RawStream, Tickers
+from connector.channels import BookDeltas, Channel, OrderBook, PartialBook, RawStream, Tickers
 from connector.errors import ConfigError, SubscriptionRejected
 from connector.events import BookSnapshot, Gap, Trade
 from connector.exchanges import binance
@@ -438,6 +438,27 @@ async def test_a_symbol_in_another_case_is_the_same_stream(autojump_clock: MockC
         await trio.sleep(1)
         assert on_the_wire(world) == {1: set()}
     check_no_duplicate(asked(world.exchange))
+
+
+async def test_a_channel_is_discarded_however_its_symbol_is_spelled(
+    autojump_clock: MockClock,
+) -> None:
+    book = OrderBook("ETHUSDC", depth=5)
+    async with open_world() as world, world.adapter.subscribe(BOOK, POOL[1], book) as feed:
+        await feed.discard(PartialBook("ethUsdc"), OrderBook("ethusdc", depth=5))
+        assert feed.channels == (POOL[1],)
+        await trio.sleep(1)
+        assert on_the_wire(world) == {1: {STREAM_OF[POOL[1]]}}
+
+
+@pytest.mark.parametrize("wrong", ["ethusdc@depth5", PartialBook, [BOOK], PartialBook("X", 7)])
+async def test_what_is_no_channel_cannot_be_discarded(
+    wrong: Any, autojump_clock: MockClock
+) -> None:
+    async with open_world() as world, world.adapter.subscribe(BOOK) as feed:
+        with pytest.raises(ConfigError, match=r"is not a channel|does not offer"):
+            await feed.discard(BOOK, wrong)
+        assert feed.channels == (BOOK,)
 
 
 # Feeds that change while they run.
