@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -82,3 +84,24 @@ def test_interrupted_it_says_what_it_has_done() -> None:
     assert "interrupted: this is not the whole sweep" in rest
     assert rest.startswith("scenario ")  # the table, however little there is in it
     assert sweep.returncode == 130
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("stream", "--faults", "bogus"), "error: 'bogus' is no fault; there are cancel, "),
+        (("stream", "--faults", "reset,"), "error: '' is no fault; there are cancel, "),
+        (("stream", "--kinds", "bogus"), "error: 'bogus' is no kind of sweep; there are steps, "),
+        (("stream", "--minutes", "-1"), "--minutes: write a number > 0"),
+        (("stream", "--processes", "0"), "--processes: write a whole number >= 1"),
+        (("stream", "--seeds", "-3"), "--seeds: write a whole number >= 0"),
+        (("no.such.module:SCENARIO",), "error: no.such.module cannot be imported: No module"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_runs(arguments: tuple[str, ...], words: str) -> None:
+    completed = explore(*arguments)
+
+    assert completed.returncode == 2
+    assert words in completed.stdout + completed.stderr
+    assert "Traceback" not in completed.stderr
+    assert "runs" not in completed.stdout

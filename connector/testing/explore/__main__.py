@@ -64,6 +64,16 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _check_numbers(options: argparse.Namespace) -> None:
+    """Raise `ValueError` if nothing would be done, and nothing found."""
+    if options.seeds < 0:
+        raise ValueError("--seeds: write a whole number >= 0")
+    if not options.minutes > 0:
+        raise ValueError("--minutes: write a number > 0")
+    if options.processes < 1:
+        raise ValueError("--processes: write a whole number >= 1")
+
+
 def _list() -> None:
     say("scenarios:")
     for name in SCENARIOS:
@@ -91,6 +101,7 @@ def _summary(result: Result) -> str:
 
 
 def _sweep(options: argparse.Namespace) -> int:
+    _check_numbers(options)
     faults = options.faults.split(",")
     names = options.scenarios or list(SCENARIOS)
     work: list[Unit] = []

@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 import attrs
 
-from connector.testing.explore.faults import CORE, OPERATION_FAULTS, STEP_FAULTS
+from connector.testing.explore.faults import CORE, OPERATION_FAULTS, STEP_FAULTS, check_fault
 from connector.testing.explore.plan import OPERATIONS, Plan, Trigger
 from connector.testing.explore.report import Report
 from connector.testing.explore.result import Result
@@ -134,9 +134,17 @@ def units(
         kinds: keys of `KINDS`.
         faults: for steps, and the first ones of pairs if they are in `FIRST_OF_PAIRS`.
         seeds: how many seeded schedules.
+
+    Raises:
+        ValueError: there is no such kind or fault.
     """
     name = scenario.name
-    faults = tuple(faults)
+    kinds, faults = tuple(kinds), tuple(faults)
+    for kind in kinds:
+        if kind not in KINDS:
+            raise ValueError(f"{kind!r} is no kind of sweep; there are {', '.join(KINDS)}")
+    for fault in faults:
+        check_fault(fault)
     for kind in kinds:
         if kind == "steps":
             yield from (Unit(name, kind, fault) for fault in faults)
@@ -176,6 +184,9 @@ def sweep(
         faults: for steps and pairs.
         seeds: how many seeded schedules.
         enough: stop when so many runs have found something.
+
+    Raises:
+        ValueError: there is no such kind or fault.
     """
     report = Report()
     tally = report.tally(scenario.name)

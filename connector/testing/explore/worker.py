@@ -78,7 +78,10 @@ def scenario_of(name: str) -> Scenario:
             f"{name!r} is no scenario; there are {', '.join(SCENARIOS)}, or write "
             "package.module:VARIABLE for one of your own"
         )
-    scenario = getattr(importlib.import_module(module), variable, None)
+    try:
+        scenario = getattr(importlib.import_module(module), variable, None)
+    except ModuleNotFoundError as error:
+        raise LookupError(f"{module} cannot be imported: {error}") from error
     if not isinstance(scenario, Scenario):
         raise LookupError(f"{variable} in {module} is not a Scenario")  # noqa: TRY004
     return scenario
