@@ -107,6 +107,8 @@ def demo(
     options = Options(duration_seconds=duration, seed=seed, tls=tls, capture=capture)
     if plot is not None and not leaky:
         raise click.UsageError("--plot draws a comparison: add --leaky")
+    if leaky and capture is not None:
+        raise click.UsageError("--leaky compares in a made-up market: leave out --capture")
     if leaky:
         sys.exit(show_comparison(options, plot=plot, as_json=as_json))
     try:

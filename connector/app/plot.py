@@ -127,11 +127,14 @@ def canvas_for(path: Path) -> Canvas:
     """An empty canvas for a file of that name.
 
     Raises:
-        ConfigError: it is neither an .svg nor a .png, or what a .png needs is not installed.
+        ConfigError: it is neither an .svg nor a .png, its folder is not there, or what a .png
+            needs is not installed.
     """
     canvas = CANVASES.get(path.suffix.lower())
     if canvas is None:
         raise ConfigError(f"{path.name} is no picture that can be drawn; use .svg or .png")
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path.name} cannot be drawn: there is no folder {path.parent}")
     return canvas()
 
 

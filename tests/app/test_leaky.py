@@ -97,6 +97,25 @@ def test_another_kind_of_picture_is_refused(tmp_path: Path) -> None:
         canvas_for(tmp_path / "leak.gif")
 
 
+def test_a_folder_that_is_not_there_is_told_before_the_comparison(tmp_path: Path) -> None:
+    picture = tmp_path / "pictures" / "leak.svg"
+
+    result = CliRunner().invoke(group, ["demo", "--leaky", "--plot", str(picture)])
+
+    assert result.exit_code == 2
+    assert f"there is no folder {picture.parent}" in result.output.replace("\n", "")
+
+
+def test_a_comparison_plays_no_capture(tmp_path: Path) -> None:
+    capture = tmp_path / "capture.jsonl.gz"
+    capture.touch()
+
+    result = CliRunner().invoke(group, ["demo", "--leaky", "--capture", str(capture)])
+
+    assert result.exit_code == 2
+    assert "leave out --capture" in result.output
+
+
 def test_plot_needs_leaky() -> None:
     result = CliRunner().invoke(group, ["demo", "--plot", "leak.svg"])
 
