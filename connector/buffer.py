@@ -259,10 +259,10 @@ class DroppingBuffer(_NeverFull[T]):
         markers: dict[str, Gap] = {}
         self._pop_markers(markers)
         if len(items) >= self.capacity:
-            items.popleft()
+            lost = items.popleft()
             self.dropped += 1
             owed = "overflow" in self._seen
-            if count_drop(self._owed if owed else markers, "overflow", self.channels):
+            if count_drop(self._owed if owed else markers, "overflow", self.channels, lost):
                 self.gaps += 1
             self._pop_markers(markers)
         items.extendleft(reversed(markers.values()))
@@ -354,7 +354,7 @@ class ConflatingBuffer(_NeverFull[T]):
             # As if each had replaced the one before it.
             if self._waiting_markers():
                 self._latest.move_to_end(key)
-            self._count_loss("conflated", count - 1)
+            self._count_loss("conflated", item, count - 1)
         return waited
 
     def lose(self, gap: Gap) -> None:
@@ -382,10 +382,10 @@ class ConflatingBuffer(_NeverFull[T]):
                 latest.move_to_end(key)
             # A view that waits shows the newest book by itself.
             if latest[key] is not item:
-                self._count_loss("conflated")
+                self._count_loss("conflated", latest[key])
         elif len(latest) >= self.capacity + self._waiting_markers():
-            del latest[next(each for each in latest if each not in self._reasons)]
-            self._count_loss("overflow")
+            lost = latest.pop(next(each for each in latest if each not in self._reasons))
+            self._count_loss("overflow", lost)
         latest[key] = item
         if self._waiter is not None:
             self.wake()
@@ -393,13 +393,13 @@ class ConflatingBuffer(_NeverFull[T]):
     def _waiting_markers(self) -> int:
         return len(self._latest.keys() & self._reasons) if self._reasons else 0
 
-    def _count_loss(self, reason: str, count: int = 1) -> None:
+    def _count_loss(self, reason: str, lost: object, count: int = 1) -> None:
         self.dropped += count
         if not self.gaps_wanted:
             return
         latest = self._latest
         owed = reason in self._seen and reason not in latest
-        if count_drop(self._owed if owed else latest, reason, self.channels, count):
+        if count_drop(self._owed if owed else latest, reason, self.channels, lost, count):
             self.gaps += 1
             if not owed:
                 self._stand_in_front(reason)

@@ -290,7 +290,7 @@ class Delivery:
         """Data of `stream` was lost before it came here (`connector.source`)."""
         subscription = self._streams.get(stream.encode())
         if subscription is not None:
-            subscription.lose(reason, self.received_ns)
+            subscription.lose(reason, self.received_ns, session=self.session)
             # As after a reconnect: that ids are missing is told already.
             subscription.forget_sequence()
 
@@ -345,7 +345,7 @@ class Delivery:
         if verdict < 0:
             subscription.last_id = -verdict
             subscription.old_ids = 0
-            subscription.lose("sequence", self.received_ns)
+            subscription.lose("sequence", self.received_ns, session=self.session)
             return True
         subscription.duplicates += 1
         subscription.old_ids += 1
@@ -354,7 +354,7 @@ class Delivery:
         # Not a repetition: the exchange counts anew, or not at all. The ids of this session say
         # nothing; better to deliver too much than to stall silently.
         subscription.sequence = None
-        subscription.lose("sequence", self.received_ns)
+        subscription.lose("sequence", self.received_ns, session=self.session)
         return True
 
     def _parse(self, payload: bytes) -> None:
@@ -393,6 +393,6 @@ class Delivery:
             subscription = named[0] if len(named) == 1 else None
         if subscription is not None:
             subscription.decode_errors += 1
-            subscription.lose("decode error", self.received_ns)
+            subscription.lose("decode error", self.received_ns, session=self.session)
         name = None if subscription is None else subscription.name
         self._reader.read_undecodable(DecodeError(name, str(error), payload))

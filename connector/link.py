@@ -418,7 +418,8 @@ class Link:
             resubscribing=resubscribing,
         )
         if resubscribing and self._current is not None:
-            subscription.lose("resubscribed", self._current.delivery.received_ns)
+            delivery = self._current.delivery
+            subscription.lose("resubscribed", delivery.received_ns, session=delivery.session)
 
     def sockets_open(self) -> int:
         """Descriptors open at this moment."""

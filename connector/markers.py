@@ -36,12 +36,20 @@ def count_drop(
     markers: MutableMapping[Any, Any],
     reason: str,
     channels: tuple[AnyChannel, ...],
+    lost: object,
     count: int = 1,
 ) -> bool:
-    """Count drops in the marker of `reason`; whether it is a new one."""
+    """Count drops in the marker of `reason`; whether it is a new one, with the stamps of `lost`."""
     marker = markers.get(reason)
     if marker is None:
-        markers[reason] = Gap(symbol="", channels=channels, reason=reason, dropped=count)
+        markers[reason] = Gap(
+            symbol="",
+            received_ns=getattr(lost, "received_ns", 0),
+            session=getattr(lost, "session", 0),
+            channels=channels,
+            reason=reason,
+            dropped=count,
+        )
         return True
     marker.dropped += count
     if marker.channels is not channels:

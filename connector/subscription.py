@@ -131,13 +131,17 @@ class Subscription:
         self.full.eager += eager - self._eager
         self._eager = eager
 
-    def lose(self, reason: str, since_ns: int | None, dropped: int | None = None) -> None:
-        """Tell every buffer that data of this stream was, or may have been, lost."""
+    def lose(
+        self, reason: str, since_ns: int | None, dropped: int | None = None, *, session: int
+    ) -> None:
+        """Tell every buffer that data of this stream was, or may have been, lost in `session`."""
         self.gaps += 1
         for buffer in self._buffers:
             buffer.lose(
                 Gap(
                     symbol=getattr(self.stream.channel, "symbol", None) or "",
+                    received_ns=since_ns or 0,
+                    session=session,
                     channels=(self.stream.channel,),
                     reason=reason,
                     dropped=dropped,

@@ -94,14 +94,19 @@ def test_every_reader_has_a_marker_of_its_own() -> None:
     stream = subscription("A")
     readers = [attached(stream), attached(stream), attached(stream, gaps=False)]
 
-    stream.lose("sequence", 5, dropped=2)
+    stream.lose("sequence", 5, dropped=2, session=3)
 
     one, other, none = (reader.take_all() for reader in readers)
-    assert (
-        one
-        == other
-        == [Gap(symbol="A", channels=(Ticks("A"),), reason="sequence", dropped=2, since_ns=5)]
+    marker = Gap(
+        symbol="A",
+        received_ns=5,
+        session=3,
+        channels=(Ticks("A"),),
+        reason="sequence",
+        dropped=2,
+        since_ns=5,
     )
+    assert one == other == [marker]
     assert one[0] is not other[0]
     assert none == []
     assert stream.statistics().gaps == 1

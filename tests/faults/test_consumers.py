@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import json
 import math
 import random
+import time
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ import trio
 from trio.testing import MockClock
 
 from connector import Feed, Overflow, Reconnect
-from connector.channels import BookDeltas, PartialBook, RawStream, Tickers
+from connector.channels import BookDeltas, PartialBook, RawStream, Tickers, Trades
 from connector.errors import DecodeError, SlowConsumer
 from connector.events import BookSnapshot, Gap, Ticker
 from connector.lifecycle import Connected
@@ -67,6 +69,53 @@ def ids(events: list[Any]) -> list[int]:
 
 def lost(events: list[Any]) -> int:
     return sum(event.dropped for event in events if isinstance(event, Gap))
+
+
+# Every loss is an event of its feed.
+
+
+def publish_trades(world: World, *ids: int, symbol: str = "ethusdc") -> None:
+    for trade_id in ids:
+        world.exchange.publish(f"{symbol}@trade", trade(symbol, trade_id))
+
+
+async def let_one_fall_silent(world: World) -> None:
+    for trade_id in range(1, 20):
+        publish_trades(world, trade_id, symbol="btcusdt")
+        await trio.sleep(0.25)
+
+
+LOSSES: list[Any] = [
+    ("disconnected", Overflow.BLOCK, lambda world: world.exchange.break_connections("reset")),
+    ("decode error", Overflow.BLOCK, lambda world: world.exchange.publish(TRADE_STREAM, b"{}")),
+    ("sequence", Overflow.BLOCK, lambda world: publish_trades(world, 1, 5)),
+    ("resubscribed", Overflow.BLOCK, let_one_fall_silent),
+    ("overflow", Overflow.DROP_OLDEST, lambda world: publish_trades(world, *range(1, 40))),
+    ("conflated", Overflow.CONFLATE, lambda world: publish_trades(world, 1, 2)),
+]
+
+
+@pytest.mark.parametrize(("reason", "overflow", "lose"), LOSSES)
+async def test_a_gap_says_when_and_on_which_connection_as_every_event_does(
+    autojump_clock: MockClock, reason: str, overflow: Overflow, lose: Any
+) -> None:
+    channels = (TRADES, Trades("BTCUSDT"))
+    async with (
+        open_world(source=Silent(), reconnect=QUICK, stale_after=3.0) as world,
+        world.adapter.subscribe(*channels, gaps=True, buffer=30, overflow=overflow) as feed,
+    ):
+        world.adapter.reconnect()
+        await world.adapter.wait_connected()
+        drain(feed)
+        before = time.time_ns()
+        losing = lose(world)
+        if inspect.isawaitable(losing):
+            await losing
+        await trio.sleep(0.1)
+        (gap,) = [each for each in drain(feed) if isinstance(each, Gap)]
+
+    assert (gap.reason, gap.session) == (reason, 2)
+    assert before <= gap.received_ns <= time.time_ns()
 
 
 # Row 23: a frame that does not decode.
