@@ -155,7 +155,8 @@ class Adapter:
     def lifecycle(self) -> Feed[Lifecycle]:
         """A feed of what happens to the connections from now on (`connector.lifecycle`).
 
-        It keeps the latest 1024 events and ends with the adapter; ``with`` closes it earlier.
+        It keeps the latest 1024 events and ends with the adapter, after what it holds: ``async
+        for`` is over, `Feed.receive` raises `trio.EndOfChannel`. ``with`` closes it earlier.
         """
         self._check_open()
         feed: Feed[Lifecycle] = Feed(
@@ -375,7 +376,7 @@ class Adapter:
         That no task is left is what leaving a nursery means.
         """
         for feed in tuple(self._watchers):
-            feed.buffer.finish()
+            feed.buffer.end()
         return self._loops.sockets_open()
 
 

@@ -104,7 +104,8 @@ class Feed(Generic[T]):
         Raises:
             trio.BusyResourceError: another task is waiting on this feed.
             trio.ClosedResourceError: the subscription has ended.
-            trio.EndOfChannel: the adapter's source has no more, as a recording that is over.
+            trio.EndOfChannel: there is no more: a recording that is played is over; of a lifecycle
+                feed, the adapter has been left.
             SlowConsumer: with `Overflow.FAIL`, when the buffer overflowed.
             SubscriptionRejected: the exchange refused a channel after a reconnect; raised once.
 
@@ -226,7 +227,7 @@ class Feed(Generic[T]):
         if self.buffer.closed:
             raise trio.ClosedResourceError("this feed's subscription has ended")
         if self.buffer.over:
-            raise trio.EndOfChannel("the source of this feed has no more")
+            raise trio.EndOfChannel("there is no more: what this feed reads has ended")
         error = self.buffer.next_error()
         if error is not None:
             raise error

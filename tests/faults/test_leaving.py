@@ -559,7 +559,7 @@ async def test_a_consumer_outside_the_block_hears_that_it_is_over(
         async with open_world() as world:
             async with world.adapter.subscribe(BOOK) as feed:
                 nursery.start_soon(watch, feed, trio.ClosedResourceError)
-                nursery.start_soon(watch, world.adapter.lifecycle(), trio.ClosedResourceError)
+                nursery.start_soon(watch, world.adapter.lifecycle(), trio.EndOfChannel)
                 await trio.sleep(1)
     assert [(each.reason) for each in told if isinstance(each, Disconnected)] == ["left"]
 

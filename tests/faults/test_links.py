@@ -379,8 +379,9 @@ async def test_lifecycle_ends_after_telling_the_end(autojump_clock: MockClock) -
     told = world.happened()
     assert [type(event) for event in told] == [Connecting, Connected, Subscribed, Disconnected]
     assert isinstance(told[-1], Disconnected) and told[-1].reason == "left"
-    with pytest.raises(trio.ClosedResourceError):
+    with pytest.raises(trio.EndOfChannel):
         await world.lifecycle.receive()
+    assert [event async for event in world.lifecycle] == []
     with pytest.raises(trio.ClosedResourceError):
         world.adapter.lifecycle()
 

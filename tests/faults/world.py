@@ -101,7 +101,7 @@ class World:
         while True:
             try:
                 events.append(self.lifecycle.receive_nowait())
-            except (trio.WouldBlock, trio.ClosedResourceError):
+            except (trio.WouldBlock, trio.EndOfChannel):
                 return events
 
     def reasons(self) -> dict[str, int]:
