@@ -229,13 +229,20 @@ class Adapter:
     # What a feed asks for (`connector.feed.FeedOwner`).
 
     async def add_channels(self, feed: Feed[object], channels: tuple[AnyChannel, ...]) -> None:
-        """Subscribe `feed` to `channels` and wait for the acknowledgements."""
-        await trio.lowlevel.checkpoint()
-        self._check_open()
-        attached = self._feeds.get(feed)
-        if attached is None:
-            raise trio.ClosedResourceError("this feed's subscription has ended")
-        streams = streams_of(self._exchange, channels, self._desired.streams)
+        """Subscribe `feed` to `channels` and wait for the acknowledgements.
+
+        They are wanted from the call on, so that of this and `remove_channels` the later counts.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        try:
+            self._check_open()
+            attached = self._feeds.get(feed)
+            if attached is None:
+                raise trio.ClosedResourceError("this feed's subscription has ended")
+            streams = streams_of(self._exchange, channels, self._desired.streams)
+        except (ConfigError, trio.ClosedResourceError):
+            await trio.lowlevel.checkpoint()
+            raise
         added = [each for each in streams if each.channel not in attached]
         for stream in added:
             attached[stream.channel] = subscription = self._desired.want(stream)
@@ -245,6 +252,7 @@ class Adapter:
         awaited = [attached[stream.channel] for stream in streams]
         rejections: list[SubscriptionRejected] = []
         try:
+            await trio.lowlevel.checkpoint()
             for subscription in awaited:
                 try:
                     await subscription.wait_live(feed.buffer)

@@ -122,3 +122,14 @@ def test_what_one_has_left_oneself_is_not_lost() -> None:
     result = run(script.scenario(actions))
 
     assert not result.findings, "\n".join(map(str, result.findings))
+
+
+def test_of_adding_and_discarding_at_once_the_later_counts() -> None:
+    actions = [
+        *(script.Subscribe(0, (0,), Overflow.BLOCK, 64), script.Advance(0.5)),
+        *(script.Add(0, 0), script.Reconnect(), script.Discard(0, 0)),
+    ]
+
+    result = run(script.scenario(actions))
+
+    assert not result.findings, "\n".join(map(str, result.findings))

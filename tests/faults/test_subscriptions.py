@@ -483,6 +483,17 @@ async def test_a_feed_grows_and_shrinks(autojump_clock: MockClock) -> None:
 NEVER = FaultPlan((Fault("no_ack"),))
 
 
+async def test_who_is_cancelled_already_adds_nothing(autojump_clock: MockClock) -> None:
+    async with open_world() as world, world.adapter.subscribe(BOOK) as feed:
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await feed.add(POOL[1])
+        assert scope.cancelled_caught
+        assert feed.channels == (BOOK,)
+        await trio.sleep(1)
+        assert [each.streams for each in asked(world.exchange)] == [(BOOK_STREAM,)]
+
+
 async def test_a_channel_discarded_while_it_is_added_ends_the_wait(
     autojump_clock: MockClock,
 ) -> None:
