@@ -4,7 +4,9 @@ The reply to a request comes behind the data. If a link stopped reading while so
 acknowledgement, a task that reads one feed and subscribes to another on the same link would wait
 for ever: for a reply behind events that it does not take because it waits. So as long as somebody
 waits, the buffers of the link may hold `STRETCH` times their capacity; who waits on while that is
-used up gets `SlowConsumer`, not silence (`connector.subscription`).
+used up gets `SlowConsumer`, not silence (`connector.subscription`). A feed that is being entered
+cannot be read yet, whatever its capacity: it may hold what many streams bring until the last of
+them is acknowledged.
 
 And when it need not: what a conflating feed will replace anyhow can as well be read together.
 """
@@ -19,6 +21,9 @@ import trio
 
 STRETCH = 16
 """So often its capacity a buffer may hold while an acknowledgement is awaited."""
+ROOM_BEFORE_ENTERED = 65_536
+"""So many events at least while it is its own feed that waits to be entered. Spot needs 5 s to
+subscribe to 1,024 streams, in which those of every 100 ms bring 26,000."""
 
 
 class Full(set[Any]):
@@ -26,7 +31,8 @@ class Full(set[Any]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._awaiting = 0
+        self._awaiting: list[Any] = []
+        """For everybody who waits for a reply the buffer that cannot be read before, or None."""
         self._moved: trio.Event | None = None
         """Set when it may be another answer; there is one only while somebody waits."""
         self.eager = 0
@@ -39,7 +45,12 @@ class Full(set[Any]):
         """Whether the link must not read now."""
         if not self._awaiting:
             return bool(self)
-        return any(len(buffer) >= STRETCH * buffer.capacity for buffer in self)
+        return any(len(buffer) >= self._most(buffer) for buffer in self)
+
+    def _most(self, buffer: Any) -> int:
+        """How many events `buffer` may hold while somebody waits for a reply."""
+        stretched: int = STRETCH * buffer.capacity
+        return max(stretched, ROOM_BEFORE_ENTERED) if buffer in self._awaiting else stretched
 
     def discard(self, buffer: Any) -> None:
         """`buffer` is no longer full."""
@@ -47,14 +58,18 @@ class Full(set[Any]):
         self._move()
 
     @contextmanager
-    def awaiting_reply(self) -> Iterator[None]:
-        """Let the link read on while somebody waits for a reply."""
-        self._awaiting += 1
+    def awaiting_reply(self, entering: Any = None) -> Iterator[None]:
+        """Let the link read on while somebody waits for a reply.
+
+        Args:
+            entering: the buffer of a feed that is entered with it, and cannot be read before.
+        """
+        self._awaiting.append(entering)
         self._move()
         try:
             yield
         finally:
-            self._awaiting -= 1
+            self._awaiting.remove(entering)
 
     async def wait_for_room(self) -> None:
         """Wait until the link may read. Does not execute a checkpoint when it may already."""

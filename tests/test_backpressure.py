@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from connector.backpressure import STRETCH, Full
+from connector.backpressure import ROOM_BEFORE_ENTERED, STRETCH, Full
 from connector.buffer import Buffer, Overflow, make_buffer
 
 
@@ -37,6 +37,21 @@ def test_while_a_reply_is_awaited_it_may_hold_more_but_not_without_end() -> None
             buffer.put(number)
         assert link.holds_back()
     assert link.holds_back()
+
+
+def test_a_feed_that_cannot_be_read_yet_may_hold_much_but_not_without_end() -> None:
+    link = Full()
+    entered = full_buffer(link, 2)
+    with link.awaiting_reply(entered), link.awaiting_reply():
+        for number in range(2, ROOM_BEFORE_ENTERED):
+            assert not link.holds_back()
+            entered.put(number)
+        assert link.holds_back()
+        entered.take_all()
+        entered.unblock_if_drained()
+        # Another feed that is full can be read.
+        full_buffer(link, 2 * STRETCH)
+        assert link.holds_back()
 
 
 async def test_a_link_at_rest_goes_on_when_somebody_begins_to_wait_for_a_reply() -> None:

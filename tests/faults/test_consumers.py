@@ -15,7 +15,7 @@ import trio
 from trio.testing import MockClock
 
 from connector import Feed, Overflow, Reconnect
-from connector.channels import BookDeltas, PartialBook, RawStream, Tickers, Trades
+from connector.channels import BookDeltas, OrderBook, PartialBook, RawStream, Tickers, Trades
 from connector.errors import DecodeError, SlowConsumer
 from connector.events import BookSnapshot, Gap, Ticker
 from connector.lifecycle import Connected
@@ -386,6 +386,24 @@ async def test_subscribing_while_nobody_reads_a_busy_feed_of_the_same_link(
             await feed.add(OTHER)  # more than 8 books come before the reply
         ids = [event.update_id for event in await take(feed, 100) if event.symbol == "ETHUSDC"]
         assert ids == list(range(ids[0], ids[0] + len(ids)))  # still nothing is lost
+
+
+@pytest.mark.parametrize("kind", [PartialBook, BookDeltas, OrderBook])
+async def test_a_feed_is_entered_however_much_comes_before_its_last_acknowledgement(
+    autojump_clock: MockClock, kind: Any
+) -> None:
+    many = [PartialBook(f"COIN{number}USDT") for number in range(120)]  # three requests
+    async with (
+        open_world(source=Pulse(0.01)) as world,
+        world.adapter.subscribe(*many, kind("ETHUSDC"), buffer=1, gaps=True) as feed,
+    ):
+        before = feed.statistics().buffered
+        assert before > 16
+        events = await take(feed, before + 500)
+        assert not any(isinstance(event, Gap) and event.reason == "overflow" for event in events)
+        books = [event for event in events if event.symbol == "COIN0USDT"]
+        assert ids(books) == list(range(books[0].update_id, books[0].update_id + len(books)))
+        assert world.reasons() == {}
 
 
 async def test_a_reply_behind_more_than_can_be_held_is_an_error_and_no_silence(
