@@ -136,6 +136,8 @@ class Open:
     channels: set[int]
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     left: trio.Event = attrs.field(factory=trio.Event)
+    begun: bool = False
+    """Whether the task that keeps it open has had a turn."""
     feed: Feed[Any] | None = None
     held: int = 0
     """Events that were there when it was entered: before, nobody could read it."""
@@ -188,6 +190,7 @@ class Player:
 
     async def keep_open(self, given: Open) -> None:
         """One feed, as a user's task has it."""
+        given.begun = True
         channels = [CHANNELS[channel] for channel in sorted(given.channels)]
         try:
             with given.scope:
@@ -290,7 +293,7 @@ class Player:
     def look_for_growth(self) -> None:
         """What the adapter keeps is what the model has, however much has happened before."""
         find, statistics = self.stage.find, self.adapter.statistics()
-        feeds = [given for given in self.open.values() if not given.left.is_set()]
+        feeds = [each for each in self.open.values() if each.begun and not each.left.is_set()]
         if len(statistics.feeds) != len(feeds):
             find("I3", f"{len(statistics.feeds)} feeds are kept, {len(feeds)} are open")
         wanted = {STREAMS[channel] for given in feeds for channel in given.channels}

@@ -133,3 +133,14 @@ def test_of_adding_and_discarding_at_once_the_later_counts() -> None:
     result = run(script.scenario(actions))
 
     assert not result.findings, "\n".join(map(str, result.findings))
+
+
+def test_a_feed_counts_from_when_its_task_has_begun() -> None:
+    actions = [
+        *(script.Subscribe(0, (0,), Overflow.BLOCK, 64), script.Advance(0.5)),
+        script.Subscribe(1, (0,), Overflow.BLOCK, 64),
+    ]
+
+    result = run(script.scenario(actions))
+
+    assert not result.findings, "\n".join(map(str, result.findings))
