@@ -246,7 +246,7 @@ class Adapter:
                 raise trio.ClosedResourceError("this feed's subscription has ended")
             streams = streams_of(self._exchange, channels, self._desired.streams)
         except (ConfigError, trio.ClosedResourceError):
-            await trio.lowlevel.checkpoint()
+            await trio.lowlevel.cancel_shielded_checkpoint()
             raise
         added = [each for each in streams if each.channel not in attached]
         for stream in added:
