@@ -213,6 +213,9 @@ class BookView(Event, gc=False, kw_only=True):
             quantity: in the units of the book; above 0.
 
         None if the book does not hold so much.
+
+        Raises:
+            ConfigError: there is no such side, or it is no quantity above 0 of the book's type.
         """
         if side not in ("buy", "sell") or not quantity > 0:
             raise ConfigError(
@@ -222,8 +225,15 @@ class BookView(Event, gc=False, kw_only=True):
         cost: Any = 0
         for level in self.asks if side == "buy" else self.bids:
             taken = min(left, level.quantity)
-            cost += taken * level.price
-            left -= taken
+            try:
+                cost += taken * level.price
+                left -= taken
+            except TypeError:
+                kind = type(level.price).__name__
+                raise ConfigError(
+                    f"vwap({side!r}, {quantity!r}): the numbers of this book are {kind}; write "
+                    f"the quantity as {kind}, too"
+                ) from None
             if not left:
                 return cast("Number", cost / quantity)
         return None

@@ -84,6 +84,14 @@ def test_decimals_stay_decimals() -> None:
     assert book.vwap("buy", Decimal(1)) == Decimal("1.2")
 
 
+@pytest.mark.parametrize("quantity", [0.5, 1e9])
+def test_a_size_that_is_no_decimal_beside_decimals(quantity: Any) -> None:
+    book = view([(Decimal("1.1"), Decimal(2))], [(Decimal("1.2"), Decimal(2))])
+
+    with pytest.raises(ConfigError, match="write the quantity as Decimal"):
+        book.vwap("buy", quantity)
+
+
 def test_a_copy_stays_as_it_is() -> None:
     book = view()
     copy = book.depth(2)
