@@ -232,6 +232,17 @@ async def test_requests_go_out_below_the_rate_and_convergence_is_told_once(
         assert len(desk.line.asked) == 4
 
 
+async def test_a_request_does_not_wait_for_the_reply_to_the_one_before(
+    autojump_clock: MockClock,
+) -> None:
+    exchange = toy(requests_per_second=2, streams_per_request=1)
+    wanted = [subscription(name, exchange) for name in "ABC"]
+    async with at_work(*wanted, exchange=exchange, acknowledges=False) as desk:
+        await trio.sleep(5)
+        assert desk.line.asked == [(0, "1 + A"), (0.5, "2 + B"), (1, "3 + C")]
+        assert desk.owner.converged_at == []
+
+
 async def test_to_want_nothing_is_to_be_converged(autojump_clock: MockClock) -> None:
     async with at_work() as desk:
         await trio.sleep(5)
@@ -311,6 +322,15 @@ async def test_the_first_reason_counts(autojump_clock: MockClock) -> None:
         desk.session.end("requested", "by the program")
         desk.session.end("left")
         assert await desk.ended() == (1, "requested", "by the program")
+
+
+async def test_a_session_that_is_ended_before_it_begins_is_over_at_once(
+    autojump_clock: MockClock,
+) -> None:
+    async with at_work(subscription("A")) as desk:
+        desk.session.end("requested")
+        assert await desk.ended() == (0, "requested", "")
+        assert desk.line.asked == []
 
 
 async def test_a_session_that_is_cancelled_has_no_reason(autojump_clock: MockClock) -> None:
@@ -434,6 +454,14 @@ async def test_what_was_not_read_is_neither_silent_nor_unanswered(
         desk.line.blocked = False
         when, reason, _ = await desk.ended()
         assert (when - began, reason) == (110, "no reply")
+
+
+async def test_what_is_not_read_does_not_end_by_its_age(autojump_clock: MockClock) -> None:
+    async with at_work(exchange=Toy(limits=AGING), blocked=True) as desk:
+        await trio.sleep(2_000)
+        assert desk.over == []
+        desk.line.blocked = False
+        assert (await desk.ended())[1] == "age"
 
 
 # --- is anybody there?
