@@ -1,7 +1,7 @@
 /* The two hottest loops of the library, in C: optional, and exactly as those in Python.
 
-   `connector.transport.cutting` and `connector.taking` say what the functions do and have each of
-   them in Python, too; tests hold both to the same results. Nothing here keeps state, waits, or
+   `connector.transport.frames`, `connector.transport.deflate` and `connector.taking` say what the
+   functions do and have each of them in Python, too; tests hold both to the same results. Nothing here keeps state, waits, or
    knows of trio, sockets or an exchange. */
 
 #define PY_SSIZE_T_CLEAN
@@ -79,7 +79,7 @@ read_header(const unsigned char *at, Py_ssize_t left, unsigned char opening, uin
 }
 
 PyDoc_STRVAR(lift_text_doc,
-"lift_text(data, position, limit, messages)\n--\n\nSee connector.transport.cutting.");
+"lift_text(data, position, limit, messages)\n--\n\nSee connector.transport.frames.");
 
 static PyObject *
 lift_text(PyObject *module, PyObject *const *args, Py_ssize_t count)
@@ -136,7 +136,7 @@ lift_text(PyObject *module, PyObject *const *args, Py_ssize_t count)
 
 PyDoc_STRVAR(inflate_text_doc,
 "inflate_text(stream, data, position, surely_fits, messages)\n--\n\n"
-"See connector.transport.cutting.");
+"See connector.transport.deflate.");
 
 static PyObject *
 inflate_text(PyObject *module, PyObject *const *args, Py_ssize_t count)
