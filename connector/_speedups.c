@@ -1,8 +1,8 @@
 /* The two hottest loops of the library, in C: optional, and exactly as those in Python.
 
    `connector.transport.frames`, `connector.transport.deflate` and `connector.taking` say what the
-   functions do and have each of them in Python, too; tests hold both to the same results. Nothing here keeps state, waits, or
-   knows of trio, sockets or an exchange. */
+   functions do and have each of them in Python, too; tests hold both to the same results. Nothing
+   here keeps state, waits, or knows of trio, sockets or an exchange. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
