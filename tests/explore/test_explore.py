@@ -68,6 +68,26 @@ def test_every_scenario_ends_well_in_any_order(name: str) -> None:
         assert not result.findings, "\n".join(map(str, result.findings))
 
 
+@pytest.mark.parametrize(
+    ("name", "connections"),
+    [("routes", {"/public": 1, "/market": 1, "": 1}), ("shards", {"/public": 2, "/market": 1})],
+)
+def test_which_connections_those_with_three_links_have(
+    name: str, connections: dict[str, int]
+) -> None:
+    seen: list[dict[str, int]] = []
+    scenario = SCENARIOS[name]
+
+    async def program(stage: Stage) -> None:
+        await scenario.program(stage)
+        seen.append(stage.exchange.max_concurrent_by_route)
+
+    result = run(attrs.evolve(scenario, program=program))
+
+    assert not result.findings
+    assert seen == [connections]
+
+
 def test_the_collector_is_off_during_a_sweep_and_on_again_after_it() -> None:
     states = []
 

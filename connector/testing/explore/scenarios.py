@@ -16,12 +16,12 @@ import attrs
 import trio
 
 from connector import Adapter, Feed, Overflow, Reconnect, merge, open_adapter
-from connector.channels import BestQuote, OrderBook, PartialBook, Trades
+from connector.channels import BestQuote, Channel, OrderBook, PartialBook, Trades
 from connector.errors import SlowConsumer, SubscriptionRejected
 from connector.events import BookView, Gap
 from connector.exchanges import binance
 from connector.merge import MergedFeed
-from connector.protocol import Exchange, Limits
+from connector.protocol import E, Exchange, Limits, Stream
 from connector.testing.explore.numbered import Reader
 from connector.testing.explore.numbered_book import NumberedBook, is_right
 from connector.testing.explore.scenario import Program, Scenario
@@ -65,6 +65,33 @@ class _OneStreamPerConnection:
 
 def _narrow(endpoints: binance.Endpoints) -> Exchange:
     return cast("Exchange", _OneStreamPerConnection(_usdm(endpoints)))
+
+
+@attrs.frozen
+class _ThreeRoutes:
+    """USD-M futures with quotes on a route of their own: the path without a route.
+
+    Binance still serves there what belongs to ``/public``. Source: binance_usdm §2.
+    """
+
+    exchange: Exchange
+
+    def stream(self, channel: Channel[E]) -> Stream[E]:
+        stream = self.exchange.stream(channel)
+        return attrs.evolve(stream, route="") if channel == QUOTES else stream
+
+    def url(self, route: str) -> str:
+        if route:
+            return self.exchange.url(route)
+        path, _, rest = self.exchange.url("public").rpartition("/public")
+        return path + rest
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.exchange, name)
+
+
+def _three_routes(endpoints: binance.Endpoints) -> Exchange:
+    return cast("Exchange", _ThreeRoutes(_usdm(endpoints)))
 
 
 @asynccontextmanager
@@ -209,10 +236,10 @@ async def resubscribe(stage: Stage) -> None:
         await read(stage, feed, reader, events=1)
 
 
-async def routes(stage: Stage) -> None:
-    """Three connections at once: two routes, and a second one to the first route."""
+async def three_links(stage: Stage, describe: _Describe) -> None:
+    """Three connections at once, each with a stream that one feed reads."""
     async with (
-        adapter_on(stage, _narrow) as adapter,
+        adapter_on(stage, describe) as adapter,
         adapter.subscribe(BOOK, QUOTES, TRADES, gaps=True) as feed,
     ):
         await read(stage, feed, stage.reader(gaps=True), events=4)
@@ -435,7 +462,20 @@ SCENARIOS: MappingProxyType[str, Scenario] = MappingProxyType(
             ),
             Scenario(name="resubscribe", program=resubscribe),
             Scenario(name="rejected", program=rejected),
-            Scenario(name="routes", program=routes, links=3, links_per_route=2, most_tasks=20),
+            Scenario(
+                name="routes",  # three of them
+                program=partial(three_links, describe=_three_routes),
+                links=3,
+                links_per_route=1,
+                most_tasks=20,
+            ),
+            Scenario(
+                name="shards",  # two of one route, and another route
+                program=partial(three_links, describe=_narrow),
+                links=3,
+                links_per_route=2,
+                most_tasks=20,
+            ),
             Scenario(name="merged", program=merged, links=2, most_tasks=16, leave_seconds=6.0),
             Scenario(name="flap", program=flap),
             Scenario(name="storm", program=storm),
