@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -20,6 +21,10 @@ settings.register_profile(
 )
 settings.register_profile("explore", settings.get_profile("test"), max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))
+
+# A shell has what it runs in the background ignore it, and tests press Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _stay_on_loopback(event: str, arguments: tuple[Any, ...]) -> None:

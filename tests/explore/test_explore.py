@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import signal
 from collections import Counter
+from collections.abc import Iterator
 
 import attrs
 import pytest
@@ -190,6 +192,15 @@ def test_a_program_that_cannot_be_cancelled() -> None:
     assert "cancelled, and still there" in result.findings[1].what
 
 
+@pytest.fixture(params=[signal.default_int_handler, signal.SIG_IGN])
+def _sigint(request: pytest.FixtureRequest) -> Iterator[None]:
+    """SIGINT as in the foreground, and as in a job that a script runs in the background."""
+    before = signal.signal(signal.SIGINT, request.param)
+    yield
+    assert signal.signal(signal.SIGINT, before) is request.param
+
+
+@pytest.mark.usefixtures("_sigint")
 def test_an_interrupt_arrives_in_the_main_task() -> None:
     seen = []
 

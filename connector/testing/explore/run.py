@@ -102,7 +102,7 @@ class _Run:
         state = random.getstate()
         random.seed(str(self.case.schedule))
         try:
-            with taken_over(self.steps), self.wall.installed(), _bounded_cpu():
+            with taken_over(self.steps), self.wall.installed(), _interruptible(), _bounded_cpu():
                 ran = outcome.capture(self.run_main, clock)
         finally:
             random.setstate(state)
@@ -259,6 +259,23 @@ class _Run:
                 tasks=draw(lambda task: not task.context.get(WORLD)),
             )
         )
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGINT interrupt: a shell has what it runs in the background ignore it."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        yield
+        return
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    except ValueError:  # not the main thread: trio does not interrupt there either
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextlib.contextmanager
