@@ -32,7 +32,7 @@ from connector.events import Event, Gap
 from connector.markers import added, count_drop, joins, name_channels
 from connector.unread import Unread, read_all
 from connector.validation import check_count
-from connector.waiting import Waking, wait_for_any
+from connector.waiting import Waking
 
 T = TypeVar("T")
 
@@ -94,14 +94,6 @@ class Buffer(Waking, Generic[T]):
     def next_error(self) -> ConnectorError | None:
         """An error that the consumer has not seen, and now has; None if there is none."""
         return self._errors.popleft() if self._errors else None
-
-    async def wait(self) -> None:
-        """Wait until there is an item, an error or the end.
-
-        Raises:
-            trio.BusyResourceError: another task is waiting already.
-        """
-        await wait_for_any((self,))
 
     # The session's side.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import trio
 
+_BUSY = "a feed has one consumer, and it is waiting already"
+
 
 class Waking:
     """What one task at a time waits for."""
@@ -25,9 +27,28 @@ class Waking:
                 each._waiter = None
             trio.lowlevel.reschedule(task)
 
+    async def wait(self) -> None:
+        """Wait until it wakes this task; why, the task must look for itself.
+
+        Raises:
+            trio.BusyResourceError: another task is waiting already.
+
+        Cancellation: it is not waited for any more.
+        """
+        if self._waiter is not None:
+            raise trio.BusyResourceError(_BUSY)
+        self._waiter, self._beside = trio.lowlevel.current_task(), (self,)
+        # What `wait_for_any` does, with one coroutine less between the wake-up and the consumer.
+        await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
+
+    def _stop_waiting(self, _: object) -> trio.lowlevel.Abort:
+        for each in self._beside:
+            each._waiter = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
 
 async def wait_for_any(awaited: tuple[Waking, ...]) -> None:
-    """Wait until one of `awaited` wakes this task; which one, it must look for itself.
+    """Wait until one of `awaited`, at least one, wakes this task; which, it must look for itself.
 
     Raises:
         trio.BusyResourceError: another task is waiting for one of them already.
@@ -35,14 +56,8 @@ async def wait_for_any(awaited: tuple[Waking, ...]) -> None:
     Cancellation: none of them is waited for any more.
     """
     if any(map(Waking.has_waiter, awaited)):
-        raise trio.BusyResourceError("a feed has one consumer, and it is waiting already")
+        raise trio.BusyResourceError(_BUSY)
     task = trio.lowlevel.current_task()
     for each in awaited:
         each._waiter, each._beside = task, awaited
-
-    def stop_waiting(_: object) -> trio.lowlevel.Abort:
-        for each in awaited:
-            each._waiter = None
-        return trio.lowlevel.Abort.SUCCEEDED
-
-    await trio.lowlevel.wait_task_rescheduled(stop_waiting)
+    await trio.lowlevel.wait_task_rescheduled(awaited[0]._stop_waiting)
