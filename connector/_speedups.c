@@ -1,4 +1,4 @@
-/* The two hottest loops of the library, in C: optional, and exactly as those in Python.
+/* The hottest loops of the library, in C: optional, and exactly as those in Python.
 
    `connector.transport.frames`, `connector.transport.deflate` and `connector.taking` say what the
    functions do and have each of them in Python, too; tests hold both to the same results. Nothing
@@ -11,7 +11,7 @@
 /* What an exchange's decoders raise for a message that does not decode. */
 static PyObject *undecodable;
 
-static PyObject *name_received_ns, *name_session, *name_sole, *name_decode, *name_sequence,
+static PyObject *name_received_ns, *name_session, *name_group, *name_room, *name_decode, *name_sequence,
     *name_last_id, *name_messages, *name_payload_bytes, *name_eof, *name_decompress;
 
 /* --- frames (RFC 6455 §5.2) */
@@ -285,25 +285,24 @@ find(const char *data, Py_ssize_t size, Py_ssize_t from, const char *needle, Py_
     return -1;
 }
 
-/* What `take` is asked for; `streams` is NULL when a run of one stream is wanted. */
+/* What `take` is asked for. */
 typedef struct {
     PyObject *payloads;
     Py_ssize_t first;
-    Py_ssize_t stop;
     Py_ssize_t head;
     PyObject *middle;
     Py_ssize_t tail;
     PyObject *streams;
-    PyObject *sole;
     PyObject *received_ns;
     PyObject *session;
     PyObject *events;
 } Order;
 
-/* The subscription of `payload` if it is of a stream of the buffer `sole`, and in `skip` where its
-   data begins; NULL if it is not, or with an exception set. A borrowed reference. */
+/* The subscription of `payload` if it is for this loop, and in `group` its group, in `skip` where
+   its data begins; NULL if it is not, or with an exception set. */
 static PyObject *
-find_stream(const Order *order, const char *payload, Py_ssize_t size, Py_ssize_t *skip)
+find_stream(const Order *order, const char *payload, Py_ssize_t size, PyObject **group,
+            Py_ssize_t *skip)
 {
     const char *middle = PyBytes_AS_STRING(order->middle);
     Py_ssize_t length = PyBytes_GET_SIZE(order->middle);
@@ -320,10 +319,26 @@ find_stream(const Order *order, const char *payload, Py_ssize_t size, Py_ssize_t
     if (found == NULL) {
         return NULL;
     }
-    PyObject *sole = PyObject_GetAttr(found, name_sole);
-    Py_XDECREF(sole);
+    *group = PyObject_GetAttr(found, name_group);
+    if (*group == NULL) {
+        return NULL;
+    }
     *skip = end + length;
-    return sole == order->sole ? found : NULL;
+    if (*group == Py_None) {
+        Py_CLEAR(*group);
+        return NULL;
+    }
+    return Py_NewRef(found);
+}
+
+/* How many events `group` has room for; -1 with an exception set. */
+static Py_ssize_t
+room_of(PyObject *group)
+{
+    PyObject *room = PyObject_CallMethodNoArgs(group, name_room);
+    Py_ssize_t count = room == NULL ? -1 : PyLong_AsSsize_t(room);
+    Py_XDECREF(room);
+    return count;
 }
 
 /* The event in `payload`, stamped; NULL with an exception set. */
@@ -371,21 +386,15 @@ follows(Run *run, PyObject *event, PyObject **verdict)
     return 1;
 }
 
-/* Take messages as ordered, beginning with those of `subscription` if there is one, and let go of
-   the order's messages.
-
-   Returns what connector.taking says. */
+/* Take messages as ordered. Returns what connector.taking says. */
 static PyObject *
-take(const Order *order, PyObject *subscription, Py_ssize_t skip)
+take_in_order(const Order *order)
 {
     Run run = {NULL};
-    PyObject *prefix = NULL, *verdict = NULL, *event = NULL, *result = NULL;
-    Py_ssize_t taken = order->first, prefix_size = 0;
+    PyObject *prefix = NULL, *verdict = NULL, *event = NULL, *group = NULL, *result = NULL;
+    Py_ssize_t taken = order->first, room = PY_SSIZE_T_MAX, prefix_size = 0, skip = 0;
     int odd = 0;
-    if (subscription != NULL && begin_run(&run, subscription)) {
-        goto failed;
-    }
-    while (taken < order->stop && taken < PySequence_Fast_GET_SIZE(order->payloads)) {
+    while (taken - order->first < room && taken < PySequence_Fast_GET_SIZE(order->payloads)) {
         PyObject *message = PySequence_Fast_GET_ITEM(order->payloads, taken);
         if (!PyBytes_Check(message)) {
             PyErr_SetString(PyExc_TypeError, "a payload must be bytes");
@@ -393,32 +402,43 @@ take(const Order *order, PyObject *subscription, Py_ssize_t skip)
         }
         const char *payload = PyBytes_AS_STRING(message);
         Py_ssize_t size = PyBytes_GET_SIZE(message);
-        int same = prefix == NULL
-                       ? order->streams == NULL
-                       : size >= prefix_size
-                             && !memcmp(payload, PyBytes_AS_STRING(prefix), (size_t)prefix_size);
-        if (!same) {
-            if (order->streams == NULL) {
-                break;
-            }
-            PyObject *found = find_stream(order, payload, size, &skip);
+        int is_same = prefix != NULL && size >= prefix_size
+                      && !memcmp(payload, PyBytes_AS_STRING(prefix), (size_t)prefix_size);
+        /* Whatever is called from here on may let go of what it was called with. */
+        Py_XSETREF(prefix, Py_NewRef(message));
+        if (!is_same) {
+            PyObject *its_group = NULL;
+            PyObject *found = find_stream(order, payload, size, &its_group, &skip);
             if (found == NULL) {
                 if (PyErr_Occurred()) {
                     goto failed;
                 }
                 break;
             }
-            if (end_run(&run)) {
+            int is_other = 0, failed = 0;
+            if (group == NULL) {
+                group = its_group;
+                room = room_of(group);
+                failed = room == -1 && PyErr_Occurred();
+            }
+            else {
+                is_other = its_group != group;
+                Py_DECREF(its_group);
+            }
+            if (!is_other && !failed) {
+                failed = end_run(&run);
+                forget_run(&run);
+                failed = failed || begin_run(&run, found);
+            }
+            Py_DECREF(found);
+            if (failed) {
                 goto failed;
             }
-            forget_run(&run);
-            if (begin_run(&run, found)) {
-                goto failed;
+            if (is_other) {
+                break;
             }
         }
-        /* Whatever is called from here on may let go of what it was called with. */
-        Py_XSETREF(prefix, Py_NewRef(message));
-        prefix_size = size < skip ? size : skip;
+        prefix_size = skip;
         Py_XSETREF(event, decode(order, &run, payload, size, skip));
         if (event == NULL) {
             if (!PyErr_ExceptionMatches(undecodable)) {
@@ -449,71 +469,42 @@ take(const Order *order, PyObject *subscription, Py_ssize_t skip)
                            event ? event : Py_None, odd, verdict ? verdict : Py_None);
 failed:
     forget_run(&run);
-    Py_DECREF(order->payloads);
     Py_XDECREF(prefix);
     Py_XDECREF(event);
     Py_XDECREF(verdict);
+    Py_XDECREF(group);
     return result;
 }
 
-static int
-read_order(Order *order, PyObject *const *args)
-{
-    if (!PyList_Check(args[5])) {
-        PyErr_SetString(PyExc_TypeError, "events is a list");
-        return -1;
-    }
-    order->first = PyLong_AsSsize_t(args[1]);
-    order->stop = PyLong_AsSsize_t(args[2]);
-    order->received_ns = args[3];
-    order->session = args[4];
-    order->events = args[5];
-    if (PyErr_Occurred()) {
-        return -1;
-    }
-    order->payloads = PySequence_Fast(args[0], "payloads is a sequence");
-    return order->payloads == NULL ? -1 : 0;
-}
-
-PyDoc_STRVAR(take_run_doc,
-"take_run(payloads, first, stop, received_ns, session, events, subscription, skip, tail)\n"
+PyDoc_STRVAR(take_doc,
+"take(payloads, first, received_ns, session, events, streams, shape)\n"
 "--\n\nSee connector.taking.");
 
 static PyObject *
-take_run(PyObject *module, PyObject *const *args, Py_ssize_t count)
+take(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     Order order = {NULL};
-    if (count != 9) {
-        PyErr_SetString(PyExc_TypeError, "take_run takes 9 arguments");
+    if (count != 7 || !PyList_Check(args[4]) || !PyDict_Check(args[5]) || !PyTuple_Check(args[6])) {
+        PyErr_SetString(PyExc_TypeError,
+                        "take takes 7 arguments; the last are a list, a dict and a tuple");
         return NULL;
     }
-    Py_ssize_t skip = PyLong_AsSsize_t(args[7]);
-    order.tail = PyLong_AsSsize_t(args[8]);
-    if (PyErr_Occurred() || read_order(&order, args)) {
+    order.first = PyLong_AsSsize_t(args[1]);
+    order.received_ns = args[2];
+    order.session = args[3];
+    order.events = args[4];
+    order.streams = args[5];
+    if (PyErr_Occurred()
+        || !PyArg_ParseTuple(args[6], "nSn", &order.head, &order.middle, &order.tail)) {
         return NULL;
     }
-    return take(&order, args[6], skip);
-}
-
-PyDoc_STRVAR(take_turns_doc,
-"take_turns(payloads, first, stop, received_ns, session, events, streams, sole, shape)\n"
-"--\n\nSee connector.taking.");
-
-static PyObject *
-take_turns(PyObject *module, PyObject *const *args, Py_ssize_t count)
-{
-    Order order = {NULL};
-    if (count != 9 || !PyDict_Check(args[6]) || !PyTuple_Check(args[8])) {
-        PyErr_SetString(PyExc_TypeError, "take_turns takes 9 arguments, a dict and a tuple in them");
+    order.payloads = PySequence_Fast(args[0], "payloads is a sequence");
+    if (order.payloads == NULL) {
         return NULL;
     }
-    order.streams = args[6];
-    order.sole = args[7];
-    if (!PyArg_ParseTuple(args[8], "nSn", &order.head, &order.middle, &order.tail)
-        || read_order(&order, args)) {
-        return NULL;
-    }
-    return take(&order, NULL, 0);
+    PyObject *result = take_in_order(&order);
+    Py_DECREF(order.payloads);
+    return result;
 }
 
 /* --- the module */
@@ -521,8 +512,7 @@ take_turns(PyObject *module, PyObject *const *args, Py_ssize_t count)
 static PyMethodDef functions[] = {
     {"lift_text", (PyCFunction)(void (*)(void))lift_text, METH_FASTCALL, lift_text_doc},
     {"inflate_text", (PyCFunction)(void (*)(void))inflate_text, METH_FASTCALL, inflate_text_doc},
-    {"take_run", (PyCFunction)(void (*)(void))take_run, METH_FASTCALL, take_run_doc},
-    {"take_turns", (PyCFunction)(void (*)(void))take_turns, METH_FASTCALL, take_turns_doc},
+    {"take", (PyCFunction)(void (*)(void))take, METH_FASTCALL, take_doc},
     {NULL},
 };
 
@@ -531,10 +521,11 @@ static const struct {
     const char *text;
 } names[] = {
     {&name_received_ns, "received_ns"},     {&name_session, "session"},
-    {&name_sole, "sole"},                   {&name_decode, "decode"},
-    {&name_sequence, "sequence"},           {&name_last_id, "last_id"},
-    {&name_messages, "messages"},           {&name_payload_bytes, "payload_bytes"},
-    {&name_eof, "eof"},                     {&name_decompress, "decompress"},
+    {&name_group, "group"},                 {&name_room, "room"},
+    {&name_decode, "decode"},               {&name_sequence, "sequence"},
+    {&name_last_id, "last_id"},             {&name_messages, "messages"},
+    {&name_payload_bytes, "payload_bytes"}, {&name_eof, "eof"},
+    {&name_decompress, "decompress"},
 };
 
 static struct PyModuleDef definition = {

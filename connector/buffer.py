@@ -84,12 +84,11 @@ class Buffer(Waking, Generic[T]):
 
     def waiting_ns(self) -> int | None:
         """How long ago the oldest item was read; None without one, or when it does not tell."""
-        item = self._oldest()
+        return self._age_ns(self.items[0]) if self.items else None
+
+    def _age_ns(self, item: object) -> int | None:
         received_ns = getattr(item, "received_ns", 0)
         return max(time.time_ns() - received_ns, 0) if received_ns else None
-
-    def _oldest(self) -> object:
-        return self.items[0] if self.items else None
 
     def next_error(self) -> ConnectorError | None:
         """An error that the consumer has not seen, and now has; None if there is none."""
@@ -323,8 +322,8 @@ class ConflatingBuffer(_NeverFull[T]):
             for link in links:
                 link.waiting.discard(self)
 
-    def _oldest(self) -> object:
-        return next(iter(self._latest.values()), None)
+    def waiting_ns(self) -> int | None:
+        return self._age_ns(next(iter(self._latest.values()), None))
 
     def put(self, item: T) -> None:
         self._put((None, getattr(item, "symbol", None)), item)

@@ -14,12 +14,11 @@ from typing import Any, Protocol
 import trio
 
 from connector.backpressure import Full
-from connector.buffer import Buffer
 from connector.errors import RAW_EXCERPT_BYTES, DecodeError
 from connector.events import Event
 from connector.protocol import UNDECODABLE, Data, Exchange, Inbound, Unknown
 from connector.subscription import Subscription
-from connector.taking import Shape, take_run, take_turns
+from connector.taking import Shape, take
 from connector.unread import Unread
 
 _MAX_OLD_IDS = 16
@@ -99,96 +98,47 @@ class Delivery:
         if first == 0 or self.received_ns is None:
             self.received_ns = self._stamped_ns or time.time_ns()
         self._behind = False
-        head, middle, _ = self._shape
-        skipped = len(middle)
+        received_ns, session, streams = self.received_ns, self.session, self._streams
         taken, last = first, len(payloads)
         while taken < last and not (full and full.holds_back()):
-            payload = payloads[taken]
-            end = payload.find(middle, head)
-            subscription = self._streams.get(payload[head:end])
-            if subscription is None or subscription.stream.many or end < 0:
-                taken += 1
-                self._parse(payload)
+            events: list[Event] = []
+            begin = taken
+            taken, subscription, event, odd, verdict = take(
+                payloads, begin, received_ns, session, events, streams, self._shape
+            )
+            if subscription is None:
+                taken = self._deliver_otherwise(payloads, begin)
                 continue
-            skip = end + skipped
-            following = taken + 1
-            if subscription.glance is not None:
-                taken = self._deliver_unread(
-                    subscription, subscription.glance, skip, payloads, taken
-                )
-            elif subscription.sole is None or (
-                following < last and payloads[following].startswith(payload[:skip])
-            ):
-                taken = self._deliver_run(subscription, skip, payloads, taken)
-            else:
-                taken = self._deliver_turns(subscription.sole, payloads, taken)
+            if events:
+                # First what somebody waits for.
+                subscription.group.put_run(events, subscription.name)
+                self._note_lag(events[-1])
+            self.messages += taken - begin
+            if verdict is not None and self._takes_out_of_sequence(subscription, event, verdict):
+                subscription.readers.put_run((event,), subscription.name)
+            if odd:
+                taken = self._parse_odd(payloads, taken)
         if self.first_data is None and self.messages:
             self.first_data = trio.current_time()
         self.leisurely = self._behind and not full.eager and not full.waiting
         return taken - 1 if self._rest else taken
 
-    def _deliver_turns(self, sole: Buffer[object], payloads: Sequence[bytes], first: int) -> int:
-        """Deliver messages of streams that take turns, as long as all go to the buffer `sole`.
+    def _deliver_otherwise(self, payloads: Sequence[bytes], first: int) -> int:
+        """Deliver a message that cannot be taken in a run, or several that are not decoded yet.
 
         Returns:
             The index of the first message that was not taken.
         """
-        events: list[Event] = []
-        taken, subscription, event, odd, verdict = take_turns(
-            payloads,
-            first,
-            # Nobody else runs meanwhile, so the room is what it is now.
-            min(len(payloads), first + sole.room()),
-            self.received_ns or 0,
-            self.session,
-            events,
-            self._streams,
-            sole,
-            self._shape,
-        )
-        if events:
-            # First what somebody waits for.
-            sole.put_run(events, "")
-            self._note_lag(events[-1])
-        self.messages += taken - first
-        if verdict is not None and self._takes_out_of_sequence(subscription, event, verdict):
-            sole.put_run((event,), "")
-        return self._parse_odd(payloads, taken) if odd else taken
-
-    def _deliver_run(
-        self, subscription: Subscription, skip: int, payloads: Sequence[bytes], first: int
-    ) -> int:
-        """Deliver the messages of one stream that follow each other, as far as there is room.
-
-        Args:
-            subscription: of the stream.
-            skip: where the data begins in each of the payloads.
-            payloads: the messages of one read.
-            first: the index of the first.
-
-        Returns:
-            The index of the first message that was not taken.
-        """
-        events: list[Event] = []
-        taken, _, event, odd, verdict = take_run(
-            payloads,
-            first,
-            # Nobody else runs meanwhile, so the room is what it is now.
-            min(len(payloads), first + subscription.room()),
-            self.received_ns or 0,
-            self.session,
-            events,
-            subscription,
-            skip,
-            self._shape[2],
-        )
-        if events:
-            subscription.put(events)
-            self._note_lag(events[-1])
-        self.messages += taken - first
-        if verdict is not None and self._takes_out_of_sequence(subscription, event, verdict):
-            subscription.put((event,))
-        return self._parse_odd(payloads, taken) if odd else taken
+        payload = payloads[first]
+        head, middle, _ = self._shape
+        end = payload.find(middle, head)
+        subscription = self._streams.get(payload[head:end])
+        if subscription is None or subscription.stream.many or end < 0:
+            self._parse(payload)
+            return first + 1
+        assert subscription.glance is not None  # all others can be taken
+        skip = end + len(middle)
+        return self._deliver_unread(subscription, subscription.glance, skip, payloads, first)
 
     def _parse_odd(self, payloads: Sequence[bytes], index: int) -> int:
         """Perhaps only the shape of the envelope differs: the long way decides, if there is room.
@@ -209,7 +159,7 @@ class Delivery:
         payloads: Sequence[bytes],
         first: int,
     ) -> int:
-        """Do as `_deliver_run` for readers that all conflate: decode nothing but symbol and ids.
+        """Deliver to readers that all conflate: decode nothing but symbol and ids.
 
         Of what follows each other without a loss between, the last replaces all before it.
         """
@@ -324,7 +274,7 @@ class Delivery:
                 del rest[:index]
                 return False
             if self._in_sequence(subscription, event):
-                subscription.put((event,))
+                subscription.readers.put_run((event,), subscription.name)
         rest.clear()
         return True
 

@@ -1,6 +1,6 @@
 """The compiled part of the library, if there is one: optional, and never different.
 
-`connector/_speedups.c` has the two hottest loops once more, in C. It is compiled when the package
+`connector/_speedups.c` has the hottest loops once more, in C. It is compiled when the package
 is installed where there is a C compiler; where there is none, or with ``CONNECTOR_NO_EXTENSION=1``
 in the environment, the same loops run in Python (`connector.taking`, `connector.transport.frames`,
 `connector.transport.deflate`), at about one and a half times the cost per message. Each loop says

@@ -207,8 +207,7 @@ class Feed(Generic[T]):
 
     def _observe(self) -> None:
         """Once per batch: how long has its first event waited for us?"""
-        waited = self.buffer.waiting_ns()
-        if waited is not None and self._delays is not None:
+        if self._delays is not None and (waited := self.buffer.waiting_ns()) is not None:
             self._delays.observe(waited)
 
     async def _next_readable(self) -> T:

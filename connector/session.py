@@ -119,6 +119,9 @@ class Session:
         """Whether a task asks the exchange for what is wanted."""
         self._probing = False
         """Whether a task waits for the answer to a ping."""
+        self._heard_bytes = 0
+        self._heard_at = trio.current_time()
+        """When it was last looked at and there was more than `_heard_bytes` of it."""
         self._looked_at = -1
         """Messages when it was last looked at whether it is quiet."""
         self._converged = False
@@ -150,6 +153,7 @@ class Session:
         # Asking and probing are tasks only while there is something to do: what waits for its
         # time would be held by every connection at rest.
         silence = Silence(self._stale_after, trio.current_time())
+        self._heard_bytes, self._heard_at = carrier.wire_bytes, trio.current_time()
         async with trio.open_nursery() as nursery:
             self._scope = nursery.cancel_scope
             if self.reason is not None:
@@ -243,19 +247,22 @@ class Session:
 
     def _must_probe(self, carrier: Carrier) -> bool:
         """Whether nothing at all was read for long: a quiet market, or a dead peer?"""
-        quiet_seconds = trio.current_time() - carrier.last_read
+        now = trio.current_time()
+        if carrier.wire_bytes != self._heard_bytes:
+            self._heard_bytes, self._heard_at = carrier.wire_bytes, now
+        quiet_seconds = now - self._heard_at
         return not (self._probing or carrier.blocked) and quiet_seconds >= _PROBE_AFTER_SECONDS
 
     async def _probe(self, carrier: Carrier) -> None:
         """Ping, and end the session when nothing comes."""
-        last_read = carrier.last_read
+        heard_bytes = carrier.wire_bytes
         await self._pace.turn()
         with trio.move_on_after(_PROBE_SECONDS):
             try:
                 await carrier.ping()
             except ExchangeUnavailable:
                 return
-        if carrier.last_read == last_read and not carrier.blocked:
+        if carrier.wire_bytes == heard_bytes and not carrier.blocked:
             self.end("stale", f"no answer to a ping in {_PROBE_SECONDS:g} s")
         self._probing = False
 

@@ -83,17 +83,14 @@ class Carrier(Protocol):
 
     @property
     def wire_bytes(self) -> int:
-        """Bytes received so far."""
+        """Bytes received so far; a session over a carrier that is `watched` takes those that do not
+        grow for silence.
+        """
         ...
 
     @property
     def payload_bytes(self) -> int:
         """Bytes of the frames delivered so far."""
-        ...
-
-    @property
-    def last_read(self) -> float:
-        """When anything was last received, on trio's clock."""
         ...
 
     @property

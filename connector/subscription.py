@@ -40,6 +40,26 @@ class StreamStatistics:
     """Whether the exchange has acknowledged it on the present connection."""
 
 
+class Readers:
+    """All buffers that read a stream, as one.
+
+    Args:
+        buffers: an ordered set, which may change.
+    """
+
+    def __init__(self, buffers: Mapping[Buffer[object], None]) -> None:
+        self._buffers = buffers
+
+    def room(self) -> int:
+        """How many events may be put before a buffer could be full."""
+        return min((buffer.room() for buffer in self._buffers), default=sys.maxsize)
+
+    def put_run(self, events: Sequence[Event], stream: str) -> None:
+        """Hand a run of events of `stream`, at most `room` of them, to every buffer."""
+        for buffer in self._buffers:
+            buffer.put_run(events, stream)
+
+
 class Subscription:
     """A stream that somebody wants."""
 
@@ -50,9 +70,6 @@ class Subscription:
         self.sequence = stream.sequence
         self.glance: Callable[[bytes], Event] | None = None
         """How to look at an event that need not be decoded yet; None to decode it at once."""
-        self.sole: Buffer[object] | None = None
-        """The buffer that takes every event, if it is the only one and takes runs of several
-        streams; None otherwise."""
         self.last_id = 0
         self.messages = 0
         self.payload_bytes = 0
@@ -69,6 +86,10 @@ class Subscription:
         """Factor on the silence limit: doubled by each reconnect that did not end the silence."""
         self._buffers: dict[Buffer[object], None] = {}
         """An ordered set."""
+        self.readers = Readers(self._buffers)
+        self.group: Buffer[object] | Readers | None = None if stream.many else self.readers
+        """Where events go: the same for streams whose messages can be taken together. None when
+        they cannot be taken in runs at all: they are lists, or not decoded yet."""
         self._waiting: set[Buffer[object]] = set()
         self._changed = trio.Event()
         self._eager = False
@@ -97,18 +118,6 @@ class Subscription:
         self._readers_changed()
         return not self._buffers
 
-    def room(self) -> int:
-        """How many events may be put before a buffer could be full."""
-        room = sys.maxsize
-        for buffer in self._buffers:
-            room = min(room, buffer.room())
-        return room
-
-    def put(self, events: Sequence[Event]) -> None:
-        """Hand a run of events, at most `room` of them, to every buffer."""
-        for buffer in self._buffers:
-            buffer.put_run(events, self.name)
-
     def put_unread(self, event: Unread, count: int) -> bool:
         """Hand the last of a run of `count` events, undecoded, to buffers that all conflate.
 
@@ -124,9 +133,12 @@ class Subscription:
         """Decode late if every reader conflates, and an event would often be decoded in vain."""
         conflated = all(isinstance(buffer, ConflatingBuffer) for buffer in self._buffers)
         self.glance = self.stream.glance if conflated else None
-        single = next(iter(self._buffers)) if len(self._buffers) == 1 else None
-        takes_turns = single is not None and not single.by_stream and not self.stream.many
-        self.sole = single if takes_turns else None
+        if self.stream.many or self.glance is not None:
+            self.group = None
+        elif len(self._buffers) == 1 and not (single := next(iter(self._buffers))).by_stream:
+            self.group = single
+        else:
+            self.group = self.readers
         eager = bool(self._buffers) and self.glance is None
         self.full.eager += eager - self._eager
         self._eager = eager

@@ -1,8 +1,8 @@
-"""From payloads to events: the innermost loops of the hot path.
+"""From payloads to events: the innermost loop of the hot path.
 
-Both decode messages one after another for as long as nothing is unusual, stamp the events, ask
-the stream's rule whether they follow each other, and count. `connector.extension` may have them
-in C; these say what they do.
+It decodes messages one after another for as long as nothing is unusual, stamps the events, asks
+the stream's rule whether they follow each other, and counts. `connector.extension` may have it in
+C; this says what it does.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from connector.buffer import Buffer
 from connector.events import Event
 from connector.extension import EXTENSION
 from connector.protocol import UNDECODABLE
@@ -19,48 +18,65 @@ from connector.subscription import Subscription
 Taken: TypeAlias = tuple[int, Any, Any, int, int | None]
 """How far it went and why not farther: the index of the first message that was not taken, what the
 last one was of and its event, whether the message at the index does not decode, and the rule's
-verdict on the event if it does not follow."""
+verdict on the event if it does not follow. Of nothing: the first message is not for this loop."""
 
 Shape: TypeAlias = tuple[int, bytes, int]
 """Of messages: where the stream's name begins, what follows it, how many bytes follow the data."""
 
 
-def take_run_in_python(  # noqa: PLR0917  # by position, which costs less
+def take_in_python(  # noqa: PLR0917  # by position, which costs less
     payloads: Sequence[bytes],
     first: int,
-    stop: int,
     received_ns: int,
     session: int,
     events: list[Event],
-    subscription: Subscription,
-    skip: int,
-    tail: int,
+    streams: Mapping[bytes, Subscription],
+    shape: Shape,
 ) -> Taken:
-    """Append the events of the messages of one stream that follow each other to `events`.
+    """Append the events of messages to `events`, as long as they go to the same buffers.
 
-    What is known of a stream is looked up once per run: it costs as much as decoding a trade.
+    That is as long as they are of one `Subscription.group`, and there is room for them. What is
+    known of a stream is looked up once per run of its messages: it costs as much as decoding a
+    trade.
 
     Args:
         payloads: the messages of one read.
         first: the index of the first to take.
-        stop: the index behind the last that there is room for.
         received_ns: stamped on the events.
         session: stamped on the events.
-        events: grows by one event per message.
-        subscription: what the first message is of.
-        skip: where the data begins in each of its messages.
-        tail: how many bytes follow the data.
+        events: grows by one event per message, but for one that does not follow.
+        streams: the subscriptions by the stream's name.
+        shape: of every message.
     """
-    decode: Callable[[bytes], Any] = subscription.decode
-    rule, last_id = subscription.sequence, subscription.last_id
-    prefix, end = payloads[first][:skip], -tail or None
-    taken, size, odd = first, 0, 0
+    head, middle, tail = shape
+    skipped, end = len(middle), -tail or None
+    taken, stop = first, len(payloads)
+    run: Subscription | None = None
+    begin = size = odd = skip = last_id = 0
+    prefix = b""
+    decode: Callable[[bytes], Any]
     verdict: int | None = None
     event: Any = None
     while taken < stop:
         payload = payloads[taken]
-        if not payload.startswith(prefix):
-            break
+        if run is None or not payload.startswith(prefix):
+            name_end = payload.find(middle, head)
+            found = streams.get(payload[head:name_end])
+            if found is None or found.group is None or name_end < 0:
+                break
+            if run is None:
+                # Nobody else runs meanwhile, so the room is what it is now.
+                stop = min(stop, first + found.group.room())
+            elif found.group is not run.group:
+                break
+            else:
+                run.messages += taken - begin
+                run.payload_bytes += size
+                run.last_id = last_id
+            run, begin, size = found, taken, 0
+            decode, rule, last_id = run.decode, run.sequence, run.last_id
+            skip = name_end + skipped
+            prefix = payload[:skip]
         try:
             event = decode(payload[skip:end])
         except UNDECODABLE:
@@ -77,70 +93,11 @@ def take_run_in_python(  # noqa: PLR0917  # by position, which costs less
                 break
             last_id = following
         events.append(event)
-    subscription.last_id = last_id
-    subscription.messages += taken - first
-    subscription.payload_bytes += size
-    return taken, subscription, event, odd, verdict
+    if run is not None:
+        run.messages += taken - begin
+        run.payload_bytes += size
+        run.last_id = last_id
+    return taken, run, event, odd, verdict
 
 
-def take_turns_in_python(  # noqa: PLR0917  # by position, which costs less
-    payloads: Sequence[bytes],
-    first: int,
-    stop: int,
-    received_ns: int,
-    session: int,
-    events: list[Event],
-    streams: Mapping[bytes, Subscription],
-    sole: Buffer[object],
-    shape: Shape,
-) -> Taken:
-    """Append the events of messages of streams that take turns, as long as all are for `sole`.
-
-    Args:
-        payloads: the messages of one read.
-        first: the index of the first to take.
-        stop: the index behind the last that there is room for.
-        received_ns: stamped on the events.
-        session: stamped on the events.
-        events: grows by one event per message.
-        streams: the subscriptions by the stream's name.
-        sole: the only buffer of the streams to take.
-        shape: of every message.
-    """
-    head, middle, tail = shape
-    find_stream, put = streams.get, events.append
-    skipped, end = len(middle), -tail or None
-    taken, odd = first, 0
-    verdict: int | None = None
-    subscription: Subscription | None = None
-    event: Any = None
-    while taken < stop:
-        payload = payloads[taken]
-        name_end = payload.find(middle, head)
-        found = find_stream(payload[head:name_end])
-        if found is None or found.sole is not sole or name_end < 0:
-            break
-        subscription = found
-        try:
-            event = subscription.decode(payload[name_end + skipped : end])
-        except UNDECODABLE:
-            odd = 1
-            break
-        taken += 1
-        subscription.messages += 1
-        subscription.payload_bytes += len(payload)
-        event.received_ns = received_ns
-        event.session = session
-        rule = subscription.sequence
-        if rule is not None:
-            following = rule(subscription.last_id, event)
-            if following <= 0:
-                verdict = following
-                break
-            subscription.last_id = following
-        put(event)
-    return taken, subscription, event, odd, verdict
-
-
-take_run = take_run_in_python if EXTENSION is None else EXTENSION.take_run
-take_turns = take_turns_in_python if EXTENSION is None else EXTENSION.take_turns
+take = take_in_python if EXTENSION is None else EXTENSION.take

@@ -12,8 +12,8 @@ class Waking:
 
     def __init__(self) -> None:
         self._waiter: trio.lowlevel.Task | None = None
-        self._beside: tuple[Waking, ...] = (self,)
-        """What the waiter waits for, this among it."""
+        self._beside: tuple[Waking, ...] = ()
+        """What else the waiter waits for."""
 
     def has_waiter(self) -> bool:
         """Whether a task is waiting."""
@@ -21,10 +21,9 @@ class Waking:
 
     def wake(self) -> None:
         """Let the waiting task run; nothing if none waits."""
-        if self._waiter is not None:
-            task = self._waiter
-            for each in self._beside:
-                each._waiter = None
+        task = self._waiter
+        if task is not None:
+            self._let_go()
             trio.lowlevel.reschedule(task)
 
     async def wait(self) -> None:
@@ -37,14 +36,19 @@ class Waking:
         """
         if self._waiter is not None:
             raise trio.BusyResourceError(_BUSY)
-        self._waiter, self._beside = trio.lowlevel.current_task(), (self,)
+        self._waiter = trio.lowlevel.current_task()
         # What `wait_for_any` does, with one coroutine less between the wake-up and the consumer.
         await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
 
     def _stop_waiting(self, _: object) -> trio.lowlevel.Abort:
-        for each in self._beside:
-            each._waiter = None
+        self._let_go()
         return trio.lowlevel.Abort.SUCCEEDED
+
+    def _let_go(self) -> None:
+        self._waiter = None
+        if self._beside:
+            for each in self._beside:
+                each._waiter, each._beside = None, ()
 
 
 async def wait_for_any(awaited: tuple[Waking, ...]) -> None:

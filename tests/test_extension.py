@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from connector import extension
 from connector.buffer import Overflow, make_buffer
 from connector.subscription import Subscription
-from connector.taking import take_run_in_python, take_turns_in_python
+from connector.taking import take_in_python
 from connector.transport import deflate
 from connector.transport.deflate import inflate_text_in_python
 from connector.transport.frames import lift_text_in_python
@@ -171,50 +171,58 @@ payloads = st.lists(
 )
 
 
-def world(rule: Any) -> tuple[dict[bytes, Subscription], Any]:
-    """Streams A, B and the lists C*, with one buffer, and the buffer."""
-    buffer = make_buffer(100, Overflow.BLOCK, gaps=False)
+def world(rule: Any, *, capacity: int = 100, readers: str = "ABC") -> dict[bytes, Subscription]:
+    """Streams A, B and the lists C*, with one buffer, and one more for those of `readers`."""
     streams = keyed(*(subscription(name, Toy(sequence=rule)) for name in ("A", "B", "C*")))
-    for each in streams.values():
-        each.attach(buffer)
-    return streams, buffer
+    first, second = (make_buffer(capacity, Overflow.BLOCK, gaps=False) for _ in range(2))
+    for name, each in streams.items():
+        each.attach(first)
+        if name.decode()[0] not in readers:
+            each.attach(second)
+    return streams
 
 
 def state(streams: dict[bytes, Subscription]) -> list[tuple[int, int, int]]:
     return [(each.last_id, each.messages, each.payload_bytes) for each in streams.values()]
 
 
-Run = Callable[[ModuleType | None, dict[bytes, Subscription], Any, list[bytes], list[Any]], Any]
+def take(module: ModuleType | None, streams: Any, batch: list[bytes], events: list[Any]) -> Any:
+    take = take_in_python if module is None else module.take
+    return take(batch, 0, 12345, 7, events, streams, SHAPE)
 
 
-def turns(module: Any, streams: Any, buffer: Any, batch: list[bytes], events: list[Any]) -> Any:
-    take = take_turns_in_python if module is None else module.take_turns
-    return take(batch, 0, len(batch), 12345, 7, events, streams, buffer, SHAPE)
+@settings(max_examples=600)
+@given(
+    payloads,
+    st.sampled_from([None, rising, picky]),
+    st.sampled_from([1, 3, 100]),
+    st.sampled_from(["ABC", "A", "B", ""]),
+)
+def test_taking(batch: list[bytes], rule: Any, capacity: int, readers: str) -> None:
+    seen = []
+    for module in (None, COMPILED):
+        streams = world(rule, capacity=capacity, readers=readers)
+        seen.append(outcome(module, streams, batch))
+
+    assert seen[0] == seen[1]
 
 
-def run(module: Any, streams: Any, buffer: Any, batch: list[bytes], events: list[Any]) -> Any:
-    del buffer
-    take = take_run_in_python if module is None else module.take_run
-    skip = batch[0].find(ENVELOPE.middle) + len(ENVELOPE.middle)
-    return take(batch, 0, len(batch), 12345, 7, events, streams[b"A"], skip, SHAPE[2])
+def test_what_is_taken_together_goes_to_the_same_buffers() -> None:
+    batch = [frame("A", 1), frame("B", 1), frame("A", 2), frame("A", 3)]
+    taken = {}
+    for readers in ("ABC", "B", "A", ""):
+        streams = world(None, readers=readers)
+        # Of two readers a stream is on its own, whatever others of the two there are.
+        taken[readers] = take(None, streams, batch, [])[0]
+
+    assert taken == {"ABC": 4, "B": 1, "A": 1, "": 1}
 
 
-@settings(max_examples=400)
-@given(payloads, st.sampled_from([None, rising, picky]))
-def test_taking_turns(batch: list[bytes], rule: Any) -> None:
-    assert outcome(turns, None, batch, rule) == outcome(turns, COMPILED, batch, rule)
-
-
-@settings(max_examples=400)
-@given(payloads.filter(bool), st.sampled_from([None, rising, picky]))
-def test_taking_a_run(batch: list[bytes], rule: Any) -> None:
-    assert outcome(run, None, batch, rule) == outcome(run, COMPILED, batch, rule)
-
-
-def outcome(take: Run, module: ModuleType | None, batch: list[bytes], rule: Any) -> Any:
-    streams, buffer = world(rule)
+def outcome(
+    module: ModuleType | None, streams: dict[bytes, Subscription], batch: list[bytes]
+) -> Any:
     events: list[Any] = []
-    taken, found, event, odd, verdict = take(module, streams, buffer, batch, events)
+    taken, found, event, odd, verdict = take(module, streams, batch, events)
     return (
         taken,
         found and found.name,
@@ -236,16 +244,15 @@ def breaks(*_: object) -> Any:
     raise Broken
 
 
-@pytest.mark.parametrize("take", [turns, run])
 @pytest.mark.parametrize("module", [None, COMPILED], ids=["python", "compiled"])
 @pytest.mark.parametrize("what", ["decode", "sequence"])
 def test_an_error_that_is_none_of_the_exchange_is_not_hidden(
-    take: Run, module: ModuleType | None, what: str
+    module: ModuleType | None, what: str
 ) -> None:
-    streams, buffer = world(None)
+    streams = world(None)
     setattr(streams[b"A"], what, breaks)
     with pytest.raises(Broken):
-        take(module, streams, buffer, [frame("A", 1)], [])
+        take(module, streams, [frame("A", 1)], [])
 
 
 @pytest.mark.parametrize(
@@ -256,15 +263,14 @@ def test_an_error_that_is_none_of_the_exchange_is_not_hidden(
         lambda c: c.lift_text(b"", "0", LIMIT, []),
         lambda c: c.inflate_text(None, b"", 0, 1),
         lambda c: c.inflate_text(None, b"", 0, None, []),
-        lambda c: c.take_run([], 0, 0),
-        lambda c: c.take_run(1, 0, 0, 0, 0, [], world(None)[0][b"A"], 0, 0),
-        lambda c: c.take_run([], 0, None, 0, 0, [], world(None)[0][b"A"], 0, 0),
-        lambda c: c.take_run([], 0, 0, 0, 0, [], world(None)[0][b"A"], None, 0),
-        lambda c: c.take_run([1], 0, 1, 0, 0, [], world(None)[0][b"A"], 0, 0),
-        lambda c: c.take_turns([1], 0, 1, 0, 0, [], {}, None, SHAPE),
-        lambda c: c.take_turns([], 0, 0, 0, 0, [], {}, None, (0, "", 0)),
-        lambda c: c.take_turns([], 0, 0, 0, 0, [], [], None, SHAPE),
-        lambda c: c.take_turns([], 0, 0, 0, 0, (), {}, None, SHAPE),
+        lambda c: c.take([], 0, 0),
+        lambda c: c.take(1, 0, 0, 0, [], {}, SHAPE),
+        lambda c: c.take([], None, 0, 0, [], {}, SHAPE),
+        lambda c: c.take([1], 0, 0, 0, [], {}, SHAPE),
+        lambda c: c.take([], 0, 0, 0, [], {}, (0, "", 0)),
+        lambda c: c.take([], 0, 0, 0, [], [], SHAPE),
+        lambda c: c.take([], 0, 0, 0, (), {}, SHAPE),
+        lambda c: c.take([], 0, 0, 0, [], {}, None),
     ],
 )
 def test_what_is_no_call_of_ours_is_refused(call: Any) -> None:
@@ -293,20 +299,14 @@ def everything() -> Iterator[Any]:
             [frame("A", 1), b'{"stream":"A","data":{"n":"x"}}'],
             [frame("A", 2), frame("Z", 1)],
         ):
-            streams, buffer = world(rule)
-            for take in (turns, run):
+            streams = world(rule)
 
-                def again(
-                    take: Run = take,
-                    streams: Any = streams,
-                    buffer: Any = buffer,
-                    batch: list[bytes] = batch,
-                ) -> None:
-                    for each in streams.values():
-                        each.last_id = each.messages = each.payload_bytes = 0
-                    take(COMPILED, streams, buffer, batch, [])
+            def again(streams: Any = streams, batch: list[bytes] = batch) -> None:
+                for each in streams.values():
+                    each.last_id = each.messages = each.payload_bytes = 0
+                take(COMPILED, streams, batch, [])
 
-                yield again
+            yield again
 
 
 @pytest.mark.parametrize("call", list(everything()))

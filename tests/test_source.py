@@ -135,7 +135,6 @@ class ScriptCarrier:
     watched: bool = False
     wire_bytes: int = 0
     payload_bytes: int = 0
-    last_read: float = 0.0
     blocked: bool = False
 
     async def run(self) -> Ended:

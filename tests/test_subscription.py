@@ -41,7 +41,7 @@ def test_every_reader_gets_every_event(overflow: Overflow) -> None:
     readers = [attached(stream), attached(stream, overflow=overflow)]
     events = [Tick(n=number, symbol=str(number)) for number in range(3)]
 
-    stream.put([*events])
+    stream.readers.put_run([*events], stream.name)
 
     assert [reader.take_all() for reader in readers] == [events, events]
 
@@ -49,10 +49,10 @@ def test_every_reader_gets_every_event(overflow: Overflow) -> None:
 def test_a_reader_has_events_from_attaching_to_detaching() -> None:
     stream = subscription("A")
     one, other = attached(stream), attached(stream)
-    stream.put(ticks(1))
+    stream.readers.put_run(ticks(1), stream.name)
 
     assert not stream.detach(one)
-    stream.put(ticks(2))
+    stream.readers.put_run(ticks(2), stream.name)
     assert stream.buffers() == (other,)
     assert stream.detach(other)
 
@@ -71,8 +71,8 @@ def test_the_room_is_that_of_the_fullest_reader_that_blocks(
 
     for room in range(min(blocking, default=9), 0, -1):
         assert not full
-        assert not blocking or stream.room() == room
-        stream.put(ticks(room))
+        assert not blocking or stream.readers.room() == room
+        stream.readers.put_run(ticks(room), stream.name)
 
     assert bool(full) == bool(blocking)
 

@@ -34,7 +34,8 @@ async def connect(measure: Latency) -> trio.SocketStream:
 
 
 async def read(stream: trio.SocketStream) -> list[bytes]:
-    descriptor, messages = stream.socket.fileno(), list[bytes]()
+    descriptor = stream.socket.fileno()
+    messages: list[bytes] = []
     await trio.lowlevel.wait_readable(descriptor)
     lift_text(os.read(descriptor, READ_BYTES), 0, LIMIT, messages)
     return messages

@@ -240,7 +240,6 @@ class _Session:
         self._holes = supply.playhead.holes
         self.wire_bytes = 0
         self.payload_bytes = 0
-        self.last_read = trio.current_time()
         self.blocked = False
 
     def deliver_to(self, sink: FrameSink) -> None:
@@ -309,7 +308,6 @@ class _Session:
             self._holes = self._playhead.holes
             for name in sorted(self._supply.streams):
                 self._sink.lost(name, "overflow")
-        self.last_read = trio.current_time()
         size = sum(map(len, payloads))
         self.wire_bytes += size
         self.payload_bytes += size

@@ -120,11 +120,6 @@ class Connection:
         return self._tap.messages
 
     @property
-    def last_read(self) -> float:
-        """When anything at all was last received, on trio's clock."""
-        return self._tap.last_read
-
-    @property
     def blocked(self) -> bool:
         """Whether the connection is not being read because the sink has no room."""
         return self._tap.blocked

@@ -27,17 +27,15 @@ class _Reader:
         self._more = False
 
     async def __call__(self, max_bytes: int) -> bytes:
-        sock = self._socket
-        waited = False
         while True:
-            descriptor = sock.fileno()
+            descriptor = self._socket.fileno()
             if descriptor < 0:
                 raise trio.ClosedResourceError("this socket was already closed")
-            if self._more and not waited:
+            if self._more:
+                self._more = False
                 await trio.lowlevel.checkpoint()
             else:
                 await trio.lowlevel.wait_readable(descriptor)
-            waited = True
             try:
                 data = os.read(descriptor, max_bytes)
             except (BlockingIOError, InterruptedError):

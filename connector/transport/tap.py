@@ -109,7 +109,6 @@ class Tap(trio.abc.Stream):
         "close_frame",
         "closing",
         "head",
-        "last_read",
         "limit",
         "messages",
         "offers_compression",
@@ -127,7 +126,6 @@ class Tap(trio.abc.Stream):
         self.wire_bytes = 0
         self.payload_bytes = 0
         self.messages = 0
-        self.last_read = trio.current_time()
         self.blocked = False
         self.torn = False
         """A write was cut short: nothing sensible can be sent any more."""
@@ -465,9 +463,9 @@ class Tap(trio.abc.Stream):
             have += len(chunk)
         return b"".join(parts)
 
-    def _read_bytes(self) -> int:
+    def _compressed_bytes(self) -> int:
         """How much to read: what inflates to `_READ_BYTES`, by what was inflated so far."""
-        if self._inflater is None or self.payload_bytes <= self.wire_bytes:
+        if self.payload_bytes <= self.wire_bytes:
             return _READ_BYTES
         return max(_LEAST_READ_BYTES, _READ_BYTES * self.wire_bytes // self.payload_bytes)
 
@@ -476,7 +474,9 @@ class Tap(trio.abc.Stream):
         if self._ended:
             return b""
         try:
-            chunk = await self._receive(self._read_bytes())
+            chunk = await self._receive(
+                _READ_BYTES if self._inflater is None else self._compressed_bytes()
+            )
         except trio.BrokenResourceError as error:
             self._ended = self.reset = True
             self._ending = error
@@ -490,5 +490,4 @@ class Tap(trio.abc.Stream):
             self._ended = True
             return b""
         self.wire_bytes += size
-        self.last_read = trio.current_time()
         return chunk if type(chunk) is bytes else bytes(chunk)

@@ -241,10 +241,8 @@ async def test_counters(far: Any, autojump_clock: Any) -> None:
         handshake = connection.wire_bytes
         assert handshake > 100
         await trio.sleep(5)
-        assert connection.last_read == 0
         end.hear(far.frame(TEXT, b"x" * 200))
         await trio.sleep(5)
-        assert connection.last_read == 5
         assert connection.wire_bytes - handshake == 204
         assert (connection.messages, connection.payload_bytes) == (1, 200)
         nursery.cancel_scope.cancel()

@@ -326,7 +326,7 @@ async def test_a_new_tap_knows_of_nothing(far: Any, autojump_clock: MockClock) -
     await trio.sleep(5)
     tap = tap_over(Script([]), far.Bucket(), live=False)
 
-    assert (tap.wire_bytes, tap.payload_bytes, tap.messages, tap.last_read) == (0, 0, 0, 5)
+    assert (tap.wire_bytes, tap.payload_bytes, tap.messages) == (0, 0, 0)
     states = (tap.blocked, tap.torn, tap.reset, tap.compressed, tap.is_rejected, tap.closing)
     assert states == (False,) * 6
     assert (tap.head, tap.rejection, tap.close_frame, tap.limit) == (None, b"", None, 1_000)

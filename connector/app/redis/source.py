@@ -140,7 +140,6 @@ class _Carrier:
     ) -> None:
         self.wire_bytes = 0
         self.payload_bytes = 0
-        self.last_read = trio.current_time()
         self.blocked = False
         self._settings = settings
         self._exchange = exchange
@@ -158,7 +157,6 @@ class _Carrier:
                 await self._wanted.wait()
                 continue
             for key, entries in (await self._patience.until_done(self._read)).items():
-                self.last_read = trio.current_time()
                 await self._take(key, entries)
         return Ended("closed")
 
