@@ -21,6 +21,7 @@ MakeReader: TypeAlias = Callable[[Any, str], Reader]
 _COIN_MARGINED = re.compile(r"(?<!BTCB)(?<!ETHB)USD_(PERP|\d{6})$")
 """A COIN-M symbol: quoted in USD, as BTCUSD_PERP or BNBUSD_240927. BTCBUSD_210129 is a USD-M one
 quoted in BUSD. Only asked of frames without ``st``, that is from before 2026-06-30."""
+_NO_RATE = re.compile(rb'"r"\s*:\s*""')
 
 
 class _Inner(msgspec.Struct, frozen=True, gc=False):
@@ -54,6 +55,21 @@ def anonymous(kind: Any, symbol: str) -> Reader:
     def read(payload: bytes) -> Event:
         event: Event = decode(payload)
         event.symbol = symbol
+        return event
+
+    return read
+
+
+def funded(kind: Any, symbol: str) -> Reader:
+    """The payload is the event, with an empty string for a funding rate where there is none.
+
+    A contract that expires has none. Binance documents this for COIN-M; that the USD-M ones
+    (BTCUSDT_260327), which ``!markPrice@arr`` has among the others, are written alike is assumed.
+    """
+    decode = msgspec.json.Decoder(kind, strict=False).decode
+
+    def read(payload: bytes) -> Event:
+        event: Event = decode(_NO_RATE.sub(rb'"r":null', payload))
         return event
 
     return read

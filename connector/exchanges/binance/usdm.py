@@ -161,6 +161,7 @@ CATALOGUE = Catalogue(
             MarkPrices: Offer(
                 "{symbol}@markPrice{interval_ms}",
                 wire.MarkPrice,
+                make_reader=decode.funded,
                 parameters={"interval_ms": _MARK_PRICE_INTERVALS},
                 silence_seconds=_MARK_PRICE_SILENCE,
             ),
@@ -179,7 +180,7 @@ CATALOGUE = Catalogue(
             MarkPrices: Offer(
                 "!markPrice@arr{interval_ms}",
                 wire.MarkPrice,
-                make_reader=decode.all_of(decode.plain),
+                make_reader=decode.all_of(decode.funded),
                 parameters={"interval_ms": _MARK_PRICE_INTERVALS},
                 silence_seconds=_MARK_PRICE_SILENCE,
             ),

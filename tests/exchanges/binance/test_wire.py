@@ -185,10 +185,18 @@ def test_side_of_a_liquidation(written: str, side: str) -> None:
     assert (event.side, event.quantity, event.filled_quantity) == (side, 2, 1.5)
 
 
-def test_a_contract_that_expires_has_no_next_funding() -> None:
-    event = decode(USDM, MarkPrices("X"), {**MARK_PRICE, "T": 0})
-    assert isinstance(event, MarkPrice)
-    assert event.next_funding_time_ns is None
+@pytest.mark.parametrize("exchange", [USDM, EXACT[binance.UsdMFutures]])
+def test_a_contract_that_expires_has_no_funding(exchange: binance.UsdMFutures) -> None:
+    expires = {**MARK_PRICE, "s": "BTCUSDT_260327", "r": "", "T": 0}
+    events = [
+        decode(exchange, MarkPrices("BTCUSDT_260327"), expires),
+        *decode(exchange, MarkPrices(), [MARK_PRICE, expires])[1:],
+    ]
+    assert len(events) == 2
+    for event in events:
+        assert isinstance(event, MarkPrice)
+        assert (event.funding_rate, event.next_funding_time_ns) == (None, None)
+        assert event.mark_price
 
 
 def test_only_the_futures_delta_names_the_one_before() -> None:
