@@ -28,7 +28,7 @@ def _seconds(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
 
 
 def _growth(_: object, __: attrs.Attribute[Any], value: object) -> None:
-    if not isinstance(value, int | float) or not 1 <= value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value < math.inf:
         raise ConfigError(f"Reconnect(factor={value!r}): write a number >= 1")
 
 

@@ -98,6 +98,7 @@ def test_the_jitter_is_full() -> None:
         {"factor": math.inf},
         {"factor": "2"},
         {"factor": None},
+        {"factor": True},
         {"jitter": "some"},
         {"jitter": None},
         {"max_attempts": 0},

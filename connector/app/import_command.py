@@ -35,6 +35,7 @@ def import_capture(capture: Path, exchange: Exchange, out: Path) -> tuple[Path, 
         OSError: it cannot be read.
         ConfigError: it is no capture, or holds nothing of that exchange, or the file is there
             already.
+        RecordingFailed: the recording cannot be written; nothing is left of it.
     """
     try:
         names, span = _look_through(capture)
@@ -50,10 +51,24 @@ def import_capture(capture: Path, exchange: Exchange, out: Path) -> tuple[Path, 
         raise ConfigError(f"{path} is there already; choose another --out")
     first_ns, _ = span
     subject = Subject(exchange.name, tuple(channels), names)
-    writer = Writer(path.open("xb", buffering=0), subject, Presence(), started_ns=first_ns)
+    file = path.open("xb", buffering=0)
+    try:
+        writer = Writer(file, subject, Presence(), started_ns=first_ns)
+        _write(capture, writer, links, span)
+    except BaseException:
+        # A file with a part of it would be in the way of the next attempt.
+        file.close()
+        path.unlink()
+        raise
+    return path, writer.frames
+
+
+def _write(capture: Path, writer: Writer, links: dict[str, str], span: tuple[int, int]) -> None:
+    """Write all of `capture`, of which `links` are the links by stream and `span` the times."""
+    first_ns, _ = span
     for link in dict.fromkeys(links.values()):
         writer.add(Mark(kind, link, 1, first_ns) for kind in ("Connecting", "Connected"))
-        writer.add([Mark("Subscribed", link, 1, first_ns, {"streams": len(names)})])
+        writer.add([Mark("Subscribed", link, 1, first_ns, {"streams": len(links)})])
     last_ns = first_ns
     batch: list[RawFrame | Answer] = []
     how_far = HowFar(span, sys.stderr)
@@ -66,7 +81,6 @@ def import_capture(capture: Path, exchange: Exchange, out: Path) -> tuple[Path, 
             batch = []
     writer.add(batch)
     writer.end("stopped", last_ns)
-    return path, writer.frames
 
 
 def _exchange_of(capture: Path, name: str | None) -> Exchange:

@@ -25,7 +25,7 @@ CONFIG = click.argument(
 
 def _read(path: Path) -> Configuration:
     try:
-        return read_configuration(path.read_text("utf-8"))
+        return read_configuration(path.read_text("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise click.ClickException(f"{path} is not UTF-8: {error}") from error
 

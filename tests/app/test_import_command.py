@@ -27,7 +27,7 @@ from connector.channels import (
 )
 from connector.exchanges import binance
 from connector.frames import RawFrame
-from connector.recording import Answer, read_frames
+from connector.recording import Answer, RecordingFailed, Writer, read_frames
 from tests.faults.world import book, trade
 
 
@@ -50,6 +50,25 @@ ROWS = [
     (40, "recv", None, wrapped("ethusdc@trade", trade("ethusdc", 6))),
     (50, "recv", None, wrapped("ethusdc@trade", trade("ethusdc", 9))),
 ]
+
+
+def test_a_disk_that_is_full_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = capture(tmp_path / "some.jsonl.gz", *ROWS)
+    arguments = ["import", str(source), "--exchange", "binance_usdm", "--out", str(tmp_path / "r")]
+
+    def end(*_: object) -> None:
+        raise RecordingFailed("no space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(Writer, "end", end)
+        failed = CliRunner().invoke(group, arguments)
+    assert (failed.exit_code, list((tmp_path / "r").iterdir())) == (1, [])
+    assert "no space left on device" in failed.output
+
+    again = CliRunner().invoke(group, arguments)
+    assert again.exit_code == 0, again.output
 
 
 def test_a_capture_is_imported_frame_by_frame(tmp_path: Path) -> None:

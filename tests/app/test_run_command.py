@@ -68,6 +68,14 @@ def test_mistakes_for_machines(config: Path) -> None:
     assert found["ok"] is False
 
 
+def test_a_byte_order_mark_is_no_mistake(config: Path) -> None:
+    config.write_text(GOOD, "utf-8-sig")
+
+    ended = CliRunner().invoke(group, ["check", str(config)])
+
+    assert ended.exit_code == 0, ended.output
+
+
 def test_what_is_not_utf_8_is_told(config: Path) -> None:
     config.write_bytes(b"\xff")
 

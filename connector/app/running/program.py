@@ -151,7 +151,7 @@ async def _follow_file(path: Path, service: Service, requests: Requests) -> None
         await requests.reload.wait()
         requests.reload = trio.Event()
         try:
-            new = read_configuration(path.read_text("utf-8"))  # noqa: ASYNC240  # small, and rare
+            new = read_configuration(path.read_text("utf-8-sig"))  # noqa: ASYNC240  # small, and rare
         except Misconfigured as error:
             for mistake in error.mistakes:
                 fields = attrs.asdict(mistake)
