@@ -48,7 +48,9 @@ AnyChannel: TypeAlias = Channel[Event]
 
 @attrs.frozen
 class Trades(Channel[Trade]):
-    """Every single trade of `symbol`."""
+    """Every single trade of `symbol`; of Binance's futures also what was not matched in the order
+    book, which says so (`Trade.off_book`).
+    """
 
     symbol: str = attrs.field(validator=_check_symbol)
 

@@ -292,6 +292,13 @@ class Delivery:
         self, subscription: Subscription, event: Event, verdict: int
     ) -> bool:
         """Whether to deliver an `event` that does not follow: a jump is flagged, an old id not."""
+        if subscription.stream.blank_id is not None:
+            blank_id = subscription.stream.blank_id(event)
+            if blank_id:
+                self._pass_over(subscription, event, blank_id)
+                return False
+            if verdict < 0 and self._follows_blank(subscription, event):
+                return True
         if verdict < 0:
             subscription.last_id = -verdict
             subscription.old_ids = 0
@@ -305,6 +312,27 @@ class Delivery:
         # nothing; better to deliver too much than to stall silently.
         subscription.sequence = None
         subscription.lose("sequence", self.received_ns, session=self.session)
+        return True
+
+    def _pass_over(self, subscription: Subscription, event: Event, blank_id: int) -> None:
+        """Note the id of an `event` that stands for nothing, and what is missing before it."""
+        newest = max(subscription.last_id, subscription.blank_id)
+        assert subscription.sequence is not None
+        if blank_id <= newest:
+            subscription.duplicates += 1
+        elif subscription.sequence(newest, event) < 0:
+            subscription.last_id = blank_id
+            subscription.lose("sequence", self.received_ns, session=self.session)
+        else:
+            subscription.blank_id = blank_id
+
+    def _follows_blank(self, subscription: Subscription, event: Any) -> bool:
+        """Whether before `event` there was nothing but what stands for nothing."""
+        assert subscription.sequence is not None
+        following = subscription.sequence(subscription.blank_id, event)
+        if following <= 0 or subscription.blank_id <= subscription.last_id:
+            return False
+        event.previous_id, subscription.last_id = subscription.last_id, following
         return True
 
     def _parse(self, payload: bytes) -> None:

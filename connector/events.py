@@ -88,6 +88,13 @@ class Trade(Event, gc=False, kw_only=True):
         """The aggressor's side: "buy" if the taker bought."""
         raise AttributeError(f"{type(self).__name__} does not say which side was aggressor")
 
+    @property
+    def off_book(self) -> bool:
+        """Whether it was not matched in the order book, but taken over by an insurance fund, say:
+        its price may be far from the market's.
+        """
+        return False
+
 
 class Quote(Event, gc=False, kw_only=True):
     """Best bid and ask."""

@@ -8,7 +8,7 @@ socket and the order of things; whatever differs between exchanges is data here.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 import attrs
 import msgspec
@@ -125,6 +125,10 @@ class Stream(Generic[E_co]):
     silence_seconds: float | None = None
     """Longest time without data that cannot be a quiet market; None when any time can be."""
     sequence: SequenceRule | None = None
+    blank_id: Callable[[Any], int] | None = None
+    """The id of an event that stands for nothing, which takes an id and is not delivered; 0 for any
+    other. `sequence` answers 0 for one that follows, and the next event is told in its
+    `previous_id` what it follows instead."""
     glance: Callable[[bytes], Event] | None = None
     """Payload to an event of the same symbol with all that `sequence` looks at, for much less work
     than `decode`; where it is offered, `Overflow.CONFLATE` decodes late (`connector.unread`)."""

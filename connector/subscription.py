@@ -71,6 +71,8 @@ class Subscription:
         self.glance: Callable[[bytes], Event] | None = None
         """How to look at an event that need not be decoded yet; None to decode it at once."""
         self.last_id = 0
+        self.blank_id = 0
+        """The newest id of what stands for nothing (`Stream.blank_id`)."""
         self.messages = 0
         self.payload_bytes = 0
         self._messages_before = 0
@@ -188,7 +190,7 @@ class Subscription:
     def forget_sequence(self) -> None:
         """What comes next is not measured by what came before."""
         self.sequence = self.stream.sequence
-        self.last_id = 0
+        self.last_id = self.blank_id = 0
         self.old_ids = 0
 
     def reject(self, error: SubscriptionRejected) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import zlib
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,8 @@ from connector.recording.format import (
 from connector.recording.zstd import decompress
 
 _SEARCH_BYTES = 1024 * 1024
+_LOOKED_AT = 16
+"""So many blocks of a recording, of a second or two each, tell which link brings what."""
 
 
 @attrs.frozen
@@ -141,6 +144,20 @@ def files_of(paths: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
         what = ", ".join(missing) or " ".join(map(str, given))
         raise ConfigError(f"there is no recording at {what}; connector record makes one")
     return tuple(found)
+
+
+def links_of(paths: Sequence[Path]) -> dict[str, str]:
+    """Which link brought each stream, as far as the beginning of a recording tells.
+
+    Raises:
+        OSError, ConfigError: as `read_blocks`.
+    """
+    links: dict[str, str] = {}
+    blocks = itertools.chain.from_iterable(map(read_blocks, paths))
+    for block in itertools.islice(blocks, _LOOKED_AT):
+        if isinstance(block, Block):
+            links.update((stream, link) for link, _, stream in block.table.sources if stream)
+    return links
 
 
 def span_of(paths: Sequence[Path]) -> tuple[int, int]:

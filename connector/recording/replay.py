@@ -9,8 +9,8 @@ were received. Two replays of one recording give the same events, at whatever sp
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,7 @@ from connector.protocol import (
 )
 from connector.recording.format import Mark
 from connector.recording.playhead import Frames, Playhead, give_others_a_turn
-from connector.recording.reader import files_of, start_of
+from connector.recording.reader import files_of, links_of, start_of
 from connector.source import FrameSink, FrameSource, stream_names
 from connector.transport.http import Response
 from connector.wire import Request
@@ -77,6 +77,8 @@ class Replay:
 
     exchange: Exchange
     source: Recording
+    routes: Mapping[str, str] = attrs.field(eq=False)
+    """Of streams by name, as they were recorded; an exchange may carry them elsewhere now."""
 
     @property
     def name(self) -> str:
@@ -113,8 +115,9 @@ class Replay:
         return self.exchange.url(route)
 
     def stream(self, channel: Channel[E]) -> Stream[E]:
-        """As of the exchange."""
-        return self.exchange.stream(channel)
+        """As of the exchange, on the route that brought it."""
+        stream = self.exchange.stream(channel)
+        return attrs.evolve(stream, route=self.routes.get(stream.name, stream.route))
 
     def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
         """As of the exchange; it is not sent."""
@@ -150,7 +153,18 @@ def replay(
     """
     if isinstance(speed, bool) or not speed > 0:
         raise ConfigError(f"speed={speed!r}: write a number above 0, or math.inf")
-    return Replay(exchange, Recording(files_of(paths), float(speed)))
+    return _replay(exchange, Recording(files_of(paths), float(speed)))
+
+
+def _replay(exchange: Exchange, recording: Recording) -> Replay:
+    links: dict[str, str] = {}
+    with suppress(OSError, ConfigError):  # raised when it begins
+        links = links_of(recording.paths)
+    routes = {
+        stream: link.removeprefix(f"{exchange.name}/").partition("#")[0]
+        for stream, link in links.items()
+    }
+    return Replay(exchange, recording, routes)
 
 
 @attrs.frozen
@@ -332,4 +346,4 @@ class _Session:
 if TYPE_CHECKING:
 
     def _(exchange: Exchange, recording: Recording) -> tuple[Exchange, FrameSource]:
-        return Replay(exchange, recording), recording
+        return _replay(exchange, recording), recording

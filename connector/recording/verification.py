@@ -185,7 +185,10 @@ class _Check:
     ) -> None:
         assert stream.sequence is not None
         found.checked += 1
-        verdict = stream.sequence(self._last.get(key, 0), event)
+        last_id = self._last.get(key, 0)
+        verdict = stream.sequence(last_id, event)
+        if verdict == 0 and stream.blank_id is not None and stream.blank_id(event) > last_id:
+            verdict = stream.blank_id(event)
         if verdict == 0:
             found.repeated += 1
             return

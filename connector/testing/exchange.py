@@ -29,7 +29,7 @@ from connector.testing.plan import RunningPlan
 from connector.testing.reception import Reception, Upgrade
 from connector.testing.rest import RestServer
 from connector.testing.sources import Silent, Source
-from connector.testing.venue import VENUES, AttemptBudget, Venue, VenueName
+from connector.testing.venue import VENUES, AttemptBudget, Venue, VenueName, routed
 from connector.testing.wire import Wire
 from connector.testing.world import WORLD
 
@@ -67,6 +67,7 @@ async def open_exchange(
     ssl_context: ssl.SSLContext | None = None,
     epoch_ms: int = EPOCH_MS,
     nested_errors: bool = False,
+    trades: str = "market",
     ping_seconds: float | None = None,
     pong_timeout_seconds: float | None = None,
     lifetime_seconds: float | None = None,
@@ -85,6 +86,8 @@ async def open_exchange(
         epoch_ms: the exchange's own time when it is opened.
         nested_errors: refusals as ``{"error": {…}, "id": …}``, as some hosts send them, and not
             flat as documented.
+        trades: the route of ``<symbol>@trade`` on "usdm": "market", or "public" as Binance's own
+            servers (`connector.exchanges.binance.Endpoints`).
         ping_seconds, pong_timeout_seconds, lifetime_seconds, attempts_per_window: instead of the
             venue's own; more attempts to connect than the last in five minutes are refused.
         shutdown_notice_seconds: how long before the end of its life a connection is told
@@ -97,7 +100,7 @@ async def open_exchange(
     """
     if venue not in VENUES:
         raise ValueError(f"{venue!r} is no venue; there are {', '.join(map(repr, VENUES))}")
-    rules = VENUES[venue]
+    rules = routed(VENUES[venue], trades)
     rules = attrs.evolve(
         rules,
         ping_seconds=rules.ping_seconds if ping_seconds is None else ping_seconds,
@@ -126,6 +129,7 @@ async def open_exchange(
         ssl_context=ssl_context,
         epoch_ms=epoch_ms,
         nested_errors=nested_errors,
+        trades=trades,
         source=source or Silent(),
     )
     error_of_body: BaseException | None = None
@@ -163,6 +167,7 @@ class SimulatedExchange:
         ssl_context: ssl.SSLContext | None,
         epoch_ms: int,
         nested_errors: bool,
+        trades: str,
         source: Source,
     ) -> None:
         self.rules = venue.rules
@@ -176,6 +181,7 @@ class SimulatedExchange:
         self._listener = listener
         self._ssl_context = ssl_context
         self._nested_errors = nested_errors
+        self._trades = trades
         self._plan = RunningPlan(self.log)
         self._reception = Reception(
             venue,
@@ -199,7 +205,7 @@ class SimulatedExchange:
     @property
     def endpoints(self) -> Endpoints:
         """Where it is, for ``binance.Spot(endpoints=…)`` and ``binance.UsdMFutures(…)``."""
-        return Endpoints(stream=self.url, rest=self.rest_url)
+        return Endpoints(stream=self.url, rest=self.rest_url, trades=self._trades)
 
     @property
     def url(self) -> str:

@@ -123,6 +123,20 @@ USDM = Rules(
 VENUES: dict[VenueName, Rules] = {"spot": SPOT, "usdm": USDM}
 
 
+def routed(rules: Rules, trades: str) -> Rules:
+    """`rules`, with ``<symbol>@trade`` on the route "public" or "market" where there are routes.
+
+    Raises:
+        ValueError: there is no such route.
+    """
+    route = f"/{trades}"
+    if rules.name == "spot":
+        return rules
+    if route not in rules.routes[:2]:
+        raise ValueError(f"trades={trades!r} is no route; write 'public' or 'market'")
+    return attrs.evolve(rules, streams=((rf"{_SYMBOL}@trade", route), *rules.streams))
+
+
 @attrs.frozen
 class StreamPath:
     """A WebSocket URL path, understood."""

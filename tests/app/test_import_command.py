@@ -52,6 +52,21 @@ ROWS = [
 ]
 
 
+def test_an_id_of_nothing_is_not_missing(tmp_path: Path) -> None:
+    nothing = {"p": "0", "q": "0", "X": "NA"}
+    rows = [
+        (10 + n, "recv", None, wrapped("ethusdc@trade", {**trade("ethusdc", n), **change}))
+        for n, change in enumerate([nothing, {}, nothing, nothing, {}, {}], 1)
+    ]
+    source = capture(tmp_path / "some.jsonl.gz", *rows)
+    made = ["import", str(source), "--exchange", "binance_usdm", "--out", str(tmp_path)]
+    assert CliRunner().invoke(group, made).exit_code == 0
+
+    verified = CliRunner().invoke(group, ["verify", str(tmp_path / "some.rec.zst")])
+
+    assert "ethusdc@trade: 6 frames, 6 ids checked, 0 gaps, 0 repeated" in verified.output
+
+
 def test_a_disk_that_is_full_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,7 +102,7 @@ def test_a_capture_is_imported_frame_by_frame(tmp_path: Path) -> None:
     ]
     assert [each.received_ns for each in frames] == [20, 30, 40, 50]
     assert [each.link for each in frames] == [
-        "binance_usdm/market", "binance_usdm/public", "binance_usdm/market", "binance_usdm/market",
+        "binance_usdm/public", "binance_usdm/public", "binance_usdm/public", "binance_usdm/public",
     ]  # fmt: skip
     (answer,) = [each for each in items if isinstance(each, Answer)]
     assert answer.target == "/fapi/v1/depth?symbol=ETHUSDC&limit=1000"

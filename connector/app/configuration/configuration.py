@@ -231,7 +231,7 @@ class _Reader:
             urls[key] = getattr(written, key) or other
             right = self._try((*path, key), lambda each: binance.Endpoints(**each), urls)
             made[key] = other if right is None else urls[key]
-        return binance.Endpoints(**made)
+        return binance.Endpoints(**made, trades=written.trades)
 
     def _group(self, table: GroupTable, path: Path) -> GroupPlan | None:
         adapters = self._document.get("adapters", {})

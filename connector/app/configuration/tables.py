@@ -49,6 +49,7 @@ class EndpointsTable(Table, frozen=True):
 
     stream: Annotated[str, Meta(examples=["ws://127.0.0.1:8080"])]
     rest: Annotated[str, Meta(examples=["http://127.0.0.1:8080"])]
+    trades: Annotated[Literal["public", "market"], Meta(examples=["public"])] = "market"
 
 
 class ReconnectTable(Table, frozen=True):

@@ -37,6 +37,11 @@ def _check_url(_: object, attribute: attrs.Attribute[Any], url: str) -> None:
         )
 
 
+def _check_route(_: object, __: attrs.Attribute[Any], route: object) -> None:
+    if route not in ("public", "market"):
+        raise ConfigError(f"Endpoints: trades={route!r} is no route; write 'public' or 'market'")
+
+
 def _what_is_wrong(url: str, schemes: tuple[str, ...], appended: tuple[str, ...]) -> str | None:
     """What keeps `url` from being a base URL; it may hold a password, so it is not repeated."""
     if not url.isprintable() or " " in url:
@@ -71,13 +76,18 @@ class Endpoints:
             ``"ws://127.0.0.1:8080"``.
         rest: of the REST interface, without ``/api/v3`` or ``/fapi/v1``, for example
             ``"http://127.0.0.1:8080"``.
+        trades: the route of ``<symbol>@trade`` on USD-M futures, which Binance does not document.
+            Its own servers carry it on "public", and on "market" acknowledge it and stay silent
+            (measured in September 2026; docs/design.md has the sources). "market", by default, is
+            where other libraries look for it. Only looked at by `binance.UsdMFutures`.
 
     Raises:
-        ConfigError: one of them is not such a URL.
+        ConfigError: one of them is not such a URL, or no such route.
     """
 
     stream: str = attrs.field(converter=_without_trailing_slash, validator=_check_url)
     rest: str = attrs.field(converter=_without_trailing_slash, validator=_check_url)
+    trades: str = attrs.field(default="market", validator=_check_route)
 
 
 class Environment(enum.Enum):
@@ -112,17 +122,22 @@ SPOT: Mapping[Environment, Endpoints] = MappingProxyType(
 USDM_FUTURES: Mapping[Environment, Endpoints] = MappingProxyType(
     {
         Environment.PRODUCTION: Endpoints(
-            stream="wss://fstream.binance.com", rest="https://fapi.binance.com"
+            stream="wss://fstream.binance.com", rest="https://fapi.binance.com", trades="public"
         ),
         Environment.TESTNET: Endpoints(
-            stream="wss://fstream.binancefuture.com", rest="https://demo-fapi.binance.com"
+            stream="wss://fstream.binancefuture.com",
+            rest="https://demo-fapi.binance.com",
+            trades="public",
         ),
         Environment.DEMO: Endpoints(
-            stream="wss://demo-fstream.binance.com", rest="https://demo-fapi.binance.com"
+            stream="wss://demo-fstream.binance.com",
+            rest="https://demo-fapi.binance.com",
+            trades="public",
         ),
     }
 )
-"""Source: binance_usdm §1; the REST base of testnet and demo is one and the same."""
+"""Source: binance_usdm §1; the REST base of testnet and demo is one and the same. That these two
+carry trades where production does is assumed."""
 
 
 def resolve(

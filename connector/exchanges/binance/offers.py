@@ -35,6 +35,8 @@ class Offer:
     parameters: Mapping[str, Mapping[Any, str]] = attrs.field(factory=dict)
     """For each parameter of the channel: the values offered, and how the name spells them."""
     sequence: Callable[[int, Any], int] | None = None
+    blank_id: Callable[[Any], int] | None = None
+    """As `Stream.blank_id`."""
     glance: Any = None
     """The struct with what `sequence` looks at, where reading `kind` costs several times as
     much."""
@@ -89,6 +91,7 @@ class Catalogue:
             many=symbol is None,
             silence_seconds=offer.silence_of(channel),
             sequence=offer.sequence,
+            blank_id=offer.blank_id,
             glance=offer.glance and offer.make_reader(offer.glance, wire_symbol.upper()),
         )
 

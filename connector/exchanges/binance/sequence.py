@@ -7,7 +7,8 @@ nothing precedes, so it is always taken.
 
 from __future__ import annotations
 
-from connector.events import BookDelta, BookSnapshot, Quote, Trade
+from connector.events import BookDelta, BookSnapshot, Number, Quote, Trade
+from connector.exchanges.binance.wire import FuturesTrade
 
 
 def dense_trade_ids(last_id: int, trade: Trade) -> int:
@@ -16,6 +17,25 @@ def dense_trade_ids(last_id: int, trade: Trade) -> int:
     if trade_id == last_id + 1 or not last_id:
         return trade_id
     return 0 if trade_id <= last_id else -trade_id
+
+
+def dense_ids_of_trades_and_blanks(last_id: int, trade: FuturesTrade[Number]) -> int:
+    """As `dense_trade_ids`, but that some ids are of nothing: `blank_id`."""
+    trade_id = trade.trade_id
+    if trade_id == last_id + 1 or not last_id:
+        return trade_id if trade.quantity else 0
+    if trade.previous_id == last_id:
+        return trade_id
+    return 0 if trade_id <= last_id else -trade_id
+
+
+def blank_id(trade: FuturesTrade[Number]) -> int:
+    """The id of what ``@trade`` of futures sends between trades, every few seconds: price and
+    quantity 0, ``X`` "NA".
+
+    It is not documented. Source: github.com/nkaz001/hftbacktest/issues/263, of 2025-08-26.
+    """
+    return 0 if trade.quantity else trade.trade_id
 
 
 def rising_quote_ids(last_id: int, quote: Quote) -> int:

@@ -6,7 +6,7 @@ acknowledged and then silent, so every stream is routed by its name, raw ones to
 .. code-block:: text
 
     /public   the book: bookTicker, depth, depth5|10|20, rpiDepth
-    /market   everything else that is market data
+    /market   everything else that is market data; but see `Endpoints.trades`
     /private  user data, by listen key: not offered by this version
 
 Source: binance_usdm §1–§4.
@@ -77,6 +77,7 @@ _ROUTES = (
     (MARKET, re.compile(r"[^@]*@.+|!.+")),
 )
 """Route by the whole name of a stream, the first that matches. Source: binance_usdm §2."""
+_TRADES = re.compile(r"[^@]+@trade")
 
 LIMITS = Limits(
     streams_per_connection=1024,
@@ -125,7 +126,12 @@ CATALOGUE = Catalogue(
         {
             # Trades, quotes, candles, tickers and liquidations come when something happens: any
             # time can be quiet, so they have no limit to their silence.
-            Trades: Offer("{symbol}@trade", wire.Trade, sequence=sequence.dense_trade_ids),
+            Trades: Offer(
+                "{symbol}@trade",
+                wire.FuturesTrade,
+                sequence=sequence.dense_ids_of_trades_and_blanks,
+                blank_id=sequence.blank_id,
+            ),
             AggregateTrades: Offer(
                 "{symbol}@aggTrade", wire.AggregateTrade, sequence=sequence.dense_trade_ids
             ),
@@ -270,7 +276,10 @@ class UsdMFutures:
         Raises:
             ConfigError: the exchange does not offer it; the message lists what it does.
         """
-        return CATALOGUE.stream(channel, self.numbers)
+        stream = CATALOGUE.stream(channel, self.numbers)
+        if _TRADES.fullmatch(stream.name):
+            return attrs.evolve(stream, route=self.endpoints.trades)
+        return stream
 
     @property
     def rest(self) -> RestService:

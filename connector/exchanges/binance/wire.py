@@ -56,6 +56,18 @@ class Trade(events.Trade, Generic[N], gc=False, kw_only=True, tag_field="e", tag
         return "sell" if self.buyer_is_maker else "buy"
 
 
+class FuturesTrade(Trade[N], gc=False, kw_only=True, tag_field="e", tag="trade"):
+    """``<symbol>@trade`` of futures, where not everything was traded in the order book."""
+
+    order_type: str = field(name="X", default="MARKET")
+    previous_id: int = 0
+    """The id that this one follows, where it is not the one before: that stood for nothing."""
+
+    @property
+    def off_book(self) -> bool:
+        return self.order_type != "MARKET"
+
+
 class AggregateTrade(Trade[N], gc=False, kw_only=True, tag_field="e", tag="aggTrade"):
     """``<symbol>@aggTrade``."""
 

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
+from connector.channels import AggregateTrades, RawStream, Trades
 from connector.errors import ConfigError
 from connector.exchanges import binance
 
@@ -39,6 +40,30 @@ def test_ones_own_server(kind: Any, stream: str) -> None:
     assert "//stream" not in exchange.url(exchange.default_route)
     assert exchange.url(exchange.default_route).endswith("/stream")
     assert exchange.endpoints.rest == "http://127.0.0.1:8080"
+
+
+@pytest.mark.parametrize("where", list(binance.Environment))
+def test_binance_carries_trades_of_futures_where_it_was_measured(
+    where: binance.Environment,
+) -> None:
+    exchange = binance.UsdMFutures(endpoints=where)
+    for channel in (Trades("ETHUSDC"), RawStream("ethusdc@trade")):
+        assert exchange.stream(channel).route == "public"
+    assert exchange.stream(AggregateTrades("ETHUSDC")).route == "market"
+
+
+@pytest.mark.parametrize(("trades", "route"), [({}, "market"), ({"trades": "public"}, "public")])
+def test_ones_own_server_may_carry_trades_elsewhere(trades: Any, route: str) -> None:
+    endpoints = binance.Endpoints(stream="ws://h", rest="http://h", **trades)
+    exchange = binance.UsdMFutures(endpoints=endpoints)
+    assert exchange.stream(Trades("ETHUSDC")).route == route
+    assert binance.Spot(endpoints=endpoints).stream(Trades("ETHUSDC")).route == "stream"
+
+
+@pytest.mark.parametrize("trades", ["private", "/public", "", None, 1])
+def test_a_route_that_does_not_exist(trades: Any) -> None:
+    with pytest.raises(ConfigError, match="is no route; write 'public' or 'market'"):
+        binance.Endpoints(stream="ws://h", rest="http://h", trades=trades)
 
 
 @pytest.mark.parametrize(

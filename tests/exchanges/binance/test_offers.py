@@ -60,7 +60,7 @@ USDM_STREAMS: list[tuple[AnyChannel, str, str, float | None]] = [
     (BookDeltas("ETHUSDC"), "ethusdc@depth@100ms", "public", 10),
     (BookDeltas("ETHUSDC", interval_ms=250), "ethusdc@depth", "public", 15),
     (BookDeltas("ETHUSDC", interval_ms=500), "ethusdc@depth@500ms", "public", 15),
-    (Trades("BTCUSDT_260925"), "btcusdt_260925@trade", "market", None),
+    (Trades("BTCUSDT_260925"), "btcusdt_260925@trade", "public", None),
     (AggregateTrades("ETHUSDC"), "ethusdc@aggTrade", "market", None),
     (Candles("ETHUSDC", interval="4h"), "ethusdc@kline_4h", "market", None),
     (Tickers("测试USDT"), "测试usdt@ticker", "market", None),
@@ -73,15 +73,15 @@ USDM_STREAMS: list[tuple[AnyChannel, str, str, float | None]] = [
     (Liquidations(), "!forceOrder@arr", "market", None),
 ]
 
-# binance_usdm §2, name by name
+# binance_usdm §2, name by name; trade as it was measured
 RAW_ROUTES = {
     "public": [
         "btcusdt@bookTicker", "!bookTicker", "btcusdt@depth", "btcusdt@depth@0ms",
         "btcusdt@depth@100ms", "btcusdt@depth@500ms", "btcusdt@depth5", "btcusdt@depth10@100ms",
-        "btcusdt@depth20@500ms", "btcusdt@rpiDepth@500ms", "测试usdt@depth",
+        "btcusdt@depth20@500ms", "btcusdt@rpiDepth@500ms", "测试usdt@depth", "btcusdt@trade",
     ],
     "market": [
-        "btcusdt@aggTrade", "btcusdt@trade", "btcusdt@markPrice", "btcusdt@markPrice@1s",
+        "btcusdt@aggTrade", "btcusdt@markPrice", "btcusdt@markPrice@1s",
         "!markPrice@arr", "!markPrice@arr@1s", "btcusdt@kline_1m",
         "btcusdt_current_quarter@continuousKline_15m", "btcusdt@miniTicker", "!miniTicker@arr",
         "btcusdt@ticker", "!ticker@arr", "btcusdt@forceOrder", "!forceOrder@arr",
@@ -125,7 +125,8 @@ def test_the_simulated_exchange_knows_the_same_streams_on_the_same_routes() -> N
     ours = {name: route for _, name, route, _ in USDM_STREAMS}
     ours |= {name: route for route, names in RAW_ROUTES.items() for name in names}
     del ours["btcusdt@somethingNew"]
-    there = {name: route_there(venue.USDM_STREAMS, name) for name in ours}
+    as_binance = venue.routed(venue.USDM, "public").streams
+    there = {name: route_there(as_binance, name) for name in ours}
     assert there == {name: f"/{route}" for name, route in ours.items()}
     assert [
         name for _, name, _ in SPOT_STREAMS if route_there(venue.SPOT_STREAMS, name) is None

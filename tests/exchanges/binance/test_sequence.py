@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+from itertools import groupby
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from connector.arbitration import Arbiter
+from connector.backpressure import Full
+from connector.buffer import Buffer, Overflow, make_buffer
 from connector.channels import (
     AggregateTrades,
     AnyChannel,
@@ -20,11 +27,25 @@ from connector.channels import (
     Tickers,
     Trades,
 )
-from connector.events import Event
+from connector.delivery import Delivery
+from connector.errors import DecodeError
+from connector.events import Event, Gap, Trade
 from connector.exchanges import binance
+from connector.protocol import Inbound
+from connector.subscription import Subscription
 
 SPOT = binance.Spot()
 USDM = binance.UsdMFutures()
+
+
+class Nobody:
+    """Nothing but data comes."""
+
+    def read_message(self, message: Inbound) -> None:
+        raise AssertionError(message)
+
+    def read_undecodable(self, error: DecodeError) -> None:
+        raise error
 
 
 def trade(number: int) -> dict[str, Any]:
@@ -123,3 +144,88 @@ def test_rule(
 )  # fmt: skip
 def test_streams_without_ids_have_no_rule(channel: AnyChannel) -> None:
     assert USDM.stream(channel).sequence is None
+
+
+# --- trades of futures, between which some ids are of nothing
+
+
+BLANK = {"p": "0", "q": "0", "X": "NA"}
+
+
+@given(
+    kinds=st.lists(st.sampled_from(["trade", "blank", "lost trade", "lost blank", "again"])),
+    cut=st.integers(1, 7),
+)
+async def test_what_stands_for_nothing_is_not_delivered_and_not_missed(
+    kinds: list[str], cut: int
+) -> None:
+    stream = USDM.stream(Trades("ETHUSDC"))
+    full = Full()
+    subscription = Subscription(stream, full)
+    buffer: Buffer[Any] = make_buffer(10_000, Overflow.BLOCK, gaps=True)
+    subscription.attach(buffer)
+    delivery = Delivery(USDM, 1, {b"ethusdc@trade": subscription}, full, Nobody())
+    sent: list[bytes] = []
+    wanted: list[int | str] = []
+    missing = False
+    for number, kind in enumerate(["trade", *kinds], 1):
+        blank = BLANK if "blank" in kind else {}
+        frame = json.dumps({"e": "trade", "E": 1, **trade(number), **blank}, separators=(",", ":"))
+        if kind == "again":
+            # The id that was used up is missing, too.
+            frame = sent[-1].decode()[len('{"stream":"ethusdc@trade","data":') : -1]
+        missing |= "lost" in kind or kind == "again"
+        if "lost" in kind:
+            continue
+        sent.append(b'{"stream":"ethusdc@trade","data":%b}' % frame.encode())
+        if kind in ("trade", "blank") and missing:
+            wanted.append("gap")
+            missing = False
+        if kind == "trade":
+            wanted.append(number)
+
+    for begin in range(0, len(sent), cut):
+        batch = sent[begin : begin + cut]
+        assert delivery.deliver(batch, 0) == len(batch)
+
+    got = buffer.take_all()
+    joined = [key for key, _ in groupby(wanted, key=lambda each: each)]
+    assert ["gap" if isinstance(each, Gap) else each.trade_id for each in got] == joined
+    assert subscription.messages == len(sent)
+
+
+@given(
+    st.lists(st.booleans(), min_size=1).map(lambda kinds: [True, *kinds]),
+    st.randoms(use_true_random=False),
+)
+async def test_two_feeds_of_them_are_merged_without_a_gap(kinds: list[bool], order: Random) -> None:
+    stream = USDM.stream(Trades("ETHUSDC"))
+    sides = []
+    for session in (1, 2):
+        full = Full()
+        subscription = Subscription(stream, full)
+        buffer: Buffer[Any] = make_buffer(10_000, Overflow.BLOCK, gaps=True)
+        subscription.attach(buffer)
+        streams = {b"ethusdc@trade": subscription}
+        delivery = Delivery(USDM, session, streams, full, Nobody())
+        frames = [
+            json.dumps({"e": "trade", "E": 1, **trade(number), **({} if real else BLANK)})
+            for number, real in enumerate(kinds, 1)
+        ]
+        delivery.deliver([b'{"stream":"ethusdc@trade","data":%b}' % f.encode() for f in frames], 0)
+        sides.append(buffer.take_all())
+    arbiter = Arbiter([[stream], [stream]], patience=1, window=100)
+    while any(sides):
+        side = order.choice([number for number, events in enumerate(sides) if events])
+        arbiter.take(side, sides[side].pop(0), 0.0)
+
+    numbers = [number for number, real in enumerate(kinds, 1) if real]
+    assert [getattr(each, "trade_id", each) for each in arbiter.ready] == numbers
+
+
+@pytest.mark.parametrize(("kind", "off_book"), [("MARKET", False), ("INSURANCE_FUND", True)])
+def test_a_trade_says_whether_it_was_matched_in_the_book(kind: str, off_book: bool) -> None:
+    event = USDM.stream(Trades("X")).decode(json.dumps({**trade(1), "X": kind}).encode())
+    assert isinstance(event, Trade)
+    assert event.off_book is off_book
+    assert SPOT.stream(Trades("X")).decode(json.dumps(trade(1)).encode()).off_book is False
