@@ -26,6 +26,7 @@ _NO_RATE = re.compile(rb'"r"\s*:\s*""')
 
 class _Inner(msgspec.Struct, frozen=True, gc=False):
     s: str = ""
+    st: int = 0
 
 
 class _Market(msgspec.Struct, frozen=True, gc=False):
@@ -34,13 +35,14 @@ class _Market(msgspec.Struct, frozen=True, gc=False):
     s: str = ""
     st: int = 0
     o: _Inner | str = ""
-    """The order of a liquidation, which has the symbol; the opening price of a ticker."""
+    """The order of a liquidation, which has symbol and market; the opening price of a ticker."""
 
     def is_coin_margined(self) -> bool:
-        if self.st:
-            return self.st == 2
-        symbol = self.o.s if isinstance(self.o, _Inner) else self.s
-        return _COIN_MARGINED.search(symbol) is not None
+        inner = self.o if isinstance(self.o, _Inner) else self
+        market = self.st or inner.st
+        if market:
+            return market == 2
+        return _COIN_MARGINED.search(inner.s) is not None
 
 
 def plain(kind: Any, symbol: str) -> Reader:

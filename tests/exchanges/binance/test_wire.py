@@ -363,6 +363,13 @@ def test_the_other_market_is_left_out(
     assert [event.symbol for event in got] == expected
 
 
+@pytest.mark.parametrize(("symbol", "market"), [("ANYTHING", 2), ("BTCUSD_PERP", 1)])
+def test_a_liquidation_says_its_market_within_the_order(symbol: str, market: int) -> None:
+    order = {**FORCE_ORDER["o"], "s": symbol, "ps": symbol, "st": market}
+    got = decode(USDM, Liquidations(), {**of_symbol(FORCE_ORDER, symbol), "o": order})
+    assert [event.symbol for event in got] == ([symbol] if market == 1 else [])
+
+
 @each_of_all
 def test_what_is_left_out_need_not_decode(channel: AnyChannel, payload: Json) -> None:
     # COIN-M deliveries have an empty funding rate, and who knows what else.
