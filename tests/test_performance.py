@@ -23,7 +23,7 @@ from trio.testing import wait_all_tasks_blocked
 
 import connector
 import connector.delivery
-from benchmarks import chart, tables, workloads
+from benchmarks import alone, chart, tables, workloads
 from connector.backpressure import Full
 from connector.buffer import Buffer, Overflow, make_buffer
 from connector.channels import Channel, PartialBook, Trades
@@ -282,6 +282,17 @@ async def test_a_single_message_wakes_the_reader_once_and_the_consumer_once() ->
     assert len(got) == 20
     assert turns.steps["consumer"] == 10
     assert turns.steps["reader"] == 10
+
+
+@pytest.mark.parametrize("client", alone.CLIENTS)
+async def test_what_is_counted_of_messages_that_come_alone_comes(client: str) -> None:
+    turns = Turns()
+    trio.lowlevel.add_instrument(turns)
+    await alone.send(client, 20)
+    trio.lowlevel.remove_instrument(turns)
+
+    # A turn of the reader and one of the consumer for each.
+    assert sorted(turns.steps.values())[-2:] >= [20, 20]
 
 
 # --- the page

@@ -1,0 +1,95 @@
+"""Messages that come one at a time, over a pair of sockets: each wakes a reader and a consumer.
+
+    python -m benchmarks.alone connector --messages 1000
+
+"bare" is the least that two tasks of trio can do (`benchmarks.contestants.latency_trio`). It
+measures nothing itself: `benchmarks.instructions` counts what it does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import trio
+
+from benchmarks import workloads
+from benchmarks.contestants.latency_trio import two_tasks
+from benchmarks.measure import KINDS
+from benchmarks.replay import Replay
+from connector.delays import Delays
+from connector.feed import Feed
+from connector.transport.tap import Tap
+from connector.transport.upgrade import ResponseHead
+
+MOST = 2_000
+"""Messages that are prepared, however few are sent: so that two counts differ by what is sent."""
+
+
+class Sender:
+    """Sends one message when the one before has been consumed; in the place of a `Latency`."""
+
+    def __init__(self, messages: int, descriptor: int) -> None:
+        prepared = [workloads.frame(text) for text in workloads.texts("trade", MOST, 1)]
+        self._frames = iter(prepared[:messages])
+        self._descriptor = descriptor
+
+    def decoder(self) -> Callable[[bytes], Any]:
+        envelope = msgspec.defstruct(
+            "Envelope", [("stream", str), ("data", KINDS["trade"])], gc=False
+        )
+        return msgspec.json.Decoder(envelope, strict=False).decode
+
+    def begin(self) -> None:
+        self.note(0)
+
+    def note(self, _: int) -> bool:
+        """Send the next one; whether there is none."""
+        frame = next(self._frames, None)
+        if frame is not None:
+            os.write(self._descriptor, frame)
+        return frame is None
+
+
+async def bare(sender: Sender, stream: trio.SocketStream) -> None:
+    await two_tasks(sender, stream)  # type: ignore[arg-type]
+
+
+async def connector(sender: Sender, stream: trio.SocketStream) -> None:
+    replay = Replay("trade")
+    tap = Tap(stream, replay.deliveries[0], limit=1 << 24)
+    tap.head = ResponseHead(101, (), b"")
+    tap.go_live()
+    feed: Feed[Any] = Feed(None, replay.buffers[0], Delays())  # type: ignore[arg-type]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(tap.receive_some)
+        sender.begin()
+        async for event in feed:
+            if sender.note(event.trade_time_ms):
+                break
+        nursery.cancel_scope.cancel()
+
+
+async def send(client: str, messages: int) -> None:
+    near, far = trio.socket.socketpair()
+    with near, far:
+        sender = Sender(messages, far.fileno())
+        await CLIENTS[client](sender, trio.SocketStream(near))
+
+
+CLIENTS = {"bare": bare, "connector": connector}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("client", choices=CLIENTS)
+    parser.add_argument("--messages", type=int, default=1_000)
+    options = parser.parse_args()
+    trio.run(send, options.client, min(options.messages, MOST))
+
+
+if __name__ == "__main__":
+    main()
