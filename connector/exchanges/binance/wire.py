@@ -27,6 +27,8 @@ N = TypeVar("N", bound=Number)
 
 NS_PER_MS = 1_000_000
 
+_OFF_BOOK = frozenset({"INSURANCE_FUND", "ADL"})
+"""Values of ``X`` of a trade. Source: binance_usdm §4."""
 _SIDES = MappingProxyType[str, Side]({"BUY": "buy", "SELL": "sell"})
 
 
@@ -65,7 +67,7 @@ class FuturesTrade(Trade[N], gc=False, kw_only=True, tag_field="e", tag="trade")
 
     @property
     def off_book(self) -> bool:
-        return self.order_type != "MARKET"
+        return self.order_type in _OFF_BOOK
 
 
 class AggregateTrade(Trade[N], gc=False, kw_only=True, tag_field="e", tag="aggTrade"):

@@ -223,7 +223,10 @@ async def test_two_feeds_of_them_are_merged_without_a_gap(kinds: list[bool], ord
     assert [getattr(each, "trade_id", each) for each in arbiter.ready] == numbers
 
 
-@pytest.mark.parametrize(("kind", "off_book"), [("MARKET", False), ("INSURANCE_FUND", True)])
+@pytest.mark.parametrize(
+    ("kind", "off_book"),
+    [("MARKET", False), ("INSURANCE_FUND", True), ("ADL", True), ("NEW", False)],
+)
 def test_a_trade_says_whether_it_was_matched_in_the_book(kind: str, off_book: bool) -> None:
     event = USDM.stream(Trades("X")).decode(json.dumps({**trade(1), "X": kind}).encode())
     assert isinstance(event, Trade)
