@@ -11,8 +11,8 @@
 /* What an exchange's decoders raise for a message that does not decode. */
 static PyObject *undecodable;
 
-static PyObject *name_received_ns, *name_session, *name_group, *name_room, *name_decode, *name_sequence,
-    *name_last_id, *name_messages, *name_payload_bytes, *name_eof, *name_decompress;
+static PyObject *name_received_ns, *name_session, *name_group, *name_room, *name_decode,
+    *name_sequence, *name_last_id, *name_messages, *name_payload_bytes, *name_eof, *name_decompress;
 
 /* --- frames (RFC 6455 §5.2) */
 
