@@ -44,13 +44,14 @@ def import_capture(capture: Path, exchange: Exchange, out: Path) -> tuple[Path, 
     if not names:
         raise ConfigError(f"it holds no data of {exchange.name}")
     channels = [write_channel(channel_of(exchange, name)) for name in names]
-    links = {name: f"{exchange.name}/{exchange.stream(RawStream(name)).route}" for name in names}
+    routes = {name: exchange.stream(RawStream(name)).route for name in names}
+    links = {name: f"{exchange.name}/{route}" for name, route in routes.items()}
     path = out / (capture.name.removesuffix(".gz").removesuffix(".jsonl") + SUFFIX)
     out.mkdir(parents=True, exist_ok=True)
     if path.exists():
         raise ConfigError(f"{path} is there already; choose another --out")
     first_ns, _ = span
-    subject = Subject(exchange.name, tuple(channels), names)
+    subject = Subject(exchange.name, tuple(channels), names, routes)
     file = path.open("xb", buffering=0)
     try:
         writer = Writer(file, subject, Presence(), started_ns=first_ns)

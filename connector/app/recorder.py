@@ -175,8 +175,9 @@ def subject_of(exchange: Exchange, channels: tuple[AnyChannel, ...]) -> Subject:
         ConfigError: the exchange does not offer one.
     """
     streams = [exchange.stream(channel) for channel in channels]
-    names = [each.name if each.book is None else each.book.deltas.name for each in streams]
-    return Subject(exchange.name, tuple(map(write_channel, channels)), tuple(dict.fromkeys(names)))
+    carried = [each if each.book is None else each.book.deltas for each in streams]
+    routes = {each.name: each.route for each in carried}
+    return Subject(exchange.name, tuple(map(write_channel, channels)), tuple(routes), routes)
 
 
 async def record(

@@ -66,6 +66,8 @@ class Start(msgspec.Struct, frozen=True, tag="start"):
     """Of the file among those of one recording."""
     software: str = ""
     python: str = ""
+    routes: dict[str, str] = {}
+    """Which route brings each stream; empty where that was not written."""
     present: list[tuple[str, int, bool]] = []
     """Sessions that are open when the file begins: link, number, whether all is acknowledged."""
 

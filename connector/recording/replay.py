@@ -157,13 +157,12 @@ def replay(
 
 
 def _replay(exchange: Exchange, recording: Recording) -> Replay:
-    links: dict[str, str] = {}
+    routes: dict[str, str] = {}
     with suppress(OSError, ConfigError):  # raised when it begins
-        links = links_of(recording.paths)
-    routes = {
-        stream: link.removeprefix(f"{exchange.name}/").partition("#")[0]
-        for stream, link in links.items()
-    }
+        for path in recording.paths:
+            routes.update(start_of(path).routes)
+        for stream, link in links_of(recording.paths).items():
+            routes[stream] = link.removeprefix(f"{exchange.name}/").partition("#")[0]
     return Replay(exchange, recording, routes)
 
 

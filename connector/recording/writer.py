@@ -11,7 +11,7 @@ import os
 import platform
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import attrs
@@ -69,6 +69,8 @@ class Subject:
     exchange: str
     channels: tuple[str, ...]
     streams: tuple[str, ...]
+    routes: Mapping[str, str] = attrs.field(factory=dict)
+    """Which route brings each stream, for a replay of one that brought nothing."""
 
 
 class Presence:
@@ -139,6 +141,7 @@ class Writer:
                 exchange=subject.exchange,
                 channels=list(subject.channels),
                 streams=list(subject.streams),
+                routes=dict(subject.routes),
                 started_ns=started_ns,
                 number=number,
                 software=f"trio-connector {__version__}",

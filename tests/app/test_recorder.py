@@ -70,6 +70,7 @@ async def test_files_that_follow_each_other_hold_every_frame_once(
     starts = [next(iter(read_frames(path))) for path in paths]
     assert [each.number for each in starts if isinstance(each, Start)] == [1, 2, 3, 4]
     assert all(each.present for each in starts[1:] if isinstance(each, Start))
+    assert all(each.routes == {BOOK_STREAM: "public"} for each in starts if isinstance(each, Start))
     ends = [list(read_frames(path))[-1] for path in paths]
     assert [each.reason for each in ends if isinstance(each, End)] == ["rotated"] * 3 + ["stopped"]
 

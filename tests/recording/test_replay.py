@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import trio
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
@@ -41,7 +41,8 @@ BOOK = PartialBook("ETHUSDC", levels=5, interval_ms=100)
 CHANNELS: tuple[Channel[Any], ...] = (BOOK, Trades("ETHUSDC"), BookDeltas("ETHUSDC"))
 STREAMS = ("ethusdc@depth5@100ms", "ethusdc@trade", "ethusdc@depth@100ms")
 BREAKS: tuple[FaultKind, ...] = ("reset", "close", "fin", "half_open", "mute", "server_shutdown")
-SUBJECT = Subject("binance_usdm", ("partial_book:ETHUSDC",), STREAMS)
+ROUTES = dict(zip(STREAMS, ("public", "market", "public"), strict=True))
+SUBJECT = Subject("binance_usdm", ("partial_book:ETHUSDC",), STREAMS, ROUTES)
 
 
 async def record(
@@ -136,6 +137,7 @@ def sessions(happened: list[Any]) -> list[Any]:
     rotate_after=st.sampled_from([math.inf, 1.0, 4.0]),
     speed=st.sampled_from([math.inf, 1.0, 7.5]),
 )
+@example(breaks=((0.3125, "half_open"),), rotate_after=math.inf, speed=math.inf)  # before a trade
 def test_a_replay_gives_the_events_that_were_recorded(
     tmp_path_factory: pytest.TempPathFactory,
     breaks: tuple[tuple[float, FaultKind], ...],
@@ -193,6 +195,16 @@ async def test_a_book_without_another_snapshot_is_no_error_at_the_end(
     assert [each[0] for each in seen].count("gap") == 1
     views = [each for each in seen if each[0] == "view"]
     assert views[0][2] and not views[-1][2]
+
+
+def test_what_brought_nothing_is_on_the_route_that_was_to_bring_it(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.rec.zst", [*opened()], subject=SUBJECT)
+
+    exchange = replay(binance.UsdMFutures(), path)
+
+    assert binance.UsdMFutures().stream(Trades("ETHUSDC")).route == "public"
+    assert exchange.stream(Trades("ETHUSDC")).route == "market"
+    assert exchange.stream(Trades("BTCUSDC")).route == "public"
 
 
 async def test_scaled_time_passes_as_it_was_recorded(
