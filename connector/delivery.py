@@ -16,7 +16,7 @@ import trio
 from connector.backpressure import Full
 from connector.errors import RAW_EXCERPT_BYTES, DecodeError
 from connector.events import Event
-from connector.protocol import UNDECODABLE, Data, Exchange, Inbound, Unknown
+from connector.protocol import UNDECODABLE, Data, Exchange, Inbound, SequenceRule, Unknown
 from connector.subscription import Subscription
 from connector.taking import Shape, take
 from connector.unread import Unread
@@ -310,7 +310,8 @@ class Delivery:
             return False
         # Not a repetition: the exchange counts anew, or not at all. The ids of this session say
         # nothing; better to deliver too much than to stall silently.
-        subscription.sequence = None
+        blanks = subscription.stream.blank_id
+        subscription.sequence = None if blanks is None else _all_but_blanks(blanks)
         subscription.lose("sequence", self.received_ns, session=self.session)
         return True
 
@@ -324,6 +325,9 @@ class Delivery:
             subscription.last_id = blank_id
             subscription.lose("sequence", self.received_ns, session=self.session)
         else:
+            if not newest:
+                # What comes next follows whatever was before this session: who merges must know.
+                subscription.last_id = blank_id - 1
             subscription.blank_id = blank_id
 
     def _follows_blank(self, subscription: Subscription, event: Any) -> bool:
@@ -374,3 +378,8 @@ class Delivery:
             subscription.lose("decode error", self.received_ns, session=self.session)
         name = None if subscription is None else subscription.name
         self._reader.read_undecodable(DecodeError(name, str(error), payload))
+
+
+def _all_but_blanks(blank_id: Callable[[Any], int]) -> SequenceRule:
+    """The rule where ids say nothing but that some events stand for nothing."""
+    return lambda last_id, event: 0 if blank_id(event) else last_id or 1

@@ -194,26 +194,58 @@ async def test_what_stands_for_nothing_is_not_delivered_and_not_missed(
     assert subscription.messages == len(sent)
 
 
+def delivered(kinds: list[tuple[int, bool]], session: int = 1) -> list[Any]:
+    """What a feed yields of trades with these ids, some of which are of nothing."""
+    full = Full()
+    subscription = Subscription(USDM.stream(Trades("ETHUSDC")), full)
+    buffer: Buffer[Any] = make_buffer(10_000, Overflow.BLOCK, gaps=True)
+    subscription.attach(buffer)
+    delivery = Delivery(USDM, session, {b"ethusdc@trade": subscription}, full, Nobody())
+    frames = [
+        json.dumps({"e": "trade", "E": 1, **trade(number), **({} if real else BLANK)})
+        for number, real in kinds
+    ]
+    delivery.deliver([b'{"stream":"ethusdc@trade","data":%b}' % f.encode() for f in frames], 0)
+    return buffer.take_all()
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_nothing_is_not_delivered_when_ids_begin_anew_either(known: bool) -> None:
+    ids = [(900, known), *((number, number % 3 > 0) for number in range(1, 60))]
+
+    got = delivered(ids)
+
+    lost, *rest = [each for each in got if not isinstance(each, Trade) or each.trade_id < 900]
+    assert isinstance(lost, Gap)
+    assert [each.trade_id for each in rest] == [n for n, real in ids if real and 23 < n < 900]
+
+
+@given(
+    st.lists(st.booleans(), min_size=1).map(lambda kinds: [True, *kinds]),
+    st.data(),
+)
+async def test_what_one_side_lost_with_nothing_before_it_is_no_gap(
+    kinds: list[bool], data: st.DataObject
+) -> None:
+    ids = list(enumerate(kinds, 1))
+    end = data.draw(st.sampled_from([number for number, real in ids if real]))
+    stream = USDM.stream(Trades("ETHUSDC"))
+    arbiter = Arbiter([[stream], [stream]], patience=1, window=100)
+
+    for side, part in enumerate([ids[:end], ids[end:]]):
+        for event in delivered(part):
+            arbiter.take(side, event, 0.0)
+
+    assert [each.trade_id for each in arbiter.ready] == [number for number, real in ids if real]
+
+
 @given(
     st.lists(st.booleans(), min_size=1).map(lambda kinds: [True, *kinds]),
     st.randoms(use_true_random=False),
 )
 async def test_two_feeds_of_them_are_merged_without_a_gap(kinds: list[bool], order: Random) -> None:
     stream = USDM.stream(Trades("ETHUSDC"))
-    sides = []
-    for session in (1, 2):
-        full = Full()
-        subscription = Subscription(stream, full)
-        buffer: Buffer[Any] = make_buffer(10_000, Overflow.BLOCK, gaps=True)
-        subscription.attach(buffer)
-        streams = {b"ethusdc@trade": subscription}
-        delivery = Delivery(USDM, session, streams, full, Nobody())
-        frames = [
-            json.dumps({"e": "trade", "E": 1, **trade(number), **({} if real else BLANK)})
-            for number, real in enumerate(kinds, 1)
-        ]
-        delivery.deliver([b'{"stream":"ethusdc@trade","data":%b}' % f.encode() for f in frames], 0)
-        sides.append(buffer.take_all())
+    sides = [delivered(list(enumerate(kinds, 1)), session) for session in (1, 2)]
     arbiter = Arbiter([[stream], [stream]], patience=1, window=100)
     while any(sides):
         side = order.choice([number for number, events in enumerate(sides) if events])
