@@ -86,6 +86,20 @@ def test_every_block_is_executed_checked_or_prose() -> None:
     assert {block.language for block in ALL} <= EXECUTED | CHECKED | PROSE
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_page_imports_it_uses(page: Path) -> None:
+    nodes = [
+        node
+        for block in blocks(page)
+        if block.language in EXECUTED
+        for node in ast.walk(ast.parse(block.code))
+    ]
+    imports = [each for each in nodes if isinstance(each, ast.Import | ast.ImportFrom)]
+    names = {each.asname or each.name.split(".")[0] for node in imports for each in node.names}
+
+    assert names <= {node.id for node in nodes if isinstance(node, ast.Name)}
+
+
 # --- Python
 
 
