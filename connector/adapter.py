@@ -16,7 +16,7 @@ import attrs
 import trio
 
 from connector import lifecycle
-from connector.buffer import Buffer, Overflow, make_buffer
+from connector.buffer import Overflow, make_buffer
 from connector.census import count_tasks
 from connector.channels import AnyChannel, Channel
 from connector.delays import Delays
@@ -228,12 +228,7 @@ class Adapter:
 
     # What a feed asks for (`connector.feed.FeedOwner`).
 
-    async def add_channels(
-        self,
-        feed: Feed[object],
-        channels: tuple[AnyChannel, ...],
-        entering: Buffer[object] | None = None,
-    ) -> None:
+    async def add_channels(self, feed: Feed[object], channels: tuple[AnyChannel, ...]) -> None:
         """Subscribe `feed` to `channels` and wait for the acknowledgements.
 
         They are wanted from the call on, so that of this and `remove_channels` the later counts.
@@ -260,7 +255,7 @@ class Adapter:
             await trio.lowlevel.checkpoint()
             for subscription in awaited:
                 try:
-                    await subscription.wait_live(feed.buffer, entering)
+                    await subscription.wait_live(feed.buffer)
                 except SubscriptionRejected as rejection:
                     rejections.append(rejection)
         except BaseException:
@@ -340,7 +335,9 @@ class Adapter:
         feed: Feed[object] = Feed(self, buffer, self._delays)
         self._feeds[feed] = {}
         try:
-            await self.add_channels(feed, channels, entering=buffer)
+            buffer.entering = True
+            await self.add_channels(feed, channels)
+            buffer.entering = False
             yield feed
         finally:
             feed.close()

@@ -31,8 +31,8 @@ class Full(set[Any]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._awaiting: list[Any] = []
-        """For everybody who waits for a reply the buffer that cannot be read before, or None."""
+        self._awaiting = 0
+        """How many wait for a reply."""
         self._moved: trio.Event | None = None
         """Set when it may be another answer; there is one only while somebody waits."""
         self.eager = 0
@@ -50,7 +50,7 @@ class Full(set[Any]):
     def _most(self, buffer: Any) -> int:
         """How many events `buffer` may hold while somebody waits for a reply."""
         stretched: int = STRETCH * buffer.capacity
-        return max(stretched, ROOM_BEFORE_ENTERED) if buffer in self._awaiting else stretched
+        return max(stretched, ROOM_BEFORE_ENTERED) if buffer.entering else stretched
 
     def discard(self, buffer: Any) -> None:
         """`buffer` is no longer full."""
@@ -58,18 +58,14 @@ class Full(set[Any]):
         self._move()
 
     @contextmanager
-    def awaiting_reply(self, entering: Any = None) -> Iterator[None]:
-        """Let the link read on while somebody waits for a reply.
-
-        Args:
-            entering: the buffer of a feed that is entered with it, and cannot be read before.
-        """
-        self._awaiting.append(entering)
+    def awaiting_reply(self) -> Iterator[None]:
+        """Let the link read on while somebody waits for a reply."""
+        self._awaiting += 1
         self._move()
         try:
             yield
         finally:
-            self._awaiting.remove(entering)
+            self._awaiting -= 1
 
     async def wait_for_room(self) -> None:
         """Wait until the link may read. Does not execute a checkpoint when it may already."""

@@ -25,7 +25,7 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar, cast
 
-from connector.backpressure import Full
+from connector.backpressure import ROOM_BEFORE_ENTERED, Full
 from connector.channels import AnyChannel
 from connector.errors import ConfigError, ConnectorError, SlowConsumer
 from connector.events import Event, Gap
@@ -66,6 +66,8 @@ class Buffer(Waking, Generic[T]):
         self.over = False
         self._full_sets: dict[int, Full] = {}
         self.blocking = False
+        self.entering = False
+        """Whether its feed is being entered: nobody can read it yet."""
 
     def __len__(self) -> int:
         return len(self.items)
@@ -408,21 +410,32 @@ class FailingBuffer(_NeverFull[T]):
     def __init__(self, capacity: int, *, gaps: bool) -> None:
         super().__init__(capacity, gaps=gaps)
         self._failure: SlowConsumer | None = None
+        self._most = capacity
+        """How many events may wait: `capacity`, or as many as came before they could be read."""
 
     def put(self, item: T) -> None:
         if self._failure is not None and self._failure in self._errors:
             self.dropped += 1
-        elif len(self.items) >= self.capacity:
+        elif len(self.items) >= self._most and not self._grows():
             self.dropped += 1
             self._failure = SlowConsumer(
-                f"the consumer did not keep up and {self.capacity} events are waiting; read "
+                f"the consumer did not keep up and {len(self.items)} events are waiting; read "
                 "faster, enlarge buffer=, or choose another overflow policy"
             )
             self.fail(self._failure)
         else:
+            if self._most > self.capacity > len(self.items):
+                self._most = self.capacity  # what came too early has been read
             self.items.append(item)
             if self._waiter is not None:
                 self.wake()
+
+    def _grows(self) -> bool:
+        """Whether one more may wait, as nobody can have read any."""
+        if not self.entering or len(self.items) >= ROOM_BEFORE_ENTERED:
+            return False
+        self._most = len(self.items) + 1
+        return True
 
 
 _KINDS: tuple[type[Buffer[Any]], ...] = (

@@ -308,14 +308,14 @@ class BookSubscription:
             self._owner.release(self)
         return False
 
-    async def wait_live(self, buffer: Buffer[Any], entering: Buffer[Any] | None = None) -> None:
+    async def wait_live(self, buffer: Buffer[Any]) -> None:
         """Wait until the exchange has acknowledged the deltas; executes a checkpoint.
 
         Raises:
             SubscriptionRejected: the exchange refused.
             trio.ClosedResourceError: `buffer` was detached meanwhile.
         """
-        await self.wire.wait_live(self.book, entering)
+        await self.wire.wait_live(self.book)
         if not self.book.has(buffer):
             raise trio.ClosedResourceError(
                 f"{self.stream.channel!r} was discarded, or its feed closed, before the exchange "

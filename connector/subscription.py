@@ -202,14 +202,11 @@ class Subscription:
                 # Each its own: an exception that is raised gathers tracebacks and notes.
                 buffer.fail(copy(error))
 
-    async def wait_live(
-        self, buffer: Buffer[object], entering: Buffer[object] | None = None
-    ) -> None:
+    async def wait_live(self, buffer: Buffer[object]) -> None:
         """Wait until the exchange has acknowledged the subscription; executes a checkpoint.
 
         Args:
             buffer: an attached one; from now on a rejection goes into it.
-            entering: the buffer of the feed, if nobody can read that before.
 
         Raises:
             SubscriptionRejected: the exchange refused.
@@ -217,7 +214,7 @@ class Subscription:
             trio.ClosedResourceError: `buffer` was detached meanwhile.
         """
         await trio.lowlevel.checkpoint()
-        with self.full.awaiting_reply(entering):
+        with self.full.awaiting_reply():
             while self.rejection is None:
                 if buffer not in self._buffers:
                     raise trio.ClosedResourceError(

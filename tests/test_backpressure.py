@@ -42,7 +42,8 @@ def test_while_a_reply_is_awaited_it_may_hold_more_but_not_without_end() -> None
 def test_a_feed_that_cannot_be_read_yet_may_hold_much_but_not_without_end() -> None:
     link = Full()
     entered = full_buffer(link, 2)
-    with link.awaiting_reply(entered), link.awaiting_reply():
+    entered.entering = True
+    with link.awaiting_reply():
         for number in range(2, ROOM_BEFORE_ENTERED):
             assert not link.holds_back()
             entered.put(number)

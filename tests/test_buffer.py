@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
-from connector.backpressure import Full
+from connector.backpressure import ROOM_BEFORE_ENTERED, Full
 from connector.buffer import Buffer, Overflow, make_buffer
 from connector.errors import ConfigError, ConnectorError, SlowConsumer
 from connector.events import Event, Gap
@@ -465,6 +465,37 @@ def test_failing_gives_slow_consumer_once_and_takes_events_again_after_it() -> N
     assert buffer.dropped == 3
     buffer.put(5)
     assert buffer.take_all() == [5]
+
+
+def test_failing_blames_nobody_for_what_came_before_it_could_be_read() -> None:
+    buffer: Buffer[int] = make_buffer(2, Overflow.FAIL, gaps=True)
+    buffer.entering = True
+    for number in range(10):
+        buffer.put(number)
+    buffer.entering = False
+
+    # As long as it does not become more.
+    for number in range(10, 20):
+        assert buffer.take() == number - 10
+        buffer.put(number)
+    assert [buffer.take() for _ in range(9)] == list(range(10, 19))
+    assert buffer.next_error() is None
+    # What has been read once is not owed again.
+    for number in range(3):
+        buffer.put(number)
+    assert buffer.take_all() == [19, 0]
+    assert isinstance(buffer.next_error(), SlowConsumer)
+
+
+def test_failing_does_not_grow_without_end() -> None:
+    buffer: Buffer[int] = make_buffer(2, Overflow.FAIL, gaps=True)
+    buffer.entering = True
+
+    for number in range(ROOM_BEFORE_ENTERED + 1):
+        buffer.put(number)
+
+    assert len(buffer.take_all()) == ROOM_BEFORE_ENTERED
+    assert isinstance(buffer.next_error(), SlowConsumer)
 
 
 def test_failing_goes_on_after_an_error_that_is_not_its_own() -> None:

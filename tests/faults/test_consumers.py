@@ -317,6 +317,24 @@ async def test_block_is_lossless_when_one_frame_is_more_than_the_buffer(
         ]
 
 
+@pytest.mark.parametrize("overflow", [Overflow.BLOCK, Overflow.FAIL])
+async def test_what_comes_while_a_feed_is_entered_is_no_fault_of_its_reader(
+    autojump_clock: MockClock, overflow: Overflow
+) -> None:
+    coins = [PartialBook(f"COIN{number}USDT") for number in range(600)]
+    async with (
+        open_world(source=Pulse()) as world,
+        world.adapter.subscribe(*coins, buffer=10, overflow=overflow) as feed,
+    ):
+        buffered = feed.statistics().buffered
+        assert buffered > 160
+
+        events = await take(feed, buffered)
+
+        ids = [each.update_id for each in events if each.symbol == "COIN0USDT"]
+        assert ids == list(range(ids[0], ids[0] + len(ids)))
+
+
 async def test_a_blocked_feed_holds_back_its_link_and_no_other(autojump_clock: MockClock) -> None:
     async with (
         open_world(links=2) as world,
