@@ -13,7 +13,8 @@ policy:
 
 Every loss is counted, and shows as a `Gap` in its place if the consumer asked for gaps. Losses
 with nothing between them share one marker per reason, so that a buffer nobody reads stays bounded:
-`capacity` events, and beside them a marker per reason at either end.
+`capacity` events, and beside them a marker per reason at either end. While its feed is being
+entered nobody can read, so until then `BLOCK` and `FAIL` hold more (`connector.backpressure`).
 """
 
 from __future__ import annotations
