@@ -34,9 +34,11 @@ ASYNC_IN_TESTS = (
 )
 """Rules that are left out in tests."""
 
-MUTATED = ("link", "session", "adapter", "feed", "transport/tap")
+MUTATED = ("link/link", "link/session", "adapter/adapter", "feeds/feed", "transport/tap")
 """Modules that `mutate` changes: those that a leak could hide in."""
-ASKED = ("", "faults", "transport", "explore")
+ROOMS = ("adapter", "feeds", "link", "merging", "transport")
+"""Rooms that a frame passes through."""
+ASKED = ("", *ROOMS, "faults", "explore")
 """Folders of tests that it asks."""
 MUTATION = (
     *("-p", "tests.mutation.plugin", "--capture=no", "--timeout=100"),
@@ -73,7 +75,8 @@ def test_all(session: nox.Session) -> None:
 def test_python(session: nox.Session) -> None:
     """What the innermost loops could break, with those in Python in place of the compiled ones."""
     install(session, "test")
-    paths = session.posargs or ("tests/transport", "tests/faults", *map(str, TOP_LEVEL_TESTS))
+    rooms = (f"tests/{room}" for room in ROOMS)
+    paths = session.posargs or (*rooms, "tests/faults", *map(str, TOP_LEVEL_TESTS))
     without = {"CONNECTOR_NO_EXTENSION": "1"}
     session.run("python", "-m", "pytest", *IN_PARALLEL, *paths, env=without)
 

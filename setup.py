@@ -2,5 +2,11 @@
 
 from setuptools import Extension, setup
 
-# Without a C compiler the package is installed all the same: connector/extension.py.
-setup(ext_modules=[Extension("connector._speedups", ["connector/_speedups.c"], optional=True)])
+# Without a C compiler the package is installed all the same: connector/transport/compiled.py.
+setup(
+    ext_modules=[
+        Extension(
+            "connector.transport._speedups", ["connector/transport/_speedups.c"], optional=True
+        )
+    ]
+)

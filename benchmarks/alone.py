@@ -20,8 +20,8 @@ from benchmarks import workloads
 from benchmarks.contestants.latency_trio import two_tasks
 from benchmarks.measure import KINDS
 from benchmarks.replay import Replay
-from connector.delays import Delays
-from connector.feed import Feed
+from connector.feeds.delivery_delay import Delays
+from connector.feeds.feed import Feed
 from connector.transport.tap import Tap
 from connector.transport.upgrade import ResponseHead
 

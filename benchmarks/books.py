@@ -32,14 +32,14 @@ import msgspec
 import trio
 
 from benchmarks.workloads import DATA
-from connector.backpressure import Full
+from connector.adapter.local_book import LocalBook
 from connector.book import Book, Extent, rules
-from connector.buffer import Overflow, make_buffer
 from connector.channels import OrderBook
 from connector.events import BookDelta, BookView
 from connector.exchanges import binance
-from connector.localbook import LocalBook
-from connector.subscription import Subscription
+from connector.feeds.backpressure import Full
+from connector.feeds.buffer import Overflow, make_buffer
+from connector.feeds.subscription import Subscription
 
 CAPTURES = {
     "spot, 100 ms": "binance_spot/btcusdt_20240808.jsonl.gz",

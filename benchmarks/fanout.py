@@ -23,7 +23,7 @@ from connector import open_adapter
 from connector.app.redis import RedisSink, RedisSource
 from connector.channels import PartialBook
 from connector.exchanges import binance
-from connector.frames import RawFrame
+from connector.link.raw_frames import RawFrame
 
 MESSAGES = 20_000
 PER_ENTRY = (1, 10, 100)

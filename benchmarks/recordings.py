@@ -20,7 +20,7 @@ from typing import IO
 
 import msgspec
 
-from connector.frames import RawFrame
+from connector.link.raw_frames import RawFrame
 from connector.recording import read_frames
 from connector.recording.reader import whole_blocks
 

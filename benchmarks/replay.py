@@ -16,15 +16,15 @@ import trio
 
 from benchmarks import workloads
 from benchmarks.contestants.connector_feed import MAKERS
-from connector.backpressure import Full
-from connector.buffer import Buffer, Overflow, make_buffer
 from connector.channels import Channel
-from connector.delivery import Delivery
 from connector.errors import DecodeError
 from connector.exchanges import binance
-from connector.feed import Feed
-from connector.protocol import Inbound
-from connector.subscription import Subscription
+from connector.exchanges.protocol import Inbound
+from connector.feeds.backpressure import Full
+from connector.feeds.buffer import Buffer, Overflow, make_buffer
+from connector.feeds.delivery import Delivery
+from connector.feeds.feed import Feed
+from connector.feeds.subscription import Subscription
 from connector.transport.tap import Tap
 from connector.transport.upgrade import ResponseHead
 

@@ -7,8 +7,7 @@
 """
 
 from connector._version import __version__
-from connector.adapter import Adapter, open_adapter
-from connector.buffer import Overflow
+from connector.adapter.adapter import Adapter, open_adapter
 from connector.errors import (
     ConfigError,
     ConnectorError,
@@ -21,9 +20,10 @@ from connector.errors import (
     SubscriptionRejected,
 )
 from connector.events import Gap
-from connector.feed import Feed
-from connector.merge import merge
-from connector.pacing import Reconnect
+from connector.feeds.buffer import Overflow
+from connector.feeds.feed import Feed
+from connector.link.pacing import Reconnect
+from connector.merging.merge import merge
 
 __all__ = [
     "Adapter",

@@ -1,23 +1,23 @@
 """What can be subscribed to: frozen values, the same for every exchange.
 
 A channel says what is wanted; the exchange says what it is called on the wire and on which
-connection it travels (`connector.protocol.Stream`). Symbols are written in any case. The type
-parameter is the type of event that a feed of the channel yields.
+connection it travels (`connector.exchanges.protocol.Stream`). Symbols are written in any case. The
+type parameter is the type of event that a feed of the channel yields.
 """
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any
 
 import attrs
 
+from connector.channel import AnyChannel, Channel
 from connector.errors import ConfigError
 from connector.events import (
     BookDelta,
     BookSnapshot,
     BookView,
     Candle,
-    Event,
     Liquidation,
     MarkPrice,
     Quote,
@@ -25,8 +25,6 @@ from connector.events import (
     Ticker,
     Trade,
 )
-
-E_co = TypeVar("E_co", bound=Event, covariant=True)
 
 
 def _check_symbol(instance: object, attribute: attrs.Attribute[Any], symbol: object) -> None:
@@ -37,13 +35,6 @@ def _check_symbol(instance: object, attribute: attrs.Attribute[Any], symbol: obj
             f"{type(instance).__name__}: {symbol!r} is not a symbol; write it as the exchange "
             'does, such as "ETHUSDC"'
         )
-
-
-class Channel(Generic[E_co]):
-    """Base of all channels; `E_co` is the event that its feed yields."""
-
-
-AnyChannel: TypeAlias = Channel[Event]
 
 
 @attrs.frozen

@@ -8,10 +8,8 @@ so that nothing secret an exchange echoes back lands in a log.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from connector.channels import AnyChannel
+from connector.channel import AnyChannel
 
 RAW_EXCERPT_BYTES = 200
 """Undecodable frames are kept up to this length: enough to recognise one, never a memory leak.

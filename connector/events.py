@@ -15,15 +15,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, cast
+from typing import Any, ClassVar, Literal, TypeAlias, cast
 
 import msgspec
 
+from connector.channel import AnyChannel
 from connector.errors import ConfigError
 from connector.validation import check_count
-
-if TYPE_CHECKING:
-    from connector.channels import AnyChannel
 
 Number: TypeAlias = float | Decimal
 Side: TypeAlias = Literal["buy", "sell"]

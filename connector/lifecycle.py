@@ -83,7 +83,7 @@ class Disconnected(LinkEvent):
     """The session is over: its tasks are gone and its socket is closed."""
 
     reason: str
-    """One of `connector.session.REASONS`."""
+    """One of `connector.link.session.REASONS`."""
     detail: str
     connected: bool
     """Whether the handshake had been completed."""

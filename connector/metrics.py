@@ -23,12 +23,12 @@ from weakref import WeakKeyDictionary
 import attrs
 import trio
 
-from connector.adapter import Adapter
+from connector.adapter.adapter import Adapter
+from connector.adapter.statistics import AdapterStatistics
 from connector.channels import AnyChannel
-from connector.delays import BOUNDS_SECONDS
 from connector.errors import ConfigError
-from connector.feed import FeedStatistics
-from connector.statistics import AdapterStatistics
+from connector.feeds.delivery_delay import BOUNDS_SECONDS
+from connector.feeds.feed import FeedStatistics
 
 if TYPE_CHECKING:
     from prometheus_client.core import CollectorRegistry, Metric

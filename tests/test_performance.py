@@ -22,22 +22,22 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 import connector
-import connector.delivery
+import connector.feeds.delivery
 from benchmarks import alone, chart, tables, workloads
-from connector.backpressure import Full
-from connector.buffer import Buffer, Overflow, make_buffer
 from connector.channels import Channel, PartialBook, Trades
-from connector.delivery import Delivery
 from connector.errors import DecodeError
 from connector.exchanges import binance
-from connector.extension import EXTENSION
-from connector.feed import Feed
-from connector.protocol import Inbound
-from connector.subscription import Subscription
-from connector.taking import take_in_python
-from connector.transport.frames import lift_text_in_python
+from connector.exchanges.protocol import Inbound
+from connector.feeds.backpressure import Full
+from connector.feeds.buffer import Buffer, Overflow, make_buffer
+from connector.feeds.delivery import Delivery
+from connector.feeds.feed import Feed
+from connector.feeds.hot_loop import take_in_python
+from connector.feeds.subscription import Subscription
+from connector.transport.compiled import EXTENSION
 from connector.transport.tap import Tap
 from connector.transport.upgrade import ResponseHead
+from connector.transport.websocket_frames import lift_text_in_python
 
 OURS = str(Path(connector.__file__).parent)
 MORE = 200
@@ -180,9 +180,9 @@ def loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
     """In what the innermost loops are."""
     chosen: str = request.param
     if chosen == "python":
-        monkeypatch.setattr(connector.delivery, "take", take_in_python)
+        monkeypatch.setattr(connector.feeds.delivery, "take", take_in_python)
     elif EXTENSION is None:
-        pytest.skip("connector._speedups is not compiled here, or not wanted")
+        pytest.skip("connector.transport._speedups is not compiled here, or not wanted")
     return chosen
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+import textwrap
 import tomllib
 from collections.abc import Iterator
 from importlib import metadata
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from connector._version import __version__
+from tests.test_layers import LAYERS
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "connector"
@@ -29,7 +31,7 @@ PUBLIC_MODULES = (
     "connector.events",
     "connector.exchanges.binance",
     "connector.metrics",
-    "connector.protocol",
+    "connector.exchanges.protocol",
     "connector.recording",
     "connector.testing",
     "connector.testing.leaks",
@@ -118,21 +120,30 @@ def test_every_page_of_the_docs_is_in_the_table_of_contents() -> None:
     assert pages - {"index"} == linked
 
 
-def test_the_design_names_every_layer_from_the_top_down() -> None:
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
-    layers = [re.split(r" : ", each) for each in contracts["contracts"][0]["layers"]]
-    page = (ROOT / "docs" / "design.md").read_text()
-    shown = re.search(r"## Layers.*?```text\n(.*?)```", page, re.DOTALL)
-    assert shown is not None
-    named = [
-        name.strip("/")
-        for line in shown[1].splitlines()
-        for name in re.split(r", ", re.split(r"\s{2,}|/ +", line)[0])
-    ]
+def picture() -> str:
+    """The rooms and the order inside them, as the contracts of import-linter have them."""
+    lines = []
+    for row in LAYERS["connector"]:
+        for room in row:
+            module = importlib.import_module(f"connector.{room}")
+            is_room = hasattr(module, "__path__")
+            said = (module.__doc__ or "").splitlines()[0].rstrip(".")
+            lines.append(f"{room + '/' if is_room else room:<13} {said}")
+            inside = LAYERS.get(f"connector.{room}") if room not in {"app", "testing"} else None
+            if inside:
+                order = " > ".join(", ".join(layer) for layer in inside)
+                lines += textwrap.wrap(
+                    order, 82, initial_indent=" " * 14 + "· ", subsequent_indent=" " * 16
+                )
+    return "\n".join(lines)
 
-    depth = {name: row for row, names in enumerate(layers) for name in names}
-    assert sorted(named) == sorted(depth)
-    assert named == sorted(named, key=lambda name: depth[name])
+
+def test_the_design_shows_the_rooms_as_the_contracts_have_them() -> None:
+    page = (ROOT / "docs" / "design.md").read_text()
+    shown = re.search(r"## Rooms.*?```text\n(.*?)\n```", page, re.DOTALL)
+    assert shown is not None
+
+    assert shown[1] == picture(), f"put this into docs/design.md:\n{picture()}"
 
 
 def links() -> Iterator[tuple[Path, str]]:

@@ -8,10 +8,9 @@ from typing import Any, TypeVar
 import attrs
 import msgspec
 
-from connector.backpressure import Full
 from connector.channels import Channel
 from connector.events import Event
-from connector.protocol import (
+from connector.exchanges.protocol import (
     AnyStream,
     Data,
     Envelope,
@@ -23,7 +22,8 @@ from connector.protocol import (
     Stream,
     Unknown,
 )
-from connector.subscription import Subscription
+from connector.feeds.backpressure import Full
+from connector.feeds.subscription import Subscription
 
 ENVELOPE = Envelope(head=b'{"stream":"', middle=b'","data":', tail=b"}")
 E = TypeVar("E", bound=Event)

@@ -11,7 +11,7 @@ from collections import deque
 import trio
 
 from benchmarks.measure import Latency
-from connector.transport.frames import lift_text
+from connector.transport.websocket_frames import lift_text
 
 LIMIT = 1 << 20
 READ_BYTES = 65_536

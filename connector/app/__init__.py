@@ -1,1 +1,11 @@
-"""The command line: ``connector demo``. Needs the extra ``cli``."""
+"""The command line, a room for each thing that a person does with it. Needs the extra ``cli``.
+
+`demo` shows an adapter that survives, `recordings` records, replays and exports, `running` is
+``connector run`` with its configuration, sinks and pages, `books` draws an order book, `soaking`
+looks for growth, and `redis` passes frames on to other processes. `commands` lists the commands,
+`naming` writes exchanges and channels as text. Nothing imports this room.
+
+.. code-block:: text
+
+    key press or signal → cli → commands → the command's room → open_adapter … → a screen, a file
+"""

@@ -12,24 +12,24 @@ import trio
 from rich.console import Console
 
 from connector._version import __version__
-from connector.app.book_command import book
-from connector.app.dashboard import Dashboard, render_summary
-from connector.app.demo import Options, Result, run_demo
-from connector.app.export_command import export_command
-from connector.app.finite import FiniteRange
-from connector.app.import_command import import_command
-from connector.app.leaky_command import show_comparison
-from connector.app.market import Market
-from connector.app.picture import Picture
-from connector.app.plain import Nowhere, PlainLines
-from connector.app.plot_command import plot_command
-from connector.app.record_command import record_command
-from connector.app.replay_command import replay_command
-from connector.app.report import summary
-from connector.app.run_command import check, run
-from connector.app.soak_command import soak
-from connector.app.verify_command import verify_command
-from connector.app.view import Screen
+from connector.app.books.book_command import book
+from connector.app.demo.dashboard import Dashboard, render_summary
+from connector.app.demo.demo import Options, Result, run_demo
+from connector.app.demo.leaky_command import show_comparison
+from connector.app.demo.market import Market
+from connector.app.demo.plain_output import Nowhere, PlainLines
+from connector.app.demo.report import summary
+from connector.app.demo.snapshot import Screen
+from connector.app.demo.svg_picture import Picture
+from connector.app.numbers import FiniteRange
+from connector.app.recordings.export_command import export_command
+from connector.app.recordings.import_command import import_command
+from connector.app.recordings.plot_command import plot_command
+from connector.app.recordings.record_command import record_command
+from connector.app.recordings.replay_command import replay_command
+from connector.app.recordings.verify_command import verify_command
+from connector.app.running.run_command import check, run
+from connector.app.soaking.soak_command import soak
 from connector.errors import ConfigError
 
 

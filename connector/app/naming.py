@@ -18,7 +18,7 @@ from connector import channels
 from connector.channels import AnyChannel, Channel
 from connector.errors import ConfigError
 from connector.exchanges import binance
-from connector.protocol import Exchange
+from connector.exchanges.protocol import Exchange
 
 EXCHANGES: Mapping[str, type[binance.Spot | binance.UsdMFutures]] = MappingProxyType(
     {"binance_spot": binance.Spot, "binance_usdm": binance.UsdMFutures}

@@ -1,8 +1,8 @@
 """How each exchange numbers its book: where the snapshot comes from, what joins, what follows.
 
-A rule is a `connector.protocol.SequenceRule`: asked with the last id and a delta, it answers the
-id to remember when the delta follows, 0 when it brings nothing new and is to be dropped, and a
-negative number when something is missing before it.
+A rule is a `connector.exchanges.protocol.SequenceRule`: asked with the last id and a delta, it
+answers the id to remember when the delta follows, 0 when it brings nothing new and is to be
+dropped, and a negative number when something is missing before it.
 
 ===================  ========  =================================  ============================
 rule set             snapshot  a delta follows when               and the book is verified by
@@ -36,7 +36,7 @@ from connector.book.checksum import ASKS_THEN_BIDS, INTERLEAVED, Checksum
 from connector.events import BookDelta
 
 DeltaRule: TypeAlias = Callable[[int, BookDelta], int]
-"""A `connector.protocol.SequenceRule` for deltas."""
+"""A `connector.exchanges.protocol.SequenceRule` for deltas."""
 
 
 @attrs.frozen(kw_only=True)

@@ -12,7 +12,7 @@ from typing import BinaryIO
 import attrs
 
 from connector.errors import ConfigError
-from connector.frames import RawFrame
+from connector.link.raw_frames import RawFrame
 from connector.recording.format import (
     HEAD_BYTES,
     MAGIC,

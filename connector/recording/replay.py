@@ -19,8 +19,7 @@ import trio
 
 from connector.channels import Channel
 from connector.errors import ConfigError, ExchangeUnavailable
-from connector.instruments import Instrument
-from connector.protocol import (
+from connector.exchanges.protocol import (
     UNDECODABLE,
     AnyStream,
     E,
@@ -33,17 +32,18 @@ from connector.protocol import (
     RestService,
     Stream,
 )
+from connector.instruments import Instrument
+from connector.link.source import FrameSink, FrameSource, stream_names
+from connector.link.wire_subscriptions import Request
 from connector.recording.format import Mark
 from connector.recording.playhead import Frames, Playhead, give_others_a_turn
 from connector.recording.reader import files_of, links_of, start_of
-from connector.source import FrameSink, FrameSource, stream_names
 from connector.transport.http import Response
-from connector.wire import Request
 
 
 @attrs.frozen
 class Recording:
-    """A recording as a source of frames (`connector.source.FrameSource`).
+    """A recording as a source of frames (`connector.link.source.FrameSource`).
 
     Args:
         paths: its files, in their order.
@@ -173,7 +173,7 @@ class _Ending:
 
 
 class _Replaying:
-    """A recording at work for one adapter (`connector.source.Supply`)."""
+    """A recording at work for one adapter (`connector.link.source.Supply`)."""
 
     def __init__(self, exchange: Exchange, playhead: Playhead, streams: frozenset[str]) -> None:
         self.exchange = exchange
@@ -239,7 +239,7 @@ class _Answers:
 
 
 class _Session:
-    """One session of the recording (`connector.source.Carrier`)."""
+    """One session of the recording (`connector.link.source.Carrier`)."""
 
     watched = False
 

@@ -9,7 +9,7 @@ import attrs
 
 from connector.errors import ConfigError
 from connector.events import Event
-from connector.protocol import UNDECODABLE, AnyStream, Data, Exchange
+from connector.exchanges.protocol import UNDECODABLE, AnyStream, Data, Exchange
 from connector.recording.format import Answer, Block, End, Hole, Mark, Start
 from connector.recording.reader import read_blocks
 

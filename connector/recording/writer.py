@@ -19,8 +19,8 @@ import attrs
 from connector._version import __version__
 from connector.errors import ConnectorError, DecodeError
 from connector.events import Gap
-from connector.frames import FrameItem, RawFrame, RestAnswer
 from connector.lifecycle import LinkEvent, Rejected
+from connector.link.raw_frames import FrameItem, RawFrame, RestAnswer
 from connector.recording.format import (
     Answer,
     AnyMark,

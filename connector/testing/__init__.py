@@ -7,21 +7,21 @@ arguments.
 
 from __future__ import annotations
 
-from connector.testing.audience import Audience
-from connector.testing.capture import Capture, Frame, read_capture, streams_of
-from connector.testing.connection import ServerConnection
-from connector.testing.exchange import ExchangeStatistics, SimulatedExchange, open_exchange
-from connector.testing.faults import Fault, FaultKind, FaultPlan, When
-from connector.testing.ledger import DialRecord, Ledger
-from connector.testing.log import Log, LogEntry
-from connector.testing.network import (
+from connector.testing.exchange.connection import ServerConnection
+from connector.testing.exchange.event_log import Log, LogEntry
+from connector.testing.exchange.exchange import ExchangeStatistics, SimulatedExchange, open_exchange
+from connector.testing.faults.faults import Fault, FaultKind, FaultPlan, When
+from connector.testing.market.audience import Audience
+from connector.testing.market.capture import Capture, Frame, read_capture, streams_of
+from connector.testing.market.order_flow import OrderFlow
+from connector.testing.market.sources import Player, Silent, Source
+from connector.testing.network.ledger import DialRecord, Ledger
+from connector.testing.network.network import (
     MemoryConnection,
     MemoryListener,
     MemoryNetwork,
     MemoryStream,
 )
-from connector.testing.orderflow import OrderFlow
-from connector.testing.sources import Player, Silent, Source
 
 __all__ = [
     "Audience",

@@ -23,9 +23,9 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from connector.testing.explore.tree import all_tasks, draw_task
-from connector.testing.ledger import DialRecord
-from connector.testing.network import MemoryNetwork
-from connector.testing.world import WORLD
+from connector.testing.network.ledger import DialRecord
+from connector.testing.network.network import MemoryNetwork
+from connector.testing.network.world_tasks import WORLD
 
 __all__ = ["LeakCheck", "Leaked", "describe", "descriptors", "new_since", "no_leaks"]
 

@@ -1,8 +1,8 @@
 """A model of link, session, server and network, small enough to walk through all of it.
 
-Every rule that moves a link stands under its transition of `connector.states.TRANSITIONS`, the
-table that `connector.link` is held to; the others are what the server, the network, the clock and
-the program do between two of them. `check` visits every state that any interleaving can reach:
+Every rule that moves a link stands under its transition of `connector.link.states.TRANSITIONS`, the
+table that `connector.link.link` is held to; the others are what the server, the network, the clock
+and the program do between two of them. `check` visits every state that any interleaving can reach:
 
 - I1: at most one transport is open or being opened; I2: none when a dial begins;
 - I4: when the loop is gone, so are its tasks and its socket;
@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
-from connector.states import TRANSITIONS, State
+from connector.link.states import TRANSITIONS, State
 
 Peer: TypeAlias = Literal["well", "broken", "silent"]
 Socket: TypeAlias = Literal["none", "dialling", "open"]

@@ -23,7 +23,7 @@ import attrs
 import pytest
 import trio
 
-from connector.testing.exchange import SimulatedExchange, open_exchange
+from connector.testing.exchange.exchange import SimulatedExchange, open_exchange
 from connector.testing.explore.faults import STEP_FAULTS, check_fault
 from connector.testing.explore.plan import Case, parse_case
 from connector.testing.explore.result import Finding, Result
@@ -40,8 +40,8 @@ from connector.testing.explore.sweep import (
 )
 from connector.testing.explore.verdict import leaves
 from connector.testing.leaks import Descriptors, describe, descriptors, new_since, no_leaks
-from connector.testing.network import MemoryNetwork
-from connector.testing.orderflow import OrderFlow
+from connector.testing.market.order_flow import OrderFlow
+from connector.testing.network.network import MemoryNetwork
 
 STAGED: dict[str, Callable[[Stage], object]] = {
     "stage": lambda stage: stage,

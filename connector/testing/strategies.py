@@ -21,7 +21,14 @@ from hypothesis import strategies as st
 from connector.testing.explore.faults import OPERATION_FAULTS, STEP_FAULTS
 from connector.testing.explore.plan import OPERATIONS, Plan, Trigger
 from connector.testing.explore.schedule import Fifo, Picks, Schedule, Seeded
-from connector.testing.faults import HANDSHAKE_KINDS, LIVE_KINDS, Fault, FaultKind, FaultPlan, When
+from connector.testing.faults.faults import (
+    HANDSHAKE_KINDS,
+    LIVE_KINDS,
+    Fault,
+    FaultKind,
+    FaultPlan,
+    When,
+)
 
 BREAKING: tuple[FaultKind, ...] = (
     "close", "fin", "reset", "half_open", "mute", "close_and_hold", "bad_reserved_bits",

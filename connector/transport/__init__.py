@@ -1,7 +1,13 @@
-"""Bytes in, messages out: dialling, TLS, the tap under trio-websocket, and compression.
+"""Bytes in, messages out: dialling, TLS, the tap under trio-websocket, compression, HTTP.
 
-`open_connection` is the only door: it opens a connection for the length of a block and closes
-its socket when the block ends, on every path. Nothing else in the library opens sockets.
+`open_connection` is the only door: it opens a connection for the length of a block, and its socket
+is closed when the block is left, however it is left. `tap` lifts whole text frames out of each
+read and leaves the rest to trio-websocket. `compiled` loads the loops that exist in C as well
+(`_speedups.c`). It may import nothing of this package but errors.
+
+.. code-block:: text
+
+    socket → tcp_reading → tls → tap → websocket_frames → connection → sink of payloads
 """
 
 from connector.transport.connection import Connection, Ended

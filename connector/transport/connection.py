@@ -24,9 +24,9 @@ from connector.errors import (
     ConnectorError,
     ExchangeUnavailable,
 )
-from connector.transport.causes import origins
 from connector.transport.deflate import OFFER, InvalidCompression
 from connector.transport.dial import Address
+from connector.transport.error_groups import origins
 from connector.transport.tap import Sink, Tap
 
 USER_AGENT = f"trio-connector/{__version__}"
@@ -93,7 +93,7 @@ class Connection:
     """
 
     watched = True
-    """Whether silence and age end it (`connector.source.Carrier`)."""
+    """Whether silence and age end it (`connector.link.source.Carrier`)."""
 
     def __init__(self, tap: Tap) -> None:
         self._tap = tap

@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping
 from struct import Struct
 
 from connector.errors import ExchangeUnavailable
-from connector.extension import EXTENSION
-from connector.transport.frames import (
+from connector.transport.compiled import EXTENSION
+from connector.transport.websocket_frames import (
     CONTINUATION,
     ODD,
     TEXT,

@@ -24,9 +24,9 @@ import httpx2
 import trio
 
 from connector.errors import ConfigError, ExchangeUnavailable
-from connector.transport.causes import said
 from connector.transport.connection import USER_AGENT
 from connector.transport.dial import Address, Dialer, closed_after
+from connector.transport.error_groups import said
 from connector.transport.tls import secure
 
 _MAX_BODY_BYTES = 64 * 1024 * 1024

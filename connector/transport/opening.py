@@ -16,9 +16,9 @@ import attrs
 import trio
 
 from connector.errors import ConfigError, ExchangeUnavailable
-from connector.transport.causes import raise_unwrapped, said
 from connector.transport.connection import Connection
 from connector.transport.dial import Address, Dialer, closed_after, is_open
+from connector.transport.error_groups import raise_unwrapped, said
 from connector.transport.tap import Sink, Tap
 from connector.transport.tls import secure
 

@@ -25,7 +25,15 @@ import trio
 
 from connector.errors import ExchangeUnavailable, HandshakeRejected
 from connector.transport.deflate import Inflater, agree
-from connector.transport.frames import (
+from connector.transport.tcp_reading import receive_of
+from connector.transport.tls import records_of
+from connector.transport.upgrade import (
+    HEAD_LIMIT_BYTES,
+    SWITCHING_PROTOCOLS,
+    ResponseHead,
+    split_head,
+)
+from connector.transport.websocket_frames import (
     CLOSE,
     CONTINUATION,
     ODD,
@@ -34,14 +42,6 @@ from connector.transport.frames import (
     lift_text,
     read_close,
     read_header,
-)
-from connector.transport.socket import receive_of
-from connector.transport.tls import records_of
-from connector.transport.upgrade import (
-    HEAD_LIMIT_BYTES,
-    SWITCHING_PROTOCOLS,
-    ResponseHead,
-    split_head,
 )
 
 _READ_BYTES = 65_536

@@ -8,7 +8,7 @@ from functools import partial
 
 import trio
 
-from connector.transport.socket import Receive, receive_of
+from connector.transport.tcp_reading import Receive, receive_of
 
 _RECORD_BYTES = 16_384
 """The most that one TLS record holds (RFC 8446 §5.1)."""

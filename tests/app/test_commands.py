@@ -13,10 +13,10 @@ from click.testing import CliRunner
 from connector import __version__
 from connector.app import commands
 from connector.app.commands import group
-from connector.app.demo import Options, Result
-from connector.app.market import Market
-from connector.app.report import Report, Sample, Span
-from connector.app.view import Screen
+from connector.app.demo.demo import Options, Result
+from connector.app.demo.market import Market
+from connector.app.demo.report import Report, Sample, Span
+from connector.app.demo.snapshot import Screen
 
 DEMO = [sys.executable, "-c", "from connector.app.cli import main; main()", "demo"]
 

@@ -14,7 +14,7 @@ import trio
 from connector.book import State
 from connector.channels import OrderBook
 from connector.exchanges import binance
-from connector.link import Link
+from connector.link.link import Link
 from connector.testing.explore import (
     STEP_FAULTS,
     Plan,

@@ -16,7 +16,7 @@ from connector import ConfigError, Feed, Overflow, SubscriptionRejected
 from connector.channels import BookDeltas, OrderBook, PartialBook, RawStream
 from connector.events import BookDelta, BookSnapshot, BookView, Gap
 from connector.testing import Audience, Fault, FaultPlan, MemoryNetwork, OrderFlow, When
-from connector.testing.sources import Player
+from connector.testing.market.sources import Player
 from tests.faults.world import QUICK, open_world
 
 BOOK = OrderBook("ETHUSDC", depth=20)

@@ -19,7 +19,7 @@ from connector.events import BookSnapshot, Event
 from connector.exchanges import binance
 from connector.lifecycle import Connected, Connecting, Disconnected, Subscribed
 from connector.testing import Fault, FaultPlan, Silent, When
-from connector.testing.venue import VENUES
+from connector.testing.venues.rules import VENUES
 from tests.faults.world import (
     BOOK,
     BOOK_STREAM,

@@ -15,8 +15,8 @@ from connector import Adapter, open_adapter
 from connector.channels import BestQuote, BookDeltas, PartialBook
 from connector.events import Gap
 from connector.exchanges import binance
-from connector.merge import MergedFeed, merge
-from connector.protocol import Exchange
+from connector.exchanges.protocol import Exchange
+from connector.merging.merge import MergedFeed, merge
 from connector.testing import (
     Audience,
     Fault,

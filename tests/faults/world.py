@@ -19,9 +19,9 @@ from connector import Adapter, Feed, Reconnect, open_adapter
 from connector.channels import PartialBook, Trades
 from connector.events import Gap
 from connector.exchanges import binance
+from connector.exchanges.protocol import Exchange, Limits
 from connector.lifecycle import Lifecycle
-from connector.protocol import Exchange, Limits
-from connector.session import REASONS
+from connector.link.session import REASONS
 from connector.testing import (
     Audience,
     FaultPlan,

@@ -5,7 +5,7 @@ and for every mutant the process forks, the child changes its code and runs the 
 the changed line, the fastest first, until one fails. A child that computes for too long, or waits
 for too long, counts as noticed: a test that hangs is a test that fails.
 
-    pytest -p tests.mutation.plugin --mutate connector/link.py --sample 100
+    pytest -p tests.mutation.plugin --mutate connector/link/link.py --sample 100
 """
 
 from __future__ import annotations

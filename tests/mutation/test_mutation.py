@@ -134,12 +134,13 @@ def test_for_a_name_of_the_module_the_tests_of_its_file_are_asked_too() -> None:
     seen = [
         Seen("tests/test_session.py::test_words", 0.1, {}),
         Seen("tests/test_sessions.py::test_other", 0.1, {}),
-        Seen("tests/test_link.py::test_link", 0.2, {"connector/session.py": [1]}),
+        Seen("tests/link/test_link.py::test_link", 0.2, {"connector/link/session.py": [1]}),
     ]
 
     def names(*lines: int) -> list[str]:
         return [
-            each.test.rpartition("::")[2] for each in asked(seen, "connector/session.py", lines)
+            each.test.rpartition("::")[2]
+            for each in asked(seen, "connector/link/session.py", lines)
         ]
 
     assert names() == ["test_words", "test_link"]
@@ -152,7 +153,7 @@ def test_the_fastest_is_asked_first() -> None:
     assert [each.test for each in asked(seen, "a", [1])] == ["fast", "slow"]
 
 
-@pytest.mark.parametrize("name", ["connector/link.py", "connector/transport/tap.py"])
+@pytest.mark.parametrize("name", ["connector/link/link.py", "connector/transport/tap.py"])
 def test_mutants_of_the_package_are_programs(name: str) -> None:
     found = mutants_of((ROOT / name).read_text(), name)
 

@@ -10,7 +10,7 @@ import trio
 
 from connector import Feed
 from connector.events import BookView, Gap, asdict
-from connector.frames import FrameItem, RawFrame
+from connector.link.raw_frames import FrameItem, RawFrame
 from connector.recording import AnyMark, Subject, Writer
 from connector.recording.writer import Presence
 

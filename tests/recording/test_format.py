@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from connector import ConfigError
 from connector.events import Gap
-from connector.frames import RawFrame, RestAnswer
 from connector.lifecycle import Disconnected
+from connector.link.raw_frames import RawFrame, RestAnswer
 from connector.recording import (
     Answer,
     Block,

@@ -33,8 +33,8 @@ from connector.recording.playhead import serves
 from connector.recording.writer import Presence
 from connector.testing import FaultKind, OrderFlow
 from tests.faults.world import open_world
+from tests.link.test_source import seen
 from tests.recording.parts import LINK, drain, plain, raw, write
-from tests.test_source import seen
 from tests.toy import Ticks, Toy, rising
 
 BOOK = PartialBook("ETHUSDC", levels=5, interval_ms=100)

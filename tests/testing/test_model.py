@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from connector import link, states
-from connector.states import TRANSITIONS
+from connector.link import link, states
+from connector.link.states import TRANSITIONS
 from connector.testing import model
 from connector.testing.model import (
     GIVE_UP_CLOSING,

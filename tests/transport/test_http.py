@@ -16,7 +16,7 @@ from trio.testing import MockClock
 
 from connector.errors import ConfigError, ExchangeUnavailable
 from connector.testing import MemoryNetwork
-from connector.testing.websocket import Request, read_request, response
+from connector.testing.network.server_websocket import Request, read_request, response
 from connector.transport.http import Http, open_http
 
 Answer = Callable[[Request], bytes]

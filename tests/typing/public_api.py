@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import assert_type
 
 from connector import Adapter, Feed, Gap, Overflow, Reconnect, merge, open_adapter
+from connector.adapter.statistics import AdapterStatistics
 from connector.channels import (
     BestQuote,
     BookDeltas,
@@ -29,8 +30,7 @@ from connector.events import (
 from connector.exchanges import binance
 from connector.instruments import Instrument
 from connector.lifecycle import Connected, Disconnected
-from connector.merge import MergedFeed
-from connector.statistics import AdapterStatistics
+from connector.merging.merge import MergedFeed
 
 
 async def exchanges_fit_the_interface() -> None:

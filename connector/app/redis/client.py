@@ -19,10 +19,10 @@ from coredis.exceptions import (
 )
 from coredis.retry import NoRetryPolicy
 
+from connector.adapter.outcome import only_error
 from connector.app.redis_address import check_address
 from connector.errors import ConnectorError
-from connector.leaving import only_error
-from connector.pacing import Reconnect
+from connector.link.pacing import Reconnect
 
 T = TypeVar("T")
 

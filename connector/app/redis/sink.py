@@ -12,17 +12,17 @@ from typing import TypeAlias
 
 import attrs
 
-from connector.adapter import Adapter
+from connector.adapter.adapter import Adapter
 from connector.app.redis.client import Client, open_redis
 from connector.app.redis.entries import encode, key_of
 from connector.app.redis.writer import Writer
 from connector.app.redis_address import check_address
-from connector.buffer import Overflow
 from connector.channels import AnyChannel
 from connector.events import Gap
-from connector.frames import FrameItem, RawFrame
+from connector.exchanges.protocol import AnyStream
+from connector.feeds.buffer import Overflow
 from connector.lifecycle import Disconnected, Stale
-from connector.protocol import AnyStream
+from connector.link.raw_frames import FrameItem, RawFrame
 from connector.validation import check_count
 
 Frames: TypeAlias = list[tuple[int, int, bytes]]

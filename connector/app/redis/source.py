@@ -23,12 +23,12 @@ from connector.app.redis.client import Client, Patience, open_redis
 from connector.app.redis.entries import Entry, decode, key_of
 from connector.app.redis_address import check_address
 from connector.errors import ConfigError
-from connector.protocol import Exchange, Reply
-from connector.source import Ending, FrameSink, Rest, stream_names
+from connector.exchanges.protocol import Exchange, Reply
+from connector.link.source import Ending, FrameSink, Rest, stream_names
+from connector.link.wire_subscriptions import Request
 from connector.transport import Ended, TcpDialer
 from connector.transport.http import open_http
 from connector.validation import check_count
-from connector.wire import Request
 
 _BLOCK_MS = 200
 """A read waits so long for data; then it is asked whether other streams are wanted."""
@@ -64,7 +64,7 @@ class RedisSource:
 
     @contextmanager
     def begin(self, exchange: Exchange) -> Iterator[_Supply]:
-        """Serve one adapter (`connector.source.FrameSource`)."""
+        """Serve one adapter (`connector.link.source.FrameSource`)."""
         yield _Supply(self, exchange)
 
 
@@ -84,7 +84,7 @@ class _Place:
 
 
 class _Supply:
-    """The source of one adapter (`connector.source.Supply`)."""
+    """The source of one adapter (`connector.link.source.Supply`)."""
 
     def __init__(self, settings: RedisSource, exchange: Exchange) -> None:
         self._settings = settings

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from connector._version import __version__
 from connector.app.naming import write_channel
-from connector.app.running.exposition import PrometheusRegistry
+from connector.app.running.registry import PrometheusRegistry
 from connector.app.running.server import Page
 from connector.app.running.service import Registry, Service
 from connector.app.secret import Secret

@@ -16,13 +16,13 @@ from pathlib import Path
 import attrs
 import trio
 
-from connector.app import logs
-from connector.app.configuration import Configuration, Misconfigured, read_configuration
+from connector.app.running import logs
+from connector.app.running.configuration import Configuration, Misconfigured, read_configuration
 from connector.app.running.service import Registry, Service, Summary, open_service
-from connector.app.running.sinks import SinkFailed
-from connector.app.running.world import RealWorld, World, open_simulated_world
+from connector.app.running.sink_slot import SinkFailed
+from connector.app.running.venues import RealWorld, World, open_simulated_world
 from connector.errors import ConfigError
-from connector.transport.causes import leaves
+from connector.transport.error_groups import leaves
 
 _log = logging.getLogger("connector.run")
 
@@ -103,7 +103,7 @@ async def _registry(configuration: Configuration) -> AsyncIterator[Registry]:
         yield Registry()
         return
     # The extra may be missing when nothing is to be served.
-    from connector.app.running.exposition import PrometheusRegistry  # noqa: PLC0415
+    from connector.app.running.registry import PrometheusRegistry  # noqa: PLC0415
 
     yield PrometheusRegistry()
 

@@ -15,7 +15,7 @@ from hypercorn.config import Sockets
 from hypercorn.trio.run import worker_serve
 from hypercorn.utils import wrap_app
 
-from connector.app.configuration import split_address
+from connector.app.running.configuration import split_address
 
 
 @attrs.frozen

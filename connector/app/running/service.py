@@ -15,7 +15,8 @@ import attrs
 import trio
 
 from connector import Adapter, open_adapter
-from connector.app.configuration import (
+from connector.adapter.statistics import AdapterStatistics
+from connector.app.running.configuration import (
     AdapterPlan,
     Configuration,
     GroupPlan,
@@ -23,15 +24,14 @@ from connector.app.configuration import (
     RunTable,
     SinkPlan,
 )
-from connector.app.running.frames import FramePump
-from connector.app.running.held import Held
-from connector.app.running.pump import Pump, Taker
-from connector.app.running.sinks import AnySlot, FrameSlot, SinkFailed, SinkSlot, slot_for
-from connector.app.running.world import World
-from connector.app.sinks import takes_frames
+from connector.app.running.event_pump import Pump, Taker
+from connector.app.running.frame_pump import FramePump
+from connector.app.running.held_context import Held
+from connector.app.running.sink_slot import AnySlot, FrameSlot, SinkFailed, SinkSlot, slot_for
+from connector.app.running.sinks import takes_frames
+from connector.app.running.venues import World
 from connector.channels import AnyChannel
 from connector.lifecycle import Lifecycle
-from connector.statistics import AdapterStatistics
 
 _log = logging.getLogger("connector.run")
 

@@ -1,7 +1,7 @@
 """From the payload of a stream to events: one reader per shape of payload.
 
 A reader is msgspec's decoder, or a closure around it. Whatever bytes come in, it returns events or
-raises one of `connector.protocol.UNDECODABLE`.
+raises one of `connector.exchanges.protocol.UNDECODABLE`.
 """
 
 from __future__ import annotations

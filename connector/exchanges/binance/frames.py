@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from connector.protocol import Data, Envelope, Inbound, Reply, Shutdown, Unknown
+from connector.exchanges.protocol import Data, Envelope, Inbound, Reply, Shutdown, Unknown
 
 ENVELOPE = Envelope(head=b'{"stream":"', middle=b'","data":', tail=b"}")
 
@@ -50,7 +50,8 @@ def parse(frame: bytes) -> Inbound:
     """What `frame` says, whatever the order of its keys and its white space.
 
     Raises:
-        connector.protocol.UNDECODABLE: it is not JSON, or a field of it is not of its documented
+        connector.exchanges.protocol.UNDECODABLE: it is not JSON, or a field of it is not of its
+        documented
             type.
     """
     if not frame.lstrip().startswith(b"{"):

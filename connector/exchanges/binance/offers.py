@@ -18,7 +18,7 @@ from connector.channels import AnyChannel, BookDeltas, Channel, OrderBook, RawSt
 from connector.errors import ConfigError
 from connector.exchanges.binance import decode, names
 from connector.exchanges.binance.rest import BookOffer
-from connector.protocol import E, Stream
+from connector.exchanges.protocol import E, Stream
 
 NumberType: TypeAlias = type[float | Decimal]
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from connector.protocol import AnyStream
+from connector.exchanges.protocol import AnyStream
 
 LONGEST_REQUEST_BYTES = 4096
 """Assumed, not documented: a request stays below the size that servers commonly refuse."""

@@ -18,8 +18,8 @@ from connector.book import BookRules, Extent
 from connector.channels import OrderBook
 from connector.events import BookDelta, BookSnapshot
 from connector.exchanges.binance import decode, names, wire
+from connector.exchanges.protocol import UNDECODABLE, BookSource, RestRequest, RestService, Stream
 from connector.instruments import Instrument, Kind, Status
-from connector.protocol import UNDECODABLE, BookSource, RestRequest, RestService, Stream
 
 NS_PER_MS = 1_000_000
 _NEVER_EXPIRES_MS = 4_000_000_000_000

@@ -1,4 +1,4 @@
-"""Continuity of ids: what must follow what, per kind of stream (`connector.protocol.SequenceRule`).
+"""Continuity of ids: what must follow what, per kind of stream (`SequenceRule`).
 
 Each rule answers the id to remember, 0 for an event to be dropped because it (or newer) was seen,
 or the negated id when events are missing before it. The first event of a session follows 0, which

@@ -34,8 +34,7 @@ from connector.exchanges.binance import (
 )
 from connector.exchanges.binance.endpoints import SPOT, Endpoints, Environment, resolve
 from connector.exchanges.binance.offers import Catalogue, Offer, table
-from connector.instruments import Instrument
-from connector.protocol import (
+from connector.exchanges.protocol import (
     AnyStream,
     E,
     Envelope,
@@ -45,9 +44,10 @@ from connector.protocol import (
     RestService,
     Stream,
 )
+from connector.instruments import Instrument
 
 if TYPE_CHECKING:
-    from connector.protocol import Exchange
+    from connector.exchanges.protocol import Exchange
 
 ROUTE = "stream"
 """The only one: every stream travels on any connection."""
@@ -213,7 +213,7 @@ class Spot:
         """What a whole frame says.
 
         Raises:
-            connector.protocol.UNDECODABLE: it is not JSON, or not of the documented form.
+            connector.exchanges.protocol.UNDECODABLE: it is not JSON, or not of the documented form.
         """
         return frames.parse(frame)
 

@@ -46,8 +46,7 @@ from connector.exchanges.binance import (
 )
 from connector.exchanges.binance.endpoints import USDM_FUTURES, Endpoints, Environment, resolve
 from connector.exchanges.binance.offers import Catalogue, Offer, table
-from connector.instruments import Instrument
-from connector.protocol import (
+from connector.exchanges.protocol import (
     AnyStream,
     E,
     Envelope,
@@ -57,9 +56,10 @@ from connector.protocol import (
     RestService,
     Stream,
 )
+from connector.instruments import Instrument
 
 if TYPE_CHECKING:
-    from connector.protocol import Exchange
+    from connector.exchanges.protocol import Exchange
 
 PUBLIC = "public"
 MARKET = "market"
@@ -302,7 +302,7 @@ class UsdMFutures:
         """What a whole frame says.
 
         Raises:
-            connector.protocol.UNDECODABLE: it is not JSON, or not of the documented form.
+            connector.exchanges.protocol.UNDECODABLE: it is not JSON, or not of the documented form.
         """
         return frames.parse(frame)
 

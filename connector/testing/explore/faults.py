@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from connector.testing.faults import Fault, FaultKind
+from connector.testing.faults.faults import Fault, FaultKind
 
 if TYPE_CHECKING:
     from connector.testing.explore.stage import Stage

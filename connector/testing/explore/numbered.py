@@ -15,7 +15,7 @@ import attrs
 import trio
 
 from connector.events import BookView, Gap
-from connector.testing.audience import Audience
+from connector.testing.market.audience import Audience
 
 
 @attrs.frozen

@@ -11,7 +11,7 @@ import msgspec
 import trio
 
 from connector.events import BookView
-from connector.testing.audience import Audience
+from connector.testing.market.audience import Audience
 
 LEVELS = 5
 BEGUN = 10

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 import trio
 
 from connector.testing.explore.plan import At, Trigger
-from connector.testing.network import MemoryNetwork, MemoryStream
+from connector.testing.network.network import MemoryNetwork, MemoryStream
 
 
 class ExploredNetwork(MemoryNetwork):

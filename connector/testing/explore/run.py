@@ -12,7 +12,7 @@ import outcome
 import trio
 from trio.testing import MockClock
 
-from connector.testing.exchange import open_exchange
+from connector.testing.exchange.exchange import open_exchange
 from connector.testing.explore import verdict
 from connector.testing.explore.faults import OPERATION_FAULTS, STEP_FAULTS, check_fault
 from connector.testing.explore.operations import ExploredNetwork
@@ -25,8 +25,8 @@ from connector.testing.explore.steps import Killed, Steps
 from connector.testing.explore.tls import contexts
 from connector.testing.explore.tree import all_tasks, draw
 from connector.testing.explore.wall import WallClock
-from connector.testing.ledger import DialRecord
-from connector.testing.world import WORLD
+from connector.testing.network.ledger import DialRecord
+from connector.testing.network.world_tasks import WORLD
 
 GRACE_SECONDS = 30.0
 """Virtual time that a hanging program has to leave after it was cancelled."""
@@ -230,6 +230,7 @@ class _Run:
 
     def plan_ahead(self, steps: int, fault: str) -> None:
         """Add a fault to what is due."""
+        check_fault(fault)
         self._due.setdefault(self.steps.count + max(steps, 1), []).append(fault)
 
     def note_struck(self, fault: str) -> None:

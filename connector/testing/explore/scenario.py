@@ -10,8 +10,8 @@ import attrs
 
 from connector.testing.explore.numbered import Numbered
 from connector.testing.explore.stage import Stage
-from connector.testing.sources import Source
-from connector.testing.venue import VenueName
+from connector.testing.market.sources import Source
+from connector.testing.venues.rules import VenueName
 
 Program = Callable[[Stage], Awaitable[None]]
 

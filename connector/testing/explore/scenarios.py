@@ -20,13 +20,13 @@ from connector.channels import BestQuote, Channel, OrderBook, PartialBook, Trade
 from connector.errors import SlowConsumer, SubscriptionRejected
 from connector.events import BookView, Gap
 from connector.exchanges import binance
-from connector.merge import MergedFeed
-from connector.protocol import E, Exchange, Limits, Stream
+from connector.exchanges.protocol import E, Exchange, Limits, Stream
+from connector.merging.merge import MergedFeed
 from connector.testing.explore.numbered import Reader
 from connector.testing.explore.numbered_book import NumberedBook, is_right
 from connector.testing.explore.scenario import Program, Scenario
 from connector.testing.explore.stage import Stage
-from connector.testing.faults import Fault, When
+from connector.testing.faults.faults import Fault, When
 
 RECONNECT = Reconnect(initial=0.25, cap=4.0, stable_after=5.0)
 STALE_SECONDS = 3.0

@@ -6,12 +6,11 @@ from collections.abc import Callable
 
 import trio
 
-from connector.testing.exchange import SimulatedExchange
-from connector.testing.explore.faults import check_fault
+from connector.testing.exchange.exchange import SimulatedExchange
 from connector.testing.explore.numbered import Reader
 from connector.testing.explore.operations import ExploredNetwork
 from connector.testing.explore.wall import WallClock
-from connector.testing.network import MemoryConnection
+from connector.testing.network.network import MemoryConnection
 
 SETTLED_EVENTS = 2
 """So many events after the last fault show that the program has recovered from it."""
@@ -64,7 +63,6 @@ class Stage:
 
     def strike_in(self, steps: int, fault: str) -> None:
         """Let a fault happen so many steps from now, besides those of the plan."""
-        check_fault(fault)
         self._plan_ahead(steps, fault)
 
     def turn(self) -> None:

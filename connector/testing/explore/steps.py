@@ -16,7 +16,7 @@ import trio
 
 from connector.testing.explore.schedule import Batch, Shuffler
 from connector.testing.explore.tree import all_tasks
-from connector.testing.world import WORLD
+from connector.testing.network.world_tasks import WORLD
 
 STANDING_BATCHES = 10_000
 """So many batches without time passing are a livelock."""

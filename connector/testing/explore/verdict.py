@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import attrs
 
-from connector.testing.exchange import SimulatedExchange
+from connector.testing.exchange.exchange import SimulatedExchange
 from connector.testing.explore.scenario import Scenario
 from connector.testing.explore.stage import Stage
-from connector.testing.ledger import DialRecord, Ledger
+from connector.testing.network.ledger import DialRecord, Ledger
 
 Broken = tuple[str, str]
 """The invariant that broke, and how."""

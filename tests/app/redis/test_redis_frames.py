@@ -10,12 +10,12 @@ import trio
 pytest.importorskip("coredis", reason="the extra [redis] is not installed")
 
 from connector import ConfigError, Feed, open_adapter
-from connector.app.configuration import Misconfigured, read_configuration
 from connector.app.redis import RedisSource
+from connector.app.running.configuration import Misconfigured, read_configuration
 from connector.app.running.service import open_service
-from connector.app.running.world import open_simulated_world
+from connector.app.running.sinks import RedisEvents, RedisFrames
+from connector.app.running.venues import open_simulated_world
 from connector.app.secret import Secret
-from connector.app.sinks import RedisEvents, RedisFrames
 from connector.channels import Trades
 from connector.events import Gap, Trade
 from connector.exchanges import binance

@@ -16,8 +16,8 @@ pytest.importorskip("coredis", reason="the extra [redis] is not installed")
 from connector import ConfigError
 from connector.app.redis import RedisSink, RedisSource
 from connector.app.redis.client import Patience, RedisRefused, open_redis
+from connector.app.running.sinks import KINDS, Batch, RedisEvents
 from connector.app.secret import Secret
-from connector.app.sinks import KINDS, Batch, RedisEvents
 from connector.channels import Trades
 from connector.events import BookView, Event, Gap, Level, RawMessage
 from connector.exchanges import binance

@@ -12,12 +12,12 @@ import httpx2
 import pytest
 import trio
 
-from connector.app.configuration import read_configuration
-from connector.app.running.exposition import PrometheusRegistry
+from connector.app.running.configuration import read_configuration
 from connector.app.running.pages import Pages, table
+from connector.app.running.registry import PrometheusRegistry
 from connector.app.running.server import serve
 from connector.app.running.service import Service, open_service
-from connector.app.running.world import SimulatedWorld, open_simulated_world
+from connector.app.running.venues import SimulatedWorld, open_simulated_world
 from connector.app.secret import Secret
 
 TEXT = """

@@ -18,10 +18,10 @@ import trio
 from trio.testing import MockClock
 
 from connector import ConfigError
-from connector.app.configuration import read_configuration
+from connector.app.running.configuration import read_configuration
 from connector.app.running.program import Options, Requests, run_program
 from connector.testing import OrderFlow, SimulatedExchange, open_exchange
-from connector.transport.causes import leaves
+from connector.transport.error_groups import leaves
 
 COMMAND = [sys.executable, "-c", "from connector.app.cli import main; main()"]
 CONFIG = """

@@ -14,13 +14,13 @@ import trio
 from trio.testing import MockClock
 
 from connector import Overflow, SlowConsumer
-from connector.app.configuration import read_configuration
+from connector.app.running.configuration import read_configuration
 from connector.app.running.service import Service, open_service
-from connector.app.running.sinks import SinkFailed
-from connector.app.running.world import SimulatedWorld, open_simulated_world
-from connector.app.sinks.jsonl import JsonLinesSink
+from connector.app.running.sink_slot import SinkFailed
+from connector.app.running.sinks.jsonl import JsonLinesSink
+from connector.app.running.venues import SimulatedWorld, open_simulated_world
 from connector.testing import Fault
-from connector.transport.causes import leaves
+from connector.transport.error_groups import leaves
 
 TEMPLATE = """
 [run]

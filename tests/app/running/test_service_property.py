@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from connector.app.configuration import Configuration, read_configuration
+from connector.app.running.configuration import Configuration, read_configuration
 from connector.app.running.service import Service, open_service
-from connector.app.running.world import SimulatedWorld, open_simulated_world
+from connector.app.running.venues import SimulatedWorld, open_simulated_world
 
 SYMBOLS = ("BTCUSDC", "ETHUSDC", "SOLUSDC")
 EXCHANGES = {"futures": "binance_usdm", "spot": "binance_spot"}

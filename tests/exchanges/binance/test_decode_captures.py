@@ -31,7 +31,7 @@ from connector.channels import (
     Trades,
 )
 from connector.exchanges import binance
-from connector.protocol import Data, Stream
+from connector.exchanges.protocol import Data, Stream
 
 Json = dict[str, Any]
 ReadFrames = Callable[[str], Iterator[bytes]]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.exchanges import binance
-from connector.protocol import UNDECODABLE, Data, Inbound, Reply, Shutdown, Unknown
+from connector.exchanges.protocol import UNDECODABLE, Data, Inbound, Reply, Shutdown, Unknown
 
 EXCHANGE = binance.UsdMFutures()
 ENVELOPE = EXCHANGE.envelope

@@ -28,7 +28,7 @@ from connector.errors import ConfigError
 from connector.events import Event
 from connector.exchanges import binance
 from connector.exchanges.binance.names import LONGEST_NAME_BYTES
-from connector.testing import venue
+from connector.testing.venues import rules
 
 SPOT = binance.Spot()
 USDM = binance.UsdMFutures()
@@ -125,11 +125,11 @@ def test_the_simulated_exchange_knows_the_same_streams_on_the_same_routes() -> N
     ours = {name: route for _, name, route, _ in USDM_STREAMS}
     ours |= {name: route for route, names in RAW_ROUTES.items() for name in names}
     del ours["btcusdt@somethingNew"]
-    as_binance = venue.routed(venue.USDM, "public").streams
+    as_binance = rules.routed(rules.USDM, "public").streams
     there = {name: route_there(as_binance, name) for name in ours}
     assert there == {name: f"/{route}" for name, route in ours.items()}
     assert [
-        name for _, name, _ in SPOT_STREAMS if route_there(venue.SPOT_STREAMS, name) is None
+        name for _, name, _ in SPOT_STREAMS if route_there(rules.SPOT_STREAMS, name) is None
     ] == []
 
 

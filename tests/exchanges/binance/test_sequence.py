@@ -11,9 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.arbitration import Arbiter
-from connector.backpressure import Full
-from connector.buffer import Buffer, Overflow, make_buffer
 from connector.channels import (
     AggregateTrades,
     AnyChannel,
@@ -27,12 +24,15 @@ from connector.channels import (
     Tickers,
     Trades,
 )
-from connector.delivery import Delivery
 from connector.errors import DecodeError
 from connector.events import Event, Gap, Trade
 from connector.exchanges import binance
-from connector.protocol import Inbound
-from connector.subscription import Subscription
+from connector.exchanges.protocol import Inbound
+from connector.feeds.backpressure import Full
+from connector.feeds.buffer import Buffer, Overflow, make_buffer
+from connector.feeds.delivery import Delivery
+from connector.feeds.subscription import Subscription
+from connector.merging.arbitration import Arbiter
 
 SPOT = binance.Spot()
 USDM = binance.UsdMFutures()

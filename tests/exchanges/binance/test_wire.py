@@ -26,7 +26,7 @@ from connector.channels import (
 )
 from connector.events import Event, Liquidation, MarkPrice, Ticker, asdict
 from connector.exchanges import binance
-from connector.protocol import UNDECODABLE
+from connector.exchanges.protocol import UNDECODABLE
 
 Json = dict[str, Any]
 

@@ -1,0 +1,483 @@
+"""The adapter: one nursery, the desired subscriptions, nothing to start or stop."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
+from typing import Any, Literal, TypeVar, cast, overload
+
+import attrs
+import trio
+
+from connector import lifecycle
+from connector.adapter.local_book import BookSubscription
+from connector.adapter.outcome import only_error
+from connector.adapter.runners import Loops
+from connector.adapter.statistics import AdapterStatistics, summed
+from connector.adapter.wanted_streams import Desired
+from connector.channels import AnyChannel, Channel
+from connector.errors import ConfigError, InvariantViolated, SubscriptionRejected
+from connector.events import Event, Gap
+from connector.exchanges.protocol import AnyStream, Exchange
+from connector.feeds.buffer import Overflow, make_buffer
+from connector.feeds.delivery_delay import Delays
+from connector.feeds.feed import Feed
+from connector.feeds.subscription import Subscription, streams_of
+from connector.instruments import Instrument
+from connector.lifecycle import Lifecycle
+from connector.link.link import Link
+from connector.link.pacing import Reconnect
+from connector.link.raw_frames import FrameItem
+from connector.link.settings import Settings, check
+from connector.link.source import FrameSource, source_of
+from connector.link.task_count import count_tasks
+from connector.transport import Dialer
+
+E = TypeVar("E", bound=Event)
+
+_LIFECYCLE_BUFFER = 1024
+_GRACE_SECONDS = 1.0
+
+
+class Adapter:
+    """The running connections to one exchange. Made by `open_adapter` only."""
+
+    def __init__(self, settings: Settings, count_adapter_tasks: Callable[[], int]) -> None:
+        self._exchange = settings.exchange
+        self._recorders = settings.recorders
+        self._count_tasks = count_adapter_tasks
+        self._loops = Loops(settings, self)
+        self._changed = trio.Event()
+        self._desired = Desired(self._loops)
+        self._feeds: dict[Feed[object], dict[AnyChannel, Subscription | BookSubscription]] = {}
+        self._watchers: weakref.WeakSet[Feed[Lifecycle]] = weakref.WeakSet()
+        self._delays = Delays()
+        self._past_drops = 0
+        self._closed = False
+
+    @property
+    def exchange(self) -> Exchange:
+        """What it is connected to."""
+        return self._exchange
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else f"{len(self._loops)} links"
+        return f"<Adapter {self._exchange.name}, {state}>"
+
+    # What a program uses.
+
+    @overload
+    def subscribe(
+        self,
+        *channels: Channel[E],
+        buffer: int = ...,
+        overflow: Overflow = ...,
+        gaps: Literal[False] = ...,
+    ) -> AbstractAsyncContextManager[Feed[E]]: ...
+
+    @overload
+    def subscribe(
+        self,
+        *channels: Channel[E],
+        buffer: int = ...,
+        overflow: Overflow = ...,
+        gaps: Literal[True],
+    ) -> AbstractAsyncContextManager[Feed[E | Gap]]: ...
+
+    @overload
+    def subscribe(
+        self, *channels: Channel[E], buffer: int = ..., overflow: Overflow = ..., gaps: bool
+    ) -> AbstractAsyncContextManager[Feed[E] | Feed[E | Gap]]: ...
+
+    def subscribe(
+        self,
+        *channels: AnyChannel,
+        buffer: int = 1024,
+        overflow: Overflow = Overflow.BLOCK,
+        gaps: bool = False,
+    ) -> AbstractAsyncContextManager[Feed[Any]]:
+        """A feed of `channels`, for as long as the block lasts.
+
+        Entering waits for the exchange's acknowledgements, in the current session or the next.
+        Leaving unsubscribes what no other feed reads.
+
+        Args:
+            channels: one or many; each exactly what it yields (`connector.channels`).
+            buffer: events that the feed holds for a slow consumer.
+            overflow: what happens when it is full.
+            gaps: whether the feed yields a `Gap` where data was, or may have been, lost.
+
+        Raises:
+            ConfigError: the exchange does not offer a channel, or an argument cannot work.
+            SubscriptionRejected: the exchange refused a channel.
+            trio.ClosedResourceError: the adapter's block has been left.
+
+        Cancellation: while waiting for the acknowledgements nothing stays subscribed.
+        """
+        return self._subscribe(channels, buffer, overflow, gaps=gaps)
+
+    async def wait_connected(self) -> None:
+        """Wait until every link is connected and everything wanted is acknowledged.
+
+        A connection that `reconnect` has ended does not count: it waits for the next one. Without
+        subscriptions it connects to the exchange's default route. Executes a checkpoint.
+        """
+        self._check_open()
+        await trio.lowlevel.checkpoint()
+        while True:
+            links = [link for link in self._loops if link.subscriptions]
+            if not links:
+                first = next(iter(self._loops), None) or self._loops.link_for(
+                    self._exchange.default_route
+                )
+                first.connect()
+                links = [first]
+            if all(link.connected or link.state == "ended" for link in links):
+                return
+            await self._changed.wait()
+            self._check_open()
+
+    def reconnect(self) -> None:
+        """End the current sessions; each link opens its next one.
+
+        Buffered events stay; feeds that asked get a `Gap`. A link without a session is left alone.
+        """
+        self._check_open()
+        for link in self._loops:
+            link.reconnect()
+
+    def lifecycle(self) -> Feed[Lifecycle]:
+        """A feed of what happens to the connections from now on (`connector.lifecycle`).
+
+        It keeps the latest 1024 events and ends with the adapter, after what it holds: ``async
+        for`` is over, `Feed.receive` raises `trio.EndOfChannel`. ``with`` closes it earlier.
+        """
+        self._check_open()
+        feed: Feed[Lifecycle] = Feed(
+            self, make_buffer(_LIFECYCLE_BUFFER, Overflow.DROP_OLDEST, gaps=False)
+        )
+        self._watchers.add(feed)
+        return feed
+
+    @contextmanager
+    def frames(
+        self, *, buffer: int = 8192, overflow: Overflow = Overflow.BLOCK
+    ) -> Iterator[Feed[FrameItem]]:
+        """A feed of everything that comes, undecoded, from now on: for recording and passing on.
+
+        It yields the frames of all that is subscribed, replies and announcements among them, the
+        answers to REST requests, and in their places between them the lifecycle events. For a
+        connection that is open already it begins with a `Connected`, and with a `Subscribed` if
+        everything is acknowledged. Feeds of events are not disturbed.
+
+        Args:
+            buffer: frames that it holds for a slow consumer.
+            overflow: what happens when it is full; by default the connections are not read, so
+                that nothing is missing. Not `Overflow.CONFLATE`.
+
+        Raises:
+            ConfigError: an argument cannot work.
+            trio.ClosedResourceError: the adapter's block has been left.
+        """
+        self._check_open()
+        if overflow is Overflow.CONFLATE:
+            raise ConfigError("no frame replaces another: use another overflow than CONFLATE")
+        feed: Feed[FrameItem] = Feed(self, make_buffer(buffer, overflow, gaps=True))
+        for link in self._loops:
+            for event in link.present():
+                feed.buffer.put(event)
+        self._recorders.add(feed.buffer)
+        self._recorders_changed()
+        try:
+            yield feed
+        finally:
+            feed.close()
+
+    async def instruments(self) -> tuple[Instrument, ...]:
+        """Everything that is traded, whether it can be traded now or not.
+
+        Raises:
+            RequestRejected: the exchange refused the request.
+            ConfigError: the exchange does not tell.
+            trio.ClosedResourceError: the adapter's block has been left.
+
+        Cancellation: the request is dropped. It waits for as long as the exchange is unavailable.
+        """
+        self._check_open()
+        return await self._loops.rest().fetch(self._exchange.instruments())
+
+    def statistics(self) -> AdapterStatistics:
+        """What the adapter is and has done."""
+        return summed(
+            tasks=self._count_tasks(),
+            sockets_open=self._loops.sockets_open(),
+            links=tuple(link.statistics() for link in self._loops),
+            feeds=tuple(feed.statistics() for feed in self._feeds),
+            streams=self._desired.stream_statistics(),
+            delivery=self._delays.statistics(),
+            books=self._desired.book_statistics(),
+            past_gaps=self._desired.past_gaps,
+            past_drops=self._past_drops,
+        )
+
+    # What a feed asks for (`connector.feeds.feed.FeedOwner`).
+
+    async def add_channels(self, feed: Feed[object], channels: tuple[AnyChannel, ...]) -> None:
+        """Subscribe `feed` to `channels` and wait for the acknowledgements.
+
+        They are wanted from the call on, so that of this and `remove_channels` the later counts.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        try:
+            self._check_open()
+            attached = self._feeds.get(feed)
+            if attached is None:
+                raise trio.ClosedResourceError("this feed's subscription has ended")
+            streams = streams_of(self._exchange, channels, self._desired.streams)
+        except (ConfigError, trio.ClosedResourceError):
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            raise
+        added = [each for each in streams if each.channel not in attached]
+        for stream in added:
+            attached[stream.channel] = subscription = self._desired.want(stream)
+            subscription.attach(feed.buffer)
+        feed.buffer.channels = tuple(attached)
+        feed.buffer.over = False
+        awaited = [attached[stream.channel] for stream in streams]
+        rejections: list[SubscriptionRejected] = []
+        try:
+            await trio.lowlevel.checkpoint()
+            for subscription in awaited:
+                try:
+                    await subscription.wait_live(feed.buffer)
+                except SubscriptionRejected as rejection:
+                    rejections.append(rejection)
+        except BaseException:
+            for stream in added:
+                self._detach(feed, stream.channel)
+            raise
+        if rejections:
+            raise rejections[0]
+        self._end_feed(feed)
+
+    def remove_channels(self, feed: Feed[object], channels: tuple[AnyChannel, ...]) -> None:
+        """End the subscription of `feed` to `channels`, however their symbols are spelled."""
+        self._check_open()
+        attached = self._feeds.get(feed)
+        if attached is None:
+            raise trio.ClosedResourceError("this feed's subscription has ended")
+        for stream in streams_of(self._exchange, channels, {}):
+            spellings = [each for each in attached if attached[each].name == stream.name]
+            if spellings:
+                exact = stream.channel in spellings
+                self._detach(feed, stream.channel if exact else spellings[0])
+
+    def remove_feed(self, feed: Feed[object]) -> None:
+        """End the subscription of `feed`."""
+        self._watchers.discard(cast("Feed[Lifecycle]", feed))
+        if feed.buffer in tuple(self._recorders):
+            self._recorders.remove(feed.buffer)
+            self._recorders_changed()
+        for channel in tuple(self._feeds.get(feed, ())):
+            self._detach(feed, channel)
+        if self._feeds.pop(feed, None) is not None:
+            self._past_drops += feed.buffer.dropped
+
+    def streams(self, feed: Feed[object]) -> tuple[AnyStream, ...]:
+        """What the exchange calls the channels of `feed`."""
+        return tuple(subscription.stream for subscription in self._feeds.get(feed, {}).values())
+
+    # What a link tells (`connector.link.link.LinkOwner`).
+
+    def rejected(self, subscription: Subscription) -> None:
+        """The exchange refused a stream: no feed has it any more, and each may ask again."""
+        for feed, attached in self._feeds.items():
+            for channel in [each for each in attached if attached[each].wire is subscription]:
+                self._detach(feed, channel)
+
+    def announce(self, event: Lifecycle) -> None:
+        """Log `event` and put it into every lifecycle feed."""
+        lifecycle.log(event)
+        if self._recorders:
+            self._recorders.mark(event)
+        for feed in tuple(self._watchers):
+            feed.buffer.put(event)
+
+    def ended(self, link: Link) -> None:
+        """The source of `link` has no more."""
+        for feed in self._feeds:
+            self._end_feed(feed)
+        if all(each.state == "ended" for each in self._loops):
+            for buffer in self._recorders:
+                buffer.end()
+
+    def link_changed(self) -> None:
+        """The state of a link is another one now."""
+        self._changed.set()
+        self._changed = trio.Event()
+
+    # Inside.
+
+    @asynccontextmanager
+    async def _subscribe(
+        self, channels: tuple[AnyChannel, ...], capacity: int, overflow: Overflow, *, gaps: bool
+    ) -> AsyncIterator[Feed[object]]:
+        self._check_open()
+        if not channels:
+            raise ConfigError("subscribe() needs at least one channel, such as Trades('ETHUSDC')")
+        buffer = make_buffer(capacity, overflow, gaps=gaps)
+        feed: Feed[object] = Feed(self, buffer, self._delays)
+        self._feeds[feed] = {}
+        try:
+            buffer.entering = True
+            await self.add_channels(feed, channels)
+            buffer.entering = False
+            yield feed
+        finally:
+            feed.close()
+
+    def _detach(self, feed: Feed[object], channel: AnyChannel) -> None:
+        """Let `feed` no longer have `channel`; unsubscribe when nobody else reads it."""
+        attached = self._feeds.get(feed, {})
+        subscription = attached.pop(channel, None)
+        if subscription is None:
+            return
+        feed.buffer.channels = tuple(attached)
+        if any(each is subscription for each in attached.values()):
+            return  # the same symbol, spelled in another case
+        if all(each.full is not subscription.full for each in attached.values()):
+            feed.buffer.leave(subscription.full)
+        if subscription.detach(feed.buffer):
+            self._desired.give_up(subscription.wire)
+
+    def _recorders_changed(self) -> None:
+        for link in self._loops:
+            link.recorders_changed()
+
+    def _end_feed(self, feed: Feed[object]) -> None:
+        """End `feed` after what it holds, if nothing that it reads has more."""
+        attached = self._feeds.get(feed)
+        if attached and all(each.wire.over for each in attached.values()):
+            feed.buffer.end()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise trio.ClosedResourceError(
+                "the adapter's block has been left; use an adapter only inside its `async with`"
+            )
+
+    def _leave(self) -> None:
+        """Begin to end: no feed holds a reader back any more, every link leaves."""
+        self._closed = True
+        for feed in tuple(self._feeds):
+            feed.close()
+        self._loops.leave()
+        self.link_changed()
+
+    def _left(self) -> int:
+        """Everything is gone: end the lifecycle feeds after what they hold; open sockets, if not.
+
+        That no task is left is what leaving a nursery means.
+        """
+        for feed in tuple(self._watchers):
+            feed.buffer.end()
+        return self._loops.sockets_open()
+
+
+@asynccontextmanager
+async def open_adapter(
+    exchange: Exchange,
+    *,
+    reconnect: Reconnect | None = None,
+    stale_after: float | None = None,
+    close_timeout: float = 2.0,
+    dialer: Dialer | None = None,
+    source: FrameSource | None = None,
+) -> AsyncIterator[Adapter]:
+    """Connect to `exchange` for as long as the block lasts.
+
+    Everything the adapter does lives inside this block: when it is left, in whatever way, its
+    tasks are gone and its sockets are closed. It connects when something is subscribed.
+
+    Args:
+        exchange: such as ``binance.Spot()``.
+        reconnect: how to pace the attempts to connect.
+        stale_after: seconds without data after which any stream counts as broken; by default
+            each channel has its own limit, and channels that may be legitimately quiet have none.
+        close_timeout: seconds that the closing handshake of a connection may take.
+        dialer: how to open byte streams; by default TCP with the system's certificate trust.
+        source: where frames come from instead of the exchange (`connector.link.source`); by default
+            the exchange's own `source`, if it has one, as a replay does. When a source has no
+            more, the feeds end after what they hold: ``async for`` is over, `Feed.receive`
+            raises `trio.EndOfChannel`.
+
+    Raises:
+        ConfigError: an argument cannot work.
+        HandshakeRejected: the exchange refuses the connection and retrying cannot help.
+        ExchangeUnavailable: `Reconnect.max_attempts` are used up, or the exchange's certificate
+            is not trusted.
+
+    The nursery inside is an implementation detail: an error of the adapter cancels the block and
+    comes out as itself, an exception of the block keeps its identity, and neither is ever wrapped
+    in an ExceptionGroup. When both fail, the block's exception is raised with a note.
+
+    Cancellation: passes through; leaving is immediate. Otherwise leaving takes at most
+    `close_timeout` seconds, in which the connections are closed politely.
+    """
+    source = source_of(exchange, source)
+    settings = check(
+        exchange,
+        reconnect=reconnect,
+        stale_after=stale_after,
+        close_timeout=close_timeout,
+        dialer=dialer,
+        source=source,
+    )
+    with nullcontext() if source is None else source.begin(exchange) as supply:
+        async with _run_adapter(attrs.evolve(settings, supply=supply)) as adapter:
+            yield adapter
+
+
+@asynccontextmanager
+async def _run_adapter(settings: Settings) -> AsyncIterator[Adapter]:
+    """The nursery of an adapter."""
+    body_error: BaseException | None = None
+    outcome: BaseException | None = None
+    adapter: Adapter | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            adapter = Adapter(settings, lambda: count_tasks(nursery))
+
+            async def start_loops(loops: Loops) -> None:
+                while (loop := await loops.next_to_start()) is not None:
+                    nursery.start_soon(loop.run, name=loop.name)
+
+            nursery.start_soon(start_loops, adapter._loops)
+            try:
+                yield adapter
+            except BaseException as error:
+                body_error = error
+                if isinstance(error, KeyboardInterrupt):
+                    nursery.cancel_scope.cancel()
+                raise
+            finally:
+                adapter._leave()
+                # Every step of leaving has a bound of its own; this one bounds their sum.
+                nursery.cancel_scope.deadline = (
+                    trio.current_time() + settings.close_timeout + _GRACE_SECONDS
+                )
+    except BaseException as error:  # noqa: BLE001, ASYNC103  # raised below, on every path
+        outcome = only_error(error, body_error)
+    if adapter is not None:
+        left_open = adapter._left()
+        if left_open and outcome is None:
+            outcome = InvariantViolated(f"{left_open} sockets are open after the adapter's block")
+    if outcome is not None:
+        # Raised out here, so that the group that carried it does not become its context.
+        raise outcome

@@ -1,0 +1,323 @@
+"""A local order book between a stream of deltas and the feeds that look at it.
+
+.. code-block:: text
+
+    wire ──▶ Subscription of the deltas ──▶ LocalBook ──▶ buffers of the feeds
+                    │                        │    ▲
+                    └──▶ feeds of deltas     └────┘ snapshots, by way of `Rest`
+
+To the subscription the book is one more buffer that reads it: it is given runs of deltas, is told
+of losses, and has as much room as the buffers behind it. To a feed it is a subscription. A run of
+deltas is one event, so a consumer is woken once for what came together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import trio
+
+from connector.book import BookStatistics, Outcome, RenewedBook
+from connector.channels import OrderBook
+from connector.errors import ConnectorError, RequestRejected, SubscriptionRejected
+from connector.events import BookSnapshot, BookView, Event, Gap
+from connector.exchanges.protocol import AnyStream, RestRequest
+from connector.feeds.buffer import Buffer
+from connector.feeds.subscription import Subscription
+from connector.link.rest import Rest
+
+_AGAIN_SECONDS = (0.5, 8.0)
+"""At first, at most: how long to wait for another snapshot when one was of no use."""
+_MOST_REFUSALS = 5
+"""In a row; then the exchange means it."""
+_RENEWAL_SECONDS = 5.0
+"""A book that runs out of levels is not renewed more often."""
+
+
+class LocalBook(Buffer[Any]):
+    """One order book of an adapter.
+
+    Args:
+        stream: the book's own, which is none of the wire: its channel is what losses name.
+        rest: who fetches snapshots; None when they come in the stream.
+        wire: the subscription of the deltas.
+    """
+
+    def __init__(self, stream: AnyStream, rest: Rest | None, wire: Subscription) -> None:
+        super().__init__(1, gaps=True)
+        channel, source = stream.channel, stream.book
+        assert source is not None
+        self.wire = wire
+        self._name = stream.name
+        self.joins = 0
+        self.losses = 0
+        self._channel = channel
+        self._source = source
+        self._rest = rest
+        self._book = RenewedBook(source.rules, source.extent)
+        self._view = BookView(
+            symbol="",
+            bids=self._book.book.bids,
+            asks=self._book.book.asks,
+        )
+        self._readers: dict[Buffer[Any], None] = {}
+        self._synced_only = isinstance(channel, OrderBook) and channel.synced_only
+        self._in_line = False
+        self._rejection: SubscriptionRejected | None = None
+        self._stale = 0
+        self._refusals = 0
+        self._last_ns: int | None = None
+        self._snapshot_after = 0.0
+
+    def __repr__(self) -> str:
+        return f"<LocalBook {self._channel!r}: {self._book!r}>"
+
+    # What a feed asks for.
+
+    def attach(self, buffer: Buffer[Any]) -> None:
+        """Let `buffer` have a view whenever the book changes; at once, if the book is synced."""
+        self._readers[buffer] = None
+        buffer.join(self.wire.full)
+        if self._book.synced:
+            buffer.put_run([self._view], self._name)
+        if self._rejection is not None:
+            buffer.fail(self._rejection)
+
+    def detach(self, buffer: Buffer[Any]) -> bool:
+        """Undo `attach`; whether nobody is left."""
+        self._readers.pop(buffer, None)
+        return not self._readers
+
+    def has(self, buffer: Buffer[Any]) -> bool:
+        """Whether `buffer` is attached."""
+        return buffer in self._readers
+
+    def statistics(self) -> BookStatistics:
+        """What the book is and has gone through."""
+        book = self._book
+        return BookStatistics(
+            state=book.state.value,
+            synced=book.synced,
+            update_id=book.book.update_id,
+            levels=book.stored,
+            buffered=book.buffered,
+            joins=self.joins,
+            losses=self.losses,
+            renewals=book.renewals,
+        )
+
+    # What the subscription of the deltas does (`connector.feeds.buffer.Buffer`).
+
+    def room(self) -> int:
+        """As much as there is in every buffer that looks at the book."""
+        return min((buffer.room() for buffer in self._readers), default=1 << 30)
+
+    def put(self, item: Any) -> None:
+        """Take a delta."""
+        self.put_run([item], self.wire.name)
+
+    def put_run(self, items: Sequence[Any], stream: str) -> None:
+        """Take deltas that came together."""
+        book = self._book
+        was_synced = book.synced
+        changed, looks = False, False
+        for item in items:
+            outcome = book.restarted(item) if isinstance(item, BookSnapshot) else book.delta(item)
+            if outcome is Outcome.UPDATED:
+                changed = True
+                if not was_synced:
+                    self.joins += 1
+                    was_synced = True
+            else:
+                looks = True
+                if outcome is Outcome.LOST:
+                    self._tell_loss(book.book.reason, item)
+                    was_synced = changed = False
+        if items:
+            self._last_ns = items[-1].received_ns
+        if changed:
+            self._show()
+        # A book that is live and will stay so wants nothing.
+        if (looks or book.is_running_out) and book.wants_snapshot:
+            self._ask()
+
+    def lose(self, gap: Gap) -> None:
+        """Deltas were lost: the book is not what the exchange has."""
+        if gap.reason == "disconnected":
+            outcome = self._book.interrupted()
+        else:
+            outcome = self._book.lost(gap.reason)
+        if outcome is Outcome.LOST:
+            self._tell_loss(gap.reason, gap)
+
+    def fail(self, error: ConnectorError) -> None:
+        """The exchange refuses the deltas."""
+        for buffer in self._readers:
+            buffer.fail(error)
+
+    def join(self, full: set[Buffer[Any]]) -> None:
+        """The book is never full itself; the buffers behind it have joined."""
+
+    def leave(self, full: set[Buffer[Any]]) -> None:
+        """Undo `join`."""
+
+    # What `Rest` asks for (`connector.link.rest.Job`).
+
+    @property
+    def request(self) -> RestRequest[BookSnapshot]:
+        """The snapshot."""
+        assert self._source.snapshot is not None
+        return self._source.snapshot
+
+    def begin(self) -> bool:
+        """The snapshot is about to be asked for: keep deltas from now on."""
+        if not self._readers or not self._book.wants_snapshot:
+            self._in_line = False
+            return False
+        self._book.asked()
+        self._snapshot_after = trio.current_time() + _RENEWAL_SECONDS
+        return True
+
+    def answered(self, answer: BookSnapshot) -> None:
+        """Here it is."""
+        self._in_line = False
+        self._refusals = 0
+        was_synced = self._book.synced
+        outcome = self._book.fetched(answer, limit=self._source.snapshot_levels)
+        if outcome is Outcome.UPDATED:
+            self._stale = 0
+            self.joins += not was_synced
+            self._show()
+        elif self._book.wants_snapshot:
+            self._stale += 1
+            self._ask_again(self._stale)
+
+    def failed(self) -> None:
+        """It did not come; it will be asked for again."""
+        self._book.refused()
+
+    def refused(self, error: Exception) -> None:
+        """It will never come."""
+        self._in_line = False
+        self._refusals += 1
+        if not isinstance(error, RequestRejected):
+            self._book.refused()
+        elif self._refusals < _MOST_REFUSALS:
+            # Its deltas come, so the exchange will know the symbol: perhaps not everywhere yet.
+            self._book.postponed()
+            self._ask_again(self._refusals)
+        else:
+            self._book.refused()
+            self._rejection = SubscriptionRejected(self._channel, error.code, error.message)
+            self._rejection.__cause__ = error
+            self.fail(self._rejection)
+
+    # Inside.
+
+    def _ask(self) -> None:
+        """Let the book stand in line for a snapshot, if it does not yet."""
+        if self._in_line or self._rejection is not None:
+            return
+        pause = self._snapshot_after - trio.current_time() if self._book.is_running_out else 0.0
+        self._stand_in_line(max(pause, 0.0))
+
+    def _ask_again(self, times: int) -> None:
+        """Stand in line once more, the longer the more often it was in vain."""
+        first, most = _AGAIN_SECONDS
+        self._stand_in_line(min(first * 2 ** (times - 1), most))
+
+    def _stand_in_line(self, after: float) -> None:
+        if self._rest is not None:
+            self._in_line = True
+            self._rest.ask(self, after=after)
+
+    def _show(self) -> None:
+        """Let everybody see what the book is now."""
+        book, view = self._book.book, self._view
+        latest = book.latest
+        assert latest is not None
+        view.bids, view.asks = book.bids, book.asks
+        view.symbol = latest.symbol  # as the exchange spells it
+        view.update_id = book.update_id
+        view.synced = True
+        view.changed_ns = latest.exchange_time_ns
+        view.received_ns = latest.received_ns
+        view.session = latest.session
+        run = [view]
+        for buffer in self._readers:
+            buffer.put_run(run, self._name)
+
+    def _tell_loss(self, reason: str, cause: Event) -> None:
+        """Let everybody see that the book is not synced any more, and nothing of what it was."""
+        self.losses += 1
+        view = self._view
+        view.bids, view.asks = self._book.book.bids, self._book.book.asks
+        view.synced = False
+        view.update_id = 0
+        for buffer in self._readers:
+            # What waits would now say that nothing is known: the loss does.
+            buffer.withdraw(view)
+            buffer.lose(
+                Gap(
+                    symbol=view.symbol,
+                    received_ns=cause.received_ns or self._last_ns or 0,
+                    session=cause.session or view.session,
+                    channels=(self._channel,),
+                    reason=reason,
+                    since_ns=self._last_ns,
+                )
+            )
+            if not self._synced_only:
+                buffer.put_run([view], self._name)
+
+
+class BookOwner(Protocol):
+    """Who owns the books: the adapter."""
+
+    def release(self, subscription: BookSubscription) -> None:
+        """Nobody looks at the book any more."""
+
+
+class BookSubscription:
+    """A local order book as the adapter sees it: what the feeds of its channel are attached to.
+
+    Args:
+        stream: the book's stream, which is none of the wire.
+        book: reads the deltas.
+        owner: the adapter.
+    """
+
+    def __init__(self, stream: AnyStream, book: LocalBook, owner: BookOwner) -> None:
+        self.stream = stream
+        self.name = stream.name
+        self.book = book
+        self.wire = book.wire
+        self.full = book.wire.full
+        self.gaps = 0
+        """None of its own: the subscription of the deltas counts them."""
+        self._owner = owner
+
+    def attach(self, buffer: Buffer[Any]) -> None:
+        """Let `buffer` have views from now on."""
+        self.book.attach(buffer)
+
+    def detach(self, buffer: Buffer[Any]) -> bool:
+        """Undo `attach`; the book goes with its last reader. There is nothing left to do."""
+        if self.book.detach(buffer):
+            self._owner.release(self)
+        return False
+
+    async def wait_live(self, buffer: Buffer[Any]) -> None:
+        """Wait until the exchange has acknowledged the deltas; executes a checkpoint.
+
+        Raises:
+            SubscriptionRejected: the exchange refused.
+            trio.ClosedResourceError: `buffer` was detached meanwhile.
+        """
+        await self.wire.wait_live(self.book)
+        if not self.book.has(buffer):
+            raise trio.ClosedResourceError(
+                f"{self.stream.channel!r} was discarded, or its feed closed, before the exchange "
+                "had acknowledged it"
+            )

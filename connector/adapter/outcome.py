@@ -1,0 +1,57 @@
+"""The one exception that leaves an adapter's block, out of all that its nursery has gathered."""
+
+from __future__ import annotations
+
+import trio
+
+from connector.errors import ConnectorError
+from connector.transport.error_groups import leaves
+
+
+def only_error(error: BaseException, body_error: BaseException | None) -> BaseException:
+    """The one exception that leaves the block; the others become notes of it.
+
+    The block's own exception comes first; then a KeyboardInterrupt, which may strike any task;
+    then what the adapter raised. A cancellation passes when there is nothing else.
+    """
+    from_body = list(leaves(body_error)) if body_error is not None else []
+    others = [
+        leaf
+        for leaf in leaves(error)
+        if not isinstance(leaf, trio.Cancelled) and all(leaf is not each for each in from_body)
+    ]
+    others.sort(key=lambda leaf: not isinstance(leaf, KeyboardInterrupt))
+    if body_error is not None and any(not isinstance(leaf, trio.Cancelled) for leaf in from_body):
+        chosen = _without_caught(body_error, error)
+    elif others:
+        chosen = _as_ours(others.pop(0))
+    else:
+        return body_error or next(leaves(error))
+    for other in others:
+        chosen.add_note(f"the adapter failed, too: {other!r}")
+    return chosen
+
+
+def _without_caught(body_error: BaseException, error: BaseException) -> BaseException:
+    """`body_error` without the cancellations that our nursery caught: itself, if there are none."""
+    if not isinstance(body_error, BaseExceptionGroup):
+        return body_error
+    still_there = list(leaves(error))
+
+    def is_caught(leaf: BaseException) -> bool:
+        return isinstance(leaf, trio.Cancelled) and all(leaf is not each for each in still_there)
+
+    if not any(map(is_caught, leaves(body_error))):
+        return body_error
+    rest = body_error.split(is_caught)[1]
+    assert rest is not None
+    return rest
+
+
+def _as_ours(error: BaseException) -> BaseException:
+    """`error`, or a `ConnectorError` caused by it if it is a bug of ours."""
+    if isinstance(error, ConnectorError) or not isinstance(error, Exception):
+        return error
+    internal = ConnectorError(f"internal error of the adapter, please report it: {error!r}")
+    internal.__cause__ = error
+    return internal

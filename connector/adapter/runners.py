@@ -1,0 +1,98 @@
+"""The loops of an adapter: its links, one per route and shard, and the one that sends requests.
+
+Who owns the nursery starts them, one after another, as they are wanted; nobody else can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import trio
+
+from connector.link.link import Link, LinkOwner
+from connector.link.raw_frames import RestAnswer
+from connector.link.rest import Rest
+from connector.link.settings import Settings
+
+
+class Loops:
+    """Which loops there are, and which are to be started.
+
+    Args:
+        settings: the same for every link.
+        owner: the adapter; every link tells it what happens.
+    """
+
+    def __init__(self, settings: Settings, owner: LinkOwner) -> None:
+        self._settings = settings
+        self._owner = owner
+        self._links: list[Link] = []
+        self._rest: Rest | None = None
+        self._unstarted: list[Link | Rest] = []
+        self._wanted = trio.Event()
+        self._leaving = False
+
+    def __iter__(self) -> Iterator[Link]:
+        """The links, oldest first."""
+        return iter(self._links)
+
+    def __len__(self) -> int:
+        return len(self._links)
+
+    def link_for(self, route: str) -> Link:
+        """A link of `route` with room for one more stream."""
+        limit = self._settings.exchange.limits.streams_per_connection
+        for link in self._links:
+            if link.route == route and len(link.subscriptions) < limit:
+                return link
+        shard = 1 + sum(link.route == route for link in self._links)
+        name = f"{self._settings.exchange.name}/{route}" + (f"#{shard}" if shard > 1 else "")
+        link = Link(self._settings, route, name, self._owner)
+        self._links.append(link)
+        self._start(link)
+        return link
+
+    def rest(self) -> Rest:
+        """The loop that sends requests, which runs while there are any."""
+        if self._rest is None:
+            settings = self._settings
+            self._rest = Rest(settings.exchange.rest, settings.dialer, self, settings.supply)
+        return self._rest
+
+    def run_rest(self) -> None:
+        """There are requests to be sent (`connector.link.rest.RestOwner`)."""
+        self._start(self.rest())
+
+    def answered(self, target: str, body: bytes) -> None:
+        """A request has an answer (`connector.link.rest.RestOwner`)."""
+        settings = self._settings
+        if settings.recorders:
+            settings.recorders.mark(RestAnswer(target, settings.now_ns(), body))
+
+    def sockets_open(self) -> int:
+        """Descriptors open at this moment, of all loops."""
+        links = sum(link.sockets_open() for link in self._links)
+        return links + (0 if self._rest is None else self._rest.sockets_open)
+
+    async def next_to_start(self) -> Link | Rest | None:
+        """Wait for a loop that is to be started; None when the adapter is left.
+
+        Cancellation: nothing is lost.
+        """
+        while not self._unstarted and not self._leaving:
+            self._wanted = trio.Event()
+            await self._wanted.wait()
+        return None if self._leaving else self._unstarted.pop(0)
+
+    def leave(self) -> None:
+        """Let every loop end, and no other begin."""
+        self._leaving = True
+        for link in self._links:
+            link.leave()
+        if self._rest is not None:
+            self._rest.leave()
+        self._wanted.set()
+
+    def _start(self, loop: Link | Rest) -> None:
+        self._unstarted.append(loop)
+        self._wanted.set()

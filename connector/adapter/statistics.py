@@ -1,0 +1,85 @@
+"""What an adapter is and has done, counted from the real task tree and the real sockets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import attrs
+
+from connector.book import BookStatistics
+from connector.feeds.delivery_delay import DelayStatistics
+from connector.feeds.feed import FeedStatistics
+from connector.feeds.subscription import StreamStatistics
+from connector.link.link_statistics import LinkStatistics
+
+
+@attrs.frozen
+class AdapterStatistics:
+    """A snapshot. Counts are over the adapter's whole life."""
+
+    tasks: int
+    """Tasks alive below the adapter's nursery, as trio's task tree has them."""
+    sockets_open: int
+    """Connections whose file descriptor is open at this moment."""
+    sessions_open: int
+    """Never more than there are links."""
+    sessions_opened: int
+    """Handshakes completed."""
+    reconnects: Mapping[str, int]
+    """Ends of sessions and failed attempts, by reason (`connector.link.session.REASONS`)."""
+    messages: int
+    wire_bytes: int
+    """WebSocket bytes as read, before inflating."""
+    payload_bytes: int
+    """Message bytes after inflating."""
+    decode_errors: int
+    unknown_messages: int
+    gaps: int
+    """Losses, counted per stream."""
+    drops: int
+    """Events lost to overflow policies, over all feeds that are open."""
+    links: tuple[LinkStatistics, ...]
+    feeds: tuple[FeedStatistics, ...]
+    streams: Mapping[str, StreamStatistics]
+    delivery: DelayStatistics
+    """From the read to the consumer, one sample per batch, over all feeds."""
+    books: Mapping[str, BookStatistics] = attrs.field(factory=dict)
+    """Local order books; the deltas that they are kept from are among `streams`."""
+
+
+def summed(
+    *,
+    tasks: int,
+    sockets_open: int,
+    links: tuple[LinkStatistics, ...],
+    feeds: tuple[FeedStatistics, ...],
+    streams: dict[str, StreamStatistics],
+    delivery: DelayStatistics,
+    books: dict[str, BookStatistics],
+    past_gaps: int,
+    past_drops: int,
+) -> AdapterStatistics:
+    """The statistics of an adapter from those of its parts; `past_…` are of parts that are gone."""
+    reconnects: Counter[str] = Counter()
+    for link in links:
+        reconnects.update(link.reconnects)
+    return AdapterStatistics(
+        tasks=tasks,
+        sockets_open=sockets_open,
+        sessions_open=sum(link.sessions_open for link in links),
+        sessions_opened=sum(link.sessions_opened for link in links),
+        reconnects=dict(reconnects),
+        messages=sum(link.messages for link in links),
+        wire_bytes=sum(link.wire_bytes for link in links),
+        payload_bytes=sum(link.payload_bytes for link in links),
+        decode_errors=sum(link.decode_errors for link in links),
+        unknown_messages=sum(link.unknown_messages for link in links),
+        gaps=past_gaps + sum(stream.gaps for stream in streams.values()),
+        drops=past_drops + sum(feed.dropped for feed in feeds),
+        links=links,
+        feeds=feeds,
+        streams=streams,
+        delivery=delivery,
+        books=books,
+    )

@@ -1,0 +1,79 @@
+"""The desired subscriptions of an adapter: a set of streams, each wanted of one link.
+
+What somebody wants is in it once, whoever else wants it too; a local order book wants the stream
+of its deltas, beside whoever reads those. The links make the wire equal to their part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from connector.adapter.local_book import BookSubscription, LocalBook
+from connector.adapter.runners import Loops
+from connector.book import BookStatistics
+from connector.exchanges.protocol import AnyStream
+from connector.feeds.subscription import StreamStatistics, Subscription
+from connector.link.link import Link
+
+
+class Desired:
+    """Which streams are wanted, and of which link.
+
+    Args:
+        loops: the links, to which one is added when those there are have no room.
+    """
+
+    def __init__(self, loops: Loops) -> None:
+        self._loops = loops
+        self._subscriptions: dict[str, tuple[Subscription, Link]] = {}
+        self._books: dict[str, BookSubscription] = {}
+        self.past_gaps = 0
+        """Losses of streams that nobody wants any more."""
+
+    @property
+    def streams(self) -> Mapping[str, AnyStream]:
+        """What is wanted on the wire, by name."""
+        return {name: known.stream for name, (known, _) in self._subscriptions.items()}
+
+    def want(self, stream: AnyStream) -> Subscription | BookSubscription:
+        """The subscription of `stream`, which is wanted from now on."""
+        if stream.book is None:
+            return self._want_on_wire(stream)
+        if stream.name not in self._books:
+            rest = None if stream.book.snapshot is None else self._loops.rest()
+            book = LocalBook(stream, rest, self._want_on_wire(stream.book.deltas))
+            book.wire.attach(book)
+            self._books[stream.name] = BookSubscription(stream, book, self)
+        return self._books[stream.name]
+
+    def give_up(self, subscription: Subscription) -> None:
+        """Nobody reads a stream any more."""
+        known = self._subscriptions.get(subscription.name)
+        if known is not None and known[0] is subscription:
+            del self._subscriptions[subscription.name]
+            self.past_gaps += subscription.gaps
+            known[1].unwant(subscription)
+
+    def release(self, subscription: BookSubscription) -> None:
+        """Nobody looks at a book any more (`connector.adapter.local_book.BookOwner`)."""
+        del self._books[subscription.name]
+        if subscription.wire.detach(subscription.book):
+            self.give_up(subscription.wire)
+
+    def stream_statistics(self) -> dict[str, StreamStatistics]:
+        """What each stream has brought."""
+        return {name: known.statistics() for name, (known, _) in self._subscriptions.items()}
+
+    def book_statistics(self) -> dict[str, BookStatistics]:
+        """What each book is and has gone through."""
+        return {name: each.book.statistics() for name, each in self._books.items()}
+
+    def _want_on_wire(self, stream: AnyStream) -> Subscription:
+        known = self._subscriptions.get(stream.name)
+        if known is not None:
+            return known[0]
+        link = self._loops.link_for(stream.route)
+        subscription = Subscription(stream, link.full)
+        self._subscriptions[stream.name] = subscription, link
+        link.want(subscription)
+        return subscription

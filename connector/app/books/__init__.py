@@ -1,0 +1,1 @@
+"""``connector book``: a local order book in the terminal, drawn as a ladder."""

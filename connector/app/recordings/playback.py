@@ -1,0 +1,119 @@
+"""A recording as the market of a simulated exchange: for any client, on loopback."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from io import StringIO
+from itertools import chain
+from pathlib import Path
+from typing import Any, TextIO
+from urllib.parse import parse_qs, urlsplit
+
+import attrs
+import msgspec
+import trio
+
+from connector.app.recordings.progress import HowFar
+from connector.exchanges.protocol import UNDECODABLE, Data, Exchange
+from connector.link.raw_frames import RawFrame
+from connector.recording import Answer, read_frames, span_of
+from connector.testing import Audience
+
+_FRAMES_PER_CHECKPOINT = 64
+
+
+@attrs.frozen
+class Playback:
+    """Plays a recording to the connections that are subscribed (`connector.testing.Source`).
+
+    Its clock starts when somebody first listens to one of its streams. Who comes late has missed
+    what was before, as on an exchange; connections are not broken.
+
+    Args:
+        exchange: whose recording it is.
+        paths: its files, in their order.
+        speed: 1 as it was, 10 ten times as fast, `math.inf` as fast as the clients read.
+        out: is told how far it is, if it is a terminal.
+    """
+
+    exchange: Exchange
+    paths: tuple[Path, ...]
+    speed: float = 1.0
+    out: TextIO | None = None
+
+    def begin(self, audience: Audience) -> _Playing:
+        """Begin at the first file."""
+        return _Playing(self, audience)
+
+
+class _Playing:
+    def __init__(self, playback: Playback, audience: Audience) -> None:
+        self._playback = playback
+        self._audience = audience
+        self._snapshots: dict[str, bytes] = {}
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Those with a snapshot, as far as it was played."""
+        return tuple(self._snapshots)
+
+    def snapshot(self, symbol: str, limit: int) -> bytes | None:
+        """The snapshot that was recorded last, cut to `limit` levels."""
+        recorded = self._snapshots.get(symbol)
+        if recorded is None:
+            return None
+        book: dict[str, Any] = msgspec.json.decode(recorded)
+        for side in ("bids", "asks"):
+            book[side] = book[side][:limit]
+        return msgspec.json.encode(book)
+
+    async def play(self) -> None:
+        """Publish what was received, when it is due; then there is no more."""
+        await trio.lowlevel.checkpoint()
+        while not self._audience.streams:
+            await self._audience.wait_change()
+        speed = self._playback.speed
+        out = self._playback.out or StringIO()
+        how_far = HowFar(span_of(self._playback.paths), out, clock=trio.current_time)
+        zero_ns, zero = 0, trio.current_time()
+        for number, item in enumerate(self._items()):
+            if number % _FRAMES_PER_CHECKPOINT == 0:
+                await trio.lowlevel.checkpoint()
+            if isinstance(item, Answer):
+                self._keep(item)
+                continue
+            zero_ns = zero_ns or item.received_ns
+            if not math.isinf(speed):
+                due = zero + (item.received_ns - zero_ns) / 1e9 / speed
+                if due > trio.current_time():
+                    await trio.sleep_until(due)
+            await self._publish(item)
+            how_far.show(number + 1, item.received_ns)
+
+    def _items(self) -> Iterator[RawFrame | Answer]:
+        items = chain.from_iterable(map(read_frames, self._playback.paths))
+        return (
+            item
+            for item in items
+            if isinstance(item, Answer) or (isinstance(item, RawFrame) and item.stream)
+        )
+
+    async def _publish(self, frame: RawFrame) -> None:
+        stream = frame.stream or ""
+        if not self._audience.wants(stream):
+            return
+        try:
+            message = self._playback.exchange.parse(frame.payload)
+        except UNDECODABLE:
+            return
+        if isinstance(message, Data):
+            if math.isinf(self._playback.speed):
+                await self._audience.wait_room(stream)
+            self._audience.publish(stream, message.payload)
+
+    def _keep(self, answer: Answer) -> None:
+        url = urlsplit(answer.target)
+        if url.path.endswith("/depth"):
+            for symbol in parse_qs(url.query).get("symbol", ()):
+                self._snapshots[symbol] = answer.body

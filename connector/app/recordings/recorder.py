@@ -1,0 +1,258 @@
+"""Recording an adapter into files that are ended by time and size, until somebody stops it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import attrs
+import trio
+
+from connector import Adapter, Feed, Overflow
+from connector.app.naming import write_channel
+from connector.channels import AnyChannel, OrderBook
+from connector.exchanges.protocol import Exchange
+from connector.link.raw_frames import FrameItem
+from connector.recording import SUFFIX, RecordingFailed, Subject, Writer
+from connector.recording.writer import BLOCK_SECONDS, Presence
+
+NS_PER_SECOND = 1_000_000_000
+MIB = 1024 * 1024
+BUFFER_FRAMES = 65_536
+"""About a second of the busiest hour of the captures, for a disk that pauses."""
+
+
+@attrs.frozen
+class Progress:
+    """What has been recorded so far."""
+
+    seconds: float
+    frames: int
+    bytes: int
+    """On the disk."""
+    raw_bytes: int
+    """Before compression."""
+    files: int
+    reconnects: int
+    gaps: int
+    dropped: int
+    """Frames lost to the recorder's own policy."""
+    path: str
+    """The present file."""
+
+
+class Screen(Protocol):
+    """Where progress is shown."""
+
+    def show(self, progress: Progress) -> None: ...
+
+
+@attrs.define
+class Files:
+    """The files of one recording, of which one is open."""
+
+    folder: Path
+    subject: Subject
+    rotate_seconds: float
+    rotate_bytes: int
+    sync: bool = False
+    presence: Presence = attrs.field(factory=Presence, kw_only=True)
+    paths: list[Path] = attrs.field(factory=list, kw_only=True)
+    _past_frames: int = 0
+    _past_bytes: int = 0
+    _past_raw_bytes: int = 0
+    _writer: Writer | None = None
+    _began: float = 0.0
+
+    @contextmanager
+    def opened(self) -> Iterator[Writer]:
+        """The first file; whatever is open in the end is ended in order.
+
+        Raises:
+            RecordingFailed: the folder cannot be made, or a file not be written.
+        """
+        self.begin()
+        try:
+            yield self.writer
+        except RecordingFailed:
+            self.writer.abandon()
+            raise
+        except BaseException:
+            self.end("failed")
+            raise
+        self.end("stopped")
+
+    @property
+    def writer(self) -> Writer:
+        """Of the present file."""
+        assert self._writer is not None
+        return self._writer
+
+    def rotate_if_due(self) -> None:
+        """End the present file, and begin the next, when it is old or large enough."""
+        old = trio.current_time() - self._began >= self.rotate_seconds
+        if old or self.writer.bytes >= self.rotate_bytes:
+            self.end("rotated")
+            self.begin()
+
+    def follow(self, subject: Subject) -> None:
+        """Record `subject` from now on: in a file of its own, if it is another one.
+
+        Raises:
+            RecordingFailed: as `opened`.
+        """
+        if subject != self.subject:
+            self.end("rotated")
+            self.subject = subject
+            self.begin()
+
+    def counts(self) -> tuple[int, int, int]:
+        """Frames, bytes, and bytes before compression, of all files."""
+        writer = self.writer
+        return (
+            self._past_frames + writer.frames,
+            self._past_bytes + writer.bytes,
+            self._past_raw_bytes + writer.raw_bytes,
+        )
+
+    def begin(self) -> None:
+        """Begin a file; who does so without `opened` calls `end` in the end.
+
+        Raises:
+            RecordingFailed: as `opened`.
+        """
+        now_ns = time.time_ns()
+        moment = datetime.fromtimestamp(now_ns / NS_PER_SECOND, UTC).strftime("%Y%m%dT%H%M%SZ")
+        number = len(self.paths) + 1
+        path = self.folder / f"{self.subject.exchange}-{moment}-{number:04}{SUFFIX}"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            path = _free(path, number)
+            file = path.open("xb", buffering=0)
+        except OSError as error:
+            raise RecordingFailed(
+                f"{path} cannot be written: {error.strerror or error}; choose another folder"
+            ) from error
+        if self._writer is not None:
+            self._past_frames, self._past_bytes, self._past_raw_bytes = self.counts()
+        self.paths.append(path)
+        self._began = trio.current_time()
+        self._writer = Writer(
+            file,
+            self.subject,
+            self.presence,
+            number=number,
+            started_ns=now_ns,
+            sync=self.sync,
+        )
+
+    def end(self, reason: str) -> None:
+        """Write the rest, and end the present file in order.
+
+        Raises:
+            RecordingFailed: the rest cannot be written.
+        """
+        self.writer.end(reason, time.time_ns())
+
+
+def _free(path: Path, number: int) -> Path:
+    """`path`, or with a higher number: two recordings may begin within one second."""
+    stem = path.name.removesuffix(f"{number:04}{SUFFIX}")
+    while path.exists():
+        number += 1
+        path = path.with_name(f"{stem}{number:04}{SUFFIX}")
+    return path
+
+
+def subject_of(exchange: Exchange, channels: tuple[AnyChannel, ...]) -> Subject:
+    """What a recording of `channels` holds.
+
+    Raises:
+        ConfigError: the exchange does not offer one.
+    """
+    streams = [exchange.stream(channel) for channel in channels]
+    carried = [each if each.book is None else each.book.deltas for each in streams]
+    routes = {each.name: each.route for each in carried}
+    return Subject(exchange.name, tuple(map(write_channel, channels)), tuple(routes), routes)
+
+
+async def record(
+    adapter: Adapter,
+    channels: tuple[AnyChannel, ...],
+    files: Files,
+    screen: Screen,
+    stop: trio.Event,
+    *,
+    overflow: Overflow = Overflow.BLOCK,
+) -> Progress:
+    """Record `channels` until `stop` is set; what was recorded.
+
+    A block is written every second. The write is short and synchronous, so it holds up the program
+    for as long as the disk takes for a mebibyte; frames wait meanwhile, and are lost only if
+    `overflow` says so, which leaves a mark.
+
+    Raises:
+        RecordingFailed: a file cannot be written; what was written before can be read.
+        SubscriptionRejected: the exchange refused a channel.
+
+    Cancellation: the present file is ended in order.
+    """
+    began = trio.current_time()
+
+    def progress() -> Progress:
+        frames, bytes_, raw_bytes = files.counts()
+        counted = adapter.statistics()
+        return Progress(
+            seconds=trio.current_time() - began,
+            frames=frames,
+            bytes=bytes_,
+            raw_bytes=raw_bytes,
+            files=len(files.paths),
+            reconnects=sum(counted.reconnects.values()),
+            gaps=counted.gaps,
+            dropped=feed.statistics().dropped,
+            path=str(files.paths[-1]),
+        )
+
+    with adapter.frames(buffer=BUFFER_FRAMES, overflow=overflow) as feed, files.opened():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_subscribe, adapter, channels)
+            batches = feed.batches()
+            while not stop.is_set():
+                with trio.move_on_after(BLOCK_SECONDS / 4):
+                    files.writer.add(await anext(batches))
+                if files.writer.is_due():
+                    files.writer.flush()
+                    files.rotate_if_due()
+                    screen.show(progress())
+            _take_rest(feed, files.writer)
+            nursery.cancel_scope.cancel()
+    return progress()
+
+
+def _take_rest(feed: Feed[FrameItem], writer: Writer) -> None:
+    """Take what waits in the feed."""
+    while True:
+        try:
+            writer.add([feed.receive_nowait()])
+        except trio.WouldBlock:
+            return
+
+
+async def _subscribe(adapter: Adapter, channels: tuple[AnyChannel, ...]) -> None:
+    """Keep `channels` subscribed; nobody reads what is decoded."""
+    books = tuple(each for each in channels if isinstance(each, OrderBook))
+    others = tuple(each for each in channels if not isinstance(each, OrderBook))
+    async with trio.open_nursery() as nursery:
+        for each in (books, others):
+            if each:
+                nursery.start_soon(_hold, adapter, each)
+
+
+async def _hold(adapter: Adapter, channels: tuple[AnyChannel, ...]) -> None:
+    async with adapter.subscribe(*channels, buffer=1, overflow=Overflow.CONFLATE):
+        await trio.sleep_forever()

@@ -1,0 +1,336 @@
+"""A configuration: everything that ``connector run`` needs to know, as one frozen value.
+
+`read_configuration` makes it from the text of a TOML file, or raises `Misconfigured` with every
+mistake in it. Nothing is connected to and no secret is kept.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import attrs
+import msgspec
+
+from connector.app.naming import EXCHANGES, parse_channels, write_channel
+from connector.app.redis_address import check_written
+from connector.app.running.configuration.places import Path, find_places
+from connector.app.running.configuration.plans import (
+    AdapterPlan,
+    Configuration,
+    GroupPlan,
+    SinkPlan,
+)
+from connector.app.running.configuration.reading import Findings, Mistake, read_table, unknown
+from connector.app.running.configuration.tables import (
+    AdapterTable,
+    EndpointsTable,
+    GroupTable,
+    LogTable,
+    MetricsTable,
+    RunTable,
+    SinkTable,
+)
+from connector.app.running.configuration.targets import targets_of
+from connector.app.running.sinks import (
+    FRAME_KINDS,
+    KINDS,
+    RedisEvents,
+    RedisFrames,
+    settings_of,
+)
+from connector.channels import AnyChannel
+from connector.errors import ConfigError
+from connector.exchanges import binance
+from connector.feeds.buffer import Overflow
+from connector.link.pacing import Reconnect
+
+S = TypeVar("S")
+P = TypeVar("P")
+T = TypeVar("T")
+
+_SERVED_BY = MappingProxyType({"prometheus_client": "prometheus-client", "hypercorn": "hypercorn"})
+
+_NUMBERS: Mapping[str, type[float | Decimal]] = MappingProxyType(
+    {"float": float, "decimal": Decimal}
+)
+_ENVIRONMENTS = MappingProxyType({each.value: each for each in binance.Environment})
+
+
+class Misconfigured(ConfigError):
+    """A configuration that cannot work; `mistakes` has all that is wrong with it."""
+
+    def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
+        super().__init__("\n".join(map(str, mistakes)))
+        self.mistakes = mistakes
+
+    def __reduce__(self) -> tuple[type[Misconfigured], tuple[tuple[Mistake, ...]]]:
+        return type(self), (self.mistakes,)
+
+
+def read_configuration(text: str) -> Configuration:
+    """The configuration that the TOML document `text` writes.
+
+    Raises:
+        Misconfigured: something in it cannot work.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise Misconfigured((_syntax(str(error)),)) from error
+    reader = _Reader(document, Findings(find_places(text)))
+    configuration = reader.read()
+    if reader.findings:
+        raise Misconfigured(tuple(reader.findings))
+    return configuration
+
+
+def _syntax(message: str) -> Mistake:
+    found = re.search(r" \(at line (\d+), column \d+\)$", message)
+    line = int(found[1]) if found else 1
+    return Mistake(line, "", f"line {line}: not TOML: {message}")
+
+
+class _Reader:
+    """Reads one document; what is wrong gathers in `findings`."""
+
+    def __init__(self, document: dict[str, Any], findings: Findings) -> None:
+        self.findings = findings
+        self._document = document
+
+    def read(self) -> Configuration:
+        """Everything; of use only when there are no `findings`."""
+        known = [field.name for field in attrs.fields(Configuration)]
+        for key in self._document:
+            if key not in known:
+                self.findings.add((key,), unknown("table", key, known))
+        adapters = self._named("adapters", AdapterTable, 'exchange = "binance_usdm"', self._adapter)
+        groups = self._named("groups", GroupTable, 'channels = ["trades"]', self._group)
+        self._check_offers(adapters, groups)
+        return Configuration(
+            adapters=adapters,
+            groups=groups,
+            sinks=self._sinks(adapters, groups),
+            log=self._single("log", LogTable) or LogTable(),
+            metrics=self._metrics(),
+            run=self._single("run", RunTable) or RunTable(),
+        )
+
+    def _named(
+        self, key: str, kind: type[S], example: str, make: Callable[[S, Path], P | None]
+    ) -> dict[str, P]:
+        """What `make` makes of the tables ``[key.NAME]``, without those that are wrong."""
+        tables = self._document.get(key, {})
+        if not isinstance(tables, dict) or not tables:
+            self.findings.add((key,), f"there is none; write [{key}.NAME] with {example}")
+            return {}
+        made: dict[str, P] = {}
+        for name, value in tables.items():
+            table = read_table(kind, value, (key, name), self.findings)
+            plan = None if table is None else make(table, (key, name))
+            if plan is not None:
+                made[name] = plan
+        return made
+
+    def _single(self, key: str, kind: type[S]) -> S | None:
+        if key not in self._document:
+            return None
+        return read_table(kind, self._document[key], (key,), self.findings)
+
+    def _metrics(self) -> MetricsTable | None:
+        table = self._single("metrics", MetricsTable)
+        if table is not None:
+            for module, package in _SERVED_BY.items():
+                if importlib.util.find_spec(module) is None:
+                    self.findings.add(
+                        ("metrics",),
+                        f"{package} is needed to serve metrics; install it with: "
+                        'python -m pip install "trio-connector[metrics]"',
+                    )
+            self._try(("metrics", "bind"), split_address, table.bind)
+        return table
+
+    def _adapter(self, table: AdapterTable, path: Path) -> AdapterPlan | None:
+        exchange = EXCHANGES.get(table.exchange)
+        # Read in any case, for the mistakes in it.
+        endpoints = self._endpoints(table.endpoints, (*path, "endpoints"))
+        if exchange is None:
+            if table.exchange:
+                known = unknown("exchange", table.exchange, EXCHANGES)
+                self.findings.add((*path, "exchange"), known)
+            return None
+        return AdapterPlan(
+            exchange=exchange(
+                endpoints=endpoints,
+                numbers=_NUMBERS[table.numbers],
+                compression=table.compression,
+            ),
+            reconnect=Reconnect(**msgspec.structs.asdict(table.reconnect)),
+            stale_after=table.stale_after,
+            close_timeout=table.close_timeout,
+        )
+
+    def _endpoints(
+        self, written: str | EndpointsTable, path: Path
+    ) -> binance.Endpoints | binance.Environment:
+        if isinstance(written, str):
+            environment = _ENVIRONMENTS.get(written)
+            if environment is None:
+                own = '; or a server of your own, { stream = "ws://…", rest = "http://…" }'
+                self.findings.add(path, unknown("environment", written, _ENVIRONMENTS) + own)
+            return environment or binance.PRODUCTION
+        # One at a time, so that each is told where it stands.
+        made: dict[str, str] = {}
+        for key, other in {"stream": "ws://localhost", "rest": "http://localhost"}.items():
+            urls = {"stream": "ws://localhost", "rest": "http://localhost"}
+            urls[key] = getattr(written, key) or other
+            right = self._try((*path, key), lambda each: binance.Endpoints(**each), urls)
+            made[key] = other if right is None else urls[key]
+        return binance.Endpoints(**made, trades=written.trades)
+
+    def _group(self, table: GroupTable, path: Path) -> GroupPlan | None:
+        adapters = self._document.get("adapters", {})
+        if table.adapter and table.adapter not in adapters:
+            self.findings.add((*path, "adapter"), unknown("adapter", table.adapter, adapters))
+        if table.channels == ():
+            self.findings.add(
+                (*path, "channels"), 'there is none; write such as channels = ["trades"]'
+            )
+        channels: dict[AnyChannel, int] = {}
+        for index, text in enumerate(table.channels or ()):
+            where = (*path, "channels", index)
+            for channel in self._try(where, parse_channels, text, table.symbols) or ():
+                if channels.setdefault(channel, index) != index:
+                    self.findings.add(where, f"{write_channel(channel)} stands here twice")
+        return GroupPlan(
+            adapter=table.adapter,
+            channels=tuple(channels),
+            buffer=table.buffer,
+            overflow=Overflow(table.overflow),
+            gaps=table.gaps,
+        )
+
+    def _check_offers(
+        self, adapters: Mapping[str, AdapterPlan], groups: Mapping[str, GroupPlan]
+    ) -> None:
+        """Note the channels that their exchange does not offer."""
+        kinds: dict[tuple[str, str], AnyChannel] = {}
+        for name, group in groups.items():
+            plan = adapters.get(group.adapter)
+            if plan is None:
+                continue
+            for channel in group.channels:
+                where = self._place_of(name, channel)
+                stream = self._try(where, plan.exchange.stream, channel)
+                if stream is None:
+                    continue
+                known = kinds.setdefault((group.adapter, stream.name), channel)
+                if type(known) is not type(channel):
+                    self.findings.add(
+                        where,
+                        f"{write_channel(known)} is the same stream, which is decoded once; write "
+                        "one of them, or give each an adapter of its own",
+                    )
+
+    def _sinks(
+        self, adapters: Mapping[str, AdapterPlan], groups: Mapping[str, GroupPlan]
+    ) -> dict[str, SinkPlan]:
+        tables = self._document.get("sinks", [])
+        if not isinstance(tables, list) or not tables:
+            self.findings.add(("sinks",), 'there is none; write [[sinks]] with kind = "log"')
+            return {}
+        sinks: dict[str, SinkPlan] = {}
+        writers: dict[object, tuple[str, str]] = {}
+        for index, value in enumerate(tables):
+            path = ("sinks", index)
+            if not isinstance(value, dict):
+                self.findings.add(path, "write [[sinks]], a table for each")
+                continue
+            before = len(self.findings)
+            plan = self._sink(value, path)
+            right = len(self.findings) == before
+            name = value.get("name") or value.get("kind")
+            if isinstance(name, str) and name in sinks:
+                self.findings.add(
+                    path, f"another sink is called {name!r}; give one a name of its own"
+                )
+            elif plan is not None:
+                sinks[str(name)] = plan
+                for key, target, adapter in targets_of(plan, adapters, groups) if right else ():
+                    writer = str(name), adapter
+                    first = writers.setdefault(target, writer)
+                    if first[0] != name:
+                        other = f"the sink {first[0]!r} writes there, too; give each"
+                        self.findings.add((*path, key), f"{other} a {key} of its own")
+                    elif first != writer:
+                        both = f"the adapters {first[1]!r} and {adapter!r} would write to the same"
+                        self.findings.add(
+                            path, f"{both} stream; give each a sink with a {key} of its own"
+                        )
+        read = {group for each in sinks.values() for group in each.groups}
+        for group in groups if len(sinks) == len(tables) else ():
+            if group not in read:
+                self.findings.add(("groups", group), "no sink takes it; name it in a sink's groups")
+        return sinks
+
+    def _sink(self, value: dict[str, Any], path: Path) -> SinkPlan | None:
+        common = {field.name for field in msgspec.structs.fields(SinkTable)}
+        of_kind = {key: each for key, each in value.items() if key not in common}
+        table = read_table(
+            SinkTable,
+            {key: each for key, each in value.items() if key in common},
+            path,
+            self.findings,
+        )
+        if table is None:
+            return None
+        groups = self._document.get("groups", {})
+        for index, group in enumerate(table.groups or ()):
+            if group not in groups:
+                self.findings.add((*path, "groups", index), unknown("group", group, groups))
+        kind = settings_of(table.kind, value.get("what"))
+        if kind is None:
+            if table.kind:
+                known = unknown("kind of sink", table.kind, {**KINDS, **FRAME_KINDS})
+                self.findings.add((*path, "kind"), known)
+            return None
+        settings = read_table(kind, of_kind, path, self.findings)
+        if isinstance(settings, RedisEvents | RedisFrames):
+            self._try((*path, "url"), check_written, settings.url)
+        taken = tuple(groups if table.groups is None else table.groups)
+        return None if settings is None else SinkPlan(table.kind, taken, settings)
+
+    def _place_of(self, group: str, channel: AnyChannel) -> Path:
+        """Where `channel` is written in `group`."""
+        table = self._document["groups"][group]
+        for index, text in enumerate(table["channels"]):
+            with suppress(ConfigError):
+                if channel in parse_channels(text, table.get("symbols", ())):
+                    return ("groups", group, "channels", index)
+        raise AssertionError(channel)
+
+    def _try(self, path: Path, make: Callable[..., T], *arguments: Any) -> T | None:
+        """What `make` makes; its ConfigError is a mistake at `path`."""
+        try:
+            return make(*arguments)
+        except ConfigError as error:
+            self.findings.add(path, str(error).removeprefix("Endpoints: "))
+            return None
+
+
+def split_address(bind: str) -> tuple[str, int]:
+    """Host and port of ``127.0.0.1:9090``, ``:9090`` or ``[::1]:9090``.
+
+    Raises:
+        ConfigError: it is none of these.
+    """
+    found = re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^\[\]:/\s]*):(\d{1,5})", bind)
+    if found is None or int(found[2]) > 65535:
+        raise ConfigError(f'{bind!r} is no address; write such as bind = "127.0.0.1:9090"')
+    return found[1].strip("[]"), int(found[2])

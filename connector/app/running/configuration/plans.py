@@ -1,0 +1,57 @@
+"""What a configuration says, as frozen values: adapters, groups of channels, and sinks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from connector.app.running.configuration.tables import LogTable, MetricsTable, RunTable
+from connector.app.running.sinks import AnySettings
+from connector.channels import AnyChannel
+from connector.exchanges.protocol import Exchange
+from connector.feeds.buffer import Overflow
+from connector.link.pacing import Reconnect
+
+
+@attrs.frozen
+class AdapterPlan:
+    """One adapter."""
+
+    exchange: Exchange
+    reconnect: Reconnect
+    stale_after: float | None
+    close_timeout: float
+
+
+@attrs.frozen
+class GroupPlan:
+    """Channels of one adapter that are read together."""
+
+    adapter: str
+    channels: tuple[AnyChannel, ...]
+    buffer: int
+    overflow: Overflow
+    gaps: bool
+
+
+@attrs.frozen
+class SinkPlan:
+    """One sink, and the groups that it takes."""
+
+    kind: str
+    groups: tuple[str, ...]
+    settings: AnySettings
+
+
+@attrs.frozen
+class Configuration:
+    """What is to run; the parts by their names."""
+
+    adapters: Mapping[str, AdapterPlan]
+    groups: Mapping[str, GroupPlan]
+    sinks: Mapping[str, SinkPlan]
+    log: LogTable
+    metrics: MetricsTable | None
+    """None: nothing is served."""
+    run: RunTable

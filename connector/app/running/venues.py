@@ -1,0 +1,96 @@
+"""Which exchanges a run connects to: the real ones, or simulated ones in memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Protocol
+
+import attrs
+import trio
+
+from connector.app.running.configuration import AdapterPlan, Configuration
+from connector.channels import AnyChannel
+from connector.exchanges import binance
+from connector.exchanges.protocol import Exchange
+from connector.testing import MemoryNetwork, OrderFlow, SimulatedExchange, open_exchange
+from connector.testing.venues.rules import VenueName
+from connector.transport import Dialer, TcpDialer
+
+VENUES: dict[str, VenueName] = {"binance_spot": "spot", "binance_usdm": "usdm"}
+NS_PER_MS = 1_000_000
+DEFAULT_SYMBOLS = ("BTCUSDC", "ETHUSDC")
+"""Traded beside those of the configuration, so that a reload has something to add."""
+
+
+class World(Protocol):
+    """Where the exchange of a plan is, and how to get there."""
+
+    def place(self, plan: AdapterPlan) -> tuple[Exchange, Dialer]: ...
+
+
+class RealWorld:
+    """Every exchange is where it says."""
+
+    def place(self, plan: AdapterPlan) -> tuple[Exchange, Dialer]:
+        """The exchange of `plan`, over TCP."""
+        return plan.exchange, TcpDialer()
+
+
+@attrs.frozen
+class SimulatedWorld:
+    """Simulated exchanges, by the name of what they simulate, in a network in memory."""
+
+    network: MemoryNetwork
+    exchanges: dict[str, SimulatedExchange]
+
+    def place(self, plan: AdapterPlan) -> tuple[Exchange, Dialer]:
+        """The exchange that simulates the one of `plan`."""
+        endpoints = self.exchanges[plan.exchange.name].endpoints
+        exchange = plan.exchange
+        assert isinstance(exchange, binance.Spot | binance.UsdMFutures)
+        return attrs.evolve(exchange, endpoints=endpoints), self.network
+
+
+@asynccontextmanager
+async def open_simulated_world(
+    configuration: Configuration, *, break_every_seconds: float = 0.0
+) -> AsyncIterator[SimulatedWorld]:
+    """Simulate every exchange that there is, with the symbols that `configuration` names.
+
+    Args:
+        configuration: whose symbols are traded.
+        break_every_seconds: how often all connections break; 0: never.
+    """
+    channels = {each for group in configuration.groups.values() for each in group.channels}
+    symbols = sorted({*DEFAULT_SYMBOLS, *filter(None, map(_symbol, channels))})
+    network = MemoryNetwork()
+    exchanges: dict[str, SimulatedExchange] = {}
+    async with AsyncExitStack() as stack:
+        for name, venue in VENUES.items():
+            exchanges[name] = await stack.enter_async_context(
+                open_exchange(
+                    venue,
+                    source=OrderFlow(symbols=tuple(symbols)),
+                    network=network,
+                    epoch_ms=time.time_ns() // NS_PER_MS,
+                )
+            )
+        async with trio.open_nursery() as nursery:
+            if break_every_seconds:
+                nursery.start_soon(_break, exchanges, break_every_seconds)
+            yield SimulatedWorld(network, exchanges)
+            nursery.cancel_scope.cancel()
+
+
+def _symbol(channel: AnyChannel) -> str | None:
+    symbol = getattr(channel, "symbol", None)
+    return None if symbol is None else str(symbol).upper()
+
+
+async def _break(exchanges: dict[str, SimulatedExchange], seconds: float) -> None:
+    while True:
+        await trio.sleep(seconds)
+        for exchange in exchanges.values():
+            exchange.break_connections("reset")

@@ -1,0 +1,1 @@
+"""``connector soak``: hours of random faults on real sockets, and nothing may grow."""

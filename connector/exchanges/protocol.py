@@ -1,0 +1,265 @@
+"""The interface every exchange implements: a pure function from bytes to events.
+
+An exchange does no I/O and keeps no state. It says what a channel is called on the wire and on
+which connection it travels, writes the requests, and reads what comes back. The session owns the
+socket and the order of things; whatever differs between exchanges is data here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
+
+import attrs
+import msgspec
+
+from connector.channels import AnyChannel, Channel
+from connector.events import BookDelta, BookSnapshot, Event
+
+if TYPE_CHECKING:
+    from connector.book import BookRules, Extent
+    from connector.instruments import Instrument
+
+E = TypeVar("E", bound=Event)
+E_co = TypeVar("E_co", bound=Event, covariant=True)
+_T_co = TypeVar("_T_co", covariant=True)
+
+
+@attrs.frozen
+class Limits:
+    """What one exchange allows; the adapter stays below every one of them."""
+
+    streams_per_connection: int
+    requests_per_second: float
+    """Messages we send per second and connection, leaving room for the pongs we must send."""
+    streams_per_request: int
+    connections_per_window: int
+    """Connection attempts per `window_seconds` and host."""
+    window_seconds: float
+    lifetime_seconds: float
+    """The exchange closes a connection of this age; sessions end themselves a little before."""
+    max_message_bytes: int
+
+
+@attrs.frozen
+class Envelope:
+    """How most frames are wrapped, as bytes, so that the hot path can slice instead of parse.
+
+    A frame is ``head + stream name + middle + payload + tail``; `middle` begins with the byte
+    that ends the name. A frame of any other shape takes the long way through `Exchange.parse`,
+    which must give the same result: the fast path is an optimisation, never a second protocol.
+    """
+
+    head: bytes
+    middle: bytes
+    tail: bytes
+
+
+UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoding raises: msgspec's own errors, text that is not UTF-8, nesting that is too deep.
+Catching all three costs nothing; translating them would cost every message a call."""
+
+SequenceRule: TypeAlias = Callable[[int, Event], int]
+"""``rule(last_id, event)``: the id to remember (> 0) when `event` follows, 0 when it is a
+duplicate or out of order and must be dropped, or the negated id when events are missing before
+it. `last_id` is 0 for the first event of a session."""
+
+
+def _say_nothing(_: bytes) -> tuple[int | str | None, str]:
+    return None, "(no reason given)"
+
+
+@attrs.frozen
+class RestRequest(Generic[_T_co]):
+    """A GET of an exchange's public REST interface."""
+
+    target: str
+    """Path and query, as they follow `RestService.url`."""
+    weight: int
+    """What it costs of `RestService.weight_per_window`."""
+    decode: Callable[[bytes], _T_co]
+    """The body to what was asked for. Raises one of `UNDECODABLE` when it is not what the
+    documentation says."""
+
+
+@attrs.frozen
+class RestService:
+    """Where an exchange answers REST requests, and how many."""
+
+    url: str
+    """The base: ``https://host``, perhaps with a path."""
+    weight_per_window: int
+    window_seconds: float
+    used_weight_header: str | None = None
+    """The header that tells how much of it this address has used, in lower case."""
+    error: Callable[[bytes], tuple[int | str | None, str]] = _say_nothing
+    """The body of a refusal to its code and text."""
+
+
+@attrs.frozen
+class BookSource:
+    """What a local order book is made of."""
+
+    deltas: Stream[BookDelta]
+    rules: BookRules
+    extent: Extent
+    snapshot: RestRequest[BookSnapshot] | None = None
+    """How it is fetched; None when it comes in the stream."""
+    snapshot_levels: int | None = None
+    """The most levels per side that the snapshot has; None when it is complete."""
+
+
+@attrs.frozen(eq=False)
+class Stream(Generic[E_co]):
+    """A channel as the wire knows it."""
+
+    name: str
+    """The exchange's name: the key under which frames arrive and requests are made."""
+    route: str
+    """Which of the exchange's connections carries it."""
+    channel: Channel[E_co]
+    decode: Callable[[bytes], E_co | list[E_co]]
+    """Payload to event, or to a list of events when `many`. Raises one of `UNDECODABLE` when it
+    is not what the documentation says."""
+    many: bool = False
+    silence_seconds: float | None = None
+    """Longest time without data that cannot be a quiet market; None when any time can be."""
+    sequence: SequenceRule | None = None
+    blank_id: Callable[[Any], int] | None = None
+    """The id of an event that stands for nothing, which takes an id and is not delivered; 0 for any
+    other. `sequence` answers 0 for one that follows, and the next event is told in its
+    `previous_id` what it follows instead."""
+    glance: Callable[[bytes], Event] | None = None
+    """Payload to an event of the same symbol with all that `sequence` looks at, for much less work
+    than `decode`; where it is offered, `Overflow.CONFLATE` decodes late
+    (`connector.feeds.late_decoding`)."""
+    book: BookSource | None = None
+    """Of an `OrderBook`, which is no stream of the wire: what it is kept from."""
+
+
+AnyStream: TypeAlias = Stream[Event]
+
+
+@attrs.frozen
+class Data:
+    """A payload of a stream."""
+
+    stream: str
+    payload: bytes
+
+
+@attrs.frozen
+class Reply:
+    """The answer to a request: to the one numbered `request_id`."""
+
+    request_id: int | None
+    code: int | str | None = None
+    message: str | None = None
+    """None when the request was accepted, else the exchange's words."""
+
+
+@attrs.frozen
+class Shutdown:
+    """The exchange will close this connection soon: open the next one."""
+
+    reason: str
+
+
+@attrs.frozen
+class Unknown:
+    """A well-formed message of a kind that this library does not know; counted."""
+
+    kind: str
+
+
+Inbound: TypeAlias = Data | Reply | Shutdown | Unknown
+
+
+class Exchange(Protocol):
+    """A description of a venue: a frozen value."""
+
+    @property
+    def name(self) -> str:
+        """Short name for logs and metrics, such as ``binance_usdm``."""
+        ...
+
+    @property
+    def limits(self) -> Limits: ...
+
+    @property
+    def envelope(self) -> Envelope | None: ...
+
+    @property
+    def compression(self) -> bool:
+        """Whether to offer permessage-deflate."""
+        ...
+
+    @property
+    def default_route(self) -> str:
+        """The route to connect when nothing is subscribed yet."""
+        ...
+
+    def url(self, route: str) -> str:
+        """Where to connect for `route`: a ``ws://`` or ``wss://`` URL."""
+        ...
+
+    def stream(self, channel: Channel[E]) -> Stream[E]:
+        """The stream of `channel`.
+
+        Raises:
+            ConfigError: the exchange does not offer it; the message lists what it does.
+        """
+        ...
+
+    def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
+        """The request that subscribes to `streams`."""
+        ...
+
+    def unsubscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
+        """The request that ends the subscription of `streams`."""
+        ...
+
+    @property
+    def rest(self) -> RestService:
+        """Where snapshots and instruments are fetched.
+
+        Raises:
+            ConfigError: the exchange has no REST interface.
+        """
+        ...
+
+    def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
+        """The request for everything that is traded.
+
+        Raises:
+            ConfigError: the exchange does not tell.
+        """
+        ...
+
+    def parse(self, frame: bytes) -> Inbound:
+        """What a whole frame says; the general way, for every shape of frame.
+
+        Raises:
+            UNDECODABLE: it is not JSON, or not of the documented form.
+        """
+        ...
+
+
+__all__ = [
+    "UNDECODABLE",
+    "AnyChannel",
+    "AnyStream",
+    "BookSource",
+    "Data",
+    "Envelope",
+    "Exchange",
+    "Inbound",
+    "Limits",
+    "Reply",
+    "RestRequest",
+    "RestService",
+    "SequenceRule",
+    "Shutdown",
+    "Stream",
+    "Unknown",
+]

@@ -1,0 +1,385 @@
+"""The hot path: from the text messages of one read to the buffers of the feeds.
+
+One pass, no await, one clock reading per batch. The stream's name is sliced out of the exchange's
+envelope and selects the decoder and the buffers; a frame of any other shape goes the long way
+through `Exchange.parse`. Nothing here raises for what an exchange sends.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import trio
+
+from connector.errors import RAW_EXCERPT_BYTES, DecodeError
+from connector.events import Event
+from connector.exchanges.protocol import UNDECODABLE, Data, Exchange, Inbound, SequenceRule, Unknown
+from connector.feeds.backpressure import Full
+from connector.feeds.hot_loop import Shape, take
+from connector.feeds.late_decoding import Unread
+from connector.feeds.subscription import Subscription
+
+_MAX_OLD_IDS = 16
+"""More events with old ids than these, without a jump between them, are no duplicates."""
+
+_REST_SECONDS = 0.001
+"""How long a link lets frames gather of which its consumers, who do not keep up, will see the
+newest: a read with its turns of the scheduler costs as much as decoding thirty books."""
+
+
+class Reader(Protocol):
+    """Takes what is not data of a stream."""
+
+    def read_message(self, message: Inbound) -> None:
+        """A reply, an announcement, or something unknown."""
+
+    def read_undecodable(self, error: DecodeError) -> None:
+        """A frame that does not decode."""
+
+
+class Delivery:
+    """What a session's carrier delivers into (`connector.link.source.FrameSink`).
+
+    Args:
+        exchange: how frames read.
+        session: the number that is stamped on every event.
+        streams: the subscriptions of the link by the stream's name in UTF-8, shared with the link.
+        full: the buffers of this link that are full, shared with them.
+        reader: the session; it takes what is not data of a stream.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        session: int,
+        streams: dict[bytes, Subscription],
+        full: Full,
+        reader: Reader,
+    ) -> None:
+        self._exchange = exchange
+        self.session = session
+        """The number that is stamped on what is delivered."""
+        self._streams = streams
+        self._full = full
+        self._reader = reader
+        envelope = exchange.envelope
+        # Without an envelope the slice is empty, no stream has that name: all goes the long way.
+        self._shape: Shape = (0, b"", 0)
+        if envelope is not None:
+            self._shape = len(envelope.head), envelope.middle, len(envelope.tail)
+        self._end = -self._shape[2] or None
+        self._rest: list[tuple[Subscription, Event]] = []
+        self._stamped_ns = 0
+        self._behind = False
+        self.leisurely = False
+        self.received_ns: int | None = None
+        """Wall clock of the last read that brought a message."""
+        self.first_data: float | None = None
+        """`trio.current_time` of the first event."""
+        self.messages = 0
+        """Messages of streams."""
+        self.lag_ns: int | None = None
+        """From the exchange's time to ours, of the newest event that tells, once per batch."""
+
+    def deliver(self, payloads: Sequence[bytes], first: int) -> int:
+        """Take ``payloads[first:]``; the index of the first that must wait for room.
+
+        A frame with a list is taken when all of its events are in the buffers.
+        """
+        if self._rest:
+            if not self._put_rest():
+                return first
+            first += 1
+        full = self._full
+        if full and full.holds_back():
+            return first
+        if first == 0 or self.received_ns is None:
+            self.received_ns = self._stamped_ns or time.time_ns()
+        self._behind = False
+        received_ns, session, streams = self.received_ns, self.session, self._streams
+        taken, last = first, len(payloads)
+        while taken < last and not (full and full.holds_back()):
+            events: list[Event] = []
+            begin = taken
+            taken, subscription, event, odd, verdict = take(
+                payloads, begin, received_ns, session, events, streams, self._shape
+            )
+            if subscription is None:
+                taken = self._deliver_otherwise(payloads, begin)
+                continue
+            if events:
+                # First what somebody waits for.
+                subscription.group.put_run(events, subscription.name)
+                self._note_lag(events[-1])
+            self.messages += taken - begin
+            if verdict is not None and self._takes_out_of_sequence(subscription, event, verdict):
+                subscription.readers.put_run((event,), subscription.name)
+            if odd:
+                taken = self._parse_odd(payloads, taken)
+        if self.first_data is None and self.messages:
+            self.first_data = trio.current_time()
+        self.leisurely = self._behind and not full.eager and not full.waiting
+        return taken - 1 if self._rest else taken
+
+    def _deliver_otherwise(self, payloads: Sequence[bytes], first: int) -> int:
+        """Deliver a message that cannot be taken in a run, or several that are not decoded yet.
+
+        Returns:
+            The index of the first message that was not taken.
+        """
+        payload = payloads[first]
+        head, middle, _ = self._shape
+        end = payload.find(middle, head)
+        subscription = self._streams.get(payload[head:end])
+        if subscription is None or subscription.stream.many or end < 0:
+            self._parse(payload)
+            return first + 1
+        assert subscription.glance is not None  # all others can be taken
+        skip = end + len(middle)
+        return self._deliver_unread(subscription, subscription.glance, skip, payloads, first)
+
+    def _parse_odd(self, payloads: Sequence[bytes], index: int) -> int:
+        """Perhaps only the shape of the envelope differs: the long way decides, if there is room.
+
+        Returns:
+            The index of the first message that was not taken.
+        """
+        if self._full.holds_back():
+            return index
+        self._parse(payloads[index])
+        return index + 1
+
+    def _deliver_unread(
+        self,
+        subscription: Subscription,
+        glance: Callable[[bytes], Any],
+        skip: int,
+        payloads: Sequence[bytes],
+        first: int,
+    ) -> int:
+        """Deliver to readers that all conflate: decode nothing but symbol and ids.
+
+        Of what follows each other without a loss between, the last replaces all before it.
+        """
+        end, rule, last_id = self._end, subscription.sequence, subscription.last_id
+        prefix = payloads[first][:skip]
+        stop = len(payloads)
+        taken, size, count, verdict, odd = first, 0, 0, 1, False
+        event: Any = None
+        latest: Any = None
+        while taken < stop:
+            payload = payloads[taken]
+            if not payload.startswith(prefix):
+                break
+            try:
+                event = glance(payload[skip:end])
+            except UNDECODABLE:
+                odd = True
+                break
+            if latest is not None and event.symbol != latest.symbol:
+                break
+            taken += 1
+            size += len(payload)
+            if rule is not None:
+                verdict = rule(last_id, event)
+                if verdict <= 0:
+                    break
+                last_id = verdict
+            count += 1
+            latest, last = event, payload
+        subscription.last_id = last_id
+        subscription.messages += taken - first
+        subscription.payload_bytes += size
+        self.messages += taken - first
+        if latest is not None:
+            unread = self._unread(subscription, latest, last, skip)
+            self._behind |= subscription.put_unread(unread, count)
+        if verdict <= 0 and self._takes_out_of_sequence(subscription, event, verdict):
+            subscription.put_unread(self._unread(subscription, event, payload, skip), 1)
+        if odd:
+            self._parse(payloads[taken])
+            taken += 1
+        return taken
+
+    def _note_lag(self, event: Event) -> None:
+        """Remember how far `event`, one of a batch, is behind the exchange's clock."""
+        moment = event.exchange_time_ns
+        if moment is not None and self.received_ns is not None:
+            self.lag_ns = self.received_ns - moment
+
+    def _unread(
+        self, subscription: Subscription, glance: Event, payload: bytes, skip: int
+    ) -> Unread:
+        return Unread(
+            stream=subscription.name,
+            symbol=glance.symbol,
+            payload=payload,
+            data=slice(skip, self._end),
+            decode=subscription.decode,
+            received_ns=self.received_ns or 0,
+            session=self.session,
+            origin=self,
+        )
+
+    def lose_unread(self, stream: str, payload: bytes, error: Exception) -> None:
+        """Tell of a frame of `stream` that does not decode."""
+        self._lose(payload, error, self._streams.get(stream.encode()))
+
+    def stamp(self, received_ns: int, session: int) -> None:
+        """Let what is delivered from now on have been received then (`connector.link.source`)."""
+        self._stamped_ns = received_ns
+        self.session = session
+
+    def wants(self, stream: str) -> bool:
+        """Whether anybody reads `stream` (`connector.link.source`)."""
+        return stream.encode() in self._streams
+
+    def lost(self, stream: str, reason: str) -> None:
+        """Data of `stream` was lost before it came here (`connector.link.source`)."""
+        subscription = self._streams.get(stream.encode())
+        if subscription is not None:
+            subscription.lose(reason, self.received_ns, session=self.session)
+            # As after a reconnect: that ids are missing is told already.
+            subscription.forget_sequence()
+
+    async def wait_for_room(self) -> None:
+        """Wait until no buffer of this link is full.
+
+        Cancellation: nothing is lost but what the session had not yet delivered.
+        """
+        await self._full.wait_for_room()
+
+    async def rest(self) -> None:
+        """Wait a moment, or until a consumer of this link waits for an event."""
+        self.leisurely = False
+        await self._full.rest(_REST_SECONDS)
+
+    def _put_list(self, subscription: Subscription, events: list[Event]) -> None:
+        """Put events that came in one frame; they may be more than there is room for."""
+        for event in events:
+            event.received_ns = self.received_ns or 0
+            event.session = self.session
+        if events:
+            self._note_lag(events[-1])
+        self._rest.extend((subscription, event) for event in events)
+        self._put_rest()
+
+    def _put_rest(self) -> bool:
+        """Put what is left of a list until a buffer is full; whether nothing is left."""
+        rest = self._rest
+        for index, (subscription, event) in enumerate(rest):
+            if self._full.holds_back():
+                del rest[:index]
+                return False
+            if self._in_sequence(subscription, event):
+                subscription.readers.put_run((event,), subscription.name)
+        rest.clear()
+        return True
+
+    def _in_sequence(self, subscription: Subscription, event: Event) -> bool:
+        """Whether to deliver `event` by its ids."""
+        if subscription.sequence is None:
+            return True
+        verdict = subscription.sequence(subscription.last_id, event)
+        if verdict <= 0:
+            return self._takes_out_of_sequence(subscription, event, verdict)
+        subscription.last_id = verdict
+        return True
+
+    def _takes_out_of_sequence(
+        self, subscription: Subscription, event: Event, verdict: int
+    ) -> bool:
+        """Whether to deliver an `event` that does not follow: a jump is flagged, an old id not."""
+        if subscription.stream.blank_id is not None:
+            blank_id = subscription.stream.blank_id(event)
+            if blank_id:
+                self._pass_over(subscription, event, blank_id)
+                return False
+            if verdict < 0 and self._follows_blank(subscription, event):
+                return True
+        if verdict < 0:
+            subscription.last_id = -verdict
+            subscription.old_ids = 0
+            subscription.lose("sequence", self.received_ns, session=self.session)
+            return True
+        subscription.duplicates += 1
+        subscription.old_ids += 1
+        if subscription.old_ids <= _MAX_OLD_IDS:
+            return False
+        # Not a repetition: the exchange counts anew, or not at all. The ids of this session say
+        # nothing; better to deliver too much than to stall silently.
+        blanks = subscription.stream.blank_id
+        subscription.sequence = None if blanks is None else _all_but_blanks(blanks)
+        subscription.lose("sequence", self.received_ns, session=self.session)
+        return True
+
+    def _pass_over(self, subscription: Subscription, event: Event, blank_id: int) -> None:
+        """Note the id of an `event` that stands for nothing, and what is missing before it."""
+        newest = max(subscription.last_id, subscription.blank_id)
+        assert subscription.sequence is not None
+        if blank_id <= newest:
+            subscription.duplicates += 1
+        elif subscription.sequence(newest, event) < 0:
+            subscription.last_id = blank_id
+            subscription.lose("sequence", self.received_ns, session=self.session)
+        else:
+            if not newest:
+                # What comes next follows whatever was before this session: who merges must know.
+                subscription.last_id = blank_id - 1
+            subscription.blank_id = blank_id
+
+    def _follows_blank(self, subscription: Subscription, event: Any) -> bool:
+        """Whether before `event` there was nothing but what stands for nothing."""
+        assert subscription.sequence is not None
+        following = subscription.sequence(subscription.blank_id, event)
+        if following <= 0 or subscription.blank_id <= subscription.last_id:
+            return False
+        event.previous_id, subscription.last_id = subscription.last_id, following
+        return True
+
+    def _parse(self, payload: bytes) -> None:
+        """Read a frame in the general way."""
+        try:
+            message = self._exchange.parse(payload)
+        except UNDECODABLE as error:
+            self._lose(payload, error)
+            return
+        if not isinstance(message, Data):
+            self._reader.read_message(message)
+            return
+        subscription = self._streams.get(message.stream.encode())
+        if subscription is None:
+            # Of a stream that nobody wants any more, or a kind that we do not know.
+            self._reader.read_message(Unknown(message.stream))
+            return
+        try:
+            event = subscription.decode(message.payload)
+        except UNDECODABLE as error:
+            self._lose(payload, error, subscription)
+            return
+        self.messages += 1
+        subscription.messages += 1
+        subscription.payload_bytes += len(payload)
+        self._put_list(subscription, event if isinstance(event, list) else [event])
+
+    def _lose(
+        self, payload: bytes, error: Exception, subscription: Subscription | None = None
+    ) -> None:
+        """Tell of a frame that does not decode, and of the loss in its stream."""
+        if subscription is None:
+            # A frame that breaks off has said before which stream it is of.
+            start = payload[:RAW_EXCERPT_BYTES]
+            named = [each for name, each in self._streams.items() if b'"%b"' % name in start]
+            subscription = named[0] if len(named) == 1 else None
+        if subscription is not None:
+            subscription.decode_errors += 1
+            subscription.lose("decode error", self.received_ns, session=self.session)
+        name = None if subscription is None else subscription.name
+        self._reader.read_undecodable(DecodeError(name, str(error), payload))
+
+
+def _all_but_blanks(blank_id: Callable[[Any], int]) -> SequenceRule:
+    """The rule where ids say nothing but that some events stand for nothing."""
+    return lambda last_id, event: 0 if blank_id(event) else last_id or 1

@@ -1,0 +1,284 @@
+"""One wanted stream: the unit of the desired set, with the buffers that read it.
+
+The adapter owns the set, a link holds its part of it, a session makes the wire equal to it. The
+same channel subscribed twice is one subscription with two buffers.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
+from typing import cast
+
+import attrs
+import trio
+
+from connector.channels import AnyChannel, Channel
+from connector.errors import ConfigError, SlowConsumer, SubscriptionRejected
+from connector.events import Event, Gap
+from connector.exchanges.protocol import AnyStream, Exchange
+from connector.feeds.backpressure import Full
+from connector.feeds.buffer import Buffer, ConflatingBuffer
+from connector.feeds.late_decoding import Unread
+
+_HELD_BACK_SECONDS = 10.0
+"""An acknowledgement that is still behind unread data after this time will not come by waiting."""
+
+
+@attrs.frozen
+class StreamStatistics:
+    """What one stream has brought, over all sessions."""
+
+    messages: int
+    payload_bytes: int
+    decode_errors: int
+    duplicates: int
+    """Events dropped because they repeated an id or came out of order."""
+    gaps: int
+    live: bool
+    """Whether the exchange has acknowledged it on the present connection."""
+
+
+class Readers:
+    """All buffers that read a stream, as one.
+
+    Args:
+        buffers: an ordered set, which may change.
+    """
+
+    def __init__(self, buffers: Mapping[Buffer[object], None]) -> None:
+        self._buffers = buffers
+
+    def room(self) -> int:
+        """How many events may be put before a buffer could be full."""
+        return min((buffer.room() for buffer in self._buffers), default=sys.maxsize)
+
+    def put_run(self, events: Sequence[Event], stream: str) -> None:
+        """Hand a run of events of `stream`, at most `room` of them, to every buffer."""
+        for buffer in self._buffers:
+            buffer.put_run(events, stream)
+
+
+class Subscription:
+    """A stream that somebody wants."""
+
+    def __init__(self, stream: AnyStream, full: Full) -> None:
+        self.stream = stream
+        self.name = stream.name
+        self.decode = stream.decode
+        self.sequence = stream.sequence
+        self.glance: Callable[[bytes], Event] | None = None
+        """How to look at an event that need not be decoded yet; None to decode it at once."""
+        self.last_id = 0
+        self.blank_id = 0
+        """The newest id of what stands for nothing (`Stream.blank_id`)."""
+        self.messages = 0
+        self.payload_bytes = 0
+        self._messages_before = 0
+        self.decode_errors = 0
+        self.duplicates = 0
+        self.old_ids = 0
+        self.gaps = 0
+        self.live = False
+        self.over = False
+        """Whether its source has no more."""
+        self.rejection: SubscriptionRejected | None = None
+        self.patience = 1.0
+        """Factor on the silence limit: doubled by each reconnect that did not end the silence."""
+        self._buffers: dict[Buffer[object], None] = {}
+        """An ordered set."""
+        self.readers = Readers(self._buffers)
+        self.group: Buffer[object] | Readers | None = None if stream.many else self.readers
+        """Where events go: the same for streams whose messages can be taken together. None when
+        they cannot be taken in runs at all: they are lists, or not decoded yet."""
+        self._waiting: set[Buffer[object]] = set()
+        self._changed = trio.Event()
+        self._eager = False
+        self.full = full
+
+    def __repr__(self) -> str:
+        return f"<Subscription {self.name}{' live' if self.live else ''}>"
+
+    @property
+    def wire(self) -> Subscription:
+        """What is asked for on the wire: itself."""
+        return self
+
+    def attach(self, buffer: Buffer[object]) -> None:
+        """Let `buffer` have the events from now on."""
+        self._buffers[buffer] = None
+        buffer.join(self.full)
+        self._waiting.add(buffer)
+        self._readers_changed()
+
+    def detach(self, buffer: Buffer[object]) -> bool:
+        """Undo `attach`; whether nobody is left."""
+        self._buffers.pop(buffer, None)
+        self._waiting.discard(buffer)
+        self._tell_waiting()
+        self._readers_changed()
+        return not self._buffers
+
+    def put_unread(self, event: Unread, count: int) -> bool:
+        """Hand the last of a run of `count` events, undecoded, to buffers that all conflate.
+
+        Returns:
+            Whether it replaced one that waited.
+        """
+        waited = False
+        for buffer in self._buffers:
+            waited |= cast("ConflatingBuffer[object]", buffer).put_unread(event, count)
+        return waited
+
+    def _readers_changed(self) -> None:
+        """Decode late if every reader conflates, and an event would often be decoded in vain."""
+        conflated = all(isinstance(buffer, ConflatingBuffer) for buffer in self._buffers)
+        self.glance = self.stream.glance if conflated else None
+        if self.stream.many or self.glance is not None:
+            self.group = None
+        elif len(self._buffers) == 1 and not (single := next(iter(self._buffers))).by_stream:
+            self.group = single
+        else:
+            self.group = self.readers
+        eager = bool(self._buffers) and self.glance is None
+        self.full.eager += eager - self._eager
+        self._eager = eager
+
+    def lose(
+        self, reason: str, since_ns: int | None, dropped: int | None = None, *, session: int
+    ) -> None:
+        """Tell every buffer that data of this stream was, or may have been, lost in `session`."""
+        self.gaps += 1
+        for buffer in self._buffers:
+            buffer.lose(
+                Gap(
+                    symbol=getattr(self.stream.channel, "symbol", None) or "",
+                    received_ns=since_ns or 0,
+                    session=session,
+                    channels=(self.stream.channel,),
+                    reason=reason,
+                    dropped=dropped,
+                    since_ns=since_ns,
+                )
+            )
+
+    def buffers(self) -> tuple[Buffer[object], ...]:
+        """The buffers that read this stream."""
+        return tuple(self._buffers)
+
+    def acknowledged(self) -> None:
+        """The exchange has accepted the subscription on the present connection."""
+        self.live = True
+        self._tell_waiting()
+
+    def end(self) -> None:
+        """The source of the stream has no more: nobody waits for an acknowledgement."""
+        self.over = True
+        self._tell_waiting()
+
+    def interrupted(self) -> bool:
+        """The connection that carried the stream is gone; whether it carried it indeed."""
+        lost = self.live or self.messages != self._messages_before
+        self._messages_before = self.messages
+        self.live = False
+        self.forget_sequence()
+        if lost:
+            self.gaps += 1
+        return lost
+
+    def forget_sequence(self) -> None:
+        """What comes next is not measured by what came before."""
+        self.sequence = self.stream.sequence
+        self.last_id = self.blank_id = 0
+        self.old_ids = 0
+
+    def reject(self, error: SubscriptionRejected) -> None:
+        """The exchange refused: whoever waits for it, and every reader, gets the error once."""
+        self.rejection = error
+        self._tell_waiting()
+        for buffer in self._buffers:
+            if buffer not in self._waiting:
+                # Each its own: an exception that is raised gathers tracebacks and notes.
+                buffer.fail(copy(error))
+
+    async def wait_live(self, buffer: Buffer[object]) -> None:
+        """Wait until the exchange has acknowledged the subscription; executes a checkpoint.
+
+        Args:
+            buffer: an attached one; from now on a rejection goes into it.
+
+        Raises:
+            SubscriptionRejected: the exchange refused.
+            SlowConsumer: feeds of the same link that nobody reads meanwhile hold all they can.
+            trio.ClosedResourceError: `buffer` was detached meanwhile.
+        """
+        await trio.lowlevel.checkpoint()
+        with self.full.awaiting_reply():
+            while self.rejection is None:
+                if buffer not in self._buffers:
+                    raise trio.ClosedResourceError(
+                        f"{self.stream.channel!r} was discarded, or its feed closed, before the "
+                        "exchange had acknowledged it"
+                    )
+                if self.live or self.over:
+                    self._waiting.discard(buffer)
+                    return
+                with trio.move_on_after(_HELD_BACK_SECONDS) as patience:
+                    await self._changed.wait()
+                if patience.cancelled_caught and self.full.holds_back():
+                    raise SlowConsumer(
+                        f"the acknowledgement of {self.stream.channel!r} is behind the events of "
+                        "a feed that nobody reads; read it in another task meanwhile, or choose "
+                        "another overflow policy for it"
+                    )
+        raise copy(self.rejection)
+
+    def _tell_waiting(self) -> None:
+        """Let whoever waits look again."""
+        self._changed.set()
+        self._changed = trio.Event()
+
+    def statistics(self) -> StreamStatistics:
+        """Counts over all sessions."""
+        return StreamStatistics(
+            messages=self.messages,
+            payload_bytes=self.payload_bytes,
+            decode_errors=self.decode_errors,
+            duplicates=self.duplicates,
+            gaps=self.gaps,
+            live=self.live,
+        )
+
+
+def streams_of(
+    exchange: Exchange, channels: Iterable[AnyChannel], wanted: Mapping[str, AnyStream]
+) -> list[AnyStream]:
+    """The stream of each of `channels`.
+
+    Args:
+        exchange: says what they are.
+        channels: what somebody wants.
+        wanted: the streams that are wanted already, by name.
+
+    Raises:
+        ConfigError: one is no channel, is not offered, or is a stream that is decoded otherwise.
+    """
+    streams: list[AnyStream] = []
+    named = dict(wanted)
+    for channel in channels:
+        if not isinstance(channel, Channel):
+            raise ConfigError(
+                f"{channel!r} is not a channel; subscribe to one of connector.channels, such "
+                "as Trades('ETHUSDC')"
+            )
+        stream = exchange.stream(channel)
+        on_wire = stream if stream.book is None else stream.book.deltas
+        known = named.setdefault(on_wire.name, on_wire).channel
+        if type(known) is not type(on_wire.channel):
+            raise ConfigError(
+                f"{channel!r} and {known!r} are the same stream, which is decoded once; "
+                "subscribe to one of them, or to each in an adapter of its own"
+            )
+        streams.append(stream)
+    return streams

@@ -1,0 +1,457 @@
+"""A link: one reconnect loop, one session at a time; `connector.link.states` has its states.
+
+The loop is sequential: the next dial is reachable only after the ``async with`` block of the old
+session has ended, with its tasks gone and its socket closed. Nothing else in the package opens a
+session; `_Slot` and a look at the sockets before each dial watch that it stays so.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import Any, Protocol, cast
+from urllib.parse import urlsplit
+
+import attrs
+import trio
+
+from connector import lifecycle
+from connector.channels import AnyChannel
+from connector.errors import (
+    DecodeError,
+    ExchangeUnavailable,
+    HandshakeRejected,
+    InvariantViolated,
+    SubscriptionRejected,
+)
+from connector.events import Gap
+from connector.exchanges.protocol import Shutdown
+from connector.feeds.backpressure import Full
+from connector.feeds.buffer import Buffer
+from connector.feeds.delivery_delay import NS_PER_SECOND
+from connector.feeds.subscription import Subscription
+from connector.link.link_statistics import LinkStatistics, Totals
+from connector.link.pacing import HostGate, retry_after_seconds
+from connector.link.planned_ends import Twins
+from connector.link.session import Session
+from connector.link.settings import Settings
+from connector.link.source import Carrier
+from connector.link.states import State, enter
+from connector.link.task_count import count_family
+from connector.link.wire_subscriptions import Refusal
+from connector.transport import (
+    CompressionRefused,
+    is_open,
+    open_connection,
+)
+
+_FATAL = frozenset({400, 401, 403, 404, 451})
+"""Statuses that say what waiting does not mend (DESIGN §5); they are raised to the program. All
+others are retried: a redirect to a captive portal, say, ends some day."""
+
+
+class _Slot:
+    """Room for one session (INVARIANTS I1): a tripwire, the loop below cannot violate it."""
+
+    def __init__(self) -> None:
+        self._taken = False
+
+    @contextmanager
+    def occupied(self) -> Iterator[None]:
+        if self._taken:
+            raise InvariantViolated("a second session of one link was about to be opened")
+        self._taken = True
+        try:
+            yield
+        finally:
+            self._taken = False
+
+
+class LinkOwner(Protocol):
+    """What a link tells its adapter."""
+
+    def rejected(self, subscription: Subscription) -> None:
+        """The exchange refused a stream, and everybody who reads it has been told."""
+
+    def announce(self, event: lifecycle.Lifecycle) -> None:
+        """Something happened to a connection."""
+
+    def ended(self, link: Link) -> None:
+        """The source of the link has no more; what waits in its feeds is all there is."""
+
+    def link_changed(self) -> None:
+        """The state of a link is another one now."""
+
+
+class Link:
+    """One reconnect loop of an adapter, for one route, for up to the limit of streams."""
+
+    def __init__(self, settings: Settings, route: str, name: str, owner: LinkOwner) -> None:
+        self.route = route
+        self.name = name
+        self.state: State = "idle"
+        self.session = 0
+        self.sessions_opened = 0
+        self.reconnects: Counter[str] = Counter()
+        self.sockets: set[trio.abc.Stream] = set()
+        self.subscriptions: dict[bytes, Subscription] = {}
+        self.full = Full()
+        self._settings = settings
+        self._exchange = settings.exchange
+        self._url = settings.exchange.url(route)
+        self._owner = owner
+        self._slot = _Slot()
+        self._twins = Twins(self, settings.exchange.name)
+        self._wanted = trio.Event()
+        self._leaving = False
+        self._scope = trio.CancelScope()
+        self._task: trio.lowlevel.Task | None = None
+        self._current: Session | None = None
+        self._carrier: Carrier | None = None
+        self._totals = Totals()
+        self._compression = settings.exchange.compression
+        self._failures = 0
+        self._delay = 0.0
+        if settings.supply is not None:
+            settings.supply.expect(name)
+        self.recorders_changed()
+
+    def __repr__(self) -> str:
+        return f"<Link {self.name} {self.state}, session {self.session}>"
+
+    # What the adapter asks for.
+
+    def want(self, subscription: Subscription) -> None:
+        """Add a stream to what is wanted."""
+        self.subscriptions[subscription.name.encode()] = subscription
+        if self.state == "ended":
+            subscription.end()
+        self._wanted_changed()
+
+    def unwant(self, subscription: Subscription) -> None:
+        """Take a stream from what is wanted."""
+        key = subscription.name.encode()
+        if self.subscriptions.get(key) is subscription:
+            del self.subscriptions[key]
+            self._wanted_changed()
+
+    def connect(self) -> None:
+        """Connect even though nothing is wanted yet."""
+        self._wanted.set()
+
+    def recorders_changed(self) -> None:
+        """Others read the raw frames than before."""
+        recorders = self._settings.recorders
+        for buffer in recorders:
+            buffer.join(self.full)
+        if self._current is not None and self._carrier is not None:
+            sink = recorders.sink(self.name, self._current.delivery)
+            self._carrier.deliver_to(sink)
+
+    def present(self) -> Iterator[lifecycle.Lifecycle]:
+        """What to tell somebody who begins to look in the middle of a session."""
+        session, now_ns = self.session, self._settings.now_ns()
+        if self._current is not None:
+            yield lifecycle.Connected(link=self.name, session=session, time_ns=now_ns)
+            if self.state == "streaming":
+                yield lifecycle.Subscribed(
+                    link=self.name,
+                    session=session,
+                    time_ns=now_ns,
+                    streams=len(self.subscriptions),
+                )
+
+    def reconnect(self, reason: str = "requested") -> None:
+        """End the present session, if there is one; the loop opens the next."""
+        if self._current is not None:
+            self._current.end(reason)
+
+    def leave(self) -> None:
+        """End the loop: politely when connected, at once otherwise."""
+        self._leaving = True
+        if self._current is not None:
+            self._current.end("left")
+        else:
+            self._scope.cancel()
+
+    # The loop.
+
+    async def run(self) -> None:
+        """Keep the link connected for as long as something is wanted.
+
+        Raises:
+            HandshakeRejected: with a status that retrying cannot mend.
+            ExchangeUnavailable: `max_attempts` are used up, or the certificate is not trusted.
+        """
+        self._task = trio.lowlevel.current_task()
+        with self._scope:
+            while not self._leaving:
+                self._enter("idle")
+                await self._wait_until_wanted()
+                session = await self._next_session()
+                if session is None:
+                    self._end()
+                    return
+                await self._attempt(session)
+                if not self.subscriptions:
+                    self._wanted = trio.Event()
+        self._enter("idle")
+
+    async def _wait_until_wanted(self) -> None:
+        if not self._wanted.is_set() and self._settings.supply is not None:
+            self._settings.supply.dismiss(self.name)
+        await self._wanted.wait()
+
+    async def _next_session(self) -> int | None:
+        """Wait as the backoff and the exchange's connection budget, or the source, demand.
+
+        Returns:
+            Its number; None when the source has no more.
+        """
+        self._enter("waiting")
+        supply = self._settings.supply
+        if supply is not None:
+            try:
+                return await supply.next_session(self.name, self.session, self._delay)
+            except trio.EndOfChannel:
+                return None
+        limits = self._exchange.limits
+        if self.session:
+            await trio.sleep(self._delay)
+        await self._gate().enter(limits.connections_per_window, limits.window_seconds)
+        return self.session + 1
+
+    def _end(self) -> None:
+        """There is no more: nobody waits for it."""
+        self._enter("ended")
+        for subscription in self.subscriptions.values():
+            subscription.end()
+        self._owner.ended(self)
+
+    async def _attempt(self, number: int) -> None:
+        """One session, from dial to closed socket."""
+        if any(map(is_open, self.sockets)):
+            raise InvariantViolated(f"{self.name}: the socket of the last session is still open")
+        with self._slot.occupied():
+            self.session = number
+            self._enter("connecting")
+            self._tell(lifecycle.Connecting, attempt=self._failures + 1)
+            session = Session(
+                self._exchange,
+                number,
+                self.subscriptions,
+                self.full,
+                owner=self,
+                stale_after=self._settings.stale_after,
+            )
+            error: ExchangeUnavailable | HandshakeRejected | None = None
+            try:
+                async with self._open_carrier(session) as carrier:
+                    self._begin(session, carrier)
+                    await session.run(carrier)
+                    self._enter("closing")
+                    if session.reason in lifecycle.PLANNED:
+                        await carrier.close(timeout=self._settings.close_timeout)
+            except (ExchangeUnavailable, HandshakeRejected) as unavailable:
+                error = unavailable
+            finally:
+                connected = self._current is not None
+                self._finish(session)
+        if error is not None:
+            session.reason = "rejected" if isinstance(error, HandshakeRejected) else "unavailable"
+            session.detail = str(error)
+        self._conclude(session, error, connected=connected)
+
+    def _open_carrier(self, session: Session) -> AbstractAsyncContextManager[Carrier]:
+        """A connection, or what stands for one."""
+        if self._settings.supply is not None:
+            return self._settings.supply.open(self.name, session.number, session.delivery)
+        return open_connection(
+            self._url,
+            session.delivery,
+            dialer=self._settings.dialer,
+            max_message_bytes=self._exchange.limits.max_message_bytes,
+            compression=self._compression,
+            sockets=self.sockets,
+        )
+
+    def _begin(self, session: Session, carrier: Carrier) -> None:
+        self._current = session
+        self._carrier = carrier
+        self.sessions_opened += 1
+        self._enter("subscribing")
+        self._tell(lifecycle.Connected)
+        if self._settings.recorders:
+            self.recorders_changed()
+
+    def _finish(self, session: Session) -> None:
+        """Take stock of a session whose tasks are gone and whose socket is closed."""
+        self._totals.add(session, self._carrier)
+        self._current = self._carrier = None
+        if session.reason == "ended":
+            return  # nothing was lost
+        lost: dict[Buffer[object], list[AnyChannel]] = {}
+        for subscription in self.subscriptions.values():
+            if subscription.interrupted():
+                for buffer in subscription.buffers():
+                    lost.setdefault(buffer, []).append(subscription.stream.channel)
+        for buffer, channels in lost.items():
+            symbol = getattr(channels[0], "symbol", None) if len(channels) == 1 else None
+            buffer.lose(
+                Gap(
+                    symbol=symbol or "",
+                    received_ns=self._settings.now_ns(),
+                    session=self.session,
+                    channels=tuple(channels),
+                    reason="disconnected",
+                    since_ns=session.delivery.received_ns,
+                )
+            )
+
+    def _conclude(
+        self,
+        session: Session,
+        error: ExchangeUnavailable | HandshakeRejected | None,
+        *,
+        connected: bool,
+    ) -> None:
+        """Draw the consequences: count, back off, tell, give up."""
+        reason = session.reason or "error"
+        if not self._leaving:
+            self.reconnects[reason] += 1
+        first_data = session.delivery.first_data
+        stable_after = self._settings.reconnect.stable_after
+        if first_data is not None and trio.current_time() - first_data >= stable_after:
+            self._failures = 0
+        if reason not in lifecycle.PLANNED:
+            self._failures += 1
+        self._delay = 0.0 if self._leaving else self._settings.reconnect.delay(self._failures)
+        if isinstance(error, HandshakeRejected):
+            retry_after = retry_after_seconds(error.headers)
+            if retry_after is not None:
+                self._gate().close_for(retry_after)
+                self._delay = max(self._delay, retry_after)
+        elif isinstance(error, CompressionRefused):
+            self._compression = False
+        if self._settings.supply is not None:
+            self._delay = self._settings.supply.pause(self.name, self._delay)
+        self._tell(
+            lifecycle.Disconnected,
+            reason=reason,
+            detail=session.detail,
+            connected=connected,
+            retry_seconds=self._delay,
+        )
+        if error is not None and _is_fatal(error):
+            raise error
+        limit = self._settings.reconnect.max_attempts
+        if limit is not None and self._failures >= limit:
+            raise ExchangeUnavailable(
+                f"{self.name}: gave up after {limit} failed attempts in a row, the last because: "
+                f"{reason} {session.detail}".rstrip()
+            ) from error
+
+    def _gate(self) -> HostGate:
+        return HostGate.of(urlsplit(self._url).hostname or "")
+
+    def _tell(self, kind: type[lifecycle.LinkEvent], **what: Any) -> None:
+        """Announce an event of the present session."""
+        event = kind(link=self.name, session=self.session, time_ns=self._settings.now_ns(), **what)
+        self._owner.announce(cast("lifecycle.Lifecycle", event))
+
+    def _enter(self, state: State) -> None:
+        self.state = enter(self.state, state)
+        self._owner.link_changed()
+
+    def _wanted_changed(self) -> None:
+        if self.subscriptions:
+            self._wanted.set()
+        if self._current is not None:
+            if self.state == "streaming":
+                self._enter("subscribing")
+            self._current.wanted_changed()
+
+    @property
+    def connected(self) -> bool:
+        """Whether a connection carries all that is wanted, and is not about to end."""
+        current = self._current
+        return self.state == "streaming" and current is not None and current.reason is None
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether something is wanted, and no connection carries it or will for long."""
+        if self._leaving or self.state == "ended" or not self.subscriptions:
+            return False
+        return not self.connected
+
+    # What a session tells (`connector.link.session.SessionOwner`).
+
+    def twins_carry_on(self) -> bool:
+        return self._twins.carry_on()
+
+    def refused(self, refusal: Refusal) -> None:
+        subscription = refusal.subscription
+        error = SubscriptionRejected(subscription.stream.channel, refusal.code, refusal.message)
+        self.unwant(subscription)
+        subscription.reject(error)
+        self._owner.rejected(subscription)
+        self._tell(lifecycle.Rejected, error=error)
+
+    def noticed(self, notice: Shutdown | DecodeError) -> None:
+        if isinstance(notice, Shutdown):
+            self._tell(lifecycle.ShutdownAnnounced, detail=notice.reason)
+        else:
+            self._owner.announce(notice)
+
+    def converged(self) -> None:
+        self._enter("streaming")
+        self._tell(lifecycle.Subscribed, streams=len(self.subscriptions))
+
+    def stale(self, subscription: Subscription, seconds: float, *, resubscribing: bool) -> None:
+        self._tell(
+            lifecycle.Stale,
+            stream=subscription.name,
+            channel=subscription.stream.channel,
+            silent_seconds=seconds,
+            resubscribing=resubscribing,
+        )
+        if resubscribing and self._current is not None:
+            delivery = self._current.delivery
+            subscription.lose("resubscribed", delivery.received_ns, session=delivery.session)
+
+    def sockets_open(self) -> int:
+        """Descriptors open at this moment."""
+        return sum(map(is_open, self.sockets))
+
+    def _lag_seconds(self) -> float | None:
+        lag_ns = None if self._current is None else self._current.delivery.lag_ns
+        return None if lag_ns is None else lag_ns / NS_PER_SECOND
+
+    def statistics(self) -> LinkStatistics:
+        """Counts over all sessions, the present one included."""
+        totals = attrs.evolve(self._totals)
+        if self._current is not None:
+            totals.add(self._current, self._carrier)
+        return LinkStatistics(
+            name=self.name,
+            route=self.route,
+            state=self.state,
+            session=self.session,
+            streams=len(self.subscriptions),
+            tasks=0 if self._task is None else count_family(self._task),
+            sockets_open=self.sockets_open(),
+            sessions_open=int(self._current is not None),
+            sessions_opened=self.sessions_opened,
+            reconnects=dict(self.reconnects),
+            lag_seconds=self._lag_seconds(),
+            **attrs.asdict(totals),
+        )
+
+
+def _is_fatal(error: ExchangeUnavailable | HandshakeRejected) -> bool:
+    """Whether retrying cannot help."""
+    if isinstance(error, HandshakeRejected):
+        return error.status in _FATAL
+    return isinstance(error.__cause__, ssl.SSLCertVerificationError)

@@ -1,0 +1,64 @@
+"""Links of several adapters that carry the same streams: they take turns at planned ends.
+
+An exchange that announces its end tells both of a pair at once, and connections that were opened
+together grow old together. Who merges the two (`connector.merging.merge`) must not lose both, so a
+link ends its connection as planned while every twin has one that carries data, and waits for that,
+not for ever, otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Protocol
+from weakref import WeakSet
+
+import trio
+
+PATIENCE_SECONDS = MappingProxyType({"age": 60.0, "shutdown": 3.0})
+"""How long a planned end waits for the twins, by its reason."""
+
+
+class Twin(Protocol):
+    """A link, as its twins see it."""
+
+    @property
+    def subscriptions(self) -> Mapping[bytes, object]:
+        """What is wanted of it, by the stream's name."""
+        ...
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it has no connection that carries what is wanted, or will not for long."""
+        ...
+
+
+_families: trio.lowlevel.RunVar[dict[str, WeakSet[Twin]]] = trio.lowlevel.RunVar("connector_twins")
+
+
+class Twins:
+    """The links of one exchange in this `trio.run`, whichever adapters they belong to.
+
+    Args:
+        link: the one that asks.
+        exchange: the exchange's name.
+    """
+
+    def __init__(self, link: Twin, exchange: str) -> None:
+        try:
+            families = _families.get()
+        except LookupError:
+            families = {}
+            _families.set(families)
+        self._link = link
+        self._family = families.setdefault(exchange, WeakSet())
+        self._family.add(link)
+
+    def carry_on(self) -> bool:
+        """Whether every other link that has a stream of this one carries data."""
+        own = self._link.subscriptions.keys()
+        return not any(
+            each.interrupted and not own.isdisjoint(each.subscriptions)
+            for each in self._family
+            if each is not self._link
+        )

@@ -1,0 +1,287 @@
+"""One connection of a link: from the completed handshake to its end.
+
+A session makes the wire equal to what is wanted, watches for silence, and ends itself when it is
+told to, when the exchange announces its end, or before the exchange's age limit. It never opens
+anything: when it is over, the link opens the next one.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from types import MappingProxyType
+from typing import Protocol
+
+import trio
+
+from connector.errors import DecodeError, ExchangeUnavailable
+from connector.exchanges.protocol import Exchange, Inbound, Reply, Shutdown
+from connector.feeds.backpressure import Full
+from connector.feeds.delivery import Delivery
+from connector.feeds.subscription import Subscription
+from connector.link import planned_ends
+from connector.link.pacing import Pace
+from connector.link.silence import Silence
+from connector.link.source import Carrier
+from connector.link.wire_subscriptions import Refusal, Wire
+
+REASONS = {
+    "unavailable": "could not be reached, or broke off before the handshake was complete",
+    "rejected": "answered the handshake with another HTTP status than 101",
+    "closed": "the exchange sent a close frame",
+    "eof": "the exchange closed the TCP connection without a close frame",
+    "reset": "the TCP connection was reset",
+    "protocol error": "the exchange sent something that is not WebSocket, or not UTF-8",
+    "too big": "the exchange sent a message over the size limit",
+    "error": "something else broke the connection",
+    "stale": "no data for longer than the limit",
+    "no reply": "a request was not answered",
+    "shutdown": "the exchange announced its end",
+    "age": "the end of the exchange's connection life was near",
+    "requested": "`Adapter.reconnect` was called",
+    "left": "the adapter's block was left",
+    "ended": "the adapter's source has no more",
+}
+"""Why a session ended: the `reason` of `Disconnected`, the key of `reconnects` in statistics."""
+
+_REPLY_SECONDS = 10.0
+"""The exchange answers a request within this time; binance_spot §8 gives up after the same."""
+_PROBE_AFTER_SECONDS = 30.0
+"""When nothing at all was read for so long, and silence is legitimate, we send a ping."""
+_PROBE_SECONDS = 10.0
+_SHUTDOWN_JITTER_SECONDS = (0.5, 3.0)
+"""The official SDK leaves about 5 s after the announcement (binance_spot §4)."""
+_AGE_MARGIN_SECONDS = (300.0, 900.0)
+"""How long before the exchange's limit a session ends itself."""
+_QUIET_WAIT_SECONDS = MappingProxyType({"age": 10.0, "shutdown": 1.0})
+"""How long a planned end may wait for a moment without data."""
+_TICK_SECONDS = (0.02, 1.0)
+_SHUTDOWN_TICK_SECONDS = 0.25
+"""Twins take turns within the seconds that an announcement leaves."""
+
+
+class SessionOwner(Protocol):
+    """What a session tells its link."""
+
+    def refused(self, refusal: Refusal) -> None:
+        """The exchange refuses a stream."""
+
+    def noticed(self, notice: Shutdown | DecodeError) -> None:
+        """An announcement, or a frame that does not decode."""
+
+    def converged(self) -> None:
+        """The wire equals what is wanted."""
+
+    def stale(self, subscription: Subscription, seconds: float, *, resubscribing: bool) -> None:
+        """A stream is silent for too long."""
+
+    def twins_carry_on(self) -> bool:
+        """Whether nobody who carries the same is interrupted (`connector.link.planned_ends`)."""
+        ...
+
+
+class Session:
+    """The life of one connection after its handshake.
+
+    Args:
+        exchange: how to speak.
+        number: the session's number in its link.
+        wanted: the link's subscriptions, shared with it.
+        full: the link's buffers that are full, shared with it.
+        owner: the link; it is told what the session learns.
+        stale_after: seconds, or None for each stream's own limit.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        number: int,
+        wanted: dict[bytes, Subscription],
+        full: Full,
+        *,
+        owner: SessionOwner,
+        stale_after: float | None,
+    ) -> None:
+        self.number = number
+        self.delivery = Delivery(exchange, number, wanted, full, self)
+        self.wire = Wire(exchange, wanted)
+        self.decode_errors = 0
+        self.unknown_messages = 0
+        self.reason: str | None = None
+        self.detail = ""
+        self._wanted = wanted
+        self._owner = owner
+        self._stale_after = stale_after
+        self._scope: trio.CancelScope | None = None
+        """What is left when the session ends; None before it begins."""
+        self._work = trio.Event()
+        self._asking = False
+        """Whether a task asks the exchange for what is wanted."""
+        self._probing = False
+        """Whether a task waits for the answer to a ping."""
+        self._heard_bytes = 0
+        self._heard_at = trio.current_time()
+        """When it was last looked at and there was more than `_heard_bytes` of it."""
+        self._looked_at = -1
+        """Messages when it was last looked at whether it is quiet."""
+        self._converged = False
+        """Whether the owner has been told, since it last wanted something else."""
+        self._pace = Pace(exchange.limits.requests_per_second)
+        self._end_at = trio.current_time() + (
+            exchange.limits.lifetime_seconds - random.uniform(*_AGE_MARGIN_SECONDS)
+        )
+        self._end_reason = "age"
+
+    def end(self, reason: str, detail: str = "") -> None:
+        """End the session; the first reason counts."""
+        if self.reason is None:
+            self.reason, self.detail = reason, detail
+            if self._scope is not None:
+                self._scope.cancel()
+
+    def wanted_changed(self) -> None:
+        """The set of wanted subscriptions is another one now."""
+        # Told again even when there is nothing to ask for: what was given up is wanted anew.
+        self._converged = False
+        self._work.set()
+
+    async def run(self, carrier: Carrier) -> None:
+        """Keep the session until it ends; then `reason` and `detail` say why.
+
+        Cancellation: nothing is left running; `reason` stays None.
+        """
+        # Asking and probing are tasks only while there is something to do: what waits for its
+        # time would be held by every connection at rest.
+        silence = Silence(self._stale_after, trio.current_time())
+        self._heard_bytes, self._heard_at = carrier.wire_bytes, trio.current_time()
+        async with trio.open_nursery() as nursery:
+            self._scope = nursery.cancel_scope
+            if self.reason is not None:
+                self._scope.cancel()
+            nursery.start_soon(self._receive, carrier)
+            self._work.set()
+            look_at = trio.current_time() + self._tick(silence)
+            while True:
+                if self._work.is_set():
+                    self._work = trio.Event()
+                    if self.wire.has_work() and not self._asking:
+                        self._asking = True
+                        nursery.start_soon(self._converge, carrier)
+                    self._tell_if_converged()
+                with trio.move_on_at(look_at if carrier.watched else math.inf):
+                    await self._work.wait()
+                    continue
+                self._look(carrier, silence)
+                if self._must_probe(carrier):
+                    self._probing = True
+                    nursery.start_soon(self._probe, carrier)
+                look_at = trio.current_time() + self._tick(silence)
+
+    async def _receive(self, carrier: Carrier) -> None:
+        """Receive until the connection is over."""
+        ended = await carrier.run()
+        self.end(ended.reason, ended.text or "")
+
+    async def _converge(self, carrier: Carrier) -> None:
+        """Ask the exchange for what is wanted, below its message rate."""
+        while self.wire.has_work():
+            self._converged = False
+            if carrier.watched:
+                await self._pace.turn()
+            else:
+                await trio.lowlevel.checkpoint()
+            request = self.wire.next_request(trio.current_time())
+            if request is not None:
+                try:
+                    reply = await carrier.ask(request)
+                except ExchangeUnavailable:
+                    return  # `Carrier.run` knows better why
+                if reply is not None:
+                    self.read_message(reply)
+        self._asking = False
+        self._tell_if_converged()
+
+    def _tell_if_converged(self) -> None:
+        if not self._converged and self.wire.converged():
+            self._converged = True
+            self._owner.converged()
+
+    def _look(self, carrier: Carrier, silence: Silence) -> None:
+        """End the session when it is silent, unanswered, or due."""
+        reply_seconds = min(_REPLY_SECONDS, self._stale_after or _REPLY_SECONDS)
+        now = trio.current_time()
+        if carrier.blocked:
+            silence.forgive(now)
+            self.wire.forgive(now)
+            return
+        self._check_silence(silence, now)
+        unanswered = self.wire.oldest_unanswered()
+        if unanswered is not None and now - unanswered >= reply_seconds:
+            self.end("no reply", f"a request was not answered in {reply_seconds:g} s")
+        quiet = self.delivery.messages == self._looked_at
+        self._looked_at = self.delivery.messages
+        wait = 0.0 if quiet else _QUIET_WAIT_SECONDS[self._end_reason]
+        if not self._owner.twins_carry_on():
+            wait = planned_ends.PATIENCE_SECONDS[self._end_reason]
+        if now >= self._end_at + wait:
+            self.end(self._end_reason)
+
+    def _tick(self, silence: Silence) -> float:
+        limits = [silence.limit(each) for each in self._wanted.values()]
+        shortest = min((limit for limit in limits if limit is not None), default=math.inf)
+        low, high = _TICK_SECONDS
+        if self._end_reason == "shutdown":
+            high = _SHUTDOWN_TICK_SECONDS
+        return min(max(shortest / 4, low), high)
+
+    def _check_silence(self, silence: Silence, now: float) -> None:
+        for silent in silence.check(now, self.wire.live.values(), self.delivery.messages):
+            subscription = silent.subscription
+            resubscribing = not silent.hopeless and self.wire.refresh(subscription)
+            self._owner.stale(subscription, silent.seconds, resubscribing=resubscribing)
+            if resubscribing:
+                self._work.set()
+                continue
+            silence.lose_patience(silent)
+            self.end("stale", f"no data of {subscription.name} for {silent.seconds:.3g} s")
+
+    def _must_probe(self, carrier: Carrier) -> bool:
+        """Whether nothing at all was read for long: a quiet market, or a dead peer?"""
+        now = trio.current_time()
+        if carrier.wire_bytes != self._heard_bytes:
+            self._heard_bytes, self._heard_at = carrier.wire_bytes, now
+        quiet_seconds = now - self._heard_at
+        return not (self._probing or carrier.blocked) and quiet_seconds >= _PROBE_AFTER_SECONDS
+
+    async def _probe(self, carrier: Carrier) -> None:
+        """Ping, and end the session when nothing comes."""
+        heard_bytes = carrier.wire_bytes
+        await self._pace.turn()
+        with trio.move_on_after(_PROBE_SECONDS):
+            try:
+                await carrier.ping()
+            except ExchangeUnavailable:
+                return
+        if carrier.wire_bytes == heard_bytes and not carrier.blocked:
+            self.end("stale", f"no answer to a ping in {_PROBE_SECONDS:g} s")
+        self._probing = False
+
+    def read_message(self, message: Inbound) -> None:
+        """Take what the delivery found that is not data of a stream."""
+        if isinstance(message, Reply):
+            for refusal in self.wire.read(message):
+                self._owner.refused(refusal)
+            self._work.set()
+        elif isinstance(message, Shutdown):
+            self._owner.noticed(message)
+            self._end_at = min(
+                self._end_at, trio.current_time() + random.uniform(*_SHUTDOWN_JITTER_SECONDS)
+            )
+            self._end_reason = "shutdown"
+        else:
+            self.unknown_messages += 1
+
+    def read_undecodable(self, error: DecodeError) -> None:
+        """Take a frame that does not decode."""
+        self.decode_errors += 1
+        self._owner.noticed(error)

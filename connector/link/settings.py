@@ -1,0 +1,66 @@
+"""What an adapter was asked for, checked: the same for every link."""
+
+from __future__ import annotations
+
+import time
+
+import attrs
+
+from connector.errors import ConfigError
+from connector.exchanges.protocol import Exchange, Limits
+from connector.link.pacing import Reconnect
+from connector.link.raw_frames import Recorders
+from connector.link.source import FrameSource, Supply
+from connector.transport import Dialer, TcpDialer
+from connector.validation import check_seconds
+
+
+@attrs.frozen
+class Settings:
+    """The arguments of `open_adapter`, and what all links share."""
+
+    exchange: Exchange
+    reconnect: Reconnect
+    stale_after: float | None
+    close_timeout: float
+    dialer: Dialer
+    recorders: Recorders
+    supply: Supply | None = None
+    """Where frames come from when nothing is dialled (`connector.link.source`)."""
+
+    def now_ns(self) -> int:
+        """The time by which gaps and lifecycle events are stamped."""
+        return time.time_ns() if self.supply is None else self.supply.now_ns()
+
+
+def check(
+    exchange: Exchange,
+    *,
+    reconnect: Reconnect | None,
+    stale_after: float | None,
+    close_timeout: float,
+    dialer: Dialer | None,
+    source: FrameSource | None,
+) -> Settings:
+    """The settings of an adapter that does not run yet.
+
+    Raises:
+        ConfigError: an argument would only fail later, in a task of ours.
+    """
+    if not isinstance(getattr(exchange, "limits", None), Limits):
+        raise ConfigError(f"{exchange!r} is not an exchange; write one such as binance.Spot()")
+    if not isinstance(reconnect, Reconnect | None):
+        raise ConfigError(f"reconnect={reconnect!r}: write a Reconnect, such as Reconnect(cap=30)")
+    dials = TcpDialer() if dialer is None else dialer
+    if isinstance(dials, type) or not callable(getattr(dials, "connect", None)):
+        raise ConfigError(f"dialer={dialer!r}: write a Dialer, such as TcpDialer()")
+    if source is not None and not callable(getattr(source, "begin", None)):
+        raise ConfigError(f"source={source!r} is no source of frames (connector.link.source)")
+    return Settings(
+        exchange=exchange,
+        reconnect=Reconnect() if reconnect is None else reconnect,
+        stale_after=None if stale_after is None else check_seconds("stale_after", stale_after),
+        close_timeout=check_seconds("close_timeout", close_timeout, zero=True),
+        dialer=dials,
+        recorders=Recorders(exchange),
+    )

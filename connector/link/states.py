@@ -1,0 +1,68 @@
+"""The states of a link and what leads from one to the next, as a table.
+
+.. code-block:: text
+
+    idle ──▶ waiting ──▶ connecting ──▶ subscribing ◀──▶ streaming
+     ▲          │  │          │              │            │    │
+     │          │  └─▶ ended  │              └─▶ closing ◀┘    │
+     └──────────┴─────────────┴─────────────────────┴──────────┘
+
+`connector.link.link` may make these transitions and no others; `connector.testing.model` takes them
+for its own and walks through everything that can happen between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+from connector.errors import InvariantViolated
+
+State: TypeAlias = Literal[
+    "idle", "waiting", "connecting", "subscribing", "streaming", "closing", "ended"
+]
+
+TRANSITIONS: Mapping[State, Mapping[State, str]] = MappingProxyType(
+    {
+        "idle": {
+            "waiting": "something is wanted",
+            "idle": "the loop begins, or is left while nothing is wanted",
+        },
+        "waiting": {
+            "connecting": "backoff and connection budget are over",
+            "idle": "the adapter is left",
+            "ended": "the source has no more",
+        },
+        "connecting": {
+            "subscribing": "the handshake is complete",
+            "idle": "the attempt has failed, or the adapter is left; the socket is closed",
+        },
+        "subscribing": {
+            "streaming": "everything that is wanted is acknowledged",
+            "closing": "the session is over, its tasks are gone",
+        },
+        "streaming": {
+            "subscribing": "something else is wanted",
+            "streaming": "a silent stream was asked for again, and is acknowledged",
+            "closing": "the session is over, its tasks are gone",
+            "idle": "the adapter was left just before the handshake was complete",
+        },
+        "closing": {
+            "idle": "the socket is closed",
+        },
+        "ended": {},
+    }
+)
+"""State: the states that may follow, and why they do."""
+
+
+def enter(before: State, after: State) -> State:
+    """The state `after`, if it may follow `before`.
+
+    Raises:
+        InvariantViolated: it may not.
+    """
+    if after not in TRANSITIONS[before]:
+        raise InvariantViolated(f"a link that is {before} cannot become {after}")
+    return after

@@ -1,0 +1,249 @@
+"""One feed out of two or more copies of it: a disconnect of one side is not seen.
+
+Each side is an ordinary feed, of an adapter of its own and so of a connection of its own. Nothing
+runs here: the consumer's own task waits for all sides at once, and arranges what they have brought
+(`connector.merging.arbitration`) when it asks for more. So there is nothing to start, own or leave.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from itertools import accumulate, repeat
+from typing import Any, Generic, TypeVar, cast
+
+import attrs
+import trio
+
+from connector.channels import AggregateTrades, AnyChannel, BookDeltas, Trades
+from connector.errors import ConfigError
+from connector.events import Event
+from connector.feeds.buffer import Overflow
+from connector.feeds.feed import Feed
+from connector.feeds.wakeup import wait_for_any
+from connector.merging.arbitration import Arbiter, SideStatistics
+from connector.validation import check_count, check_seconds
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class MergeStatistics:
+    """What a merged feed holds, and what its sides have brought."""
+
+    sides: tuple[SideStatistics, ...]
+    events: int
+    """Delivered, or ready to be."""
+    gaps: int
+    """Losses that all sides have shared, each of which is one `Gap` if the sides want gaps."""
+    ready: int
+    """Events that the consumer can have without waiting, beside what the sides' buffers hold."""
+    held: int
+    """Events that wait for what is missing before them."""
+
+
+class MergedFeed(Generic[T]):
+    """Several feeds of the same channels as one, read by one consumer. Made by `merge`."""
+
+    def __init__(self, feeds: tuple[Feed[T], ...], arbiter: Arbiter) -> None:
+        self._feeds = feeds
+        self._arbiter = arbiter
+        self._ready = arbiter.ready
+        self._channels = tuple(feed.channels for feed in feeds)
+        self._open = dict(enumerate(feeds))
+
+    @property
+    def channels(self) -> tuple[AnyChannel, ...]:
+        """What at least one side is subscribed to at this moment."""
+        return tuple(dict.fromkeys(each for feed in self._feeds for each in feed.channels))
+
+    def __repr__(self) -> str:
+        return f"<MergedFeed of {len(self._feeds)} sides, {len(self.channels)} channels>"
+
+    def __aiter__(self) -> MergedFeed[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        if not self._ready:
+            try:
+                await self._refill()
+            except trio.EndOfChannel:
+                raise StopAsyncIteration from None
+        return cast("T", self._ready.popleft())
+
+    async def receive(self) -> T:
+        """The next event; always executes a checkpoint.
+
+        Raises:
+            trio.BusyResourceError: another task is waiting on this feed, or on one of its sides.
+            trio.ClosedResourceError: the subscriptions of all sides have ended.
+            trio.EndOfChannel: the sources of all sides have no more, as recordings that are over.
+            SlowConsumer, SubscriptionRejected: of one side, once; the others go on.
+
+        Cancellation: nothing is lost.
+        """
+        await trio.lowlevel.checkpoint()
+        if not self._ready:
+            await self._refill()
+        return cast("T", self._ready.popleft())
+
+    def receive_nowait(self) -> T:
+        """The next event if there is one.
+
+        Raises:
+            trio.WouldBlock: there is none.
+            trio.ClosedResourceError, trio.EndOfChannel: as of `receive`.
+        """
+        if not self._ready:
+            self._read()
+        if not self._ready:
+            self._raise_if_over()
+            raise trio.WouldBlock
+        return cast("T", self._ready.popleft())
+
+    def batches(self) -> AsyncIterator[list[T]]:
+        """Iterate over lists: each time all that can be delivered, at least one event."""
+        return _Batches(self)
+
+    def statistics(self) -> MergeStatistics:
+        """A snapshot: who was first, who lost what, who lags."""
+        return MergeStatistics(
+            sides=self._arbiter.statistics(),
+            events=self._arbiter.delivered,
+            gaps=self._arbiter.gaps,
+            ready=len(self._ready),
+            held=self._arbiter.held(),
+        )
+
+    async def _refill(self) -> None:
+        """Wait until something can be delivered. No checkpoint if something can already."""
+        while True:  # noqa: ASYNC913  # what the buffers hold is bounded, and then it waits
+            self._read()
+            if self._ready:
+                return
+            self._raise_if_over()
+            with trio.CancelScope(deadline=self._arbiter.deadline()):
+                await wait_for_any(tuple(feed.buffer for feed in self._open.values()))
+
+    def _read(self) -> None:
+        """Arrange all that the sides have brought."""
+        channels = tuple(feed.channels for feed in self._feeds)
+        if any(map(operator.is_not, channels, self._channels)):
+            self._arbiter.carry([feed.streams() for feed in self._feeds])
+            self._channels = channels
+        now = trio.current_time()
+        batches: dict[int, list[Any]] = {}
+        for side, feed in self._open.items():
+            if feed.buffer.items:
+                batches[side] = feed.buffer.take_all()
+                feed.buffer.unblock_if_drained()
+        for side, item in _by_arrival(batches):
+            self._arbiter.take(side, item, now)
+        for side, feed in tuple(self._open.items()):
+            if feed.buffer.closed or feed.buffer.over:
+                del self._open[side]
+                self._arbiter.end(side, now)
+        self._arbiter.expire(now)
+
+    def _raise_if_over(self) -> None:
+        for feed in self._open.values():
+            error = feed.buffer.next_error()
+            if error is not None:
+                raise error
+        if not self._open:
+            if any(feed.buffer.closed for feed in self._feeds):
+                raise trio.ClosedResourceError("the subscriptions of all sides have ended")
+            raise trio.EndOfChannel("the sources of all sides have no more")
+
+    async def _take_batch(self) -> list[T]:
+        await trio.lowlevel.checkpoint()
+        if not self._ready:
+            await self._refill()
+        batch = cast("list[T]", list(self._ready))
+        self._ready.clear()
+        return batch
+
+
+class _Batches(Generic[T]):
+    def __init__(self, feed: MergedFeed[T]) -> None:
+        self._feed = feed
+
+    def __aiter__(self) -> _Batches[T]:
+        return self
+
+    async def __anext__(self) -> list[T]:
+        try:
+            return await self._feed._take_batch()
+        except trio.EndOfChannel:
+            raise StopAsyncIteration from None
+
+
+def merge(*feeds: Feed[T], patience: float = 1.0, window: int = 1024) -> MergedFeed[T]:
+    """One feed out of several of the same channels: whoever is first, each event once, in order.
+
+    What one side loses, another brings; a `Gap` says what all of them have lost. With one adapter
+    each, a planned end of a connection is not seen at all.
+
+    Args:
+        feeds: two or more, each of an adapter of its own. From now on they are read by the merged
+            feed only. Opened with ``gaps=True`` the merged feed has gaps, too.
+        patience: seconds that an event waits for what another side may still bring before it.
+            Only where ids are missing; 0 waits for nobody.
+        window: how many events per stream and symbol may wait so, and how far a side may be behind
+            another before what it has not brought counts as lost there.
+
+    The merged feed owns nothing: leave the blocks of its feeds. It holds what their buffers hold
+    at most, and `window` events per stream and symbol beside; with `Overflow.BLOCK` a slow
+    consumer holds all sides back.
+
+    Raises:
+        ConfigError: the events of a channel have no ids to go by (a local order book, liquidations,
+            raw streams), two channels cannot be told apart, two feeds are of one adapter, or an
+            argument cannot work.
+    """
+    if len(feeds) < 2:
+        raise ConfigError("merge() needs two feeds at least, each of an adapter of its own")
+    for number, feed in enumerate(feeds):
+        if not feed.streams():
+            raise ConfigError(f"{feed!r} has no channels; merge feeds made by Adapter.subscribe")
+        if any(feed.shares_connections(other) for other in feeds[:number]):
+            raise ConfigError(
+                "merge() was given two feeds of one adapter: they are one connection, and what one "
+                "loses the other does; open an adapter for each"
+            )
+        conflated = [each for each in feed.channels if isinstance(each, _COMPLETE_ONLY_TOGETHER)]
+        if conflated and feed.buffer.overflow is Overflow.CONFLATE:
+            raise ConfigError(
+                f"a feed of {conflated[0]!r} with Overflow.CONFLATE has nothing but holes to merge;"
+                " choose another overflow policy"
+            )
+    arbiter = Arbiter(
+        [feed.streams() for feed in feeds],
+        patience=check_seconds("patience", patience, zero=True),
+        window=check_count("window", window),
+        gaps=any(feed.buffer.gaps_wanted for feed in feeds),
+    )
+    for feed in feeds:
+        # Markers say that a side is interrupted, whoever reads what comes of it.
+        feed.buffer.gaps_wanted = True
+    return MergedFeed(feeds, arbiter)
+
+
+_COMPLETE_ONLY_TOGETHER = (Trades, AggregateTrades, BookDeltas)
+"""Channels of which each event is a part, and says nothing without those before it."""
+
+
+def _by_arrival(batches: Mapping[int, list[Any]]) -> Iterator[tuple[int, Event]]:
+    """What the sides have brought, in the order in which it was received."""
+    if len(batches) == 1:
+        ((side, items),) = batches.items()
+        return zip(repeat(side), items)
+    runs = [run for side, items in batches.items() for run in _with_times(side, items)]
+    runs.sort(key=operator.itemgetter(0))  # fast, as it consists of runs that are in order
+    return ((side, item) for _, side, item in runs)
+
+
+def _with_times(side: int, items: list[Any]) -> Iterator[tuple[int, int, Event]]:
+    # A marker has not always a time, and the clock may be set back: a side keeps its order.
+    times = accumulate((item.received_ns for item in items), max)
+    return zip(times, repeat(side), items)

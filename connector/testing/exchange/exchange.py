@@ -1,0 +1,376 @@
+"""A simulated Binance: the stream servers of spot and USD-M futures, as strict as the real ones.
+
+    network = MemoryNetwork()
+    async with open_exchange("usdm", network=network) as exchange:
+        ...                                        # dial exchange.endpoints over the network
+        exchange.publish("ethusdc@depth5@100ms", payload)
+        exchange.break_connections("reset")
+
+Without a network it listens on a real loopback socket, plain or with TLS.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import attrs
+import trio
+
+from connector.exchanges.binance import Endpoints
+from connector.testing.exchange.connection import ServerConnection
+from connector.testing.exchange.event_log import Log
+from connector.testing.exchange.handshake import Reception, Upgrade
+from connector.testing.exchange.rest import RestServer
+from connector.testing.exchange.running_plan import RunningPlan
+from connector.testing.faults.faults import HANDSHAKE_KINDS, Fault, FaultKind, FaultPlan
+from connector.testing.market.audience import Audience
+from connector.testing.market.sources import Silent, Source
+from connector.testing.network import server_websocket
+from connector.testing.network.network import MemoryListener, MemoryNetwork
+from connector.testing.network.server_end import Wire
+from connector.testing.network.world_tasks import WORLD
+from connector.testing.venues.rules import VENUES, AttemptBudget, Venue, VenueName, routed
+
+EPOCH_MS = 1_785_000_000_000
+"""The exchange's time when it is opened, unless it is told another: fixed, so that a run is."""
+
+REFUSE: frozenset[FaultKind] = frozenset({"refuse"})
+"""Kinds that a network in memory deals with at the dial; on a socket they are a reset."""
+
+
+@attrs.frozen(kw_only=True)
+class ExchangeStatistics:
+    """What the exchange has counted since it was opened."""
+
+    handshakes: int
+    """Connections that reached it, whatever became of them."""
+    upgrades: int
+    """Requests to upgrade, rejected ones too."""
+    accepted: int
+    """WebSocket connections that came to be."""
+    live: int
+    max_concurrent: int
+    messages_published: int
+
+
+@asynccontextmanager
+async def open_exchange(
+    venue: VenueName,
+    *,
+    source: Source | None = None,
+    faults: FaultPlan | None = None,
+    network: MemoryNetwork | None = None,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    ssl_context: ssl.SSLContext | None = None,
+    epoch_ms: int = EPOCH_MS,
+    nested_errors: bool = False,
+    trades: str = "market",
+    ping_seconds: float | None = None,
+    pong_timeout_seconds: float | None = None,
+    lifetime_seconds: float | None = None,
+    attempts_per_window: int | None = None,
+    shutdown_notice_seconds: float = 10.0,
+) -> AsyncIterator[SimulatedExchange]:
+    """Opens a simulated exchange that serves until the block is left.
+
+    Args:
+        venue: "spot" or "usdm".
+        source: where its data comes from; None: `Silent`, nothing but what you `publish`.
+        faults: what will go wrong.
+        network: the network to listen on; None: a real socket on the loopback interface.
+        host, port: the address; port 0 chooses a free one.
+        ssl_context: the server's TLS settings; None: plain ``ws://``.
+        epoch_ms: the exchange's own time when it is opened.
+        nested_errors: refusals as ``{"error": {…}, "id": …}``, as some hosts send them, and not
+            flat as documented.
+        trades: the route of ``<symbol>@trade`` on "usdm": "market", or "public" as Binance's own
+            servers (`connector.exchanges.binance.Endpoints`).
+        ping_seconds, pong_timeout_seconds, lifetime_seconds, attempts_per_window: instead of the
+            venue's own; more attempts to connect than the last in five minutes are refused.
+        shutdown_notice_seconds: how long before the end of its life a connection is told
+            ``serverShutdown``, on spot.
+
+    Raises:
+        OSError: the address is in use.
+
+    Cancellation: every connection is dropped without a word.
+    """
+    if venue not in VENUES:
+        raise ValueError(f"{venue!r} is no venue; there are {', '.join(map(repr, VENUES))}")
+    rules = routed(VENUES[venue], trades)
+    rules = attrs.evolve(
+        rules,
+        ping_seconds=rules.ping_seconds if ping_seconds is None else ping_seconds,
+        pong_timeout_seconds=(
+            rules.pong_timeout_seconds if pong_timeout_seconds is None else pong_timeout_seconds
+        ),
+        lifetime_seconds=rules.lifetime_seconds if lifetime_seconds is None else lifetime_seconds,
+        attempts_per_window=(
+            rules.attempts_per_window if attempts_per_window is None else attempts_per_window
+        ),
+        shutdown_notice_seconds=shutdown_notice_seconds,
+    )
+    listener: trio.abc.Listener[trio.abc.HalfCloseableStream]
+    if network is None:
+        (listener,) = await trio.open_tcp_listeners(port, host=host)
+        port = listener.socket.getsockname()[1]
+    else:
+        await trio.lowlevel.checkpoint()
+        listener = network.listen(host, port)
+        port = listener.port
+    exchange = SimulatedExchange(
+        Venue(rules),
+        listener,
+        host=host,
+        port=port,
+        ssl_context=ssl_context,
+        epoch_ms=epoch_ms,
+        nested_errors=nested_errors,
+        trades=trades,
+        source=source or Silent(),
+    )
+    error_of_body: BaseException | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(exchange._serve)
+            nursery.start_soon(exchange._play)
+            for fault in (faults or FaultPlan()).faults:
+                exchange.inject(fault)
+            try:
+                yield exchange
+            except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 raised below
+                error_of_body = error
+            nursery.cancel_scope.cancel()
+    finally:
+        await trio.aclose_forcefully(listener)
+    if error_of_body is not None:
+        raise error_of_body
+
+
+class SimulatedExchange:
+    """A running simulated exchange; made by `open_exchange`.
+
+    Attributes:
+        log: what happened, in order.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        listener: trio.abc.Listener[trio.abc.HalfCloseableStream],
+        *,
+        host: str,
+        port: int,
+        ssl_context: ssl.SSLContext | None,
+        epoch_ms: int,
+        nested_errors: bool,
+        trades: str,
+        source: Source,
+    ) -> None:
+        self.rules = venue.rules
+        self.host = host
+        self.port = port
+        self.log = Log()
+        self._venue = venue
+        self._audience = Audience(self._venue, epoch_ms)
+        self._played = trio.Event()
+        self._player = source.begin(self._audience)
+        self._listener = listener
+        self._ssl_context = ssl_context
+        self._nested_errors = nested_errors
+        self._trades = trades
+        self._plan = RunningPlan(self.log)
+        self._reception = Reception(
+            venue,
+            self._plan,
+            RestServer(self._audience, self._player),
+            self.log,
+            AttemptBudget(venue.rules),
+            HANDSHAKE_KINDS,
+        )
+        if isinstance(listener, MemoryListener):
+            listener.gate = self
+            self._reception.fault_kinds = HANDSHAKE_KINDS - REFUSE
+        self._connections: list[ServerConnection] = []
+        self._handshakes = 0
+        self._numbered = 0
+        self._accepted = 0
+        self._max_concurrent: dict[str | None, int] = {}
+
+    # -- what a test looks at -------------------------------------------------------------------
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where it is, for ``binance.Spot(endpoints=…)`` and ``binance.UsdMFutures(…)``."""
+        return Endpoints(stream=self.url, rest=self.rest_url, trades=self._trades)
+
+    @property
+    def url(self) -> str:
+        """The stream server, such as ``ws://127.0.0.1:40000``."""
+        return f"{'ws' if self._ssl_context is None else 'wss'}://{self.host}:{self.port}"
+
+    @property
+    def rest_url(self) -> str:
+        """The REST server, at the same address."""
+        return f"{'http' if self._ssl_context is None else 'https'}://{self.host}:{self.port}"
+
+    @property
+    def connections(self) -> tuple[ServerConnection, ...]:
+        """Live WebSocket connections, oldest first. One that was half-opened is not among them."""
+        return tuple(connection for connection in self._connections if connection.live)
+
+    @property
+    def max_concurrent(self) -> int:
+        """The most WebSocket connections that were live at once."""
+        return self._max_concurrent.get(None, 0)
+
+    @property
+    def max_concurrent_by_route(self) -> dict[str, int]:
+        """The same for every route by itself, such as ``/public``."""
+        return {route: most for route, most in self._max_concurrent.items() if route is not None}
+
+    @property
+    def accepted(self) -> int:
+        """WebSocket connections that came to be, since the exchange was opened."""
+        return self._accepted
+
+    @property
+    def handshakes(self) -> int:
+        """Connections that reached the exchange, whatever became of them."""
+        return self._handshakes
+
+    def statistics(self) -> ExchangeStatistics:
+        """All counts in one."""
+        return ExchangeStatistics(
+            handshakes=self._handshakes,
+            upgrades=self._reception.upgrades,
+            accepted=self._accepted,
+            live=len(self.connections),
+            max_concurrent=self.max_concurrent,
+            messages_published=self._audience.published,
+        )
+
+    # -- what a test does -----------------------------------------------------------------------
+
+    def publish(self, stream: str, data: bytes | dict[str, object] | list[object]) -> int:
+        """Sends a payload to all connections subscribed to a stream; returns how many it went to.
+
+        Raises:
+            ValueError: the venue has no stream of that name.
+        """
+        return self._audience.publish(stream, data)
+
+    def break_connections(self, fault: Fault | FaultKind, *, route: str | None = None) -> int:
+        """Brings a fault on the connections that are live now; returns how many.
+
+        Raises:
+            ValueError: it is a fault of handshakes: `inject` it.
+        """
+        if isinstance(fault, str):
+            fault = Fault(fault)
+        if fault.is_handshake_fault:
+            raise ValueError(f"{fault} cannot strike a live connection; use inject()")
+        struck = [c for c in self.connections if route in (None, c.route)]
+        for connection in struck:
+            connection.strike(fault)
+        return len(struck)
+
+    def inject(self, fault: Fault | FaultKind) -> None:
+        """Adds a fault to the plan: for connections to come, and for live ones that it includes.
+
+        `When.seconds` counts from the opening of the exchange; a moment that has passed is now.
+        """
+        planned = self._plan.add(Fault(fault) if isinstance(fault, str) else fault)
+        fault = planned.fault
+        if not fault.is_handshake_fault and fault.when.seconds is None:
+            for connection in self.connections:
+                if planned.strike(connection.number, connection.route):
+                    connection.plan(fault)
+
+    def mend(self) -> None:
+        """Forgets all planned faults; what has struck a live connection stays with it."""
+        self._plan.clear()
+
+    async def wait_played(self) -> None:
+        """Waits until the source has no more data; one that never ends is waited for for ever."""
+        await self._played.wait()
+
+    # -- serving --------------------------------------------------------------------------------
+
+    async def _play(self) -> None:
+        WORLD.set(True)
+        await self._player.play()
+        self._played.set()
+
+    async def _serve(self) -> None:
+        WORLD.set(True)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._strike_timed)
+            while True:
+                raw = await self._listener.accept()
+                self._handshakes += 1
+                self._numbered += 1
+                nursery.start_soon(self._attend, raw, self._numbered)
+
+    def refuses_dial(self) -> bool:
+        """Whether the plan refuses the dial that comes now; for the network."""
+        fault = self._plan.handshake_fault(self._numbered + 1, REFUSE)
+        if fault is not None:
+            self._numbered += 1
+            self.log.note(self._numbered, "fault", str(fault))
+        return fault is not None
+
+    async def _attend(self, raw: trio.abc.HalfCloseableStream, number: int) -> None:
+        wire = Wire(raw, self._ssl_context)
+        self.log.note(number, "attempt")
+        try:
+            upgrade = await self._reception.meet(wire, number)
+            if upgrade is not None:
+                await self._serve_connection(wire, number, upgrade)
+        except server_websocket.ProtocolViolation as violation:
+            self.log.note(number, "violation", str(violation))
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self.log.note(number, "disconnected", "before the upgrade was complete")
+        finally:
+            await wire.aclose()
+
+    async def _serve_connection(self, wire: Wire, number: int, upgrade: Upgrade) -> None:
+        connection = ServerConnection(
+            number,
+            upgrade.request.target,
+            upgrade.path,
+            wire,
+            venue=self._venue,
+            audience=self._audience,
+            log=self.log,
+            nested_errors=self._nested_errors,
+        )
+        self._register(connection)
+        try:
+            await wire.stream.send_all(upgrade.answer)
+            for fault in self._plan.of_new_connection(number, connection.route):
+                connection.plan(fault)
+            await connection.run(upgrade.request.rest)
+        finally:
+            connection.live = False
+            self._connections.remove(connection)
+
+    def _register(self, connection: ServerConnection) -> None:
+        self._accepted += 1
+        self._connections.append(connection)
+        self.log.note(connection.number, "connected", connection.path)
+        live = self.connections
+        on_route = sum(other.route == connection.route for other in live)
+        for key, count in ((None, len(live)), (connection.route, on_route)):
+            self._max_concurrent[key] = max(count, self._max_concurrent.get(key, 0))
+
+    async def _strike_timed(self) -> None:
+        while True:
+            for planned in self._plan.take_due():
+                for connection in self.connections:
+                    if planned.strike(connection.number, connection.route):
+                        connection.strike(planned.fault)
+            await self._plan.wait_change(until=self._plan.next_moment())

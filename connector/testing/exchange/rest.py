@@ -1,0 +1,163 @@
+"""The public part of the REST interface: time, symbols and depth snapshots, with weights.
+
+Source: binance_spot §6, §9; binance_usdm §5, §8.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import attrs
+import msgspec
+
+from connector.testing.market.audience import Audience
+from connector.testing.market.sources import Player
+from connector.testing.network.server_websocket import Request, response
+
+MINUTE = 60.0
+QUOTES = ("USDT", "USDC", "FDUSD", "BTC", "ETH", "BNB", "EUR")
+"""What the symbols of a made-up market may end with."""
+_TOO_MANY = -1003
+_BAD_PARAMETER = -1100
+_MISSING_PARAMETER = -1102
+_BAD_SYMBOL = -1121
+
+
+class _Refused(Exception):
+    """Answered with an error: HTTP status, code and text."""
+
+    def __init__(self, status: int, code: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = msgspec.json.encode({"code": code, "msg": message})
+
+
+@attrs.define
+class RestServer:
+    """Answers REST requests; weights are counted per minute, for all clients together."""
+
+    audience: Audience
+    player: Player
+    _minute: int = 0
+    _used: int = 0
+    _refused: int = 0
+    _banned_until: float = 0.0
+
+    def answer(self, request: Request) -> bytes:
+        """The whole HTTP response to a request, in one piece."""
+        url = urlsplit(request.target)
+        query = dict(parse_qsl(url.query))
+        path = url.path.removeprefix(self.audience.venue.rules.rest_prefix)
+        known = path != url.path and request.method == "GET"
+        headers = {"Content-Type": "application/json"}
+        try:
+            weight = self._weigh(path, query) if known else 1
+            headers |= self._charge(weight)
+            body = self._body(path, query) if known else None
+        except _Refused as refused:
+            status, body = refused.status, refused.body
+            if status in (418, 429):
+                headers["Retry-After"] = str(math.ceil(self._wait()))
+        else:
+            status = 200 if body is not None else 404
+        return response(status, headers, body or b"", keep_alive=True)
+
+    def _weigh(self, path: str, query: dict[str, str]) -> int:
+        if path != "/depth":
+            return 20 if path == "/exchangeInfo" and self._is_spot else 1
+        limit = _limit(query)
+        weights = self.audience.venue.rules.depth_weights
+        return next((weight for most, weight in weights if limit <= most), weights[-1][1])
+
+    @property
+    def _is_spot(self) -> bool:
+        return self.audience.venue.rules.name == "spot"
+
+    def _charge(self, weight: int) -> dict[str, str]:
+        rules, now = self.audience.venue.rules, self.audience.seconds
+        if now < self._banned_until:
+            raise _Refused(418, _TOO_MANY, "Way too many requests; IP banned")
+        if int(now / MINUTE) != self._minute:
+            self._minute, self._used, self._refused = int(now / MINUTE), 0, 0
+        self._used += weight
+        if self._used > rules.weight_per_minute:
+            self._refused += 1
+            if self._refused > rules.attempts_before_ban:
+                self._banned_until = now + rules.ban_seconds
+                raise _Refused(418, _TOO_MANY, "Way too many requests; IP banned")
+            raise _Refused(429, _TOO_MANY, "Too many requests; current limit of IP is exceeded")
+        return {"X-MBX-USED-WEIGHT-1M": str(self._used)}
+
+    def _wait(self) -> float:
+        now = self.audience.seconds
+        return max(self._banned_until - now, (self._minute + 1) * MINUTE - now)
+
+    def _body(self, path: str, query: dict[str, str]) -> bytes | None:
+        if path == "/ping":
+            return b"{}"
+        if path == "/time":
+            return b'{"serverTime":%d}' % self.audience.now_ms()
+        if path == "/depth":
+            return self._depth(query)
+        if path == "/exchangeInfo":
+            return msgspec.json.encode(self._exchange_info())
+        return None
+
+    def _depth(self, query: dict[str, str]) -> bytes:
+        symbol = query.get("symbol")
+        if not symbol:
+            raise _Refused(
+                400, _MISSING_PARAMETER,
+                "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.",
+            )  # fmt: skip
+        body = self.player.snapshot(symbol, _limit(query))
+        if body is None:
+            raise _Refused(400, _BAD_SYMBOL, "Invalid symbol.")
+        return body
+
+    def _exchange_info(self) -> dict[str, Any]:
+        rules = self.audience.venue.rules
+        return {
+            "timezone": "UTC",
+            "serverTime": self.audience.now_ms(),
+            "rateLimits": [
+                {
+                    "rateLimitType": "REQUEST_WEIGHT",
+                    "interval": "MINUTE",
+                    "intervalNum": 1,
+                    "limit": rules.weight_per_minute,
+                }
+            ],
+            "symbols": [self._symbol(symbol) for symbol in self.player.symbols],
+        }
+
+    def _symbol(self, symbol: str) -> dict[str, Any]:
+        quote = next(
+            (each for each in QUOTES if symbol.endswith(each) and symbol != each), symbol[-3:]
+        )
+        described: dict[str, Any] = {
+            "symbol": symbol,
+            "status": "TRADING",
+            "baseAsset": symbol.removesuffix(quote),
+            "quoteAsset": quote,
+        }
+        least = {"filterType": "NOTIONAL", "minNotional": "5.00000000"}
+        if not self._is_spot:
+            described |= {"contractType": "PERPETUAL", "marginAsset": quote}
+            described["deliveryDate"] = 4_133_404_800_000
+            least = {"filterType": "MIN_NOTIONAL", "notional": "5"}
+        described["filters"] = [
+            {"filterType": "PRICE_FILTER", "tickSize": "0.01"},
+            {"filterType": "LOT_SIZE", "minQty": "0.001", "stepSize": "0.001"},
+            least,
+        ]
+        return described
+
+
+def _limit(query: dict[str, str]) -> int:
+    text = query.get("limit", "100")
+    if not text.isdecimal() or not 0 < int(text) <= 5000:
+        raise _Refused(400, _BAD_PARAMETER, "Illegal characters found in parameter 'limit'.")
+    return int(text)

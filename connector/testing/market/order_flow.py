@@ -1,0 +1,197 @@
+"""A made-up market whose streams agree with each other, as a source of a simulated exchange.
+
+A seeded order flow acts on a matching book per symbol; trades, quotes, partial books, deltas,
+candles, tickers, mark prices and liquidations are all views of the same actions, in the fields and
+at the cadences of the venue. What happens is a function of the seed and the time since the
+exchange was opened, whoever listens.
+"""
+
+from __future__ import annotations
+
+from heapq import heapify, heapreplace
+
+import attrs
+import trio
+
+from connector.testing.market.audience import Audience
+from connector.testing.market.payloads import Payloads, SpotPayloads, UsdmPayloads
+from connector.testing.market.sources import Player
+from connector.testing.market.symbol_streams import SPOT_CADENCES, USDM_CADENCES, WINDOWS_MS, Desk
+from connector.testing.market.traders import SymbolFlow, UpdateIdSource
+
+START_PRICES = (("ETH", 3000), ("BTC", 60_000), ("BNB", 600), ("SOL", 150))
+OTHER_START_PRICE = 100
+TICKS_PER_UNIT = 100
+FIRST_UPDATE_ID = 5_000_000_000
+QUANTUM_SECONDS = 0.001
+"""What happens within one goes out together."""
+BOUNDARY_MS = 50
+"""Every cadence is a multiple of it."""
+
+
+@attrs.frozen(kw_only=True)
+class OrderFlow:
+    """A seeded market: the same seed, the same market, to the byte.
+
+    Args:
+        symbols: upper case.
+        seed: decides everything that happens.
+        rate_per_second: actions of traders per symbol. About one in two changes the top of the
+            book, one in seven trades.
+
+    24 hour statistics begin when the exchange is opened, and mark prices follow the middle of the
+    book. Streams that it does not write (``@avgPrice``, ``!contractInfo``, …) stay silent.
+    """
+
+    symbols: tuple[str, ...] = ("ETHUSDC",)
+    seed: int = 0
+    rate_per_second: float = attrs.field(default=50.0, validator=attrs.validators.gt(0))
+
+    def begin(self, audience: Audience) -> Player:
+        """Opens the market; what its past would have been is not simulated."""
+        return Market(self, audience)
+
+
+def _start_ticks(symbol: str) -> int:
+    prices = (price for base, price in START_PRICES if symbol.startswith(base))
+    return next(prices, OTHER_START_PRICE) * TICKS_PER_UNIT
+
+
+class Market:
+    """An order flow at work for one exchange."""
+
+    def __init__(self, source: OrderFlow, audience: Audience) -> None:
+        spot = audience.venue.rules.name == "spot"
+        self._audience = audience
+        self._futures = None if spot else UsdmPayloads()
+        write: Payloads = self._futures or SpotPayloads()
+        self._write = write
+        self._opened_ms = audience.opened_ms
+        self._boundary_ms = self._opened_ms - self._opened_ms % BOUNDARY_MS + BOUNDARY_MS
+        shared = UpdateIdSource(dense=False, last=FIRST_UPDATE_ID)
+        self._desks = {
+            symbol: Desk(
+                SymbolFlow(
+                    symbol,
+                    seed=source.seed,
+                    rate_per_second=source.rate_per_second,
+                    start_ticks=_start_ticks(symbol),
+                    scale=write.scale,
+                    ids=UpdateIdSource(dense=True, last=FIRST_UPDATE_ID) if spot else shared,
+                    now_ms=self._opened_ms,
+                ),
+                audience,
+                write,
+                SPOT_CADENCES if spot else USDM_CADENCES,
+            )
+            for symbol in source.symbols
+        }
+        self._next = [
+            (desk.flow.pause(), number, desk) for number, desk in enumerate(self._desks.values())
+        ]
+        heapify(self._next)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Those of the order flow."""
+        return tuple(self._desks)
+
+    async def play(self) -> None:
+        """Lets the market go on as time does, and sends what happens to those who listen."""
+        while True:
+            if self._audience.streams:
+                self.advance()
+                # A pause of its own, so that rounding can never make this loop spin.
+                soonest = self._audience.seconds + QUANTUM_SECONDS
+                await trio.sleep_until(self._audience.opened + max(soonest, self._next_seconds()))
+            else:
+                await self._audience.wait_change()
+                self.advance(quietly=True)
+
+    def snapshot(self, symbol: str, limit: int) -> bytes | None:
+        """A REST depth snapshot of now."""
+        self.advance()
+        desk = self._desks.get(symbol)
+        if desk is None:
+            return None
+        flow = desk.flow
+        return self._write.snapshot(
+            self._audience.now_ms(), flow.update_id, flow.book, limit
+        ).encode()
+
+    def _next_seconds(self) -> float:
+        action = self._next[0][0] if self._next else float("inf")
+        return min(action, (self._boundary_ms - self._opened_ms) / 1000)
+
+    def advance(self, *, quietly: bool = False) -> None:
+        """Does all that has happened by now; `quietly` sends nothing of it."""
+        # Read once: a machine too slow for the rate must lag behind, not starve who sends.
+        now = self._audience.seconds
+        with self._audience.silenced(quietly):
+            while (moment := self._next_seconds()) <= now:
+                if self._next and self._next[0][0] <= moment:
+                    when, number, desk = self._next[0]
+                    heapreplace(self._next, (when + desk.flow.pause(), number, desk))
+                    desk.show(desk.flow.act(self._opened_ms + round(when * 1000)))
+                else:
+                    self._pass_boundary(self._boundary_ms)
+                    self._boundary_ms += BOUNDARY_MS
+
+    def _pass_boundary(self, now_ms: int) -> None:
+        for window_ms in WINDOWS_MS:
+            if now_ms % window_ms == 0:
+                for desk in self._desks.values():
+                    desk.end_window(now_ms, window_ms)
+        if now_ms % 250 == 0:
+            for desk in self._desks.values():
+                desk.show_candles(now_ms)
+                desk.show_tickers(now_ms)
+        if now_ms % 1000 == 0:
+            self._show_arrays(now_ms)
+            if self._futures is not None:
+                self._show_futures(now_ms, self._futures)
+        for desk in self._desks.values():
+            desk.end_spans(now_ms)
+            if now_ms % 1000 == 0:
+                desk.forget_changes()
+
+    def _publish_if_wanted(self, stream: str, text: str) -> None:
+        if self._audience.wants(stream):
+            self._audience.publish(stream, text.encode())
+
+    def _show_arrays(self, now_ms: int) -> None:
+        changed = [desk.recent_tickers(now_ms) for desk in self._desks.values()]
+        tickers = [both for both in changed if both is not None]
+        if tickers:
+            mini = ",".join(mini for _, mini in tickers)
+            self._publish_if_wanted("!miniTicker@arr", f"[{mini}]")
+            if self._futures is not None:
+                self._publish_if_wanted("!ticker@arr", f"[{','.join(full for full, _ in tickers)}]")
+
+    def _show_futures(self, now_ms: int, write: UsdmPayloads) -> None:
+        marks: list[str] = []
+        for symbol, desk in self._desks.items():
+            name = symbol.lower()
+            liquidation = desk.take_liquidation()
+            if liquidation is not None:
+                text = write.force_order(symbol, now_ms, *liquidation)
+                self._publish_if_wanted(f"{name}@forceOrder", text)
+                self._publish_if_wanted("!forceOrder@arr", text)
+            marks.append(write.mark_price(symbol, now_ms, *_mark_and_index(desk.flow)))
+            self._publish_if_wanted(f"{name}@markPrice@1s", marks[-1])
+            if now_ms % 3000 == 0:
+                self._publish_if_wanted(f"{name}@markPrice", marks[-1])
+            if now_ms % 5000 == 0:
+                quote = write.quote(symbol, now_ms, desk.flow.update_id, desk.flow.best)
+                self._publish_if_wanted("!bookTicker", quote)
+        self._publish_if_wanted("!markPrice@arr@1s", f"[{','.join(marks)}]")
+        if now_ms % 3000 == 0:
+            self._publish_if_wanted("!markPrice@arr", f"[{','.join(marks)}]")
+
+
+def _mark_and_index(flow: SymbolFlow) -> tuple[int, int]:
+    """In 10**-8: the index lags behind the middle of the book, the mark price is between."""
+    bid, _, ask, _ = flow.best
+    middle = (bid + ask) * (10**8 // (2 * TICKS_PER_UNIT))
+    index = flow.bars.running("1m").open * (10**8 // TICKS_PER_UNIT)
+    return (middle + index) // 2, index

@@ -1,0 +1,53 @@
+"""Where a simulated exchange takes its data from: the interface, and the source of nothing."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import attrs
+import trio
+
+from connector.testing.market.audience import Audience
+
+
+class Player(Protocol):
+    """A source at work for one exchange."""
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Symbols that REST lists and has snapshots of."""
+        ...
+
+    async def play(self) -> None:
+        """Publishes to the audience until it is cancelled, or until there is no more."""
+        ...
+
+    def snapshot(self, symbol: str, limit: int) -> bytes | None:
+        """The body of a REST depth snapshot as of now; None: there is no such symbol."""
+        ...
+
+
+class Source(Protocol):
+    """A frozen description of market data, such as `OrderFlow` or `Capture`."""
+
+    def begin(self, audience: Audience) -> Player:
+        """Begins at the source's beginning, for one exchange."""
+        ...
+
+
+class _Silence:
+    symbols = ()
+
+    async def play(self) -> None:
+        await trio.sleep_forever()
+
+    def snapshot(self, symbol: str, limit: int) -> bytes | None:
+        return None
+
+
+@attrs.frozen
+class Silent:
+    """No data by itself: for tests that publish what they need with `publish`."""
+
+    def begin(self, audience: Audience) -> Player:
+        return _Silence()

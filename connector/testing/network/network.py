@@ -1,0 +1,411 @@
+"""A network in memory, in virtual time, whose connections can be broken in every way.
+
+Give a `MemoryNetwork` to whatever dials (it is a `connector.transport` dialer) and to whatever
+listens (`open_exchange(network=...)`, or `listen` for a server of your own), and no socket is
+opened. Under `trio.testing.MockClock` with ``autojump_threshold=0`` hours of traffic pass in
+milliseconds, and always in the same way. `MemoryNetwork.ledger` counts what is open without
+asking the code under test.
+"""
+
+from __future__ import annotations
+
+import errno
+import operator
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Literal, Protocol, TypeAlias
+
+import attrs
+import trio
+
+from connector.testing.network.ledger import DialRecord, Ledger
+from connector.testing.network.pipe import Pipe
+
+FIRST_PORT = 40_000
+"""Where the ports that `listen(port=0)` gives begin."""
+BACKLOG = 128
+DEFAULT_RECEIVE_BYTES = 65_536
+
+DialFault: TypeAlias = Literal["refuse", "dns", "hang"]
+
+
+class MemoryStream(trio.abc.HalfCloseableStream):
+    """One end of a connection of a `MemoryNetwork`; behaves as a `trio.SocketStream` would."""
+
+    def __init__(self, connection: MemoryConnection, outgoing: Pipe, incoming: Pipe) -> None:
+        self.connection = connection
+        self._outgoing = outgoing
+        self._incoming = incoming
+        self._sending = False
+        self._receiving = False
+        self._eof_sent = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether this end was closed by its owner."""
+        return self._incoming.receiver_closed
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Sends `data`; blocks while `capacity_bytes` are unread at the other end.
+
+        Raises:
+            trio.BusyResourceError: another task is sending.
+            trio.BrokenResourceError: the connection was reset, or the other end is closed.
+            trio.ClosedResourceError: this end is closed, or its sending half is.
+
+        Cancellation: an unknown part of `data` may have been sent.
+        """
+        with self._only_sender():
+            await trio.lowlevel.checkpoint()
+            pipe = self._outgoing
+            if self._eof_sent:
+                raise trio.ClosedResourceError("send_eof was called on this end")
+            pipe.raise_if_unsendable()
+            rest = memoryview(data)
+            while rest:
+                await pipe.wait_room()
+                room = pipe.capacity - pipe.unread
+                pipe.put(bytes(rest[:room]))
+                rest = rest[room:]
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Returns when there is room, or when sending would raise at once."""
+        with self._only_sender():
+            await trio.lowlevel.checkpoint()
+            if self._outgoing.sender_closed:
+                raise trio.ClosedResourceError("this end of the connection was closed")
+            try:
+                await self._outgoing.wait_room()
+            except trio.BrokenResourceError:
+                return
+
+    async def send_eof(self) -> None:
+        """Tells the other end that nothing more follows (FIN); receiving goes on."""
+        with self._only_sender():
+            await trio.lowlevel.checkpoint()
+            if self._eof_sent:
+                return
+            self._outgoing.raise_if_unsendable()
+            self._eof_sent = True
+            self._outgoing.put_eof()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """Returns what has arrived, at most `max_bytes`; ``b""`` at the end of the stream.
+
+        Raises:
+            trio.BusyResourceError: another task is receiving.
+            trio.BrokenResourceError: the connection was reset.
+            trio.ClosedResourceError: this end is closed.
+
+        Cancellation: nothing is lost.
+        """
+        if max_bytes is not None and operator.index(max_bytes) < 1:
+            raise ValueError(f"max_bytes must be at least 1, not {max_bytes}")
+        if self._receiving:
+            raise trio.BusyResourceError("another task is receiving from this stream")
+        self._receiving = True
+        try:
+            await trio.lowlevel.checkpoint()
+            return await self._incoming.get(max_bytes or DEFAULT_RECEIVE_BYTES)
+        finally:
+            self._receiving = False
+
+    def close(self) -> None:
+        """Closes this end at once: a FIN travels, what was sent before it still arrives."""
+        if self.closed:
+            return
+        now = trio.current_time()
+        out, inc = self._outgoing, self._incoming
+        out.sender_closed = True
+        inc.receiver_closed = True
+        inc.segments.clear()
+        inc.unread = 0
+        if not out.dead:
+            out.put_eof()
+            if inc.broken_for_sender_at is None:
+                inc.broken_for_sender_at = now + inc.latency
+        self.connection.note_closed(self)
+        out.notify()
+        inc.notify()
+
+    async def aclose(self) -> None:
+        """Closes this end. Executes a checkpoint; closed even when that is cancelled."""
+        self.close()
+        await trio.lowlevel.checkpoint()
+
+    @contextmanager
+    def _only_sender(self) -> Iterator[None]:
+        if self._sending:
+            raise trio.BusyResourceError("another task is sending to this stream")
+        self._sending = True
+        try:
+            yield
+        finally:
+            self._sending = False
+
+
+class MemoryConnection:
+    """A connection of a `MemoryNetwork`: its two ends and the switches that break it.
+
+    Every switch takes effect at once and may be thrown from either side's task.
+    """
+
+    def __init__(self, network: MemoryNetwork, record: DialRecord) -> None:
+        up = Pipe(network.latency_seconds, network.capacity_bytes)
+        down = Pipe(network.latency_seconds, network.capacity_bytes)
+        self._network = network
+        self._pipes = (up, down)
+        self._client_closed = trio.Event()
+        self.record = record
+        self.client = MemoryStream(self, up, down)
+        self.server = MemoryStream(self, down, up)
+
+    @property
+    def half_opened(self) -> bool:
+        return self._pipes[0].dead
+
+    def eof(self) -> None:
+        """The server's FIN, without any word of the protocol above; the server may still read."""
+        self._pipes[1].put_eof()
+
+    def reset(self) -> None:
+        """A TCP RST: both sides see `trio.BrokenResourceError` from now on."""
+        now = trio.current_time()
+        for pipe in self._pipes:
+            pipe.segments.clear()
+            pipe.unread = 0
+            pipe.broken_for_receiver_at = pipe.broken_for_sender_at = now
+            pipe.notify()
+
+    def half_open(self) -> None:
+        """Nothing travels any more, in either direction, and neither side is told."""
+        for pipe in self._pipes:
+            pipe.dead = True
+            pipe.notify()
+
+    def stall(self) -> None:
+        """Nothing arrives until `resume`; it is kept, as by a router that lost its way."""
+        self._set_stalled(True)
+
+    def resume(self) -> None:
+        """Ends a `stall`: what was held back arrives now."""
+        self._set_stalled(False)
+
+    def deliver_single_bytes(self, enabled: bool = True) -> None:
+        """Both sides receive one byte at a time."""
+        for pipe in self._pipes:
+            pipe.one_byte = enabled
+
+    def narrow(self, capacity_bytes: int) -> None:
+        """At most so much may be unread per direction from now on; 1 makes every write partial."""
+        for pipe in self._pipes:
+            pipe.capacity = capacity_bytes
+
+    async def wait_client_closed(self) -> None:
+        """Waits until the client end is closed: how a server leaves a half-open connection."""
+        await self._client_closed.wait()
+
+    def note_closed(self, end: MemoryStream) -> None:
+        if end is self.client:
+            self._client_closed.set()
+            self._network.note_client_closed(self)
+
+    def _set_stalled(self, stalled: bool) -> None:
+        for pipe in self._pipes:
+            pipe.stalled = stalled
+            pipe.notify()
+
+
+class Gate(Protocol):
+    """Decides about dials before they are connections, as an operating system does."""
+
+    def refuses_dial(self) -> bool:
+        """Whether the dial that comes now is refused."""
+        ...
+
+
+class MemoryListener(trio.abc.Listener[MemoryStream]):
+    """Where a server accepts the connections dialled to its address; see `MemoryNetwork.listen`."""
+
+    def __init__(self, network: MemoryNetwork, host: str, port: int) -> None:
+        self._network = network
+        self.host = host
+        self.port = port
+        self.gate: Gate | None = None
+        """Who is asked at every dial; None: nobody, all are welcome."""
+        self.arrivals, self._accepted = trio.open_memory_channel[MemoryStream](BACKLOG)
+
+    async def accept(self) -> MemoryStream:
+        """Waits for the next connection and returns its server end."""
+        return await self._accepted.receive()
+
+    def close(self) -> None:
+        """Stops listening at once; what was not accepted is reset, what was stays open."""
+        self._network.forget(self)
+        while True:
+            try:
+                self._accepted.receive_nowait().connection.reset()
+            except (trio.WouldBlock, trio.EndOfChannel, trio.ClosedResourceError):
+                break
+        self._accepted.close()
+
+    async def aclose(self) -> None:
+        self.close()
+        await trio.lowlevel.checkpoint()
+
+
+@attrs.define
+class _FailingDials:
+    kind: DialFault
+    times: int | None
+    host: str | None
+    port: int | None
+
+    def strikes(self, host: str, port: int) -> bool:
+        if self.times == 0 or self.host not in (None, host) or self.port not in (None, port):
+            return False
+        if self.times is not None:
+            self.times -= 1
+        return True
+
+
+class MemoryNetwork:
+    """A network of its own: listeners by address, connections with latency and bounds.
+
+    Args:
+        latency_seconds: time that everything sent needs to arrive, in `trio.current_time()`. Zero
+            is allowed, but a peer that answers in no time hides the windows in which bugs live.
+        capacity_bytes: how much may be unread per direction before `send_all` blocks.
+        ssl_context: what a client uses to speak TLS over this network; None: the system's trust.
+    """
+
+    def __init__(
+        self,
+        *,
+        latency_seconds: float = 0.001,
+        capacity_bytes: int = 65_536,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        if not 0 <= latency_seconds < float("inf"):
+            raise ValueError(f"latency_seconds must be finite and not negative: {latency_seconds}")
+        if capacity_bytes < 1:
+            raise ValueError(f"capacity_bytes must be at least 1: {capacity_bytes}")
+        self.latency_seconds = latency_seconds
+        self.capacity_bytes = capacity_bytes
+        self.ledger = Ledger()
+        self._ssl_context = ssl_context
+        self._listeners: dict[tuple[str, int], MemoryListener] = {}
+        self._next_port = FIRST_PORT
+        self._failing: list[_FailingDials] = []
+        self._connections: dict[int, MemoryConnection] = {}
+
+    @property
+    def ssl_context(self) -> ssl.SSLContext:
+        """The client's TLS settings, as a dialer has them."""
+        if self._ssl_context is None:
+            self._ssl_context = ssl.create_default_context()
+        return self._ssl_context
+
+    @property
+    def connections(self) -> tuple[MemoryConnection, ...]:
+        """Connections whose client end is open, oldest first."""
+        return tuple(self._connections.values())
+
+    def listen(self, host: str = "127.0.0.1", port: int = 0) -> MemoryListener:
+        """Begins to listen at an address; port 0 chooses a free one.
+
+        Raises:
+            OSError: the address is in use.
+        """
+        if port == 0:
+            while (host, self._next_port) in self._listeners:
+                self._next_port += 1
+            port = self._next_port
+            self._next_port += 1
+        if (host, port) in self._listeners:
+            raise OSError(errno.EADDRINUSE, f"{host}:{port} is in use on this network")
+        listener = MemoryListener(self, host, port)
+        self._listeners[host, port] = listener
+        return listener
+
+    @asynccontextmanager
+    async def connect(self, host: str, port: int) -> AsyncIterator[trio.abc.Stream]:
+        """Dials; the connection is closed when the block is left.
+
+        Raises:
+            ConnectionRefusedError: nothing listens there, or `fail_dials` says so.
+            socket.gaierror: `fail_dials` says that the name is unknown.
+
+        Cancellation: a dial in progress is given up; nothing stays open.
+        """
+        stream = await self.open_stream(host, port)
+        try:
+            yield stream
+        finally:
+            stream.close()
+
+    async def open_stream(self, host: str, port: int) -> MemoryStream:
+        """Dials, as `trio.open_tcp_stream` does: whoever gets the stream must close it.
+
+        Raises:
+            ConnectionRefusedError, socket.gaierror: as `connect`.
+
+        Cancellation: a dial in progress is given up; nothing stays open.
+        """
+        record = self.ledger.begin(host, port, trio.current_time())
+        connection = MemoryConnection(self, record)
+        try:
+            await self._dial(connection, host, port)
+        except BaseException:
+            connection.client.close()
+            raise
+        self.ledger.establish(record, trio.current_time())
+        self._connections[record.number] = connection
+        return connection.client
+
+    async def _dial(self, connection: MemoryConnection, host: str, port: int) -> None:
+        await trio.sleep(self.latency_seconds)
+        kind = next((dial.kind for dial in self._failing if dial.strikes(host, port)), None)
+        if kind == "hang":
+            await trio.sleep_forever()
+        if kind == "dns":
+            raise socket.gaierror(socket.EAI_NONAME, f"{host} is unknown on this network")
+        listener = self._listeners.get((host, port))
+        if kind is None and listener is not None and listener.gate is not None:
+            kind = "refuse" if listener.gate.refuses_dial() else None
+        if kind is None and listener is not None:
+            try:
+                await listener.arrivals.send(connection.server)
+            except trio.BrokenResourceError:
+                listener = None
+        await trio.sleep(self.latency_seconds)
+        if kind == "refuse" or listener is None:
+            raise ConnectionRefusedError(errno.ECONNREFUSED, f"{host}:{port} refused to connect")
+
+    def fail_dials(
+        self,
+        kind: DialFault,
+        *,
+        times: int | None = None,
+        host: str | None = None,
+        port: int | None = None,
+    ) -> None:
+        """Makes the next `times` dials (None: all from now on) to an address (None: any) fail.
+
+        "refuse" raises `ConnectionRefusedError`, "dns" `socket.gaierror`, "hang" never answers.
+        """
+        self._failing.append(_FailingDials(kind, times, host, port))
+
+    def mend_dials(self) -> None:
+        """Forgets every `fail_dials`."""
+        self._failing.clear()
+
+    def forget(self, listener: MemoryListener) -> None:
+        if self._listeners.get((listener.host, listener.port)) is listener:
+            del self._listeners[listener.host, listener.port]
+
+    def note_client_closed(self, connection: MemoryConnection) -> None:
+        self._connections.pop(connection.record.number, None)
+        self.ledger.end(connection.record, trio.current_time())

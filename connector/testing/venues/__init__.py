@@ -1,0 +1,1 @@
+"""What the simulated venues allow and demand, as tables with their sources."""

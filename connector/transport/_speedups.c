@@ -1,0 +1,555 @@
+/* The hottest loops of the library, in C: optional, and exactly as those in Python.
+
+   `connector.transport.websocket_frames`, `connector.transport.deflate` and `connector.feeds.hot_loop` say what the
+   functions do and have each of them in Python, too; tests hold both to the same results. Nothing
+   here keeps state, waits, or knows of trio, sockets or an exchange. */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <string.h>
+
+/* What an exchange's decoders raise for a message that does not decode. */
+static PyObject *undecodable;
+
+static PyObject *name_received_ns, *name_session, *name_group, *name_room, *name_decode,
+    *name_sequence, *name_last_id, *name_messages, *name_payload_bytes, *name_eof, *name_decompress;
+
+/* --- frames (RFC 6455 §5.2) */
+
+enum { ODD = 0, SHORTEST_HEADER = 2 };
+
+/* Whether a text message may hold these bytes (RFC 6455 §8.1); -1 with an exception set. */
+static int
+is_utf8(const char *data, Py_ssize_t size)
+{
+    const char *end = data + size, *at = data;
+    /* Market data is ASCII but for a few symbols. */
+    for (; end - at >= 8; at += 8) {
+        uint64_t word;
+        memcpy(&word, at, 8);
+        if (word & 0x8080808080808080ULL) {
+            break;
+        }
+    }
+    while (at < end && !(*at & 0x80)) {
+        at++;
+    }
+    if (at == end) {
+        return 1;
+    }
+    PyObject *text = PyUnicode_DecodeUTF8(at, end - at, NULL);
+    if (text == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) {
+            return -1;
+        }
+        PyErr_Clear();
+        return 0;
+    }
+    Py_DECREF(text);
+    return 1;
+}
+
+/* The header of a whole, unmasked frame whose first byte is `opening`.
+
+   Returns its size, with the payload's in `length`; 0 if it is no such frame, and minus the bytes
+   that are needed to tell, if those that there are do not. */
+static int
+read_header(const unsigned char *at, Py_ssize_t left, unsigned char opening, uint64_t *length)
+{
+    if (left < SHORTEST_HEADER) {
+        return left == 1 && at[0] != opening ? 0 : -SHORTEST_HEADER;
+    }
+    if (at[0] != opening || at[1] > 127) {
+        return 0;
+    }
+    *length = at[1];
+    if (at[1] < 126) {
+        return 2;
+    }
+    int size = at[1] == 126 ? 4 : 10;
+    if (left < size) {
+        return -size;
+    }
+    *length = 0;
+    for (int i = 2; i < size; i++) {
+        *length = *length << 8 | at[i];
+    }
+    /* A length must be told in the fewest bytes. */
+    return *length < (size == 4 ? 126 : 65536) ? 0 : size;
+}
+
+PyDoc_STRVAR(lift_text_doc,
+"lift_text(data, position, limit, messages)\n--\n\nSee connector.transport.websocket_frames.");
+
+static PyObject *
+lift_text(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    if (count != 4 || !PyBytes_Check(args[0]) || !PyList_Check(args[3])) {
+        PyErr_SetString(PyExc_TypeError, "lift_text(bytes, int, int, list)");
+        return NULL;
+    }
+    const char *data = PyBytes_AS_STRING(args[0]);
+    Py_ssize_t end = PyBytes_GET_SIZE(args[0]);
+    Py_ssize_t position = PyLong_AsSsize_t(args[1]);
+    Py_ssize_t limit = PyLong_AsSsize_t(args[2]);
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    Py_ssize_t wanted = ODD;
+    while (1) {
+        uint64_t length;
+        int size = read_header((const unsigned char *)data + position, end - position, 0x81,
+                               &length);
+        if (size <= 0) {
+            wanted = -size;
+            break;
+        }
+        if (limit < 0 || length > (uint64_t)limit) {
+            break;
+        }
+        Py_ssize_t total = size + (Py_ssize_t)length;
+        if (total > end - position) {
+            wanted = total;
+            break;
+        }
+        const char *payload = data + position + size;
+        int valid = is_utf8(payload, (Py_ssize_t)length);
+        if (valid < 0) {
+            return NULL;
+        }
+        if (!valid) {
+            break;
+        }
+        PyObject *message = PyBytes_FromStringAndSize(payload, (Py_ssize_t)length);
+        if (message == NULL) {
+            return NULL;
+        }
+        int failed = PyList_Append(args[3], message);
+        Py_DECREF(message);
+        if (failed) {
+            return NULL;
+        }
+        position += total;
+    }
+    return Py_BuildValue("nn", position, wanted);
+}
+
+PyDoc_STRVAR(inflate_text_doc,
+"inflate_text(stream, data, position, surely_fits, messages)\n--\n\n"
+"See connector.transport.deflate.");
+
+static PyObject *
+inflate_text(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    if (count != 5 || !PyBytes_Check(args[1]) || !PyList_Check(args[4])) {
+        PyErr_SetString(PyExc_TypeError, "inflate_text(decompressobj, bytes, int, int, list)");
+        return NULL;
+    }
+    PyObject *stream = args[0];
+    const char *data = PyBytes_AS_STRING(args[1]);
+    Py_ssize_t end = PyBytes_GET_SIZE(args[1]);
+    Py_ssize_t position = PyLong_AsSsize_t(args[2]);
+    Py_ssize_t surely_fits = PyLong_AsSsize_t(args[3]);
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    while (1) {
+        uint64_t length;
+        int size = read_header((const unsigned char *)data + position, end - position, 0xC1,
+                               &length);
+        if (size <= 0 || surely_fits < 0 || length > (uint64_t)surely_fits
+            || size + (Py_ssize_t)length > end - position) {
+            break;
+        }
+        PyObject *packed = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)length + 4);
+        if (packed == NULL) {
+            return NULL;
+        }
+        memcpy(PyBytes_AS_STRING(packed), data + position + size, (size_t)length);
+        memcpy(PyBytes_AS_STRING(packed) + length, "\x00\x00\xff\xff", 4);
+        PyObject *message = PyObject_CallMethodOneArg(stream, name_decompress, packed);
+        Py_DECREF(packed);
+        if (message == NULL) {
+            return NULL;
+        }
+        if (!PyBytes_Check(message)) {
+            Py_DECREF(message);
+            PyErr_SetString(PyExc_TypeError, "what inflates must return bytes");
+            return NULL;
+        }
+        PyObject *eof = PyObject_GetAttr(stream, name_eof);
+        if (eof == NULL) {
+            Py_DECREF(message);
+            return NULL;
+        }
+        Py_DECREF(eof);
+        int valid = eof == Py_True ? 0
+                                   : is_utf8(PyBytes_AS_STRING(message), PyBytes_GET_SIZE(message));
+        if (valid < 0) {
+            Py_DECREF(message);
+            return NULL;
+        }
+        if (!valid) {
+            /* A final block, or not UTF-8: Python decides, and goes on behind it. */
+            return Py_BuildValue("nN", position + size + (Py_ssize_t)length, message);
+        }
+        int failed = PyList_Append(args[4], message);
+        Py_DECREF(message);
+        if (failed) {
+            return NULL;
+        }
+        position += size + (Py_ssize_t)length;
+    }
+    return Py_BuildValue("nO", position, Py_None);
+}
+
+/* --- events */
+
+/* What the loop holds of the stream that the present run of messages is of. */
+typedef struct {
+    PyObject *subscription;
+    PyObject *decode;
+    PyObject *rule;
+    PyObject *last_id;
+    Py_ssize_t messages;
+    Py_ssize_t payload_bytes;
+} Run;
+
+static void
+forget_run(Run *run)
+{
+    Py_CLEAR(run->subscription);
+    Py_CLEAR(run->decode);
+    Py_CLEAR(run->rule);
+    Py_CLEAR(run->last_id);
+}
+
+static int
+begin_run(Run *run, PyObject *subscription)
+{
+    run->messages = run->payload_bytes = 0;
+    run->subscription = Py_NewRef(subscription);
+    run->decode = PyObject_GetAttr(subscription, name_decode);
+    run->rule = PyObject_GetAttr(subscription, name_sequence);
+    run->last_id = PyObject_GetAttr(subscription, name_last_id);
+    return run->decode == NULL || run->rule == NULL || run->last_id == NULL ? -1 : 0;
+}
+
+static int
+add_to(PyObject *object, PyObject *name, Py_ssize_t more)
+{
+    PyObject *before = PyObject_GetAttr(object, name);
+    PyObject *difference = before == NULL ? NULL : PyLong_FromSsize_t(more);
+    PyObject *sum = difference == NULL ? NULL : PyNumber_Add(before, difference);
+    int failed = sum == NULL || PyObject_SetAttr(object, name, sum);
+    Py_XDECREF(before);
+    Py_XDECREF(difference);
+    Py_XDECREF(sum);
+    return failed ? -1 : 0;
+}
+
+/* Note in the subscription what the run was. */
+static int
+end_run(Run *run)
+{
+    if (run->messages == 0) {
+        return 0;
+    }
+    if (PyObject_SetAttr(run->subscription, name_last_id, run->last_id)) {
+        return -1;
+    }
+    return add_to(run->subscription, name_messages, run->messages)
+                   || add_to(run->subscription, name_payload_bytes, run->payload_bytes)
+               ? -1
+               : 0;
+}
+
+/* Where `needle` begins in `data`, at `from` or behind it; -1 if nowhere. */
+static Py_ssize_t
+find(const char *data, Py_ssize_t size, Py_ssize_t from, const char *needle, Py_ssize_t length)
+{
+    if (length == 0) {
+        return from;
+    }
+    while (from + length <= size) {
+        const char *at = memchr(data + from, needle[0], (size_t)(size - length - from + 1));
+        if (at == NULL) {
+            return -1;
+        }
+        from = at - data;
+        if (memcmp(at, needle, (size_t)length) == 0) {
+            return from;
+        }
+        from++;
+    }
+    return -1;
+}
+
+/* What `take` is asked for. */
+typedef struct {
+    PyObject *payloads;
+    Py_ssize_t first;
+    Py_ssize_t head;
+    PyObject *middle;
+    Py_ssize_t tail;
+    PyObject *streams;
+    PyObject *received_ns;
+    PyObject *session;
+    PyObject *events;
+} Order;
+
+/* The subscription of `payload` if it is for this loop, and in `group` its group, in `skip` where
+   its data begins; NULL if it is not, or with an exception set. */
+static PyObject *
+find_stream(const Order *order, const char *payload, Py_ssize_t size, PyObject **group,
+            Py_ssize_t *skip)
+{
+    const char *middle = PyBytes_AS_STRING(order->middle);
+    Py_ssize_t length = PyBytes_GET_SIZE(order->middle);
+    Py_ssize_t end = find(payload, size, order->head, middle, length);
+    if (end < 0) {
+        return NULL;
+    }
+    PyObject *name = PyBytes_FromStringAndSize(payload + order->head, end - order->head);
+    if (name == NULL) {
+        return NULL;
+    }
+    PyObject *found = PyDict_GetItemWithError(order->streams, name);
+    Py_DECREF(name);
+    if (found == NULL) {
+        return NULL;
+    }
+    *group = PyObject_GetAttr(found, name_group);
+    if (*group == NULL) {
+        return NULL;
+    }
+    *skip = end + length;
+    if (*group == Py_None) {
+        Py_CLEAR(*group);
+        return NULL;
+    }
+    return Py_NewRef(found);
+}
+
+/* How many events `group` has room for; -1 with an exception set. */
+static Py_ssize_t
+room_of(PyObject *group)
+{
+    PyObject *room = PyObject_CallMethodNoArgs(group, name_room);
+    Py_ssize_t count = room == NULL ? -1 : PyLong_AsSsize_t(room);
+    Py_XDECREF(room);
+    return count;
+}
+
+/* The event in `payload`, stamped; NULL with an exception set. */
+static PyObject *
+decode(const Order *order, const Run *run, const char *payload, Py_ssize_t size, Py_ssize_t skip)
+{
+    Py_ssize_t length = size - order->tail - skip;
+    PyObject *data = PyBytes_FromStringAndSize(payload + skip, length > 0 ? length : 0);
+    if (data == NULL) {
+        return NULL;
+    }
+    PyObject *event = PyObject_CallOneArg(run->decode, data);
+    Py_DECREF(data);
+    if (event != NULL
+        && (PyObject_SetAttr(event, name_received_ns, order->received_ns)
+            || PyObject_SetAttr(event, name_session, order->session))) {
+        Py_CLEAR(event);
+    }
+    return event;
+}
+
+/* 1 if `event` follows in its run, 0 with the rule's verdict if not, -1 with an exception set. */
+static int
+follows(Run *run, PyObject *event, PyObject **verdict)
+{
+    if (run->rule == Py_None) {
+        return 1;
+    }
+    PyObject *arguments[] = {run->last_id, event};
+    PyObject *found = PyObject_Vectorcall(run->rule, arguments, 2, NULL);
+    if (found == NULL) {
+        return -1;
+    }
+    int overflow;
+    long long number = PyLong_AsLongLongAndOverflow(found, &overflow);
+    if (number == -1 && PyErr_Occurred()) {
+        Py_DECREF(found);
+        return -1;
+    }
+    if (overflow < 0 || (!overflow && number <= 0)) {
+        *verdict = found;
+        return 0;
+    }
+    Py_SETREF(run->last_id, found);
+    return 1;
+}
+
+/* Take messages as ordered. Returns what connector.feeds.hot_loop says. */
+static PyObject *
+take_in_order(const Order *order)
+{
+    Run run = {NULL};
+    PyObject *prefix = NULL, *verdict = NULL, *event = NULL, *group = NULL, *result = NULL;
+    Py_ssize_t taken = order->first, room = PY_SSIZE_T_MAX, prefix_size = 0, skip = 0;
+    int odd = 0;
+    while (taken - order->first < room && taken < PySequence_Fast_GET_SIZE(order->payloads)) {
+        PyObject *message = PySequence_Fast_GET_ITEM(order->payloads, taken);
+        if (!PyBytes_Check(message)) {
+            PyErr_SetString(PyExc_TypeError, "a payload must be bytes");
+            goto failed;
+        }
+        const char *payload = PyBytes_AS_STRING(message);
+        Py_ssize_t size = PyBytes_GET_SIZE(message);
+        int is_same = prefix != NULL && size >= prefix_size
+                      && !memcmp(payload, PyBytes_AS_STRING(prefix), (size_t)prefix_size);
+        /* Whatever is called from here on may let go of what it was called with. */
+        Py_XSETREF(prefix, Py_NewRef(message));
+        if (!is_same) {
+            PyObject *its_group = NULL;
+            PyObject *found = find_stream(order, payload, size, &its_group, &skip);
+            if (found == NULL) {
+                if (PyErr_Occurred()) {
+                    goto failed;
+                }
+                break;
+            }
+            int is_other = 0, failed = 0;
+            if (group == NULL) {
+                group = its_group;
+                room = room_of(group);
+                failed = room == -1 && PyErr_Occurred();
+            }
+            else {
+                is_other = its_group != group;
+                Py_DECREF(its_group);
+            }
+            if (!is_other && !failed) {
+                failed = end_run(&run);
+                forget_run(&run);
+                failed = failed || begin_run(&run, found);
+            }
+            Py_DECREF(found);
+            if (failed) {
+                goto failed;
+            }
+            if (is_other) {
+                break;
+            }
+        }
+        prefix_size = skip;
+        Py_XSETREF(event, decode(order, &run, payload, size, skip));
+        if (event == NULL) {
+            if (!PyErr_ExceptionMatches(undecodable)) {
+                goto failed;
+            }
+            PyErr_Clear();
+            odd = 1;
+            break;
+        }
+        taken++;
+        run.messages++;
+        run.payload_bytes += size;
+        int goes_on = follows(&run, event, &verdict);
+        if (goes_on < 0) {
+            goto failed;
+        }
+        if (!goes_on) {
+            break;
+        }
+        if (PyList_Append(order->events, event)) {
+            goto failed;
+        }
+    }
+    if (end_run(&run)) {
+        goto failed;
+    }
+    result = Py_BuildValue("nOOiO", taken, run.subscription ? run.subscription : Py_None,
+                           event ? event : Py_None, odd, verdict ? verdict : Py_None);
+failed:
+    forget_run(&run);
+    Py_XDECREF(prefix);
+    Py_XDECREF(event);
+    Py_XDECREF(verdict);
+    Py_XDECREF(group);
+    return result;
+}
+
+PyDoc_STRVAR(take_doc,
+"take(payloads, first, received_ns, session, events, streams, shape)\n"
+"--\n\nSee connector.feeds.hot_loop.");
+
+static PyObject *
+take(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    Order order = {NULL};
+    if (count != 7 || !PyList_Check(args[4]) || !PyDict_Check(args[5]) || !PyTuple_Check(args[6])) {
+        PyErr_SetString(PyExc_TypeError,
+                        "take takes 7 arguments; the last are a list, a dict and a tuple");
+        return NULL;
+    }
+    order.first = PyLong_AsSsize_t(args[1]);
+    order.received_ns = args[2];
+    order.session = args[3];
+    order.events = args[4];
+    order.streams = args[5];
+    if (PyErr_Occurred()
+        || !PyArg_ParseTuple(args[6], "nSn", &order.head, &order.middle, &order.tail)) {
+        return NULL;
+    }
+    order.payloads = PySequence_Fast(args[0], "payloads is a sequence");
+    if (order.payloads == NULL) {
+        return NULL;
+    }
+    PyObject *result = take_in_order(&order);
+    Py_DECREF(order.payloads);
+    return result;
+}
+
+/* --- the module */
+
+static PyMethodDef functions[] = {
+    {"lift_text", (PyCFunction)(void (*)(void))lift_text, METH_FASTCALL, lift_text_doc},
+    {"inflate_text", (PyCFunction)(void (*)(void))inflate_text, METH_FASTCALL, inflate_text_doc},
+    {"take", (PyCFunction)(void (*)(void))take, METH_FASTCALL, take_doc},
+    {NULL},
+};
+
+static const struct {
+    PyObject **place;
+    const char *text;
+} names[] = {
+    {&name_received_ns, "received_ns"},     {&name_session, "session"},
+    {&name_group, "group"},                 {&name_room, "room"},
+    {&name_decode, "decode"},               {&name_sequence, "sequence"},
+    {&name_last_id, "last_id"},             {&name_messages, "messages"},
+    {&name_payload_bytes, "payload_bytes"}, {&name_eof, "eof"},
+    {&name_decompress, "decompress"},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "connector.transport._speedups",
+    .m_doc = "The hottest loops in C.",
+    .m_size = -1,
+    .m_methods = functions,
+};
+
+PyMODINIT_FUNC
+PyInit__speedups(void)
+{
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        *names[i].place = PyUnicode_InternFromString(names[i].text);
+        if (*names[i].place == NULL) {
+            return NULL;
+        }
+    }
+    PyObject *protocol = PyImport_ImportModule("connector.exchanges.protocol");
+    if (protocol == NULL) {
+        return NULL;
+    }
+    undecodable = PyObject_GetAttrString(protocol, "UNDECODABLE");
+    Py_DECREF(protocol);
+    return undecodable == NULL ? NULL : PyModule_Create(&definition);
+}

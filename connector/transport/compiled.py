@@ -1,0 +1,28 @@
+"""The compiled part of the library, if there is one: optional, and never different.
+
+`connector/transport/_speedups.c` has the hottest loops once more, in C. It is compiled when the
+package is installed where there is a C compiler; where there is none, or with
+``CONNECTOR_NO_EXTENSION=1`` in the environment, the same loops run in Python
+(`connector.feeds.hot_loop`, `connector.transport.websocket_frames`, `connector.transport.deflate`),
+at about one and a half times the cost per message. Each loop says in Python what it does; the tests
+hold both to the same results.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from types import ModuleType
+
+
+def load() -> ModuleType | None:
+    """The compiled part, or None."""
+    if os.environ.get("CONNECTOR_NO_EXTENSION"):
+        return None
+    try:
+        return importlib.import_module("connector.transport._speedups")
+    except ImportError:
+        return None
+
+
+EXTENSION = load()

@@ -1,0 +1,138 @@
+"""The ladder in the terminal: what it shows, and that it shows the book out of sync, too."""
+
+from __future__ import annotations
+
+import re
+
+import attrs
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+from trio.testing import MockClock
+
+from connector.app.books.book_command import Options, run_book
+from connector.app.books.ladder import Ladder, line, render
+from connector.app.commands import group
+from connector.events import BookView, Level
+from connector.exchanges.binance import wire
+
+NAMES = {"spot": "spot", "usdm": "USD-M"}
+
+
+@attrs.define
+class Shown:
+    ladders: list[Ladder] = attrs.field(factory=list)
+
+    def show(self, ladder: Ladder) -> None:
+        self.ladders.append(ladder)
+
+
+def drawn(ladder: Ladder) -> str:
+    console = Console(width=120)
+    with console.capture() as captured:
+        console.print(render(ladder))
+    return captured.get()
+
+
+@pytest.mark.parametrize("venue", ["spot", "usdm"])
+async def test_it_shows_a_book_and_its_unsynced_spans(
+    autojump_clock: MockClock, venue: str
+) -> None:
+    shown = Shown()
+
+    await run_book(
+        Options(symbol="ethusdc", venue=venue, break_every_seconds=4, duration_seconds=15), shown
+    )
+
+    synced = [ladder.synced for ladder in shown.ladders]
+    assert synced.count(True) > 60
+    assert False in synced[synced.index(True) :]
+    last = next(ladder for ladder in reversed(shown.ladders) if ladder.synced)
+    assert last.book is not None and len(last.book.bids) == 10
+    assert last.spans >= 3 and last.reason == "disconnected"
+    assert last.trades and last.updates_per_second > 3
+    picture = drawn(last)
+    assert f"connector book · ETHUSDC · simulated Binance {NAMES[venue]}" in picture
+    assert "synced" in picture and "spread" in picture and "last trades" in picture
+    assert picture.count("█") > 20
+    asks = picture.index(f"{float(last.book.asks[-1].price):.2f}")
+    assert asks < picture.index(f"{float(last.book.bids[-1].price):.2f}")
+
+
+def ladder(**book: object) -> Ladder:
+    view = BookView(
+        symbol="X", bids=(Level(99.5, 1.0),), asks=(Level(101.25, 2.0),), received_ns=7_000_000,
+        synced=True, changed_ns=2_000_000,
+    )  # fmt: skip
+    for name, value in book.items():
+        setattr(view, name, value)
+    return Ladder(
+        symbol="X", origin="a test", book=view, trades=(), updates_per_second=1, spans=0, reason=""
+    )
+
+
+def test_lines() -> None:
+    assert line(ladder()) == "X synced  1.0 @ 99.5 | 2.0 @ 101.25  spread 1.75  lag 5.0 ms"
+    assert line(ladder(asks=())) == "X synced  1.0 @ 99.5 | –  spread –  lag 5.0 ms"
+    assert line(ladder(synced=False)) == "X not synced"
+
+
+def test_a_ladder_without_a_side_or_a_book() -> None:
+    assert "one side is empty" in drawn(ladder(asks=()))
+    assert "99.50" in drawn(ladder())
+    assert "waiting for a snapshot" in drawn(ladder(synced=False))
+    nothing = attrs.evolve(ladder(), book=None)
+    assert "not synced" in drawn(nothing)
+    assert nothing.lag_ms is None
+
+
+def test_prices_stand_below_each_other() -> None:
+    trades = tuple(
+        wire.Trade(
+            symbol="X",
+            price=price,
+            quantity=1.0,
+            buyer_is_maker=False,
+            trade_id=number,
+            trade_time_ms=0,
+        )
+        for number, price in enumerate((99.5, 101.25, 100.0))
+    )
+
+    picture = drawn(attrs.evolve(ladder(), trades=trades))
+
+    assert {" 99.50  1.000", "101.25  1.000", "100.00  1.000"} <= set(
+        re.findall(r"[ \d]\d\d\.\d\d  1\.000", picture)
+    )
+
+
+def test_options_of_the_simulation_are_not_for_the_real_exchange() -> None:
+    for option in ("--seed", "--break-every"):
+        result = CliRunner().invoke(group, ["book", "--live", option, "3"])
+
+        assert result.exit_code == 2
+        assert f"{option} is for the simulated exchange" in result.output
+
+
+def test_it_says_where_the_book_comes_from() -> None:
+    assert Options(symbol="X", live=True).origin == "Binance USD-M"
+    assert Options(symbol="X", venue="spot").origin == "simulated Binance spot"
+
+
+def test_the_command_prints_lines_where_there_is_no_terminal() -> None:
+    result = CliRunner().invoke(group, ["book", "BTCUSDT", "--duration", "0.5"])
+
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("BTCUSDT ")
+
+
+@pytest.mark.parametrize("arguments", [["ETHUSDC", "--levels", "0"], ["ETHUSDC", "--venue", "x"]])
+def test_bad_arguments_are_exit_status_2(arguments: list[str]) -> None:
+    assert CliRunner().invoke(group, ["book", *arguments]).exit_code == 2
+
+
+def test_a_symbol_that_is_none() -> None:
+    result = CliRunner().invoke(group, ["book", "ETH/USDC", "--duration", "5"])
+
+    assert result.exit_code == 1
+    assert "is not a symbol" in result.output

@@ -1,0 +1,246 @@
+"""A configuration: what can be written is read, and every mistake is told with line and key."""
+
+from __future__ import annotations
+
+import importlib.util
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from connector import Overflow, Reconnect
+from connector.app.running.configuration import (
+    Configuration,
+    Misconfigured,
+    read_configuration,
+    split_address,
+)
+from connector.app.running.sinks import JsonLines, LogLines
+from connector.app.secret import Secret
+from connector.channels import BestQuote, Liquidations, PartialBook, Trades
+from connector.exchanges import binance
+
+WHOLE = """\
+[run]
+shutdown_timeout = 5
+
+[log]
+level = "debug"
+format = "json"
+
+[metrics]
+bind = "0.0.0.0:9100"
+token = { env = "METRICS_TOKEN" }
+
+[adapters.futures]
+exchange = "binance_usdm"
+endpoints = "testnet"
+numbers = "decimal"
+compression = true
+stale_after = 8
+reconnect = { initial = 0.5, cap = 30 }
+
+[adapters.spot]
+exchange = "binance_spot"
+endpoints = { stream = "ws://127.0.0.1:8080", rest = "http://127.0.0.1:8080" }
+close_timeout = 0
+
+[groups.ticks]
+adapter = "futures"
+channels = ["trades", "best_quote", "partial_book:levels=10"]
+symbols = ["ETHUSDC", "BTCUSDC"]
+buffer = 4096
+overflow = "drop_oldest"
+
+[groups.all]
+adapter = "futures"
+channels = ["liquidations"]
+gaps = false
+
+[groups.spot]
+adapter = "spot"
+channels = ["trades:BTCUSDT"]
+
+[[sinks]]
+kind = "jsonl"
+path = "events.jsonl"
+groups = ["ticks", "spot"]
+
+[[sinks]]
+kind = "log"
+name = "counts"
+every = 60
+"""
+
+
+def mistakes(text: str) -> list[str]:
+    with pytest.raises(Misconfigured) as raised:
+        read_configuration(text)
+    return [str(each) for each in raised.value.mistakes]
+
+
+def read(monkeypatch: pytest.MonkeyPatch) -> Configuration:
+    monkeypatch.setenv("METRICS_TOKEN", "hunter2")
+    return read_configuration(WHOLE)
+
+
+def test_everything_that_can_be_written_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = read(monkeypatch)
+
+    futures, spot = found.adapters["futures"], found.adapters["spot"]
+    assert futures.exchange == binance.UsdMFutures(
+        endpoints=binance.TESTNET, numbers=Decimal, compression=True
+    )
+    assert (futures.stale_after, futures.close_timeout) == (8.0, 2.0)
+    assert futures.reconnect == Reconnect(initial=0.5, cap=30)
+    assert spot.exchange.url("stream").startswith("ws://127.0.0.1:8080")
+    ticks = found.groups["ticks"]
+    assert ticks.channels == (
+        Trades("ETHUSDC"), Trades("BTCUSDC"), BestQuote("ETHUSDC"), BestQuote("BTCUSDC"),
+        PartialBook("ETHUSDC", levels=10), PartialBook("BTCUSDC", levels=10),
+    )  # fmt: skip
+    assert (ticks.buffer, ticks.overflow, ticks.gaps) == (4096, Overflow.DROP_OLDEST, True)
+    assert found.groups["all"].channels == (Liquidations(),)
+    assert found.sinks["jsonl"].settings == JsonLines(path="events.jsonl")
+    assert found.sinks["jsonl"].groups == ("ticks", "spot")
+    assert found.sinks["counts"].settings == LogLines(every=60.0)
+    assert found.sinks["counts"].groups == ("ticks", "all", "spot")
+    assert found.metrics is not None and found.metrics.token == Secret(env="METRICS_TOKEN")
+    assert (found.log.level, found.log.format, found.run.shutdown_timeout) == ("debug", "json", 5.0)
+
+
+def test_no_secret_is_in_a_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "hunter2" not in repr(read(monkeypatch))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("[run]", "[runs]", "line 1: runs: 'runs' is no table; did you mean 'run'?"),
+        ("= 5\n", "= 0\n", "line 2: run.shutdown_timeout: 0: expected a number > 0.0; write such"),
+        ('"debug"', '"loud"', "line 5: log.level: 'loud' is no choice; there are debug, info, "),
+        ('"0.0.0.0:9100"', '"localhost"', "line 9: metrics.bind: 'localhost' is no address"),
+        ('"0.0.0.0:9100"', "9100", "metrics.bind: 9100: expected a string, got a whole number"),
+        ('{ env = "METRICS_TOKEN" }', '"hunter2"', "line 10: metrics.token: a secret does not "),
+        ('"METRICS_TOKEN"', '"NO_SUCH_NAME"', "line 10: metrics.token: the environment variable "),
+        ('"binance_usdm"', '"binance_usd"', "line 13: adapters.futures.exchange: 'binance_usd' is"),
+        ('exchange = "binance_usdm"', "", "line 12: adapters.futures: exchange is missing; write"),
+        ('"testnet"', '"tesnet"', "line 14: adapters.futures.endpoints: 'tesnet' is no environ"),
+        ("compression", "compresion", "did you mean 'compression'?"),
+        ("= true\n", "= 1\n", "line 16: adapters.futures.compression: 1: expected true or false"),
+        ("cap = 30", "cap = -1", "line 18: adapters.futures.reconnect.cap: -1: expected a number"),
+        ('"ws://127.0.0.1:8080"', '"http://x"', "line 22: adapters.spot.endpoints.stream: stream"),
+        ('adapter = "futures"', 'adapter = "future"', "line 26: groups.ticks.adapter: 'future' is"),
+        (
+            '"trades", ',
+            '"trade", ',
+            "line 27: groups.ticks.channels[0]: 'trade' is no channel; did",
+        ),
+        ("levels=10", "levels=7", "line 27: groups.ticks.channels[2]: "),
+        (
+            '"trades", ',
+            '"trades", "trades:ETHUSDC", ',
+            "channels[1]: trades:ETHUSDC stands here tw",
+        ),
+        ('"trades", ', '"trades", "raw_stream:ethusdc@trade", ', "is the same stream"),
+        (
+            '["trades:BTCUSDT"]',
+            '["liquidations"]',
+            "line 39: groups.spot.channels[0]: binance_spot",
+        ),
+        ('["trades:BTCUSDT"]', "[]", "line 39: groups.spot.channels: there is none; write such as"),
+        ('["trades:BTCUSDT"]', '"trades"', "channels: 'trades': expected an array, got a string"),
+        ("buffer = 4096", "buffer = 0", "line 29: groups.ticks.buffer: 0: expected a whole number"),
+        ("drop_oldest", "drop", "line 30: groups.ticks.overflow: 'drop' is no choice; there are "),
+        ('"jsonl"', '"json"', "line 42: sinks[0].kind: 'json' is no kind of sink; did you mean "),
+        ('name = "counts"', 'name = "jsonl"', "line 46: sinks[1]: another sink is called 'jsonl'"),
+        ('["ticks", "spot"]', '["tick"]', "line 44: sinks[0].groups[0]: 'tick' is no group; did "),
+        (
+            "every = 60",
+            "evry = 60",
+            "line 49: sinks[1].evry: 'evry' is no key; did you mean 'every'",
+        ),
+        (
+            "every = 60",
+            'groups = ["spot"]',
+            "line 32: groups.all: no sink takes it; name it in a s",
+        ),
+        ("[[sinks]]", "[sinks]", "not TOML"),
+        ("= 8\n", "= inf\n", "line 17: adapters.futures.stale_after: inf: expected a finite num"),
+        ("{ initial = 0.5, cap = 30 }", '"fast"', 'write such as reconnect = {"initial" = 0.25'),
+        ('"events.jsonl"', '""', "line 43: sinks[0].path: '': expected a string of l"),
+        (
+            'kind = "log"\n',
+            'kind = "redis"\nurl = "redis://:hunter2@127.0.0.1"\n',
+            "line 48: sinks[1].url: a password does not stand here: write url = { env",
+        ),
+    ],
+)
+def test_a_mistake_is_told_with_line_and_key(
+    old: str, new: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("METRICS_TOKEN", "hunter2")
+    assert old in WHOLE
+
+    told = mistakes(WHOLE.replace(old, new, 1))
+
+    assert any(says in each for each in told), told
+    assert "hunter2" not in "\n".join(told)
+
+
+def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("METRICS_TOKEN", "hunter2")
+    text = WHOLE
+    for old, new in {
+        "[run]": "[runs]", '"binance_usdm"': '"binance_usd"', "= 8\n": "= -8\n",
+        "compression": "compresion", '"trades", ': '"trade", ', "4096": "0",
+        '["trades:BTCUSDT"]': '["liquidations"]', "every = 60": "evry = 60",
+    }.items():  # fmt: skip
+        text = text.replace(old, new, 1)
+
+    lines = [int(each.split(":")[0].removeprefix("line ")) for each in mistakes(text)]
+
+    assert lines == [1, 13, 16, 17, 27, 29, 39, 49]
+
+
+@pytest.mark.parametrize("text", ["", "adapters = 1", "adapters = []\ngroups = 1\nsinks = [1]"])
+def test_what_is_not_there_at_all_is_told(text: str) -> None:
+    told = "\n".join(mistakes(text))
+
+    assert "write [adapters.NAME] with exchange" in told
+    assert "write [groups.NAME]" in told
+    assert "write [[sinks]]" in told
+
+
+def test_a_table_that_is_none_is_told() -> None:
+    assert "a string stands where a table should" in "\n".join(mistakes('adapters.a = "x"'))
+
+
+def test_what_is_not_toml_is_told_with_its_line() -> None:
+    assert mistakes("[run]\nshutdown_timeout 5\n")[0].startswith("line 2: not TOML: Expected '='")
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("METRICS_TOKEN", "hunter2")
+
+    def find(name: str) -> Any:
+        return None if name == "hypercorn" else object()
+
+    monkeypatch.setattr(importlib.util, "find_spec", find)
+
+    (told,) = mistakes(WHOLE)
+
+    assert 'pip install "trio-connector[metrics]"' in told
+
+
+@pytest.mark.parametrize(
+    ("bind", "address"),
+    [
+        ("127.0.0.1:9090", ("127.0.0.1", 9090)),
+        (":9090", ("", 9090)),
+        ("[::1]:0", ("::1", 0)),
+        ("metrics.example:80", ("metrics.example", 80)),
+    ],
+)
+def test_an_address_is_host_and_port(bind: str, address: tuple[str, int]) -> None:
+    assert split_address(bind) == address

@@ -1,0 +1,52 @@
+"""One task waits for several things; the first wakes it, once, and none keeps it."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from connector.feeds.wakeup import Waking, wait_for_any
+
+
+async def test_the_first_wakes_the_task_and_the_others_let_go_of_it() -> None:
+    awaited = (Waking(), Waking(), Waking())
+    woken = []
+
+    async def wait() -> None:
+        await wait_for_any(awaited)
+        woken.append(True)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wait)
+        await wait_all_tasks_blocked()
+        assert all(each.has_waiter() for each in awaited)
+        for each in (awaited[1], *awaited):  # once is enough; again is nothing
+            each.wake()
+            assert not any(each.has_waiter() for each in awaited)
+    assert woken == [True]
+
+
+async def test_who_waits_already_for_one_is_not_joined() -> None:
+    one, other = Waking(), Waking()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wait_for_any, (one,))
+        await wait_all_tasks_blocked()
+
+        with pytest.raises(trio.BusyResourceError):
+            await wait_for_any((other, one))
+
+        assert not other.has_waiter()
+        one.wake()
+
+
+async def test_a_cancelled_task_waits_for_none() -> None:
+    awaited = (Waking(), Waking())
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await wait_for_any(awaited)
+
+    assert scope.cancelled_caught
+    assert not any(each.has_waiter() for each in awaited)
+    for each in awaited:
+        each.wake()

@@ -1,0 +1,321 @@
+"""The compiled loops do exactly what those in Python do, leave nothing behind, and are optional."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from itertools import accumulate, pairwise
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connector.feeds.buffer import Overflow, make_buffer
+from connector.feeds.hot_loop import take_in_python
+from connector.feeds.subscription import Subscription
+from connector.transport import compiled, deflate
+from connector.transport.deflate import inflate_text_in_python
+from connector.transport.websocket_frames import lift_text_in_python
+from tests.toy import ENVELOPE, Toy, frame, keyed, rising, subscription
+
+try:
+    COMPILED = importlib.import_module("connector.transport._speedups")
+except ImportError:
+    pytest.skip("connector.transport._speedups is not compiled here", allow_module_level=True)
+
+SHAPE = len(ENVELOPE.head), ENVELOPE.middle, len(ENVELOPE.tail)
+LIMIT = 70_000
+
+
+def test_it_is_used_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CONNECTOR_NO_EXTENSION", raising=False)
+    assert compiled.load() is COMPILED
+
+
+def test_it_is_left_out_when_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONNECTOR_NO_EXTENSION", "1")
+    assert compiled.load() is None
+
+
+def test_it_is_left_out_where_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CONNECTOR_NO_EXTENSION", raising=False)
+    monkeypatch.setitem(sys.modules, "connector.transport._speedups", None)
+    assert compiled.load() is None
+
+
+# --- frames
+
+
+def framed(payload: bytes, *, first: int = 0x81, mask: int = 0, width: int | None = None) -> bytes:
+    length = len(payload)
+    if width is None:
+        width = 0 if length < 126 else 2 if length < 65_536 else 8
+    second = length if width == 0 else 126 if width == 2 else 127
+    extended = length.to_bytes(width) if width else b""
+    return bytes([first, second & 0x7F | mask]) + extended + payload
+
+
+texts = st.one_of(
+    st.text(max_size=40).map(str.encode),
+    st.sampled_from([0, 1, 7, 8, 9, 125, 126, 127, 65_535, 65_536, LIMIT]).map(bytes),
+)
+not_texts = st.one_of(st.binary(max_size=20), texts.map(lambda text: text + b"\xc3"))
+wires = st.lists(
+    st.one_of(
+        texts.map(framed),
+        texts.map(framed),
+        not_texts.map(framed),
+        st.builds(
+            framed,
+            texts,
+            first=st.sampled_from([0x01, 0x80, 0x82, 0x88, 0x89, 0xC1]),
+            mask=st.sampled_from([0, 0x80]),
+        ),
+        st.builds(framed, st.binary(max_size=9), width=st.sampled_from([2, 8])),
+        st.binary(max_size=4),
+        st.just(b"\x81\x7f" + b"\xff" * 8),
+    ),
+    max_size=5,
+).map(b"".join)
+
+
+@settings(max_examples=400)
+@given(wires, st.integers(0, 12), st.integers(0, 3))
+def test_lifting_text(wire: bytes, cut: int, skipped: int) -> None:
+    data = b"-" * skipped + wire[: len(wire) - cut]
+    seen = []
+    for lift in (lift_text_in_python, COMPILED.lift_text):
+        messages: list[bytes] = [b"before"]
+        seen.append((lift(data, skipped, LIMIT, messages), messages))
+
+    assert seen[0] == seen[1]
+
+
+# --- compressed frames
+
+
+def deflated(payloads: list[bytes], *, final: bool) -> bytes:
+    """Frames of one compressor, or of a compressor each with a final block."""
+    frames = []
+    stream = zlib.compressobj(wbits=-15)
+    for payload in payloads:
+        if final:
+            stream = zlib.compressobj(wbits=-15)
+            body = stream.compress(payload) + stream.flush(zlib.Z_FINISH)
+        else:
+            body = (stream.compress(payload) + stream.flush(zlib.Z_SYNC_FLUSH))[:-4]
+        frames.append(framed(body, first=0xC1))
+    return b"".join(frames)
+
+
+@settings(max_examples=300)
+@given(
+    wire=st.one_of(
+        st.builds(deflated, st.lists(st.one_of(texts, not_texts), max_size=4), final=st.booleans()),
+        wires,
+        st.binary(max_size=30).map(lambda body: framed(body, first=0xC1)),
+    ),
+    cut=st.integers(0, 5),
+    limit=st.sampled_from([50, 100_000, 100_000_000]),
+)
+def test_inflating_text(wire: bytes, cut: int, limit: int) -> None:
+    data = wire[: len(wire) - cut]
+    seen = []
+    for inflate in (inflate_text_in_python, COMPILED.inflate_text):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(deflate, "inflate_text", inflate)
+            inflater = deflate.Inflater(limit)
+            messages: list[bytes] = []
+            place = inflater.lift(data, 0, limit, messages)
+        failure = inflater.failure and (inflater.failure.code, inflater.failure.text)
+        # Where a connection failed nobody looks any further.
+        seen.append((failure or place, messages))
+
+    assert seen[0] == seen[1]
+
+
+# --- events
+
+
+def picky(last_id: int, event: Any) -> int:
+    """`rising`, with a verdict that no C integer holds."""
+    verdict = rising(last_id, event)
+    return verdict * 10**20 if verdict < 0 else verdict
+
+
+numbers = st.integers(1, 9)
+payloads = st.lists(
+    st.one_of(
+        st.builds(frame, st.sampled_from("AB"), numbers),
+        st.builds(frame, st.just("A"), numbers),
+        st.builds(frame, st.sampled_from(["Z", "C*"]), numbers),
+        st.sampled_from(
+            [
+                b'{"stream":"A","data":{"n":"x"}}',
+                b'{"stream":"A","data":',
+                b'{"stream":"A","data":}',
+                b'{"stream":"A"}',
+                b'{"stream":"A',
+                b'{"stream":"AX',
+                b"{",
+                b"",
+            ]
+        ),
+    ),
+    max_size=12,
+)
+
+
+def world(rule: Any, *, capacity: int = 100, readers: str = "ABC") -> dict[bytes, Subscription]:
+    """Streams A, B and the lists C*, with one buffer, and one more for those of `readers`."""
+    streams = keyed(*(subscription(name, Toy(sequence=rule)) for name in ("A", "B", "C*")))
+    first, second = (make_buffer(capacity, Overflow.BLOCK, gaps=False) for _ in range(2))
+    for name, each in streams.items():
+        each.attach(first)
+        if name.decode()[0] not in readers:
+            each.attach(second)
+    return streams
+
+
+def state(streams: dict[bytes, Subscription]) -> list[tuple[int, int, int]]:
+    return [(each.last_id, each.messages, each.payload_bytes) for each in streams.values()]
+
+
+def take(module: ModuleType | None, streams: Any, batch: list[bytes], events: list[Any]) -> Any:
+    take = take_in_python if module is None else module.take
+    return take(batch, 0, 12345, 7, events, streams, SHAPE)
+
+
+@settings(max_examples=600)
+@given(
+    payloads,
+    st.sampled_from([None, rising, picky]),
+    st.sampled_from([1, 3, 100]),
+    st.sampled_from(["ABC", "A", "B", ""]),
+)
+def test_taking(batch: list[bytes], rule: Any, capacity: int, readers: str) -> None:
+    seen = []
+    for module in (None, COMPILED):
+        streams = world(rule, capacity=capacity, readers=readers)
+        seen.append(outcome(module, streams, batch))
+
+    assert seen[0] == seen[1]
+
+
+def test_what_is_taken_together_goes_to_the_same_buffers() -> None:
+    batch = [frame("A", 1), frame("B", 1), frame("A", 2), frame("A", 3)]
+    taken = {}
+    for readers in ("ABC", "B", "A", ""):
+        streams = world(None, readers=readers)
+        # Of two readers a stream is on its own, whatever others of the two there are.
+        taken[readers] = take(None, streams, batch, [])[0]
+
+    assert taken == {"ABC": 4, "B": 1, "A": 1, "": 1}
+
+
+def outcome(
+    module: ModuleType | None, streams: dict[bytes, Subscription], batch: list[bytes]
+) -> Any:
+    events: list[Any] = []
+    taken, found, event, odd, verdict = take(module, streams, batch, events)
+    return (
+        taken,
+        found and found.name,
+        # Which event is left over says something only if it does not follow.
+        verdict is not None and event,
+        odd,
+        verdict,
+        events,
+        [(each.received_ns, each.session) for each in events],
+        state(streams),
+    )
+
+
+class Broken(Exception):
+    pass
+
+
+def breaks(*_: object) -> Any:
+    raise Broken
+
+
+@pytest.mark.parametrize("module", [None, COMPILED], ids=["python", "compiled"])
+@pytest.mark.parametrize("what", ["decode", "sequence"])
+def test_an_error_that_is_none_of_the_exchange_is_not_hidden(
+    module: ModuleType | None, what: str
+) -> None:
+    streams = world(None)
+    setattr(streams[b"A"], what, breaks)
+    with pytest.raises(Broken):
+        take(module, streams, [frame("A", 1)], [])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c: c.lift_text(b"", 0, LIMIT),
+        lambda c: c.lift_text("", 0, LIMIT, []),
+        lambda c: c.lift_text(b"", "0", LIMIT, []),
+        lambda c: c.inflate_text(None, b"", 0, 1),
+        lambda c: c.inflate_text(None, b"", 0, None, []),
+        lambda c: c.take([], 0, 0),
+        lambda c: c.take(1, 0, 0, 0, [], {}, SHAPE),
+        lambda c: c.take([], None, 0, 0, [], {}, SHAPE),
+        lambda c: c.take([1], 0, 0, 0, [], {}, SHAPE),
+        lambda c: c.take([], 0, 0, 0, [], {}, (0, "", 0)),
+        lambda c: c.take([], 0, 0, 0, [], [], SHAPE),
+        lambda c: c.take([], 0, 0, 0, (), {}, SHAPE),
+        lambda c: c.take([], 0, 0, 0, [], {}, None),
+    ],
+)
+def test_what_is_no_call_of_ours_is_refused(call: Any) -> None:
+    with pytest.raises(TypeError):
+        call(COMPILED)
+
+
+# --- memory
+
+
+def everything() -> Iterator[Any]:
+    """Calls that end in every way."""
+    wire = framed(b"a" * 300) + framed("ä".encode()) + framed(b"\xff")
+    yield lambda: COMPILED.lift_text(wire, 0, LIMIT, [])
+    for final in (False, True):
+        packed = deflated([b"a" * 300, b"\xff", b"b"], final=final)
+
+        def inflate(packed: bytes = packed) -> None:
+            stream = zlib.decompressobj(-15)
+            COMPILED.inflate_text(stream, packed, 0, LIMIT, [])
+
+        yield inflate
+    for rule in (None, rising, picky):
+        for batch in (
+            [frame("A", 1), frame("A", 2), frame("B", 1), frame("A", 9), frame("B", 2)],
+            [frame("A", 1), b'{"stream":"A","data":{"n":"x"}}'],
+            [frame("A", 2), frame("Z", 1)],
+        ):
+            streams = world(rule)
+
+            def again(streams: Any = streams, batch: list[bytes] = batch) -> None:
+                for each in streams.values():
+                    each.last_id = each.messages = each.payload_bytes = 0
+                take(COMPILED, streams, batch, [])
+
+            yield again
+
+
+@pytest.mark.parametrize("call", list(everything()))
+def test_nothing_is_left_behind(call: Callable[[], object]) -> None:
+    def blocks() -> int:
+        for _ in range(500):
+            call()
+        return sys.getallocatedblocks()
+
+    blocks()
+    counts = list(accumulate(range(6), lambda _, __: blocks(), initial=blocks()))
+    # A leak of one object per call would be 500 blocks each time.
+    assert min(after - before for before, after in pairwise(counts)) < 100
