@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import deque
+from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
 import attrs
@@ -52,12 +53,29 @@ def decimal_text(units: int, decimals: int, written: int) -> str:
     return f"{sign}{whole}.{part:0{written}d}"
 
 
+@attrs.define(eq=False)
+class Resting:
+    """An order of an account in the queue of its level; the others there are only quantities."""
+
+    order_id: int
+    account: str
+    side: Side
+    price: int
+    lots: int
+
+
 @attrs.frozen
 class Fill:
     """One maker order met by a taker: one trade."""
 
     price: int
     quantity: int
+    maker: Resting | None = None
+    """The order that was met, if it is an account's."""
+
+
+def _lots_of(order: int | Resting) -> int:
+    return order if isinstance(order, int) else order.lots
 
 
 class BookSide:
@@ -69,7 +87,7 @@ class BookSide:
         """Price in ticks to the level's lots."""
         self._sign = -1 if side == "bid" else 1
         self._keys: list[int] = []
-        self._orders: dict[int, deque[int]] = {}
+        self._orders: dict[int, deque[int | Resting]] = {}
         self._scale = scale
         self._texts: dict[int, str] = {}
 
@@ -81,27 +99,49 @@ class BookSide:
         """Price of the best level in ticks."""
         return self._sign * self._keys[0] if self._keys else None
 
+    @property
+    def worst(self) -> int | None:
+        """Price of the level farthest from the other side in ticks."""
+        return self._sign * self._keys[-1] if self._keys else None
+
+    def prices(self) -> Iterator[int]:
+        """Prices of all levels in ticks, best first."""
+        return (self._sign * key for key in tuple(self._keys))
+
     def price_at(self, rank: int) -> int:
         """Price of the level at a rank; 0 is the best, -1 the farthest."""
         return self._sign * self._keys[rank]
 
     def add(self, price: int, quantity: int) -> None:
         """Rests an order behind the others of its price."""
+        self._append(price, quantity, quantity)
+
+    def rest(self, order: Resting) -> None:
+        """Rests an account's order behind the others of its price."""
+        self._append(order.price, order, order.lots)
+
+    def _append(self, price: int, order: int | Resting, lots: int) -> None:
         if price in self._orders:
-            self._orders[price].append(quantity)
-            self.quantities[price] += quantity
+            self._orders[price].append(order)
+            self.quantities[price] += lots
         else:
-            self._orders[price] = deque((quantity,))
-            self.quantities[price] = quantity
+            self._orders[price] = deque((order,))
+            self.quantities[price] = lots
             insort(self._keys, self._sign * price)
         self._texts.pop(price, None)
 
     def cancel(self, price: int, index: int) -> int:
-        """Takes the order at a place in its level's queue out; returns its lots."""
+        """Takes the order at a place in its level's queue out; returns its lots.
+
+        Orders of accounts are passed over: a level of nothing else loses 0.
+        """
         orders = self._orders[price]
-        index %= len(orders)
-        quantity = orders[index]
-        del orders[index]
+        places = [place for place, order in enumerate(orders) if isinstance(order, int)]
+        if not places:
+            return 0
+        place = places[index % len(places)]
+        quantity = _lots_of(orders[place])
+        del orders[place]
         self._reduce(price, quantity)
         return quantity
 
@@ -109,17 +149,45 @@ class BookSide:
         """Matches a market order with the best orders, first come first served."""
         fills: list[Fill] = []
         while quantity and self._keys:
-            price = self._sign * self._keys[0]
-            orders = self._orders[price]
-            filled = min(quantity, orders[0])
-            if filled == orders[0]:
-                orders.popleft()
-            else:
-                orders[0] -= filled
-            fills.append(Fill(price, filled))
-            quantity -= filled
-            self._reduce(price, filled)
+            fill = self.take_first(quantity)
+            fills.append(fill)
+            quantity -= fill.quantity
         return fills
+
+    @property
+    def first(self) -> int | Resting | None:
+        """The order that is met next; one that is no account's is its lots."""
+        return self._orders[self._sign * self._keys[0]][0] if self._keys else None
+
+    def take_first(self, most: int) -> Fill:
+        """Matches with the order that is first in the queue of the best level."""
+        price = self._sign * self._keys[0]
+        orders = self._orders[price]
+        first = orders[0]
+        filled = min(most, _lots_of(first))
+        maker = first if isinstance(first, Resting) else None
+        if filled == _lots_of(first):
+            orders.popleft()
+        elif not isinstance(first, Resting):
+            orders[0] = first - filled
+        if maker is not None:
+            maker.lots -= filled
+        self._reduce(price, filled)
+        return Fill(price, filled, maker)
+
+    def reduce(self, order: Resting, lots: int) -> None:
+        """Takes lots off an account's order, which keeps its place; all of them: it is gone."""
+        if lots == order.lots:
+            self._orders[order.price].remove(order)
+        order.lots -= lots
+        self._reduce(order.price, lots)
+
+    def lots_within(self, price: int) -> Iterator[int | Resting]:
+        """The orders that a taker with a limit could meet, in order."""
+        for key in tuple(self._keys):
+            if key > self._sign * price:
+                return
+            yield from tuple(self._orders[self._sign * key])
 
     def _reduce(self, price: int, quantity: int) -> None:
         self._texts.pop(price, None)

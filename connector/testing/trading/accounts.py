@@ -1,0 +1,223 @@
+"""An account at the simulated exchange: its description, and all that is true of it.
+
+The description (`TradingAccount`) is a frozen value that a test gives to `open_exchange`; the
+running one (`SimulatedAccount`) is where a judge looks. It never asks the program under test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from types import MappingProxyType
+
+import attrs
+
+from connector.testing.trading.credentials import Credentials, KeyKind, made_up
+from connector.testing.trading.history import History
+from connector.testing.trading.orders import ZERO, Execution, Fill, Order, PositionSide
+
+Numbers = Decimal | int | str
+
+
+def _decimals(values: Mapping[str, Numbers]) -> Mapping[str, Decimal]:
+    return MappingProxyType({asset: Decimal(value) for asset, value in values.items()})
+
+
+def _decimal(value: Numbers) -> Decimal:
+    return Decimal(value)
+
+
+@attrs.frozen
+class TradingAccount:
+    """An account to be: give it to `open_exchange(accounts=…)`.
+
+    Args:
+        name: by which `SimulatedExchange.accounts` finds it.
+        balances: by asset, as `Decimal`, `int` or `str`.
+        kind: of its key: "hmac", "ed25519" or "rsa".
+        maker_fee, taker_fee: as a fraction of the value; negative: a rebate, 0: none.
+        fee_asset: an asset that pays fees as long as there is enough of it, such as "BNB".
+        fee_asset_price: what one of it is worth in any quote asset.
+        hedge: USD-M: whether long and short positions are held apart.
+        leverage: USD-M: of every symbol at the beginning.
+        trade_group: accounts of one group count as one for self-trade prevention; the account
+            alone if it is empty.
+        credentials: a key of your own.
+    """
+
+    name: str
+    balances: Mapping[str, Decimal] = attrs.field(factory=dict, converter=_decimals)
+    kind: KeyKind = attrs.field(default="hmac", kw_only=True)
+    maker_fee: Decimal = attrs.field(default=Decimal("0.0002"), kw_only=True, converter=_decimal)
+    taker_fee: Decimal = attrs.field(default=Decimal("0.0005"), kw_only=True, converter=_decimal)
+    fee_asset: str | None = attrs.field(default=None, kw_only=True)
+    fee_asset_price: Decimal = attrs.field(default=Decimal(600), kw_only=True, converter=_decimal)
+    hedge: bool = attrs.field(default=False, kw_only=True)
+    leverage: int = attrs.field(default=20, kw_only=True)
+    trade_group: str = attrs.field(default="", kw_only=True)
+    credentials: Credentials = attrs.field(
+        default=attrs.Factory(lambda self: made_up(self.name, self.kind), takes_self=True),
+        kw_only=True,
+        repr=False,
+    )
+
+    @property
+    def key(self) -> str:
+        """The API key."""
+        return self.credentials.key
+
+    @property
+    def secret(self) -> str:
+        """The HMAC secret, or the private key as PEM."""
+        return self.credentials.secret
+
+
+@attrs.frozen(kw_only=True)
+class Position:
+    """A position on USD-M; `quantity` is negative for a short one.
+
+    `cost` is what its quantity was bought or sold for, without a rounding: profits add up to the
+    last digit because a reduction takes its exact share away.
+    """
+
+    symbol: str
+    side: PositionSide = "BOTH"
+    quantity: Decimal = ZERO
+    cost: Decimal = ZERO
+    realised: Decimal = ZERO
+    """Since the account was opened, fees not deducted."""
+    updated_ms: int = 0
+
+    @property
+    def entry_price(self) -> Decimal:
+        return self.cost / abs(self.quantity) if self.quantity else ZERO
+
+    def profit(self, mark: Decimal) -> Decimal:
+        """What it would bring at a price."""
+        value = abs(self.quantity) * mark
+        return value - self.cost if self.quantity > 0 else self.cost - value
+
+
+Positions = Mapping[tuple[str, PositionSide], Position]
+
+
+@attrs.frozen
+class AccountView:
+    """What an account was at one moment, as a query reads it."""
+
+    wallet: Mapping[str, Decimal]
+    positions: Positions
+    open_orders: tuple[Order, ...]
+    updated_ms: int
+
+
+@attrs.define(eq=False)
+class SimulatedAccount:
+    """A running account: everything the exchange knows of it. Read it, and change nothing."""
+
+    spec: TradingAccount
+    opened_ms: int
+    revoked: bool = False
+    hedge: bool = False
+    closing_only: bool = False
+    """Whether it may only close positions (binance_trading §6, -4087)."""
+    fills: list[Fill] = attrs.field(factory=list, init=False)
+    """Every fill, in order."""
+    executions: list[Execution] = attrs.field(factory=list, init=False)
+    """Everything that happened to its orders, in order."""
+    leverage: dict[str, int] = attrs.field(factory=dict, init=False)
+    income: list[tuple[int, str, str, str, Decimal]] = attrs.field(factory=list, init=False)
+    """Time, kind, symbol, asset and amount of what was paid without a trade."""
+    _orders: dict[int, History[Order]] = attrs.field(factory=dict, init=False)
+    _open: dict[int, None] = attrs.field(factory=dict, init=False)
+    _wallet: History[Mapping[str, Decimal]] = attrs.field(init=False)
+    _positions: History[Positions] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.hedge = self.spec.hedge
+        self._wallet = History(self.opened_ms, dict(self.spec.balances))
+        self._positions = History(self.opened_ms, {})
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def key(self) -> str:
+        """The API key."""
+        return self.spec.key
+
+    @property
+    def secret(self) -> str:
+        """The HMAC secret, or the private key as PEM."""
+        return self.spec.secret
+
+    @property
+    def orders(self) -> tuple[Order, ...]:
+        """Every order that was ever accepted, oldest first, as it is now."""
+        return tuple(history.now for history in self._orders.values())
+
+    @property
+    def open_orders(self) -> tuple[Order, ...]:
+        """Those that may still trade, oldest first."""
+        return tuple(self._orders[order_id].now for order_id in self._open)
+
+    @property
+    def client_ids(self) -> tuple[str, ...]:
+        """The client id with which each order was accepted, oldest first."""
+        return tuple(history.all[0].client_id for history in self._orders.values())
+
+    @property
+    def balances(self) -> Mapping[str, Decimal]:
+        """What it owns of each asset, free and locked together."""
+        return MappingProxyType(dict(self._wallet.now))
+
+    @property
+    def positions(self) -> Positions:
+        """Positions by symbol and position side; flat ones are among them once they were not."""
+        return MappingProxyType(dict(self._positions.now))
+
+    def position(self, symbol: str, side: PositionSide = "BOTH") -> Position:
+        """The position of a symbol; flat if there never was one."""
+        return self._positions.now.get((symbol, side), Position(symbol=symbol, side=side))
+
+    def view(self, ms: int) -> AccountView:
+        """What was true at a time."""
+        states = (history.at(ms) for history in self._orders.values())
+        open_orders = tuple(order for order in states if order is not None and order.is_open)
+        times = [order.updated_ms for order in open_orders]
+        return AccountView(
+            self._wallet.at(ms) or {},
+            self._positions.at(ms) or {},
+            open_orders,
+            max(times, default=0),
+        )
+
+    def history(self, order_id: int) -> History[Order] | None:
+        """All states of one order."""
+        return self._orders.get(order_id)
+
+    # -- for the engine and the clearing --------------------------------------------------------
+
+    def keep(self, order: Order, ms: int) -> None:
+        """Takes in an order, new or changed."""
+        known = self._orders.get(order.order_id)
+        if known is None:
+            self._orders[order.order_id] = History(ms, order)
+        else:
+            known.put(ms, order)
+        if order.is_open:
+            self._open[order.order_id] = None
+        else:
+            self._open.pop(order.order_id, None)
+
+    def pay(self, ms: int, amounts: Mapping[str, Decimal]) -> None:
+        """Adds amounts to the wallet; they may be negative."""
+        wallet = dict(self._wallet.now)
+        for asset, amount in amounts.items():
+            wallet[asset] = wallet.get(asset, ZERO) + amount
+        self._wallet.put(ms, wallet)
+
+    def hold(self, ms: int, position: Position) -> None:
+        """Replaces a position."""
+        self._positions.put(ms, {**self._positions.now, (position.symbol, position.side): position})

@@ -1,0 +1,410 @@
+"""The matching engine: orders of accounts meet each other and the market's own traders.
+
+Price, then time. What happens becomes `Execution` values, one at a time and in order: the wallet is
+right before an execution is told. Source: binance_trading §3, §5.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import attrs
+
+from connector.testing.matching import BookSide, Resting
+from connector.testing.matching import Side as BookSideName
+from connector.testing.payloads import TradeFacts
+from connector.testing.trading.accounts import SimulatedAccount
+from connector.testing.trading.clearing import Clearing
+from connector.testing.trading.extent import extent_of
+from connector.testing.trading.floor import Floor
+from connector.testing.trading.instruments import Instrument
+from connector.testing.trading.orders import (
+    Draft,
+    Order,
+    Status,
+)
+from connector.testing.trading.tape import Tape
+
+FIRST_ORDER_ID = 8_389_766_000_000_000_000
+"""As large as USD-M has them: beyond what a double holds."""
+
+
+@attrs.define(eq=False)
+class Engine:
+    """Orders of all accounts of one exchange."""
+
+    floor: Floor
+    instruments: dict[str, Instrument]
+    accounts: dict[str, SimulatedAccount]
+    clearing: Clearing
+    tape: Tape
+    post_only_expires: bool = False
+    """A post-only order that would take is accepted and expires, in place of being refused."""
+    _order_id: int = FIRST_ORDER_ID
+    _resting: dict[int, Resting] = attrs.field(factory=dict)
+
+    # -- what accounts ask for ------------------------------------------------------------------
+
+    def place(self, account: SimulatedAccount, draft: Draft, ms: int) -> Order:
+        """Takes an order in, matches it, and rests what is left of it.
+
+        Raises:
+            Refused: it would take though it is post-only, it cannot be filled though it is fill
+                or kill, or the account cannot pay for it. There is no order then.
+        """
+        instrument = self.instruments[draft.symbol]
+        quantity, value = extent_of(
+            draft, instrument, self._opposite(draft.symbol, draft.side == "BUY")
+        )
+        if draft.is_post_only and self._takes(draft.symbol, draft.side == "BUY", draft.price):
+            if not self.post_only_expires:
+                raise self.clearing.would_take()
+            return self._accept(account, draft, quantity, ms, ends="post_only")
+        quantity = self.clearing.admit(account, draft, quantity, value)
+        if draft.time_in_force == "FOK" and not self._fills_at_once(account, draft, quantity):
+            refused = self.clearing.unfillable()
+            if refused is not None:
+                raise refused
+            return self._accept(account, draft, quantity, ms, ends="fok")
+        return self._accept(account, draft, quantity, ms)
+
+    def cancel(
+        self, account: SimulatedAccount, order: Order, ms: int, client_id: str = ""
+    ) -> Order:
+        """Cancels an open order; `client_id` is that of the request, where there is one."""
+        with self.tape.acting(order.symbol, ms):
+            self._withdraw(order)
+            return self.tape.tell(
+                account,
+                "CANCELED",
+                attrs.evolve(order, status="CANCELED", updated_ms=ms),
+                ms,
+                previous_client_id=order.client_id,
+                reported_client_id=client_id,
+            )
+
+    def expire(self, account: SimulatedAccount, order: Order, ms: int, cause: str) -> Order:
+        """Ends an open order because of something that is not its owner's will."""
+        with self.tape.acting(order.symbol, ms):
+            self._withdraw(order)
+            return self._expire(account, order, ms, cause)
+
+    def reduce(
+        self, account: SimulatedAccount, order: Order, quantity: Decimal, client_id: str, ms: int
+    ) -> Order:
+        """Amends an order to a smaller quantity, in its place of the queue (§5.2)."""
+        with self.tape.acting(order.symbol, ms):
+            self._shrink(order, order.quantity - quantity)
+            after = attrs.evolve(
+                order,
+                quantity=quantity,
+                client_id=client_id,
+                changes=order.changes + 1,
+                updated_ms=ms,
+            )
+            return self.tape.tell(
+                account, "REPLACED", after, ms, previous_client_id=order.client_id
+            )
+
+    def modify(
+        self,
+        account: SimulatedAccount,
+        order: Order,
+        *,
+        quantity: Decimal,
+        price: Decimal,
+        modify_id: str | None,
+        ms: int,
+    ) -> Order:
+        """Gives an order a new quantity and price; it goes to the back of the queue (§5.3).
+
+        It is cancelled when no more than what is filled is asked for, or when it is post-only and
+        would take at its new price.
+        """
+        changed = attrs.evolve(
+            order, quantity=quantity, price=price, changes=order.changes + 1, updated_ms=ms
+        )
+        takes = order.time_in_force == "GTX" and self._takes(
+            order.symbol, order.side == "BUY", price
+        )
+        if takes or (order.filled and quantity <= order.filled):
+            return self.cancel(account, order, ms)
+        with self.tape.acting(order.symbol, ms):
+            self._withdraw(order)
+            told = self.tape.tell(account, "AMENDMENT", changed, ms, modify_id=modify_id)
+            return self._match(account, told, ms)
+
+    def meet(self, symbol: str, resting: Resting, trade: TradeFacts) -> None:
+        """Settles a trade of the market's own traders with an account's order."""
+        account = self.accounts[resting.account]
+        with self.tape.acting(symbol, trade.ms):
+            self._fill_maker(account, resting, trade.quantity, trade)
+            self._cut_overhang(account, symbol, trade.ms)
+
+    def fill(self, order: Order, quantity: Decimal, ms: int) -> Order:
+        """Lets somebody unknown take so much of an open order, whatever is before it."""
+        account = self.accounts[order.account]
+        instrument = self.instruments[order.symbol]
+        resting, lots = self._resting[order.order_id], instrument.lots(quantity)
+        with self.tape.acting(order.symbol, ms):
+            self._side(order.symbol, resting.side).reduce(resting, lots)
+            self.tape.changed(resting.side, resting.price)
+            trade = self._trade(order.symbol, resting.price, lots, ms, buys=order.side == "SELL")
+            self._fill_maker(account, resting, lots, trade)
+            self._cut_overhang(account, order.symbol, ms)
+        history = account.history(order.order_id)
+        assert history is not None
+        return history.now
+
+    def close(
+        self, account: SimulatedAccount, draft: Draft, price: Decimal, ms: int, status: Status
+    ) -> Order:
+        """Trades for an account outside the book: a liquidation or auto-deleveraging (§4)."""
+        order = self._order(account, draft, draft.quantity, ms)
+        self.tape.tell(account, "NEW", order, ms)
+        trade = self.floor.trade(
+            draft.symbol,
+            self.instruments[draft.symbol].ticks(price),
+            self.instruments[draft.symbol].lots(draft.quantity),
+            taker_buys=draft.side == "BUY",
+            ms=ms,
+        )
+        fill = self.clearing.settle(
+            account, order, price, draft.quantity, maker=False, trade_id=trade.trade_id, ms=ms
+        )
+        self._cut_overhang(account, draft.symbol, ms)
+        after = attrs.evolve(
+            order,
+            status=status,
+            filled=draft.quantity,
+            quote_filled=fill.quote,
+            updated_ms=ms,
+        )
+        return self.tape.tell(account, "CALCULATED", after, ms, fill=fill)
+
+    # -- accepting ------------------------------------------------------------------------------
+
+    def _accept(
+        self,
+        account: SimulatedAccount,
+        draft: Draft,
+        quantity: Decimal,
+        ms: int,
+        ends: str = "",
+    ) -> Order:
+        order = self._order(account, draft, quantity, ms)
+        with self.tape.acting(draft.symbol, ms):
+            self.tape.tell(account, "NEW", order, ms, may_wait=not ends)
+            if ends:
+                return self._expire(account, order, ms, ends)
+            return self._match(account, order, ms)
+
+    def _order(self, account: SimulatedAccount, draft: Draft, quantity: Decimal, ms: int) -> Order:
+        self._order_id += 1
+        return Order(
+            account=account.name,
+            order_id=self._order_id,
+            symbol=draft.symbol,
+            side=draft.side,
+            type=draft.type,
+            time_in_force=draft.time_in_force,
+            client_id=draft.client_id,
+            quantity=quantity,
+            price=draft.price,
+            quote_quantity=draft.quote_quantity,
+            prevention=draft.prevention,
+            reduce_only=draft.reduce_only,
+            position_side=draft.position_side,
+            good_till_ms=draft.good_till_ms,
+            strategy_id=draft.strategy_id,
+            strategy_type=draft.strategy_type,
+            created_ms=ms,
+            updated_ms=ms,
+        )
+
+    def _takes(self, symbol: str, buys: bool, price: Decimal) -> bool:
+        best = self._opposite(symbol, buys).best
+        if best is None:
+            return False
+        limit = self.instruments[symbol].ticks(price)
+        return best <= limit if buys else best >= limit
+
+    def _fills_at_once(self, account: SimulatedAccount, draft: Draft, quantity: Decimal) -> bool:
+        instrument = self.instruments[draft.symbol]
+        side, lots = self._opposite(draft.symbol, draft.side == "BUY"), 0
+        worst = instrument.ticks(draft.price) if draft.is_limit else side.worst
+        if worst is None:
+            return False
+        for order in side.lots_within(worst):
+            if not isinstance(order, Resting):
+                lots += order
+            elif draft.prevention == "NONE" or not self._is_own(account, order):
+                lots += order.lots
+        return lots >= instrument.lots(quantity)
+
+    # -- matching -------------------------------------------------------------------------------
+
+    def _match(self, account: SimulatedAccount, order: Order, ms: int) -> Order:
+        instrument = self.instruments[order.symbol]
+        buys = order.side == "BUY"
+        side = self._opposite(order.symbol, buys)
+        while order.is_open and (lots := instrument.lots(order.remaining)):
+            first, best = side.first, side.best
+            if first is None or best is None:
+                break
+            if order.type != "MARKET" and not self._takes(order.symbol, buys, order.price):
+                break
+            if isinstance(first, Resting) and self._is_own(account, first):
+                prevented = self._prevent(account, order, first, ms)
+                if prevented is not None:
+                    order = prevented
+                    continue
+            met = side.take_first(lots)
+            self.tape.changed(side.side, met.price)
+            trade = self._trade(order.symbol, met.price, met.quantity, ms, buys=buys)
+            if met.maker is not None:
+                maker = self.accounts[met.maker.account]
+                self._fill_maker(maker, met.maker, met.quantity, trade)
+                self._cut_overhang(maker, order.symbol, ms)
+            order = self._fill(account, order, met.quantity, trade, maker=False)
+            self._cut_overhang(account, order.symbol, ms)
+        self.tape.tell_deferred()
+        return self._rest(account, order, ms)
+
+    def _rest(self, account: SimulatedAccount, order: Order, ms: int) -> Order:
+        if not order.is_open:
+            return order
+        if order.type == "MARKET":
+            return self._expire(account, order, ms, "market")
+        if order.time_in_force in ("IOC", "FOK"):
+            return self._expire(account, order, ms, order.time_in_force.lower())
+        instrument = self.instruments[order.symbol]
+        book = self.floor.book(order.symbol)
+        side = (book.bids if order.side == "BUY" else book.asks).side
+        resting = Resting(
+            order.order_id,
+            account.name,
+            side,
+            instrument.ticks(order.price),
+            instrument.lots(order.remaining),
+        )
+        self._resting[order.order_id] = resting
+        self._side(order.symbol, side).rest(resting)
+        self.tape.changed(side, resting.price)
+        self.floor.wake()
+        self._cut_overhang(account, order.symbol, ms)
+        history = account.history(order.order_id)
+        return history.now if history is not None else order
+
+    def _trade(self, symbol: str, price: int, lots: int, ms: int, *, buys: bool) -> TradeFacts:
+        trade = self.floor.trade(symbol, price, lots, taker_buys=buys, ms=ms)
+        self.tape.traded(trade)
+        return trade
+
+    def _fill_maker(
+        self, account: SimulatedAccount, resting: Resting, lots: int, trade: TradeFacts
+    ) -> None:
+        history = account.history(resting.order_id)
+        assert history is not None
+        if not resting.lots:
+            self._resting.pop(resting.order_id, None)
+        self._fill(account, history.now, lots, trade, maker=True)
+
+    def _fill(
+        self, account: SimulatedAccount, order: Order, lots: int, trade: TradeFacts, *, maker: bool
+    ) -> Order:
+        instrument = self.instruments[order.symbol]
+        price, quantity = instrument.price(trade.price), instrument.quantity(lots)
+        fill = self.clearing.settle(
+            account, order, price, quantity, maker=maker, trade_id=trade.trade_id, ms=trade.ms
+        )
+        filled = order.filled + quantity
+        after = attrs.evolve(
+            order,
+            filled=filled,
+            quote_filled=order.quote_filled + fill.quote,
+            status=("FILLED" if filled + order.prevented >= order.quantity else "PARTIALLY_FILLED"),
+            updated_ms=trade.ms,
+        )
+        return self.tape.tell(account, "TRADE", after, trade.ms, fill=fill)
+
+    # -- self-trade prevention ------------------------------------------------------------------
+
+    def _is_own(self, account: SimulatedAccount, resting: Resting) -> bool:
+        if resting.account == account.name:
+            return True
+        group = account.spec.trade_group
+        return bool(group) and self.accounts[resting.account].spec.trade_group == group
+
+    def _prevent(
+        self, account: SimulatedAccount, order: Order, first: Resting, ms: int
+    ) -> Order | None:
+        """What self-trade prevention makes of the taker; None: the two may trade."""
+        if order.prevention == "NONE":
+            return None
+        owner = self.accounts[first.account]
+        history = owner.history(first.order_id)
+        assert history is not None
+        quantity = min(order.remaining, history.now.remaining)
+        if order.prevention == "DECREMENT":
+            self._prevented(owner, history.now, quantity, ms)
+            return self._prevented(account, order, quantity, ms)
+        if order.prevention in ("EXPIRE_MAKER", "EXPIRE_BOTH"):
+            self._withdraw(history.now)
+            self._expire(owner, history.now, ms, "prevented")
+        if order.prevention in ("EXPIRE_TAKER", "EXPIRE_BOTH"):
+            return self._expire(account, order, ms, "prevented")
+        return order
+
+    def _prevented(
+        self, account: SimulatedAccount, order: Order, quantity: Decimal, ms: int
+    ) -> Order:
+        self._shrink(order, quantity)
+        after = attrs.evolve(order, prevented=order.prevented + quantity, updated_ms=ms)
+        after = self.tape.tell(account, "TRADE_PREVENTION", after, ms, prevented=quantity)
+        if after.remaining:
+            return after
+        return self._expire(account, after, ms, "prevented")
+
+    # -- ending, telling, showing ---------------------------------------------------------------
+
+    def _cut_overhang(self, account: SimulatedAccount, symbol: str, ms: int) -> None:
+        """Cuts or expires reduce-only orders that would turn the position (§5.3)."""
+        for order, left in self.clearing.overhang(account, symbol):
+            if left:
+                self._shrink(order, order.remaining - left)
+                account.keep(attrs.evolve(order, quantity=order.filled + left), ms)
+            else:
+                self._withdraw(order)
+                self._expire(account, order, ms, "reduce_only")
+
+    def _expire(self, account: SimulatedAccount, order: Order, ms: int, cause: str) -> Order:
+        after = attrs.evolve(
+            order,
+            status="EXPIRED_IN_MATCH" if cause == "prevented" else "EXPIRED",
+            expiry_reason=self.clearing.expiry(cause),
+            updated_ms=ms,
+        )
+        return self.tape.tell(account, "EXPIRED", after, ms)
+
+    def _withdraw(self, order: Order) -> None:
+        resting = self._resting.get(order.order_id)
+        if resting is not None:
+            self._shrink(order, order.remaining)
+
+    def _shrink(self, order: Order, quantity: Decimal) -> None:
+        """Takes so much of an order off the book, if it is there."""
+        resting = self._resting.get(order.order_id)
+        if resting is None:
+            return
+        lots = self.instruments[order.symbol].lots(quantity)
+        self._side(order.symbol, resting.side).reduce(resting, lots)
+        self.tape.changed(resting.side, resting.price)
+        if not resting.lots:
+            del self._resting[order.order_id]
+
+    def _side(self, symbol: str, side: BookSideName) -> BookSide:
+        return self.floor.book(symbol).side(side)
+
+    def _opposite(self, symbol: str, buys: bool) -> BookSide:
+        return self._side(symbol, "ask" if buys else "bid")

@@ -1,0 +1,33 @@
+"""How much an order asks for and what it may cost, read from the book it would meet."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from connector.testing.matching import BookSide
+from connector.testing.trading.instruments import Instrument
+from connector.testing.trading.orders import ZERO, Draft
+
+
+def extent_of(draft: Draft, instrument: Instrument, side: BookSide) -> tuple[Decimal, Decimal]:
+    """Quantity and value of an order: at its limit, or at the prices of the book.
+
+    Args:
+        side: the one that the order would take from.
+
+    A market order of a quote quantity gets the lots that it pays for, the last one cut off.
+    """
+    if draft.is_limit:
+        return draft.quantity, draft.price * draft.quantity
+    lots, value = 0, ZERO
+    for ticks in side.prices():
+        price, here = instrument.price(ticks), side.quantities[ticks]
+        if draft.quote_quantity:
+            most = instrument.lots((draft.quote_quantity - value) / price)
+        else:
+            most = instrument.lots(draft.quantity) - lots
+        taken = min(here, most)
+        lots, value = lots + taken, value + price * instrument.quantity(taken)
+        if taken < here:
+            break
+    return (instrument.quantity(lots) if draft.quote_quantity else draft.quantity), value

@@ -1,0 +1,149 @@
+"""Orders, fills and executions as values: what the engine makes, and what reports are written of.
+
+Source: binance_trading §3, §4, §5.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal, TypeAlias
+
+import attrs
+
+Side: TypeAlias = Literal["BUY", "SELL"]
+PositionSide: TypeAlias = Literal["BOTH", "LONG", "SHORT"]
+Status: TypeAlias = Literal[
+    "NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED",
+    "NEW_ADL", "NEW_INSURANCE",
+]  # fmt: skip
+ExecutionType: TypeAlias = Literal[
+    "NEW", "TRADE", "CANCELED", "EXPIRED", "REPLACED", "AMENDMENT", "TRADE_PREVENTION",
+    "CALCULATED",
+]  # fmt: skip
+"""`REPLACED` is spot's word for an amended order, `AMENDMENT` that of USD-M."""
+
+OPEN: frozenset[Status] = frozenset(("NEW", "PARTIALLY_FILLED"))
+ZERO = Decimal(0)
+
+
+@attrs.frozen(kw_only=True)
+class Draft:
+    """An order as asked for, its parameters read but not judged yet."""
+
+    symbol: str
+    side: Side
+    type: str
+    client_id: str
+    time_in_force: str = "GTC"
+    quantity: Decimal = ZERO
+    price: Decimal = ZERO
+    quote_quantity: Decimal = ZERO
+    """MARKET on spot: how much of the quote asset to spend or to get."""
+    stop_price: Decimal = ZERO
+    prevention: str = "NONE"
+    """The self-trade prevention mode."""
+    reduce_only: bool = False
+    position_side: PositionSide = "BOTH"
+    good_till_ms: int = 0
+    strategy_id: int | None = None
+    strategy_type: int | None = None
+
+    @property
+    def is_limit(self) -> bool:
+        return self.type in ("LIMIT", "LIMIT_MAKER")
+
+    @property
+    def is_post_only(self) -> bool:
+        """LIMIT_MAKER on spot, GTX on USD-M."""
+        return self.type == "LIMIT_MAKER" or self.time_in_force == "GTX"
+
+
+@attrs.frozen(kw_only=True)
+class Order:
+    """One order at one moment; a change makes a new value."""
+
+    account: str
+    order_id: int
+    symbol: str
+    side: Side
+    type: str
+    time_in_force: str
+    client_id: str
+    quantity: Decimal
+    """As it is now: amended, cut."""
+    price: Decimal
+    quote_quantity: Decimal = ZERO
+    prevention: str = "NONE"
+    reduce_only: bool = False
+    position_side: PositionSide = "BOTH"
+    good_till_ms: int = 0
+    strategy_id: int | None = None
+    strategy_type: int | None = None
+    created_ms: int = 0
+    updated_ms: int = 0
+    status: Status = "NEW"
+    filled: Decimal = ZERO
+    quote_filled: Decimal = ZERO
+    prevented: Decimal = ZERO
+    """What self-trade prevention took away."""
+    changes: int = 0
+    """How often it was amended or modified."""
+    expiry_reason: str = ""
+
+    @property
+    def remaining(self) -> Decimal:
+        """What may still trade; meaningless for one that is over."""
+        return self.quantity - self.filled - self.prevented
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN
+
+    @property
+    def average_price(self) -> Decimal:
+        return self.quote_filled / self.filled if self.filled else ZERO
+
+
+@attrs.frozen(kw_only=True)
+class Fill:
+    """One trade of one order."""
+
+    trade_id: int
+    order_id: int
+    client_id: str
+    symbol: str
+    side: Side
+    position_side: PositionSide
+    price: Decimal
+    quantity: Decimal
+    fee: Decimal
+    """Negative: a rebate."""
+    fee_asset: str
+    maker: bool
+    realised: Decimal
+    ms: int
+
+    @property
+    def quote(self) -> Decimal:
+        return self.price * self.quantity
+
+
+@attrs.frozen(kw_only=True)
+class Execution:
+    """Something that happened to an order: one report to its owner."""
+
+    kind: ExecutionType
+    order: Order
+    """As it is afterwards."""
+    ms: int
+    execution_id: int
+    fill: Fill | None = None
+    prevented: Decimal = ZERO
+    """TRADE_PREVENTION: of this match."""
+    previous_client_id: str = ""
+    """CANCELED and REPLACED on spot: the id by which it was known."""
+    reported_client_id: str = ""
+    """CANCELED on spot: the id of the request; else that of the order."""
+    modify_id: str | None = None
+    touched: tuple[str, ...] = ()
+    """Assets whose balance may have moved."""

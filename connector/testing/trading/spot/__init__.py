@@ -1,0 +1,1 @@
+"""Spot: wallets, reports and methods."""

@@ -1,0 +1,109 @@
+"""The tape: numbers what happens to orders, tells it in order, and shows it to the market."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Protocol
+
+import attrs
+
+from connector.testing.matching import Side as BookSideName
+from connector.testing.payloads import TradeFacts
+from connector.testing.trading.accounts import SimulatedAccount
+from connector.testing.trading.floor import Floor
+from connector.testing.trading.orders import ZERO, Execution, ExecutionType, Fill, Order
+
+FIRST_EXECUTION_ID = 90_000_000
+
+
+class Reports(Protocol):
+    """Who is told of every execution."""
+
+    def tell(self, account: SimulatedAccount, execution: Execution) -> None: ...
+
+
+@attrs.define(eq=False)
+class Tape:
+    """What the engine writes on.
+
+    Args:
+        trade_before_new: the first fill of an order that takes is told before its NEW
+            (binance_trading §0 (6)).
+    """
+
+    floor: Floor
+    reports: Reports
+    trade_before_new: bool = False
+    _execution_id: int = FIRST_EXECUTION_ID
+    _changed: list[tuple[BookSideName, int]] = attrs.field(factory=list)
+    _trades: list[TradeFacts] = attrs.field(factory=list)
+    _deferred: tuple[SimulatedAccount, Execution] | None = None
+
+    def changed(self, side: BookSideName, price: int) -> None:
+        """Notes that a level of the book is another now."""
+        self._changed.append((side, price))
+
+    def traded(self, trade: TradeFacts) -> None:
+        """Notes a trade that the market has to see."""
+        self._trades.append(trade)
+
+    @contextmanager
+    def acting(self, symbol: str, ms: int) -> Iterator[None]:
+        """Shows the market what was done to its book within the block."""
+        self._changed, self._trades = [], []
+        yield
+        self.tell_deferred()
+        if self._changed or self._trades:
+            changed = tuple(dict.fromkeys(self._changed))
+            self.floor.show(symbol, ms, changed, tuple(self._trades))
+
+    def tell(
+        self,
+        account: SimulatedAccount,
+        kind: ExecutionType,
+        order: Order,
+        ms: int,
+        *,
+        fill: Fill | None = None,
+        prevented: Decimal = ZERO,
+        previous_client_id: str = "",
+        reported_client_id: str = "",
+        modify_id: str | None = None,
+        may_wait: bool = False,
+    ) -> Order:
+        """Keeps an order as it is now and tells its owner; returns the order.
+
+        `may_wait`: it may be told behind the order's first trade.
+        """
+        self._execution_id += 1
+        execution = Execution(
+            kind=kind,
+            order=order,
+            ms=ms,
+            execution_id=self._execution_id,
+            fill=fill,
+            prevented=prevented,
+            previous_client_id=previous_client_id,
+            reported_client_id=reported_client_id or order.client_id,
+            modify_id=modify_id,
+        )
+        account.keep(order, ms)
+        account.executions.append(execution)
+        if fill is not None:
+            account.fills.append(fill)
+        if may_wait and self.trade_before_new:
+            self._deferred = account, execution
+            return order
+        self.reports.tell(account, execution)
+        deferred = self._deferred
+        if deferred is not None and deferred[1].order.order_id == order.order_id:
+            self.tell_deferred()
+        return order
+
+    def tell_deferred(self) -> None:
+        """Tells what was to wait for a trade that has come, or will not come."""
+        deferred, self._deferred = self._deferred, None
+        if deferred is not None:
+            self.reports.tell(*deferred)

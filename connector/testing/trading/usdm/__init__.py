@@ -1,0 +1,1 @@
+"""USD-M futures: positions, reports and methods."""
