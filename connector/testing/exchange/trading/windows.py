@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 
 import attrs
 
-from connector.testing.trading.refusals import refusal
+from connector.testing.exchange.trading.refusals import refusal
 
 DEFAULT_WINDOW_MS = Decimal(5000)
 MOST_WINDOW_MS = Decimal(60_000)

@@ -12,9 +12,9 @@ from types import MappingProxyType
 
 import attrs
 
-from connector.testing.trading.credentials import Credentials, KeyKind, made_up
-from connector.testing.trading.history import History
-from connector.testing.trading.orders import ZERO, Execution, Fill, Order, PositionSide
+from connector.testing.exchange.trading.credentials import Credentials, KeyKind, made_up
+from connector.testing.exchange.trading.history import History
+from connector.testing.exchange.trading.orders import ZERO, Execution, Fill, Order, PositionSide
 
 Numbers = Decimal | int | str
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Protocol
 
-from connector.testing.trading.accounts import SimulatedAccount
-from connector.testing.trading.orders import Draft, Fill, Order
-from connector.testing.trading.refusals import Refused
+from connector.testing.exchange.trading.accounts import SimulatedAccount
+from connector.testing.exchange.trading.orders import Draft, Fill, Order
+from connector.testing.exchange.trading.refusals import Refused
 
 
 class Clearing(Protocol):

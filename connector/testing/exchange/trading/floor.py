@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Protocol
 
-from connector.testing.matching import OrderBook, Resting, Scale, Side
-from connector.testing.payloads import TradeFacts
+from connector.testing.market.matching import OrderBook, Resting, Scale, Side
+from connector.testing.market.payloads import TradeFacts
 
 
 class Taken(Protocol):

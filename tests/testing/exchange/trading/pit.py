@@ -7,17 +7,17 @@ from decimal import Decimal
 
 import attrs
 
-from connector.testing.matching import OrderBook, Resting, Scale, Side
-from connector.testing.payloads import SPOT_SCALE, TradeFacts
-from connector.testing.trading.accounts import SimulatedAccount, TradingAccount
-from connector.testing.trading.clearing import Clearing
-from connector.testing.trading.engine import Engine
-from connector.testing.trading.floor import Taken
-from connector.testing.trading.instruments import Instrument
-from connector.testing.trading.orders import Draft, Execution
-from connector.testing.trading.spot.clearing import SpotClearing
-from connector.testing.trading.tape import Tape
-from connector.testing.trading.usdm.clearing import UsdmClearing
+from connector.testing.exchange.trading.accounts import SimulatedAccount, TradingAccount
+from connector.testing.exchange.trading.clearing import Clearing
+from connector.testing.exchange.trading.engine import Engine
+from connector.testing.exchange.trading.floor import Taken
+from connector.testing.exchange.trading.instruments import Instrument
+from connector.testing.exchange.trading.orders import Draft, Execution
+from connector.testing.exchange.trading.spot.clearing import SpotClearing
+from connector.testing.exchange.trading.tape import Tape
+from connector.testing.exchange.trading.usdm.clearing import UsdmClearing
+from connector.testing.market.matching import OrderBook, Resting, Scale, Side
+from connector.testing.market.payloads import SPOT_SCALE, TradeFacts
 
 SYMBOL = "ETHUSDC"
 NOW_MS = 1_785_000_000_000
@@ -25,7 +25,7 @@ NOW_MS = 1_785_000_000_000
 
 @attrs.define(eq=False)
 class Pit:
-    """Implements `connector.testing.trading.floor.Floor`."""
+    """Implements `connector.testing.exchange.trading.floor.Floor`."""
 
     scale: Scale = SPOT_SCALE
     symbols: tuple[str, ...] = (SYMBOL,)

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 import attrs
 
-from connector.testing.trading.refusals import refusal
+from connector.testing.exchange.trading.refusals import refusal
 
 KeyKind: TypeAlias = Literal["hmac", "ed25519", "rsa"]
 
@@ -49,7 +49,7 @@ class Credentials:
             given = base64.b64decode(signature, validate=True)
         except (binascii.Error, ValueError):
             return False
-        from connector.testing.trading import asymmetric  # noqa: PLC0415  # an extra
+        from connector.testing.exchange.trading import asymmetric  # noqa: PLC0415  # an extra
 
         return asymmetric.verifies(self.secret, payload, given)
 
@@ -60,7 +60,7 @@ def made_up(name: str, kind: KeyKind = "hmac") -> Credentials:
     seed = hashlib.sha256(f"secret of {name}".encode())
     if kind == "hmac":
         return Credentials(key, seed.hexdigest())
-    from connector.testing.trading import asymmetric  # noqa: PLC0415  # an extra
+    from connector.testing.exchange.trading import asymmetric  # noqa: PLC0415  # an extra
 
     return Credentials(key, asymmetric.private_key(kind, seed.digest()), kind)
 

@@ -10,13 +10,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
-from connector.testing.trading.credentials import (
+from connector.testing.exchange.trading.credentials import (
     Credentials,
     made_up,
     payload_of_params,
     payload_of_request,
 )
-from connector.testing.trading.refusals import Refused
+from connector.testing.exchange.trading.refusals import Refused
 
 SPOT_SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
 USDM_SECRET = "2b5eb11e18796d12d88f13dc27dbbd02c2cc51ff7059765ed9821957d82bb4d9"

@@ -9,11 +9,11 @@ from typing import Protocol
 
 import attrs
 
-from connector.testing.matching import Side as BookSideName
-from connector.testing.payloads import TradeFacts
-from connector.testing.trading.accounts import SimulatedAccount
-from connector.testing.trading.floor import Floor
-from connector.testing.trading.orders import ZERO, Execution, ExecutionType, Fill, Order
+from connector.testing.exchange.trading.accounts import SimulatedAccount
+from connector.testing.exchange.trading.floor import Floor
+from connector.testing.exchange.trading.orders import ZERO, Execution, ExecutionType, Fill, Order
+from connector.testing.market.matching import Side as BookSideName
+from connector.testing.market.payloads import TradeFacts
 
 FIRST_EXECUTION_ID = 90_000_000
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from connector.testing.trading.refusals import Refused
-from connector.testing.trading.windows import window_of
+from connector.testing.exchange.trading.refusals import Refused
+from connector.testing.exchange.trading.windows import window_of
 
 NOW = 1_785_000_000_000
 

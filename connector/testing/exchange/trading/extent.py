@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from connector.testing.matching import BookSide
-from connector.testing.trading.instruments import Instrument
-from connector.testing.trading.orders import ZERO, Draft
+from connector.testing.exchange.trading.instruments import Instrument
+from connector.testing.exchange.trading.orders import ZERO, Draft
+from connector.testing.market.matching import BookSide
 
 
 def extent_of(draft: Draft, instrument: Instrument, side: BookSide) -> tuple[Decimal, Decimal]:

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.testing.payloads import USDM_SCALE
-from connector.testing.trading.accounts import SimulatedAccount, TradingAccount
-from connector.testing.trading.engine import Engine
-from connector.testing.trading.orders import Draft, Order
-from connector.testing.trading.refusals import Refused
-from connector.testing.trading.spot.clearing import SpotClearing
-from connector.testing.trading.usdm.clearing import UsdmClearing
-from tests.testing.trading.pit import NOW_MS, SYMBOL, Exchange, exchange, limit
+from connector.testing.exchange.trading.accounts import SimulatedAccount, TradingAccount
+from connector.testing.exchange.trading.engine import Engine
+from connector.testing.exchange.trading.orders import Draft, Order
+from connector.testing.exchange.trading.refusals import Refused
+from connector.testing.exchange.trading.spot.clearing import SpotClearing
+from connector.testing.exchange.trading.usdm.clearing import UsdmClearing
+from connector.testing.market.payloads import USDM_SCALE
+from tests.testing.exchange.trading.pit import NOW_MS, SYMBOL, Exchange, exchange, limit
 
 RICH = {"USDC": "1000000", "ETH": "1000", "BNB": "1"}
 

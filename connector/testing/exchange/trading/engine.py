@@ -10,20 +10,20 @@ from decimal import Decimal
 
 import attrs
 
-from connector.testing.matching import BookSide, Resting
-from connector.testing.matching import Side as BookSideName
-from connector.testing.payloads import TradeFacts
-from connector.testing.trading.accounts import SimulatedAccount
-from connector.testing.trading.clearing import Clearing
-from connector.testing.trading.extent import extent_of
-from connector.testing.trading.floor import Floor
-from connector.testing.trading.instruments import Instrument
-from connector.testing.trading.orders import (
+from connector.testing.exchange.trading.accounts import SimulatedAccount
+from connector.testing.exchange.trading.clearing import Clearing
+from connector.testing.exchange.trading.extent import extent_of
+from connector.testing.exchange.trading.floor import Floor
+from connector.testing.exchange.trading.instruments import Instrument
+from connector.testing.exchange.trading.orders import (
     Draft,
     Order,
     Status,
 )
-from connector.testing.trading.tape import Tape
+from connector.testing.exchange.trading.tape import Tape
+from connector.testing.market.matching import BookSide, Resting
+from connector.testing.market.matching import Side as BookSideName
+from connector.testing.market.payloads import TradeFacts
 
 FIRST_ORDER_ID = 8_389_766_000_000_000_000
 """As large as USD-M has them: beyond what a double holds."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from connector.testing.matching import Scale
+from connector.testing.market.matching import Scale
 
 ONE = Decimal(1)
 

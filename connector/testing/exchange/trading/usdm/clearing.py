@@ -11,10 +11,10 @@ from decimal import ROUND_DOWN, Decimal
 
 import attrs
 
-from connector.testing.trading.accounts import Position, SimulatedAccount
-from connector.testing.trading.instruments import Instrument
-from connector.testing.trading.orders import ZERO, Draft, Fill, Order, PositionSide, Side
-from connector.testing.trading.refusals import Refused, refusal
+from connector.testing.exchange.trading.accounts import Position, SimulatedAccount
+from connector.testing.exchange.trading.instruments import Instrument
+from connector.testing.exchange.trading.orders import ZERO, Draft, Fill, Order, PositionSide, Side
+from connector.testing.exchange.trading.refusals import Refused, refusal
 
 EIGHT_PLACES = Decimal("1E-8")
 EXPIRY_REASONS = {
