@@ -14,7 +14,7 @@ extra ``metrics``.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import accumulate
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -231,25 +231,38 @@ def _metrics_of(statistics: dict[str, AdapterStatistics]) -> Iterator[Metric]:
     from prometheus_client.core import (  # noqa: PLC0415 - as above
         CounterMetricFamily,
         GaugeMetricFamily,
-        HistogramMetricFamily,
     )
 
     kinds = {"gauge": GaugeMetricFamily, "counter": CounterMetricFamily}
     for family in FAMILIES:
         metric = kinds[family.kind](family.name, family.text, labels=("adapter", *family.labels))
-        sums: defaultdict[tuple[str, ...], float] = defaultdict(float)
-        for name, now in statistics.items():
-            for labels, value in family.read(now):
-                sums[name, *labels] += value
-        for labels, value in sums.items():
+        for labels, value in sums_of(family, statistics).items():
             metric.add_metric(labels, value)
         yield metric
+    yield delivery_of(statistics)
+
+
+def sums_of(
+    family: Family, statistics: Mapping[str, AdapterStatistics]
+) -> Mapping[tuple[str, ...], float]:
+    """The values of one metric by its labels, of which the first is the adapter's name."""
+    sums: defaultdict[tuple[str, ...], float] = defaultdict(int)
+    for name, now in statistics.items():
+        for labels, value in family.read(now):
+            sums[name, *labels] += value
+    return sums
+
+
+def delivery_of(statistics: Mapping[str, AdapterStatistics]) -> Metric:
+    """The histogram `DELIVERY`."""
+    from prometheus_client.core import HistogramMetricFamily  # noqa: PLC0415 - as above
+
     histogram = HistogramMetricFamily(DELIVERY, _DELIVERY_TEXT, labels=("adapter",))
     bounds = [*map(str, BOUNDS_SECONDS), "+Inf"]
     for name, now in statistics.items():
         buckets = list(zip(bounds, accumulate(now.delivery.counts), strict=True))
         histogram.add_metric((name,), buckets, now.delivery.sum_seconds)
-    yield histogram
+    return histogram
 
 
 def _feed_name(feed: FeedStatistics) -> str:
@@ -265,4 +278,4 @@ def _channel_name(channel: AnyChannel) -> str:
     return f"{type(channel).__name__} {symbol}"
 
 
-__all__ = ["DELIVERY", "FAMILIES", "Family", "instrument"]
+__all__ = ["DELIVERY", "FAMILIES", "Family", "delivery_of", "instrument", "sums_of"]

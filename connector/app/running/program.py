@@ -105,7 +105,7 @@ async def _registry(configuration: Configuration) -> AsyncIterator[Registry]:
     # The extra may be missing when nothing is to be served.
     from connector.app.running.registry import PrometheusRegistry  # noqa: PLC0415
 
-    yield PrometheusRegistry()
+    yield PrometheusRegistry(streams=configuration.metrics.streams)
 
 
 async def _serve_pages(

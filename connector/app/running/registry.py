@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, Metric
 
 from connector import Adapter
+from connector.app.running.exposition import exposition
 from connector.app.running.service import Registry, Service
-from connector.metrics import instrument
 
 
 class PrometheusRegistry(Registry):
-    """A registry of its own: nothing global, so that two runs in one process do not meet."""
+    """A registry of its own: nothing global, so that two runs in one process do not meet.
 
-    def __init__(self) -> None:
+    Args:
+        streams: whether each stream has a series of its own.
+    """
+
+    def __init__(self, *, streams: bool = True) -> None:
+        self._streams = streams
+        self._adapters: dict[str, Adapter] = {}
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
 
-    def show(self, adapter: Adapter, name: str) -> AbstractContextManager[None]:
+    @contextmanager
+    def show(self, adapter: Adapter, name: str) -> Iterator[None]:
         """Show `adapter` for as long as the block lasts."""
-        return instrument(adapter, self._registry, name=name)
+        self._adapters[name] = adapter
+        try:
+            yield
+        finally:
+            del self._adapters[name]
 
     def show_sinks(self, service: Service) -> None:
         """Show what was written, by sink."""
@@ -30,7 +41,8 @@ class PrometheusRegistry(Registry):
 
     def text(self) -> bytes:
         """Everything, in the text format of Prometheus."""
-        return generate_latest(self._registry)
+        adapters = {name: each.statistics() for name, each in self._adapters.items()}
+        return exposition(adapters, streams=self._streams) + generate_latest(self._registry)
 
 
 class SinkCollector:

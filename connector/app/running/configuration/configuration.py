@@ -10,7 +10,6 @@ import importlib.util
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -103,6 +102,8 @@ class _Reader:
     def __init__(self, document: dict[str, Any], findings: Findings) -> None:
         self.findings = findings
         self._document = document
+        self._written: dict[str, dict[AnyChannel, int]] = {}
+        """Of each group, which of its ``channels`` writes each channel."""
 
     def read(self) -> Configuration:
         """Everything; of use only when there are no `findings`."""
@@ -202,7 +203,7 @@ class _Reader:
             self.findings.add(
                 (*path, "channels"), 'there is none; write such as channels = ["trades"]'
             )
-        channels: dict[AnyChannel, int] = {}
+        channels = self._written[str(path[-1])] = {}
         for index, text in enumerate(table.channels or ()):
             where = (*path, "channels", index)
             for channel in self._try(where, parse_channels, text, table.symbols) or ():
@@ -226,7 +227,7 @@ class _Reader:
             if plan is None:
                 continue
             for channel in group.channels:
-                where = self._place_of(name, channel)
+                where = ("groups", name, "channels", self._written[name][channel])
                 stream = self._try(where, plan.exchange.stream, channel)
                 if stream is None:
                     continue
@@ -305,15 +306,6 @@ class _Reader:
             self._try((*path, "url"), check_written, settings.url)
         taken = tuple(groups if table.groups is None else table.groups)
         return None if settings is None else SinkPlan(table.kind, taken, settings)
-
-    def _place_of(self, group: str, channel: AnyChannel) -> Path:
-        """Where `channel` is written in `group`."""
-        table = self._document["groups"][group]
-        for index, text in enumerate(table["channels"]):
-            with suppress(ConfigError):
-                if channel in parse_channels(text, table.get("symbols", ())):
-                    return ("groups", group, "channels", index)
-        raise AssertionError(channel)
 
     def _try(self, path: Path, make: Callable[..., T], *arguments: Any) -> T | None:
         """What `make` makes; its ConfigError is a mistake at `path`."""

@@ -34,6 +34,9 @@ class _Scanner:
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
+        self._line = 1
+        self._counted = 0
+        """Up to where line breaks have been counted: no part of the text is counted twice."""
         self._lines: dict[Path, int] = {}
         self._lengths: dict[Path, int] = {}
         """Of arrays of tables, so far."""
@@ -109,9 +112,10 @@ class _Scanner:
         return next(filter(None, map(self._match, _STRINGS)), "")
 
     def _note(self, path: Path) -> None:
+        self._line += self._text.count("\n", self._counted, self._at)
+        self._counted = self._at
         for end in range(1, len(path) + 1):
-            line = self._text.count("\n", 0, self._at) + 1
-            self._lines.setdefault(path[:end], line)
+            self._lines.setdefault(path[:end], self._line)
 
     def _match(self, pattern: re.Pattern[str]) -> str:
         found = pattern.match(self._text, self._at)

@@ -35,6 +35,8 @@ class MetricsTable(Table, frozen=True):
     token: Secret | None = None
     """With one, every page but the two of health needs ``Authorization: Bearer …``, or it as the
     password of any name."""
+    streams: Annotated[bool, Meta(examples=[False])] = True
+    """Whether each stream has series of its own; otherwise ``/metrics`` has their sums."""
 
 
 class RunTable(Table, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from decimal import Decimal
 from typing import Any
 
@@ -244,3 +245,32 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
 )
 def test_an_address_is_host_and_port(bind: str, address: tuple[str, int]) -> None:
     assert split_address(bind) == address
+
+
+def calls_to_read(channels: int) -> int:
+    """How many calls of Python functions it takes to read so many channels of as many symbols."""
+    written = ", ".join(f'"trades:SYM{number}USDT"' for number in range(channels // 2))
+    symbols = ", ".join(f'"SYM{number}USDC"' for number in range(channels // 2))
+    text = (
+        '[adapters.a]\nexchange = "binance_usdm"\n[[sinks]]\nkind = "log"\n'
+        f'[groups.one]\nadapter = "a"\nchannels = [{written}]\n'
+        f'[groups.two]\nadapter = "a"\nchannels = ["trades"]\nsymbols = [{symbols}]\n'
+    )
+    calls = 0
+
+    def count(frame: object, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    try:
+        read_configuration(text)
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def test_twice_as_many_channels_are_twice_the_work() -> None:
+    calls_to_read(100)  # whatever is done only once
+
+    assert calls_to_read(800) < 2.2 * calls_to_read(400)
