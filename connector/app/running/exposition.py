@@ -73,7 +73,7 @@ def _number(value: float) -> str:
     # The most frequent case of what `floatToGoString` does.
     if type(value) is int and 0 <= value < 1_000_000:
         return f"{value}.0"
-    return str(floatToGoString(value))
+    return str(floatToGoString(value))  # type: ignore[no-untyped-call]
 
 
 def _escaped(value: str) -> str:
