@@ -38,7 +38,8 @@ from connector.channels import OrderBook
 from connector.events import BookDelta, BookView
 from connector.exchanges import binance
 from connector.feeds.backpressure import Full
-from connector.feeds.buffer import Overflow, make_buffer
+from connector.feeds.buffer import Overflow
+from connector.feeds.lossy_buffers import make_buffer
 from connector.feeds.subscription import Subscription
 
 CAPTURES = {

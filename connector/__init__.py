@@ -7,7 +7,8 @@
 """
 
 from connector._version import __version__
-from connector.adapter.adapter import Adapter, open_adapter
+from connector.adapter.adapter import Adapter
+from connector.adapter.opening import open_adapter
 from connector.errors import (
     ConfigError,
     ConnectorError,

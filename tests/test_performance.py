@@ -29,10 +29,11 @@ from connector.errors import DecodeError
 from connector.exchanges import binance
 from connector.exchanges.protocol import Inbound
 from connector.feeds.backpressure import Full
-from connector.feeds.buffer import Buffer, Overflow, make_buffer
+from connector.feeds.buffer import Buffer, Overflow
 from connector.feeds.delivery import Delivery
 from connector.feeds.feed import Feed
 from connector.feeds.hot_loop import take_in_python
+from connector.feeds.lossy_buffers import make_buffer
 from connector.feeds.subscription import Subscription
 from connector.transport.compiled import EXTENSION
 from connector.transport.tap import Tap

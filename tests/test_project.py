@@ -44,7 +44,17 @@ SCENARIOS = {
 }  # fmt: skip
 """Test files that are about no single module."""
 
-MODULE_LINES = 500
+MODULE_LINES = 400
+LONG = {
+    "connector/link/link.py",
+    "connector/merging/arbitration.py",
+    "connector/testing/exchange/connection.py",
+    "connector/testing/exchange/trading/engine.py",
+    "connector/testing/model.py",
+    "connector/transport/tap.py",
+}
+"""Modules of one idea that needs more: parting them would not make them simpler."""
+LONG_LINES = 500
 FILE_BYTES = 1 << 20
 
 
@@ -180,7 +190,11 @@ def test_modules_say_their_one_idea_in_the_first_line() -> None:
 def test_modules_stay_small_enough_to_read_in_one_sitting() -> None:
     lines = {relative(path): len(path.read_text().splitlines()) for path in MODULES}
 
-    assert {path: count for path, count in lines.items() if count > MODULE_LINES} == {}
+    assert {
+        path: count
+        for path, count in lines.items()
+        if count > (LONG_LINES if path in LONG else MODULE_LINES)
+    } == {}
 
 
 BANNED_NAME = re.compile(r"manager|helper|util|handle_", re.IGNORECASE)

@@ -1,9 +1,9 @@
 """The running thing: one nursery that bounds every link, request and local book of an exchange.
 
-`open_adapter` opens the nursery. Inside it, `wanted_streams` keeps the set of streams that
-somebody wants, `runners` starts a loop per link, `local_book` keeps an order book from deltas, and
-`outcome` decides which one exception leaves the block. It may import every room below: links,
-feeds, exchanges, books, transport.
+`opening` has the nursery. Inside it, `adapter` is what a program uses, `wanted_streams` keeps the
+set of streams that somebody wants, `runners` starts a loop per link, `local_book` keeps an order
+book from deltas, and `outcome` decides which one exception leaves the block. It may import every
+room below: links, feeds, exchanges, books, transport.
 
 .. code-block:: text
 
@@ -11,6 +11,7 @@ feeds, exchanges, books, transport.
     link → feed → ``async for``                                 (an event arrives)
 """
 
-from connector.adapter.adapter import Adapter, open_adapter
+from connector.adapter.adapter import Adapter
+from connector.adapter.opening import open_adapter
 
 __all__ = ["Adapter", "open_adapter"]

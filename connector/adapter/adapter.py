@@ -1,4 +1,7 @@
-"""The adapter: one nursery, the desired subscriptions, nothing to start or stop."""
+"""The adapter as a program sees it: subscriptions, lifecycle, statistics; nothing to start or stop.
+
+`connector.adapter.opening` has the nursery that it lives in.
+"""
 
 from __future__ import annotations
 
@@ -8,41 +11,34 @@ from contextlib import (
     AbstractAsyncContextManager,
     asynccontextmanager,
     contextmanager,
-    nullcontext,
 )
 from typing import Any, Literal, TypeVar, cast, overload
 
-import attrs
 import trio
 
 from connector import lifecycle
 from connector.adapter.local_book import BookSubscription
-from connector.adapter.outcome import only_error
 from connector.adapter.runners import Loops
 from connector.adapter.statistics import AdapterStatistics, summed
 from connector.adapter.wanted_streams import Desired
 from connector.channels import AnyChannel, Channel
-from connector.errors import ConfigError, InvariantViolated, SubscriptionRejected
+from connector.errors import ConfigError, SubscriptionRejected
 from connector.events import Event, Gap
 from connector.exchanges.protocol import AnyStream, Exchange
-from connector.feeds.buffer import Overflow, make_buffer
+from connector.feeds.buffer import Overflow
 from connector.feeds.delivery_delay import Delays
 from connector.feeds.feed import Feed
+from connector.feeds.lossy_buffers import make_buffer
 from connector.feeds.subscription import Subscription, streams_of
 from connector.instruments import Instrument
 from connector.lifecycle import Lifecycle
 from connector.link.link import Link
-from connector.link.pacing import Reconnect
 from connector.link.raw_frames import FrameItem
-from connector.link.settings import Settings, check
-from connector.link.source import FrameSource, source_of
-from connector.link.task_count import count_tasks
-from connector.transport import Dialer
+from connector.link.settings import Settings
 
 E = TypeVar("E", bound=Event)
 
 _LIFECYCLE_BUFFER = 1024
-_GRACE_SECONDS = 1.0
 
 
 class Adapter:
@@ -388,96 +384,3 @@ class Adapter:
         for feed in tuple(self._watchers):
             feed.buffer.end()
         return self._loops.sockets_open()
-
-
-@asynccontextmanager
-async def open_adapter(
-    exchange: Exchange,
-    *,
-    reconnect: Reconnect | None = None,
-    stale_after: float | None = None,
-    close_timeout: float = 2.0,
-    dialer: Dialer | None = None,
-    source: FrameSource | None = None,
-) -> AsyncIterator[Adapter]:
-    """Connect to `exchange` for as long as the block lasts.
-
-    Everything the adapter does lives inside this block: when it is left, in whatever way, its
-    tasks are gone and its sockets are closed. It connects when something is subscribed.
-
-    Args:
-        exchange: such as ``binance.Spot()``.
-        reconnect: how to pace the attempts to connect.
-        stale_after: seconds without data after which any stream counts as broken; by default
-            each channel has its own limit, and channels that may be legitimately quiet have none.
-        close_timeout: seconds that the closing handshake of a connection may take.
-        dialer: how to open byte streams; by default TCP with the system's certificate trust.
-        source: where frames come from instead of the exchange (`connector.link.source`); by default
-            the exchange's own `source`, if it has one, as a replay does. When a source has no
-            more, the feeds end after what they hold: ``async for`` is over, `Feed.receive`
-            raises `trio.EndOfChannel`.
-
-    Raises:
-        ConfigError: an argument cannot work.
-        HandshakeRejected: the exchange refuses the connection and retrying cannot help.
-        ExchangeUnavailable: `Reconnect.max_attempts` are used up, or the exchange's certificate
-            is not trusted.
-
-    The nursery inside is an implementation detail: an error of the adapter cancels the block and
-    comes out as itself, an exception of the block keeps its identity, and neither is ever wrapped
-    in an ExceptionGroup. When both fail, the block's exception is raised with a note.
-
-    Cancellation: passes through; leaving is immediate. Otherwise leaving takes at most
-    `close_timeout` seconds, in which the connections are closed politely.
-    """
-    source = source_of(exchange, source)
-    settings = check(
-        exchange,
-        reconnect=reconnect,
-        stale_after=stale_after,
-        close_timeout=close_timeout,
-        dialer=dialer,
-        source=source,
-    )
-    with nullcontext() if source is None else source.begin(exchange) as supply:
-        async with _run_adapter(attrs.evolve(settings, supply=supply)) as adapter:
-            yield adapter
-
-
-@asynccontextmanager
-async def _run_adapter(settings: Settings) -> AsyncIterator[Adapter]:
-    """The nursery of an adapter."""
-    body_error: BaseException | None = None
-    outcome: BaseException | None = None
-    adapter: Adapter | None = None
-    try:
-        async with trio.open_nursery() as nursery:
-            adapter = Adapter(settings, lambda: count_tasks(nursery))
-
-            async def start_loops(loops: Loops) -> None:
-                while (loop := await loops.next_to_start()) is not None:
-                    nursery.start_soon(loop.run, name=loop.name)
-
-            nursery.start_soon(start_loops, adapter._loops)
-            try:
-                yield adapter
-            except BaseException as error:
-                body_error = error
-                if isinstance(error, KeyboardInterrupt):
-                    nursery.cancel_scope.cancel()
-                raise
-            finally:
-                adapter._leave()
-                # Every step of leaving has a bound of its own; this one bounds their sum.
-                nursery.cancel_scope.deadline = (
-                    trio.current_time() + settings.close_timeout + _GRACE_SECONDS
-                )
-    except BaseException as error:  # noqa: BLE001, ASYNC103  # raised below, on every path
-        outcome = only_error(error, body_error)
-    if adapter is not None:
-        left_open = adapter._left()
-        if left_open and outcome is None:
-            outcome = InvariantViolated(f"{left_open} sockets are open after the adapter's block")
-    if outcome is not None:
-        # Raised out here, so that the group that carried it does not become its context.
-        raise outcome

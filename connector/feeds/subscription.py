@@ -19,8 +19,9 @@ from connector.errors import ConfigError, SlowConsumer, SubscriptionRejected
 from connector.events import Event, Gap
 from connector.exchanges.protocol import AnyStream, Exchange
 from connector.feeds.backpressure import Full
-from connector.feeds.buffer import Buffer, ConflatingBuffer
+from connector.feeds.buffer import Buffer
 from connector.feeds.late_decoding import Unread
+from connector.feeds.lossy_buffers import ConflatingBuffer
 
 _HELD_BACK_SECONDS = 10.0
 """An acknowledgement that is still behind unread data after this time will not come by waiting."""

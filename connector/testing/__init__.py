@@ -16,12 +16,8 @@ from connector.testing.market.capture import Capture, Frame, read_capture, strea
 from connector.testing.market.order_flow import OrderFlow
 from connector.testing.market.sources import Player, Silent, Source
 from connector.testing.network.ledger import DialRecord, Ledger
-from connector.testing.network.network import (
-    MemoryConnection,
-    MemoryListener,
-    MemoryNetwork,
-    MemoryStream,
-)
+from connector.testing.network.memory_connection import MemoryConnection, MemoryStream
+from connector.testing.network.network import MemoryListener, MemoryNetwork
 
 __all__ = [
     "Audience",

@@ -19,7 +19,7 @@ from connector.errors import SlowConsumer
 from connector.exchanges import binance
 from connector.testing import Fault, FaultKind
 from connector.testing.explore import Reader, Scenario, Stage
-from connector.testing.explore.scenarios import RECONNECT, STALE_SECONDS
+from connector.testing.explore.programs import RECONNECT, STALE_SECONDS
 from connector.testing.explore.steps import WORLD
 from connector.testing.explore.tree import all_tasks
 

@@ -26,13 +26,9 @@ from connector.testing.explore import (
     run,
     sweep,
 )
-from connector.testing.explore.scenarios import (
-    CORE,
-    SCENARIOS,
-    BookReader,
-    adapter_on,
-    read_books,
-)
+from connector.testing.explore.book_programs import BookReader, read_books
+from connector.testing.explore.programs import adapter_on
+from connector.testing.explore.scenarios import CORE, SCENARIOS
 from connector.testing.explore.tree import all_tasks
 
 AROUND = tuple(fault for fault in faults.CORE if fault != "leave")

@@ -6,7 +6,8 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from connector.feeds.backpressure import ROOM_BEFORE_ENTERED, STRETCH, Full
-from connector.feeds.buffer import Buffer, Overflow, make_buffer
+from connector.feeds.buffer import Buffer, Overflow
+from connector.feeds.lossy_buffers import make_buffer
 
 
 def full_buffer(link: Full, held: int) -> Buffer[int]:

@@ -16,7 +16,8 @@ from trio.testing import wait_all_tasks_blocked
 from connector.errors import ConfigError, ConnectorError, SlowConsumer
 from connector.events import Event, Gap
 from connector.feeds.backpressure import ROOM_BEFORE_ENTERED, Full
-from connector.feeds.buffer import Buffer, Overflow, make_buffer
+from connector.feeds.buffer import Buffer, Overflow
+from connector.feeds.lossy_buffers import make_buffer
 from tests.toy import Tick, Ticks
 
 A, B, C = (Ticks(name) for name in "ABC")

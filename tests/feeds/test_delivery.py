@@ -18,9 +18,10 @@ from connector.errors import RAW_EXCERPT_BYTES, DecodeError
 from connector.events import Event, Gap
 from connector.exchanges.protocol import Envelope, Inbound, Reply, Shutdown, Unknown
 from connector.feeds.backpressure import Full
-from connector.feeds.buffer import Buffer, Overflow, make_buffer
+from connector.feeds.buffer import Buffer, Overflow
 from connector.feeds.delivery import Delivery
 from connector.feeds.feed import Feed
+from connector.feeds.lossy_buffers import make_buffer
 from connector.feeds.subscription import Subscription
 from tests.toy import Glance, Tick, Toy, frame, keyed, rising, subscription
 

@@ -22,10 +22,11 @@ from trio.testing import (
 from connector.channels import AnyChannel
 from connector.errors import ConnectorError, SlowConsumer
 from connector.events import Event, Gap
-from connector.feeds.buffer import Buffer, Overflow, make_buffer
+from connector.feeds.buffer import Buffer, Overflow
 from connector.feeds.delivery_delay import Delays
 from connector.feeds.feed import Feed
 from connector.feeds.late_decoding import Unread
+from connector.feeds.lossy_buffers import make_buffer
 from tests.toy import Ticks
 
 

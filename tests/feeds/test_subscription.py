@@ -13,7 +13,8 @@ from trio.testing import assert_checkpoints, wait_all_tasks_blocked
 from connector.errors import SubscriptionRejected
 from connector.events import Event, Gap
 from connector.feeds.backpressure import Full
-from connector.feeds.buffer import Buffer, Overflow, make_buffer
+from connector.feeds.buffer import Buffer, Overflow
+from connector.feeds.lossy_buffers import make_buffer
 from connector.feeds.subscription import Subscription
 from tests.toy import Tick, Ticks, Toy, rising, subscription
 

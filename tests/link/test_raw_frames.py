@@ -16,8 +16,8 @@ from connector.channels import OrderBook
 from connector.events import Gap
 from connector.exchanges.protocol import Envelope
 from connector.feeds.backpressure import Full
-from connector.feeds.buffer import make_buffer
 from connector.feeds.delivery import Delivery
+from connector.feeds.lossy_buffers import make_buffer
 from connector.lifecycle import Connected, Connecting, Disconnected, Subscribed
 from connector.link.raw_frames import FrameItem, RawFrame, Recorders, RestAnswer
 from connector.testing import OrderFlow

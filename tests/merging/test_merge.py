@@ -22,8 +22,9 @@ from connector.errors import ConfigError, SlowConsumer, SubscriptionRejected
 from connector.events import Event, Gap
 from connector.exchanges import binance
 from connector.exchanges.protocol import AnyStream
-from connector.feeds.buffer import Buffer, Overflow, make_buffer
+from connector.feeds.buffer import Buffer, Overflow
 from connector.feeds.feed import Feed
+from connector.feeds.lossy_buffers import make_buffer
 from connector.merging.merge import MergedFeed
 
 USDM = binance.UsdMFutures()

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.feeds.buffer import Overflow, make_buffer
+from connector.feeds.buffer import Overflow
 from connector.feeds.hot_loop import take_in_python
+from connector.feeds.lossy_buffers import make_buffer
 from connector.feeds.subscription import Subscription
 from connector.transport import compiled, deflate
 from connector.transport.deflate import inflate_text_in_python

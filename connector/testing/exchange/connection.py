@@ -15,7 +15,7 @@ from connector.testing.faults import distortion
 from connector.testing.faults.faults import Fault
 from connector.testing.market.audience import Audience
 from connector.testing.network import server_websocket
-from connector.testing.network.network import MemoryConnection
+from connector.testing.network.memory_connection import MemoryConnection
 from connector.testing.network.server_end import Wire
 from connector.testing.network.timers import Timers
 from connector.testing.venues.rules import StreamPath, Venue

@@ -14,7 +14,8 @@ from contextlib import asynccontextmanager
 import trio
 
 from connector.testing.explore.plan import At, Trigger
-from connector.testing.network.network import MemoryNetwork, MemoryStream
+from connector.testing.network.memory_connection import MemoryStream
+from connector.testing.network.network import MemoryNetwork
 
 
 class ExploredNetwork(MemoryNetwork):

@@ -10,7 +10,7 @@ from connector.testing.exchange.exchange import SimulatedExchange
 from connector.testing.explore.numbered import Reader
 from connector.testing.explore.operations import ExploredNetwork
 from connector.testing.explore.wall import WallClock
-from connector.testing.network.network import MemoryConnection
+from connector.testing.network.memory_connection import MemoryConnection
 
 SETTLED_EVENTS = 2
 """So many events after the last fault show that the program has recovered from it."""

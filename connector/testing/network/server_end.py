@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import trio
 
-from connector.testing.network.network import MemoryConnection, MemoryStream
+from connector.testing.network.memory_connection import MemoryConnection, MemoryStream
 
 
 class Wire:

@@ -29,8 +29,9 @@ from connector.events import Event, Gap, Trade
 from connector.exchanges import binance
 from connector.exchanges.protocol import Inbound
 from connector.feeds.backpressure import Full
-from connector.feeds.buffer import Buffer, Overflow, make_buffer
+from connector.feeds.buffer import Buffer, Overflow
 from connector.feeds.delivery import Delivery
+from connector.feeds.lossy_buffers import make_buffer
 from connector.feeds.subscription import Subscription
 from connector.merging.arbitration import Arbiter
 

@@ -1,0 +1,115 @@
+"""Opening an adapter: the one nursery that bounds every task, socket and timer of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+
+import attrs
+import trio
+
+from connector.adapter.adapter import Adapter
+from connector.adapter.outcome import only_error
+from connector.adapter.runners import Loops
+from connector.errors import InvariantViolated
+from connector.exchanges.protocol import Exchange
+from connector.link.pacing import Reconnect
+from connector.link.settings import Settings, check
+from connector.link.source import FrameSource, source_of
+from connector.link.task_count import count_tasks
+from connector.transport import Dialer
+
+_GRACE_SECONDS = 1.0
+
+
+@asynccontextmanager
+async def open_adapter(
+    exchange: Exchange,
+    *,
+    reconnect: Reconnect | None = None,
+    stale_after: float | None = None,
+    close_timeout: float = 2.0,
+    dialer: Dialer | None = None,
+    source: FrameSource | None = None,
+) -> AsyncIterator[Adapter]:
+    """Connect to `exchange` for as long as the block lasts.
+
+    Everything the adapter does lives inside this block: when it is left, in whatever way, its
+    tasks are gone and its sockets are closed. It connects when something is subscribed.
+
+    Args:
+        exchange: such as ``binance.Spot()``.
+        reconnect: how to pace the attempts to connect.
+        stale_after: seconds without data after which any stream counts as broken; by default
+            each channel has its own limit, and channels that may be legitimately quiet have none.
+        close_timeout: seconds that the closing handshake of a connection may take.
+        dialer: how to open byte streams; by default TCP with the system's certificate trust.
+        source: where frames come from instead of the exchange (`connector.link.source`); by default
+            the exchange's own `source`, if it has one, as a replay does. When a source has no
+            more, the feeds end after what they hold: ``async for`` is over, `Feed.receive`
+            raises `trio.EndOfChannel`.
+
+    Raises:
+        ConfigError: an argument cannot work.
+        HandshakeRejected: the exchange refuses the connection and retrying cannot help.
+        ExchangeUnavailable: `Reconnect.max_attempts` are used up, or the exchange's certificate
+            is not trusted.
+
+    The nursery inside is an implementation detail: an error of the adapter cancels the block and
+    comes out as itself, an exception of the block keeps its identity, and neither is ever wrapped
+    in an ExceptionGroup. When both fail, the block's exception is raised with a note.
+
+    Cancellation: passes through; leaving is immediate. Otherwise leaving takes at most
+    `close_timeout` seconds, in which the connections are closed politely.
+    """
+    source = source_of(exchange, source)
+    settings = check(
+        exchange,
+        reconnect=reconnect,
+        stale_after=stale_after,
+        close_timeout=close_timeout,
+        dialer=dialer,
+        source=source,
+    )
+    with nullcontext() if source is None else source.begin(exchange) as supply:
+        async with _run_adapter(attrs.evolve(settings, supply=supply)) as adapter:
+            yield adapter
+
+
+@asynccontextmanager
+async def _run_adapter(settings: Settings) -> AsyncIterator[Adapter]:
+    """The nursery of an adapter."""
+    body_error: BaseException | None = None
+    outcome: BaseException | None = None
+    adapter: Adapter | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            adapter = Adapter(settings, lambda: count_tasks(nursery))
+
+            async def start_loops(loops: Loops) -> None:
+                while (loop := await loops.next_to_start()) is not None:
+                    nursery.start_soon(loop.run, name=loop.name)
+
+            nursery.start_soon(start_loops, adapter._loops)
+            try:
+                yield adapter
+            except BaseException as error:
+                body_error = error
+                if isinstance(error, KeyboardInterrupt):
+                    nursery.cancel_scope.cancel()
+                raise
+            finally:
+                adapter._leave()
+                # Every step of leaving has a bound of its own; this one bounds their sum.
+                nursery.cancel_scope.deadline = (
+                    trio.current_time() + settings.close_timeout + _GRACE_SECONDS
+                )
+    except BaseException as error:  # noqa: BLE001, ASYNC103  # raised below, on every path
+        outcome = only_error(error, body_error)
+    if adapter is not None:
+        left_open = adapter._left()
+        if left_open and outcome is None:
+            outcome = InvariantViolated(f"{left_open} sockets are open after the adapter's block")
+    if outcome is not None:
+        # Raised out here, so that the group that carried it does not become its context.
+        raise outcome

@@ -1,0 +1,289 @@
+"""The buffers that never hold a link back: they drop the oldest, conflate, or fail.
+
+`connector.feeds.buffer` says what they have in common; `make_buffer` gives the one for a policy.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any, TypeVar, cast
+
+from connector.errors import ConfigError, SlowConsumer
+from connector.events import Event, Gap
+from connector.feeds.backpressure import ROOM_BEFORE_ENTERED
+from connector.feeds.buffer import Buffer, Overflow
+from connector.feeds.gap_markers import added, count_drop, joins, name_channels
+from connector.feeds.late_decoding import Unread, read_all
+from connector.validation import check_count
+
+T = TypeVar("T")
+
+
+class _NeverFull(Buffer[T]):
+    """A buffer that takes every event, whatever becomes of it."""
+
+    def room(self) -> int:
+        return sys.maxsize
+
+    def put_run(self, items: Sequence[T], stream: str) -> None:
+        for item in items:
+            self.put(item)
+
+
+class DroppingBuffer(_NeverFull[T]):
+    """Keeps the newest `capacity` events.
+
+    The marker of what was dropped stands in front. What is dropped between the marker's and the
+    next event's being taken is covered by the marker, and told by one behind that event: otherwise
+    a consumer that is slower than the drops would see nothing but markers.
+    """
+
+    overflow = Overflow.DROP_OLDEST
+
+    def __init__(self, capacity: int, *, gaps: bool) -> None:
+        super().__init__(capacity, gaps=gaps)
+        self._seen: set[str] = set()
+        """Reasons of the markers that the consumer has taken since the last event."""
+        self._owed: dict[str, Gap] = {}
+        """Markers by reason, for behind the next event."""
+
+    def take(self) -> T | Gap:
+        item = self.items.popleft()
+        if type(item) is Gap:
+            self._seen.add(item.reason)
+        elif self._seen:
+            self._seen.clear()
+            self.items.extendleft(self._owed.values())
+            self._owed.clear()
+        return item
+
+    def take_all(self) -> list[T | Gap]:
+        batch = [*self._owed.values(), *self.items]
+        self._seen.clear()
+        self._owed.clear()
+        self.items.clear()
+        return batch
+
+    def put(self, item: T) -> None:
+        if len(self.items) >= self.capacity:
+            self._make_room()
+        self.items.append(item)
+        if self._waiter is not None:
+            self.wake()
+
+    def _make_room(self) -> None:
+        items = self.items
+        if not self.gaps_wanted:
+            items.popleft()
+            self.dropped += 1
+            return
+        markers: dict[str, Gap] = {}
+        self._pop_markers(markers)
+        if len(items) >= self.capacity:
+            lost = items.popleft()
+            self.dropped += 1
+            owed = "overflow" in self._seen
+            if count_drop(self._owed if owed else markers, "overflow", self.channels, lost):
+                self.gaps += 1
+            self._pop_markers(markers)
+        items.extendleft(reversed(markers.values()))
+
+    def _pop_markers(self, markers: dict[str, Gap]) -> None:
+        """Move the markers in front into `markers`, one per reason."""
+        while self.items and isinstance(self.items[0], Gap):
+            added(markers, cast("Gap", self.items.popleft()))
+
+
+class ConflatingBuffer(_NeverFull[T]):
+    """Keeps the newest event per stream and symbol, in the order in which they began to wait.
+
+    A marker waits under its reason. That of what was dropped or replaced stands in front, as in a
+    `DroppingBuffer`. That of a loss stands behind what was put before the loss, so an event that
+    replaces an older one moves behind it, too. When the same reason strikes again while its marker
+    waits, the marker covers what is behind it by then; what comes later is covered by a second
+    one, which joins the end when the first is taken.
+    """
+
+    overflow = Overflow.CONFLATE
+    by_stream = True
+
+    def __init__(self, capacity: int, *, gaps: bool) -> None:
+        super().__init__(capacity, gaps=gaps)
+        self._latest: OrderedDict[object, T | Gap | Unread] = OrderedDict()
+        self.items = self._latest  # type: ignore[assignment]  # only its length and truth are used
+        self._reasons: set[str] = set()
+        """Of the markers that wait, or have waited."""
+        self._seen: set[str] = set()
+        self._owed: dict[str, Gap] = {}
+        self._again: dict[str, Gap] = {}
+
+    def take(self) -> T | Gap:
+        """The next item; only when there is one.
+
+        Raises:
+            Unreadable: it was a frame that does not decode; this is told by a loss.
+        """
+        key, item = self._latest.popitem(last=False)
+        if type(item) is Gap:
+            self._seen.add(item.reason)
+            if item.reason in self._again:
+                self._latest[key] = self._again.pop(item.reason)
+        elif self._seen:
+            self._seen.clear()
+            self._latest.update(self._owed)
+            for reason in self._owed:
+                self._stand_in_front(reason)
+            self._owed.clear()
+        return cast("T", item.read()) if type(item) is Unread else cast("T | Gap", item)
+
+    def take_all(self) -> list[T | Gap]:
+        batch = [*self._owed.values(), *self._latest.values(), *self._again.values()]
+        for each in (self._owed, self._latest, self._again, self._seen):
+            each.clear()
+        return list(read_all(batch))
+
+    async def wait(self) -> None:
+        links = list(self._full_sets.values())
+        for link in links:
+            link.attend(self)
+        try:
+            await super().wait()
+        finally:
+            for link in links:
+                link.waiting.discard(self)
+
+    def waiting_ns(self) -> int | None:
+        return self._age_ns(next(iter(self._latest.values()), None))
+
+    def put(self, item: T) -> None:
+        self._put((None, getattr(item, "symbol", None)), item)
+
+    def put_run(self, items: Sequence[T], stream: str) -> None:
+        for item in items:
+            self._put((stream, item.symbol if isinstance(item, Event) else None), item)
+
+    def put_unread(self, item: Unread, count: int) -> bool:
+        """Put a run of `count` events of one stream and symbol, of which `item` is the last.
+
+        Returns:
+            Whether one of them waited already: the consumer does not keep up.
+        """
+        key = (item.stream, item.symbol)
+        waited = key in self._latest
+        self._put(key, item)
+        if count > 1:
+            # As if each had replaced the one before it.
+            if self._waiting_markers():
+                self._latest.move_to_end(key)
+            self._count_loss("conflated", item, count - 1)
+        return waited
+
+    def lose(self, gap: Gap) -> None:
+        self.gaps += 1
+        if not self.gaps_wanted or self.closed or joins(reversed(self._latest.values()), gap):
+            return
+        waiting = self._latest.get(gap.reason)
+        if waiting is not None:
+            # An event of the stream that comes before the marker is taken stands behind it.
+            name_channels(cast("Gap", waiting), gap)
+            added(self._again, gap)
+            return
+        self._reasons.add(gap.reason)
+        self._latest[gap.reason] = gap
+        self.wake()
+
+    def withdraw(self, item: T) -> None:
+        for key in [key for key, each in self._latest.items() if each is item]:
+            del self._latest[key]
+
+    def _put(self, key: object, item: T | Unread) -> None:
+        latest = self._latest
+        if key in latest:
+            if self._waiting_markers():
+                latest.move_to_end(key)
+            # A view that waits shows the newest book by itself.
+            if latest[key] is not item:
+                self._count_loss("conflated", latest[key])
+        elif len(latest) >= self.capacity + self._waiting_markers():
+            lost = latest.pop(next(each for each in latest if each not in self._reasons))
+            self._count_loss("overflow", lost)
+        latest[key] = item
+        if self._waiter is not None:
+            self.wake()
+
+    def _waiting_markers(self) -> int:
+        return len(self._latest.keys() & self._reasons) if self._reasons else 0
+
+    def _count_loss(self, reason: str, lost: object, count: int = 1) -> None:
+        self.dropped += count
+        if not self.gaps_wanted:
+            return
+        latest = self._latest
+        owed = reason in self._seen and reason not in latest
+        if count_drop(self._owed if owed else latest, reason, self.channels, lost, count):
+            self.gaps += 1
+            if not owed:
+                self._stand_in_front(reason)
+
+    def _stand_in_front(self, reason: str) -> None:
+        self._reasons.add(reason)
+        self._latest.move_to_end(reason, last=False)
+
+
+class FailingBuffer(_NeverFull[T]):
+    """Gives up with `SlowConsumer` instead of losing anything silently."""
+
+    overflow = Overflow.FAIL
+
+    def __init__(self, capacity: int, *, gaps: bool) -> None:
+        super().__init__(capacity, gaps=gaps)
+        self._failure: SlowConsumer | None = None
+        self._most = capacity
+        """How many events may wait: `capacity`, or as many as came before they could be read."""
+
+    def put(self, item: T) -> None:
+        if self._failure is not None and self._failure in self._errors:
+            self.dropped += 1
+        elif len(self.items) >= self._most and not self._grows():
+            self.dropped += 1
+            self._failure = SlowConsumer(
+                f"the consumer did not keep up and {len(self.items)} events are waiting; read "
+                "faster, enlarge buffer=, or choose another overflow policy"
+            )
+            self.fail(self._failure)
+        else:
+            if self._most > self.capacity > len(self.items):
+                self._most = self.capacity  # what came too early has been read
+            self.items.append(item)
+            if self._waiter is not None:
+                self.wake()
+
+    def _grows(self) -> bool:
+        """Whether one more may wait, as nobody can have read any."""
+        if not self.entering or len(self.items) >= ROOM_BEFORE_ENTERED:
+            return False
+        self._most = len(self.items) + 1
+        return True
+
+
+_KINDS: tuple[type[Buffer[Any]], ...] = (
+    Buffer,
+    DroppingBuffer,
+    ConflatingBuffer,
+    FailingBuffer,
+)
+
+
+def make_buffer(capacity: int, overflow: Overflow, *, gaps: bool) -> Buffer[Any]:
+    """A buffer of `capacity` events with the policy `overflow`.
+
+    Raises:
+        ConfigError: `capacity` is not a positive integer or `overflow` not an `Overflow`.
+    """
+    for kind in _KINDS:
+        if kind.overflow is overflow:
+            return kind(check_count("buffer", capacity), gaps=gaps)
+    names = ", ".join(f"Overflow.{policy.name}" for policy in Overflow)
+    raise ConfigError(f"overflow={overflow!r} is not a policy; use one of {names}")

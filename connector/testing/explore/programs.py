@@ -1,0 +1,289 @@
+"""The programs that this package's own adapter is explored in.
+
+Each is what a user's program does: open an adapter, subscribe, read, leave. What the plan adds is
+not their business, but they go on until there was data after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Any, cast
+
+import attrs
+import trio
+
+from connector import Adapter, Feed, Overflow, Reconnect, merge, open_adapter
+from connector.channels import BestQuote, Channel, PartialBook, Trades
+from connector.errors import SlowConsumer, SubscriptionRejected
+from connector.exchanges import binance
+from connector.exchanges.protocol import E, Exchange, Limits, Stream
+from connector.merging.merge import MergedFeed
+from connector.testing.explore.numbered import Reader
+from connector.testing.explore.stage import Stage
+from connector.testing.faults.faults import Fault
+
+RECONNECT = Reconnect(initial=0.25, cap=4.0, stable_after=5.0)
+STALE_SECONDS = 3.0
+BOOK = PartialBook("ETHUSDC", levels=5, interval_ms=100)
+QUOTES = BestQuote("ETHUSDC")
+TRADES = Trades("ETHUSDC")
+BOOK_STREAM, QUOTE_STREAM = "ethusdc@depth5@100ms", "ethusdc@bookTicker"
+_SETTLE_SECONDS = 60.0
+_NOTICE_SECONDS = 2.5
+"""The closing handshake may take 2; the limit to silence is 3."""
+
+Describe = Callable[[binance.Endpoints], Exchange]
+
+
+def usdm(endpoints: binance.Endpoints) -> Exchange:
+    """USD-M futures, on the simulated exchange."""
+    return binance.UsdMFutures(endpoints=endpoints)
+
+
+def spot(endpoints: binance.Endpoints) -> Exchange:
+    """Spot, on the simulated exchange."""
+    return binance.Spot(endpoints=endpoints)
+
+
+@attrs.frozen
+class _OneStreamPerConnection:
+    """USD-M futures with so low a limit that two streams of a route need two connections."""
+
+    exchange: Exchange
+
+    @property
+    def limits(self) -> Limits:
+        return attrs.evolve(self.exchange.limits, streams_per_connection=1)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.exchange, name)
+
+
+def narrow(endpoints: binance.Endpoints) -> Exchange:
+    """USD-M futures with one stream per connection: a link per stream."""
+    return cast("Exchange", _OneStreamPerConnection(usdm(endpoints)))
+
+
+@attrs.frozen
+class _ThreeRoutes:
+    """USD-M futures with quotes on a route of their own: the path without a route.
+
+    Binance still serves there what belongs to ``/public``. Source: binance_usdm §2.
+    """
+
+    exchange: Exchange
+
+    def stream(self, channel: Channel[E]) -> Stream[E]:
+        stream = self.exchange.stream(channel)
+        return attrs.evolve(stream, route="") if channel == QUOTES else stream
+
+    def url(self, route: str) -> str:
+        if route:
+            return self.exchange.url(route)
+        path, _, rest = self.exchange.url("public").rpartition("/public")
+        return path + rest
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.exchange, name)
+
+
+def three_routes(endpoints: binance.Endpoints) -> Exchange:
+    """USD-M futures with a third route."""
+    return cast("Exchange", _ThreeRoutes(usdm(endpoints)))
+
+
+@asynccontextmanager
+async def adapter_on(stage: Stage, describe: Describe = usdm) -> AsyncIterator[Adapter]:
+    """An adapter on the stage, and within it the scope that the fault ``leave`` cancels."""
+    async with _open_adapter(stage, describe) as adapter:
+        with stage.body:
+            yield adapter
+        stage.leaving()
+
+
+def _open_adapter(stage: Stage, describe: Describe = usdm) -> AbstractAsyncContextManager[Adapter]:
+    return open_adapter(
+        describe(stage.exchange.endpoints),
+        reconnect=RECONNECT,
+        stale_after=STALE_SECONDS,
+        dialer=stage.network,
+    )
+
+
+async def read(
+    stage: Stage, feed: Feed[Any] | MergedFeed[Any], reader: Reader, events: int = 2
+) -> None:
+    """Read so many events, and on until there was data after the last fault."""
+    target = reader.events + events
+    while reader.events < target or not stage.settled:
+        reader.saw(await feed.receive())
+        stage.turn()
+
+
+async def converge(stage: Stage, *streams: str) -> None:
+    """Wait until the exchange's newest connection has exactly these subscriptions."""
+    with trio.move_on_after(_SETTLE_SECONDS):
+        while True:
+            stage.turn()
+            live = stage.exchange.connections
+            if live and set(live[-1].subscriptions) == set(streams):
+                return
+            await trio.sleep(0.25)
+    stage.find("I10", f"the exchange never had exactly {', '.join(streams)} subscribed")
+
+
+async def connect(stage: Stage) -> None:
+    """Connect, without a subscription, and leave."""
+    async with adapter_on(stage) as adapter:
+        await adapter.wait_connected()
+        stage.turn()
+
+
+async def stream(stage: Stage, describe: Describe = usdm, events: int = 2) -> None:
+    """Subscribe and read."""
+    async with (
+        adapter_on(stage, describe) as adapter,
+        adapter.subscribe(BOOK, gaps=True) as feed,
+    ):
+        await read(stage, feed, stage.reader(gaps=True), events)
+
+
+async def merged(stage: Stage) -> None:
+    """Two adapters, one consumer: what one of them loses, the other brings."""
+    async with (
+        _open_adapter(stage) as twin,
+        adapter_on(stage) as adapter,
+        twin.subscribe(TRADES, gaps=True) as copy,
+        adapter.subscribe(TRADES, gaps=True) as feed,
+    ):
+        await read(stage, merge(feed, copy), stage.reader(gaps=True, merged=True), events=4)
+
+
+async def slow(stage: Stage, overflow: Overflow) -> None:
+    """Two feeds of one connection; the consumer of one is slower than the exchange."""
+
+    async def consume_slowly(feed: Feed[Any]) -> None:
+        reader = stage.reader(gaps=True)
+        try:
+            while True:
+                await trio.sleep(1.25)
+                reader.saw(await feed.receive())
+        except SlowConsumer:
+            return
+
+    async with (
+        adapter_on(stage) as adapter,
+        adapter.subscribe(QUOTES, buffer=1, overflow=overflow, gaps=True) as slow_feed,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(consume_slowly, slow_feed)
+        async with adapter.subscribe(BOOK, buffer=4, gaps=True) as feed:
+            await read(stage, feed, stage.reader(gaps=True), events=6)
+        nursery.cancel_scope.cancel()
+
+
+async def unread(stage: Stage) -> None:
+    """Subscribe to a second feed while nobody reads the first, which is full."""
+    async with (
+        adapter_on(stage) as adapter,
+        adapter.subscribe(QUOTES, buffer=1, gaps=True),
+        adapter.subscribe(BOOK, buffer=1, gaps=True),
+    ):
+        stage.turn()
+
+
+async def bounded(stage: Stage, overflow: Overflow) -> None:
+    """A consumer that stalls; what waits for it then is no more than it asked for."""
+    capacity = 4
+    async with (
+        adapter_on(stage) as adapter,
+        adapter.subscribe(BOOK, buffer=capacity, overflow=overflow) as feed,
+    ):
+        reader = stage.reader(gaps=False)
+        await read(stage, feed, reader, events=1)
+        await trio.sleep(6.0)
+        before = reader.events
+        with suppress(trio.WouldBlock, SlowConsumer):
+            while True:  # noqa: ASYNC913  # ends when nothing waits
+                reader.saw(feed.receive_nowait())
+        if reader.events - before > capacity:
+            waiting = reader.events - before
+            stage.find("I9", f"{waiting} events waited in a buffer of {capacity}")
+        with suppress(SlowConsumer):
+            await read(stage, feed, reader, events=1)
+
+
+async def resubscribe(stage: Stage) -> None:
+    """Add and take away channels while the link reconnects."""
+    async with adapter_on(stage) as adapter, adapter.subscribe(BOOK, gaps=True) as feed:
+        reader = stage.reader(gaps=True)
+        await read(stage, feed, reader, events=1)
+        stage.exchange.break_connections("reset")
+        await feed.add(QUOTES)
+        stage.turn()
+        stage.exchange.break_connections("close")
+        await feed.discard(BOOK)
+        async with adapter.subscribe(BOOK, gaps=True) as second:
+            await read(stage, second, stage.reader(gaps=True), events=1)
+        await converge(stage, QUOTE_STREAM)
+        await read(stage, feed, reader, events=1)
+
+
+async def three_links(stage: Stage, describe: Describe) -> None:
+    """Three connections at once, each with a stream that one feed reads."""
+    async with (
+        adapter_on(stage, describe) as adapter,
+        adapter.subscribe(BOOK, QUOTES, TRADES, gaps=True) as feed,
+    ):
+        await read(stage, feed, stage.reader(gaps=True), events=4)
+
+
+async def reconnect(stage: Stage) -> None:
+    """Ask for a new connection, twice at once."""
+    async with adapter_on(stage) as adapter, adapter.subscribe(BOOK, gaps=True) as feed:
+        reader = stage.reader(gaps=True)
+        await read(stage, feed, reader, events=1)
+        adapter.reconnect()
+        adapter.reconnect()
+        await read(stage, feed, reader, events=1)
+
+
+async def flap(stage: Stage) -> None:
+    """Six sessions, one after the other, each ended in another way."""
+    async with adapter_on(stage) as adapter, adapter.subscribe(BOOK, gaps=True) as feed:
+        reader = stage.reader(gaps=True)
+        for kind in ("reset", "fin", "close", "bad_mask", "close_and_hold"):
+            await read(stage, feed, reader, events=1)
+            stage.exchange.break_connections(kind)
+        await read(stage, feed, reader, events=1)
+
+
+async def backoff(stage: Stage) -> None:
+    """The exchange cannot be reached at first."""
+    stage.exchange.inject(Fault("accept_close", times=1))
+    stage.exchange.inject(Fault("http_status", times=1, status=503))
+    await stream(stage)
+
+
+async def storm(stage: Stage) -> None:
+    """The exchange accepts every connection and closes it at the first data, for long."""
+    stage.exchange.inject(Fault("close_at_first_data", code=1000))
+    async with adapter_on(stage) as adapter:
+        with trio.move_on_after(40.0):
+            async with adapter.subscribe(BOOK) as feed:
+                async for _ in feed:
+                    stage.turn()
+
+
+async def rejected(stage: Stage) -> None:
+    """One of two channels is refused; the other lives."""
+    stage.exchange.inject(Fault("reject_subscription", stream=QUOTE_STREAM, code=2))
+    async with adapter_on(stage) as adapter, adapter.subscribe(BOOK, gaps=True) as feed:
+        try:
+            await feed.add(QUOTES)
+        except SubscriptionRejected:
+            stage.turn()
+        else:
+            stage.find("I10", "a refused subscription was taken for an accepted one")
+        await read(stage, feed, stage.reader(gaps=True))
