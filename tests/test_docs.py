@@ -43,7 +43,7 @@ from connector.testing.explore import parse_case
 from connector.testing.explore.scenarios import SCENARIOS
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 ENOUGH_LINES = 5
 PATIENCE_SECONDS = 30.0
@@ -312,7 +312,7 @@ def commands() -> list[tuple[Block, list[str]]]:
 
 
 def check_pip(arguments: list[str]) -> None:
-    for requirement in arguments:
+    for requirement in [each for each in arguments if each != "-e"]:
         name, _, extra = requirement.rstrip("]").partition("[")
         assert name in (".", "nox", PROJECT["name"])
         assert not extra or set(extra.split(",")) <= set(PROJECT["optional-dependencies"])

@@ -20,7 +20,12 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "connector"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 SOURCES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), ROOT / "noxfile.py"]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 TEXTS = [*SOURCES, *PAGES, ROOT / "pyproject.toml", ROOT / ".ci" / "run", ROOT / "LICENSE"]
 
 PUBLIC_MODULES = (
