@@ -1,0 +1,73 @@
+"""How Binance wants requests signed: over REST and over the WebSocket API.
+
+The two differ. REST signs the query exactly as it is sent, percent-encoded; the WebSocket API
+signs the parameters in the order of their names, not encoded, the API key among them.
+
+Source: binance_trading §11.1.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import TypeAlias
+from urllib.parse import quote
+
+from connector.errors import ConfigError
+from connector.keys import ApiKey
+
+Parameter: TypeAlias = str | int | bool
+Parameters: TypeAlias = Mapping[str, Parameter]
+
+KEY_HEADER = "X-MBX-APIKEY"
+_KINDS = ("hmac", "ed25519", "rsa")
+
+
+def check_key(key: ApiKey) -> None:
+    """Refuse a key that Binance does not have.
+
+    Raises:
+        ConfigError: it signs in another way.
+    """
+    if key.kind not in _KINDS:
+        raise ConfigError(
+            f"Binance has no API keys of kind {key.kind!r}; it has {', '.join(_KINDS)}"
+        )
+
+
+def text_of(value: Parameter) -> str:
+    """A parameter as it stands in JSON, without quotes."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def query(parameters: Parameters) -> str:
+    """The query of a REST request, percent-encoded, in the order given."""
+    return "&".join(
+        f"{name}={quote(text_of(value), safe='')}" for name, value in parameters.items()
+    )
+
+
+def signature(key: ApiKey, payload: str) -> str:
+    """The signature of `payload`: hex for HMAC, else base64."""
+    signed = key.sign(payload.encode())
+    return signed.hex() if key.kind == "hmac" else base64.b64encode(signed).decode()
+
+
+def signed_query(key: ApiKey, parameters: Parameters) -> str:
+    """The query of a signed REST request, its signature last."""
+    payload = query(parameters)
+    return f"{payload}&signature={quote(signature(key, payload), safe='')}"
+
+
+def payload(parameters: Parameters) -> str:
+    """What is signed of a request over the WebSocket API."""
+    return "&".join(f"{name}={text_of(parameters[name])}" for name in sorted(parameters))
+
+
+def signed_parameters(key: ApiKey, parameters: Parameters) -> dict[str, Parameter]:
+    """The parameters of a signed request over the WebSocket API, key and signature added."""
+    complete: dict[str, Parameter] = {"apiKey": key.key, **parameters}
+    complete["signature"] = signature(key, payload(complete))
+    return complete
