@@ -8,6 +8,7 @@ so that nothing secret an exchange echoes back lands in a log.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
 
 from connector.channel import AnyChannel
 
@@ -111,14 +112,172 @@ class InvariantViolated(ConnectorError):
     """A promise of the library's own design was broken: a bug in it, please report it."""
 
 
+# --- orders
+
+
+RefusalReason: TypeAlias = Literal[
+    "post_only",
+    "balance",
+    "filter",
+    "price_band",
+    "reduce_only",
+    "limit",
+    "closed",
+    "permission",
+    "other",
+]
+"""Why an exchange did not accept an order.
+
+===============  ============================================================================
+``post_only``    it would have taken
+``balance``      the account does not have enough
+``filter``       price, quantity or notional break a rule of the instrument
+``price_band``   the price is too far from the market's
+``reduce_only``  there is no position for it to reduce
+``limit``        too many orders, open or per time
+``closed``       the instrument cannot be traded now
+``permission``   the API key, its address or the account may not do this
+``other``        anything else that the exchange refuses for certain
+===============  ============================================================================
+"""
+
+
+class OrderNotPlaced(ConnectorError):
+    """There is no such order at the exchange, for certain.
+
+    Of the errors of an order, only this and what derives from it may be answered by placing again.
+    """
+
+
+class OrderInvalid(OrderNotPlaced):
+    """The order breaks a rule that is known before it is sent."""
+
+    def __init__(self, message: str, nearest: Any = None) -> None:
+        super().__init__(message)
+        self.nearest = nearest
+        """An intent (`connector.orders`) that passes and differs as little as possible; None if
+        there is none."""
+
+    def __reduce__(self) -> tuple[type[OrderInvalid], tuple[str, Any]]:
+        return type(self), (str(self), self.nearest)
+
+
+class OrderRefused(OrderNotPlaced):
+    """The exchange refused the order."""
+
+    def __init__(self, reason: RefusalReason, code: int | str | None, message: str) -> None:
+        super().__init__(
+            f"the exchange refused the order ({reason}): code {code!r:.{RAW_EXCERPT_BYTES}}, "
+            f"{message[:RAW_EXCERPT_BYTES]!r}"
+        )
+        self.reason: RefusalReason = reason
+        self.code = code
+        self.message = message
+
+    def __reduce__(
+        self,
+    ) -> tuple[type[OrderRefused], tuple[RefusalReason, int | str | None, str]]:
+        return type(self), (self.reason, self.code, self.message)
+
+
+class NotSynced(OrderNotPlaced):
+    """The account does not know for certain what it has: nothing is shown, nothing is placed."""
+
+
+class LimitExceeded(OrderNotPlaced):
+    """The order would exceed the program's own `connector.orders.Limits`."""
+
+
+class LimitReached(OrderNotPlaced):
+    """The exchange's limit of orders is used up; wait `retry_after` seconds."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[type[LimitReached], tuple[str, float]]:
+        return type(self), (str(self), self.retry_after)
+
+
+class NotSent(OrderNotPlaced):
+    """No byte of the order has left this machine."""
+
+
+class OrderUnknown(ConnectorError):
+    """The order was sent, and it is not known yet what became of it.
+
+    It may be open. It stays tracked: `order` tells when it is known. Never place it again because
+    of this error.
+    """
+
+    def __init__(self, message: str, order: object) -> None:
+        super().__init__(message)
+        self.order = order
+
+
+class AmendRefused(ConnectorError):
+    """The exchange refused to change the order; it is unchanged, for certain."""
+
+    def __init__(self, reason: RefusalReason, code: int | str | None, message: str) -> None:
+        super().__init__(
+            f"the exchange refused to amend the order ({reason}): code "
+            f"{code!r:.{RAW_EXCERPT_BYTES}}, {message[:RAW_EXCERPT_BYTES]!r}"
+        )
+        self.reason: RefusalReason = reason
+        self.code = code
+        self.message = message
+
+    def __reduce__(
+        self,
+    ) -> tuple[type[AmendRefused], tuple[RefusalReason, int | str | None, str]]:
+        return type(self), (self.reason, self.code, self.message)
+
+
+class OrderEnded(ConnectorError):
+    """The order is over: it cannot be changed any more."""
+
+
+class IdInUse(ConnectorError):
+    """Another order than ours was found under a client id of ours: the account has ended."""
+
+
+class NameInUse(ConnectorError):
+    """Another program uses this account under the same name: the account has ended."""
+
+
+class OrdersLeft(ConnectorError):
+    """Orders may still be open at the exchange although their block was left.
+
+    `orders` names each. ``connector stop NAME`` cancels them.
+    """
+
+    def __init__(self, message: str, orders: tuple[object, ...]) -> None:
+        super().__init__(message)
+        self.orders = orders
+
+
 __all__ = [
     "RAW_EXCERPT_BYTES",
+    "AmendRefused",
     "ConfigError",
     "ConnectorError",
     "DecodeError",
     "ExchangeUnavailable",
     "HandshakeRejected",
+    "IdInUse",
     "InvariantViolated",
+    "LimitExceeded",
+    "LimitReached",
+    "NameInUse",
+    "NotSent",
+    "NotSynced",
+    "OrderEnded",
+    "OrderInvalid",
+    "OrderNotPlaced",
+    "OrderRefused",
+    "OrderUnknown",
+    "OrdersLeft",
+    "RefusalReason",
     "RequestRejected",
     "SlowConsumer",
     "SubscriptionRejected",

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
+from connector.decimals import ZERO, exact, floor_to, product, quotient
 from connector.errors import ConfigError
 
 Kind: TypeAlias = Literal["spot", "perpetual", "future"]
@@ -63,8 +64,16 @@ class Instrument:
     step_size: Decimal | None = attrs.field(validator=_positive)
     """Quantities are multiples of it; None where the exchange sets none."""
     min_quantity: Decimal | None = None
+    max_quantity: Decimal | None = None
+    min_price: Decimal | None = None
+    max_price: Decimal | None = None
     min_notional: Decimal | None = None
     """The least that price times quantity of an order may be; None where there is no limit."""
+    max_notional: Decimal | None = None
+    market_step_size: Decimal | None = attrs.field(default=None, validator=_positive)
+    """Of an order without a price; None where `step_size` alone counts. So the next two."""
+    market_min_quantity: Decimal | None = None
+    market_max_quantity: Decimal | None = None
     contract_size: Decimal = attrs.field(default=Decimal(1), validator=_positive)
     """How much of the base one unit of quantity is; of an inverse contract, how much of the
     quote."""
@@ -97,6 +106,49 @@ class Instrument:
     def step(self, quantity: Decimal | float | str, rounding: Rounding = "down") -> Decimal:
         """`quantity` as a multiple of `step_size`; arguments and errors as those of `tick`."""
         return self._round("quantity", quantity, self.step_size, rounding)
+
+    def notional(self, quantity: Decimal, price: Decimal) -> Decimal:
+        """What `quantity` is worth at `price`: in the quote, exact."""
+        if self.inverse:
+            return product(quantity, self.contract_size)
+        return product(quantity, price, self.contract_size)
+
+    def tradable(
+        self,
+        quantity: Decimal | int | str,
+        price: Decimal | int | str,
+        side: Literal["buy", "sell"],
+    ) -> Decimal:
+        """The largest quantity, not above `quantity`, of a limit order that passes; 0 if none.
+
+        It considers the steps, the least and the most of quantity and notional, and the range of
+        prices. A price between two ticks counts as the tick below for a buyer, above for a seller.
+
+        Raises:
+            TypeError: a number is a float.
+            ConfigError: `side` is neither "buy" nor "sell".
+            OrderInvalid: a number is not finite.
+        """
+        if side not in ("buy", "sell"):
+            raise ConfigError(f"side={side!r}: write 'buy' or 'sell'")
+        largest = exact("quantity", quantity)
+        at = self.tick(exact("price", price), "down" if side == "buy" else "up")
+        if at <= 0 or largest <= 0:
+            return ZERO
+        if (self.min_price is not None and at < self.min_price) or (
+            self.max_price is not None and at > self.max_price
+        ):
+            return ZERO
+        if self.max_quantity is not None:
+            largest = min(largest, self.max_quantity)
+        if self.max_notional is not None:
+            largest = min(largest, quotient(self.max_notional, self.notional(Decimal(1), at)))
+        largest = floor_to(largest, self.step_size)
+        if largest < (self.min_quantity or ZERO):
+            return ZERO
+        if self.min_notional is not None and self.notional(largest, at) < self.min_notional:
+            return ZERO
+        return max(largest, ZERO)
 
     def _round(self, what: str, value: object, unit: Decimal | None, rounding: str) -> Decimal:
         if rounding not in _ROUNDINGS:

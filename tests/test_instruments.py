@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -165,3 +166,78 @@ def test_what_is_no_rounding() -> None:
 def test_a_tick_of_nothing_makes_no_instrument() -> None:
     with pytest.raises(ConfigError, match="tick_size is -1; it must be above 0"):
         instrument(tick="-1")
+
+
+def tradable_instrument(**changes: object) -> Instrument:
+    return attrs.evolve(
+        instrument(),
+        **{
+            "tick_size": Decimal("0.01"),
+            "step_size": Decimal("0.001"),
+            "min_quantity": Decimal("0.002"),
+            "max_quantity": Decimal(100),
+            "min_notional": Decimal(5),
+            "max_notional": Decimal(1000),
+            "min_price": Decimal("0.01"),
+            "max_price": Decimal(10_000),
+        }
+        | changes,
+    )
+
+
+@pytest.mark.parametrize(
+    ("quantity", "price", "expected"),
+    [
+        ("0.0359", "300", "0.035"),
+        ("0.0159", "300", "0"),  # below the least notional
+        ("50", "300", "3.333"),  # cut to the most notional
+        ("500", "0.1", "100"),  # cut to the most quantity
+        ("0.0019", "9000", "0"),  # below the least quantity
+        ("1", "10001", "0"),
+        ("1", "0.001", "0"),
+        ("0", "300", "0"),
+        ("-1", "300", "0"),
+    ],
+)
+def test_tradable(quantity: str, price: str, expected: str) -> None:
+    assert tradable_instrument().tradable(quantity, price, "buy") == Decimal(expected)
+
+
+def test_tradable_takes_the_tick_of_the_side() -> None:
+    coarse = tradable_instrument(tick_size=Decimal(1), min_notional=Decimal(10))
+
+    assert coarse.tradable(1, "9.5", "buy") == 0
+    assert coarse.tradable(1, "9.5", "sell") == 1
+
+
+def test_tradable_takes_no_floats_and_no_other_sides() -> None:
+    with pytest.raises(TypeError):
+        tradable_instrument().tradable(0.1, 1, "buy")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError):
+        tradable_instrument().tradable(1, 1, "bid")  # type: ignore[arg-type]
+
+
+@given(
+    st.decimals(min_value=0, max_value=10**6, places=6),
+    st.decimals(min_value="0.01", max_value=20_000, places=4),
+    st.sampled_from(["buy", "sell"]),
+)
+def test_what_is_tradable_passes_and_one_step_more_does_not(
+    quantity: Decimal, price: Decimal, side: Any
+) -> None:
+    known = tradable_instrument()
+    at = known.tick(price, "down" if side == "buy" else "up")
+
+    def passes(size: Decimal) -> bool:
+        worth = size * at
+        return (
+            size % Decimal("0.001") == 0
+            and Decimal("0.002") <= size <= min(100, quantity)
+            and 5 <= worth <= 1000
+            and Decimal("0.01") <= at <= 10_000
+        )
+
+    found = known.tradable(quantity, price, side)
+
+    assert found == 0 or passes(found)
+    assert not passes(found + Decimal("0.001"))

@@ -1,0 +1,119 @@
+"""Exact decimal numbers: read from what a program writes, and computed to the last digit.
+
+The context of the program is not used: it may have few digits, or traps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import ROUND_FLOOR, Context, Decimal, InvalidOperation, localcontext
+from typing import TypeAlias
+
+from connector.errors import OrderInvalid
+
+Exact: TypeAlias = Decimal | int | str
+"""How a number of an order is written."""
+
+DIGITS = 60
+"""Enough for the exact product of any price and any quantity."""
+
+ZERO = Decimal(0)
+
+
+def exact(name: str, value: object) -> Decimal:
+    """`value` as a `Decimal`.
+
+    Raises:
+        TypeError: it is a float, whose digits are not those that were written; or no number.
+        OrderInvalid: it is text that is not a finite number.
+    """
+    match value:
+        case Decimal():
+            number = value
+        case float():
+            raise TypeError(
+                f"{name}={value!r} is a float, which is not exact: write {name}={str(value)!r} or "
+                f"{name}=Decimal({str(value)!r})"
+            )
+        case int() if not isinstance(value, bool):
+            return Decimal(value)
+        case str():
+            try:
+                number = Decimal(value)
+            except InvalidOperation:
+                number = Decimal("nan")
+        case _:
+            raise TypeError(f"{name}={value!r}: write a Decimal, an int or a str")
+    if not number.is_finite():
+        raise OrderInvalid(f"{name}={value!r} is not a finite number")
+    return number
+
+
+def positive(name: str, value: object) -> Decimal:
+    """`exact`, above 0.
+
+    Raises:
+        TypeError: as `exact`.
+        OrderInvalid: it is not above 0.
+    """
+    number = exact(name, value)
+    if number <= 0:
+        raise OrderInvalid(f"{name}={value!r}; it must be above 0")
+    return number
+
+
+def product(*factors: Decimal) -> Decimal:
+    """The exact product."""
+    with localcontext(Context(prec=DIGITS)):
+        result = Decimal(1)
+        for factor in factors:
+            result *= factor
+        return result
+
+
+def total(terms: Iterable[Decimal]) -> Decimal:
+    """The exact sum."""
+    with localcontext(Context(prec=DIGITS)):
+        return sum(terms, ZERO)
+
+
+def quotient(dividend: Decimal, divisor: Decimal) -> Decimal:
+    """The quotient to 60 digits."""
+    with localcontext(Context(prec=DIGITS)):
+        return dividend / divisor
+
+
+def is_multiple(value: Decimal, unit: Decimal | None) -> bool:
+    """Whether `value` is a multiple of `unit`; None stands for any."""
+    if unit is None:
+        return True
+    with localcontext(Context(prec=DIGITS)):
+        return value % unit == 0
+
+
+def floor_to(value: Decimal, unit: Decimal | None) -> Decimal:
+    """The largest multiple of `unit` that is not above `value`."""
+    if unit is None:
+        return value
+    with localcontext(Context(prec=DIGITS)):
+        return Decimal(int((value / unit).to_integral_value(ROUND_FLOOR))) * unit
+
+
+def written(value: Decimal) -> str:
+    """`value` without an exponent and without zeros that say nothing, as it goes on the wire."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+__all__ = [
+    "ZERO",
+    "Exact",
+    "exact",
+    "floor_to",
+    "is_multiple",
+    "positive",
+    "product",
+    "quotient",
+    "total",
+    "written",
+]
