@@ -1,0 +1,17 @@
+"""Orders and accounts, pure: what is known, what may be sent, and when something is certain.
+
+Nothing here imports trio or opens a socket; `connector.account` runs it.
+
+.. code-block:: text
+
+    intent ──▶ filters, exposure ──▶ client id ──▶ order_record ──▶ Trading.place ──▶ the wire
+                (refused here:         (remembered                    (venue: data and
+                 OrderInvalid,          before it is                   pure functions)
+                 LimitExceeded)         signed)                             │
+                                                                           ▼
+    events ◀── account_book ◀── order_record ◀── reports ◀── Trading.read ◀── reply or event
+                    │                 │
+                 joined,           unknown ──▶ resolution: window, fence, fills
+                 audited
+    quotes: wanted + known ──▶ quoting.plan ──▶ cancels, then places, within budgets
+"""

@@ -1,0 +1,466 @@
+"""What is known of an account: orders, balances and positions, joined without a hole or a double.
+
+A pure state machine (`connector.trading.account_states`). Reports go in, in whatever order they
+come; events come out. Of orders every report counts at once, because an order only goes one way.
+Balances and positions are absolute numbers with a time: those that come before a reading is joined
+are kept, and what is older than what is shown is dropped.
+
+Source of the join rules: binance_trading §8.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import TypeAlias
+
+import attrs
+
+from connector.accounts import (
+    AnyAccountEvent,
+    Balance,
+    BalanceUpdate,
+    Fill,
+    FundingPayment,
+    Position,
+    PositionUpdate,
+    Summary,
+    Synced,
+    Unsynced,
+)
+from connector.decimals import ZERO, total
+from connector.orders import Intent, Leg
+from connector.trading.account_states import AccountState, Happening, follow
+from connector.trading.client_ids import ClientIds
+from connector.trading.order_record import Contradiction, OrderRecord, Stranger
+from connector.trading.reports import (
+    BalanceChange,
+    BalanceReport,
+    FillReport,
+    FundingReport,
+    Ignored,
+    ModeChanged,
+    OrderReport,
+    PositionReport,
+    Report,
+    StreamEnded,
+)
+from connector.trading.venue import AccountReading
+
+_REMEMBERED_TRADES = 20_000
+"""Trade ids of others' orders that are remembered, so that each is told once."""
+
+
+@attrs.frozen
+class OrphanFound:
+    """An open order of our name and another run."""
+
+    report: OrderReport
+
+
+@attrs.frozen
+class ReadAnew:
+    """The exchange says something after which the account must be read again."""
+
+    reason: str
+    stream_over: bool = False
+    """Whether the private stream must be opened anew, too."""
+
+
+Told: TypeAlias = AnyAccountEvent | Contradiction | Stranger | OrphanFound | ReadAnew
+
+
+class AccountBook:
+    """The state of one account.
+
+    Args:
+        ids: the client ids of this run.
+        spot: the quote and base assets by symbol, where positions are balances; else empty.
+    """
+
+    def __init__(self, ids: ClientIds, bases: Mapping[str, str] | None = None) -> None:
+        self.state: AccountState = "off"
+        self.records: dict[str, OrderRecord] = {}
+        self.others: dict[str, OrderReport] = {}
+        """Open orders that are not of this run, by the exchange's id."""
+        self.hedge_mode = False
+        self.summary: Summary | None = None
+        self.holes = 0
+        """How often the private stream has lost, or may have lost, something."""
+        self.as_of_ns: int | None = None
+        self.last_trades: dict[str, str] = {}
+        """The latest trade that is known, by symbol."""
+        self.last_prices: dict[str, Decimal] = {}
+        self._ids = ids
+        self._bases = bases or {}
+        self._balances: dict[str, BalanceReport] = {}
+        self._positions: dict[tuple[str, Leg | None], PositionReport] = {}
+        self._by_exchange_id: dict[tuple[str, str], str] = {}
+        self._kept: list[tuple[BalanceReport | PositionReport, int]] = []
+        self._seen: set[tuple[str, str]] = set()
+        self._seen_order: deque[tuple[str, str]] = deque()
+
+    # --- what it shows
+
+    @property
+    def synced(self) -> bool:
+        """Whether what it shows is what the exchange has."""
+        return self.state == "live"
+
+    def balances(self) -> dict[str, Balance]:
+        """What is known of each asset."""
+        return {
+            asset: Balance(
+                asset=asset,
+                total=each.total,
+                available=each.available,
+                locked=each.locked,
+            )
+            for asset, each in self._balances.items()
+        }
+
+    def position(self, symbol: str) -> Position:
+        """What is held of an instrument; all 0 if the exchange does not mention it."""
+        base = self._bases.get(symbol)
+        if base is not None:
+            held = self._balances.get(base)
+            return Position(symbol=symbol, long=(held and held.total) or ZERO)
+        legs = [each for (of, _), each in self._positions.items() if of == symbol]
+        long = total(each.quantity for each in legs if _is_long(each))
+        short = total(abs(each.quantity) for each in legs if not _is_long(each))
+        open_legs = [each for each in legs if each.quantity != 0]
+        only = open_legs[0] if len(open_legs) == 1 else None
+        return Position(
+            symbol=symbol,
+            long=long,
+            short=short,
+            entry_price=None if only is None else only.entry_price,
+            unrealised=_sum_or_none(each.unrealised for each in open_legs),
+            mark_price=None if only is None else only.mark_price,
+            exchange_time_ns=max((each.time_ns or 0 for each in legs), default=0) or None,
+        )
+
+    def symbols_held(self) -> set[str]:
+        """The instruments of which something is held."""
+        return {symbol for (symbol, _), each in self._positions.items() if each.quantity != 0}
+
+    # --- our orders
+
+    def remember(self, intent: Intent, client_id: str, symbol: str, now: float) -> OrderRecord:
+        """A new order, remembered before its request is signed."""
+        record = OrderRecord(intent, client_id, symbol, now, holes_before=self.holes)
+        self.records[client_id] = record
+        return record
+
+    def adopt(self, record: OrderRecord) -> None:
+        """Take an order of another run as one of ours."""
+        self.records[record.client_id] = record
+
+    def forget(self, client_id: str) -> None:
+        """Drop an order that has been over for long."""
+        record = self.records.pop(client_id, None)
+        if record is not None and record.exchange_id is not None:
+            self._by_exchange_id.pop((record.symbol, record.exchange_id), None)
+
+    def is_ours(self, client_id: str) -> bool:
+        """Whether the order is of this run, or was adopted."""
+        return client_id in self.records or self._ids.is_ours(client_id)
+
+    # --- the states
+
+    def happen(self, happening: Happening, reason: str, received_ns: int) -> list[Told]:
+        """Move to another state; what it tells."""
+        was_synced = self.synced
+        self.state = follow(self.state, happening)
+        if happening in ("lost", "connecting"):
+            self._kept.clear()
+        if happening == "lost":
+            self.holes += 1
+        if was_synced and not self.synced:
+            return [Unsynced(reason=reason, received_ns=received_ns)]
+        return []
+
+    def join(self, reading: AccountReading, received_ns: int) -> list[Told]:
+        """Show what was read, brought up to now by what came meanwhile; it is synced then."""
+        self.state = follow(self.state, "read")
+        before_balances, before_positions = self.balances(), self._shown_positions()
+        self._take(reading)
+        events: list[Told] = []
+        open_ids = {each.exchange_id for each in reading.orders}
+        for exchange_id in [each for each in self.others if each not in open_ids]:
+            del self.others[exchange_id]
+        for order in reading.orders:
+            events += self._read_order(order, received_ns)
+        for report, _ in self._kept:
+            self._apply(report)
+        self._kept.clear()
+        for asset, balance in self.balances().items():
+            if before_balances.get(asset) != balance:
+                events.append(self._balance_update(asset, "reading", received_ns))
+        for symbol in {*before_positions, *self._shown_positions()}:
+            if before_positions.get(symbol) != self._shown_positions().get(symbol):
+                events.append(self._position_update(symbol, "reading", received_ns))
+        self.state = follow(self.state, "joined")
+        self.as_of_ns = received_ns
+        events.append(Synced(received_ns=received_ns))
+        return events
+
+    def missing(self, orders: Iterable[OrderReport]) -> list[OrderRecord]:
+        """Our orders that are open as far as we know, and are not among the open `orders`."""
+        there = {each.client_id for each in orders} | {each.exchange_id for each in orders}
+        return [
+            record
+            for record in self.records.values()
+            if record.state == "open"
+            and record.client_id not in there
+            and record.exchange_id not in there
+        ]
+
+    def differences(self, reading: AccountReading) -> list[str]:
+        """In what a new reading differs from what is shown, in words; for the audit."""
+        found = []
+        for balance in reading.balances:
+            shown = self._balances.get(balance.asset)
+            known = None if shown is None else shown.total
+            if (known or ZERO) != (balance.total or ZERO):
+                found.append(f"{balance.asset}: {known} is shown, {balance.total} was read")
+        read = {(each.symbol, each.leg): each.quantity for each in reading.positions}
+        for key in {*read, *self._positions}:
+            quantity = self._positions[key].quantity if key in self._positions else ZERO
+            if quantity != read.get(key, ZERO):
+                found.append(f"{key[0]}: {quantity} is shown, {read.get(key, ZERO)} was read")
+        for record in self.missing(reading.orders):
+            found.append(f"order {record.client_id} is shown open, and was not read")
+        for order in reading.orders:
+            ours = self.records.get(order.client_id)
+            if ours is not None and ours.over:
+                found.append(f"order {order.client_id} is shown {ours.state}, and was read open")
+            elif ours is None and order.exchange_id not in self.others:
+                found.append(f"order {order.exchange_id} was read, and is not shown")
+        return found
+
+    # --- what the exchange says
+
+    def read(self, report: Report, received_ns: int) -> list[Told]:
+        """Take one report; what it tells."""
+        match report:
+            case OrderReport():
+                return self._read_order(report, received_ns)
+            case FillReport():
+                return self.read_fill(report, received_ns)
+            case BalanceReport() | PositionReport():
+                return self._read_absolute(report, received_ns)
+            case FundingReport():
+                return [
+                    FundingPayment(
+                        symbol=report.symbol,
+                        asset=report.asset,
+                        amount=report.amount,
+                        exchange_time_ns=report.time_ns,
+                        received_ns=received_ns,
+                    )
+                ]
+            case StreamEnded(reason=reason):
+                return [ReadAnew(reason, stream_over=True)]
+            case ModeChanged(what=what):
+                return [ReadAnew(f"{what} has changed")]
+            case BalanceChange() | Ignored():
+                return []
+
+    def read_fill(
+        self, fill: FillReport, received_ns: int, *, backfilled: bool = False
+    ) -> list[Told]:
+        """Take a trade, from an event or from the account's history."""
+        self._note_trade(fill)
+        record = self.record_of(fill)
+        if record is not None:
+            self._remember_trade(fill)
+            return list(record.read_fill(fill, received_ns, backfilled=backfilled))
+        if not self._remember_trade(fill):
+            return []
+        return [
+            Fill(
+                trade_id=fill.trade_id,
+                client_id=fill.client_id,
+                symbol=fill.symbol,
+                side=fill.side,
+                leg=fill.leg,
+                price=fill.price,
+                quantity=fill.quantity,
+                fee=fill.fee,
+                fee_asset=fill.fee_asset,
+                maker=fill.maker,
+                realised=fill.realised,
+                exchange_time_ns=fill.time_ns,
+                received_ns=received_ns,
+                backfilled=backfilled,
+            )
+        ]
+
+    def record_of(self, fill: FillReport) -> OrderRecord | None:
+        """Our order that a trade is of."""
+        client_id = fill.client_id
+        if client_id not in self.records:
+            client_id = self._by_exchange_id.get((fill.symbol, fill.exchange_id), "")
+        return self.records.get(client_id)
+
+    def is_known_trade(self, fill: FillReport) -> bool:
+        """Whether it has been told."""
+        return (fill.symbol, fill.trade_id) in self._seen
+
+    # --- inside
+
+    def _read_order(self, report: OrderReport, received_ns: int) -> list[Told]:
+        if report.fill is not None:
+            self._note_trade(report.fill)
+        record = self.records.get(report.client_id)
+        if record is None and report.exchange_id is not None:
+            known = self._by_exchange_id.get((report.symbol, report.exchange_id), "")
+            record = self.records.get(known)
+        if record is None:
+            return self._read_other(report, received_ns)
+        told: list[Told] = list(record.read(report, received_ns))
+        if any(isinstance(each, Stranger) for each in told):
+            return told
+        if record.exchange_id is not None:
+            self._by_exchange_id[record.symbol, record.exchange_id] = record.client_id
+        if report.fill is not None:
+            self._remember_trade(report.fill)
+        return told
+
+    def _read_other(self, report: OrderReport, received_ns: int) -> list[Told]:
+        told: list[Told] = []
+        key = report.exchange_id or report.client_id
+        if self._ids.is_ours(report.client_id):
+            # One that was forgotten after it had been over for long.
+            return [Stranger(report.client_id, "an order that was over long ago is told again")]
+        known = key in self.others
+        if report.state == "open":
+            self.others[key] = report
+            if not known and self._ids.is_of_our_name(report.client_id):
+                told.append(OrphanFound(report))
+        else:
+            self.others.pop(key, None)
+        if report.fill is not None:
+            told += self.read_fill(report.fill, received_ns)
+        return told
+
+    def _read_absolute(
+        self, report: BalanceReport | PositionReport, received_ns: int
+    ) -> list[Told]:
+        if self.state != "live":
+            if self.state != "off":
+                self._kept.append((report, received_ns))
+            return []
+        if not self._apply(report):
+            return []
+        self.as_of_ns = received_ns
+        if isinstance(report, BalanceReport):
+            return [self._balance_update(report.asset, report.reason, received_ns)]
+        return [self._position_update(report.symbol, report.reason, received_ns)]
+
+    def _apply(self, report: BalanceReport | PositionReport) -> bool:
+        """Show `report` unless something newer is shown; whether it is shown."""
+        if isinstance(report, BalanceReport):
+            shown = self._balances.get(report.asset)
+            if shown is not None and _is_older(report.time_ns, shown.time_ns):
+                return False
+            if shown is not None:
+                # What is not told stays what it was, except where the total has moved under it.
+                same = report.total is None or report.total == shown.total
+                report = BalanceReport(
+                    asset=report.asset,
+                    total=shown.total if report.total is None else report.total,
+                    available=shown.available
+                    if report.available is None and same
+                    else report.available,
+                    locked=shown.locked if report.locked is None and same else report.locked,
+                    reason=report.reason,
+                    time_ns=report.time_ns,
+                )
+            self._balances[report.asset] = report
+            return True
+        key = report.symbol, report.leg
+        position = self._positions.get(key)
+        if position is not None and _is_older(report.time_ns, position.time_ns):
+            return False
+        self._positions[key] = report
+        if report.mark_price is not None:
+            self.last_prices[report.symbol] = report.mark_price
+        return True
+
+    def _take(self, reading: AccountReading) -> None:
+        self.hedge_mode = reading.hedge_mode
+        self.summary = reading.summary
+        self._balances = {each.asset: each for each in reading.balances}
+        self._positions = {(each.symbol, each.leg): each for each in reading.positions}
+        for each in reading.positions:
+            if each.mark_price is not None:
+                self.last_prices[each.symbol] = each.mark_price
+
+    def _shown_positions(self) -> dict[str, Position]:
+        return {symbol: self.position(symbol) for symbol, _ in self._positions}
+
+    def _note_trade(self, fill: FillReport) -> None:
+        self.last_prices[fill.symbol] = fill.price
+        last = self.last_trades.get(fill.symbol)
+        if last is None or _trade_number(fill.trade_id) > _trade_number(last):
+            self.last_trades[fill.symbol] = fill.trade_id
+
+    def _remember_trade(self, fill: FillReport) -> bool:
+        """Note that it has been told; False if it had been."""
+        key = fill.symbol, fill.trade_id
+        if key in self._seen:
+            return False
+        self._seen.add(key)
+        self._seen_order.append(key)
+        if len(self._seen_order) > _REMEMBERED_TRADES:
+            self._seen.discard(self._seen_order.popleft())
+        return True
+
+    def _balance_update(self, asset: str, reason: str, received_ns: int) -> BalanceUpdate:
+        shown = self._balances[asset]
+        return BalanceUpdate(
+            asset=asset,
+            total=shown.total,
+            available=shown.available,
+            locked=shown.locked,
+            reason=reason,
+            exchange_time_ns=shown.time_ns,
+            received_ns=received_ns,
+        )
+
+    def _position_update(self, symbol: str, reason: str, received_ns: int) -> PositionUpdate:
+        position = self.position(symbol)
+        return PositionUpdate(
+            symbol=symbol,
+            quantity=position.quantity,
+            long=position.long,
+            short=position.short,
+            entry_price=position.entry_price,
+            unrealised=position.unrealised,
+            reason=reason,
+            exchange_time_ns=position.exchange_time_ns,
+            received_ns=received_ns,
+        )
+
+
+def _is_long(position: PositionReport) -> bool:
+    return position.leg == "long" or (position.leg is None and position.quantity > 0)
+
+
+def _is_older(time_ns: int | None, than_ns: int | None) -> bool:
+    return time_ns is not None and than_ns is not None and time_ns < than_ns
+
+
+def _sum_or_none(values: Iterable[Decimal | None]) -> Decimal | None:
+    known = list(values)
+    if not known or any(each is None for each in known):
+        return None
+    return total(each for each in known if each is not None)
+
+
+def _trade_number(trade_id: str) -> tuple[int, str]:
+    """Ids that are numbers rise by number, others by text."""
+    return (int(trade_id), "") if trade_id.isdecimal() else (0, trade_id)

@@ -1,0 +1,60 @@
+"""The states of an account: a table.
+
+.. code-block:: text
+
+    off ── connecting ──▶ subscribing ── subscribed ──▶ snapshot ── read ──▶ joining ── joined ──▶ live
+     ▲                        │                             │  ▲               │                   │
+     └──────── lost ──────────┴─────────────────────────────┘  └── disagrees ──┘                   │
+     ▲                                                      ▲                                      │
+     └──────────────────────────── lost ────────────────────┼──────────────────────────────────────┤
+                                                            └──────── to be read anew ─────────────┘
+
+Events are subscribed to before anything is read, and kept until it has been: what happens between
+the two is in the events. Only *live* shows anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+from connector.errors import InvariantViolated
+
+AccountState: TypeAlias = Literal["off", "subscribing", "snapshot", "joining", "live"]
+Happening: TypeAlias = Literal["connecting", "subscribed", "read", "joined", "reread", "lost"]
+
+STATES: tuple[AccountState, ...] = ("off", "subscribing", "snapshot", "joining", "live")
+HAPPENINGS: tuple[Happening, ...] = (
+    "connecting", "subscribed", "read", "joined", "reread", "lost",
+)  # fmt: skip
+
+TABLE: Mapping[tuple[AccountState, Happening], AccountState] = MappingProxyType(
+    {
+        ("off", "connecting"): "subscribing",
+        ("off", "lost"): "off",
+        ("subscribing", "subscribed"): "snapshot",
+        ("subscribing", "lost"): "off",
+        ("snapshot", "read"): "joining",
+        ("snapshot", "reread"): "snapshot",
+        ("snapshot", "lost"): "off",
+        ("joining", "joined"): "live",
+        ("joining", "reread"): "snapshot",
+        ("joining", "lost"): "off",
+        ("live", "reread"): "snapshot",
+        ("live", "lost"): "off",
+    }
+)
+"""What is not in it is a bug of ours."""
+
+
+def follow(state: AccountState, happening: Happening) -> AccountState:
+    """The state after `happening`.
+
+    Raises:
+        InvariantViolated: it cannot happen in `state`.
+    """
+    try:
+        return TABLE[state, happening]
+    except KeyError:
+        raise InvariantViolated(f"an account that is {state!r} was told {happening!r}") from None

@@ -1,0 +1,137 @@
+"""Client ids: 128 bits that say whose order it is, and that never repeat.
+
+.. code-block:: text
+
+    name 32 bits │ run 48 bits: second of its start, and chance │ counter 28 bits │ check 20 bits
+
+The name's hash finds the orders of a program again after a crash. The run tells its orders from
+those of an earlier start of the same program. The check keeps an id that only looks like one of
+ours from being taken for one: two of 2^52 foreign ids pass for a given name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Literal, TypeAlias
+
+import attrs
+
+from connector.errors import ConfigError, InvariantViolated
+
+Spelling: TypeAlias = Literal["hex", "0xhex", "uuid"]
+"""32 hexadecimal digits, the same behind ``0x``, or as a UUID."""
+
+_NAME = re.compile(r"[a-z0-9]{1,8}")
+_COUNTER_BITS = 28
+_CHECK_BITS = 20
+_RUN_BITS = 48
+_DIGITS = re.compile(r"[0-9a-f]{32}")
+
+
+def check_name(name: object) -> str:
+    """The name of an account.
+
+    Raises:
+        ConfigError: it is not 1 to 8 of ``a-z`` and ``0-9``.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ConfigError(f"name={name!r}: write 1 to 8 of a-z and 0-9, such as 'mm1'")
+    return name
+
+
+@attrs.frozen
+class Identity:
+    """Whose an order is."""
+
+    name_hash: int
+    run: int
+    counter: int
+
+    def belongs_to(self, name: str) -> bool:
+        """Whether it is of an account of that name, in whatever run."""
+        return self.name_hash == _hash_of_name(name)
+
+
+def _hash_of_name(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4, person=b"name").digest())
+
+
+def _check(bits: int) -> int:
+    digest = hashlib.blake2b(bits.to_bytes(14), digest_size=4, person=b"connector").digest()
+    return int.from_bytes(digest) >> (32 - _CHECK_BITS)
+
+
+def new_run(start_seconds: int, chance: int) -> int:
+    """The number of a run that begins at that second; `chance` tells two of them apart."""
+    return (start_seconds & 0xFFFF_FFFF) << 16 | (chance & 0xFFFF)
+
+
+class ClientIds:
+    """The ids of one run of an account, each made once.
+
+    Args:
+        name: of the account.
+        run: from `new_run`.
+        spelling: how the exchange wants ids.
+    """
+
+    def __init__(self, name: str, run: int, spelling: Spelling = "hex") -> None:
+        self.name = check_name(name)
+        self.run = run & ((1 << _RUN_BITS) - 1)
+        self._hash = _hash_of_name(name)
+        self._spelling: Spelling = spelling
+        self._counter = 0
+
+    def make(self) -> str:
+        """The next id.
+
+        Raises:
+            InvariantViolated: after 268 million.
+        """
+        self._counter += 1
+        if self._counter >> _COUNTER_BITS:
+            raise InvariantViolated("this run has used up its client ids")
+        bits = (self._hash << _RUN_BITS | self.run) << _COUNTER_BITS | self._counter
+        return spell(f"{bits << _CHECK_BITS | _check(bits):032x}", self._spelling)
+
+    def is_ours(self, client_id: str) -> bool:
+        """Whether this run has made it."""
+        identity = identify(client_id)
+        return (
+            identity is not None
+            and identity.name_hash == self._hash
+            and identity.run == self.run
+            and identity.counter <= self._counter
+        )
+
+    def is_of_our_name(self, client_id: str) -> bool:
+        """Whether this run or another one of the same name has made it."""
+        identity = identify(client_id)
+        return identity is not None and identity.name_hash == self._hash
+
+
+def spell(digits: str, spelling: Spelling) -> str:
+    """32 hexadecimal digits in the exchange's form."""
+    match spelling:
+        case "hex":
+            return digits
+        case "0xhex":
+            return f"0x{digits}"
+        case "uuid":
+            parts = digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]
+            return "-".join(parts)
+
+
+def identify(client_id: str) -> Identity | None:
+    """Whose order has this id; None if no account of this library made it."""
+    digits = client_id.removeprefix("0x").replace("-", "").lower()
+    if not _DIGITS.fullmatch(digits):
+        return None
+    number = int(digits, 16)
+    bits = number >> _CHECK_BITS
+    if _check(bits) != number & ((1 << _CHECK_BITS) - 1):
+        return None
+    counter = bits & ((1 << _COUNTER_BITS) - 1)
+    run = bits >> _COUNTER_BITS & ((1 << _RUN_BITS) - 1)
+    return Identity(bits >> (_COUNTER_BITS + _RUN_BITS), run, counter)

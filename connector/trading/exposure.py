@@ -1,0 +1,148 @@
+"""What may still become a position, and the program's own limits on it.
+
+Open, in flight and unknown orders count with all that may still be traded of them, until they are
+certainly over. One that was given up and lives after all counts again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from decimal import Decimal
+
+import attrs
+
+from connector.decimals import ZERO, total
+from connector.errors import LimitExceeded
+from connector.instruments import Instrument
+from connector.orders import Intent, Limit, Limits, Side
+from connector.trading.order_record import OrderRecord
+
+_MINUTE = 60.0
+
+
+@attrs.frozen
+class Exposure:
+    """The orders of one instrument that may still trade."""
+
+    buys: Decimal
+    sells: Decimal
+
+    def of(self, side: Side) -> Decimal:
+        """The quantity on one side."""
+        return self.buys if side == "buy" else self.sells
+
+
+def exposure_of(records: Iterable[OrderRecord], symbol: str) -> Exposure:
+    """What the orders of `symbol` may still become. What only reduces adds nothing."""
+    buys, sells = [ZERO], [ZERO]
+    for record in records:
+        if record.symbol == symbol and not record.intent.reduce_only:
+            (buys if record.intent.side == "buy" else sells).append(record.remaining)
+    return Exposure(total(buys), total(sells))
+
+
+def notional_of(record: OrderRecord, instrument: Instrument, price: Decimal | None) -> Decimal:
+    """What may still be paid for an order; by `price` if it has none of its own."""
+    at = record.worst_price or price
+    if at is None:
+        return getattr(record.intent, "quote_quantity", None) or ZERO
+    return instrument.notional(record.remaining, at)
+
+
+class OwnLimits:
+    """A program's `Limits`, with a memory of the last minute."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._placed: deque[float] = deque()
+
+    def check(
+        self,
+        intent: Intent,
+        instrument: Instrument,
+        *,
+        price: Decimal | None,
+        position: Decimal,
+        exposure: Exposure,
+        open_notional: Decimal,
+        now: float,
+    ) -> None:
+        """Refuse an order that would exceed a limit.
+
+        Args:
+            intent: the order.
+            instrument: what it trades.
+            price: the market's, for an order without one; None if it is not known.
+            position: what is held of it, with a sign.
+            exposure: of the orders of the instrument that are not over.
+            open_notional: of all orders that are not over.
+            now: of our monotonic clock.
+
+        Raises:
+            LimitExceeded: it says which, and by how much.
+        """
+        limits = self.limits
+        self._forget(now)
+        if limits.orders_per_minute is not None and len(self._placed) >= limits.orders_per_minute:
+            raise LimitExceeded(
+                f"{len(self._placed)} orders within a minute: the limit is "
+                f"orders_per_minute={limits.orders_per_minute}"
+            )
+        if intent.reduce_only:
+            return
+        self._check_position(intent, instrument.symbol, position, exposure)
+        if limits.order_notional is None and limits.open_notional is None:
+            return
+        worth = _worth(intent, instrument, price)
+        if limits.order_notional is not None and worth > limits.order_notional:
+            raise LimitExceeded(
+                f"a notional of {worth}: the limit is order_notional={limits.order_notional}"
+            )
+        if limits.open_notional is not None and open_notional + worth > limits.open_notional:
+            raise LimitExceeded(
+                f"{open_notional} open or on its way, and {worth}: the limit is "
+                f"open_notional={limits.open_notional}"
+            )
+
+    def count(self, now: float) -> None:
+        """An order is placed."""
+        self._placed.append(now)
+
+    def _check_position(
+        self, intent: Intent, symbol: str, position: Decimal, exposure: Exposure
+    ) -> None:
+        limit = (self.limits.position or {}).get(symbol)
+        if limit is None:
+            return
+        quantity = intent.quantity
+        if quantity is None:
+            raise LimitExceeded(
+                f"{symbol}: the position that a quote_quantity leads to is not known, and is "
+                "limited; write quantity"
+            )
+        sign = 1 if intent.side == "buy" else -1
+        reached = sign * position + exposure.of(intent.side) + quantity
+        if reached > limit:
+            raise LimitExceeded(
+                f"{symbol}: the position could become {sign * reached}: the limit is "
+                f"position={limit}"
+            )
+
+    def _forget(self, now: float) -> None:
+        while self._placed and self._placed[0] <= now - _MINUTE:
+            self._placed.popleft()
+
+
+def _worth(intent: Intent, instrument: Instrument, price: Decimal | None) -> Decimal:
+    if isinstance(intent, Limit):
+        return instrument.notional(intent.quantity, intent.price)
+    if intent.quote_quantity is not None:
+        return intent.quote_quantity
+    assert intent.quantity is not None
+    if price is None:
+        raise LimitExceeded(
+            f"{instrument.symbol}: no price is known yet, so the notional of an order without one "
+            "cannot be limited; place a Limit with time_in_force='IOC'"
+        )
+    return instrument.notional(intent.quantity, price)

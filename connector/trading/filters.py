@@ -1,0 +1,117 @@
+"""The rules of an instrument, applied to an order before it is sent.
+
+Nothing is rounded: an order that does not pass is refused, with the nearest one that does.
+Whether a price is too far from the market's is the exchange's to say; it knows the market.
+
+Source: binance_trading §11.3.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import attrs
+
+from connector.decimals import ZERO, is_multiple
+from connector.errors import OrderInvalid
+from connector.instruments import Instrument
+from connector.orders import Intent, Limit, Market
+
+
+def check_intent(
+    instrument: Instrument, intent: Intent, reference_price: Decimal | None = None
+) -> None:
+    """Refuse an order that breaks a rule of its instrument.
+
+    Args:
+        instrument: what it trades.
+        intent: the order.
+        reference_price: the market's, for the notional of an order without a price.
+
+    Raises:
+        OrderInvalid: with the nearest order that passes.
+    """
+    if not instrument.trading and not intent.reduce_only:
+        raise OrderInvalid(
+            f"{instrument.symbol} cannot be traded now: it is {instrument.exchange_status!r}"
+        )
+    if isinstance(intent, Limit):
+        _check_limit(instrument, intent)
+    elif intent.quantity is not None:
+        _check_market(instrument, intent, intent.quantity, reference_price)
+
+
+def _check_limit(instrument: Instrument, intent: Limit) -> None:
+    price, quantity = intent.price, intent.quantity
+    wrong: str | None = None
+    if not is_multiple(price, instrument.tick_size):
+        wrong = f"price {price} is not a multiple of the tick {instrument.tick_size}"
+    elif instrument.min_price is not None and price < instrument.min_price:
+        wrong = f"price {price} is below {instrument.min_price}"
+    elif instrument.max_price is not None and price > instrument.max_price:
+        wrong = f"price {price} is above {instrument.max_price}"
+    else:
+        wrong = _quantity(
+            quantity, instrument.step_size, instrument.min_quantity, instrument.max_quantity
+        )
+    if wrong is None:
+        wrong = _notional(instrument, quantity, price, reduce_only=intent.reduce_only)
+    if wrong is not None:
+        raise OrderInvalid(f"{instrument.symbol}: {wrong}", _nearest(instrument, intent))
+
+
+def _check_market(
+    instrument: Instrument, intent: Market, quantity: Decimal, reference: Decimal | None
+) -> None:
+    limits = (
+        (instrument.step_size, instrument.min_quantity, instrument.max_quantity),
+        (
+            instrument.market_step_size,
+            instrument.market_min_quantity,
+            instrument.market_max_quantity,
+        ),
+    )
+    for step, least, most in limits:
+        wrong = _quantity(quantity, step, least, most)
+        if wrong is not None:
+            raise OrderInvalid(f"{instrument.symbol}: {wrong}")
+    if reference is not None:
+        wrong = _notional(instrument, quantity, reference, reduce_only=intent.reduce_only)
+        if wrong is not None:
+            raise OrderInvalid(f"{instrument.symbol}: {wrong}, at a price of {reference}")
+
+
+def _quantity(
+    quantity: Decimal, step: Decimal | None, least: Decimal | None, most: Decimal | None
+) -> str | None:
+    if not is_multiple(quantity, step):
+        return f"quantity {quantity} is not a multiple of the step {step}"
+    if least is not None and quantity < least:
+        return f"quantity {quantity} is below {least}"
+    if most is not None and most > 0 and quantity > most:
+        return f"quantity {quantity} is above {most}"
+    return None
+
+
+def _notional(
+    instrument: Instrument, quantity: Decimal, price: Decimal, *, reduce_only: bool
+) -> str | None:
+    worth = instrument.notional(quantity, price)
+    least = None if reduce_only else instrument.min_notional
+    if least is not None and worth < least:
+        return f"a notional of {worth} is below {least}"
+    if instrument.max_notional is not None and worth > instrument.max_notional:
+        return f"a notional of {worth} is above {instrument.max_notional}"
+    return None
+
+
+def _nearest(instrument: Instrument, intent: Limit) -> Limit | None:
+    """The order at the tick that is no worse for its side, of the largest quantity that passes."""
+    price = instrument.tick(intent.price, "down" if intent.side == "buy" else "up")
+    if price <= 0:
+        return None
+    relaxed = attrs.evolve(instrument, min_notional=None) if intent.reduce_only else instrument
+    quantity = relaxed.tradable(intent.quantity, price, intent.side)
+    if quantity == ZERO:
+        return None
+    return attrs.evolve(intent, price=price, quantity=quantity)

@@ -1,0 +1,316 @@
+"""One order as the account knows it: what was wanted, what the exchange said, what was traded.
+
+The record is told everything, in whatever order it comes, and keeps what is true:
+
+- the larger filled quantity, and of equal ones the state that is over;
+- each trade once, by its id, told in the order of the order's trades;
+- quantity and price as the exchange has them; after an unanswered amend the larger and the worse.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import attrs
+
+from connector.accounts import AnyAccountEvent, Fill, FillFee, OrderUpdate
+from connector.decimals import ZERO, product, quotient, total
+from connector.orders import OVER, Intent, Limit, Market, OrderState
+from connector.trading.order_states import News, follow
+from connector.trading.reports import FillReport, OrderReport
+
+
+@attrs.frozen
+class Contradiction:
+    """What the exchange says of an order cannot be true together with what it said before."""
+
+    client_id: str
+    text: str
+
+
+@attrs.frozen
+class Stranger:
+    """Another order than ours was found under our id."""
+
+    client_id: str
+    text: str
+
+
+@attrs.define(eq=False)
+class OrderRecord:
+    """What is known of one order of ours."""
+
+    intent: Intent
+    client_id: str
+    symbol: str
+    """In the exchange's spelling."""
+    made_at: float = 0.0
+    """Of our monotonic clock."""
+    state: OrderState = "queued"
+    exchange_id: str | None = None
+    quantity: Decimal | None = None
+    """As the exchange has it; in the beginning as the intent has it."""
+    price: Decimal | None = None
+    filled: Decimal = ZERO
+    fills: dict[str, Fill] = attrs.field(factory=dict)
+    """Those that were told, by trade id."""
+    reason: str = ""
+    late: bool = False
+    code: int | str | None = None
+    exchange_time_ns: int | None = None
+    signed_ns: int | None = None
+    """The exchange's time at which the place was signed."""
+    holes_before: int = 0
+    """How many holes the private stream had had when it was sent."""
+    over_at: float | None = None
+    wanted: bool = True
+    """Whether its block lasts; if not, it is to be cancelled whenever it is found."""
+    amending: tuple[Decimal, Decimal | None] | None = None
+    """Quantity and price of an amend that is on its way or unknown."""
+    _shapes: list[tuple[Decimal | None, Decimal | None]] = attrs.field(factory=list)
+    """Quantities and prices that this order may have."""
+    _average: Decimal | None = None
+    _held: list[FillReport] = attrs.field(factory=list)
+    """Trades behind one that is missing."""
+
+    def __attrs_post_init__(self) -> None:
+        self.quantity = self.intent.quantity
+        self.price = self.intent.price if isinstance(self.intent, Limit) else None
+        self._shapes.append((self.quantity, self.price))
+
+    # --- what it is
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, as far as is known."""
+        return self.state in OVER
+
+    @property
+    def remaining(self) -> Decimal:
+        """What may still be traded of it; 0 when it is over."""
+        if self.over or self.quantity is None:
+            return ZERO
+        quantity = self.quantity
+        if self.amending is not None:
+            quantity = max(quantity, self.amending[0])
+        return max(quantity - self.filled, ZERO)
+
+    @property
+    def worst_price(self) -> Decimal | None:
+        """Of its price and that of an amend that is not answered, the one that pays more."""
+        if self.amending is None or self.amending[1] is None or self.price is None:
+            return self.price
+        worst = max if self.intent.side == "buy" else min
+        return worst(self.price, self.amending[1])
+
+    @property
+    def told(self) -> Decimal:
+        """The quantity of the trades that are known one by one."""
+        return total(fill.quantity for fill in self.fills.values())
+
+    @property
+    def fills_complete(self) -> bool:
+        """Whether the trades that are known add up to what is filled, with all their fees."""
+        return self.told == self.filled and all(
+            fill.fee is not None for fill in self.fills.values()
+        )
+
+    @property
+    def has_hole(self) -> bool:
+        """Whether a trade is missing that must have been."""
+        return self.told != self.filled or bool(self._held)
+
+    @property
+    def average_price(self) -> Decimal | None:
+        """Of what was traded."""
+        if self.fills and self.told == self.filled:
+            worth = total(product(fill.quantity, fill.price) for fill in self.fills.values())
+            return quotient(worth, self.told)
+        return self._average
+
+    # --- what we do
+
+    def move(self, news: News, reason: str = "", code: int | str | None = None) -> bool:
+        """What we learned other than by a report; whether the state has changed."""
+        effect, state = follow(self.state, news)
+        if effect not in ("moves", "late") or state == self.state:
+            return False
+        self.state = state
+        self.reason, self.code = reason, code
+        return True
+
+    def amend(self, quantity: Decimal, price: Decimal | None) -> None:
+        """An amend is about to be sent: from now on it may be so, or as it was."""
+        self.amending = quantity, price
+        self._shapes.append((quantity, price))
+
+    # --- what the exchange says
+
+    def belongs(self, report: OrderReport) -> bool:
+        """Whether the report can be of this order, by what it says of it."""
+        if report.symbol != self.symbol or report.side != self.intent.side:
+            return False
+        if report.leg is not None and report.leg != self.intent.leg:
+            return False
+        if self.exchange_id is not None and report.exchange_id not in (None, self.exchange_id):
+            return False
+        if report.partial:
+            return True
+        return any(self._fits(report, *shape) for shape in self._shapes)
+
+    def _fits(self, report: OrderReport, quantity: Decimal | None, price: Decimal | None) -> bool:
+        if isinstance(self.intent, Limit) and report.price != price:
+            return False
+        if quantity is None or report.quantity is None or report.quantity == quantity:
+            return True
+        # The exchange cuts what would do more than reduce.
+        return self.intent.reduce_only and report.quantity < quantity
+
+    def read(
+        self, report: OrderReport, received_ns: int
+    ) -> list[AnyAccountEvent | Contradiction | Stranger]:
+        """Take a report; what it tells."""
+        if not self.belongs(report):
+            text = (
+                f"{report.symbol} {report.side} {report.quantity} at {report.price}, order "
+                f"{report.exchange_id}"
+            )
+            return [Stranger(self.client_id, text)]
+        before = self.state, self.quantity, self.price, self.filled
+        events: list[AnyAccountEvent | Contradiction | Stranger] = []
+        if report.exchange_id is not None:
+            self.exchange_id = report.exchange_id
+        effect, state = follow(self.state, report.state)
+        if effect == "impossible":
+            events.append(
+                Contradiction(
+                    self.client_id, f"it was {self.state} and is said to be {report.state}"
+                )
+            )
+        elif report.filled < self.filled and state == "open":
+            effect = "stale"
+        if effect in ("moves", "late"):
+            self.late = self.late or effect == "late"
+            self._take_shape(report)
+            if state != self.state:
+                self.state = state
+                self.reason = report.reason
+        self.filled = max(self.filled, report.filled)
+        self._average = report.average_price or self._average
+        self.exchange_time_ns = max(report.time_ns or 0, self.exchange_time_ns or 0) or None
+        if report.fill is not None:
+            events += self.read_fill(report.fill, received_ns)
+        if before != (self.state, self.quantity, self.price, self.filled):
+            events.append(self.update(received_ns))
+        return events
+
+    def _take_shape(self, report: OrderReport) -> None:
+        if report.partial:
+            return
+        shape = report.quantity, report.price
+        if self.amending is not None and shape == self.amending:
+            self.amending = None
+        if report.quantity is not None:
+            self.quantity = report.quantity
+        if isinstance(self.intent, Limit):
+            self.price = report.price
+
+    def read_fill(
+        self, fill: FillReport, received_ns: int, *, backfilled: bool = False
+    ) -> list[AnyAccountEvent | Contradiction | Stranger]:
+        """Take a trade: what it tells, once, and in the order of the trades.
+
+        A trade behind one that is missing waits until that has been read from the history.
+        """
+        known = self.fills.get(fill.trade_id)
+        if known is not None:
+            return list(self._complete_fee(known, fill, received_ns))
+        if fill.cumulative is not None and fill.cumulative != self.told + fill.quantity:
+            if all(each.trade_id != fill.trade_id for each in self._held):
+                self._held.append(fill)
+                self._held.sort(key=lambda each: each.cumulative or ZERO)
+            self.filled = max(self.filled, fill.cumulative)
+            return []
+        events: list[AnyAccountEvent | Contradiction | Stranger] = [
+            self._tell(fill, received_ns, backfilled=backfilled)
+        ]
+        self._held = [each for each in self._held if each.trade_id != fill.trade_id]
+        while self._held and self._held[0].cumulative == self.told + self._held[0].quantity:
+            events.append(self._tell(self._held.pop(0), received_ns, backfilled=False))
+        self.filled = max(self.filled, self.told)
+        if self.quantity is not None and self.filled > self.quantity and not self.amending:
+            events.append(
+                Contradiction(
+                    self.client_id, f"{self.filled} of {self.quantity} are said to be filled"
+                )
+            )
+        return events
+
+    def _tell(self, fill: FillReport, received_ns: int, *, backfilled: bool) -> Fill:
+        told = Fill(
+            trade_id=fill.trade_id,
+            client_id=self.client_id,
+            symbol=self.symbol,
+            side=self.intent.side,
+            leg=self.intent.leg,
+            price=fill.price,
+            quantity=fill.quantity,
+            fee=fill.fee,
+            fee_asset=fill.fee_asset,
+            maker=fill.maker,
+            realised=fill.realised,
+            exchange_time_ns=fill.time_ns,
+            received_ns=received_ns,
+            backfilled=backfilled,
+        )
+        self.fills[fill.trade_id] = told
+        return told
+
+    def _complete_fee(
+        self, known: Fill, fill: FillReport, received_ns: int
+    ) -> list[AnyAccountEvent]:
+        if known.fee is not None or fill.fee is None or fill.fee_asset is None:
+            return []
+        self.fills[known.trade_id] = Fill(
+            **{name: getattr(known, name) for name in known.__struct_fields__}
+            | {
+                "fee": fill.fee,
+                "fee_asset": fill.fee_asset,
+                "realised": fill.realised if known.realised is None else known.realised,
+            }
+        )
+        return [
+            FillFee(
+                trade_id=known.trade_id,
+                client_id=self.client_id,
+                symbol=self.symbol,
+                fee=fill.fee,
+                fee_asset=fill.fee_asset,
+                received_ns=received_ns,
+            )
+        ]
+
+    def update(self, received_ns: int) -> OrderUpdate:
+        """The state as an event."""
+        return OrderUpdate(
+            client_id=self.client_id,
+            exchange_id=self.exchange_id,
+            symbol=self.symbol,
+            side=self.intent.side,
+            leg=self.intent.leg,
+            state=self.state,
+            quantity=self.quantity,
+            price=self.price,
+            filled=self.filled,
+            average_price=self.average_price,
+            tag=self.intent.tag,
+            reason=self.reason,
+            late=self.late,
+            exchange_time_ns=self.exchange_time_ns,
+            received_ns=received_ns,
+        )
+
+
+def is_market(intent: Intent) -> bool:
+    """Whether the intent has no price."""
+    return isinstance(intent, Market)

@@ -1,0 +1,400 @@
+"""The seam of an exchange's private side: `Trading`, as data and pure functions.
+
+An exchange says where its private streams and its order entry are, how one logs in, writes each
+request, reads what comes back, and names its constants: how late a request may still be accepted,
+how far its lists lag, what only the matching engine answers. It does no I/O and keeps no state.
+
+.. code-block:: text
+
+    Request      what to ask: a method, its parameters, how the reply is read
+      └─ write   signed now, for one connection: signed anew each time it is sent
+    Answer       what came back to it: a payload, or a refusal
+      └─ verdict the refusal by the venue's table: certain only by the exact status, code and text
+    Report       what an event or a reply says (`connector.trading.reports`)
+
+What a venue cannot promise is said here (`Promises`), and reaches the user: no dead man's switch,
+no window, an acknowledgement that proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar
+
+import attrs
+
+from connector.errors import RefusalReason
+from connector.trading.client_ids import Spelling
+from connector.trading.reports import (
+    BalanceReport,
+    FillReport,
+    OrderReport,
+    PositionReport,
+    Report,
+)
+
+if TYPE_CHECKING:
+    from connector.accounts import Summary
+    from connector.keys import ApiKey
+    from connector.orders import Intent
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+Parameter: TypeAlias = str | int | bool
+Over: TypeAlias = Literal["orders", "rest"]
+"""Which way a request goes: the connection for orders, or REST."""
+Signing: TypeAlias = Literal["signed", "key", "open"]
+"""With a signature, with the key alone, or with neither."""
+
+Meaning: TypeAlias = Literal[
+    "refused", "unknown", "absent", "duplicate", "time", "busy", "limit", "banned", "permission"
+]
+"""What a refusal means for the order it is about.
+
+==============  ==============================================================================
+``refused``     it was not accepted, for certain
+``unknown``     it may have been
+``absent``      there is no such order, says whoever answered: proves as much as it knows
+``duplicate``   an open order has this client id: not necessarily the one that was sent
+``time``        refused for its time: sign anew
+``busy``        refused because the exchange is overloaded
+``limit``       refused: a limit per time is used up; `Verdict.retry_after`
+``banned``      nobody at this address is heard until then
+``permission``  the key, its address or the account may not do this; or not any more
+==============  ==============================================================================
+"""
+
+
+@attrs.frozen(kw_only=True)
+class Constants:
+    """The venue's times, in seconds. What no documentation says is an assumption, and says so.
+
+    The simulated exchange draws its delays up to these; in tests that expect `late`, beyond.
+    """
+
+    engine_seconds: float
+    """How long after the end of a request's window the engine may still take it."""
+    settle_seconds: float
+    """The longest that private events, and lists of trades, lag behind the engine."""
+    clock_ahead_seconds: float = 1.0
+    """How far ahead of the exchange a request's time may be."""
+    largest_window_seconds: float = 60.0
+    source: str
+
+
+@attrs.frozen(kw_only=True)
+class Promises:
+    """What a venue can and cannot."""
+
+    window: bool = True
+    """Whether a request that comes too late is refused. Without, *absent* is never proved."""
+    fence: bool = True
+    """Whether a cancel by client id is answered by the matching engine."""
+    acknowledgement_is_final: bool = True
+    """Whether the reply to a place proves that the order is open or over; else its stream does."""
+    ids_unique_while_open: bool = True
+    """Whether a second order with the client id of an open one is refused."""
+    dead_man: Literal["symbol", "account"] | None = None
+    """Whose orders the dead man's switch cancels."""
+    amends: frozenset[str] = frozenset()
+    """Of ``quantity``, ``quantity_down`` and ``price``: what can be amended in place."""
+    quote_quantity: bool = False
+    reduce_only: bool = True
+    margin: bool = True
+    """Whether the account has positions with margin; else what it holds are balances."""
+
+
+@attrs.frozen
+class Window:
+    """A limit of the exchange: so many within so many seconds."""
+
+    limit: int
+    seconds: float
+
+
+@attrs.frozen
+class Request(Generic[T_co]):
+    """What to ask; it is written and signed when it is sent."""
+
+    what: str
+    """For logs and statistics: ``place``, ``cancel``, ``open orders`` …"""
+    over: Over
+    method: str
+    """Of the WebSocket API, or a verb and a path: ``GET /api/v3/order``."""
+    parameters: Mapping[str, Parameter]
+    decode: Callable[[bytes], T_co] = attrs.field(eq=False, repr=False)
+    """The payload of the reply to what was asked for. Raises one of
+    `connector.exchanges.protocol.UNDECODABLE`."""
+    signing: Signing = "signed"
+    weight: int = 1
+    orders: int = 0
+    """What it counts against the limits of orders."""
+
+
+@attrs.frozen
+class HttpRequest:
+    """A request as it goes over REST."""
+
+    verb: str
+    target: str
+    headers: Mapping[str, str] = attrs.field(repr=False)
+
+    def __repr__(self) -> str:
+        # The query holds a signature.
+        return f"<HttpRequest {self.verb} {self.target.partition('?')[0]}>"
+
+
+@attrs.frozen
+class Refusal:
+    """The exchange's words for no."""
+
+    status: int
+    code: int | str | None
+    text: str
+    retry_at_ns: int | None = None
+    """Exchange's time from which on it hears again, where it says."""
+
+
+@attrs.frozen
+class Answer:
+    """The reply to a request."""
+
+    request_id: int | None
+    """None where the exchange could not say to which."""
+    payload: bytes = attrs.field(default=b"", repr=False)
+    refusal: Refusal | None = None
+    used: tuple[tuple[Window, int], ...] = ()
+    """How much of its order limits this account has used, where the exchange says."""
+
+
+@attrs.frozen
+class Shutdown:
+    """The exchange will close this connection soon."""
+
+
+Heard: TypeAlias = Answer | Shutdown | Report
+"""What a frame of a private connection says."""
+
+
+@attrs.frozen(kw_only=True)
+class Rule:
+    """One line of a venue's table of refusals.
+
+    It applies only if all that it names is exactly so.
+    """
+
+    meaning: Meaning
+    code: int | str
+    status: int | None = None
+    text: str | None = None
+    reason: RefusalReason = "other"
+    source: str
+
+
+@attrs.frozen
+class Verdict:
+    """What a refusal means."""
+
+    meaning: Meaning
+    reason: RefusalReason = "other"
+
+
+UNKNOWN = Verdict("unknown")
+
+
+def judge(table: Mapping[int | str, tuple[Rule, ...]], refusal: Refusal) -> Verdict:
+    """The first rule for exactly this status, code and text; *unknown* if there is none."""
+    if refusal.code is None:
+        return UNKNOWN
+    for rule in table.get(refusal.code, ()):
+        if rule.status is not None and rule.status != refusal.status:
+            continue
+        if rule.text is not None and rule.text != refusal.text:
+            continue
+        return Verdict(rule.meaning, rule.reason)
+    return UNKNOWN
+
+
+@attrs.frozen(kw_only=True)
+class StreamAccess:
+    """How the private stream is reached."""
+
+    url: str = attrs.field(repr=False)
+    """It may hold a listen key."""
+    login: Request[Any] | None = None
+    """To be asked first on the connection; events come after its answer."""
+
+
+@attrs.frozen(kw_only=True)
+class Token:
+    """A key to the private stream, which the exchange gives and lets expire."""
+
+    fetch: Request[str]
+    renew: Callable[[str], Request[None]]
+    renew_seconds: float
+    """How often to renew it."""
+    expire_seconds: float
+    """After so long without a renewal it is taken for expired."""
+
+
+@attrs.frozen(kw_only=True)
+class AccountReading:
+    """What an account is at one moment, as its requests say together."""
+
+    balances: tuple[BalanceReport, ...]
+    positions: tuple[PositionReport, ...] = ()
+    orders: tuple[OrderReport, ...] = ()
+    """Open ones, all of them, conditional ones too."""
+    hedge_mode: bool = False
+    summary: Summary | None = None
+    time_ns: int | None = None
+    """Of the balances, where they have one time."""
+
+
+class Trading(Protocol):
+    """The private side of an exchange: a frozen value."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def constants(self) -> Constants: ...
+
+    @property
+    def promises(self) -> Promises: ...
+
+    @property
+    def id_spelling(self) -> Spelling: ...
+
+    @property
+    def order_windows(self) -> tuple[Window, ...]:
+        """Limits of new orders, of the account."""
+        ...
+
+    @property
+    def orders_url(self) -> str:
+        """Where orders are entered: a ``ws://`` or ``wss://`` URL."""
+        ...
+
+    @property
+    def rest_url(self) -> str: ...
+
+    @property
+    def token(self) -> Token | None:
+        """The key to the private stream; None where there is none."""
+        ...
+
+    def check_key(self, key: ApiKey) -> None:
+        """Raises ConfigError for a key that the exchange cannot have."""
+        ...
+
+    def stream(self, token: str) -> StreamAccess:
+        """Where private events come; `token` is empty where there is none."""
+        ...
+
+    def symbol(self, symbol: str) -> str:
+        """The exchange's own spelling."""
+        ...
+
+    # Requests.
+
+    def place(self, intent: Intent, client_id: str) -> Request[OrderReport]:
+        """Raises ConfigError for what the exchange does not offer."""
+        ...
+
+    def cancel(self, symbol: str, client_id: str) -> Request[OrderReport]:
+        """The fence too: cancel by client id."""
+        ...
+
+    def amend(
+        self, placed: Intent, client_id: str, quantity: Decimal, price: Decimal | None
+    ) -> Request[OrderReport | None]:
+        """Change quantity (in total) and price; None of the answer: ask for the order."""
+        ...
+
+    def order(self, symbol: str, client_id: str) -> Request[OrderReport]:
+        """Ask for one order."""
+        ...
+
+    def order_by_exchange_id(self, symbol: str, exchange_id: str) -> Request[OrderReport]: ...
+
+    def open_orders(self) -> tuple[Request[tuple[OrderReport, ...]], ...]:
+        """All that are open, in one request or several."""
+        ...
+
+    def reading(self) -> tuple[Request[AccountReading], ...]:
+        """Balances, positions and mode: several requests, whose readings add up."""
+        ...
+
+    def fills(
+        self, symbol: str, after: str | None, since_ns: int | None
+    ) -> Request[tuple[FillReport, ...]]:
+        """Trades of a symbol, oldest first: those with a later id, or since a time."""
+        ...
+
+    @property
+    def fills_per_request(self) -> int:
+        """A list of fewer is the last."""
+        ...
+
+    def clock(self) -> Request[int]:
+        """The exchange's time, in nanoseconds."""
+        ...
+
+    def dead_man(self, symbol: str | None, seconds: float) -> Request[None]:
+        """Arm the switch; 0 disarms it.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        ...
+
+    # On the wire.
+
+    def write(
+        self, request: Request[Any], request_id: int, key: ApiKey, now_ns: int, window: float
+    ) -> str:
+        """The request as it goes over a connection, signed for the exchange's time `now_ns`."""
+        ...
+
+    def write_rest(
+        self, request: Request[Any], key: ApiKey, now_ns: int, window: float
+    ) -> HttpRequest: ...
+
+    def read(self, frame: bytes) -> tuple[Heard, ...]:
+        """What a frame of a private connection says.
+
+        Raises:
+            connector.exchanges.protocol.UNDECODABLE: it is not of the documented form.
+        """
+        ...
+
+    def refusal(self, status: int, body: bytes, headers: Mapping[str, str]) -> Refusal | None:
+        """What a response over REST refuses; None when it does not."""
+        ...
+
+    def verdict(self, refusal: Refusal) -> Verdict: ...
+
+
+__all__ = [
+    "UNKNOWN",
+    "AccountReading",
+    "Answer",
+    "Constants",
+    "Heard",
+    "HttpRequest",
+    "Meaning",
+    "Promises",
+    "Refusal",
+    "Request",
+    "Rule",
+    "Shutdown",
+    "StreamAccess",
+    "Token",
+    "Trading",
+    "Verdict",
+    "Window",
+    "judge",
+]
