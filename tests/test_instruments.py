@@ -63,7 +63,11 @@ def test_spot(data_folder: Path) -> None:
         tick_size=Decimal("0.00000100"),
         step_size=Decimal("0.00010000"),
         min_quantity=Decimal("0.00010000"),
+        max_quantity=Decimal("100000.00000000"),
+        min_price=Decimal("0.00000100"),
+        max_price=Decimal("922327.00000000"),
         min_notional=Decimal("0.00010000"),
+        market_max_quantity=Decimal("873.90727776"),
     )
     assert str(known["ETHBTC"].tick_size) == "0.00000100"
     assert {each.status for each in known.values()} == {Status.TRADING, Status.PAUSED}

@@ -97,6 +97,8 @@ class AccountBook:
         self._balances: dict[str, BalanceReport] = {}
         self._positions: dict[tuple[str, Leg | None], PositionReport] = {}
         self._by_exchange_id: dict[tuple[str, str], str] = {}
+        self._read_ns: int | None = None
+        """Exchange's time before the last reading: what it did not mention was nothing then."""
         self._kept: list[tuple[BalanceReport | PositionReport, int]] = []
         self._seen: set[tuple[str, str]] = set()
         self._seen_order: deque[tuple[str, str]] = deque()
@@ -230,8 +232,10 @@ class AccountBook:
             quantity = self._positions[key].quantity if key in self._positions else ZERO
             if quantity != read.get(key, ZERO):
                 found.append(f"{key[0]}: {quantity} is shown, {read.get(key, ZERO)} was read")
-        for record in self.missing(reading.orders):
-            found.append(f"order {record.client_id} is shown open, and was not read")
+        found += [
+            f"order {record.client_id} is shown open, and was not read"
+            for record in self.missing(reading.orders)
+        ]
         for order in reading.orders:
             ours = self.records.get(order.client_id)
             if ours is not None and ours.over:
@@ -364,7 +368,8 @@ class AccountBook:
         """Show `report` unless something newer is shown; whether it is shown."""
         if isinstance(report, BalanceReport):
             shown = self._balances.get(report.asset)
-            if shown is not None and _is_older(report.time_ns, shown.time_ns):
+            since_ns = self._read_ns if shown is None else shown.time_ns
+            if _is_older(report.time_ns, since_ns):
                 return False
             if shown is not None:
                 # What is not told stays what it was, except where the total has moved under it.
@@ -383,7 +388,7 @@ class AccountBook:
             return True
         key = report.symbol, report.leg
         position = self._positions.get(key)
-        if position is not None and _is_older(report.time_ns, position.time_ns):
+        if _is_older(report.time_ns, self._read_ns if position is None else position.time_ns):
             return False
         self._positions[key] = report
         if report.mark_price is not None:
@@ -391,6 +396,7 @@ class AccountBook:
         return True
 
     def _take(self, reading: AccountReading) -> None:
+        self._read_ns = reading.time_ns
         self.hedge_mode = reading.hedge_mode
         self.summary = reading.summary
         self._balances = {each.asset: each for each in reading.balances}

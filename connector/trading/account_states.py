@@ -2,12 +2,10 @@
 
 .. code-block:: text
 
-    off ── connecting ──▶ subscribing ── subscribed ──▶ snapshot ── read ──▶ joining ── joined ──▶ live
-     ▲                        │                             │  ▲               │                   │
-     └──────── lost ──────────┴─────────────────────────────┘  └── disagrees ──┘                   │
-     ▲                                                      ▲                                      │
-     └──────────────────────────── lost ────────────────────┼──────────────────────────────────────┤
-                                                            └──────── to be read anew ─────────────┘
+    off ── connecting ─▶ subscribing ── subscribed ─▶ snapshot ── read ─▶ joining ── joined ─▶ live
+                                                         ▲                   │ to be read       │
+                                                         └───────────────────┴──── anew ────────┘
+    (any) ── lost ─▶ off
 
 Events are subscribed to before anything is read, and kept until it has been: what happens between
 the two is in the events. Only *live* shows anything.

@@ -221,7 +221,9 @@ def plan(
         resting: until when a side and price rests.
         now: of the clock of `resting`.
     """
-    serving = {side: _serve(side, wanted, quotes, instrument, bounds.keep) for side in SIDES}
+    serving: dict[Side, list[list[Quote]]] = {
+        side: _serve(side, wanted, quotes, instrument, bounds.keep) for side in SIDES
+    }
     needed = {each.client_id for side in SIDES for served in serving[side] for each in served}
     unwanted = [each for each in quotes if each.client_id not in needed and not each.cancelling]
     cancels = _in_turn(

@@ -250,7 +250,7 @@ class AccountReading:
     hedge_mode: bool = False
     summary: Summary | None = None
     time_ns: int | None = None
-    """Of the balances, where they have one time."""
+    """Exchange's time before it was read: what is not mentioned was nothing then."""
 
 
 class Trading(Protocol):

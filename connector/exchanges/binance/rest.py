@@ -113,6 +113,10 @@ class _Filter(msgspec.Struct, rename="camel"):
     tick_size: Decimal | None = None
     step_size: Decimal | None = None
     min_qty: Decimal | None = None
+    max_qty: Decimal | None = None
+    min_price: Decimal | None = None
+    max_price: Decimal | None = None
+    max_notional: Decimal | None = None
     min_notional: Decimal | None = None
     notional: Decimal | None = None
 
@@ -170,6 +174,7 @@ def instruments(path: str, weight: int, *, futures: bool) -> RestRequest[tuple[I
 def _instrument(symbol: _Symbol, *, futures: bool) -> Instrument:
     filters = {each.filter_type: each for each in symbol.filters}
     price, lot = filters.get("PRICE_FILTER", _Filter()), filters.get("LOT_SIZE", _Filter())
+    market = filters.get("MARKET_LOT_SIZE", _Filter())
     notional = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or _Filter()
     status = symbol.status or symbol.contract_status
     kind = _kind(symbol) if futures else "spot"
@@ -185,7 +190,14 @@ def _instrument(symbol: _Symbol, *, futures: bool) -> Instrument:
         tick_size=price.tick_size or None,
         step_size=lot.step_size or None,
         min_quantity=lot.min_qty or None,
+        max_quantity=lot.max_qty or None,
+        min_price=price.min_price or None,
+        max_price=price.max_price or None,
         min_notional=notional.min_notional or notional.notional or None,
+        max_notional=notional.max_notional or None,
+        market_step_size=market.step_size or None,
+        market_min_quantity=market.min_qty or None,
+        market_max_quantity=market.max_qty or None,
         contract_size=symbol.contract_size,
         inverse=futures and symbol.margin_asset == symbol.base_asset,
         settle=symbol.margin_asset if futures else None,
