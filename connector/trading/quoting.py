@@ -16,7 +16,7 @@ What is wanted is a budget: what fills of it is gone until the next `want`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import pairwise, zip_longest
 from typing import TypeVar
@@ -205,7 +205,7 @@ def plan(
     position: Decimal,
     others: Mapping[Side, Decimal],
     room: int,
-    resting: Callable[[Side, Decimal], float],
+    resting: Resting,
     now: float,
 ) -> Plan:
     """What to send so that the orders become what is wanted.
@@ -218,7 +218,7 @@ def plan(
         position: what is held, with a sign.
         others: by side, what other orders of the account may still add to the position.
         room: how many orders may be placed now.
-        resting: until when a side and price rests.
+        resting: what the exchange has refused.
         now: of the clock of `resting`.
     """
     serving: dict[Side, list[list[Quote]]] = {
@@ -235,7 +235,7 @@ def plan(
     first_rest = math.inf
     for side, level, served in _in_turn(*(_missing(side, wanted, serving) for side in SIDES)):
         missing = level.quantity - total(each.remaining for each in served)
-        rest = resting(side, level.price)
+        rest = resting.until(side, level.price)
         if rest > now:
             first_rest = min(first_rest, rest)
             continue

@@ -32,10 +32,6 @@ WIDE = Bounds(max_long=Decimal(1000), max_short=Decimal(1000))
 NOTHING = {"buy": Decimal(0), "sell": Decimal(0)}
 
 
-def never(_: Side, __: Decimal) -> float:
-    return -1.0
-
-
 def make(
     wanted: Wanted, quotes: list[Quote] | None = None, bounds: Bounds = WIDE, **changes: Any
 ) -> Plan:
@@ -43,7 +39,7 @@ def make(
         "position": Decimal(0),
         "others": NOTHING,
         "room": 100,
-        "resting": never,
+        "resting": Resting(),
         "now": 0.0,
     }
     return plan(wanted, quotes or [], INSTRUMENT, bounds, **arguments | changes)
@@ -205,9 +201,9 @@ def test_a_refused_side_and_price_rests_longer_each_time() -> None:
     resting, wanted, now = Resting(), want(bids=[(99, 1)]), 0.0
     rests = []
     for _ in range(7):
-        assert make(wanted, resting=resting.until, now=now).places
+        assert make(wanted, resting=resting, now=now).places
         resting.refused("buy", Decimal(99), now)
-        made = make(wanted, resting=resting.until, now=now)
+        made = make(wanted, resting=resting, now=now)
         assert made.places == ()
         rests.append(made.resting_until - now)
         now = made.resting_until
@@ -221,7 +217,7 @@ def test_what_rests_does_not_hold_back_others() -> None:
     resting = Resting()
     resting.refused("buy", Decimal(99), 0.0)
 
-    made = make(want(bids=[(99, 1), (98, 1)]), resting=resting.until)
+    made = make(want(bids=[(99, 1), (98, 1)]), resting=resting)
 
     assert made.places == (place("buy", 98, 1),)
 
