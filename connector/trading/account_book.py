@@ -12,27 +12,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from typing import TypeAlias
 
 import attrs
 
 from connector.accounts import (
     AnyAccountEvent,
-    Balance,
-    BalanceUpdate,
     Fill,
     FundingPayment,
-    Position,
-    PositionUpdate,
-    Summary,
     Synced,
     Unsynced,
 )
-from connector.decimals import ZERO, total
-from connector.orders import Intent, Leg
+from connector.orders import Intent
 from connector.trading.account_states import AccountState, Happening, follow
 from connector.trading.client_ids import ClientIds
+from connector.trading.holdings import Holdings
 from connector.trading.order_record import Contradiction, OrderRecord, Stranger
 from connector.trading.reports import (
     BalanceChange,
@@ -76,7 +70,7 @@ class AccountBook:
 
     Args:
         ids: the client ids of this run.
-        spot: the quote and base assets by symbol, where positions are balances; else empty.
+        bases: the base asset by symbol, where positions are balances; else None.
     """
 
     def __init__(self, ids: ClientIds, bases: Mapping[str, str] | None = None) -> None:
@@ -84,22 +78,14 @@ class AccountBook:
         self.records: dict[str, OrderRecord] = {}
         self.others: dict[str, OrderReport] = {}
         """Open orders that are not of this run, by the exchange's id."""
-        self.hedge_mode = False
-        self.summary: Summary | None = None
+        self.holdings = Holdings(bases or {})
         self.holes = 0
         """How often the private stream has lost, or may have lost, something."""
         self.as_of_ns: int | None = None
         self.last_trades: dict[str, str] = {}
         """The latest trade that is known, by symbol."""
-        self.last_prices: dict[str, Decimal] = {}
         self._ids = ids
-        self._bases = bases or {}
-        self._balances: dict[str, BalanceReport] = {}
-        self._positions: dict[tuple[str, Leg | None], PositionReport] = {}
         self._by_exchange_id: dict[tuple[str, str], str] = {}
-        self._read_ns: int | None = None
-        """Exchange's time before the last reading: what it did not mention was nothing then."""
-        self._kept: list[tuple[BalanceReport | PositionReport, int]] = []
         self._seen: set[tuple[str, str]] = set()
         self._seen_order: deque[tuple[str, str]] = deque()
 
@@ -109,43 +95,6 @@ class AccountBook:
     def synced(self) -> bool:
         """Whether what it shows is what the exchange has."""
         return self.state == "live"
-
-    def balances(self) -> dict[str, Balance]:
-        """What is known of each asset."""
-        return {
-            asset: Balance(
-                asset=asset,
-                total=each.total,
-                available=each.available,
-                locked=each.locked,
-            )
-            for asset, each in self._balances.items()
-        }
-
-    def position(self, symbol: str) -> Position:
-        """What is held of an instrument; all 0 if the exchange does not mention it."""
-        base = self._bases.get(symbol)
-        if base is not None:
-            held = self._balances.get(base)
-            return Position(symbol=symbol, long=(held and held.total) or ZERO)
-        legs = [each for (of, _), each in self._positions.items() if of == symbol]
-        long = total(each.quantity for each in legs if _is_long(each))
-        short = total(abs(each.quantity) for each in legs if not _is_long(each))
-        open_legs = [each for each in legs if each.quantity != 0]
-        only = open_legs[0] if len(open_legs) == 1 else None
-        return Position(
-            symbol=symbol,
-            long=long,
-            short=short,
-            entry_price=None if only is None else only.entry_price,
-            unrealised=_sum_or_none(each.unrealised for each in open_legs),
-            mark_price=None if only is None else only.mark_price,
-            exchange_time_ns=max((each.time_ns or 0 for each in legs), default=0) or None,
-        )
-
-    def symbols_held(self) -> set[str]:
-        """The instruments of which something is held."""
-        return {symbol for (symbol, _), each in self._positions.items() if each.quantity != 0}
 
     # --- our orders
 
@@ -176,7 +125,7 @@ class AccountBook:
         was_synced = self.synced
         self.state = follow(self.state, happening)
         if happening in ("lost", "connecting"):
-            self._kept.clear()
+            self.holdings.drop_kept()
         if happening == "lost":
             self.holes += 1
         if was_synced and not self.synced:
@@ -186,23 +135,12 @@ class AccountBook:
     def join(self, reading: AccountReading, received_ns: int) -> list[Told]:
         """Show what was read, brought up to now by what came meanwhile; it is synced then."""
         self.state = follow(self.state, "read")
-        before_balances, before_positions = self.balances(), self._shown_positions()
-        self._take(reading)
-        events: list[Told] = []
+        events: list[Told] = list(self.holdings.join(reading, received_ns))
         open_ids = {each.exchange_id for each in reading.orders}
         for exchange_id in [each for each in self.others if each not in open_ids]:
             del self.others[exchange_id]
         for order in reading.orders:
             events += self._read_order(order, received_ns)
-        for report, _ in self._kept:
-            self._apply(report)
-        self._kept.clear()
-        for asset, balance in self.balances().items():
-            if before_balances.get(asset) != balance:
-                events.append(self._balance_update(asset, "reading", received_ns))
-        for symbol in {*before_positions, *self._shown_positions()}:
-            if before_positions.get(symbol) != self._shown_positions().get(symbol):
-                events.append(self._position_update(symbol, "reading", received_ns))
         self.state = follow(self.state, "joined")
         self.as_of_ns = received_ns
         events.append(Synced(received_ns=received_ns))
@@ -221,17 +159,7 @@ class AccountBook:
 
     def differences(self, reading: AccountReading) -> list[str]:
         """In what a new reading differs from what is shown, in words; for the audit."""
-        found = []
-        for balance in reading.balances:
-            shown = self._balances.get(balance.asset)
-            known = None if shown is None else shown.total
-            if (known or ZERO) != (balance.total or ZERO):
-                found.append(f"{balance.asset}: {known} is shown, {balance.total} was read")
-        read = {(each.symbol, each.leg): each.quantity for each in reading.positions}
-        for key in {*read, *self._positions}:
-            quantity = self._positions[key].quantity if key in self._positions else ZERO
-            if quantity != read.get(key, ZERO):
-                found.append(f"{key[0]}: {quantity} is shown, {read.get(key, ZERO)} was read")
+        found = self.holdings.differences(reading)
         found += [
             f"order {record.client_id} is shown open, and was not read"
             for record in self.missing(reading.orders)
@@ -355,61 +283,17 @@ class AccountBook:
     ) -> list[Told]:
         if self.state != "live":
             if self.state != "off":
-                self._kept.append((report, received_ns))
+                self.holdings.keep(report)
             return []
-        if not self._apply(report):
+        if not self.holdings.apply(report):
             return []
         self.as_of_ns = received_ns
         if isinstance(report, BalanceReport):
-            return [self._balance_update(report.asset, report.reason, received_ns)]
-        return [self._position_update(report.symbol, report.reason, received_ns)]
-
-    def _apply(self, report: BalanceReport | PositionReport) -> bool:
-        """Show `report` unless something newer is shown; whether it is shown."""
-        if isinstance(report, BalanceReport):
-            shown = self._balances.get(report.asset)
-            since_ns = self._read_ns if shown is None else shown.time_ns
-            if _is_older(report.time_ns, since_ns):
-                return False
-            if shown is not None:
-                # What is not told stays what it was, except where the total has moved under it.
-                same = report.total is None or report.total == shown.total
-                report = BalanceReport(
-                    asset=report.asset,
-                    total=shown.total if report.total is None else report.total,
-                    available=shown.available
-                    if report.available is None and same
-                    else report.available,
-                    locked=shown.locked if report.locked is None and same else report.locked,
-                    reason=report.reason,
-                    time_ns=report.time_ns,
-                )
-            self._balances[report.asset] = report
-            return True
-        key = report.symbol, report.leg
-        position = self._positions.get(key)
-        if _is_older(report.time_ns, self._read_ns if position is None else position.time_ns):
-            return False
-        self._positions[key] = report
-        if report.mark_price is not None:
-            self.last_prices[report.symbol] = report.mark_price
-        return True
-
-    def _take(self, reading: AccountReading) -> None:
-        self._read_ns = reading.time_ns
-        self.hedge_mode = reading.hedge_mode
-        self.summary = reading.summary
-        self._balances = {each.asset: each for each in reading.balances}
-        self._positions = {(each.symbol, each.leg): each for each in reading.positions}
-        for each in reading.positions:
-            if each.mark_price is not None:
-                self.last_prices[each.symbol] = each.mark_price
-
-    def _shown_positions(self) -> dict[str, Position]:
-        return {symbol: self.position(symbol) for symbol, _ in self._positions}
+            return [self.holdings.balance_update(report.asset, report.reason, received_ns)]
+        return [self.holdings.position_update(report.symbol, report.reason, received_ns)]
 
     def _note_trade(self, fill: FillReport) -> None:
-        self.last_prices[fill.symbol] = fill.price
+        self.holdings.last_prices[fill.symbol] = fill.price
         last = self.last_trades.get(fill.symbol)
         if last is None or _trade_number(fill.trade_id) > _trade_number(last):
             self.last_trades[fill.symbol] = fill.trade_id
@@ -424,47 +308,6 @@ class AccountBook:
         if len(self._seen_order) > _REMEMBERED_TRADES:
             self._seen.discard(self._seen_order.popleft())
         return True
-
-    def _balance_update(self, asset: str, reason: str, received_ns: int) -> BalanceUpdate:
-        shown = self._balances[asset]
-        return BalanceUpdate(
-            asset=asset,
-            total=shown.total,
-            available=shown.available,
-            locked=shown.locked,
-            reason=reason,
-            exchange_time_ns=shown.time_ns,
-            received_ns=received_ns,
-        )
-
-    def _position_update(self, symbol: str, reason: str, received_ns: int) -> PositionUpdate:
-        position = self.position(symbol)
-        return PositionUpdate(
-            symbol=symbol,
-            quantity=position.quantity,
-            long=position.long,
-            short=position.short,
-            entry_price=position.entry_price,
-            unrealised=position.unrealised,
-            reason=reason,
-            exchange_time_ns=position.exchange_time_ns,
-            received_ns=received_ns,
-        )
-
-
-def _is_long(position: PositionReport) -> bool:
-    return position.leg == "long" or (position.leg is None and position.quantity > 0)
-
-
-def _is_older(time_ns: int | None, than_ns: int | None) -> bool:
-    return time_ns is not None and than_ns is not None and time_ns < than_ns
-
-
-def _sum_or_none(values: Iterable[Decimal | None]) -> Decimal | None:
-    known = list(values)
-    if not known or any(each is None for each in known):
-        return None
-    return total(each for each in known if each is not None)
 
 
 def _trade_number(trade_id: str) -> tuple[int, str]:

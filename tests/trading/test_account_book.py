@@ -163,9 +163,9 @@ def test_it_shows_what_the_exchange_has(
 
     def shown(kind: str) -> Decimal:
         if kind in ("USDC", "ETH"):
-            found = account.balances().get(kind)
+            found = account.holdings.balances().get(kind)
             return (found and found.total) or Decimal(0)
-        return account.position(kind).quantity
+        return account.holdings.position(kind).quantity
 
     def take_reading(moment: int) -> AccountReading:
         oldest.update({kind: len(amounts) for kind, amounts in history.items()})
@@ -231,7 +231,7 @@ def test_events_of_before_the_connection_do_not_count() -> None:
 
     account.join(AccountReading(balances=(), positions=()), 1)
 
-    assert account.position("ETHUSDC").quantity == 0
+    assert account.holdings.position("ETHUSDC").quantity == 0
 
 
 def test_legs() -> None:
@@ -248,11 +248,11 @@ def test_legs() -> None:
         1,
     )
 
-    shown = account.position("ETHUSDC")
+    shown = account.holdings.position("ETHUSDC")
 
     assert (shown.long, shown.short, shown.quantity, shown.unrealised) == (3, 2, 1, -3)
     assert shown.entry_price is None
-    assert account.hedge_mode
+    assert account.holdings.hedge_mode
 
 
 def test_a_position_of_spot_is_what_is_held_of_the_base() -> None:
@@ -261,7 +261,7 @@ def test_a_position_of_spot_is_what_is_held_of_the_base() -> None:
     account.happen("subscribed", "", 0)
     account.join(AccountReading(balances=(balance(7, 1, "ETH"),)), 1)
 
-    assert account.position("ETHUSDC").quantity == 7
+    assert account.holdings.position("ETHUSDC").quantity == 7
 
 
 def test_a_total_alone_makes_what_is_available_unknown() -> None:
@@ -273,7 +273,7 @@ def test_a_total_alone_makes_what_is_available_unknown() -> None:
 
     account.read(balance(6, 2), 1)
 
-    shown = account.balances()["USDC"]
+    shown = account.holdings.balances()["USDC"]
     assert (shown.total, shown.available, shown.locked) == (6, None, None)
 
 

@@ -1,0 +1,202 @@
+"""Balances and positions: absolute numbers with a time, of which the newest is shown.
+
+What comes before a reading is joined is kept until then; what is older than what is shown is
+dropped. What a reading does not mention was nothing at its time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from connector.accounts import Balance, BalanceUpdate, Position, PositionUpdate, Summary
+from connector.decimals import ZERO, total
+from connector.orders import Leg
+from connector.trading.reports import BalanceReport, PositionReport
+from connector.trading.venue import AccountReading
+
+
+class Holdings:
+    """What an account has.
+
+    Args:
+        bases: the base asset by symbol, where positions are balances; else empty.
+    """
+
+    def __init__(self, bases: Mapping[str, str]) -> None:
+        self.hedge_mode = False
+        self.summary: Summary | None = None
+        self.last_prices: dict[str, Decimal] = {}
+        self._bases = bases
+        self._balances: dict[str, BalanceReport] = {}
+        self._positions: dict[tuple[str, Leg | None], PositionReport] = {}
+        self._read_ns: int | None = None
+        """Exchange's time before the last reading: what it did not mention was nothing then."""
+        self._kept: list[BalanceReport | PositionReport] = []
+
+    def balances(self) -> dict[str, Balance]:
+        """What is known of each asset."""
+        return {
+            asset: Balance(
+                asset=asset,
+                total=each.total,
+                available=each.available,
+                locked=each.locked,
+            )
+            for asset, each in self._balances.items()
+        }
+
+    def position(self, symbol: str) -> Position:
+        """What is held of an instrument; all 0 if the exchange does not mention it."""
+        base = self._bases.get(symbol)
+        if base is not None:
+            held = self._balances.get(base)
+            return Position(symbol=symbol, long=(held and held.total) or ZERO)
+        legs = [each for (of, _), each in self._positions.items() if of == symbol]
+        long = total(each.quantity for each in legs if _is_long(each))
+        short = total(abs(each.quantity) for each in legs if not _is_long(each))
+        open_legs = [each for each in legs if each.quantity != 0]
+        only = open_legs[0] if len(open_legs) == 1 else None
+        return Position(
+            symbol=symbol,
+            long=long,
+            short=short,
+            entry_price=None if only is None else only.entry_price,
+            unrealised=_sum_or_none(each.unrealised for each in open_legs),
+            mark_price=None if only is None else only.mark_price,
+            exchange_time_ns=max((each.time_ns or 0 for each in legs), default=0) or None,
+        )
+
+    def symbols_held(self) -> set[str]:
+        """The instruments of which something is held."""
+        return {symbol for (symbol, _), each in self._positions.items() if each.quantity != 0}
+
+    def keep(self, report: BalanceReport | PositionReport) -> None:
+        """Remember it until a reading is joined."""
+        self._kept.append(report)
+
+    def drop_kept(self) -> None:
+        """Forget what was kept: there is a hole before what comes next."""
+        self._kept.clear()
+
+    def apply(self, report: BalanceReport | PositionReport) -> bool:
+        """Show `report` unless something newer is shown; whether it is shown."""
+        if isinstance(report, BalanceReport):
+            shown = self._balances.get(report.asset)
+            since_ns = self._read_ns if shown is None else shown.time_ns
+            if _is_older(report.time_ns, since_ns):
+                return False
+            if shown is not None:
+                # What is not told stays what it was, except where the total has moved under it.
+                same = report.total is None or report.total == shown.total
+                report = BalanceReport(
+                    asset=report.asset,
+                    total=shown.total if report.total is None else report.total,
+                    available=shown.available
+                    if report.available is None and same
+                    else report.available,
+                    locked=shown.locked if report.locked is None and same else report.locked,
+                    reason=report.reason,
+                    time_ns=report.time_ns,
+                )
+            self._balances[report.asset] = report
+            return True
+        key = report.symbol, report.leg
+        position = self._positions.get(key)
+        if _is_older(report.time_ns, self._read_ns if position is None else position.time_ns):
+            return False
+        self._positions[key] = report
+        if report.mark_price is not None:
+            self.last_prices[report.symbol] = report.mark_price
+        return True
+
+    def join(
+        self, reading: AccountReading, received_ns: int
+    ) -> list[BalanceUpdate | PositionUpdate]:
+        """Show what was read, brought up to now by what was kept; what has changed by it."""
+        before, before_positions = self.balances(), self._shown_positions()
+        self._read_ns = reading.time_ns
+        self.hedge_mode = reading.hedge_mode
+        self.summary = reading.summary
+        self._balances = {each.asset: each for each in reading.balances}
+        self._positions = {(each.symbol, each.leg): each for each in reading.positions}
+        for each in reading.positions:
+            if each.mark_price is not None:
+                self.last_prices[each.symbol] = each.mark_price
+
+        for report in self._kept:
+            self.apply(report)
+        self._kept.clear()
+        changed: list[BalanceUpdate | PositionUpdate] = [
+            self.balance_update(asset, "reading", received_ns)
+            for asset, balance in self.balances().items()
+            if before.get(asset) != balance
+        ]
+        positions = self._shown_positions()
+        changed += [
+            self.position_update(symbol, "reading", received_ns)
+            for symbol in dict.fromkeys([*before_positions, *positions])
+            if before_positions.get(symbol) != positions.get(symbol)
+        ]
+        return changed
+
+    def differences(self, reading: AccountReading) -> list[str]:
+        """In what a reading differs from what is shown, in words."""
+        found = []
+        for balance in reading.balances:
+            shown = self._balances.get(balance.asset)
+            known = None if shown is None else shown.total
+            if (known or ZERO) != (balance.total or ZERO):
+                found.append(f"{balance.asset}: {known} is shown, {balance.total} was read")
+        read = {(each.symbol, each.leg): each.quantity for each in reading.positions}
+        for key in {*read, *self._positions}:
+            quantity = self._positions[key].quantity if key in self._positions else ZERO
+            if quantity != read.get(key, ZERO):
+                found.append(f"{key[0]}: {quantity} is shown, {read.get(key, ZERO)} was read")
+        return found
+
+    def balance_update(self, asset: str, reason: str, received_ns: int) -> BalanceUpdate:
+        """What is shown of an asset, as an event."""
+        shown = self._balances[asset]
+        return BalanceUpdate(
+            asset=asset,
+            total=shown.total,
+            available=shown.available,
+            locked=shown.locked,
+            reason=reason,
+            exchange_time_ns=shown.time_ns,
+            received_ns=received_ns,
+        )
+
+    def position_update(self, symbol: str, reason: str, received_ns: int) -> PositionUpdate:
+        """What is shown of an instrument, as an event."""
+        position = self.position(symbol)
+        return PositionUpdate(
+            symbol=symbol,
+            quantity=position.quantity,
+            long=position.long,
+            short=position.short,
+            entry_price=position.entry_price,
+            unrealised=position.unrealised,
+            reason=reason,
+            exchange_time_ns=position.exchange_time_ns,
+            received_ns=received_ns,
+        )
+
+    def _shown_positions(self) -> dict[str, Position]:
+        return {symbol: self.position(symbol) for symbol, _ in self._positions}
+
+
+def _is_long(position: PositionReport) -> bool:
+    return position.leg == "long" or (position.leg is None and position.quantity > 0)
+
+
+def _is_older(time_ns: int | None, than_ns: int | None) -> bool:
+    return time_ns is not None and than_ns is not None and time_ns < than_ns
+
+
+def _sum_or_none(values: Iterable[Decimal | None]) -> Decimal | None:
+    known = list(values)
+    if not known or any(each is None for each in known):
+        return None
+    return total(each for each in known if each is not None)
