@@ -1,13 +1,18 @@
 """What happens to the connections of an adapter, as values and as log records.
 
 `Adapter.lifecycle` is a feed of these; an undecodable frame appears in it as a `DecodeError`.
-Every one of them is logged once under ``connector.lifecycle``, its fields as ``extra``.
+Every one of them is logged once under ``connector.lifecycle``, its fields as ``extra``; of kinds
+that come in floods the first few are, and then how many more (`connector.adapter.journal`).
 """
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 import attrs
@@ -116,14 +121,64 @@ _LEVELS: dict[type, int] = {
 
 def log(event: Lifecycle) -> None:
     """Write one log record for `event`."""
-    level = _LEVELS[type(event)]
-    if isinstance(event, Disconnected) and event.reason in PLANNED:
-        level = logging.INFO
+    level = level_of(event)
     if not _log.isEnabledFor(level):
         return
     if isinstance(event, DecodeError):
         _log.log(level, "undecodable frame: %s", event, extra={"stream": event.stream})
         return
     fields = attrs.asdict(event, recurse=False)
-    text = " ".join(f"{name}={value}" for name, value in fields.items())
+    text = write_fields(fields)
     _log.log(level, "%s %s", type(event).__name__.lower(), text, extra={"lifecycle": fields})
+
+
+def log_more(latest: Lifecycle, count: int, seconds: float) -> None:
+    """Write one log record for `count` events of the kind of `latest`, in the last `seconds`."""
+    if isinstance(latest, DecodeError):
+        kind, about = "undecodable frames", str(latest)
+    else:
+        kind = type(latest).__name__.lower()
+        about = write_fields(attrs.asdict(latest, recurse=False))
+    fields = {"more": count, "seconds": seconds, "latest": about}
+    _log.log(level_of(latest), "%s %s", kind, write_fields(fields), extra={"fields": fields})
+
+
+def level_of(event: Lifecycle) -> int:
+    """The level at which `event` is logged."""
+    if isinstance(event, Disconnected) and event.reason in PLANNED:
+        return logging.INFO
+    return _LEVELS[type(event)]
+
+
+def write_fields(fields: Mapping[str, object]) -> str:
+    """``name=value …`` for people.
+
+    Numbers have three digits, a time in nanoseconds is a moment in UTC, and what is empty is left
+    out. A value with spaces in it stands in quotes.
+    """
+    written = []
+    for name, value in fields.items():
+        if name.endswith("_ns") and isinstance(value, int):
+            moment = datetime.fromtimestamp(value / 1e9, UTC).isoformat(timespec="milliseconds")
+            written.append(f"{name.removesuffix('_ns')}={moment.replace('+00:00', 'Z')}")
+        elif (text := _written(value)) != "":
+            written.append(f"{name}={text}")
+    return " ".join(written)
+
+
+_PLAIN = re.compile(r"[^\s\"=]+")
+
+
+def _written(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    if isinstance(value, Mapping):
+        return ",".join(f"{key}:{_written(each)}" for key, each in value.items()) or "none"
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return ",".join(map(_written, value)) or "none"
+    text = str(value)
+    return text if not text or _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)

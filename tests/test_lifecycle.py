@@ -67,7 +67,7 @@ def test_each_is_one_record(caplog: pytest.LogCaptureFixture, event: Lifecycle, 
     else:
         fields = vars(record)["lifecycle"]
         assert fields == attrs.asdict(event, recurse=False)
-        assert all(f"{name}={value}" in record.getMessage() for name, value in fields.items())
+        assert record.getMessage().endswith(lifecycle.write_fields(fields))
 
 
 @each_event
@@ -85,3 +85,27 @@ def test_an_event_has_its_moment() -> None:
     event = Connected(link=LINK, session=1)
 
     assert before <= event.time_ns <= time.time_ns()
+
+
+def test_fields_are_written_for_people() -> None:
+    fields = {
+        "link": LINK,
+        "time_ns": 1_795_626_573_515_341_862,
+        "retry_seconds": 0.04005126081776106,
+        "silent_seconds": 12.3456,
+        "up": 98_765.4321,
+        "count": 123_456,
+        "detail": "",
+        "error": None,
+        "why": 'it said "no"',
+        "connected": True,
+        "reconnects": {"reset": 6, "eof": 1},
+        "added": ["trades:ETHUSDC", "candles:ETHUSDC"],
+        "removed": [],
+    }
+
+    assert lifecycle.write_fields(fields) == (
+        "link=toy/all time=2026-11-25T17:09:33.515Z retry_seconds=0.0401 silent_seconds=12.3 "
+        'up=98765 count=123456 why="it said \\"no\\"" connected=yes reconnects=reset:6,eof:1 '
+        "added=trades:ETHUSDC,candles:ETHUSDC removed=none"
+    )

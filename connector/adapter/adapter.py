@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar, cast, overload
 
 import trio
 
-from connector import lifecycle
+from connector.adapter.journal import Journal
 from connector.adapter.local_book import BookSubscription
 from connector.adapter.runners import Loops
 from connector.adapter.statistics import AdapterStatistics, summed
@@ -54,6 +54,7 @@ class Adapter:
         self._feeds: dict[Feed[object], dict[AnyChannel, Subscription | BookSubscription]] = {}
         self._watchers: weakref.WeakSet[Feed[Lifecycle]] = weakref.WeakSet()
         self._delays = Delays()
+        self._journal = Journal()
         self._past_drops = 0
         self._closed = False
 
@@ -299,7 +300,7 @@ class Adapter:
 
     def announce(self, event: Lifecycle) -> None:
         """Log `event` and put it into every lifecycle feed."""
-        lifecycle.log(event)
+        self._journal.tell(event, trio.current_time())
         if self._recorders:
             self._recorders.mark(event)
         for feed in tuple(self._watchers):
@@ -381,6 +382,7 @@ class Adapter:
 
         That no task is left is what leaving a nursery means.
         """
+        self._journal.close(trio.current_time())
         for feed in tuple(self._watchers):
             feed.buffer.end()
         return self._loops.sockets_open()

@@ -14,6 +14,7 @@ from connector.app.running.configuration import GroupPlan
 from connector.app.running.sinks import Batch
 from connector.channels import AnyChannel
 from connector.events import Event
+from connector.lifecycle import write_fields
 
 _log = logging.getLogger("connector.run")
 
@@ -169,7 +170,7 @@ class Pump:
             "added": [write_channel(each) for each in added if each not in self.refused],
             "removed": [write_channel(each) for each in removed],
         }
-        text = " ".join(f"{name}={value}" for name, value in fields.items())
+        text = write_fields(fields)
         _log.info("channels changed %s", text, extra={"fields": fields})
 
 

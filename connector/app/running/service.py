@@ -31,7 +31,7 @@ from connector.app.running.sink_slot import AnySlot, FrameSlot, SinkFailed, Sink
 from connector.app.running.sinks import takes_frames
 from connector.app.running.venues import World
 from connector.channels import AnyChannel
-from connector.lifecycle import Lifecycle
+from connector.lifecycle import Lifecycle, write_fields
 
 _log = logging.getLogger("connector.run")
 
@@ -218,7 +218,7 @@ class Service:
         self.adapters[name] = await self._nursery.start(held.run, name=f"adapter {name}")
         self._held[name] = held
         fields = {"adapter": name, "exchange": plan.exchange.name}
-        text = " ".join(f"{key}={value}" for key, value in fields.items())
+        text = write_fields(fields)
         _log.info("adapter opened %s", text, extra={"fields": fields})
 
     @asynccontextmanager
@@ -365,7 +365,7 @@ async def open_service(
         service.ended_clean = not bound.cancelled_caught
         summary = service.summary(clean=service.ended_clean)
         fields = attrs.asdict(summary)
-        text = " ".join(f"{name}={value}" for name, value in fields.items())
+        text = write_fields(fields)
         level = logging.INFO if summary.clean else logging.WARNING
         _log.log(level, "stopped %s", text, extra={"fields": fields})
         nursery.cancel_scope.cancel()

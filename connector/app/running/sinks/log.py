@@ -14,7 +14,7 @@ import trio
 
 from connector.app.running.sinks.sink import Batch
 from connector.events import Event
-from connector.lifecycle import Lifecycle
+from connector.lifecycle import Lifecycle, write_fields
 
 _log = logging.getLogger("connector.sink")
 
@@ -77,5 +77,5 @@ class LogLinesSink:
                 "symbol": latest.symbol,
                 "age_seconds": round((time.time_ns() - latest.received_ns) / 1e9, 3),
             }
-            text = " ".join(f"{name}={value}" for name, value in fields.items())
+            text = write_fields(fields)
             _log.info("events %s", text, extra={"fields": fields})

@@ -1,0 +1,72 @@
+"""The log of an adapter: every lifecycle event once, but of a flood the first few and then a count.
+
+An exchange that has changed its format sends a thousand frames a second that do not decode. The
+first `FEW` are logged each; from then on there is one line per `INTERVAL_SECONDS` with their number
+and the latest of them, until an interval brings no more than that.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from connector import lifecycle
+from connector.errors import DecodeError
+from connector.lifecycle import Lifecycle, Stale
+
+FEW = 5
+"""Events of a kind that are logged each."""
+INTERVAL_SECONDS = 10.0
+"""In which they are counted, and for which the number of the others is told."""
+
+
+@attrs.define
+class _Flood:
+    """Events of one kind."""
+
+    began: float
+    shown: int = 0
+    hidden: int = 0
+    latest: Lifecycle | None = None
+
+    def turn(self, now: float) -> None:
+        """Tell of an interval that is over, and begin the next."""
+        if self.latest is not None:
+            lifecycle.log_more(self.latest, self.hidden, now - self.began)
+        else:
+            self.shown = 0
+        self.began, self.hidden, self.latest = now, 0, None
+
+    def take(self, event: Lifecycle) -> None:
+        """Log `event`, or count it."""
+        if self.shown < FEW:
+            self.shown += 1
+            lifecycle.log(event)
+        else:
+            self.hidden += 1
+            self.latest = event
+
+
+class Journal:
+    """Logs what happens to the connections of one adapter.
+
+    It has no timer: the number of an interval is told with the first event behind it, or by
+    `close`.
+    """
+
+    def __init__(self) -> None:
+        self._floods: dict[type, _Flood] = {}
+
+    def tell(self, event: Lifecycle, now: float) -> None:
+        """Log `event`, which happened at `now` (seconds, of any clock that only goes forward)."""
+        for flood in self._floods.values():
+            if now - flood.began >= INTERVAL_SECONDS:
+                flood.turn(now)
+        if isinstance(event, DecodeError | Stale):
+            self._floods.setdefault(type(event), _Flood(now)).take(event)
+        else:
+            lifecycle.log(event)
+
+    def close(self, now: float) -> None:
+        """Tell of what was counted and not told yet."""
+        for flood in self._floods.values():
+            flood.turn(now)
