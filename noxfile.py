@@ -5,6 +5,8 @@ Each session installs what it needs from pyproject.toml; arguments after ``--`` 
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import nox
@@ -46,6 +48,12 @@ MUTATION = (
     "--",
     *(str(path) for folder in ASKED for path in sorted(Path("tests", folder).glob("test_*.py"))),
 )
+SANITIZED = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g"
+COMPARED = (
+    *(f"tests/transport/test_{name}.py" for name in ("compiled", "deflate", "tap")),
+    *("tests/transport/test_websocket_frames.py", "tests/feeds/test_delivery.py"),
+)
+"""Tests that hold the loops in C to those in Python, or send them what a server might."""
 TOP_LEVEL_TESTS = sorted(Path("tests").glob("test_*.py"))
 IN_PARALLEL = ("--numprocesses=auto", "--dist=worksteal")
 """How pytest uses every processor; `nox -s test -- -n0` does without."""
@@ -79,6 +87,46 @@ def test_python(session: nox.Session) -> None:
     paths = session.posargs or (*rooms, "tests/faults", *map(str, TOP_LEVEL_TESTS))
     without = {"CONNECTOR_NO_EXTENSION": "1"}
     session.run("python", "-m", "pytest", *IN_PARALLEL, *paths, env=without)
+
+
+@nox.session
+def sanitize(session: nox.Session) -> None:
+    """Compare the loops in C, built with ASan and UBSan, to those in Python; needs gcc."""
+    runtime = libasan()
+    if runtime is None:
+        session.skip("gcc, or its libasan, is not installed")
+    install(session, "test")
+    session.install("--quiet", "setuptools>=77")
+    built = Path(session.create_tmp(), "built").resolve()
+    session.run(
+        *("python", "setup.py", "--quiet", "build", "--force"),
+        *("--build-base", str(built / "base"), "--build-lib", str(built)),
+        env={"CC": "gcc", "CFLAGS": SANITIZED, "LDFLAGS": "-fsanitize=address,undefined"},
+    )
+    if not list(built.glob("connector/transport/_speedups*.so")):
+        session.error("the compiled part was not built")
+    session.run(
+        # The copy that was built stands before this folder, for the plugin of pytest as well.
+        *("pytest", "-o", f"pythonpath={built} .", "-p", "no:cacheprovider"),
+        *(session.posargs or COMPARED),
+        env={
+            "PYTHONPATH": str(built),
+            "LD_PRELOAD": runtime,
+            # What the interpreter never gives back is no leak of ours; test_compiled.py counts.
+            "ASAN_OPTIONS": "detect_leaks=0",
+            "PYTHONMALLOC": "malloc",
+        },
+    )
+
+
+def libasan() -> str | None:
+    """Where gcc has the library that must be loaded first, if it has it."""
+    if shutil.which("gcc") is None:
+        return None
+    name = "libasan.so"
+    asked = ("gcc", f"-print-file-name={name}")
+    found = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    return None if found == name else found
 
 
 @nox.session

@@ -14,6 +14,20 @@ static PyObject *undecodable;
 static PyObject *name_received_ns, *name_session, *name_group, *name_room, *name_decode,
     *name_sequence, *name_last_id, *name_messages, *name_payload_bytes, *name_eof, *name_decompress;
 
+/* --- numbers from outside */
+
+/* A count that may be larger than memory, as the largest that memory could have; a negative one is
+   refused. -1 with an exception set. */
+static Py_ssize_t
+count_of(PyObject *number, const char *refused)
+{
+    Py_ssize_t count = PyNumber_AsSsize_t(number, NULL);
+    if (count < 0 && !PyErr_Occurred()) {
+        PyErr_SetString(PyExc_ValueError, refused);
+    }
+    return count < 0 ? -1 : count;
+}
+
 /* --- frames (RFC 6455 §5.2) */
 
 enum { ODD = 0, SHORTEST_HEADER = 2 };
@@ -74,8 +88,21 @@ read_header(const unsigned char *at, Py_ssize_t left, unsigned char opening, uin
     for (int i = 2; i < size; i++) {
         *length = *length << 8 | at[i];
     }
-    /* A length must be told in the fewest bytes. */
-    return *length < (size == 4 ? 126 : 65536) ? 0 : size;
+    /* A length must be told in the fewest bytes, and its highest bit is 0. */
+    return *length < (size == 4 ? 126 : 65536) || *length >> 63 ? 0 : size;
+}
+
+/* Where in a buffer of `size` bytes something begins; -1 with an exception set. */
+static Py_ssize_t
+place_in(Py_ssize_t size, PyObject *number)
+{
+    static const char refused[] = "a position lies in the data";
+    Py_ssize_t position = count_of(number, refused);
+    if (position > size) {
+        PyErr_SetString(PyExc_ValueError, refused);
+        return -1;
+    }
+    return position;
 }
 
 PyDoc_STRVAR(lift_text_doc,
@@ -90,26 +117,26 @@ lift_text(PyObject *module, PyObject *const *args, Py_ssize_t count)
     }
     const char *data = PyBytes_AS_STRING(args[0]);
     Py_ssize_t end = PyBytes_GET_SIZE(args[0]);
-    Py_ssize_t position = PyLong_AsSsize_t(args[1]);
-    Py_ssize_t limit = PyLong_AsSsize_t(args[2]);
-    if (PyErr_Occurred()) {
+    Py_ssize_t position = place_in(end, args[1]);
+    Py_ssize_t limit = position < 0 ? -1 : count_of(args[2], "a limit is not negative");
+    if (limit < 0) {
         return NULL;
     }
-    Py_ssize_t wanted = ODD;
+    /* As large as a length, 2^63 - 1, and a header. */
+    uint64_t wanted = ODD;
     while (1) {
         uint64_t length;
         int size = read_header((const unsigned char *)data + position, end - position, 0x81,
                                &length);
         if (size <= 0) {
-            wanted = -size;
+            wanted = (uint64_t)-size;
             break;
         }
-        if (limit < 0 || length > (uint64_t)limit) {
+        if (length > (uint64_t)limit) {
             break;
         }
-        Py_ssize_t total = size + (Py_ssize_t)length;
-        if (total > end - position) {
-            wanted = total;
+        if (length > (uint64_t)(end - position - size)) {
+            wanted = (uint64_t)size + length;
             break;
         }
         const char *payload = data + position + size;
@@ -129,36 +156,44 @@ lift_text(PyObject *module, PyObject *const *args, Py_ssize_t count)
         if (failed) {
             return NULL;
         }
-        position += total;
+        position += size + (Py_ssize_t)length;
     }
-    return Py_BuildValue("nn", position, wanted);
+    return Py_BuildValue("nK", position, (unsigned long long)wanted);
 }
 
 PyDoc_STRVAR(inflate_text_doc,
-"inflate_text(stream, data, position, surely_fits, messages)\n--\n\n"
+"inflate_text(stream, data, position, surely_fits, portion, messages)\n--\n\n"
 "See connector.transport.deflate.");
 
 static PyObject *
 inflate_text(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
-    if (count != 5 || !PyBytes_Check(args[1]) || !PyList_Check(args[4])) {
-        PyErr_SetString(PyExc_TypeError, "inflate_text(decompressobj, bytes, int, int, list)");
+    if (count != 6 || !PyBytes_Check(args[1]) || !PyList_Check(args[5])) {
+        PyErr_SetString(PyExc_TypeError, "inflate_text(decompressobj, bytes, int, int, int, list)");
         return NULL;
     }
     PyObject *stream = args[0];
     const char *data = PyBytes_AS_STRING(args[1]);
     Py_ssize_t end = PyBytes_GET_SIZE(args[1]);
-    Py_ssize_t position = PyLong_AsSsize_t(args[2]);
-    Py_ssize_t surely_fits = PyLong_AsSsize_t(args[3]);
+    Py_ssize_t position = place_in(end, args[2]);
+    if (position < 0) {
+        return NULL;
+    }
+    /* Negative where the limit is so small that nothing surely fits. */
+    Py_ssize_t surely_fits = PyNumber_AsSsize_t(args[3], NULL);
     if (PyErr_Occurred()) {
         return NULL;
     }
-    while (1) {
+    Py_ssize_t portion = PyNumber_AsSsize_t(args[4], NULL);
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    while (portion > 0) {
         uint64_t length;
         int size = read_header((const unsigned char *)data + position, end - position, 0xC1,
                                &length);
         if (size <= 0 || surely_fits < 0 || length > (uint64_t)surely_fits
-            || size + (Py_ssize_t)length > end - position) {
+            || length > (uint64_t)(end - position - size)) {
             break;
         }
         PyObject *packed = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)length + 4);
@@ -177,6 +212,7 @@ inflate_text(PyObject *module, PyObject *const *args, Py_ssize_t count)
             PyErr_SetString(PyExc_TypeError, "what inflates must return bytes");
             return NULL;
         }
+        portion -= PyBytes_GET_SIZE(message);
         PyObject *eof = PyObject_GetAttr(stream, name_eof);
         if (eof == NULL) {
             Py_DECREF(message);
@@ -191,16 +227,16 @@ inflate_text(PyObject *module, PyObject *const *args, Py_ssize_t count)
         }
         if (!valid) {
             /* A final block, or not UTF-8: Python decides, and goes on behind it. */
-            return Py_BuildValue("nN", position + size + (Py_ssize_t)length, message);
+            return Py_BuildValue("nNn", position + size + (Py_ssize_t)length, message, portion);
         }
-        int failed = PyList_Append(args[4], message);
+        int failed = PyList_Append(args[5], message);
         Py_DECREF(message);
         if (failed) {
             return NULL;
         }
         position += size + (Py_ssize_t)length;
     }
-    return Py_BuildValue("nO", position, Py_None);
+    return Py_BuildValue("nOn", position, Py_None, portion);
 }
 
 /* --- events */
@@ -269,9 +305,9 @@ static Py_ssize_t
 find(const char *data, Py_ssize_t size, Py_ssize_t from, const char *needle, Py_ssize_t length)
 {
     if (length == 0) {
-        return from;
+        return from <= size ? from : -1;
     }
-    while (from + length <= size) {
+    while (from <= size - length) {
         const char *at = memchr(data + from, needle[0], (size_t)(size - length - from + 1));
         if (at == NULL) {
             return -1;
@@ -314,21 +350,19 @@ find_stream(const Order *order, const char *payload, Py_ssize_t size, PyObject *
     if (name == NULL) {
         return NULL;
     }
-    PyObject *found = PyDict_GetItemWithError(order->streams, name);
+    /* Held: whatever is called from here on may take it out of the streams. */
+    PyObject *found = Py_XNewRef(PyDict_GetItemWithError(order->streams, name));
     Py_DECREF(name);
     if (found == NULL) {
         return NULL;
     }
     *group = PyObject_GetAttr(found, name_group);
-    if (*group == NULL) {
-        return NULL;
-    }
     *skip = end + length;
-    if (*group == Py_None) {
+    if (*group == NULL || *group == Py_None) {
         Py_CLEAR(*group);
-        return NULL;
+        Py_CLEAR(found);
     }
-    return Py_NewRef(found);
+    return found;
 }
 
 /* How many events `group` has room for; -1 with an exception set. */
@@ -336,7 +370,7 @@ static Py_ssize_t
 room_of(PyObject *group)
 {
     PyObject *room = PyObject_CallMethodNoArgs(group, name_room);
-    Py_ssize_t count = room == NULL ? -1 : PyLong_AsSsize_t(room);
+    Py_ssize_t count = room == NULL ? -1 : count_of(room, "a room is not negative");
     Py_XDECREF(room);
     return count;
 }
@@ -345,8 +379,9 @@ room_of(PyObject *group)
 static PyObject *
 decode(const Order *order, const Run *run, const char *payload, Py_ssize_t size, Py_ssize_t skip)
 {
-    Py_ssize_t length = size - order->tail - skip;
-    PyObject *data = PyBytes_FromStringAndSize(payload + skip, length > 0 ? length : 0);
+    Py_ssize_t left = size - skip;
+    Py_ssize_t length = left > order->tail ? left - order->tail : 0;
+    PyObject *data = PyBytes_FromStringAndSize(payload + skip, length);
     if (data == NULL) {
         return NULL;
     }
@@ -419,7 +454,7 @@ take_in_order(const Order *order)
             if (group == NULL) {
                 group = its_group;
                 room = room_of(group);
-                failed = room == -1 && PyErr_Occurred();
+                failed = room < 0;
             }
             else {
                 is_other = its_group != group;
@@ -489,13 +524,17 @@ take(PyObject *module, PyObject *const *args, Py_ssize_t count)
                         "take takes 7 arguments; the last are a list, a dict and a tuple");
         return NULL;
     }
-    order.first = PyLong_AsSsize_t(args[1]);
+    order.first = count_of(args[1], "first is not negative");
     order.received_ns = args[2];
     order.session = args[3];
     order.events = args[4];
     order.streams = args[5];
     if (PyErr_Occurred()
         || !PyArg_ParseTuple(args[6], "nSn", &order.head, &order.middle, &order.tail)) {
+        return NULL;
+    }
+    if (order.head < 0 || order.tail < 0) {
+        PyErr_SetString(PyExc_ValueError, "a shape is not negative");
         return NULL;
     }
     order.payloads = PySequence_Fast(args[0], "payloads is a sequence");

@@ -24,10 +24,11 @@ from connector.errors import (
     ConnectorError,
     ExchangeUnavailable,
 )
-from connector.transport.deflate import OFFER, InvalidCompression
+from connector.transport.deflate import OFFER
 from connector.transport.dial import Address
 from connector.transport.error_groups import origins
 from connector.transport.tap import Sink, Tap
+from connector.transport.websocket_frames import Violation
 
 USER_AGENT = f"trio-connector/{__version__}"
 
@@ -295,8 +296,9 @@ class Connection:
 
     def _how_it_ended(self) -> Ended:
         """Read it from what trio-websocket and the tap have noted."""
-        if isinstance(self._failure, InvalidCompression):
-            return Ended("protocol error", self._failure.code, self._failure.text)
+        if isinstance(self._failure, Violation):
+            code = self._failure.code
+            return Ended(_OUR_FAILURES.get(code, "error"), code, self._failure.text)
         closed = self._ws.closed
         if closed is None:
             return _error(self._failure)

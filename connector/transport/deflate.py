@@ -10,6 +10,7 @@ should a message refer further back all the same, zlib finds that it does.
 from __future__ import annotations
 
 import re
+import sys
 import zlib
 from collections.abc import Callable, Mapping
 from struct import Struct
@@ -18,10 +19,14 @@ from connector.errors import ExchangeUnavailable
 from connector.transport.compiled import EXTENSION
 from connector.transport.websocket_frames import (
     CONTINUATION,
+    MORE,
     ODD,
     TEXT,
+    TOO_MANY_FRAGMENTS,
+    Violation,
     is_utf8,
     lift_text,
+    most_fragments,
     read_header,
 )
 
@@ -36,10 +41,19 @@ _MOST_EXPANSION = 1032
 """Deflate cannot do better: a match of 258 bytes, the longest, takes two bits, the shortest."""
 _HELD_BACK_BYTES = 16
 """More than the tail, and what zlib may hold back of the message before (RFC 1951 §3.2.3)."""
+_PORTION_BYTES = 262_144
+"""What is inflated before others have their turn, beside the last message of it. Four times what
+the reads of usual traffic inflate to."""
+_PORTION_STEPS = 1_024
+"""The same in frames that are looked at one by one."""
+_MOST_FINAL_BLOCKS = 16
+"""Of one message. Compressors end a message with one at most (RFC 7692 §7.2.3.4), and what follows
+each is copied."""
 _INVALID_DATA = 1007
 _PROTOCOL_ERROR = 1002
 _MESSAGE_TOO_BIG = 1009
 _NOT_UTF8 = "a compressed text message is not UTF-8"
+_TOO_MANY_FINAL_BLOCKS = f"a compressed message has more than {_MOST_FINAL_BLOCKS} final blocks"
 
 _two_shorts = Struct("!HH").unpack_from
 _parameter = re.compile(r'([!#$%&\'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*(?:"([^"\\]*)"|([^\s",;]+)))?')
@@ -53,13 +67,8 @@ class CompressionRefused(ExchangeUnavailable):
     """
 
 
-class InvalidCompression(Exception):
+class InvalidCompression(Violation):
     """A compressed message breaks the protocol; ends the connection."""
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-        self.text = text
 
 
 def _is_flag(value: str | None) -> bool:
@@ -119,13 +128,14 @@ def _refused(answer: str, what: str) -> CompressionRefused:
     )
 
 
-def inflate_text_in_python(
+def inflate_text_in_python(  # noqa: PLR0917  # by position, which costs less
     stream: zlib._Decompress,
     data: bytes,
     position: int,
     surely_fits: int,
+    portion: int,
     messages: list[bytes],
-) -> tuple[int, bytes | None]:
+) -> tuple[int, bytes | None, int]:
     """Append what the whole compressed text messages at `position` inflate to to `messages`.
 
     Args:
@@ -133,12 +143,13 @@ def inflate_text_in_python(
         data: the buffer.
         position: where a frame begins.
         surely_fits: frames longer than this many bytes are left alone.
+        portion: no more is lifted once messages have this many bytes.
         messages: grows by one message per frame.
 
     Returns:
-        Where the first frame begins that was not lifted; and None, or what the frame before it
-        has inflated to and is not in `messages`: after it the stream is at its end, or it is not
-        UTF-8.
+        Where the first frame begins that was not lifted; None, or what the frame before it has
+        inflated to and is not in `messages`: after it the stream is at its end, or it is not
+        UTF-8; and how many bytes of `portion` are left, negative when the last message had more.
 
     Raises:
         zlib.error: a message does not inflate.
@@ -146,7 +157,7 @@ def inflate_text_in_python(
     append, inflate = messages.append, stream.decompress
     end = len(data)
     last = end - 3
-    while position < last:
+    while position < last and portion > 0:
         first, length = _two_shorts(data, position)
         if 0xC100 <= first < 0xC17E:
             start = position + 2
@@ -160,10 +171,11 @@ def inflate_text_in_python(
             break
         message = inflate(data[start:stop] + _TAIL)
         position = stop
+        portion -= len(message)
         if stream.eof or not (message.isascii() or is_utf8(message)):
-            return position, message
+            return position, message, portion
         append(message)
-    return position, None
+    return position, None, portion
 
 
 inflate_text = inflate_text_in_python if EXTENSION is None else EXTENSION.inflate_text
@@ -179,12 +191,16 @@ class Inflater:
     def __init__(self, limit: int) -> None:
         self.failure: InvalidCompression | None = None
         """Why the connection must end, once it must."""
-        self._limit = limit
+        # One byte more is what zlib is asked for.
+        self._limit = limit = min(limit, sys.maxsize - 1)
         self._stream = zlib.decompressobj(_LARGEST_WINDOW)
         # The message whose fragments are coming in.
         self._opcode: int | None = None  # None between two messages
         self._parts: list[bytes] = []
         self._room = limit
+        self._final_blocks = 0
+        self._portion = _PORTION_BYTES
+        self._most_fragments = most_fragments(limit)
 
     def lift(
         self, data: bytes, position: int, limit: int, messages: list[bytes]
@@ -192,9 +208,14 @@ class Inflater:
         """Do as `frames.lift_text`, for compressed messages of either type too.
 
         Returns:
-            `ODD` also when there is a `failure`.
+            `ODD` also when there is a `failure`; `MORE` when a portion of what there is is lifted.
         """
-        while self.failure is None:
+        self._portion = _PORTION_BYTES
+        for _ in range(_PORTION_STEPS):
+            if self.failure is not None:
+                return position, ODD
+            if self._portion <= 0:
+                break
             if self._opcode is None:
                 position, wanted = lift_text(data, position, limit, messages)
                 if wanted != ODD:
@@ -207,16 +228,16 @@ class Inflater:
             if isinstance(header, int):
                 return position, header
             if header is None or header.is_control:
-                break
+                return position, ODD
             if self._opcode is None:
                 if not header.compressed or header.opcode == CONTINUATION:
-                    break
+                    return position, ODD
             elif header.compressed or header.opcode != CONTINUATION:
                 self._fail(_PROTOCOL_ERROR, "a compressed message was broken off by another one")
-                break
+                continue
             if header.length > limit:
                 self._fail(_MESSAGE_TOO_BIG, f"a compressed frame has {header.length} bytes")
-                break
+                continue
             begin = position + header.size
             stop = begin + header.length
             if stop > len(data):
@@ -226,30 +247,34 @@ class Inflater:
             part = self._inflate(data[begin:stop] + _TAIL if header.final else data[begin:stop])
             self._parts.append(part)
             self._room -= len(part)
+            self._portion -= len(part)
+            position = stop
             if header.final:
                 self._complete(b"".join(self._parts), self._opcode, messages)
                 self._parts.clear()
                 self._opcode, self._room = None, self._limit
-            position = stop
-        return position, ODD
+            elif len(self._parts) >= self._most_fragments:
+                self._fail(_MESSAGE_TOO_BIG, TOO_MANY_FRAGMENTS)
+        return position, MORE
 
     def _lift_whole(self, data: bytes, position: int, messages: list[bytes]) -> int:
-        """Lift the whole compressed text messages at `position`, which are the usual ones."""
+        """Lift whole compressed text messages at `position`, which are the usual ones."""
         surely_fits = self._limit // _MOST_EXPANSION - _HELD_BACK_BYTES
         try:
-            while self.failure is None:
-                position, message = inflate_text(
-                    self._stream, data, position, surely_fits, messages
-                )
-                if message is None:
-                    break
-                self._complete(self._inflate_on(message), TEXT, messages)
+            position, message, self._portion = inflate_text(
+                self._stream, data, position, surely_fits, self._portion, messages
+            )
+            if message is not None:
+                whole = self._inflate_on(message)
+                self._portion -= len(whole) - len(message)
+                self._complete(whole, TEXT, messages)
         except zlib.error as error:
             self._fail_to_inflate(error)
         return position
 
     def _complete(self, message: bytes, opcode: int, messages: list[bytes]) -> None:
         """A whole message is inflated."""
+        self._final_blocks = 0
         if opcode == TEXT and not message.isascii() and not is_utf8(message):
             self._fail(_INVALID_DATA, _NOT_UTF8)
         if self.failure is None:
@@ -270,6 +295,10 @@ class Inflater:
                 data = self._stream.unused_data
                 self._stream = zlib.decompressobj(_LARGEST_WINDOW)
                 if data in (b"", _TAIL):
+                    break
+                self._final_blocks += 1
+                if self._final_blocks > _MOST_FINAL_BLOCKS:
+                    self._fail(_PROTOCOL_ERROR, _TOO_MANY_FINAL_BLOCKS)
                     break
                 inflated += self._stream.decompress(data, self._room + 1 - len(inflated))
         except zlib.error as error:

@@ -36,10 +36,14 @@ from connector.transport.upgrade import (
 from connector.transport.websocket_frames import (
     CLOSE,
     CONTINUATION,
+    MORE,
     ODD,
     TEXT,
+    TOO_MANY_FRAGMENTS,
     Header,
+    Violation,
     lift_text,
+    most_fragments,
     read_close,
     read_header,
 )
@@ -50,6 +54,10 @@ and, once their containers are over the garbage collector's first threshold, wak
 for every batch (depth5, 300 bytes: 256 KiB cost 1.4 times as much per message as 64 KiB)."""
 _LEAST_READ_BYTES = 4_096
 """However well the server compresses."""
+_PORTION_MESSAGES = 512
+"""So many messages are delivered before others have their turn. Those of an exchange have 128 bytes
+and more, so that a read brings fewer; one of empty messages brings 32,768."""
+_MESSAGE_TOO_BIG = 1009
 
 
 class Sink(Protocol):
@@ -91,6 +99,7 @@ class Tap(trio.abc.Stream):
         "_ended",
         "_ending",
         "_fragmented",
+        "_fragments",
         "_inflater",
         "_lift_messages",
         "_live",
@@ -152,6 +161,7 @@ class Tap(trio.abc.Stream):
         self._missing = 0
         self._passing: Header | None = None
         self._fragmented = False
+        self._fragments = 0
         self._transparent = False
         self._ending: trio.BrokenResourceError | trio.ClosedResourceError | None = None
         self._ended = False
@@ -263,7 +273,7 @@ class Tap(trio.abc.Stream):
             ExchangeUnavailable: the server does not speak HTTP, or left during the handshake.
             HandshakeRejected: the server broke off a rejection.
             CompressionRefused: the server accepted compression in a way it must not.
-            InvalidCompression: a compressed message breaks the protocol.
+            Violation: a message is compressed wrongly, or has too many fragments.
 
         Cancellation: the connection is of no use afterwards.
         """
@@ -340,11 +350,16 @@ class Tap(trio.abc.Stream):
             if not self._fragmented:
                 batch: list[bytes] = []
                 position, wanted = self._lift_messages(data, position, self.limit, batch)
-                if batch:
+                if len(batch) > _PORTION_MESSAGES:
+                    await self._deliver_in_portions(batch)
+                elif batch:
                     taken = self._deliver(batch) if self._live else 0
                     if taken < len(batch):
                         await self._deliver_rest(batch, taken)
-            if wanted == ODD:
+            if wanted <= ODD:
+                if wanted == MORE:
+                    await trio.lowlevel.checkpoint()
+                    continue
                 if self._inflater is not None and self._inflater.failure is not None:
                     raise self._inflater.failure
                 wanted = self._judge(data, position)
@@ -361,6 +376,15 @@ class Tap(trio.abc.Stream):
                 self._transparent = True
                 break
         self._data, self._position = data, position
+
+    async def _deliver_in_portions(self, batch: list[bytes]) -> None:
+        """Deliver more messages than an exchange would send in a read."""
+        for begin in range(0, len(batch), _PORTION_MESSAGES):
+            portion = batch[begin : begin + _PORTION_MESSAGES]
+            taken = self._deliver(portion) if self._live else 0
+            if taken < len(portion):
+                await self._deliver_rest(portion, taken)
+            await trio.lowlevel.checkpoint()
 
     def _deliver(self, batch: list[bytes]) -> int:
         """Give `batch` to the sink; how much of it found room."""
@@ -446,6 +470,9 @@ class Tap(trio.abc.Stream):
         if header is None or header.is_control:
             return
         self._fragmented = not header.final
+        self._fragments = 0 if header.final else self._fragments + 1
+        if self._fragments > most_fragments(self.limit):
+            raise Violation(_MESSAGE_TOO_BIG, TOO_MANY_FRAGMENTS)
         if header.final and not self._discarding:
             self._untaken = True
             self._taken = trio.Event()

@@ -16,6 +16,9 @@ from connector.transport.compiled import EXTENSION
 
 ODD = 0
 """`lift_text` stopped at a frame that it does not lift."""
+MORE = -1
+"""There is more to lift already, once others have had their turn: what one read brings is lifted in
+portions, so that it keeps the loop for a bounded time whatever the server sends."""
 SHORTEST_HEADER = 2
 
 CONTINUATION = 0x0
@@ -34,10 +37,34 @@ _MASKED = 0x80
 _LONGEST_CONTROL = 125
 _HEADER_SIZES = {126: 4, 127: 10}
 _NO_STATUS = 1005
+_FRAGMENTS_AT_LEAST = 1_024
+_FRAGMENT_BYTES = 64
 
 _two_shorts = Struct("!HH").unpack_from
 _one_long = Struct("!Q").unpack_from
 _one_short = Struct("!H").unpack_from
+
+
+class Violation(Exception):
+    """What the server sends breaks the protocol, or one of our limits; ends the connection."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        """As in a close frame (RFC 6455 §7.4.1)."""
+        self.text = text
+
+
+def most_fragments(limit: int) -> int:
+    """How many fragments a message may have whose bytes are limited to `limit`.
+
+    Empty ones cost memory, too, and the protocol allows any number of them. A message as large as
+    the limit may come in pieces of 64 bytes.
+    """
+    return max(_FRAGMENTS_AT_LEAST, limit // _FRAGMENT_BYTES)
+
+
+TOO_MANY_FRAGMENTS = "a message has too many fragments"
 
 
 def is_utf8(data: bytes) -> bool:
@@ -85,7 +112,7 @@ def lift_text_in_python(
                 return position, 10
             start = position + 10
             length = _one_long(data, position + 2)[0]
-            if length < 65_536:
+            if length < 65_536 or length >> 63:
                 return position, ODD
         else:
             return position, ODD

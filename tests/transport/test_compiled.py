@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from connector.feeds.buffer import Overflow
@@ -21,7 +21,7 @@ from connector.feeds.subscription import Subscription
 from connector.transport import compiled, deflate
 from connector.transport.deflate import inflate_text_in_python
 from connector.transport.websocket_frames import lift_text_in_python
-from tests.toy import ENVELOPE, Toy, frame, keyed, rising, subscription
+from tests.toy import ENVELOPE, Ticks, Toy, frame, keyed, rising, subscription
 
 try:
     COMPILED = importlib.import_module("connector.transport._speedups")
@@ -65,6 +65,8 @@ texts = st.one_of(
     st.sampled_from([0, 1, 7, 8, 9, 125, 126, 127, 65_535, 65_536, LIMIT]).map(bytes),
 )
 not_texts = st.one_of(st.binary(max_size=20), texts.map(lambda text: text + b"\xc3"))
+lengths = st.one_of(st.integers(0, 2**64 - 1), st.sampled_from([2**63 - 1, 2**63, 2**64 - 1]))
+limits = st.sampled_from([0, LIMIT, sys.maxsize - 1, sys.maxsize, 2**64])
 wires = st.lists(
     st.one_of(
         texts.map(framed),
@@ -78,20 +80,21 @@ wires = st.lists(
         ),
         st.builds(framed, st.binary(max_size=9), width=st.sampled_from([2, 8])),
         st.binary(max_size=4),
-        st.just(b"\x81\x7f" + b"\xff" * 8),
+        lengths.map(lambda length: b"\x81\x7f" + length.to_bytes(8)),
     ),
     max_size=5,
 ).map(b"".join)
 
 
 @settings(max_examples=400)
-@given(wires, st.integers(0, 12), st.integers(0, 3))
-def test_lifting_text(wire: bytes, cut: int, skipped: int) -> None:
+@given(wires, st.integers(0, 12), st.integers(0, 3), limits)
+@example(b"\x81\x7f\x7f" + b"\xff" * 7 + b"x" * 90, 0, 0, sys.maxsize)
+def test_lifting_text(wire: bytes, cut: int, skipped: int, limit: int) -> None:
     data = b"-" * skipped + wire[: len(wire) - cut]
     seen = []
     for lift in (lift_text_in_python, COMPILED.lift_text):
         messages: list[bytes] = [b"before"]
-        seen.append((lift(data, skipped, LIMIT, messages), messages))
+        seen.append((lift(data, skipped, limit, messages), messages))
 
     assert seen[0] == seen[1]
 
@@ -121,7 +124,7 @@ def deflated(payloads: list[bytes], *, final: bool) -> bytes:
         st.binary(max_size=30).map(lambda body: framed(body, first=0xC1)),
     ),
     cut=st.integers(0, 5),
-    limit=st.sampled_from([50, 100_000, 100_000_000]),
+    limit=st.sampled_from([50, 100_000, 100_000_000, sys.maxsize, 2**80]),
 )
 def test_inflating_text(wire: bytes, cut: int, limit: int) -> None:
     data = wire[: len(wire) - cut]
@@ -261,8 +264,8 @@ def test_an_error_that_is_none_of_the_exchange_is_not_hidden(
         lambda c: c.lift_text(b"", 0, LIMIT),
         lambda c: c.lift_text("", 0, LIMIT, []),
         lambda c: c.lift_text(b"", "0", LIMIT, []),
-        lambda c: c.inflate_text(None, b"", 0, 1),
-        lambda c: c.inflate_text(None, b"", 0, None, []),
+        lambda c: c.inflate_text(None, b"", 0, 1, 1),
+        lambda c: c.inflate_text(None, b"", 0, None, 1, []),
         lambda c: c.take([], 0, 0),
         lambda c: c.take(1, 0, 0, 0, [], {}, SHAPE),
         lambda c: c.take([], None, 0, 0, [], {}, SHAPE),
@@ -278,6 +281,83 @@ def test_what_is_no_call_of_ours_is_refused(call: Any) -> None:
         call(COMPILED)
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c: c.lift_text(b"\x81\x01a", -1, LIMIT, []),
+        lambda c: c.lift_text(b"\x81\x01a", 4, LIMIT, []),
+        lambda c: c.lift_text(b"\x81\x01a", 2**80, LIMIT, []),
+        lambda c: c.lift_text(b"\x81\x01a", 0, -1, []),
+        lambda c: c.inflate_text(zlib.decompressobj(-15), b"\xc1\x00", -1, LIMIT, 1, []),
+        lambda c: c.inflate_text(zlib.decompressobj(-15), b"\xc1\x00", 3, LIMIT, 1, []),
+        lambda c: c.take([b"x"], -1, 0, 0, [], {}, SHAPE),
+        lambda c: c.take([b"x"], -sys.maxsize, 0, 0, [], {}, SHAPE),
+        lambda c: c.take([b"x"], 0, 0, 0, [], {}, (-1, b"x", 0)),
+        lambda c: c.take([b"x"], 0, 0, 0, [], {}, (0, b"x", -1)),
+    ],
+)
+def test_what_lies_outside_of_the_data_is_refused(call: Any) -> None:
+    with pytest.raises(ValueError, match=r"negative|position"):
+        call(COMPILED)
+
+
+@pytest.mark.parametrize("module", [None, COMPILED], ids=["python", "compiled"])
+@pytest.mark.parametrize(
+    "shape", [(sys.maxsize, b'"', 1), (0, b'"', sys.maxsize), (sys.maxsize, b"", sys.maxsize)]
+)
+def test_a_shape_that_no_message_has(
+    module: ModuleType | None, shape: tuple[int, bytes, int]
+) -> None:
+    streams = world(None)
+    streams[b"{"] = streams[b"A"]
+    found = take_in_python if module is None else module.take
+
+    taken, _, _, odd, verdict = found([frame("A", 1)], 0, 0, 0, [], streams, shape)
+
+    # The second finds a stream and nothing behind its name.
+    assert (taken, odd, verdict) == (0, int(shape[1:] == (b'"', sys.maxsize)), None)
+
+
+class Roomy:
+    """A group of buffers that takes whatever comes."""
+
+    def room(self) -> int:
+        return 2**80
+
+    def put_run(self, events: Any, stream: str) -> None:
+        raise AssertionError
+
+
+@pytest.mark.parametrize("module", [None, COMPILED], ids=["python", "compiled"])
+def test_more_room_than_memory(module: ModuleType | None) -> None:
+    streams = world(None)
+    streams[b"A"].group = Roomy()  # type: ignore[assignment]
+
+    assert take(module, streams, [frame("A", 1), frame("A", 2)], [])[0] == 2
+
+
+@pytest.mark.parametrize("module", [None, COMPILED], ids=["python", "compiled"])
+def test_a_stream_that_leaves_while_it_is_looked_up(module: ModuleType | None) -> None:
+    class Leaving:
+        """Nobody holds it but the streams, from which it takes itself."""
+
+        decode = staticmethod(Toy().stream(Ticks("A")).decode)
+        sequence = None
+        last_id = messages = payload_bytes = 0
+
+        @property
+        def group(self) -> Any:
+            streams.pop(b"A", None)
+            return roomy
+
+    roomy = Roomy()
+    streams: dict[bytes, Any] = {b"A": Leaving()}
+    events: list[Any] = []
+
+    assert take(module, streams, [frame("A", 1), frame("A", 2)], events)[0] == 2
+    assert [event.n for event in events] == [1, 2]
+
+
 # --- memory
 
 
@@ -290,7 +370,7 @@ def everything() -> Iterator[Any]:
 
         def inflate(packed: bytes = packed) -> None:
             stream = zlib.decompressobj(-15)
-            COMPILED.inflate_text(stream, packed, 0, LIMIT, [])
+            COMPILED.inflate_text(stream, packed, 0, LIMIT, LIMIT, [])
 
         yield inflate
     for rule in (None, rising, picky):
