@@ -14,7 +14,7 @@ from connector.transport.connection import Connection, Ended
 from connector.transport.deflate import CompressionRefused
 from connector.transport.dial import Dialer, TcpDialer, is_open
 from connector.transport.opening import open_connection
-from connector.transport.tap import Sink
+from connector.transport.sink import Sink
 
 __all__ = [
     "CompressionRefused",

@@ -27,7 +27,8 @@ from connector.errors import (
 from connector.transport.deflate import OFFER
 from connector.transport.dial import Address
 from connector.transport.error_groups import origins
-from connector.transport.tap import Sink, Tap
+from connector.transport.sink import Sink
+from connector.transport.tap import Tap
 from connector.transport.websocket_frames import Violation
 
 USER_AGENT = f"trio-connector/{__version__}"

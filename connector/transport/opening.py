@@ -19,7 +19,8 @@ from connector.errors import ConfigError, ExchangeUnavailable
 from connector.transport.connection import Connection
 from connector.transport.dial import Address, Dialer, closed_after, is_open
 from connector.transport.error_groups import raise_unwrapped, said
-from connector.transport.tap import Sink, Tap
+from connector.transport.sink import Sink
+from connector.transport.tap import Tap
 from connector.transport.tls import secure
 
 DEFAULT_CONNECT_SECONDS = 10.0

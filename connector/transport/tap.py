@@ -18,13 +18,11 @@ exceptions, each on purpose:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
-
 import trio
 
 from connector.errors import ExchangeUnavailable, HandshakeRejected
 from connector.transport.deflate import Inflater, agree
+from connector.transport.sink import Sink
 from connector.transport.tcp_reading import receive_of
 from connector.transport.tls import records_of
 from connector.transport.upgrade import (
@@ -58,29 +56,6 @@ _PORTION_MESSAGES = 512
 """So many messages are delivered before others have their turn. Those of an exchange have 128 bytes
 and more, so that a read brings fewer; one of empty messages brings 32,768."""
 _MESSAGE_TOO_BIG = 1009
-
-
-class Sink(Protocol):
-    """Where messages go."""
-
-    leisurely: bool
-    """Whether `rest` is to be awaited before more is read."""
-
-    def deliver(self, payloads: Sequence[bytes], first: int) -> int:
-        """Take the messages ``payloads[first:]``, or as many of them as there is room for.
-
-        Returns:
-            The index of the first one that was not taken; ``len(payloads)`` when all were.
-        """
-        ...
-
-    async def wait_for_room(self) -> None:
-        """Return when `deliver` can take at least one more message."""
-        ...
-
-    async def rest(self) -> None:
-        """Let messages gather, as nobody wants them yet."""
-        ...
 
 
 class Tap(trio.abc.Stream):

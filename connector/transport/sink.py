@@ -1,0 +1,33 @@
+"""What a connection delivers into: the seam between the transport and what decodes.
+
+The order of things is the connection's: a sink is called from one task, without an await between
+the read and the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class Sink(Protocol):
+    """Where messages go."""
+
+    leisurely: bool
+    """Whether `rest` is to be awaited before more is read."""
+
+    def deliver(self, payloads: Sequence[bytes], first: int) -> int:
+        """Take the messages ``payloads[first:]``, or as many of them as there is room for.
+
+        Returns:
+            The index of the first one that was not taken; ``len(payloads)`` when all were.
+        """
+        ...
+
+    async def wait_for_room(self) -> None:
+        """Return when `deliver` can take at least one more message."""
+        ...
+
+    async def rest(self) -> None:
+        """Let messages gather, as nobody wants them yet."""
+        ...
