@@ -13,7 +13,7 @@ from typing import TypeAlias
 import attrs
 
 from connector.adapter.adapter import Adapter
-from connector.app.redis.client import Client, open_redis
+from connector.app.redis.client import TIMEOUT_SECONDS, Client, open_redis
 from connector.app.redis.entries import encode, key_of
 from connector.app.redis.writer import Writer
 from connector.app.redis_address import check_address
@@ -23,7 +23,7 @@ from connector.exchanges.protocol import AnyStream
 from connector.feeds.buffer import Overflow
 from connector.lifecycle import Disconnected, Stale
 from connector.link.raw_frames import FrameItem, RawFrame
-from connector.validation import check_count
+from connector.validation import check_count, check_seconds
 
 Frames: TypeAlias = list[tuple[int, int, bytes]]
 
@@ -39,16 +39,23 @@ class RedisSink:
     """Entries that Redis keeps per stream, about; each holds the frames of one batch."""
     tail: int = 10_000
     """Entries that are kept here, of all streams, to be sent again when Redis has lost them."""
+    timeout: float = TIMEOUT_SECONDS
+    """Seconds in which Redis connects and answers; one that does not is away."""
+    away_limit: float | None = None
+    """Seconds that Redis may be away, or have no memory or no replicas; None: for ever."""
 
     def __attrs_post_init__(self) -> None:
         check_address(self.url)
+        check_seconds("RedisSink: timeout", self.timeout)
+        if self.away_limit is not None:
+            check_seconds("RedisSink: away_limit", self.away_limit)
         check_count("RedisSink: maxlen", self.maxlen)
         check_count("RedisSink: tail", self.tail)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Publisher]:
         """Publish for as long as the block lasts. Redis need not be there yet."""
-        async with open_redis(self.url) as client:
+        async with open_redis(self.url, timeout=self.timeout) as client:
             yield Publisher(self, client)
 
 
@@ -66,6 +73,22 @@ class PublisherStatistics:
     """How often Redis was away."""
     away: bool
     """Whether it is at this moment."""
+    away_reason: str = ""
+    """Why it is, or was at last."""
+
+
+def statistics_of(writer: Writer, *, frames: int, losses: int) -> PublisherStatistics:
+    """What `writer` has done for a publisher that has counted `frames` and `losses`."""
+    patience = writer.patience
+    return PublisherStatistics(
+        entries=writer.entries,
+        frames=frames,
+        losses=losses,
+        resent=writer.resent,
+        outages=patience.outages,
+        away=patience.away,
+        away_reason=patience.reason,
+    )
 
 
 class Publisher:
@@ -73,7 +96,13 @@ class Publisher:
 
     def __init__(self, settings: RedisSink, client: Client) -> None:
         self._prefix = settings.prefix
-        self._writer = Writer(client, maxlen=settings.maxlen, tail=settings.tail)
+        self._writer = Writer(
+            client,
+            maxlen=settings.maxlen,
+            tail=settings.tail,
+            timeout=settings.timeout,
+            limit=settings.away_limit,
+        )
         self._frames = self._losses = 0
 
     async def publish(
@@ -94,7 +123,8 @@ class Publisher:
 
         Raises:
             ConfigError: the exchange does not offer a channel, or an argument cannot work.
-            RedisRefused: Redis does not take it: no permission, no memory, a key of another kind.
+            RedisRefused: Redis does not take it: no permission, a key of another kind.
+            RedisAway: Redis was away for longer than `RedisSink.away_limit`.
             SubscriptionRejected, SlowConsumer: as of a feed.
 
         Cancellation: what was not yet taken by Redis is lost; the next run tells its readers.
@@ -127,14 +157,7 @@ class Publisher:
 
     def statistics(self) -> PublisherStatistics:
         """A snapshot."""
-        return PublisherStatistics(
-            entries=self._writer.entries,
-            frames=self._frames,
-            losses=self._losses,
-            resent=self._writer.resent,
-            outages=self._writer.patience.outages,
-            away=self._writer.patience.away,
-        )
+        return statistics_of(self._writer, frames=self._frames, losses=self._losses)
 
 
 @attrs.define

@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 import attrs
 import trio
-from coredis.exceptions import StreamDuplicateConsumerGroupError
+from coredis.exceptions import StreamConsumerGroupError, StreamDuplicateConsumerGroupError
 
-from connector.app.redis.client import Client, Patience, open_redis
+from connector.app.redis.client import TIMEOUT_SECONDS, Client, Patience, open_redis
 from connector.app.redis.entries import Entry, decode, key_of
 from connector.app.redis_address import check_address
 from connector.errors import ConfigError
@@ -28,7 +28,7 @@ from connector.link.source import Ending, FrameSink, Rest, stream_names
 from connector.link.wire_subscriptions import Request
 from connector.transport import Ended, TcpDialer
 from connector.transport.http import open_http
-from connector.validation import check_count
+from connector.validation import check_count, check_seconds
 
 _BLOCK_MS = 200
 """A read waits so long for data; then it is asked whether other streams are wanted."""
@@ -53,9 +53,16 @@ class RedisSource:
     unacknowledged: int = 1024
     """With a group: the newest frames per stream that are not acknowledged, as they may still be in
     a feed's buffer; not less than the largest of those. A restarted member has them once more."""
+    timeout: float = TIMEOUT_SECONDS
+    """Seconds in which Redis connects and answers; one that does not is away."""
+    away_limit: float | None = None
+    """Seconds that Redis may be away; None: for ever. Then the adapter ends with `RedisAway`."""
 
     def __attrs_post_init__(self) -> None:
         check_address(self.url)
+        check_seconds("RedisSource: timeout", self.timeout)
+        if self.away_limit is not None:
+            check_seconds("RedisSource: away_limit", self.away_limit)
         check_count("RedisSource: unacknowledged", self.unacknowledged)
         if (self.group is None) != (self.consumer is None):
             raise ConfigError("RedisSource: give both a group and a consumer, or neither")
@@ -107,7 +114,7 @@ class _Supply:
 
     @asynccontextmanager
     async def open(self, link: str, session: int, sink: FrameSink) -> AsyncIterator[_Carrier]:
-        async with open_redis(self._settings.url) as client:
+        async with open_redis(self._settings.url, timeout=self._settings.timeout) as client:
             places = self._places.setdefault(link, {})
             yield _Carrier(self._settings, self._exchange.name, client, places, sink)
 
@@ -145,7 +152,8 @@ class _Carrier:
         self._exchange = exchange
         self._client = client
         self._sink = sink
-        self._patience = Patience()
+        self._patience = Patience(client, timeout=settings.timeout, limit=settings.away_limit)
+        self._block_ms = max(1, min(_BLOCK_MS, round(settings.timeout * 500)))
         self._places = places
         self._wanted = trio.Event()
         self._closed = False
@@ -197,20 +205,31 @@ class _Carrier:
         group, consumer = self._settings.group, self._settings.consumer
         if group is None or consumer is None:
             places = {key: place.last_id for key, place in self._places.items()}
-            return await self._client.xread(places, count=_READ_COUNT, block=_BLOCK_MS) or {}
+            return await self._client.xread(places, count=_READ_COUNT, block=self._block_ms) or {}
         places = {
             key: b">" if place.recovered else place.last_id for key, place in self._places.items()
         }
-        found = dict(
-            await self._client.xreadgroup(
-                group, consumer, places, count=_READ_COUNT, block=_BLOCK_MS
+        try:
+            answer = await self._client.xreadgroup(
+                group, consumer, places, count=_READ_COUNT, block=self._block_ms
             )
-            or {}
-        )
+        except StreamConsumerGroupError:
+            # Redis has lost it, with all that was in it: what is sent again is read again.
+            await self._create_groups(group)
+            return {}
+        found = dict(answer or {})
         for key, place in self._places.items():
             if not place.recovered and not found.get(key):
                 place.recovered = True
         return found
+
+    async def _create_groups(self, group: str) -> None:
+        for key, place in self._places.items():
+            with suppress(StreamDuplicateConsumerGroupError):
+                await self._client.xgroup_create(key, group, "0", mkstream=True)
+                place.last_id, place.recovered = b"0", True
+                place.pending.clear()
+                place.pending_frames = 0
 
     async def _take(self, key: bytes, entries: Sequence[Any]) -> None:
         """Deliver entries of one stream, and acknowledge what cannot wait in a buffer any more."""

@@ -9,17 +9,19 @@ from __future__ import annotations
 import math
 import secrets
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import attrs
 import trio
 from coredis import PureToken
 
-from connector.app.redis.client import Client, Patience
+from connector.app.redis.client import TIMEOUT_SECONDS, Client, Patience
 from connector.app.redis.entries import Fields, number_of, numbered
 
 _QUIET_SECONDS = 0.02
 """No Redis restarts in less; within it, a connection that broke is an error that is seen."""
+_PIECE_ENTRIES, _PIECE_BYTES = 256, 1024 * 1024
+"""What is sent at once, so that what was missing for long is not more than an answer may take."""
 
 
 @attrs.frozen
@@ -36,13 +38,24 @@ class Writer:
         client: how to reach Redis.
         maxlen: entries that Redis keeps per key, about.
         tail: entries of all keys that are kept to be sent again.
+        timeout: seconds in which `client` expects an answer.
+        limit: seconds that Redis may be away; None: for ever.
     """
 
-    def __init__(self, client: Client, *, maxlen: int, tail: int) -> None:
-        self.patience = Patience()
+    def __init__(
+        self,
+        client: Client,
+        *,
+        maxlen: int,
+        tail: int,
+        timeout: float = TIMEOUT_SECONDS,
+        limit: float | None = None,
+    ) -> None:
+        self.patience = Patience(client, timeout=timeout, limit=limit)
         self.resent = 0
         """Entries that Redis had taken and lost, or may have."""
         self._client = client
+        self._timeout = timeout
         self._maxlen = maxlen
         self._run = secrets.token_hex(8)
         self._numbers: Counter[bytes] = Counter()
@@ -62,6 +75,7 @@ class Writer:
 
         Raises:
             RedisRefused: it does not want them.
+            RedisAway: it was away for longer than the limit.
 
         Cancellation: which of them it has taken is not known.
         """
@@ -79,20 +93,33 @@ class Writer:
             # A batch may be more than the tail holds: it is not only there.
             missing = await self._missing(fresh) if self._unsure else fresh
             self._unsure = True
-            async with self._client.pipeline(transaction=False) as pipeline:
-                for sent in missing:
-                    pipeline.xadd(
-                        sent.key,
-                        sent.fields,
-                        trim_strategy=PureToken.MAXLEN,
-                        trim_operator=PureToken.APPROXIMATELY,
-                        threshold=self._maxlen,
-                    )
+            for piece in _pieces(missing):
+                await self._send(piece)
             self._unsure = False
             self._written = trio.current_time()
 
         await self.patience.until_done(send)
         self._tail.extend(fresh)
+
+    async def _send(self, entries: list[_Sent]) -> None:
+        """Send `entries` in one round trip."""
+        # Of one key all or none: what was refused may not come behind what was not.
+        one_by_one = len({sent.key for sent in entries}) == len(entries)
+        # Not to raise what it says: coredis repeats in it what was sent.
+        async with self._client.pipeline(
+            transaction=not one_by_one, raise_on_error=False, timeout=self._timeout
+        ) as pipeline:
+            for sent in entries:
+                pipeline.xadd(
+                    sent.key,
+                    sent.fields,
+                    trim_strategy=PureToken.MAXLEN,
+                    trim_operator=PureToken.APPROXIMATELY,
+                    threshold=self._maxlen,
+                )
+        for result in pipeline.results or ():
+            if isinstance(result, Exception):
+                raise result
 
     async def _look_at_server(self) -> None:
         """Find out whether Redis has been restarted while nothing was sent that would have failed.
@@ -118,3 +145,17 @@ class Writer:
         for found in await self._client.xrevrange(key, count=1):
             return number_of(found.field_values, self._run) or 0  # type: ignore[arg-type]
         return 0
+
+
+def _pieces(entries: list[_Sent]) -> Iterator[list[_Sent]]:
+    """`entries` in order, in lists that are not too large."""
+    piece: list[_Sent] = []
+    size = 0
+    for sent in entries:
+        if piece and (len(piece) >= _PIECE_ENTRIES or size >= _PIECE_BYTES):
+            yield piece
+            piece, size = [], 0
+        piece.append(sent)
+        size += sum(map(len, sent.fields.values()))
+    if piece:
+        yield piece

@@ -25,6 +25,7 @@ class Server:
     port: int
     fsync: str = "always"
     process: subprocess.Popen[bytes] | None = None
+    config: Path | None = None
 
     @property
     def url(self) -> str:
@@ -38,13 +39,25 @@ class Server:
             "--save": "", "--appendonly": "yes", "--appendfsync": self.fsync,
         }  # fmt: skip
         words = [word for option in options.items() for word in option]
-        self.process = subprocess.Popen([SERVER, *words], stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            [SERVER, *([str(self.config)] if self.config else []), *words],
+            stdout=subprocess.DEVNULL,
+        )
 
     def kill(self) -> None:
         if self.process is not None:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
             self.process = None
+
+    def freeze(self) -> None:
+        """Let it answer nobody, and close nothing: what a lost network looks like."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
 
     def forget(self) -> None:
         """Lose everything that was written."""

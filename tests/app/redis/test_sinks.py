@@ -92,7 +92,7 @@ async def test_what_redis_has_lost_meanwhile_is_written_again(server: Server) ->
 async def test_a_redis_that_does_not_want_it_is_an_error(server: Server) -> None:
     with trio.fail_after(30):
         async with open_redis(server.url) as client:
-            await Patience().until_done(lambda: client.set(KEY, "1"))
+            await Patience(client).until_done(lambda: client.set(KEY, "1"))
         with pytest.raises(RedisRefused, match="wrong kind"):
             async with RedisEvents(url=server.url).open() as sink:
                 await sink.write(batch(event_of(1)))

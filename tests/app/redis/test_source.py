@@ -323,7 +323,8 @@ async def test_a_key_of_another_kind_is_an_error_that_says_so(server: Server) ->
 
     with trio.fail_after(PATIENCE_SECONDS):
         async with open_redis(server.url) as client:
-            await Patience().until_done(lambda: client.set(f"connector:binance_usdm:{STREAM}", "1"))
+            key = f"connector:binance_usdm:{STREAM}"
+            await Patience(client).until_done(lambda: client.set(key, "1"))
         with pytest.raises(RedisRefused, match="wrong kind"):
             async with reading(RedisSource(url=server.url)) as feed:
                 await feed.receive()

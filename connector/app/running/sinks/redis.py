@@ -24,6 +24,7 @@ from connector.events import Event, RawMessage
 from connector.lifecycle import Lifecycle
 
 if TYPE_CHECKING:
+    from connector.app.redis import PublisherStatistics
     from connector.app.redis.writer import Writer
 
 EVENTS = b"events"
@@ -43,6 +44,10 @@ class RedisEvents(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Entries that Redis keeps per group, about."""
     tail: Annotated[int, Meta(ge=1, examples=[1_000])] = 1_000
     """Entries that are kept here, to be sent again when Redis has lost them."""
+    timeout: Annotated[float, Meta(gt=0, examples=[5.0])] = 5.0
+    """Seconds in which Redis connects and answers; one that does not is away."""
+    away_limit: Annotated[float, Meta(gt=0, examples=[300.0])] | None = None
+    """Seconds that Redis may be away, or have no memory or no replicas, before the sink fails."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[RedisEventsSink]:
@@ -61,8 +66,15 @@ class RedisEvents(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 'the sink "redis" needs more: python -m pip install "trio-connector[redis]"'
             ) from error
         url = self.url if isinstance(self.url, str) else self.url.reveal()
-        async with open_redis(url) as client:
-            yield RedisEventsSink(self, Writer(client, maxlen=self.maxlen, tail=self.tail))
+        async with open_redis(url, timeout=self.timeout) as client:
+            writer = Writer(
+                client,
+                maxlen=self.maxlen,
+                tail=self.tail,
+                timeout=self.timeout,
+                limit=self.away_limit,
+            )
+            yield RedisEventsSink(self, writer)
 
 
 class RedisEventsSink:
@@ -79,6 +91,7 @@ class RedisEventsSink:
 
         Raises:
             RedisRefused: it does not want it.
+            RedisAway: it was away for longer than ``away_limit``.
 
         Cancellation: whether it has taken it is not known.
         """
@@ -90,6 +103,12 @@ class RedisEventsSink:
     async def mark(self, adapter: str, event: Lifecycle) -> None:
         """Nothing: what is lost is a `Gap` among the events."""
         await trio.lowlevel.checkpoint()
+
+    def statistics(self) -> PublisherStatistics:
+        """What was written, and whether Redis is away."""
+        from connector.app.redis.sink import statistics_of  # noqa: PLC0415  # an extra
+
+        return statistics_of(self._writer, frames=0, losses=0)
 
     def _describe(self, event: Event) -> dict[str, Any]:
         fields = describe(event)

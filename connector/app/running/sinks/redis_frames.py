@@ -19,7 +19,7 @@ from connector.app.secret import Secret
 from connector.errors import ConfigError
 
 if TYPE_CHECKING:
-    from connector.app.redis import Publisher
+    from connector.app.redis import Publisher, PublisherStatistics
 
 
 class RedisFrames(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,6 +37,10 @@ class RedisFrames(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Entries that Redis keeps per stream of the exchange, about."""
     tail: Annotated[int, Meta(ge=1, examples=[10_000])] = 10_000
     """Entries that are kept here, to be sent again when Redis has lost them."""
+    timeout: Annotated[float, Meta(gt=0, examples=[5.0])] = 5.0
+    """Seconds in which Redis connects and answers; one that does not is away."""
+    away_limit: Annotated[float, Meta(gt=0, examples=[300.0])] | None = None
+    """Seconds that Redis may be away, or have no memory or no replicas, before the sink fails."""
     buffer: Annotated[int, Meta(ge=1, examples=[8192])] = 8192
     """Frames that wait per adapter while Redis is slow or away."""
     overflow: Annotated[OverflowName, Meta(examples=["drop_oldest"])] = "block"
@@ -56,7 +60,14 @@ class RedisFrames(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 'the sink "redis" needs more: python -m pip install "trio-connector[redis]"'
             ) from error
         url = self.url if isinstance(self.url, str) else self.url.reveal()
-        sink = RedisSink(url=url, prefix=self.prefix, maxlen=self.maxlen, tail=self.tail)
+        sink = RedisSink(
+            url=url,
+            prefix=self.prefix,
+            maxlen=self.maxlen,
+            tail=self.tail,
+            timeout=self.timeout,
+            away_limit=self.away_limit,
+        )
         async with sink.open() as publisher:
             yield RedisFramesSink(publisher)
 
@@ -72,6 +83,7 @@ class RedisFramesSink:
 
         Raises:
             RedisRefused: it does not want it.
+            RedisAway: it was away for longer than ``away_limit``.
 
         Cancellation: whether it has taken it is not known.
         """
@@ -81,6 +93,10 @@ class RedisFramesSink:
         origin = batch.origin
         streams = [origin.exchange.stream(channel) for channel in origin.channels]
         await self._publisher.pass_on(origin.exchange.name, streams, batch.items)
+
+    def statistics(self) -> PublisherStatistics:
+        """What was published, and whether Redis is away."""
+        return self._publisher.statistics()
 
     async def end(self, adapter: str) -> None:
         """Nothing: everything is with Redis. Executes a checkpoint."""
