@@ -46,6 +46,13 @@ def _positive(instance: Instrument, attribute: attrs.Attribute[Any], value: Deci
         raise ConfigError(f"{instance.symbol}: {attribute.name} is {value}; it must be above 0")
 
 
+def _not_negative(
+    instance: Instrument, attribute: attrs.Attribute[Any], value: Decimal | None
+) -> None:
+    if value is not None and not (value.is_finite() and value >= 0):
+        raise ConfigError(f"{instance.symbol}: {attribute.name} is {value}; it must not be below 0")
+
+
 @attrs.frozen(kw_only=True)
 class Instrument:
     """Something that is traded, in the exchange's own numbers to the last digit."""
@@ -63,11 +70,11 @@ class Instrument:
     """Prices are multiples of it; None where the exchange sets none."""
     step_size: Decimal | None = attrs.field(validator=_positive)
     """Quantities are multiples of it; None where the exchange sets none."""
-    min_quantity: Decimal | None = None
+    min_quantity: Decimal | None = attrs.field(default=None, validator=_not_negative)
     max_quantity: Decimal | None = None
     min_price: Decimal | None = None
     max_price: Decimal | None = None
-    min_notional: Decimal | None = None
+    min_notional: Decimal | None = attrs.field(default=None, validator=_not_negative)
     """The least that price times quantity of an order may be; None where there is no limit."""
     max_notional: Decimal | None = None
     market_step_size: Decimal | None = attrs.field(default=None, validator=_positive)

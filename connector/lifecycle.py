@@ -96,6 +96,31 @@ class Disconnected(LinkEvent):
     """How long the link waits before it dials again (longer if the exchange's budget is used)."""
 
 
+@attrs.frozen(kw_only=True)
+class RequestsFailing(LinkEvent):
+    """REST requests fail, and are tried again: told once for each reason, not for each attempt.
+
+    Their `link` is the exchange's name and ``/rest``, their `session` counts its connections.
+    """
+
+    reason: str
+    """A key of `connector.link.request_trouble.FAILURES`."""
+    detail: str
+    target: str
+    """Path and query of one of the requests."""
+    waiting: int
+    """Requests that wait for an answer."""
+
+
+@attrs.frozen(kw_only=True)
+class RequestsRecovered(LinkEvent):
+    """Every REST request that was failing has been answered, or is not wanted any more."""
+
+    failing_seconds: float
+    failures: int
+    """Attempts that failed meanwhile."""
+
+
 Lifecycle: TypeAlias = (
     Connecting
     | Connected
@@ -104,6 +129,8 @@ Lifecycle: TypeAlias = (
     | ShutdownAnnounced
     | Rejected
     | Disconnected
+    | RequestsFailing
+    | RequestsRecovered
     | DecodeError
 )
 
@@ -115,6 +142,8 @@ _LEVELS: dict[type, int] = {
     ShutdownAnnounced: logging.INFO,
     Rejected: logging.ERROR,
     Disconnected: logging.WARNING,
+    RequestsFailing: logging.WARNING,
+    RequestsRecovered: logging.INFO,
     DecodeError: logging.WARNING,
 }
 

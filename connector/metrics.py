@@ -29,6 +29,7 @@ from connector.channels import AnyChannel
 from connector.errors import ConfigError
 from connector.feeds.delivery_delay import BOUNDS_SECONDS
 from connector.feeds.feed import FeedStatistics
+from connector.link.request_trouble import RestStatistics
 
 if TYPE_CHECKING:
     from prometheus_client.core import CollectorRegistry, Metric
@@ -47,6 +48,11 @@ class Family:
     labels: tuple[str, ...]
     """Behind ``adapter``, which all have."""
     read: Callable[[AdapterStatistics], _Samples]
+
+
+def _rest(now: AdapterStatistics) -> tuple[RestStatistics, ...]:
+    """The requests, if there were any."""
+    return () if now.rest is None else (now.rest,)
 
 
 DELIVERY = "connector_delivery_seconds"
@@ -136,6 +142,80 @@ FAMILIES = (
         lambda now: [
             ((link.name,), link.lag_seconds) for link in now.links if link.lag_seconds is not None
         ],
+    ),
+    Family(
+        "connector_streams_silent", "gauge", "Streams silent for longer than their limit.", (),
+        lambda now: [((), len(now.streams_silent))],
+    ),
+    Family(
+        "connector_stream_silent_seconds", "gauge",
+        "How long the stream is silent, where that is longer than its limit.", ("stream",),
+        lambda now: [
+            ((name,), each.silent_seconds)
+            for name, each in now.streams.items()
+            if each.silent_seconds
+        ],
+    ),
+    Family(
+        "connector_books", "gauge", "Local order books.", (),
+        lambda now: [((), len(now.books))],
+    ),
+    Family(
+        "connector_books_synced", "gauge", "Local order books that are synced.", (),
+        lambda now: [((), len(now.books) - len(now.books_unsynced))],
+    ),
+    Family(
+        "connector_book_synced", "gauge", "1 while the local order book is synced.", ("book",),
+        lambda now: [((name,), book.synced) for name, book in now.books.items()],
+    ),
+    Family(
+        "connector_book_losses_total", "counter", "Times that the book lost its sync.", ("book",),
+        lambda now: [((name,), book.losses) for name, book in now.books.items()],
+    ),
+    Family(
+        "connector_rest_requests_total", "counter", "REST requests sent.", (),
+        lambda now: [((), rest.requests) for rest in _rest(now)],
+    ),
+    Family(
+        "connector_rest_failures_total", "counter", "REST requests that failed, by reason.",
+        ("reason",),
+        lambda now: [
+            ((reason,), count) for rest in _rest(now) for reason, count in rest.failures.items()
+        ],
+    ),
+    Family(
+        "connector_rest_rejections_total", "counter",
+        "REST requests that the exchange refused for good.", (),
+        lambda now: [((), rest.rejections) for rest in _rest(now)],
+    ),
+    Family(
+        "connector_rest_failing", "gauge", "1 while REST requests fail.", (),
+        lambda now: [((), rest.failing is not None) for rest in _rest(now)],
+    ),
+    Family(
+        "connector_rest_waiting", "gauge", "REST requests that wait for an answer.", (),
+        lambda now: [((), rest.waiting) for rest in _rest(now)],
+    ),
+    Family(
+        "connector_rest_last_success_seconds", "gauge", "Since the last answer to a REST request.",
+        (),
+        lambda now: [
+            ((), rest.last_success_seconds)
+            for rest in _rest(now)
+            if rest.last_success_seconds is not None
+        ],
+    ),
+    Family(
+        "connector_rest_weight_used", "gauge", "Request weight used in the exchange's window.", (),
+        lambda now: [((), rest.weight_used) for rest in _rest(now)],
+    ),
+    Family(
+        "connector_rest_weight_limit", "gauge", "Request weight that the exchange allows.", (),
+        lambda now: [((), rest.weight_limit) for rest in _rest(now)],
+    ),
+    Family(
+        "connector_rest_gate_seconds", "gauge", "Until the next REST request may be sent.", (),
+        lambda now: [((), rest.gate_seconds) for rest in _rest(now)],
     ),
 )  # fmt: skip
 """Every metric but `DELIVERY`, which is a histogram."""

@@ -9,6 +9,7 @@ from connector.feeds.delivery_delay import DelayStatistics
 from connector.feeds.feed import FeedStatistics
 from connector.feeds.subscription import StreamStatistics
 from connector.link.link_statistics import LinkStatistics
+from connector.link.request_trouble import RestStatistics
 from connector.merging.arbitration import SideStatistics
 from connector.merging.merge import MergeStatistics
 
@@ -19,6 +20,7 @@ __all__ = [
     "FeedStatistics",
     "LinkStatistics",
     "MergeStatistics",
+    "RestStatistics",
     "SideStatistics",
     "StreamStatistics",
 ]

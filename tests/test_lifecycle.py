@@ -18,6 +18,8 @@ from connector.lifecycle import (
     Disconnected,
     Lifecycle,
     Rejected,
+    RequestsFailing,
+    RequestsRecovered,
     ShutdownAnnounced,
     Stale,
     Subscribed,
@@ -42,6 +44,15 @@ EVENTS: dict[Lifecycle, int] = {
     Disconnected(
         link=LINK, session=1, reason="left", detail="", connected=True, retry_seconds=0
     ): logging.INFO,
+    RequestsFailing(
+        link="toy/rest",
+        session=1,
+        reason="unavailable",
+        detail="HTTP status 503: 'busy'",
+        target="/depth?symbol=ETHUSDC",
+        waiting=2,
+    ): logging.WARNING,
+    RequestsRecovered(link="toy/rest", session=4, failing_seconds=3.5, failures=3): logging.INFO,
     DecodeError("ethusdc@trade", "not JSON", b"<private>"): logging.WARNING,
 }
 

@@ -17,7 +17,14 @@ from connector import Adapter, ConfigError, Overflow, open_adapter
 from connector.channels import BestQuote, OrderBook, Trades
 from connector.exchanges import binance
 from connector.metrics import DELIVERY, FAMILIES, instrument
-from connector.testing import MemoryNetwork, OrderFlow, SimulatedExchange, open_exchange
+from connector.testing import (
+    Fault,
+    MemoryNetwork,
+    OrderFlow,
+    SimulatedExchange,
+    When,
+    open_exchange,
+)
 
 DESIGN = {
     "connector_tasks", "connector_sockets_open", "connector_sessions_open",
@@ -190,3 +197,32 @@ def test_without_the_extra_it_says_what_to_install() -> None:
     )
 
     assert 'pip install "trio-connector[metrics]"' in ended.stderr.splitlines()[-1]
+
+
+async def test_books_and_requests_are_shown(autojump_clock: MockClock) -> None:
+    registry = CollectorRegistry()
+    async with adapters() as (exchange, (adapter,)):
+        with instrument(adapter, registry):
+            assert values(registry, "connector_rest_failing") == {}
+            exchange.inject(Fault("http_status", When(first=2, last=4), status=503, body="<busy>"))
+            async with adapter.subscribe(OrderBook("ETHUSDC", depth=20)) as feed:
+                await trio.sleep(0.3)
+                name = ("binance_usdm",)
+                assert values(registry, "connector_books") == {name: 1}
+                assert values(registry, "connector_books_synced") == {name: 0}
+                assert set(values(registry, "connector_book_synced").values()) == {0}
+                assert values(registry, "connector_rest_failing") == {name: 1}
+                assert values(registry, "connector_rest_waiting") == {name: 1}
+
+                await feed.receive()
+                assert values(registry, "connector_books_synced") == {name: 1}
+                assert set(values(registry, "connector_book_synced").values()) == {1}
+                assert values(registry, "connector_rest_failing") == {name: 0}
+                failures = values(registry, "connector_rest_failures_total")
+                assert failures == {(*name, "unavailable"): 3}
+                assert values(registry, "connector_rest_requests_total") == {name: 4}
+                assert values(registry, "connector_rest_last_success_seconds")[name] < 1
+                assert values(registry, "connector_rest_weight_used")[name] > 0
+                assert values(registry, "connector_rest_weight_limit") == {name: 2400}
+                assert values(registry, "connector_rest_gate_seconds") == {name: 0}
+                assert values(registry, "connector_streams_silent") == {name: 0}

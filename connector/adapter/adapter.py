@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import (
@@ -50,7 +51,7 @@ class Adapter:
         self._count_tasks = count_adapter_tasks
         self._loops = Loops(settings, self)
         self._changed = trio.Event()
-        self._desired = Desired(self._loops)
+        self._desired = Desired(self._loops, self)
         self._feeds: dict[Feed[object], dict[AnyChannel, Subscription | BookSubscription]] = {}
         self._watchers: weakref.WeakSet[Feed[Lifecycle]] = weakref.WeakSet()
         self._delays = Delays()
@@ -196,18 +197,23 @@ class Adapter:
         finally:
             feed.close()
 
-    async def instruments(self) -> tuple[Instrument, ...]:
+    async def instruments(self, *, timeout: float = math.inf) -> tuple[Instrument, ...]:  # noqa: ASYNC109
         """Everything that is traded, whether it can be traded now or not.
+
+        Args:
+            timeout: seconds to wait. While the exchange gives no answer it is asked again and
+                again, and the lifecycle tells why (`connector.lifecycle.RequestsFailing`).
 
         Raises:
             RequestRejected: the exchange refused the request.
+            ExchangeUnavailable: there was no answer within `timeout`; the message says why.
             ConfigError: the exchange does not tell.
             trio.ClosedResourceError: the adapter's block has been left.
 
-        Cancellation: the request is dropped. It waits for as long as the exchange is unavailable.
+        Cancellation: the request is dropped.
         """
         self._check_open()
-        return await self._loops.rest().fetch(self._exchange.instruments())
+        return await self._loops.rest().fetch(self._exchange.instruments(), timeout)
 
     def statistics(self) -> AdapterStatistics:
         """What the adapter is and has done."""
@@ -219,6 +225,7 @@ class Adapter:
             streams=self._desired.stream_statistics(),
             delivery=self._delays.statistics(),
             books=self._desired.book_statistics(),
+            rest=self._loops.rest_statistics(),
             past_gaps=self._desired.past_gaps,
             past_drops=self._past_drops,
         )
@@ -296,6 +303,12 @@ class Adapter:
         """The exchange refused a stream: no feed has it any more, and each may ask again."""
         for feed, attached in self._feeds.items():
             for channel in [each for each in attached if attached[each].wire is subscription]:
+                self._detach(feed, channel)
+
+    def book_refused(self, subscription: BookSubscription) -> None:
+        """The exchange refused a book: no feed has it any more, and each may ask again."""
+        for feed, attached in self._feeds.items():
+            for channel in [each for each in attached if attached[each] is subscription]:
                 self._detach(feed, channel)
 
     def announce(self, event: Lifecycle) -> None:

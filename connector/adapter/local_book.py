@@ -14,6 +14,7 @@ deltas is one event, so a consumer is woken once for what came together.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any, Protocol
 
 import trio
@@ -42,9 +43,12 @@ class LocalBook(Buffer[Any]):
         stream: the book's own, which is none of the wire: its channel is what losses name.
         rest: who fetches snapshots; None when they come in the stream.
         wire: the subscription of the deltas.
+        owner: is told when there will be no snapshot.
     """
 
-    def __init__(self, stream: AnyStream, rest: Rest | None, wire: Subscription) -> None:
+    def __init__(
+        self, stream: AnyStream, rest: Rest | None, wire: Subscription, owner: BookOwner
+    ) -> None:
         super().__init__(1, gaps=True)
         channel, source = stream.channel, stream.book
         assert source is not None
@@ -55,6 +59,7 @@ class LocalBook(Buffer[Any]):
         self._channel = channel
         self._source = source
         self._rest = rest
+        self._owner = owner
         self._book = RenewedBook(source.rules, source.extent)
         self._view = BookView(
             symbol="",
@@ -64,11 +69,12 @@ class LocalBook(Buffer[Any]):
         self._readers: dict[Buffer[Any], None] = {}
         self._synced_only = isinstance(channel, OrderBook) and channel.synced_only
         self._in_line = False
-        self._rejection: SubscriptionRejected | None = None
         self._stale = 0
         self._refusals = 0
         self._last_ns: int | None = None
         self._snapshot_after = 0.0
+        self._unsynced_since = trio.current_time()
+        self._cause = ""
 
     def __repr__(self) -> str:
         return f"<LocalBook {self._channel!r}: {self._book!r}>"
@@ -81,8 +87,6 @@ class LocalBook(Buffer[Any]):
         buffer.join(self.wire.full)
         if self._book.synced:
             buffer.put_run([self._view], self._name)
-        if self._rejection is not None:
-            buffer.fail(self._rejection)
 
     def detach(self, buffer: Buffer[Any]) -> bool:
         """Undo `attach`; whether nobody is left."""
@@ -105,6 +109,8 @@ class LocalBook(Buffer[Any]):
             joins=self.joins,
             losses=self.losses,
             renewals=book.renewals,
+            unsynced_seconds=0.0 if book.synced else trio.current_time() - self._unsynced_since,
+            cause=self._cause,
         )
 
     # What the subscription of the deltas does (`connector.feeds.buffer.Buffer`).
@@ -152,9 +158,10 @@ class LocalBook(Buffer[Any]):
             self._tell_loss(gap.reason, gap)
 
     def fail(self, error: ConnectorError) -> None:
-        """The exchange refuses the deltas."""
+        """The exchange refuses the deltas, or the snapshot."""
         for buffer in self._readers:
-            buffer.fail(error)
+            # Each its own: an exception that is raised gathers tracebacks and notes.
+            buffer.fail(copy(error))
 
     def join(self, full: set[Buffer[Any]]) -> None:
         """The book is never full itself; the buffers behind it have joined."""
@@ -170,9 +177,14 @@ class LocalBook(Buffer[Any]):
         assert self._source.snapshot is not None
         return self._source.snapshot
 
+    @property
+    def wanted(self) -> bool:
+        """Whether the snapshot is still of use."""
+        return bool(self._readers) and self._book.wants_snapshot
+
     def begin(self) -> bool:
         """The snapshot is about to be asked for: keep deltas from now on."""
-        if not self._readers or not self._book.wants_snapshot:
+        if not self.wanted:
             self._in_line = False
             return False
         self._book.asked()
@@ -182,6 +194,7 @@ class LocalBook(Buffer[Any]):
     def answered(self, answer: BookSnapshot) -> None:
         """Here it is."""
         self._in_line = False
+        self._cause = ""
         self._refusals = 0
         was_synced = self._book.synced
         outcome = self._book.fetched(answer, limit=self._source.snapshot_levels)
@@ -193,8 +206,9 @@ class LocalBook(Buffer[Any]):
             self._stale += 1
             self._ask_again(self._stale)
 
-    def failed(self) -> None:
+    def failed(self, cause: str) -> None:
         """It did not come; it will be asked for again."""
+        self._cause = cause
         self._book.refused()
 
     def refused(self, error: Exception) -> None:
@@ -203,21 +217,22 @@ class LocalBook(Buffer[Any]):
         self._refusals += 1
         if not isinstance(error, RequestRejected):
             self._book.refused()
-        elif self._refusals < _MOST_REFUSALS:
+        elif error.code is not None and self._refusals < _MOST_REFUSALS:
             # Its deltas come, so the exchange will know the symbol: perhaps not everywhere yet.
             self._book.postponed()
             self._ask_again(self._refusals)
         else:
             self._book.refused()
-            self._rejection = SubscriptionRejected(self._channel, error.code, error.message)
-            self._rejection.__cause__ = error
-            self.fail(self._rejection)
+            rejection = SubscriptionRejected(self._channel, error.code, error.message)
+            rejection.__cause__ = error
+            self.fail(rejection)
+            self._owner.book_refused(self, rejection)
 
     # Inside.
 
     def _ask(self) -> None:
         """Let the book stand in line for a snapshot, if it does not yet."""
-        if self._in_line or self._rejection is not None:
+        if self._in_line:
             return
         pause = self._snapshot_after - trio.current_time() if self._book.is_running_out else 0.0
         self._stand_in_line(max(pause, 0.0))
@@ -251,6 +266,7 @@ class LocalBook(Buffer[Any]):
     def _tell_loss(self, reason: str, cause: Event) -> None:
         """Let everybody see that the book is not synced any more, and nothing of what it was."""
         self.losses += 1
+        self._unsynced_since = trio.current_time()
         view = self._view
         view.bids, view.asks = self._book.book.bids, self._book.book.asks
         view.synced = False
@@ -277,6 +293,9 @@ class BookOwner(Protocol):
 
     def release(self, subscription: BookSubscription) -> None:
         """Nobody looks at the book any more."""
+
+    def book_refused(self, book: LocalBook, error: SubscriptionRejected) -> None:
+        """The exchange refuses the book's snapshot; every reader has been told."""
 
 
 class BookSubscription:

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 
 import trio
 
+from connector.lifecycle import RequestsFailing, RequestsRecovered
 from connector.link.link import Link, LinkOwner
 from connector.link.raw_frames import RestAnswer
+from connector.link.request_trouble import RestStatistics
 from connector.link.rest import Rest
 from connector.link.settings import Settings
 
@@ -56,18 +58,27 @@ class Loops:
         """The loop that sends requests, which runs while there are any."""
         if self._rest is None:
             settings = self._settings
-            self._rest = Rest(settings.exchange.rest, settings.dialer, self, settings.supply)
+            name = f"{settings.exchange.name}/rest"
+            self._rest = Rest(name, settings.exchange.rest, settings.dialer, self, settings.supply)
         return self._rest
 
     def run_rest(self) -> None:
-        """There are requests to be sent (`connector.link.rest.RestOwner`)."""
+        """There are requests to be sent (`connector.link.request_line.RestOwner`)."""
         self._start(self.rest())
 
     def answered(self, target: str, body: bytes) -> None:
-        """A request has an answer (`connector.link.rest.RestOwner`)."""
+        """A request has an answer (`connector.link.request_line.RestOwner`)."""
         settings = self._settings
         if settings.recorders:
             settings.recorders.mark(RestAnswer(target, settings.now_ns(), body))
+
+    def announce(self, event: RequestsFailing | RequestsRecovered) -> None:
+        """Requests begin to fail, or do not any more (`connector.link.request_line.RestOwner`)."""
+        self._owner.announce(event)
+
+    def rest_statistics(self) -> RestStatistics | None:
+        """Of the requests; None if there was none."""
+        return None if self._rest is None else self._rest.statistics()
 
     def sockets_open(self) -> int:
         """Descriptors open at this moment, of all loops."""

@@ -12,6 +12,7 @@ from connector.feeds.delivery_delay import DelayStatistics
 from connector.feeds.feed import FeedStatistics
 from connector.feeds.subscription import StreamStatistics
 from connector.link.link_statistics import LinkStatistics
+from connector.link.request_trouble import RestStatistics
 
 
 @attrs.frozen
@@ -46,6 +47,18 @@ class AdapterStatistics:
     """From the read to the consumer, one sample per batch, over all feeds."""
     books: Mapping[str, BookStatistics] = attrs.field(factory=dict)
     """Local order books; the deltas that they are kept from are among `streams`."""
+    rest: RestStatistics | None = None
+    """REST requests; None if none was wanted yet."""
+
+    @property
+    def books_unsynced(self) -> tuple[str, ...]:
+        """Names of the books that are not synced at this moment."""
+        return tuple(name for name, book in self.books.items() if not book.synced)
+
+    @property
+    def streams_silent(self) -> tuple[str, ...]:
+        """Names of the streams that are silent for longer than their limit."""
+        return tuple(name for name, each in self.streams.items() if each.silent_seconds)
 
 
 def summed(
@@ -57,6 +70,7 @@ def summed(
     streams: dict[str, StreamStatistics],
     delivery: DelayStatistics,
     books: dict[str, BookStatistics],
+    rest: RestStatistics | None,
     past_gaps: int,
     past_drops: int,
 ) -> AdapterStatistics:
@@ -82,4 +96,5 @@ def summed(
         streams=streams,
         delivery=delivery,
         books=books,
+        rest=rest,
     )

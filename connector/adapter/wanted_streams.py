@@ -7,13 +7,22 @@ of its deltas, beside whoever reads those. The links make the wire equal to thei
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from connector.adapter.local_book import BookSubscription, LocalBook
 from connector.adapter.runners import Loops
 from connector.book import BookStatistics
+from connector.errors import SubscriptionRejected
 from connector.exchanges.protocol import AnyStream
 from connector.feeds.subscription import StreamStatistics, Subscription
 from connector.link.link import Link
+
+
+class DesiredOwner(Protocol):
+    """Who has the feeds: the adapter."""
+
+    def book_refused(self, subscription: BookSubscription) -> None:
+        """The exchange gives no snapshot of a book, and everybody who reads it has been told."""
 
 
 class Desired:
@@ -21,10 +30,12 @@ class Desired:
 
     Args:
         loops: the links, to which one is added when those there are have no room.
+        owner: the adapter.
     """
 
-    def __init__(self, loops: Loops) -> None:
+    def __init__(self, loops: Loops, owner: DesiredOwner) -> None:
         self._loops = loops
+        self._owner = owner
         self._subscriptions: dict[str, tuple[Subscription, Link]] = {}
         self._books: dict[str, BookSubscription] = {}
         self.past_gaps = 0
@@ -41,7 +52,7 @@ class Desired:
             return self._want_on_wire(stream)
         if stream.name not in self._books:
             rest = None if stream.book.snapshot is None else self._loops.rest()
-            book = LocalBook(stream, rest, self._want_on_wire(stream.book.deltas))
+            book = LocalBook(stream, rest, self._want_on_wire(stream.book.deltas), self)
             book.wire.attach(book)
             self._books[stream.name] = BookSubscription(stream, book, self)
         return self._books[stream.name]
@@ -59,6 +70,13 @@ class Desired:
         del self._books[subscription.name]
         if subscription.wire.detach(subscription.book):
             self.give_up(subscription.wire)
+
+    def book_refused(self, book: LocalBook, error: SubscriptionRejected) -> None:
+        """A book has no snapshot (`connector.adapter.local_book.BookOwner`)."""
+        _, link = self._subscriptions[book.wire.name]
+        refused = next(each for each in self._books.values() if each.book is book)
+        self._owner.book_refused(refused)
+        link.announce_refusal(error)
 
     def stream_statistics(self) -> dict[str, StreamStatistics]:
         """What each stream has brought."""

@@ -309,3 +309,7 @@ class BookStatistics:
     """How often it lost its sync."""
     renewals: int
     """How often its levels ran out, and a new snapshot took over without a loss."""
+    unsynced_seconds: float = 0.0
+    """How long it has not been synced; 0 while it is."""
+    cause: str = ""
+    """Why its snapshot did not come the last time it was asked for; empty when it came."""

@@ -39,6 +39,8 @@ class StreamStatistics:
     gaps: int
     live: bool
     """Whether the exchange has acknowledged it on the present connection."""
+    silent_seconds: float | None = None
+    """How long it has been silent, if that is longer than its limit; None while it is not."""
 
 
 class Readers:
@@ -87,6 +89,8 @@ class Subscription:
         self.rejection: SubscriptionRejected | None = None
         self.patience = 1.0
         """Factor on the silence limit: doubled by each reconnect that did not end the silence."""
+        self.silent_seconds: float | None = None
+        """How long it was silent when it was looked at, if that is too long."""
         self._buffers: dict[Buffer[object], None] = {}
         """An ordered set."""
         self.readers = Readers(self._buffers)
@@ -249,6 +253,7 @@ class Subscription:
             duplicates=self.duplicates,
             gaps=self.gaps,
             live=self.live,
+            silent_seconds=self.silent_seconds,
         )
 
 

@@ -51,6 +51,9 @@ _FATAL = frozenset({400, 401, 403, 404, 451})
 """Statuses that say what waiting does not mend (DESIGN §5); they are raised to the program. All
 others are retried: a redirect to a captive portal, say, ends some day."""
 
+_BANNED = frozenset({418, 429})
+"""Too many connections, or a ban for not having heeded it: the host is left alone for a while."""
+
 
 class _Slot:
     """Room for one session (INVARIANTS I1): a tripwire, the loop below cannot violate it."""
@@ -281,6 +284,8 @@ class Link:
         self._current = session
         self._carrier = carrier
         self.sessions_opened += 1
+        if self._settings.supply is None:
+            self._gate().ban.lift()
         self._enter("subscribing")
         self._tell(lifecycle.Connected)
         if self._settings.recorders:
@@ -329,10 +334,7 @@ class Link:
             self._failures += 1
         self._delay = 0.0 if self._leaving else self._settings.reconnect.delay(self._failures)
         if isinstance(error, HandshakeRejected):
-            retry_after = retry_after_seconds(error.headers)
-            if retry_after is not None:
-                self._gate().close_for(retry_after)
-                self._delay = max(self._delay, retry_after)
+            self._delay = max(self._delay, self._wait_as_told(error))
         elif isinstance(error, CompressionRefused):
             self._compression = False
         if self._settings.supply is not None:
@@ -352,6 +354,14 @@ class Link:
                 f"{self.name}: gave up after {limit} failed attempts in a row, the last because: "
                 f"{reason} {session.detail}".rstrip()
             ) from error
+
+    def _wait_as_told(self, error: HandshakeRejected) -> float:
+        """Close the host's gate as its answer demands; for how many seconds."""
+        retry_after = retry_after_seconds(error.headers)
+        if error.status in _BANNED:
+            return self._gate().ban.strike(retry_after)
+        self._gate().close_for(retry_after or 0.0)
+        return retry_after or 0.0
 
     def _gate(self) -> HostGate:
         return HostGate.of(urlsplit(self._url).hostname or "")
@@ -397,6 +407,10 @@ class Link:
         self.unwant(subscription)
         subscription.reject(error)
         self._owner.rejected(subscription)
+        self.announce_refusal(error)
+
+    def announce_refusal(self, error: SubscriptionRejected) -> None:
+        """Tell that the exchange refuses a channel of this link."""
         self._tell(lifecycle.Rejected, error=error)
 
     def noticed(self, notice: Shutdown | DecodeError) -> None:

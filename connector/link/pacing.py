@@ -99,6 +99,47 @@ class Pace:
 _LONGEST_RETRY_SECONDS = 4 * 24 * 3600.0
 """The longest ban of Binance is three days (binance_usdm §8); more is no honest answer."""
 
+_BAN_SECONDS = (60.0, 3600.0)
+"""At first, at most: how long to stay away after a 418 or 429 that does not say so."""
+
+
+class Ban:
+    """How long a host wants nobody to come: it answered 418 or 429, or sent ``Retry-After``."""
+
+    def __init__(self) -> None:
+        self.until = -math.inf
+        """`trio.current_time` at which it ends."""
+        self._in_a_row = 0
+
+    def strike(self, retry_after: float | None) -> float:
+        """The host answered 418 or 429; the seconds to stay away.
+
+        It is obeyed when it says for how long. A host that names no time, or one that is over, is
+        left alone for 60 s, and for twice as long each time that it bans again; so is one that
+        bans again after its own time.
+
+        Args:
+            retry_after: what its ``Retry-After`` says, None without one.
+        """
+        now = trio.current_time()
+        if now >= self.until:  # otherwise it is what it said before, to somebody else
+            self._in_a_row += 1
+        first, most = _BAN_SECONDS
+        times = self._in_a_row - 1 if retry_after else self._in_a_row
+        least = min(first * 2.0 ** min(times - 1, 16), most) if times else 0.0
+        seconds = max(retry_after or 0.0, least, self.until - now)
+        self.extend(seconds)
+        return seconds
+
+    def extend(self, seconds: float) -> None:
+        """Stay away for `seconds` at least."""
+        self.until = max(self.until, trio.current_time() + seconds)
+
+    def lift(self) -> None:
+        """The host has served somebody: the next ban is a first one."""
+        self._in_a_row = 0
+
+
 _gates: trio.lowlevel.RunVar[dict[str, HostGate]] = trio.lowlevel.RunVar("connector_host_gates")
 
 
@@ -106,7 +147,7 @@ class HostGate:
     """The door to one host, shared by every link of this `trio.run` that connects to it."""
 
     def __init__(self) -> None:
-        self._closed_until = -math.inf
+        self.ban = Ban()
         self._attempts: deque[float] = deque(maxlen=_MOST_ATTEMPTS)
 
     @staticmethod
@@ -121,13 +162,13 @@ class HostGate:
 
     def close_for(self, seconds: float) -> None:
         """Let nobody through for `seconds`: the host said ``Retry-After``."""
-        self._closed_until = max(self._closed_until, trio.current_time() + seconds)
+        self.ban.extend(seconds)
 
     def wait_seconds(self, limit: int, window_seconds: float) -> float:
         """How long the next attempt must wait for the host."""
         now = trio.current_time()
         window_seconds += _WINDOW_MARGIN_SECONDS
-        wait = self._closed_until - now
+        wait = self.ban.until - now
         limit = min(limit, _MOST_ATTEMPTS)
         if len(self._attempts) >= limit:
             wait = max(wait, self._attempts[-limit] + window_seconds - now)

@@ -13,8 +13,8 @@ something waits, and its connection only while there is something to ask at once
                            └───────────┘ └─────┘
              nothing is due, the weight is used up, 429, or the connection failed
 
-An exchange counts the weight of requests per address, so the budget belongs to the host and is
-shared by all adapters of one `trio.run`.
+What fails is tried again, and told (`connector.link.request_trouble`); the weight belongs to the
+host (`connector.link.weight_gate`).
 """
 
 from __future__ import annotations
@@ -23,19 +23,21 @@ import heapq
 import itertools
 import math
 import random
-from collections import deque
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-import attrs
 import trio
 
 from connector.errors import ExchangeUnavailable, RequestRejected
-from connector.exchanges.protocol import UNDECODABLE, RestRequest, RestService
+from connector.exchanges.protocol import RestRequest, RestService
+from connector.lifecycle import RequestsFailing, RequestsRecovered
 from connector.link.pacing import Reconnect, retry_after_seconds
+from connector.link.request_line import Job, RestOwner, Waiting, left
+from connector.link.request_trouble import RestStatistics, Trouble
 from connector.link.source import Rest as Answers
 from connector.link.source import Supply
+from connector.link.weight_gate import WeightGate
 from connector.transport import Dialer, is_open
 from connector.transport.http import Response, open_http
 
@@ -45,121 +47,41 @@ SILENCE_SECONDS = 5.0
 """A connection that takes longer will not come, nor will an answer that pauses for longer."""
 REQUEST_SECONDS = 60.0
 """The whole of an answer: 20 MB of instruments take their time."""
-_SHARE = 0.8
-"""Of the exchange's weight that is ours: others at this address want to live, too."""
 _BANNED = frozenset({418, 429})
-_BAN_SECONDS = 60.0
-"""How long to wait after these when the exchange does not say: its window."""
 _RETRYABLE = frozenset({408, 425})
 """Statuses below 500 that time can mend."""
-
-_gates: trio.lowlevel.RunVar[dict[str, WeightGate]] = trio.lowlevel.RunVar("connector_weight_gates")
-
-
-class WeightGate:
-    """The weight that may still be used at one host, shared by every adapter of a `trio.run`."""
-
-    def __init__(self) -> None:
-        self._closed_until = -math.inf
-        self._used: deque[tuple[float, int]] = deque()
-        self._sum = 0
-
-    @staticmethod
-    def of(host: str) -> WeightGate:
-        """The gate of `host`."""
-        try:
-            gates = _gates.get()
-        except LookupError:
-            gates = {}
-            _gates.set(gates)
-        return gates.setdefault(host, WeightGate())
-
-    def close_for(self, seconds: float) -> None:
-        """Let nobody through for `seconds`: the host said ``Retry-After``."""
-        self._closed_until = max(self._closed_until, trio.current_time() + seconds)
-
-    def wait_seconds(self, weight: int, service: RestService) -> float:
-        """How long a request of `weight` must wait; 0 for not at all."""
-        now = trio.current_time()
-        self._forget_before(now - service.window_seconds)
-        wait = self._closed_until - now
-        excess = self._sum + weight - int(service.weight_per_window * _SHARE)
-        for moment, used in self._used:
-            if excess <= 0:
-                break
-            excess -= used
-            wait = max(wait, moment + service.window_seconds - now)
-        return max(wait, 0.0)
-
-    def take(self, weight: int) -> None:
-        """Count a request that is about to be sent."""
-        self._used.append((trio.current_time(), weight))
-        self._sum += weight
-
-    def observe(self, used: int) -> None:
-        """The host says how much of its window is used: what is not ours counts, too."""
-        if used > self._sum:
-            self.take(used - self._sum)
-
-    def _forget_before(self, moment: float) -> None:
-        while self._used and self._used[0][0] <= moment:
-            self._sum -= self._used.popleft()[1]
-
-
-class Job(Protocol):
-    """Something that wants an answer."""
-
-    @property
-    def request(self) -> RestRequest[Any]: ...
-
-    def begin(self) -> bool:
-        """The request is about to be sent; False if nobody wants the answer any more."""
-        ...
-
-    def answered(self, answer: Any) -> None:
-        """The answer, decoded."""
-
-    def failed(self) -> None:
-        """There was no answer. The request stays in line."""
-
-    def refused(self, error: Exception) -> None:
-        """There will be no answer."""
-
-
-class RestOwner(Protocol):
-    """Who lets the task run."""
-
-    def run_rest(self) -> None:
-        """There is something to do: `Rest.run` is to be run."""
-
-    def answered(self, target: str, body: bytes) -> None:
-        """The body of the answer to a request that makes sense."""
+_REFUSED_SECONDS = 300.0
+"""How long a refusal without the words of the exchange may last until it counts: a firewall before
+the exchange, a captive portal or a deployment answer 403, 404 or a redirect for a while."""
+_SAID_CHARACTERS = 60
+"""Of an answer that makes no sense."""
 
 
 class Rest:
     """The requests of one adapter.
 
     Args:
+        name: what it is called in logs, such as ``binance_spot/rest``.
         service: where, and how many.
         dialer: opens the byte stream.
         owner: the adapter; it runs the task.
         supply: answers instead of the service, when nothing is dialled.
     """
 
-    name = "rest"
-
     def __init__(
         self,
+        name: str,
         service: RestService,
         dialer: Dialer,
         owner: RestOwner,
         supply: Supply | None = None,
     ) -> None:
+        self.name = name
         self.sockets: set[trio.abc.Stream] = set()
         self.requests = 0
         """Requests that were sent."""
-        self.failures = 0
-        """Requests without an answer that makes sense, connections that were not made included."""
+        self.connections = 0
+        """Connections that were made."""
         self._service = service
         self._dialer = dialer
         self._owner = owner
@@ -175,6 +97,11 @@ class Rest:
         self._retry = Reconnect(initial=0.25, cap=10)
         self._failures_in_a_row = 0
         self._not_before = -math.inf
+        self._trouble = Trouble()
+        self._rejections = 0
+        self._last_success: float | None = None
+        self._refused: dict[str, tuple[float, int]] = {}
+        """Since when, and how often in a row, a target was refused without the exchange's words."""
 
     def __repr__(self) -> str:
         return f"<Rest, {len(self._line)} requests wait>"
@@ -189,10 +116,28 @@ class Rest:
         """Requests in line."""
         return len(self._line)
 
+    def statistics(self) -> RestStatistics:
+        """What the requests are and have done."""
+        now, trouble, service = trio.current_time(), self._trouble, self._service
+        failing = trouble.detail is not None
+        return RestStatistics(
+            requests=self.requests,
+            failures=dict(trouble.counts),
+            rejections=self._rejections,
+            waiting=self.waiting + (self._current is not None),
+            failing=trouble.detail,
+            failing_seconds=now - trouble.since if failing else 0.0,
+            last_success_seconds=None if self._last_success is None else now - self._last_success,
+            weight_used=self._gate.used(service),
+            weight_limit=service.weight_per_window,
+            gate_seconds=self._gate.wait_seconds(1, service),
+            sockets_open=self.sockets_open,
+        )
+
     def ask(self, job: Job, *, after: float = 0.0) -> None:
         """Let `job` stand in line; it is due in `after` seconds."""
         if self._leaving:
-            job.refused(_left())
+            job.refused(left())
             return
         self._put(job, trio.current_time() + after)
         self._changed.set()
@@ -200,22 +145,32 @@ class Rest:
             self._running = True
             self._owner.run_rest()
 
-    async def fetch(self, request: RestRequest[T]) -> T:
+    async def fetch(self, request: RestRequest[T], timeout: float = math.inf) -> T:  # noqa: ASYNC109
         """The answer to `request`. Executes a checkpoint.
+
+        Args:
+            request: what to ask for.
+            timeout: seconds to wait for it.
 
         Raises:
             RequestRejected: the exchange refused it.
+            ExchangeUnavailable: there was no answer within `timeout`; it says why.
             trio.ClosedResourceError: the adapter's block was left.
 
         Cancellation: the request leaves the line; an answer on its way is dropped.
         """
         await trio.lowlevel.checkpoint()
-        waiting = _Waiting(request)
+        waiting = Waiting(request)
         self.ask(waiting)
         try:
-            await waiting.done.wait()
+            with trio.move_on_after(timeout):
+                await waiting.done.wait()
         finally:
             waiting.wanted = False
+            self._changed.set()
+        if not waiting.done.is_set():
+            cause = waiting.cause or self._delay_cause()
+            raise ExchangeUnavailable(f"{self.name}: no answer within {timeout:g} s: {cause}")
         return waiting.result()
 
     def leave(self) -> None:
@@ -225,7 +180,7 @@ class Rest:
         line, self._line = self._line, []
         jobs = [job for _, _, job in sorted(line)]
         for job in jobs if self._current is None else [self._current, *jobs]:
-            job.refused(_left())
+            job.refused(left())
 
     async def run(self) -> None:
         """Ask for what is in line until nothing is.
@@ -239,6 +194,13 @@ class Rest:
                 if self._is_due():
                     await self._converse()
         self._running = False
+
+    def _delay_cause(self) -> str:
+        """Why a request has not been sent yet."""
+        seconds = self._gate.wait_seconds(1, self._service)
+        if seconds:
+            return f"the exchange's limit holds requests back for {seconds:.3g} s more"
+        return self._trouble.detail or "it is on its way"
 
     def _put(self, job: Job, due: float) -> None:
         heapq.heappush(self._line, (due, next(self._numbers), job))
@@ -257,19 +219,32 @@ class Rest:
     async def _wait_for_turn(self) -> None:
         """Wait until the first in line is due and there is weight for it, or the line changes."""
         await trio.lowlevel.checkpoint()
+        self._drop_unwanted()
         while self._line and (wait := self._wait_seconds()) > 0:
             self._changed = trio.Event()
             # Everybody at this address waits for the same moment: spread out after it.
             with trio.move_on_after(wait + random.uniform(0, min(wait, 1.0))):
                 await self._changed.wait()
+            self._drop_unwanted()
+
+    def _drop_unwanted(self) -> None:
+        """Dial for nobody: let go of the first in line while nobody wants their answers."""
+        while self._line and not self._line[0][2].wanted:
+            self._let_go(heapq.heappop(self._line)[2])
+
+    def _let_go(self, job: Job) -> None:
+        job.begin()
+        self._settle(job.request.target)
 
     async def _converse(self) -> None:
         """One connection, for as long as the next in line is due at once."""
         try:
             async with self._open() as http:
+                self.connections += 1
                 while self._is_due():
                     _, _, job = heapq.heappop(self._line)
-                    if not job.begin():
+                    if not job.wanted or not job.begin():
+                        self._let_go(job)
                         continue
                     self._current = job
                     response = await self._get(http, job.request)
@@ -277,11 +252,13 @@ class Rest:
                     self._take(job, response)
                     if "close" in response.headers.get("connection", "").lower():
                         break
-        except ExchangeUnavailable:
+        except ExchangeUnavailable as error:
             self._back_off()
-            if self._current is not None:
-                self._fail(self._current)
-                self._current = None
+            asked, self._current = self._current, None
+            if asked is not None:
+                self._fail(asked, "no answer", str(error))
+            elif self._line:
+                self._tell_failure(self._line[0][2].request.target, "unreachable", str(error))
 
     def _open(self) -> AbstractAsyncContextManager[Answers]:
         """A connection to the service, or what stands for it."""
@@ -316,70 +293,92 @@ class Rest:
             self._gate.observe(int(used))
         status = response.status
         if status in _BANNED:
-            seconds = retry_after_seconds(response.headers)
-            self._gate.close_for(_BAN_SECONDS if seconds is None else seconds)
-            self._fail(job, due=-math.inf)
-        elif status >= 500 or status in _RETRYABLE:
+            seconds = self._gate.ban.strike(retry_after_seconds(response.headers))
+            detail = f"HTTP status {status}, nothing is asked for {seconds:.3g} s"
+            self._fail(job, "limited", detail, due=-math.inf)
+            return
+        self._gate.ban.lift()
+        if status >= 500 or status in _RETRYABLE:
             self._back_off()
-            self._fail(job)
+            self._fail(job, "unavailable", f"HTTP status {status}{_excerpt(response.body)}")
         elif status != 200:
-            code, message = self._service.error(response.body)
-            job.refused(RequestRejected(status, code, message))
+            self._take_refusal(job, response)
         else:
             self._decode(job, response.body)
+
+    def _take_refusal(self, job: Job, response: Response) -> None:
+        """A refusal in the exchange's words is one; any other may pass."""
+        status, target, now = response.status, job.request.target, trio.current_time()
+        code, message = self._service.error(response.body)
+        since, times = self._refused.pop(target, (now, 0))
+        passes = self._supply is None and (code is None or status < 400)
+        if not passes or now - since >= _REFUSED_SECONDS:
+            self._rejections += 1
+            self._settle(target)
+            job.refused(RequestRejected(status, code, message))
+            return
+        self._refused[target] = since, times + 1
+        reason = "redirected" if 300 <= status < 400 else "refused"
+        detail = f"HTTP status {status}{_excerpt(response.body)}"
+        if reason == "redirected":
+            detail += f", to {response.headers.get('location', 'nowhere')!r:.{_SAID_CHARACTERS}}"
+        # Others need not wait for it.
+        self._fail(job, reason, detail, due=now + self._retry.delay(times + 1))
 
     def _decode(self, job: Job, body: bytes) -> None:
         try:
             answer = job.request.decode(body)
-        except UNDECODABLE:
+        except Exception as error:  # noqa: BLE001 - whatever an answer breaks, streams go on
             self._back_off()
-            self._fail(job)
+            self._fail(job, "undecodable", f"{error!s:.200}{_excerpt(body)}")
         else:
             self._failures_in_a_row = 0
+            self._last_success = trio.current_time()
             self._owner.answered(job.request.target, body)
             job.answered(answer)
+            self._settle(job.request.target)
 
-    def _fail(self, job: Job, due: float | None = None) -> None:
+    def _fail(self, job: Job, reason: str, detail: str, due: float | None = None) -> None:
         """`job` did not get its answer: it tries again, behind those who are due."""
-        job.failed()
+        job.failed(detail)
         self._put(job, trio.current_time() if due is None else due)
+        self._tell_failure(job.request.target, reason, detail)
+
+    def _tell_failure(self, target: str, reason: str, detail: str) -> None:
+        """Count a failure, and tell it if it is news."""
+        news = self._trouble.failed(target, reason, detail, trio.current_time())
+        if news and self._supply is None:  # a recording answers when it does
+            self._owner.announce(
+                RequestsFailing(
+                    link=self.name,
+                    session=self.connections,
+                    reason=reason,
+                    detail=detail,
+                    target=target,
+                    waiting=self.waiting,
+                )
+            )
+
+    def _settle(self, target: str) -> None:
+        """`target` is answered or given up: perhaps that ends the trouble."""
+        self._refused.pop(target, None)
+        if self._trouble.settled(target) and self._supply is None and not self._leaving:
+            self._owner.announce(
+                RequestsRecovered(
+                    link=self.name,
+                    session=self.connections,
+                    failing_seconds=trio.current_time() - self._trouble.since,
+                    failures=self._trouble.failures,
+                )
+            )
 
     def _back_off(self) -> None:
-        self.failures += 1
         self._failures_in_a_row += 1
         delay = self._retry.delay(self._failures_in_a_row)
         self._not_before = trio.current_time() + delay
 
 
-@attrs.define(eq=False)
-class _Waiting(Generic[T]):
-    """A task that waits for an answer."""
-
-    request: RestRequest[T]
-    done: trio.Event = attrs.field(factory=trio.Event)
-    wanted: bool = True
-    answer: T | None = None
-    error: Exception | None = None
-
-    def begin(self) -> bool:
-        return self.wanted
-
-    def answered(self, answer: T) -> None:
-        self.answer = answer
-        self.done.set()
-
-    def failed(self) -> None:
-        """It goes on waiting."""
-
-    def refused(self, error: Exception) -> None:
-        self.error = error
-        self.done.set()
-
-    def result(self) -> T:
-        if self.error is not None:
-            raise self.error
-        return self.answer  # type: ignore[return-value]
-
-
-def _left() -> trio.ClosedResourceError:
-    return trio.ClosedResourceError("the adapter's block has been left")
+def _excerpt(body: bytes) -> str:
+    """The beginning of an answer, to be shown behind what was wrong with it."""
+    said = body[:_SAID_CHARACTERS].decode("utf-8", "backslashreplace")
+    return f": {said!r}" if said else ""

@@ -83,12 +83,14 @@ class Silence:
                 clock.messages, clock.since = subscription.messages, now
                 clock.resubscribed = False
                 subscription.patience = 1.0
+                subscription.silent_seconds = None
                 continue
             limit = self.limit(subscription)
             seconds = now - clock.since
             if limit is None or seconds < limit:
                 continue
             others_live = self._last_data > clock.since
+            subscription.silent_seconds = seconds
             # A quiet stream may have spoken last before the whole connection fell silent.
             connection_silent = self._last_data <= now - limit / 2
             hopeless = not others_live or connection_silent or clock.resubscribed

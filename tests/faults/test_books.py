@@ -1,4 +1,4 @@
-"""Rows 36 and 37 of the fault table, and every way in which a snapshot can fail to come."""
+"""Rows 36, 37 and 41 of the fault table, and every way in which a snapshot can fail to come."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from trio.testing import MockClock
 from connector import ConfigError, Feed, Overflow, SubscriptionRejected
 from connector.channels import BookDeltas, OrderBook, PartialBook, RawStream
 from connector.events import BookDelta, BookSnapshot, BookView, Gap
+from connector.lifecycle import Rejected, RequestsFailing, RequestsRecovered
 from connector.testing import Audience, Fault, FaultPlan, MemoryNetwork, OrderFlow, When
 from connector.testing.market.sources import Player
 from tests.faults.world import QUICK, open_world
@@ -447,6 +448,41 @@ async def test_a_symbol_without_a_snapshot_is_told_to_the_feed(autojump_clock: M
         with trio.move_on_after(60):
             await feed.receive()
         assert len(source.asked) == 5
+
+        # Told where others look, and it may be asked for again.
+        (rejected,) = [each for each in world.happened() if isinstance(each, Rejected)]
+        assert rejected.error.channel == BOOK
+        assert rejected.link == "binance_usdm/public"
+        assert world.adapter.statistics().books == {}
+        assert feed.channels == ()
+        source.refuses = False
+        await feed.add(BOOK)
+        assert (await feed.receive()).synced
+
+
+async def test_a_book_whose_snapshots_are_refused_by_a_firewall_for_a_while_comes(
+    autojump_clock: MockClock,
+) -> None:
+    fault = Fault("http_status", When(first=2, last=20), status=403, body="<html>no</html>")
+    async with (
+        open_world(source=Snapshots(), faults=FaultPlan((fault,)), links=2) as world,
+        world.adapter.subscribe(BOOK) as feed,
+    ):
+        await trio.sleep(1)
+        now = world.adapter.statistics()
+        assert now.books_unsynced == (f"book of {STREAM}, 20 levels",)
+        (book,) = now.books.values()
+        assert 0.5 < book.unsynced_seconds <= 1.1
+        assert "HTTP status 403" in book.cause
+        assert now.rest is not None
+        assert now.rest.failing == book.cause
+
+        assert (await feed.receive()).synced
+        now = world.adapter.statistics()
+        assert now.books_unsynced == ()
+        told = [e for e in world.happened() if isinstance(e, RequestsFailing | RequestsRecovered)]
+        assert [type(event) for event in told] == [RequestsFailing, RequestsRecovered]
+        assert world.reasons() == {}
 
 
 async def test_a_symbol_that_the_stream_refuses(autojump_clock: MockClock) -> None:

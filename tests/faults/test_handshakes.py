@@ -1,4 +1,4 @@
-"""Rows 16–20 of the fault table: the connection never comes to be."""
+"""Rows 16–20 and 44 of the fault table: the connection never comes to be."""
 
 from __future__ import annotations
 
@@ -121,6 +121,23 @@ async def test_retry_after_is_a_floor_for_every_link_to_the_host(
         assert all(told_at + 60 - LATENCY <= dial <= told_at + 65 for dial in dials)
         rejected = [e for e in world.happened() if getattr(e, "reason", "") == "rejected"]
         assert [event.retry_seconds for event in rejected] == [60]
+
+
+@pytest.mark.parametrize("status", [418, 429])
+@pytest.mark.parametrize("retry_after", [None, 0])
+async def test_a_ban_without_a_time_is_waited_out_longer_each_time(
+    autojump_clock: MockClock, status: int, retry_after: float | None
+) -> None:
+    fault = Fault("http_status", When(last=4), status=status, retry_after=retry_after)
+    async with (
+        open_world(faults=FaultPlan((fault,)), reconnect=Reconnect(initial=0.25)) as world,
+        world.adapter.subscribe(BOOK) as feed,
+    ):
+        await take(feed, 1)
+        for wait, least in zip(intervals(world), [60, 120, 240, 480], strict=True):
+            assert least <= wait <= least + 2
+        ended = [event for event in world.happened() if isinstance(event, Disconnected)]
+        assert [event.retry_seconds for event in ended] == [60, 120, 240, 480]
 
 
 async def take_until_event(feed: Any) -> None:

@@ -12,12 +12,15 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from connector.errors import RequestRejected
+from connector.errors import ExchangeUnavailable, RequestRejected
 from connector.exchanges.protocol import RestRequest, RestService
-from connector.link.rest import Rest, WeightGate
+from connector.lifecycle import RequestsFailing, RequestsRecovered
+from connector.link.rest import Rest
+from connector.link.weight_gate import WeightGate
 from connector.testing import MemoryNetwork, MemoryStream
 from connector.testing.network.server_websocket import Request, read_request, response
 
+PAST = "Wed, 21 Oct 2015 07:28:00 GMT"
 Answer = Callable[[Request], "bytes | None"]
 
 
@@ -73,12 +76,19 @@ class World:
     server: Server
     rest: Rest
     wants_run: trio.Event = attrs.field(factory=trio.Event)
+    told: list[RequestsFailing | RequestsRecovered] = attrs.field(factory=list)
 
     def run_rest(self) -> None:
         self.wants_run.set()
 
     def answered(self, target: str, body: bytes) -> None:
         pass
+
+    def announce(self, event: RequestsFailing | RequestsRecovered) -> None:
+        self.told.append(event)
+
+    def failures(self) -> int:
+        return sum(self.rest.statistics().failures.values())
 
     async def serve(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         task_status.started()
@@ -97,7 +107,7 @@ async def open_world(answer: Answer = ok, **service: Any) -> AsyncIterator[World
     described = RestService(url="http://rest.invalid", **options)
     async with trio.open_nursery() as nursery:
         world = World(network, server, None)  # type: ignore[arg-type]
-        world.rest = Rest(described, network, world)
+        world.rest = Rest("toy/rest", described, network, world)
         await nursery.start(server.serve, listener)
         await nursery.start(world.serve)
         yield world
@@ -129,7 +139,7 @@ class Wish:
         self.answers.append(answer)
         self.done.set()
 
-    def failed(self) -> None:
+    def failed(self, cause: str) -> None:
         self.failures += 1
 
     def refused(self, error: Exception) -> None:
@@ -247,7 +257,7 @@ async def test_a_failure_is_tried_again_with_backoff(
 
         assert wish.answers == ["/x"]
         assert wish.failures == 4
-        assert world.rest.failures == 4
+        assert world.failures() == 4
         times = [moment for moment, _ in world.server.asked]
         assert times[-1] - times[0] < 60
         assert all(later > earlier for earlier, later in itertools.pairwise(times))
@@ -281,7 +291,7 @@ async def test_nobody_can_be_reached(autojump_clock: MockClock) -> None:
         world.network.fail_dials("hang", times=1)
 
         assert await world.rest.fetch(request("/x")) == "/x"
-        assert world.rest.failures == 5
+        assert world.failures() == 5
 
 
 async def test_a_refusal_is_told_with_the_words_of_the_exchange(
@@ -329,7 +339,7 @@ async def test_an_answer_may_take_its_time_as_long_as_it_comes(autojump_clock: M
 
         assert len(await world.rest.fetch(request())) == 3_000_000
         assert trio.current_time() > 10
-        assert world.rest.failures == 0
+        assert world.failures() == 0
 
 
 @pytest.mark.parametrize("state", ["pacing", "asking", "dialling"])
@@ -358,3 +368,166 @@ async def test_cancelled_at_any_moment_it_leaves_no_socket(autojump_clock: MockC
             with trio.move_on_after(0.0005 * steps):
                 await world.rest.fetch(request())
             world.rest.leave()
+
+
+# --- what goes wrong is told
+
+
+CAUSES: dict[str, tuple[Answer, str]] = {
+    "503": (BROKEN["503"], "unavailable"),
+    "closed": (BROKEN["closed"], "no answer"),
+    "no answer": (BROKEN["no answer"], "no answer"),
+    "HTML": (lambda _: response(200, {}, b"<html>\xff", keep_alive=True), "undecodable"),
+    "429": (lambda _: response(429, {"Retry-After": "5"}, b"", keep_alive=True), "limited"),
+    "redirect": (
+        lambda _: response(302, {"Location": "http://portal.invalid"}, b"", keep_alive=True),
+        "redirected",
+    ),
+    "403": (lambda _: response(403, {}, b"<html>WAF</html>", keep_alive=True), "refused"),
+    "404": (lambda _: response(404, {}, b"", keep_alive=True), "refused"),
+}
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+async def test_trouble_is_told_once_with_its_cause_and_so_is_its_end(
+    autojump_clock: MockClock, cause: str
+) -> None:
+    broken, reason = CAUSES[cause]
+
+    def answer(request: Request) -> bytes | None:
+        return broken(request) if len(world.server.asked) <= 6 else ok(request)
+
+    async with open_world(answer) as world:
+        wish = Wish(request("/x"))
+        world.rest.ask(wish)
+        while not world.server.asked:
+            await trio.sleep(0.01)
+        await trio.sleep(0.1 if cause != "no answer" else 6)
+        now = world.rest.statistics()
+        assert now.failing is not None
+        assert set(now.failures) == {reason}
+        assert now.waiting == 1
+        assert now.last_success_seconds is None
+
+        await wish.done.wait()
+        began, ended = world.told
+        assert isinstance(began, RequestsFailing)
+        assert isinstance(ended, RequestsRecovered)
+        assert (began.link, began.reason, began.target) == ("toy/rest", reason, "/x")
+        assert now.failing == began.detail
+        assert (ended.failures, world.failures()) == (6, 6)
+        assert 0 < ended.failing_seconds <= trio.current_time()
+        now = world.rest.statistics()
+        assert (now.failing, now.failing_seconds, now.waiting) == (None, 0, 0)
+        assert now.last_success_seconds is not None
+        assert now.last_success_seconds < 1
+
+
+async def test_who_cannot_be_reached_is_told_with_what_the_system_says(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_world() as world:
+        world.network.fail_dials("refuse", times=4)
+        await world.rest.fetch(request())
+
+        (began, ended) = world.told
+        assert isinstance(began, RequestsFailing)
+        assert began.reason == "unreachable"
+        assert "could not be reached" in began.detail
+        assert isinstance(ended, RequestsRecovered)
+        assert world.rest.statistics().failures == {"unreachable": 4}
+
+
+async def test_another_cause_is_news_and_one_target_that_fails_is_told_once_though_others_do_not(
+    autojump_clock: MockClock,
+) -> None:
+    def answer(request: Request) -> bytes:
+        if request.target == "/bad":
+            status = 500 if len(world.server.asked) % 2 else 408
+            return response(404 if bad.failures > 3 else status, {}, b"", keep_alive=True)
+        return ok(request)
+
+    async with open_world(answer) as world:
+        bad = Wish(request("/bad"))
+        world.rest.ask(bad)
+        for number in range(8):
+            await trio.sleep(10)
+            await world.rest.fetch(request(f"/{number}"))
+
+        told = [event for event in world.told if isinstance(event, RequestsFailing)]
+        assert [event.reason for event in told] == ["unavailable", "refused"]
+        assert len(world.told) == 2
+        assert bad.failures > 6
+        bad.wanted = False
+        await trio.sleep(30)
+        assert isinstance(world.told[-1], RequestsRecovered)
+
+
+async def test_a_refusal_in_other_words_than_the_exchanges_is_final_after_minutes(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_world(lambda _: response(403, {}, b"WAF", keep_alive=True)) as world:
+        with pytest.raises(RequestRejected, match="HTTP status 403"):
+            await world.rest.fetch(request())
+
+        assert 300 <= trio.current_time() <= 330
+        assert len(world.server.asked) < 80
+        assert world.rest.statistics().rejections == 1
+
+
+async def test_a_request_with_a_limit_in_time_says_why_there_is_no_answer(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_world(BROKEN["503"]) as world:
+        with pytest.raises(ExchangeUnavailable, match=r"no answer within 7 s: .*503: 'busy'"):
+            await world.rest.fetch(request(), timeout=7)
+        assert trio.current_time() == pytest.approx(7, abs=0.1)
+        await trio.sleep(30)
+        asked = len(world.server.asked)
+        await trio.sleep(100)
+        assert len(world.server.asked) == asked
+
+    async with open_world(weight_per_window=10) as world:
+        await world.rest.fetch(request(weight=8))
+        assert world.rest.statistics().weight_used == 8
+        assert world.rest.statistics().gate_seconds == pytest.approx(60, abs=0.1)
+        with pytest.raises(ExchangeUnavailable, match="holds requests back for"):
+            await world.rest.fetch(request(weight=8), timeout=5)
+
+
+async def test_nobody_is_dialled_for_what_nobody_wants(autojump_clock: MockClock) -> None:
+    async with open_world() as world:
+        world.network.fail_dials("refuse", times=10_000)
+        with pytest.raises(ExchangeUnavailable, match="could not be reached"):
+            await world.rest.fetch(request(), timeout=20)
+        await trio.sleep(30)
+        dials = len(world.network.ledger)
+        await trio.sleep(600)
+        assert len(world.network.ledger) == dials
+
+
+async def test_an_answer_that_breaks_its_reader_is_undecodable(autojump_clock: MockClock) -> None:
+    def decode(body: bytes) -> str:
+        return str(1 / (len(world.server.asked) - 1))
+
+    async with open_world() as world:
+        strange = RestRequest(target="/x", weight=1, decode=decode)
+        assert await world.rest.fetch(strange) == "1.0"
+        assert world.rest.statistics().failures == {"undecodable": 1}
+
+
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "0"}, {"Retry-After": PAST}])
+async def test_a_ban_that_names_no_time_lasts_longer_each_time(
+    autojump_clock: MockClock, headers: dict[str, str]
+) -> None:
+    def answer(request: Request) -> bytes:
+        banned = len(world.server.asked) <= 4
+        return response(429, headers, b"", keep_alive=True) if banned else ok(request)
+
+    async with open_world(answer) as world:
+        await world.rest.fetch(request())
+
+        times = [moment for moment, _ in world.server.asked]
+        waits = [later - earlier for earlier, later in itertools.pairwise(times)]
+        for wait, least in zip(waits, [60, 120, 240, 480], strict=True):
+            assert least <= wait <= least + 1.5

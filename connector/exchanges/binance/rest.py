@@ -5,6 +5,7 @@ Source: binance_spot §6, §8, §9; binance_usdm §5, §7, §8.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from types import MappingProxyType
@@ -16,10 +17,13 @@ import msgspec
 
 from connector.book import BookRules, Extent
 from connector.channels import OrderBook
+from connector.errors import ConfigError
 from connector.events import BookDelta, BookSnapshot
 from connector.exchanges.binance import decode, names, wire
 from connector.exchanges.protocol import UNDECODABLE, BookSource, RestRequest, RestService, Stream
 from connector.instruments import Instrument, Kind, Status
+
+_log = logging.getLogger("connector.instruments")
 
 NS_PER_MS = 1_000_000
 _NEVER_EXPIRES_MS = 4_000_000_000_000
@@ -135,10 +139,12 @@ class _Symbol(msgspec.Struct, rename="camel"):
 
 
 class _ExchangeInfo(msgspec.Struct):
-    symbols: list[_Symbol]
+    symbols: list[msgspec.Raw]
 
 
-_EXCHANGE_INFO = msgspec.json.Decoder(_ExchangeInfo, strict=False)
+_EXCHANGE_INFO = msgspec.json.Decoder(_ExchangeInfo)
+_SYMBOL = msgspec.json.Decoder(_Symbol, strict=False)
+_MOST_SHOWN = 5
 
 _STATUSES: Mapping[str, Status] = MappingProxyType(
     {
@@ -165,10 +171,31 @@ def instruments(path: str, weight: int, *, futures: bool) -> RestRequest[tuple[I
     """The request for all instruments."""
 
     def read(body: bytes) -> tuple[Instrument, ...]:
-        symbols = _EXCHANGE_INFO.decode(body).symbols
-        return tuple(_instrument(each, futures=futures) for each in symbols)
+        return _read_instruments(_EXCHANGE_INFO.decode(body).symbols, futures=futures)
 
     return RestRequest(target=path, weight=weight, decode=read)
+
+
+def _read_instruments(symbols: list[msgspec.Raw], *, futures: bool) -> tuple[Instrument, ...]:
+    """The instruments; one that makes no sense is left out, with a warning.
+
+    Raises:
+        connector.exchanges.protocol.UNDECODABLE: none makes sense.
+    """
+    instruments: list[Instrument] = []
+    wrong: list[str] = []
+    for raw in symbols:
+        try:
+            instruments.append(_instrument(_SYMBOL.decode(raw), futures=futures))
+        except (*UNDECODABLE, ConfigError, ArithmeticError) as error:
+            wrong.append(f"{bytes(raw)[:60].decode('utf-8', 'backslashreplace')}…: {error}")
+    if wrong:
+        said = "; ".join(wrong[:_MOST_SHOWN])
+        count = f"{len(wrong)} of {len(symbols)} instruments make no sense"
+        if not instruments:
+            raise msgspec.ValidationError(f"{count}: {said}")
+        _log.warning("%s and are left out: %s", count, said)
+    return tuple(instruments)
 
 
 def _instrument(symbol: _Symbol, *, futures: bool) -> Instrument:
@@ -179,6 +206,8 @@ def _instrument(symbol: _Symbol, *, futures: bool) -> Instrument:
     status = symbol.status or symbol.contract_status
     kind = _kind(symbol) if futures else "spot"
     expires = symbol.delivery_date if kind == "future" else None
+    if not symbol.symbol:
+        raise ConfigError("the symbol is empty")
     return Instrument(
         symbol=symbol.symbol,
         base=symbol.base_asset,
