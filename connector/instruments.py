@@ -71,16 +71,16 @@ class Instrument:
     step_size: Decimal | None = attrs.field(validator=_positive)
     """Quantities are multiples of it; None where the exchange sets none."""
     min_quantity: Decimal | None = attrs.field(default=None, validator=_not_negative)
-    max_quantity: Decimal | None = None
-    min_price: Decimal | None = None
-    max_price: Decimal | None = None
+    max_quantity: Decimal | None = attrs.field(default=None, validator=_not_negative)
+    min_price: Decimal | None = attrs.field(default=None, validator=_not_negative)
+    max_price: Decimal | None = attrs.field(default=None, validator=_not_negative)
     min_notional: Decimal | None = attrs.field(default=None, validator=_not_negative)
     """The least that price times quantity of an order may be; None where there is no limit."""
-    max_notional: Decimal | None = None
+    max_notional: Decimal | None = attrs.field(default=None, validator=_not_negative)
     market_step_size: Decimal | None = attrs.field(default=None, validator=_positive)
     """Of an order without a price; None where `step_size` alone counts. So the next two."""
-    market_min_quantity: Decimal | None = None
-    market_max_quantity: Decimal | None = None
+    market_min_quantity: Decimal | None = attrs.field(default=None, validator=_not_negative)
+    market_max_quantity: Decimal | None = attrs.field(default=None, validator=_not_negative)
     contract_size: Decimal = attrs.field(default=Decimal(1), validator=_positive)
     """How much of the base one unit of quantity is; of an inverse contract, how much of the
     quote."""
