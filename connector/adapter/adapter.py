@@ -299,16 +299,14 @@ class Adapter:
 
     # What a link tells (`connector.link.link.LinkOwner`).
 
-    def rejected(self, subscription: Subscription) -> None:
+    def rejected(self, subscription: Subscription | BookSubscription) -> None:
         """The exchange refused a stream: no feed has it any more, and each may ask again."""
         for feed, attached in self._feeds.items():
-            for channel in [each for each in attached if attached[each].wire is subscription]:
-                self._detach(feed, channel)
-
-    def book_refused(self, subscription: BookSubscription) -> None:
-        """The exchange refused a book: no feed has it any more, and each may ask again."""
-        for feed, attached in self._feeds.items():
-            for channel in [each for each in attached if attached[each] is subscription]:
+            for channel in [
+                each
+                for each, held in attached.items()
+                if subscription is held or subscription is held.wire
+            ]:
                 self._detach(feed, channel)
 
     def announce(self, event: Lifecycle) -> None:

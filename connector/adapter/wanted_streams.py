@@ -21,7 +21,7 @@ from connector.link.link import Link
 class DesiredOwner(Protocol):
     """Who has the feeds: the adapter."""
 
-    def book_refused(self, subscription: BookSubscription) -> None:
+    def rejected(self, subscription: BookSubscription) -> None:
         """The exchange gives no snapshot of a book, and everybody who reads it has been told."""
 
 
@@ -75,7 +75,7 @@ class Desired:
         """A book has no snapshot (`connector.adapter.local_book.BookOwner`)."""
         _, link = self._subscriptions[book.wire.name]
         refused = next(each for each in self._books.values() if each.book is book)
-        self._owner.book_refused(refused)
+        self._owner.rejected(refused)
         link.announce_refusal(error)
 
     def stream_statistics(self) -> dict[str, StreamStatistics]:
