@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -15,6 +17,7 @@ from trio.testing import MockClock
 from connector.errors import ExchangeUnavailable, RequestRejected
 from connector.exchanges.protocol import RestRequest, RestService
 from connector.lifecycle import RequestsFailing, RequestsRecovered
+from connector.link.request_trouble import FAILURES
 from connector.link.rest import Rest
 from connector.link.weight_gate import WeightGate
 from connector.testing import MemoryNetwork, MemoryStream
@@ -421,6 +424,12 @@ async def test_trouble_is_told_once_with_its_cause_and_so_is_its_end(
         assert (now.failing, now.failing_seconds, now.waiting) == (None, 0, 0)
         assert now.last_success_seconds is not None
         assert now.last_success_seconds < 1
+
+
+def test_the_operator_is_told_of_every_cause_that_exists() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    (line,) = re.findall(r"Why requests fail, .*", page)
+    assert set(re.findall(r"`([a-z ]+)`", line)) == set(FAILURES)
 
 
 async def test_who_cannot_be_reached_is_told_with_what_the_system_says(
