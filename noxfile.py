@@ -169,6 +169,20 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def build(session: nox.Session) -> None:
+    """Make a source distribution and a wheel in `dist/`, install the wheel, and run it."""
+    session.install("--quiet", "build")
+    session.run("python", "-m", "build", "--outdir", "dist")
+    version = PYPROJECT["project"]["name"].replace("-", "_")
+    wheel = max(Path("dist").glob(f"{version}-*.whl"), key=lambda path: path.stat().st_mtime)
+    session.install(
+        "--quiet", "--force-reinstall", f"trio-connector[cli] @ {wheel.resolve().as_uri()}"
+    )
+    with session.chdir(session.create_tmp()):  # where no checkout is imported in its place
+        session.run("connector", "demo", "--json", "--duration", "3")
+
+
+@nox.session
 def mutate(session: nox.Session) -> None:
     """Change the code, and see whether a test notices: `nox -s mutate -- --sample 40 --seed 1`."""
     install(session, "test")

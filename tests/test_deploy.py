@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from connector.app.commands import group
@@ -18,6 +20,7 @@ DEPLOY = Path(__file__).parents[1] / "deploy"
 OPERATIONS = DEPLOY.parent / "docs" / "operations.md"
 EXISTING = {family.name for family in FAMILIES} | {DELIVERY, "connector_sink_events_total"}
 PROMTOOL = shutil.which("promtool")
+DOCKER = shutil.which("docker")
 
 
 def metrics_in(text: str) -> set[str]:
@@ -96,3 +99,108 @@ def test_the_unit_runs_commands_that_exist() -> None:
     assert commands == ["check", "run"]
     for command in commands:
         assert CliRunner().invoke(group, [command, "--help"]).exit_code == 0
+
+
+# --- containers
+
+ROOT = DEPLOY.parent
+DOCKERFILE = (DEPLOY / "Dockerfile").read_text().replace("\\\n", " ")
+COMPOSE = yaml.safe_load((DEPLOY / "compose.yml").read_text())
+
+
+def instructions(name: str) -> list[str]:
+    """The arguments of every instruction of the Dockerfile called `name`."""
+    return re.findall(rf"^{name}\s+(.*)$", DOCKERFILE, re.MULTILINE)
+
+
+def copied() -> list[str]:
+    """What the image is built from, relative to the project."""
+    lines = [shlex.split(each) for each in instructions("COPY") if not each.startswith("--from")]
+    return [source for *sources, _ in lines for source in sources]
+
+
+def test_the_image_is_built_from_files_that_its_context_has() -> None:
+    kept = re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
+
+    assert copied() and [each for each in copied() if not (ROOT / each).exists()] == []
+    assert set(copied()) == set(kept)
+
+
+def test_the_image_has_all_that_the_package_is_built_from() -> None:
+    project = (ROOT / "pyproject.toml").read_text()
+    read_by_setuptools = re.findall(r'(?:readme|license-files) = \[?"(\w+(?:\.\w+)?)"', project)
+
+    assert {"pyproject.toml", "setup.py", "connector", "pytest_connector.py"} <= set(copied())
+    assert set(read_by_setuptools) <= set(copied())
+
+
+def test_the_image_runs_as_nobody_special_and_says_whether_it_is_well() -> None:
+    users = instructions("USER")
+    (check,) = re.findall(r"http://127\.0\.0\.1:9090(/\w+)", instructions("HEALTHCHECK")[0])
+
+    assert users and users[-1] not in {"root", "0"}
+    assert check == "/healthz"
+    assert [tag for tag in instructions("FROM") if ":" not in tag.split()[0]] == []
+
+
+def test_the_image_runs_a_command_that_exists() -> None:
+    (command,) = instructions("CMD")
+
+    assert json.loads(instructions("ENTRYPOINT")[0]) == ["connector"]
+    assert json.loads(command)[0] in group.commands
+
+
+def test_the_configuration_of_the_composition_is_right() -> None:
+    ended = CliRunner().invoke(group, ["check", str(DEPLOY / "run.toml")])
+
+    assert ended.exit_code == 0, ended.output
+
+
+def test_the_composition_mounts_what_is_there_and_pins_what_it_runs() -> None:
+    services = COMPOSE["services"]
+
+    for name, service in services.items():
+        assert ":" in service["image"] or "build" in service, name
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            there = (DEPLOY / source).exists() if source.startswith(".") else True
+            assert there or source in COMPOSE["volumes"], volume
+        for published in service.get("ports", []):
+            assert published.startswith("127.0.0.1:"), f"{name} is open to the network"
+        assert set(service.get("depends_on", [])) <= set(services)
+
+
+def test_prometheus_and_grafana_ask_services_of_the_composition() -> None:
+    prometheus = yaml.safe_load((DEPLOY / "prometheus-compose.yml").read_text())
+    (target,) = prometheus["scrape_configs"][0]["static_configs"][0]["targets"]
+    grafana = yaml.safe_load((DEPLOY / "grafana" / "datasources.yml").read_text())
+    address = grafana["datasources"][0]["url"]
+    redis = re.findall(r'"redis://(\w+):', (DEPLOY / "run.toml").read_text())
+    rules = {Path(each).name for each in prometheus["rule_files"]}
+
+    asked = {target.split(":")[0], re.findall(r"http://(\w+):", address)[0], *redis}
+    assert asked <= set(COMPOSE["services"])
+    assert all((DEPLOY / each).exists() for each in rules)
+
+
+@pytest.fixture
+def engine() -> str:
+    """The command of a container engine that runs; skips where there is none."""
+    if DOCKER is None:
+        pytest.skip("there is no docker on this machine")
+    asked = subprocess.run([DOCKER, "info"], capture_output=True, check=False)
+    if asked.returncode != 0:
+        pytest.skip("no container engine runs on this machine")
+    return DOCKER
+
+
+def test_the_image_builds_and_runs(engine: str) -> None:
+    tag = "trio-connector:test"
+    build = [engine, "build", "--quiet", "--file", "deploy/Dockerfile", "--tag", tag, "."]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+
+    config = f"{DEPLOY / 'run.toml'}:/etc/connector/run.toml:ro"
+    run = [engine, "run", "--rm", "--volume", config, tag, "check", "/etc/connector/run.toml"]
+    ended = subprocess.run(run, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -341,6 +341,12 @@ def check_explore(arguments: list[str]) -> None:
     assert all(name in SCENARIOS or ":" in name for name in names)
 
 
+def check_docker(arguments: list[str]) -> None:
+    files = [name for name in arguments if name.startswith("deploy/")]
+    assert all((ROOT / name).exists() for name in files)
+    assert arguments[0] in {"build", "compose", "run"}
+
+
 def check_nothing(arguments: list[str]) -> None:
     """A tool of the system; tests of its own show what it does."""
     assert arguments
@@ -352,6 +358,7 @@ COMMANDS: dict[tuple[str, ...], Callable[[list[str]], None]] = {
     ("pytest",): check_pytest,
     ("nox", "-s"): check_nox,
     ("connector",): check_connector,
+    ("docker",): check_docker,
     ("curl", "-s"): check_nothing,
     ("kill", "-HUP"): check_nothing,
     ("promtool",): check_nothing,
