@@ -110,6 +110,10 @@ class Audience:
         """Waits until somebody subscribes to something or stops listening."""
         await self._changed.park()
 
+    def wake(self) -> None:
+        """Lets those who wait for a change look again."""
+        self._changed.unpark_all()
+
     async def wait_room(self, stream: str) -> None:
         """Waits until no listener of a stream has more than 256 KiB unread, to lose nothing."""
         for connection in tuple(self._by_stream.get(stream, ())):

@@ -8,13 +8,17 @@ exchange was opened, whoever listens.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from decimal import Decimal
 from heapq import heapify, heapreplace
+from typing import Protocol
 
 import attrs
 import trio
 
 from connector.testing.market.audience import Audience
-from connector.testing.market.payloads import Payloads, SpotPayloads, UsdmPayloads
+from connector.testing.market.matching import Fill, OrderBook, Resting, Scale, Side
+from connector.testing.market.payloads import Payloads, SpotPayloads, TradeFacts, UsdmPayloads
 from connector.testing.market.sources import Player
 from connector.testing.market.symbol_streams import SPOT_CADENCES, USDM_CADENCES, WINDOWS_MS, Desk
 from connector.testing.market.traders import SymbolFlow, UpdateIdSource
@@ -57,6 +61,19 @@ def _start_ticks(symbol: str) -> int:
     return next(prices, OTHER_START_PRICE) * TICKS_PER_UNIT
 
 
+class Accounts(Protocol):
+    """Accounts that trade on a market: who is told when a trader meets one of their orders."""
+
+    @property
+    def rests(self) -> bool:
+        """Whether any order of theirs rests: then the market goes on though nobody listens."""
+        ...
+
+    def meet(self, symbol: str, order: Resting, trade: TradeFacts) -> None:
+        """Settles a trade; the book has been changed already."""
+        ...
+
+
 class Market:
     """An order flow at work for one exchange."""
 
@@ -86,6 +103,7 @@ class Market:
             )
             for symbol in source.symbols
         }
+        self._accounts: Accounts | None = None
         self._next = [
             (desk.flow.pause(), number, desk) for number, desk in enumerate(self._desks.values())
         ]
@@ -104,6 +122,11 @@ class Market:
                 # A pause of its own, so that rounding can never make this loop spin.
                 soonest = self._audience.seconds + QUANTUM_SECONDS
                 await trio.sleep_until(self._audience.opened + max(soonest, self._next_seconds()))
+            elif self._accounts is not None and self._accounts.rests:
+                self.advance(quietly=True)
+                soonest = self._audience.seconds + QUANTUM_SECONDS
+                with trio.move_on_at(self._audience.opened + max(soonest, self._next[0][0])):
+                    await self._audience.wait_change()
             else:
                 await self._audience.wait_change()
                 self.advance(quietly=True)
@@ -132,10 +155,56 @@ class Market:
                 if self._next and self._next[0][0] <= moment:
                     when, number, desk = self._next[0]
                     heapreplace(self._next, (when + desk.flow.pause(), number, desk))
-                    desk.show(desk.flow.act(self._opened_ms + round(when * 1000)))
+                    action = desk.flow.act(self._opened_ms + round(when * 1000))
+                    desk.show(action)
+                    if self._accounts is not None:
+                        for order, trade in action.met:
+                            self._accounts.meet(desk.flow.symbol, order, trade)
                 else:
                     self._pass_boundary(self._boundary_ms)
                     self._boundary_ms += BOUNDARY_MS
+
+    # -- accounts that trade beside the traders -------------------------------------------------
+
+    @property
+    def scale(self) -> Scale:
+        """How prices and quantities are written."""
+        return self._write.scale
+
+    def attend(self, accounts: Accounts) -> None:
+        """Names who is told of trades with orders of accounts."""
+        self._accounts = accounts
+
+    def wake(self) -> None:
+        """Says that an order of an account rests now."""
+        self._audience.wake()
+
+    def book(self, symbol: str) -> OrderBook:
+        """A symbol's book; whoever changes it says so with `show`."""
+        return self._desks[symbol].flow.book
+
+    def last_price(self, symbol: str) -> Decimal:
+        """Of the last trade, or the price at which the market began."""
+        return Decimal(self._desks[symbol].flow.last_price).scaleb(-self.scale.tick_decimals)
+
+    def mark(self, symbol: str) -> Decimal:
+        """The mark price, as the stream of mark prices shows it."""
+        return Decimal(_mark_and_index(self._desks[symbol].flow)[0]).scaleb(-8)
+
+    def trade(self, symbol: str, price: int, lots: int, *, taker_buys: bool, ms: int) -> TradeFacts:
+        """Numbers and records a trade, in ticks and lots."""
+        return self._desks[symbol].flow.record(Fill(price, lots), ms, taker_buys=taker_buys)
+
+    def show(
+        self,
+        symbol: str,
+        ms: int,
+        changed: Sequence[tuple[Side, int]],
+        trades: Sequence[TradeFacts],
+    ) -> None:
+        """Publishes what an account has done to a book."""
+        desk = self._desks[symbol]
+        desk.show(desk.flow.outside(ms, tuple(changed), tuple(trades)))
 
     def _pass_boundary(self, now_ms: int) -> None:
         for window_ms in WINDOWS_MS:

@@ -8,7 +8,7 @@ from itertools import groupby
 import attrs
 
 from connector.testing.market.candles import Bars
-from connector.testing.market.matching import Fill, OrderBook, Scale, Side
+from connector.testing.market.matching import Fill, OrderBook, Resting, Scale, Side
 from connector.testing.market.payloads import TradeFacts
 
 FIRST_LEVELS = 60
@@ -46,6 +46,8 @@ class Action:
     liquidation: tuple[TradeFacts, int] | None = None
     """The order as one, and its average price."""
     top_changed: bool = False
+    met: tuple[tuple[Resting, TradeFacts], ...] = ()
+    """Trades with orders of accounts: the order and its trade."""
 
 
 class SymbolFlow:
@@ -74,6 +76,9 @@ class SymbolFlow:
         self.update_id = ids.last
         self.changed_ms = now_ms
         self._rng = random.Random(f"{seed}/{symbol}")
+        # What accounts do draws from a sequence of its own: the traders' stays what it would be.
+        self._rng_of_accounts = random.Random(f"{seed}/{symbol}/accounts")
+        self._last_price = start_ticks
         self._rate = rate_per_second
         self._ids = ids
         self._trade_id = self._rng.randint(1_000_000, 9_000_000)
@@ -91,6 +96,11 @@ class SymbolFlow:
     def best(self) -> tuple[int, int, int, int]:
         """Best bid, its lots, best ask, its lots."""
         return self._best
+
+    @property
+    def last_price(self) -> int:
+        """Of the last trade, in ticks; the start price before the first."""
+        return self._last_price
 
     def pause(self) -> float:
         """Seconds until the next action."""
@@ -112,6 +122,26 @@ class SymbolFlow:
             action = self._take(side, ms, update_id)
         else:
             action = Action(ms, update_id, ((side, self._cancel(side)),))
+        return self._with_top(action)
+
+    def outside(
+        self, ms: int, changed: tuple[tuple[Side, int], ...], trades: tuple[TradeFacts, ...]
+    ) -> Action:
+        """What an account has done to the book, as an action of its own."""
+        self.update_id = self._ids.next(self._rng_of_accounts)
+        self.changed_ms = ms
+        action = Action(ms, self.update_id, changed, trades, self._aggregate(trades))
+        return self._with_top(action)
+
+    def record(self, fill: Fill, ms: int, *, taker_buys: bool) -> TradeFacts:
+        """Numbers a trade, and counts it in the candles."""
+        self._trade_id += 1
+        number = self._trade_id
+        self._last_price = fill.price
+        self.bars.add(number, fill.price, fill.quantity, taker_buys=taker_buys)
+        return TradeFacts(ms, number, fill.price, fill.quantity, taker_buys, number, number)
+
+    def _with_top(self, action: Action) -> Action:
         best = self.book.best()
         if best != self._best:
             self._best = best
@@ -123,6 +153,8 @@ class SymbolFlow:
 
     def _add(self, side: Side) -> int:
         bid, _, ask, _ = self._best
+        if not bid or not ask:  # accounts have emptied a side
+            bid, ask = bid or (ask or self._last_price) - 1, ask or (bid or self._last_price) + 1
         own, sign = (bid, -1) if side == "bid" else (ask, 1)
         if ask - bid > 1 and self._rng.random() < IMPROVES:
             price = own - sign * self._rng.randint(1, ask - bid - 1)
@@ -135,13 +167,14 @@ class SymbolFlow:
         levels = self.book.side(side)
         rank = int(self._rng.expovariate(0.1)) % len(levels)
         price = levels.price_at(rank)
+        # A level of nothing but orders of accounts is left alone.
         levels.cancel(price, self._rng.randrange(8))
         return price
 
     def _take(self, side: Side, ms: int, update_id: int) -> Action:
         fills = self.book.side(side).take(self._lots() + self._lots() // 2)
         taker_buys = side == "ask"
-        trades = tuple(self._record(fill, ms, taker_buys=taker_buys) for fill in fills)
+        trades = tuple(self.record(fill, ms, taker_buys=taker_buys) for fill in fills)
         whole = _joined(trades, 0)
         average = sum(fill.price * fill.quantity for fill in fills) // whole.quantity
         liquidated = self._rng.random() < LIQUIDATIONS
@@ -152,13 +185,12 @@ class SymbolFlow:
             trades,
             self._aggregate(trades),
             (whole, average) if liquidated else None,
+            met=tuple(
+                (fill.maker, trade)
+                for fill, trade in zip(fills, trades, strict=True)
+                if fill.maker is not None
+            ),
         )
-
-    def _record(self, fill: Fill, ms: int, *, taker_buys: bool) -> TradeFacts:
-        self._trade_id += 1
-        number = self._trade_id
-        self.bars.add(number, fill.price, fill.quantity, taker_buys=taker_buys)
-        return TradeFacts(ms, number, fill.price, fill.quantity, taker_buys, number, number)
 
     def _aggregate(self, trades: tuple[TradeFacts, ...]) -> tuple[TradeFacts, ...]:
         joined = []

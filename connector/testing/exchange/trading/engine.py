@@ -16,6 +16,7 @@ from connector.testing.exchange.trading.extent import extent_of
 from connector.testing.exchange.trading.floor import Floor
 from connector.testing.exchange.trading.instruments import Instrument
 from connector.testing.exchange.trading.orders import (
+    ZERO,
     Draft,
     Order,
     Status,
@@ -67,6 +68,23 @@ class Engine:
                 raise refused
             return self._accept(account, draft, quantity, ms, ends="fok")
         return self._accept(account, draft, quantity, ms)
+
+    def wait(self, account: SimulatedAccount, draft: Draft, ms: int) -> Order:
+        """Takes in a spot order that waits for its stop price; it is on no book until then.
+
+        Raises:
+            Refused: the account cannot pay for it.
+        """
+        self.clearing.admit(account, draft, draft.quantity, draft.price * draft.quantity)
+        order = self._order(account, draft, draft.quantity, ms)
+        return self.tape.tell(account, "NEW", order, ms)
+
+    def trigger(self, order: Order, ms: int) -> Order:
+        """Lets an order that waits go to the book."""
+        account = self.accounts[order.account]
+        with self.tape.acting(order.symbol, ms):
+            working = attrs.evolve(order, stop_price=ZERO, updated_ms=ms)
+            return self._match(account, self.tape.tell(account, "NEW", working, ms), ms)
 
     def cancel(
         self, account: SimulatedAccount, order: Order, ms: int, client_id: str = ""
@@ -133,6 +151,11 @@ class Engine:
             self._withdraw(order)
             told = self.tape.tell(account, "AMENDMENT", changed, ms, modify_id=modify_id)
             return self._match(account, told, ms)
+
+    @property
+    def rests(self) -> bool:
+        """Whether any order rests on a book."""
+        return bool(self._resting)
 
     def meet(self, symbol: str, resting: Resting, trade: TradeFacts) -> None:
         """Settles a trade of the market's own traders with an account's order."""
@@ -212,6 +235,7 @@ class Engine:
             quantity=quantity,
             price=draft.price,
             quote_quantity=draft.quote_quantity,
+            stop_price=draft.stop_price,
             prevention=draft.prevention,
             reduce_only=draft.reduce_only,
             position_side=draft.position_side,

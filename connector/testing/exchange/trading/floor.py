@@ -6,16 +6,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Protocol
 
-from connector.testing.market.matching import OrderBook, Resting, Scale, Side
+from connector.testing.market.matching import OrderBook, Scale, Side
+from connector.testing.market.order_flow import Accounts
 from connector.testing.market.payloads import TradeFacts
-
-
-class Taken(Protocol):
-    """Who is told when the market's own traders meet an account's order."""
-
-    def meet(self, symbol: str, order: Resting, trade: TradeFacts) -> None:
-        """Settles a trade; the book has been changed already."""
-        ...
 
 
 class Floor(Protocol):
@@ -29,7 +22,7 @@ class Floor(Protocol):
         """How prices and quantities of its symbols are written."""
         ...
 
-    def attend(self, taken: Taken) -> None:
+    def attend(self, accounts: Accounts) -> None:
         """Names who is told of trades with orders of accounts."""
         ...
 

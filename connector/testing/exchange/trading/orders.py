@@ -73,6 +73,8 @@ class Order:
     """As it is now: amended, cut."""
     price: Decimal
     quote_quantity: Decimal = ZERO
+    stop_price: Decimal = ZERO
+    """Of a spot order that waits for a price; it is on no book until then."""
     prevention: str = "NONE"
     reduce_only: bool = False
     position_side: PositionSide = "BOTH"

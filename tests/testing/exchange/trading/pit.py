@@ -10,13 +10,13 @@ import attrs
 from connector.testing.exchange.trading.accounts import SimulatedAccount, TradingAccount
 from connector.testing.exchange.trading.clearing import Clearing
 from connector.testing.exchange.trading.engine import Engine
-from connector.testing.exchange.trading.floor import Taken
 from connector.testing.exchange.trading.instruments import Instrument
 from connector.testing.exchange.trading.orders import Draft, Execution
 from connector.testing.exchange.trading.spot.clearing import SpotClearing
 from connector.testing.exchange.trading.tape import Tape
 from connector.testing.exchange.trading.usdm.clearing import UsdmClearing
 from connector.testing.market.matching import OrderBook, Resting, Scale, Side
+from connector.testing.market.order_flow import Accounts
 from connector.testing.market.payloads import SPOT_SCALE, TradeFacts
 
 SYMBOL = "ETHUSDC"
@@ -29,14 +29,14 @@ class Pit:
 
     scale: Scale = SPOT_SCALE
     symbols: tuple[str, ...] = (SYMBOL,)
-    taken: Taken | None = None
+    accounts: Accounts | None = None
     shown: list[tuple[Side, int]] = attrs.field(factory=list)
     trades: list[TradeFacts] = attrs.field(factory=list)
     mark_price: Decimal = Decimal(3000)
     _books: dict[str, OrderBook] = attrs.field(factory=dict)
 
-    def attend(self, taken: Taken) -> None:
-        self.taken = taken
+    def attend(self, accounts: Accounts) -> None:
+        self.accounts = accounts
 
     def wake(self) -> None: ...
 
@@ -76,8 +76,8 @@ class Pit:
                 SYMBOL, fill.price, fill.quantity, taker_buys=side == "ask", ms=NOW_MS
             )
             if isinstance(fill.maker, Resting):
-                assert self.taken is not None
-                self.taken.meet(SYMBOL, fill.maker, trade)
+                assert self.accounts is not None
+                self.accounts.meet(SYMBOL, fill.maker, trade)
 
 
 @attrs.define(eq=False)

@@ -1,0 +1,162 @@
+"""Conditional orders of USD-M: a second system with ids, lists and cancels of its own.
+
+Cancelling all open orders leaves them alive. Source: binance_trading §0 (10), §5.3, §4.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Literal, TypeAlias
+
+import attrs
+
+from connector.testing.exchange.trading.orders import ZERO, PositionSide, Side
+
+AlgoStatus: TypeAlias = Literal[
+    "NEW", "TRIGGERING", "TRIGGERED", "FINISHED", "CANCELED", "REJECTED", "EXPIRED"
+]
+ALGO_TYPES = ("STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET")
+FIRST_ALGO_ID = 3_000_000_000
+MOST_OPEN = 200
+"""Over all symbols."""
+
+
+@attrs.frozen(kw_only=True)
+class AlgoOrder:
+    """One conditional order at one moment."""
+
+    account: str
+    algo_id: int
+    client_id: str
+    symbol: str
+    side: Side
+    type: str
+    position_side: PositionSide
+    time_in_force: str
+    quantity: Decimal
+    trigger_price: Decimal
+    price: Decimal = ZERO
+    working_type: str = "CONTRACT_PRICE"
+    close_position: bool = False
+    reduce_only: bool = False
+    status: AlgoStatus = "NEW"
+    order_id: int | None = None
+    """The order it became."""
+    reason: str = ""
+    created_ms: int = 0
+    updated_ms: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        return self.status == "NEW"
+
+    @property
+    def rises(self) -> bool:
+        """Whether it waits for a price at or above its trigger."""
+        takes_profit = self.type.startswith("TAKE_PROFIT")
+        return (self.side == "BUY") != takes_profit
+
+    def reached(self, price: Decimal) -> bool:
+        """Whether a price triggers it (§5.3: STOP BUY last >= trigger, SELL <=)."""
+        return price >= self.trigger_price if self.rises else price <= self.trigger_price
+
+
+@attrs.define
+class AlgoOrders:
+    """Every conditional order of one exchange."""
+
+    orders: dict[int, AlgoOrder] = attrs.field(factory=dict)
+    _last_id: int = FIRST_ALGO_ID
+
+    def next_id(self) -> int:
+        self._last_id += 1
+        return self._last_id
+
+    def keep(self, order: AlgoOrder) -> AlgoOrder:
+        """Takes an order in, new or changed."""
+        self.orders[order.algo_id] = order
+        return order
+
+    def end(self, order: AlgoOrder, status: AlgoStatus, ms: int, reason: str = "") -> AlgoOrder:
+        """Changes the status of an order."""
+        return self.keep(attrs.evolve(order, status=status, updated_ms=ms, reason=reason))
+
+    def of(self, account: str) -> list[AlgoOrder]:
+        """All of one account, oldest first."""
+        return [order for order in self.orders.values() if order.account == account]
+
+    def open_of(self, account: str, symbol: str | None = None) -> list[AlgoOrder]:
+        """Those that wait, of a symbol or of all."""
+        return [
+            order for order in self.of(account) if order.is_open and symbol in (None, order.symbol)
+        ]
+
+    def find(self, account: str, algo_id: int | None, client_id: str | None) -> AlgoOrder | None:
+        """One order by either of its ids."""
+        for order in reversed(self.of(account)):
+            if order.algo_id == algo_id or (algo_id is None and order.client_id == client_id):
+                return order
+        return None
+
+
+def described(order: AlgoOrder) -> dict[str, Any]:
+    """As replies have it."""
+    return {
+        "algoId": order.algo_id,
+        "clientAlgoId": order.client_id,
+        "algoType": "CONDITIONAL",
+        "orderType": order.type,
+        "symbol": order.symbol,
+        "side": order.side,
+        "positionSide": order.position_side,
+        "timeInForce": order.time_in_force,
+        "quantity": f"{order.quantity}",
+        "algoStatus": order.status,
+        "actualOrderId": "" if order.order_id is None else str(order.order_id),
+        "triggerPrice": f"{order.trigger_price}",
+        "price": f"{order.price}",
+        "workingType": order.working_type,
+        "closePosition": order.close_position,
+        "priceProtect": False,
+        "reduceOnly": order.reduce_only,
+        "createTime": order.created_ms,
+        "updateTime": order.updated_ms,
+        "triggerTime": 0 if order.order_id is None else order.updated_ms,
+    }
+
+
+def update(order: AlgoOrder, ms: int) -> dict[str, Any]:
+    """``ALGO_UPDATE`` (§4)."""
+    return {
+        "e": "ALGO_UPDATE",
+        "T": order.updated_ms,
+        "E": ms,
+        "o": {
+            "caid": order.client_id,
+            "aid": order.algo_id,
+            "at": "CONDITIONAL",
+            "o": order.type,
+            "s": order.symbol,
+            "S": order.side,
+            "ps": order.position_side,
+            "f": order.time_in_force,
+            "q": f"{order.quantity}",
+            "X": order.status,
+            "ai": "" if order.order_id is None else str(order.order_id),
+            "ap": "0.00000",
+            "aq": "0.00000",
+            "act": "0",
+            "tp": f"{order.trigger_price}",
+            "p": f"{order.price}",
+            "V": "EXPIRE_MAKER",
+            "wt": order.working_type,
+            "pm": "NONE",
+            "cp": order.close_position,
+            "pP": False,
+            "R": order.reduce_only,
+            "tt": 0,
+            "gtd": 0,
+            "rm": order.reason,
+            "ia": order.is_open,
+        },
+    }

@@ -1,0 +1,178 @@
+"""The desk: takes requests from every transport, lets time pass, and gives answers back.
+
+It is where delays and the faults of requests and replies happen. It runs on the timers of its
+exchange; one request is carried out after the other, in the order in which they reach the engine.
+Source: binance_trading §6, §7, §11.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+import trio
+
+from connector.testing.exchange.trading.answers import Answer, ReplyTo
+from connector.testing.exchange.trading.gateway import Asked, Gateway
+from connector.testing.exchange.trading.house import House
+from connector.testing.exchange.trading.methods import Call
+from connector.testing.exchange.trading.refusals import Refused, refusal
+from connector.testing.exchange.trading.script import Script
+from connector.testing.faults.trading import TradingFault
+from connector.testing.network.timers import Timers
+
+ANSWER_TIMEOUT_SECONDS = 10.0
+"""Spot gives up waiting for its engine then, and says -1007 (§6); USD-M is assumed to."""
+
+
+@attrs.define(eq=False)
+class Desk:
+    """Requests and answers of one exchange.
+
+    Attributes:
+        gateway_seconds: how long a request is on its way from the gateway to the engine; the
+            window is checked at the end of it.
+        engine_seconds: how long it waits in the engine; spot does not check the window there.
+    """
+
+    house: House
+    gateway: Gateway
+    script: Script
+    timers: Timers
+    gateway_seconds: float = 0.0
+    engine_seconds: float = 0.0
+    _engine_at: float = 0.0
+    _waiting: int = 0
+    _changed: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
+
+    def receive(self, asked: Asked, reply_to: ReplyTo) -> None:
+        """Takes a request; the answer goes to `reply_to`, now, later or never."""
+        account = self.gateway.name_of_account(asked)
+        fault = self.script.of_request(asked.name, account, asked.via)
+        work = _Work(self, asked, reply_to, account)
+        if fault is None:
+            work.begin()
+        elif fault.kind == "cut_request":
+            reply_to.cut(None, 0)
+        elif fault.kind == "late_request":
+            self.timers.after(fault.seconds, work.begin)
+        elif fault.kind == "answer":
+            if fault.effect:
+                work.silent = True
+                work.begin()
+            reply_to.send(self._answer_of(asked, fault))
+
+    def _answer_of(self, asked: Asked, fault: TradingFault) -> Answer:
+        code = -1000 if fault.code is None else fault.code
+        refused = Refused(fault.status, code, fault.text)
+        return Answer(status=fault.status, refused=refused, headers=self.gateway.headers(None))
+
+    def queue(self, act: Callable[[], None]) -> None:
+        """Does something when the engine gets to it: behind what came before."""
+        now = trio.current_time()
+        self._engine_at = max(now + self.engine_seconds, self._engine_at)
+        if self._engine_at <= now and not self._waiting:
+            act()
+            return
+        self._waiting += 1
+
+        def take_turn() -> None:
+            self._waiting -= 1
+            act()
+
+        self.timers.after(self._engine_at - now, take_turn)
+
+    def changed(self) -> None:
+        """Says that what is due next may be another now."""
+        self._changed.unpark_all()
+
+    async def wait_change(self, until: float) -> None:
+        """Waits for a change, or a time (`trio.current_time()`)."""
+        with trio.move_on_at(until):
+            await self._changed.park()
+
+
+@attrs.define(eq=False)
+class _Work:
+    """One request on its way."""
+
+    desk: Desk
+    asked: Asked
+    reply_to: ReplyTo
+    account: str
+    silent: bool = False
+    call: Call | None = None
+
+    def begin(self) -> None:
+        desk, asked = self.desk, self.asked
+        method = desk.gateway.method(asked.name)
+        if method is None:
+            self.give(refused=refusal("unknown_parameter"))
+            return
+        try:
+            self.call = desk.gateway.let_in(asked, method)
+        except Refused as refused:
+            self.give(refused=refused)
+            return
+        if not method.engine:
+            self.carry_out()
+            return
+        if desk.gateway_seconds + desk.engine_seconds > ANSWER_TIMEOUT_SECONDS:
+            desk.timers.after(ANSWER_TIMEOUT_SECONDS, self.give_up)
+        if desk.gateway_seconds:
+            desk.timers.after(desk.gateway_seconds, self.reach_engine)
+        else:
+            self.reach_engine()
+
+    def give_up(self) -> None:
+        if not self.silent:
+            self.give(refused=refusal("timeout"))
+            self.silent = True
+
+    def reach_engine(self) -> None:
+        desk = self.desk
+        assert self.call is not None
+        if desk.house.venue == "spot":
+            try:
+                desk.gateway.reach_engine(self.call)
+            except Refused as refused:
+                self.give(refused=refused)
+                return
+        desk.queue(self.carry_out)
+
+    def carry_out(self) -> None:
+        desk, call = self.desk, self.call
+        assert call is not None
+        with desk.house.streams.held(hold=desk.house.readings.reply_first):
+            try:
+                if desk.house.venue == "usdm" and desk.gateway.methods.table[call.name].engine:
+                    desk.gateway.reach_engine(call)
+                result = desk.gateway.carry_out(call)
+            except Refused as refused:
+                self.give(refused=refused)
+            else:
+                self.give(result=result)
+        desk.changed()
+
+    def give(self, *, result: object = None, refused: Refused | None = None) -> None:
+        """Sends the answer, or what a fault makes of it."""
+        if self.silent:
+            return
+        desk, asked = self.desk, self.asked
+        answer = Answer(
+            status=200 if refused is None else refused.status,
+            result=result,
+            refused=refused,
+            rate_limits=desk.gateway.rate_limits(self.call) if asked.rate_limits else None,
+            headers=desk.gateway.headers(self.call),
+        )
+        fault = desk.script.of_reply(asked.name, self.account, asked.via)
+        if fault is None:
+            self.reply_to.send(answer)
+        elif fault.kind == "double_reply":
+            self.reply_to.send(answer)
+            self.reply_to.send(answer)
+        elif fault.kind == "late_reply":
+            desk.timers.after(fault.seconds, lambda: self.reply_to.send(answer))
+        elif fault.kind == "cut_reply":
+            self.reply_to.cut(answer, fault.bytes)

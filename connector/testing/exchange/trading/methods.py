@@ -1,0 +1,94 @@
+"""Methods of an exchange as data: how each is secured, what it weighs, what carries it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Protocol, TypeAlias
+
+import attrs
+
+from connector.testing.exchange.trading.accounts import SimulatedAccount
+from connector.testing.exchange.trading.windows import Window
+
+Security: TypeAlias = Literal["none", "key", "signed", "session"]
+"""``key``: the API key alone; ``session``: of the WebSocket connection."""
+
+
+class Session(Protocol):
+    """What a method may know of the WebSocket connection that it came over."""
+
+    @property
+    def account(self) -> SimulatedAccount | None:
+        """Who has logged on."""
+        ...
+
+    def log_on(self, account: SimulatedAccount) -> None: ...
+
+    def log_out(self) -> None: ...
+
+    def subscribe(self, account: SimulatedAccount) -> int:
+        """Begins a user data stream; returns its number."""
+        ...
+
+    def unsubscribe(self, number: int | None) -> None: ...
+
+    def described(self) -> dict[str, Any]:
+        """As ``session.status`` shows it."""
+        ...
+
+    def subscriptions(self) -> list[dict[str, Any]]: ...
+
+
+@attrs.frozen(kw_only=True)
+class Call:
+    """A request that has been read and let in."""
+
+    name: str
+    params: Mapping[str, str]
+    account: SimulatedAccount | None = None
+    window: Window | None = None
+    session: Session | None = None
+
+    @property
+    def owner(self) -> SimulatedAccount:
+        """The account of a request that has one."""
+        if self.account is None:
+            raise TypeError(f"{self.name} needs an account")
+        return self.account
+
+
+@attrs.frozen(kw_only=True)
+class Method:
+    """One method, the same over REST and the WebSocket API."""
+
+    act: Callable[[Call], Any]
+    security: Security = "signed"
+    weight: int = 1
+    weight_of_all: int | None = None
+    """When no symbol is given."""
+    engine: bool = False
+    """Whether the matching engine carries it out, or memory answers it."""
+    orders: Mapping[str, int] | None = None
+    """What it counts in the order limits, by window; empty: one in each; None: nothing."""
+    free_if_accepted: bool = False
+    """Spot, since 2026-04-02: only a failure weighs (binance_trading §9)."""
+    names: frozenset[str] | None = None
+    """The parameters there are, apart from those of every request; None: any."""
+
+    def weighs(self, params: Mapping[str, str]) -> int:
+        """The weight of one request."""
+        if self.weight_of_all is not None and not params.get("symbol"):
+            return self.weight_of_all
+        return self.weight
+
+
+class Methods(Protocol):
+    """What one venue offers."""
+
+    @property
+    def table(self) -> Mapping[str, Method]: ...
+
+    @property
+    def routes(self) -> Mapping[tuple[str, str], str]:
+        """REST: verb and path to the name in `table`."""
+        ...

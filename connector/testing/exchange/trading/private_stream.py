@@ -1,0 +1,87 @@
+"""One private socket of USD-M: which listen keys it hears, and which of their events.
+
+What is not routed, and by default the form with the key in the path, connects and stays silent.
+Source: binance_trading §2.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+from urllib.parse import parse_qsl
+
+import attrs
+
+from connector.testing.exchange.trading.house import House
+
+ROUTE = "/private"
+
+
+class Socket(Protocol):
+    """The connection, as a private stream uses it."""
+
+    def deliver(self, stream: str, data: bytes) -> bool: ...
+
+
+@attrs.define(eq=False)
+class PrivateStream:
+    """What one socket hears of accounts."""
+
+    house: House
+    socket: Socket
+    _heard: list[_Heard] = attrs.field(factory=list)
+
+    def begin(self, path: str, query: str) -> None:
+        """Reads the keys of the URL."""
+        for key, events in _keys_of(query):
+            self.attach(key, events)
+        in_path = path.removeprefix(f"{ROUTE}/ws/")
+        if in_path != path and self.house.readings.key_in_path:
+            self.attach(in_path)
+
+    def attach(self, key: str, events: frozenset[str] = frozenset()) -> None:
+        """Hears a listen key from now on; one that is not valid brings nothing, and no error."""
+        account = self.house.streams.keys.account_of(key, self.house.clock_ms())
+        if account is None or any(heard.key == key for heard in self._heard):
+            return
+        heard = _Heard(self.socket, account, key, events)
+        self._heard.append(heard)
+        self.house.streams.add(account, heard)
+
+    def end(self) -> None:
+        """Hears nothing more: the connection is over."""
+        for heard in self._heard:
+            self.house.streams.remove(heard.account, heard)
+        self._heard.clear()
+
+
+@attrs.frozen(eq=False)
+class _Heard:
+    socket: Socket
+    account: str
+    key: str
+    events: frozenset[str]
+    """Empty: all."""
+
+    def hear(self, event: bytes, name: str) -> None:
+        if not self.events or _selected_as(name) in self.events:
+            self.socket.deliver(self.key, event)
+
+
+def _selected_as(name: str) -> str:
+    """``events`` calls ``ALGO_UPDATE`` by another name (binance_usdm §6)."""
+    return "ALGO_ORDER_UPDATE" if name == "ALGO_UPDATE" else name
+
+
+def _keys_of(query: str) -> Iterator[tuple[str, frozenset[str]]]:
+    """Listen keys of a query with their events: ``listenKey=K&events=A/B&listenKey=L``."""
+    key, events = None, frozenset[str]()
+    for name, value in parse_qsl(query):
+        if name == "listenKey":
+            if key is not None:
+                yield key, events
+            key, events = value, frozenset()
+        elif name == "events":
+            events = frozenset(value.split("/"))
+    if key is not None:
+        yield key, events

@@ -1,0 +1,103 @@
+"""The faults of trading at work: which strikes which request, reply or event, and how often."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from connector.testing.faults.trading import (
+    EVENT_KINDS,
+    REPLY_KINDS,
+    REQUEST_KINDS,
+    TradingFault,
+)
+
+
+@attrs.define(eq=False)
+class _Active:
+    fault: TradingFault
+    passed: int = 0
+    struck: int = 0
+
+    def strike(self) -> bool:
+        """Counts one that matches; whether it is struck."""
+        fault = self.fault
+        if self.passed < fault.skip:
+            self.passed += 1
+            return False
+        if fault.times is not None and self.struck >= fault.times:
+            return False
+        self.struck += 1
+        return True
+
+
+@attrs.define(eq=False)
+class Script:
+    """Faults that were injected, in order: of several that could strike, the first does."""
+
+    struck: list[tuple[TradingFault, str]] = attrs.field(factory=list)
+    """What has happened: the fault, and the method or event it struck."""
+    _active: list[_Active] = attrs.field(factory=list)
+    _swapped: dict[str, dict[str, Any]] = attrs.field(factory=dict)
+
+    def inject(self, fault: TradingFault) -> None:
+        """Adds a fault."""
+        self._active.append(_Active(fault))
+
+    def clear(self) -> None:
+        """Forgets all faults; what is delayed already comes."""
+        self._active.clear()
+
+    def of_request(self, method: str, account: str, via: str) -> TradingFault | None:
+        """What goes wrong before a request is carried out."""
+        return self._request(REQUEST_KINDS, method, account, via)
+
+    def of_reply(self, method: str, account: str, via: str) -> TradingFault | None:
+        """What goes wrong with the reply to a request."""
+        return self._request(REPLY_KINDS, method, account, via)
+
+    def _request(
+        self, kinds: frozenset[str], method: str, account: str, via: str
+    ) -> TradingFault | None:
+        for active in self._active:
+            fault = active.fault
+            if (
+                fault.kind in kinds
+                and fault.strikes_request(method, account, via)
+                and active.strike()
+            ):
+                self.struck.append((fault, method))
+                return fault
+        return None
+
+    def spoil_event(
+        self, account: str, event: dict[str, Any]
+    ) -> list[tuple[dict[str, Any], float]]:
+        """What is sent in place of an event: events, each with the seconds it is late by."""
+        name = event["e"]
+        execution = event.get("x") or event.get("o", {}).get("x", "")
+        held = self._swapped.pop(account, None)
+        behind = [] if held is None else [(held, 0.0)]
+        for active in self._active:
+            fault = active.fault
+            if (
+                fault.kind in EVENT_KINDS
+                and fault.strikes_event(account, name, execution)
+                and active.strike()
+            ):
+                self.struck.append((fault, name))
+                return [*self._spoilt(fault, account, event), *behind]
+        return [(event, 0.0), *behind]
+
+    def _spoilt(
+        self, fault: TradingFault, account: str, event: dict[str, Any]
+    ) -> list[tuple[dict[str, Any], float]]:
+        if fault.kind == "lose_event":
+            return []
+        if fault.kind == "double_event":
+            return [(event, 0.0), (event, 0.0)]
+        if fault.kind == "late_event":
+            return [(event, fault.seconds)]
+        self._swapped[account] = event
+        return []

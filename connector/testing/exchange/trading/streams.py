@@ -1,0 +1,113 @@
+"""Private streams: who is told of what happens to an account, and in which order.
+
+Spot tells the subscriptions of WebSocket API sessions; USD-M tells the sockets of a listen key.
+What the script spoils of events is spoilt here. Source: binance_trading §2, §3, §4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import attrs
+import msgspec
+
+from connector.testing.exchange.trading import algo
+from connector.testing.exchange.trading.accounts import SimulatedAccount
+from connector.testing.exchange.trading.listen_keys import ListenKeys
+from connector.testing.exchange.trading.script import Script
+
+
+class Listener(Protocol):
+    """A socket that an account's events go to."""
+
+    def hear(self, event: bytes, name: str) -> None:
+        """Takes an event; `name` is its ``e``."""
+        ...
+
+
+@attrs.define(eq=False)
+class Streams:
+    """All listeners of one exchange.
+
+    Args:
+        later: does something in so many seconds.
+    """
+
+    script: Script
+    later: Callable[[float, Callable[[], None]], None]
+    keys: ListenKeys
+    told: list[tuple[str, dict[str, Any]]] = attrs.field(factory=list)
+    """Every event with its account's name, in order, whether or not anybody listened."""
+    _listeners: dict[str, list[Listener]] = attrs.field(factory=dict)
+    _held: list[tuple[str, dict[str, Any]]] | None = None
+
+    def add(self, account: str, listener: Listener) -> None:
+        """Lets a socket hear an account's events from now on."""
+        self._listeners.setdefault(account, []).append(listener)
+
+    def remove(self, account: str, listener: Listener) -> None:
+        """Lets it hear nothing more."""
+        listeners = self._listeners.get(account, [])
+        if listener in listeners:
+            listeners.remove(listener)
+
+    def listeners(self, account: str) -> tuple[Listener, ...]:
+        """Who hears an account's events now."""
+        return tuple(self._listeners.get(account, ()))
+
+    def deafen(self, account: str) -> None:
+        """Lets nobody hear an account any more; sockets stay open, and silent (§2.2)."""
+        self._listeners.pop(account, None)
+
+    @contextmanager
+    def held(self, *, hold: bool) -> Iterator[Callable[[], None]]:
+        """Keeps events back within the block, if `hold`; yields what lets them go."""
+        if not hold or self._held is not None:
+            yield lambda: None
+            return
+        self._held = []
+        try:
+            yield self._let_go
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        held, self._held = self._held, None
+        for account, event in held or ():
+            self._send(account, event)
+
+    def tell(self, account: SimulatedAccount, event: dict[str, Any]) -> None:
+        """Sends an event to everybody who listens to an account."""
+        self.told.append((account.name, event))
+        if self._held is not None:
+            self._held.append((account.name, event))
+        else:
+            self._send(account.name, event)
+
+    def tell_algo(self, account: SimulatedAccount, order: algo.AlgoOrder, ms: int) -> None:
+        """``ALGO_UPDATE``."""
+        self.tell(account, algo.update(order, ms))
+
+    def _send(self, account: str, event: dict[str, Any]) -> None:
+        for spoilt, seconds in self.script.spoil_event(account, event):
+            if seconds:
+                self.later(seconds, _Sending(self, account, spoilt))
+            else:
+                self._deliver(account, spoilt)
+
+    def _deliver(self, account: str, event: dict[str, Any]) -> None:
+        name, data = event["e"], msgspec.json.encode(event)
+        for listener in self.listeners(account):
+            listener.hear(data, name)
+
+
+@attrs.frozen
+class _Sending:
+    streams: Streams
+    account: str
+    event: dict[str, Any]
+
+    def __call__(self) -> None:
+        self.streams._deliver(self.account, self.event)
