@@ -9,8 +9,21 @@ from __future__ import annotations
 
 from connector.testing.exchange.connection import ServerConnection
 from connector.testing.exchange.event_log import Log, LogEntry
-from connector.testing.exchange.exchange import ExchangeStatistics, SimulatedExchange, open_exchange
+from connector.testing.exchange.exchange import SimulatedExchange, open_exchange
+from connector.testing.exchange.statistics import ExchangeStatistics
+from connector.testing.exchange.trading.accounts import (
+    AccountView,
+    Position,
+    SimulatedAccount,
+    TradingAccount,
+)
+from connector.testing.exchange.trading.algo import AlgoOrder
+from connector.testing.exchange.trading.control import Trading
+from connector.testing.exchange.trading.credentials import Credentials
+from connector.testing.exchange.trading.orders import Execution, Fill, Order
+from connector.testing.exchange.trading.readings import Readings
 from connector.testing.faults.faults import Fault, FaultKind, FaultPlan, When
+from connector.testing.faults.trading import TradingFault
 from connector.testing.market.audience import Audience
 from connector.testing.market.capture import Capture, Frame, read_capture, streams_of
 from connector.testing.market.order_flow import OrderFlow
@@ -20,13 +33,18 @@ from connector.testing.network.memory_connection import MemoryConnection, Memory
 from connector.testing.network.network import MemoryListener, MemoryNetwork
 
 __all__ = [
+    "AccountView",
+    "AlgoOrder",
     "Audience",
     "Capture",
+    "Credentials",
     "DialRecord",
     "ExchangeStatistics",
+    "Execution",
     "Fault",
     "FaultKind",
     "FaultPlan",
+    "Fill",
     "Frame",
     "Ledger",
     "Log",
@@ -35,12 +53,19 @@ __all__ = [
     "MemoryListener",
     "MemoryNetwork",
     "MemoryStream",
+    "Order",
     "OrderFlow",
     "Player",
+    "Position",
+    "Readings",
     "ServerConnection",
     "Silent",
+    "SimulatedAccount",
     "SimulatedExchange",
     "Source",
+    "Trading",
+    "TradingAccount",
+    "TradingFault",
     "When",
     "open_exchange",
     "read_capture",

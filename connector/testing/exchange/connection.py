@@ -11,6 +11,10 @@ from connector.testing.exchange import stream_requests
 from connector.testing.exchange.event_log import Log
 from connector.testing.exchange.lasting_faults import LASTING, Spoiler
 from connector.testing.exchange.outbox import Outbox
+from connector.testing.exchange.trading.conversation import Conversation
+from connector.testing.exchange.trading.opening import API_ROUTE, TradingSide
+from connector.testing.exchange.trading.private_stream import ROUTE as PRIVATE_ROUTE
+from connector.testing.exchange.trading.private_stream import PrivateStream
 from connector.testing.faults import distortion
 from connector.testing.faults.faults import Fault
 from connector.testing.market.audience import Audience
@@ -23,6 +27,8 @@ from connector.testing.venues.rules import StreamPath, Venue
 CLOSE_TIMEOUT_SECONDS = 5.0
 OUTBOX_LIMIT_BYTES = 64 << 20
 """A client that leaves this much unread is disconnected."""
+CUT_SECONDS = 0.001
+"""Between the last bytes of a reply that is cut and the reset: for them to arrive."""
 GOING_AWAY, POLICY_VIOLATION = 1001, 1008
 INVALID_REQUEST = 2
 
@@ -53,6 +59,7 @@ class ServerConnection:
         audience: Audience,
         log: Log,
         nested_errors: bool,
+        trading: TradingSide | None = None,
     ) -> None:
         self.number = number
         self.path = path
@@ -81,6 +88,12 @@ class ServerConnection:
         self._over = trio.Event()
         self._recent: deque[float] = deque()
         self._pings: dict[bytes, float] = {}
+        self._conversation: Conversation | None = None
+        self._private: PrivateStream | None = None
+        if trading is not None and self.route == API_ROUTE:
+            self._conversation = trading.converse(self, path)
+        elif trading is not None and self.route == PRIVATE_ROUTE:
+            self._private = trading.listen(self)
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
@@ -128,8 +141,10 @@ class ServerConnection:
         if len(self._initial) > rules.streams_per_connection:
             self._forbid("too many streams")
             return
+        if self._private is not None:
+            self._private.begin(*self.path.partition("?")[::2])
         for name in self._initial:
-            self._subscribe(name)
+            self._subscribe(name, by_url=True)
         self._timers.after(rules.ping_seconds, self._ping)
         if rules.announces_shutdown:
             notice = max(0.0, rules.lifetime_seconds - rules.shutdown_notice_seconds)
@@ -147,6 +162,9 @@ class ServerConnection:
     def _leave_audience(self) -> None:
         for name in self._streams:
             self._audience.remove(name, self)
+        for ears in (self._conversation, self._private):
+            if ears is not None:
+                ears.end()
 
     def close(self, code: int, reason: str = "", *, drop: bool = False) -> None:
         """Sends a close frame; then waits for the client to answer it, or drops the connection."""
@@ -243,7 +261,7 @@ class ServerConnection:
         self.messages_received += 1
         if message.opcode == server_websocket.CLOSE:
             await self._receive_close(message.close_code)
-        elif self._is_too_fast():
+        elif self._counts(message) and self._is_too_fast():
             self._forbid("too many requests")
         elif message.opcode == server_websocket.PING:
             if self._spoiler.has("no_pong") is None:
@@ -260,6 +278,10 @@ class ServerConnection:
         if not self._holds_open:
             self._end(f"closed by the client: {code}")
 
+    def _counts(self, message: server_websocket.Message) -> bool:
+        """Requests of the WebSocket API have weights in place of a rate (binance_trading §9)."""
+        return self._conversation is None or message.opcode >= server_websocket.CLOSE
+
     def _is_too_fast(self) -> bool:
         now = trio.current_time()
         self._recent.append(now)
@@ -273,6 +295,9 @@ class ServerConnection:
 
     def _obey(self, text: bytes) -> None:
         self._log.note(self.number, "request", text.decode())
+        if self._conversation is not None:
+            self._conversation.receive(text)
+            return
         try:
             command = stream_requests.parse(text, self._rules)
             value = self._carry_out(command)
@@ -283,6 +308,29 @@ class ServerConnection:
         if self._spoiler.has("no_ack") is None and self._spoiler.has("mute") is None:
             self._log.note(self.number, "reply", reply.decode())
             self._put(server_websocket.text_frame(reply))
+
+    # -- for accounts -------------------------------------------------------------------------
+
+    def reply(self, text: bytes) -> None:
+        """Sends a reply of the WebSocket API, unless a fault keeps it back."""
+        if self._spoiler.has("no_ack") is None and self._spoiler.has("mute") is None:
+            self._log.note(self.number, "reply", text.decode())
+            self._put(server_websocket.text_frame(text))
+
+    def cut(self, text: bytes, first_bytes: int) -> None:
+        """Sends so many bytes of a message's frame, and resets the connection."""
+        if not self.live:
+            return
+        if first_bytes:
+            self._put(server_websocket.text_frame(text)[:first_bytes])
+        self._stop_sending("cut")
+        self._timers.after(CUT_SECONDS, self._reset)
+
+    def _reset(self) -> None:
+        self._end("cut")
+        self._wire.reset()
+
+    # -- requests for streams -------------------------------------------------------------------
 
     def _carry_out(self, command: stream_requests.Command) -> object:
         if command.method == "SUBSCRIBE":
@@ -317,9 +365,11 @@ class ServerConnection:
         for name in command.params:
             self._subscribe(name)
 
-    def _subscribe(self, name: str) -> None:
+    def _subscribe(self, name: str, *, by_url: bool = False) -> None:
         if name not in self._streams:
             self._streams[name] = None
+            if self._private is not None and not by_url:
+                self._private.attach(name)
             if self._venue.serves(self.route, name):
                 self._audience.add(name, self)
 
@@ -346,6 +396,8 @@ class ServerConnection:
     def _announce_shutdown(self) -> None:
         data = b'{"e":"serverShutdown","E":%d}' % self._audience.now_ms()
         text = distortion.payload_of("!serverShutdown", data, combined=self.combined)
+        if self._conversation is not None:
+            text = b'{"event":%b}' % data
         self._put(server_websocket.text_frame(text))
 
     # -- faults ---------------------------------------------------------------------------------

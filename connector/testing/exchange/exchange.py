@@ -12,10 +12,9 @@ Without a network it listens on a real loopback socket, plain or with TLS.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 
-import attrs
 import trio
 
 from connector.exchanges.binance import Endpoints
@@ -24,6 +23,11 @@ from connector.testing.exchange.event_log import Log
 from connector.testing.exchange.handshake import Reception, Upgrade
 from connector.testing.exchange.rest import RestServer
 from connector.testing.exchange.running_plan import RunningPlan
+from connector.testing.exchange.statistics import ExchangeStatistics
+from connector.testing.exchange.trading.accounts import SimulatedAccount, TradingAccount
+from connector.testing.exchange.trading.control import Trading
+from connector.testing.exchange.trading.opening import API_PATHS, TradingSide, open_trading
+from connector.testing.exchange.trading.readings import Readings
 from connector.testing.faults.faults import HANDSHAKE_KINDS, Fault, FaultKind, FaultPlan
 from connector.testing.market.audience import Audience
 from connector.testing.market.sources import Silent, Source
@@ -31,28 +35,13 @@ from connector.testing.network import server_websocket
 from connector.testing.network.network import MemoryListener, MemoryNetwork
 from connector.testing.network.server_end import Wire
 from connector.testing.network.world_tasks import WORLD
-from connector.testing.venues.rules import VENUES, AttemptBudget, Venue, VenueName, routed
+from connector.testing.venues.rules import VENUES, AttemptBudget, Venue, VenueName, adjusted, routed
 
 EPOCH_MS = 1_785_000_000_000
 """The exchange's time when it is opened, unless it is told another: fixed, so that a run is."""
 
 REFUSE: frozenset[FaultKind] = frozenset({"refuse"})
 """Kinds that a network in memory deals with at the dial; on a socket they are a reset."""
-
-
-@attrs.frozen(kw_only=True)
-class ExchangeStatistics:
-    """What the exchange has counted since it was opened."""
-
-    handshakes: int
-    """Connections that reached it, whatever became of them."""
-    upgrades: int
-    """Requests to upgrade, rejected ones too."""
-    accepted: int
-    """WebSocket connections that came to be."""
-    live: int
-    max_concurrent: int
-    messages_published: int
 
 
 @asynccontextmanager
@@ -73,6 +62,8 @@ async def open_exchange(
     lifetime_seconds: float | None = None,
     attempts_per_window: int | None = None,
     shutdown_notice_seconds: float = 10.0,
+    accounts: Iterable[TradingAccount] = (),
+    readings: Readings | None = None,
 ) -> AsyncIterator[SimulatedExchange]:
     """Opens a simulated exchange that serves until the block is left.
 
@@ -92,25 +83,23 @@ async def open_exchange(
             venue's own; more attempts to connect than the last in five minutes are refused.
         shutdown_notice_seconds: how long before the end of its life a connection is told
             ``serverShutdown``, on spot.
+        accounts: who may trade; without any, the exchange has no private side at all.
+        readings: how what the documentation leaves open is decided; None: as `Readings` has it.
 
     Raises:
         OSError: the address is in use.
+        ValueError: accounts have no market to trade on, or two of them are alike.
 
     Cancellation: every connection is dropped without a word.
     """
     if venue not in VENUES:
         raise ValueError(f"{venue!r} is no venue; there are {', '.join(map(repr, VENUES))}")
-    rules = routed(VENUES[venue], trades)
-    rules = attrs.evolve(
-        rules,
-        ping_seconds=rules.ping_seconds if ping_seconds is None else ping_seconds,
-        pong_timeout_seconds=(
-            rules.pong_timeout_seconds if pong_timeout_seconds is None else pong_timeout_seconds
-        ),
-        lifetime_seconds=rules.lifetime_seconds if lifetime_seconds is None else lifetime_seconds,
-        attempts_per_window=(
-            rules.attempts_per_window if attempts_per_window is None else attempts_per_window
-        ),
+    rules = adjusted(
+        routed(VENUES[venue], trades),
+        ping_seconds=ping_seconds,
+        pong_timeout_seconds=pong_timeout_seconds,
+        lifetime_seconds=lifetime_seconds,
+        attempts_per_window=attempts_per_window,
         shutdown_notice_seconds=shutdown_notice_seconds,
     )
     listener: trio.abc.Listener[trio.abc.HalfCloseableStream]
@@ -131,12 +120,16 @@ async def open_exchange(
         nested_errors=nested_errors,
         trades=trades,
         source=source or Silent(),
+        accounts=tuple(accounts),
+        readings=readings or Readings(),
     )
     error_of_body: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(exchange._serve)
             nursery.start_soon(exchange._play)
+            if exchange._trading is not None:
+                nursery.start_soon(exchange._trading.run)
             for fault in (faults or FaultPlan()).faults:
                 exchange.inject(fault)
             try:
@@ -169,6 +162,8 @@ class SimulatedExchange:
         nested_errors: bool,
         trades: str,
         source: Source,
+        accounts: tuple[TradingAccount, ...],
+        readings: Readings,
     ) -> None:
         self.rules = venue.rules
         self.host = host
@@ -183,13 +178,19 @@ class SimulatedExchange:
         self._nested_errors = nested_errors
         self._trades = trades
         self._plan = RunningPlan(self.log)
+        self._trading: TradingSide | None = None
+        if accounts:
+            self._trading = open_trading(
+                accounts, audience=self._audience, player=self._player, readings=readings
+            )
         self._reception = Reception(
             venue,
             self._plan,
-            RestServer(self._audience, self._player),
+            RestServer(self._audience, self._player, self._trading),
             self.log,
             AttemptBudget(venue.rules),
             HANDSHAKE_KINDS,
+            self._trading,
         )
         if isinstance(listener, MemoryListener):
             listener.gate = self
@@ -216,6 +217,27 @@ class SimulatedExchange:
     def rest_url(self) -> str:
         """The REST server, at the same address."""
         return f"{'http' if self._ssl_context is None else 'https'}://{self.host}:{self.port}"
+
+    @property
+    def api_url(self) -> str:
+        """The WebSocket API, such as ``ws://127.0.0.1:40000/ws-api/v3``."""
+        return self.url + API_PATHS[self.rules.name]
+
+    @property
+    def accounts(self) -> Mapping[str, SimulatedAccount]:
+        """Accounts by name: the truth about their orders, fills, balances and positions."""
+        return {} if self._trading is None else self._trading.control.accounts
+
+    @property
+    def trading(self) -> Trading:
+        """What a test does with the accounts.
+
+        Raises:
+            ValueError: the exchange was opened without accounts.
+        """
+        if self._trading is None:
+            raise ValueError("nobody trades here: open_exchange(accounts=(TradingAccount(…),))")
+        return self._trading.control
 
     @property
     def connections(self) -> tuple[ServerConnection, ...]:
@@ -347,6 +369,7 @@ class SimulatedExchange:
             audience=self._audience,
             log=self.log,
             nested_errors=self._nested_errors,
+            trading=self._trading,
         )
         self._register(connection)
         try:

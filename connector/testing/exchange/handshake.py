@@ -10,6 +10,8 @@ import trio
 from connector.testing.exchange.event_log import Log
 from connector.testing.exchange.rest import RestServer
 from connector.testing.exchange.running_plan import RunningPlan
+from connector.testing.exchange.trading.opening import TradingSide
+from connector.testing.exchange.trading.refusals import Refused
 from connector.testing.faults.faults import Fault, FaultKind
 from connector.testing.network import server_websocket
 from connector.testing.network.server_end import Wire
@@ -40,6 +42,7 @@ class Reception:
     budget: AttemptBudget
     fault_kinds: frozenset[FaultKind]
     """Faults that strike here; a network may have dealt with the others."""
+    trading: TradingSide | None = None
     upgrades: int = 0
     """Requests to upgrade so far."""
 
@@ -115,6 +118,15 @@ class Reception:
             await self._reject(wire, number, status, {"Retry-After": str(math.ceil(retry_after))})
             return None
         path = self.venue.parse_path(request.target)
+        if path is None and self.trading is not None:
+            path = self.trading.api_path(request.target)
+            if path is not None:
+                try:
+                    self.trading.charge_handshake()
+                except Refused as busy:
+                    wait = str(math.ceil(busy.retry_after_seconds or 0))
+                    await self._reject(wire, number, busy.status, {"Retry-After": wait})
+                    return None
         if path is None:
             await self._reject(wire, number, 404, {})
             return None
@@ -130,8 +142,15 @@ class Reception:
         self, wire: Wire, request: server_websocket.Request | None, late_seconds: float
     ) -> None:
         while request is not None:
-            answer = self.rest.answer(request)
-            if late_seconds:
-                await trio.sleep(late_seconds)
-            await wire.stream.send_all(answer)
-            request = await server_websocket.read_request(wire.stream, request.rest)
+            method = None if self.trading is None else self.trading.rest.name_of(request)
+            if self.trading is not None and method is not None:
+                if late_seconds:
+                    await trio.sleep(late_seconds)
+                rest = await self.trading.rest.serve(request, method, wire)
+            else:
+                answer = self.rest.answer(request)
+                if late_seconds:
+                    await trio.sleep(late_seconds)
+                await wire.stream.send_all(answer)
+                rest = request.rest
+            request = await server_websocket.read_request(wire.stream, rest)

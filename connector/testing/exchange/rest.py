@@ -12,13 +12,14 @@ from urllib.parse import parse_qsl, urlsplit
 import attrs
 import msgspec
 
+from connector.testing.exchange.trading.opening import TradingSide
+from connector.testing.exchange.trading.refusals import Refused as TradingRefused
 from connector.testing.market.audience import Audience
 from connector.testing.market.sources import Player
 from connector.testing.network.server_websocket import Request, response
+from connector.testing.venues.rules import QUOTES
 
 MINUTE = 60.0
-QUOTES = ("USDT", "USDC", "FDUSD", "BTC", "ETH", "BNB", "EUR")
-"""What the symbols of a made-up market may end with."""
 _TOO_MANY = -1003
 _BAD_PARAMETER = -1100
 _MISSING_PARAMETER = -1102
@@ -40,10 +41,13 @@ class RestServer:
 
     audience: Audience
     player: Player
+    trading: TradingSide | None = None
+    """Where accounts trade: it shares the weights of the host, and describes its symbols."""
     _minute: int = 0
     _used: int = 0
     _refused: int = 0
     _banned_until: float = 0.0
+    _retry_after: float = 0.0
 
     def answer(self, request: Request) -> bytes:
         """The whole HTTP response to a request, in one piece."""
@@ -77,6 +81,8 @@ class RestServer:
 
     def _charge(self, weight: int) -> dict[str, str]:
         rules, now = self.audience.venue.rules, self.audience.seconds
+        if self.trading is not None:
+            return self._charge_host(self.trading, weight)
         if now < self._banned_until:
             raise _Refused(418, _TOO_MANY, "Way too many requests; IP banned")
         if int(now / MINUTE) != self._minute:
@@ -90,7 +96,17 @@ class RestServer:
             raise _Refused(429, _TOO_MANY, "Too many requests; current limit of IP is exceeded")
         return {"X-MBX-USED-WEIGHT-1M": str(self._used)}
 
+    def _charge_host(self, trading: TradingSide, weight: int) -> dict[str, str]:
+        try:
+            trading.desk.gateway.charge(weight)
+        except TradingRefused as refused:
+            self._retry_after = refused.retry_after_seconds or 0.0
+            raise _Refused(refused.status, refused.code, refused.message) from refused
+        return trading.desk.gateway.headers(None)
+
     def _wait(self) -> float:
+        if self.trading is not None:
+            return self._retry_after
         now = self.audience.seconds
         return max(self._banned_until - now, (self._minute + 1) * MINUTE - now)
 
@@ -118,6 +134,8 @@ class RestServer:
         return body
 
     def _exchange_info(self) -> dict[str, Any]:
+        if self.trading is not None:
+            return self.trading.exchange_info()
         rules = self.audience.venue.rules
         return {
             "timezone": "UTC",

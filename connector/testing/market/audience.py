@@ -23,11 +23,11 @@ class Listener(Protocol):
         """Whether data is wrapped in ``{"stream": …, "data": …}``."""
         ...
 
-    def deliver(self, stream: str, payload: bytes, wrapped: bytes | None = None) -> bool:
+    def deliver(self, stream: str, data: bytes, frame: bytes | None = None) -> bool:
         """Send a payload of a stream; returns whether it was sent."""
         ...
 
-    async def wait_room(self, limit_bytes: int) -> None:
+    async def wait_room(self, most_bytes: int) -> None:
         """Wait until no more than so much is unread."""
         ...
 

@@ -82,7 +82,7 @@ class BookSide:
     """One side of a book: levels of orders, best first."""
 
     def __init__(self, side: Side, scale: Scale) -> None:
-        self.side = side
+        self.side: Side = side
         self.quantities: dict[int, int] = {}
         """Price in ticks to the level's lots."""
         self._sign = -1 if side == "bid" else 1

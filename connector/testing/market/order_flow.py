@@ -69,7 +69,7 @@ class Accounts(Protocol):
         """Whether any order of theirs rests: then the market goes on though nobody listens."""
         ...
 
-    def meet(self, symbol: str, order: Resting, trade: TradeFacts) -> None:
+    def meet(self, symbol: str, resting: Resting, trade: TradeFacts) -> None:
         """Settles a trade; the book has been changed already."""
         ...
 

@@ -6,7 +6,7 @@ A rule that no source states is marked *assumed*: the strictest reading that cli
 from __future__ import annotations
 
 import re
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 from urllib.parse import unquote
 
 import attrs
@@ -16,6 +16,9 @@ VenueName: TypeAlias = Literal["spot", "usdm"]
 _SPOT_INTERVALS = "1s|1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d|3d|1w|1M"
 _USDM_INTERVALS = "1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d|3d|1w|1M"
 _SYMBOL = r"[^@!/\sA-Z]+"
+
+QUOTES = ("USDT", "USDC", "FDUSD", "BTC", "ETH", "BNB", "EUR")
+"""What the symbols of a made-up market may end with."""
 
 SPOT_STREAMS = (
     # binance_spot §5
@@ -135,6 +138,12 @@ def routed(rules: Rules, trades: str) -> Rules:
     if route not in rules.routes[:2]:
         raise ValueError(f"trades={trades!r} is no route; write 'public' or 'market'")
     return attrs.evolve(rules, streams=((rf"{_SYMBOL}@trade", route), *rules.streams))
+
+
+def adjusted(rules: Rules, **instead: float | None) -> Rules:
+    """`rules`, with other numbers in place of the venue's; None leaves the venue's."""
+    changes: dict[str, Any] = {name: n for name, n in instead.items() if n is not None}
+    return attrs.evolve(rules, **changes)
 
 
 @attrs.frozen

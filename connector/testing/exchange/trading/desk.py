@@ -7,7 +7,9 @@ Source: binance_trading §6, §7, §11.2.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from decimal import Decimal
 
 import attrs
 import trio
@@ -15,14 +17,20 @@ import trio
 from connector.testing.exchange.trading.answers import Answer, ReplyTo
 from connector.testing.exchange.trading.gateway import Asked, Gateway
 from connector.testing.exchange.trading.house import House
+from connector.testing.exchange.trading.listen_keys import ListenKey
 from connector.testing.exchange.trading.methods import Call
 from connector.testing.exchange.trading.refusals import Refused, refusal
 from connector.testing.exchange.trading.script import Script
+from connector.testing.exchange.trading.usdm.clearing import UsdmClearing
+from connector.testing.exchange.trading.usdm.reports import UsdmReports
 from connector.testing.faults.trading import TradingFault
 from connector.testing.network.timers import Timers
 
 ANSWER_TIMEOUT_SECONDS = 10.0
 """Spot gives up waiting for its engine then, and says -1007 (§6); USD-M is assumed to."""
+FUNDING_MS = 8 * 3_600_000
+TRIGGER_MS = 100
+"""How often prices are compared with those that conditional orders wait for."""
 
 
 @attrs.define(eq=False)
@@ -41,6 +49,14 @@ class Desk:
     timers: Timers
     gateway_seconds: float = 0.0
     engine_seconds: float = 0.0
+    usdm_reports: UsdmReports | None = None
+    trigger_due: Callable[[], None] | None = None
+    """Triggers conditional orders whose price has been reached."""
+    has_conditional: Callable[[], bool] | None = None
+    """Whether any waits."""
+    funding_ms: int | None = None
+    """USD-M: when funding is charged next."""
+    funding_rate: Decimal = Decimal("0.0001")
     _engine_at: float = 0.0
     _waiting: int = 0
     _changed: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
@@ -81,6 +97,75 @@ class Desk:
             act()
 
         self.timers.after(self._engine_at - now, take_turn)
+
+    # -- what happens by itself -----------------------------------------------------------------
+
+    def expire_listen_key(self, account: str, *, announce: bool) -> None:
+        """Ends a listen key: sockets stay open and silent, told or not (§2.2)."""
+        house = self.house
+        key = house.streams.keys.close(account)
+        if key is not None:
+            self._end_key(key, announce=announce)
+
+    def _end_key(self, key: ListenKey, *, announce: bool) -> None:
+        house, now_ms = self.house, self.house.clock_ms()
+        if announce:
+            event: dict[str, object] = {
+                "e": "listenKeyExpired",
+                "E": str(now_ms) if house.readings.expiry_time_as_text else now_ms,
+                "listenKey": key.text,
+            }
+            house.streams.tell(house.accounts[key.account], event)
+        house.streams.deafen(key.account)
+
+    def charge_funding(self, symbol: str, rate: Decimal) -> None:
+        """Lets every position of a symbol pay or receive funding (§4)."""
+        house, now_ms = self.house, self.house.clock_ms()
+        clearing, reports = house.clearing, self.usdm_reports
+        if not isinstance(clearing, UsdmClearing) or reports is None:
+            return
+        for account in house.accounts.values():
+            for asset, amount in clearing.funding(account, symbol, rate, now_ms).items():
+                event = reports.account_update(
+                    account, "FUNDING_FEE", (asset,), (), now_ms, change=amount, symbol=symbol
+                )
+                house.streams.tell(account, event)
+
+    def pass_time(self) -> None:
+        """Does everything that is due by now."""
+        house = self.house
+        house.advance()
+        now_ms = house.clock_ms()
+        for key in house.streams.keys.take_expired(now_ms):
+            self._end_key(key, announce=True)
+        if self.trigger_due is not None:
+            self.trigger_due()
+        if self.funding_ms is not None and self.funding_ms <= now_ms:
+            self.funding_ms += FUNDING_MS
+            for symbol in house.instruments:
+                self.charge_funding(symbol, self.funding_rate)
+
+    def next_due_ms(self) -> int | None:
+        """When something is due that nobody asks for."""
+        house = self.house
+        due = [house.next_due_ms(), house.streams.keys.next_expiry_ms()]
+        if any(held.quantity for a in house.accounts.values() for held in a.positions.values()):
+            due.append(self.funding_ms)
+        if self.has_conditional is not None and self.has_conditional():
+            due.append(house.clock_ms() + TRIGGER_MS)
+        return min((ms for ms in due if ms is not None), default=None)
+
+    async def watch(self, opened: float, opened_ms: int) -> None:
+        """Does what is due when it is due, until it is cancelled.
+
+        Args:
+            opened, opened_ms: one moment as `trio.current_time()` and in the exchange's time.
+        """
+        while True:
+            due_ms = self.next_due_ms()
+            until = math.inf if due_ms is None else opened + (due_ms - opened_ms) / 1000
+            await self.wait_change(until)
+            self.pass_time()
 
     def changed(self) -> None:
         """Says that what is due next may be another now."""

@@ -175,9 +175,7 @@ class Engine:
             trade = self._trade(order.symbol, resting.price, lots, ms, buys=order.side == "SELL")
             self._fill_maker(account, resting, lots, trade)
             self._cut_overhang(account, order.symbol, ms)
-        history = account.history(order.order_id)
-        assert history is not None
-        return history.now
+        return self._now(account, order)
 
     def close(
         self, account: SimulatedAccount, draft: Draft, price: Decimal, ms: int, status: Status
@@ -195,7 +193,6 @@ class Engine:
         fill = self.clearing.settle(
             account, order, price, draft.quantity, maker=False, trade_id=trade.trade_id, ms=ms
         )
-        self._cut_overhang(account, draft.symbol, ms)
         after = attrs.evolve(
             order,
             status=status,
@@ -203,7 +200,9 @@ class Engine:
             quote_filled=fill.quote,
             updated_ms=ms,
         )
-        return self.tape.tell(account, "CALCULATED", after, ms, fill=fill)
+        self.tape.tell(account, "CALCULATED", after, ms, fill=fill)
+        self._cut_overhang(account, draft.symbol, ms)
+        return after
 
     # -- accepting ------------------------------------------------------------------------------
 
@@ -292,6 +291,7 @@ class Engine:
                 self._cut_overhang(maker, order.symbol, ms)
             order = self._fill(account, order, met.quantity, trade, maker=False)
             self._cut_overhang(account, order.symbol, ms)
+            order = self._now(account, order)
         self.tape.tell_deferred()
         return self._rest(account, order, ms)
 
@@ -317,8 +317,7 @@ class Engine:
         self.tape.changed(side, resting.price)
         self.floor.wake()
         self._cut_overhang(account, order.symbol, ms)
-        history = account.history(order.order_id)
-        return history.now if history is not None else order
+        return self._now(account, order)
 
     def _trade(self, symbol: str, price: int, lots: int, ms: int, *, buys: bool) -> TradeFacts:
         trade = self.floor.trade(symbol, price, lots, taker_buys=buys, ms=ms)
@@ -391,6 +390,10 @@ class Engine:
         return self._expire(account, after, ms, "prevented")
 
     # -- ending, telling, showing ---------------------------------------------------------------
+
+    def _now(self, account: SimulatedAccount, order: Order) -> Order:
+        history = account.history(order.order_id)
+        return order if history is None else history.now
 
     def _cut_overhang(self, account: SimulatedAccount, symbol: str, ms: int) -> None:
         """Cuts or expires reduce-only orders that would turn the position (§5.3)."""

@@ -219,6 +219,7 @@ def build(
     order_limits: tuple[OrderLimit, ...],
     readings: Readings,
     clock_ms: Callable[[], int],
+    counts: dict[str, OrderCounts],
 ) -> House:
     """A house with its engine on a floor."""
     tape = Tape(floor, reports, readings.trade_before_new)
@@ -233,5 +234,5 @@ def build(
     floor.attend(engine)
     return House(
         venue, clock_ms, floor, instruments, accounts, clearing, engine, streams, weights,
-        order_limits, readings,
+        order_limits, readings, counts=counts,
     )  # fmt: skip

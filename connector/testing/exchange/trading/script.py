@@ -77,8 +77,6 @@ class Script:
         """What is sent in place of an event: events, each with the seconds it is late by."""
         name = event["e"]
         execution = event.get("x") or event.get("o", {}).get("x", "")
-        held = self._swapped.pop(account, None)
-        behind = [] if held is None else [(held, 0.0)]
         for active in self._active:
             fault = active.fault
             if (
@@ -87,17 +85,23 @@ class Script:
                 and active.strike()
             ):
                 self.struck.append((fault, name))
-                return [*self._spoilt(fault, account, event), *behind]
-        return [(event, 0.0), *behind]
+                if fault.kind == "lose_event":
+                    return []
+                return self._spoilt(fault, account, event)
+        return [(event, 0.0), *self._behind(account)]
+
+    def _behind(self, account: str) -> list[tuple[dict[str, Any], float]]:
+        """What was held back to come behind the event that is sent now."""
+        held = self._swapped.pop(account, None)
+        return [] if held is None else [(held, 0.0)]
 
     def _spoilt(
         self, fault: TradingFault, account: str, event: dict[str, Any]
     ) -> list[tuple[dict[str, Any], float]]:
-        if fault.kind == "lose_event":
-            return []
+        behind = self._behind(account)
         if fault.kind == "double_event":
-            return [(event, 0.0), (event, 0.0)]
+            return [(event, 0.0), (event, 0.0), *behind]
         if fault.kind == "late_event":
-            return [(event, fault.seconds)]
+            return [(event, fault.seconds), *behind]
         self._swapped[account] = event
-        return []
+        return behind

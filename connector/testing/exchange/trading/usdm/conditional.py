@@ -133,6 +133,10 @@ class ConditionalOrders:
 
     # -- triggering -----------------------------------------------------------------------------
 
+    def wait(self) -> bool:
+        """Whether any order waits for its price."""
+        return any(order.is_open for order in self.house.algo.orders.values())
+
     def trigger_due(self) -> None:
         """Triggers every order whose price has been reached."""
         for order in tuple(self.house.algo.orders.values()):

@@ -1,0 +1,323 @@
+"""What a test does with the accounts of a simulated exchange, and what it may ask about them.
+
+exchange.accounts["mm1"].open_orders            # the truth, for a judge
+exchange.trading.lose_reply("order.place")      # what goes wrong
+exchange.trading.fill(order, "0.010")           # what the market does
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, cast
+
+import attrs
+
+from connector.testing.exchange.trading.accounts import Numbers, SimulatedAccount
+from connector.testing.exchange.trading.algo import AlgoOrder
+from connector.testing.exchange.trading.desk import Desk
+from connector.testing.exchange.trading.house import House
+from connector.testing.exchange.trading.methods import Call
+from connector.testing.exchange.trading.orders import Draft, Order, PositionSide
+from connector.testing.exchange.trading.refusals import SAYINGS, UNAVAILABLE_503, UNKNOWN_503
+from connector.testing.exchange.trading.script import Script
+from connector.testing.exchange.trading.spot.clearing import SpotClearing
+from connector.testing.exchange.trading.spot.reports import SpotReports, balance_update
+from connector.testing.exchange.trading.usdm.clearing import UsdmClearing
+from connector.testing.exchange.trading.usdm.reports import UsdmReports
+from connector.testing.exchange.trading.usdm.table import UsdmMethods
+from connector.testing.faults.trading import TradingFault
+
+
+@attrs.define(eq=False)
+class Trading:
+    """The accounts of one exchange, and the script by which a test drives them.
+
+    Methods that say what goes wrong take `next`: which requests, as a pattern of names on the
+    WebSocket API (``"order.place"``, ``"order.*"``); the same requests over REST are meant, too.
+    """
+
+    _desk: Desk
+    _reports: SpotReports | UsdmReports
+
+    @property
+    def accounts(self) -> Mapping[str, SimulatedAccount]:
+        """By name: orders, fills, balances and positions as they are."""
+        return MappingProxyType(self._house.accounts)
+
+    @property
+    def struck(self) -> tuple[tuple[TradingFault, str], ...]:
+        """Faults that have happened, each with the method or event it struck."""
+        return tuple(self._script.struck)
+
+    @property
+    def told(self) -> tuple[tuple[str, dict[str, Any]], ...]:
+        """Every private event with its account's name, in order, before faults."""
+        return tuple(self._house.streams.told)
+
+    @property
+    def algo_orders(self) -> tuple[AlgoOrder, ...]:
+        """Every conditional order of USD-M, as it is now."""
+        return tuple(self._house.algo.orders.values())
+
+    @property
+    def _house(self) -> House:
+        return self._desk.house
+
+    @property
+    def _script(self) -> Script:
+        return self._desk.script
+
+    # -- what goes wrong ------------------------------------------------------------------------
+
+    def inject(self, fault: TradingFault) -> None:
+        """Adds a fault."""
+        self._script.inject(fault)
+
+    def mend(self) -> None:
+        """Forgets all faults and delays."""
+        self._script.clear()
+        self._desk.gateway_seconds = self._desk.engine_seconds = 0.0
+        self._house.query_lag_ms = 0
+
+    def lose_request(self, next: str = "order.place", *, times: int | None = 1) -> None:  # noqa: A002
+        """The request never arrives."""
+        self.inject(TradingFault("lose_request", next, times=times))
+
+    def lose_reply(self, next: str = "order.place", *, times: int | None = 1) -> None:  # noqa: A002
+        """The request is carried out; its reply never comes."""
+        self.inject(TradingFault("lose_reply", next, times=times))
+
+    def late_reply(self, seconds: float, next: str = "order.place") -> None:  # noqa: A002
+        """The request is carried out at once; its reply comes so much later."""
+        self.inject(TradingFault("late_reply", next, seconds=seconds))
+
+    def double_reply(self, next: str = "order.place") -> None:  # noqa: A002
+        """The reply comes twice."""
+        self.inject(TradingFault("double_reply", next))
+
+    def cut_request(self, next: str = "order.place") -> None:  # noqa: A002
+        """The connection is reset before the request is carried out."""
+        self.inject(TradingFault("cut_request", next))
+
+    def cut_reply(self, next: str = "order.place", *, after_bytes: int = 0) -> None:  # noqa: A002
+        """The request is carried out, and the connection reset within its reply."""
+        self.inject(TradingFault("cut_reply", next, bytes=after_bytes))
+
+    def unknown_503(self, next: str = "order.place", *, effect: bool) -> None:  # noqa: A002
+        """503 "Unknown error, …": nobody can tell whether there was an effect (§6)."""
+        self.inject(TradingFault("answer", next, text=UNKNOWN_503, effect=effect))
+
+    def unavailable_503(self, next: str = "order.place") -> None:  # noqa: A002
+        """503 "Service Unavailable.": certainly without effect (§6)."""
+        self.inject(TradingFault("answer", next, text=UNAVAILABLE_503))
+
+    def bus_error(self, next: str = "order.place", *, effect: bool) -> None:  # noqa: A002
+        """-1006: an unexpected answer from the message bus; execution unknown."""
+        self._answer("unexpected_response", next, effect=effect)
+
+    def time_out(self, next: str = "order.place", *, effect: bool) -> None:  # noqa: A002
+        """-1007: the backend did not answer in time; execution unknown."""
+        self._answer("timeout", next, effect=effect)
+
+    def overload(self, next: str = "order.place") -> None:  # noqa: A002
+        """-1008: refused for certain."""
+        self._answer("overload", next, effect=False)
+
+    def _answer(self, name: str, method: str, *, effect: bool) -> None:
+        status, code, text = SAYINGS[name]
+        self.inject(
+            TradingFault("answer", method, status=status, code=code, text=text, effect=effect)
+        )
+
+    def lose_event(self, event: str = "*", *, skip: int = 0, times: int | None = 1) -> None:
+        """A private event never comes; ``"executionReport:TRADE"`` names the execution type."""
+        self.inject(TradingFault("lose_event", event=event, skip=skip, times=times))
+
+    def double_event(self, event: str = "*", *, times: int | None = 1) -> None:
+        """A private event comes twice."""
+        self.inject(TradingFault("double_event", event=event, times=times))
+
+    def late_event(self, seconds: float, event: str = "*", *, times: int | None = 1) -> None:
+        """A private event comes late, behind those that follow it."""
+        self.inject(TradingFault("late_event", event=event, seconds=seconds, times=times))
+
+    def swap_events(self, event: str = "*", *, times: int | None = 1) -> None:
+        """A private event comes behind the one that follows it."""
+        self.inject(TradingFault("swap_events", event=event, times=times))
+
+    def delay_gateway(self, seconds: float) -> None:
+        """Requests take so long to the engine; their window is checked when they get there."""
+        self._desk.gateway_seconds = seconds
+
+    def delay_engine(self, seconds: float) -> None:
+        """Requests wait so long in the engine; spot does not check their window there."""
+        self._desk.engine_seconds = seconds
+
+    def lag_queries(self, seconds: float) -> None:
+        """Queries tell what was true so long ago (§7 (4))."""
+        self._house.query_lag_ms = round(seconds * 1000)
+
+    def ban(self, seconds: float = 120.0) -> None:
+        """Everything is answered 418 for so long."""
+        weights = self._house.weights
+        weights.ban(self._desk.gateway.seconds(), seconds)
+
+    def revoke_key(self, account: str) -> None:
+        """The key is valid no longer; on a session the next request is answered 401 (§2.1)."""
+        self.accounts[account].revoked = True
+        self._house.streams.keys.close(account)
+        self._house.streams.deafen(account)
+
+    def expire_listen_key(self, account: str, *, announce: bool = True) -> None:
+        """USD-M: the listen key is over, announced or in silence; sockets stay open (§2.2)."""
+        self._desk.expire_listen_key(account, announce=announce)
+
+    def halt(self, symbol: str) -> None:
+        """Spot: the market of a symbol is closed."""
+        self._house.instruments[symbol] = attrs.evolve(
+            self._house.instruments[symbol], status="HALT"
+        )
+
+    # -- what others do -------------------------------------------------------------------------
+
+    def place(self, account: str, **params: object) -> Order:
+        """Places an order as the exchange's own app would: past keys, limits and faults.
+
+        Raises:
+            Refused: as a request would be.
+        """
+        owner = self.accounts[account]
+        texts = {name: str(value) for name, value in params.items()}
+        self._house.advance()
+        before = len(owner.orders)
+        self._desk.gateway.methods.table["order.place"].act(
+            Call(name="order.place", params=texts, account=owner)
+        )
+        self._desk.changed()
+        return owner.orders[before]
+
+    def cancel(self, order: Order) -> Order:
+        """Cancels an open order as the exchange's own app would."""
+        self._house.advance()
+        return self._house.engine.cancel(
+            self.accounts[order.account],
+            self._now(order),
+            self._house.clock_ms(),
+            self._house.made_up_id() if self._house.venue == "spot" else "",
+        )
+
+    def fill(self, order: Order, quantity: Numbers | None = None) -> Order:
+        """Lets somebody take so much of an open order, or all of it, at its price."""
+        self._house.advance()
+        order = self._now(order)
+        amount = order.remaining if quantity is None else Decimal(quantity)
+        return self._house.engine.fill(order, amount, self._house.clock_ms())
+
+    def expire(self, order: Order) -> Order:
+        """The exchange ends an open order of its own accord."""
+        self._house.advance()
+        account = self.accounts[order.account]
+        return self._house.engine.expire(
+            account, self._now(order), self._house.clock_ms(), "exchange"
+        )
+
+    def trigger(self, order: Order | AlgoOrder) -> None:
+        """Triggers a conditional order whatever its price."""
+        self._house.advance()
+        if isinstance(order, AlgoOrder):
+            cast("UsdmMethods", self._desk.gateway.methods).conditional.trigger(order)
+        else:
+            self._house.engine.trigger(self._now(order), self._house.clock_ms())
+
+    def _now(self, order: Order) -> Order:
+        history = self.accounts[order.account].history(order.order_id)
+        if history is None or not history.now.is_open:
+            raise ValueError(f"order {order.order_id} ({order.client_id}) is not open")
+        return history.now
+
+    def deposit(self, account: str, asset: str, amount: Numbers) -> None:
+        """Adds to a balance; a negative amount is a withdrawal."""
+        owner, now_ms = self.accounts[account], self._house.clock_ms()
+        change = Decimal(amount)
+        owner.pay(now_ms, {asset: change})
+        owner.income.append((now_ms, "TRANSFER", "", asset, change))
+        reports = self._reports
+        if isinstance(reports, SpotReports):
+            events = [
+                balance_update(asset, change, now_ms),
+                reports.account_position(owner, (asset,), now_ms),
+            ]
+        else:
+            reason = "DEPOSIT" if change > 0 else "WITHDRAW"
+            events = [reports.account_update(owner, reason, (asset,), (), now_ms, change=change)]
+        for event in events:
+            self._house.streams.tell(owner, event)
+
+    def fund(self, symbol: str, rate: Numbers) -> None:
+        """USD-M: charges funding on every position of a symbol."""
+        self._house.advance()
+        self._desk.charge_funding(symbol, Decimal(rate))
+
+    def liquidate(
+        self,
+        account: str,
+        symbol: str,
+        *,
+        side: PositionSide = "BOTH",
+        quantity: Numbers | None = None,
+    ) -> Order:
+        """USD-M: closes a position at the mark price; open orders of the symbol go first."""
+        return self._close(account, symbol, side, quantity, adl=False)
+
+    def deleverage(
+        self,
+        account: str,
+        symbol: str,
+        *,
+        side: PositionSide = "BOTH",
+        quantity: Numbers | None = None,
+    ) -> Order:
+        """USD-M: auto-deleveraging: the account was in profit, and takes over a liquidation."""
+        return self._close(account, symbol, side, quantity, adl=True)
+
+    def _close(
+        self,
+        account: str,
+        symbol: str,
+        side: PositionSide,
+        quantity: Numbers | None,
+        *,
+        adl: bool,
+    ) -> Order:
+        house, owner = self._house, self.accounts[account]
+        house.advance()
+        now_ms = house.clock_ms()
+        held = owner.position(symbol, side).quantity
+        if not held:
+            raise ValueError(f"{account!r} has no position in {symbol}")
+        if not adl:
+            house.cancel_all(owner, symbol, now_ms)
+        instrument = house.instruments[symbol]
+        mark = house.floor.mark(symbol).quantize(instrument.tick)
+        draft = Draft(
+            symbol=symbol,
+            side="SELL" if held > 0 else "BUY",
+            type="LIMIT",
+            client_id=f"{'adl_autoclose' if adl else 'autoclose-'}{now_ms}",
+            time_in_force="IOC",
+            quantity=abs(held) if quantity is None else Decimal(quantity),
+            price=mark,
+            reduce_only=True,
+            position_side=side,
+        )
+        return house.engine.close(owner, draft, mark, now_ms, "NEW_ADL" if adl else "FILLED")
+
+    def free(self, account: str, asset: str) -> Decimal:
+        """What of an asset no order has locked; on USD-M: what new orders may use."""
+        clearing = self._house.clearing
+        owner = self.accounts[account]
+        if isinstance(clearing, UsdmClearing):
+            return clearing.available(owner, asset)
+        return cast("SpotClearing", clearing).free(owner, asset)

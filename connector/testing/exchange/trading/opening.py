@@ -1,0 +1,220 @@
+"""Opens trading at a simulated exchange: everything that accounts need, put together.
+
+`connector.testing.exchange.exchange` gives it a market, a clock and connections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+import attrs
+import msgspec
+import trio
+
+from connector.testing.exchange.trading.accounts import TradingAccount
+from connector.testing.exchange.trading.control import Trading
+from connector.testing.exchange.trading.conversation import Conversation, Port
+from connector.testing.exchange.trading.desk import FUNDING_MS, Desk
+from connector.testing.exchange.trading.floor import Floor
+from connector.testing.exchange.trading.gateway import Gateway
+from connector.testing.exchange.trading.house import House, build, running_accounts
+from connector.testing.exchange.trading.instruments import Instrument
+from connector.testing.exchange.trading.limits import (
+    SPOT_ORDER_LIMITS,
+    USDM_ORDER_LIMITS,
+    OrderCounts,
+    Weights,
+)
+from connector.testing.exchange.trading.listen_keys import ListenKeys
+from connector.testing.exchange.trading.methods import Call, Method, Methods
+from connector.testing.exchange.trading.private_stream import PrivateStream, Socket
+from connector.testing.exchange.trading.readings import Readings
+from connector.testing.exchange.trading.refusals import refusal
+from connector.testing.exchange.trading.rest_door import RestDoor
+from connector.testing.exchange.trading.script import Script
+from connector.testing.exchange.trading.spot.clearing import SpotClearing
+from connector.testing.exchange.trading.spot.queries import SpotMethods
+from connector.testing.exchange.trading.spot.reports import SpotReports
+from connector.testing.exchange.trading.streams import Streams
+from connector.testing.exchange.trading.usdm.clearing import UsdmClearing
+from connector.testing.exchange.trading.usdm.reports import UsdmReports
+from connector.testing.exchange.trading.usdm.table import UsdmMethods
+from connector.testing.market.audience import Audience
+from connector.testing.market.sources import Player
+from connector.testing.network.timers import Timers
+from connector.testing.network.world_tasks import WORLD
+from connector.testing.venues.rules import QUOTES, StreamPath
+
+API_ROUTE = "/ws-api"
+"""How faults name connections of the WebSocket API, on both venues."""
+API_PATHS = {"spot": "/ws-api/v3", "usdm": "/ws-fapi/v1"}
+HANDSHAKE_WEIGHTS = {"spot": 2, "usdm": 5}
+DEPTH_WEIGHT = 5
+
+
+def instrument_of(symbol: str, floor: Floor) -> Instrument:
+    """The rules of a made-up symbol."""
+    quote = next((each for each in QUOTES if symbol.endswith(each) and symbol != each), symbol[-3:])
+    return Instrument(
+        symbol=symbol, base=symbol.removesuffix(quote), quote=quote, scale=floor.scale
+    )
+
+
+@attrs.frozen(eq=False)
+class TradingSide:
+    """The trading side of one exchange, as its doors use it."""
+
+    control: Trading
+    desk: Desk
+    timers: Timers
+    rest: RestDoor
+    audience: Audience
+
+    async def run(self) -> None:
+        """Lets time pass for accounts, until it is cancelled."""
+        WORLD.set(True)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.timers.run)
+            nursery.start_soon(self.desk.watch, self.audience.opened, self.audience.opened_ms)
+
+    @property
+    def house(self) -> House:
+        return self.desk.house
+
+    @property
+    def weights(self) -> Weights:
+        """Shared with the public REST interface: it is one host."""
+        return self.house.weights
+
+    def api_path(self, target: str) -> StreamPath | None:
+        """A request target if it is that of the WebSocket API."""
+        path, _, _ = target.partition("?")
+        if path.rstrip("/") != API_PATHS[self.house.venue]:
+            return None
+        return StreamPath(API_ROUTE, combined=False, streams=())
+
+    def charge_handshake(self) -> None:
+        """What a connection of the WebSocket API weighs.
+
+        Raises:
+            Refused: -1003.
+        """
+        self.desk.gateway.charge(HANDSHAKE_WEIGHTS[self.house.venue])
+
+    def converse(self, port: Port, target: str) -> Conversation:
+        """A connection of the WebSocket API begins."""
+        return Conversation(self.desk, port, rate_limits="returnRateLimits=false" not in target)
+
+    def listen(self, socket: Socket) -> PrivateStream:
+        """A connection of the private route begins."""
+        return PrivateStream(self.house, socket)
+
+    def exchange_info(self) -> dict[str, Any]:
+        """``exchangeInfo``, with all filters."""
+        return _exchange_info(self.house)
+
+
+def open_trading(
+    specs: Iterable[TradingAccount],
+    *,
+    audience: Audience,
+    player: Player,
+    readings: Readings,
+) -> TradingSide:
+    """Lets accounts trade on the market of a player.
+
+    Raises:
+        ValueError: the market has no books to trade on, or two accounts are alike.
+    """
+    if not hasattr(player, "attend"):
+        raise ValueError("accounts need a market to trade on: open_exchange(source=OrderFlow(…))")
+    floor = cast("Floor", player)
+    rules, clock_ms = audience.venue.rules, audience.now_ms
+    instruments = {symbol: instrument_of(symbol, floor) for symbol in floor.symbols}
+    timers, script = Timers(), Script()
+    streams = Streams(script, timers.after, ListenKeys())
+    counts: dict[str, OrderCounts] = {}
+    spot = rules.name == "spot"
+    reports: SpotReports | UsdmReports
+    if spot:
+        reports = SpotReports(
+            streams, instruments, clock_ms, counts, balances_first=readings.balances_first
+        )
+    else:
+        reports = UsdmReports(
+            streams, instruments, floor.mark, clock_ms, lite_last=readings.lite_last
+        )
+    house = build(
+        rules.name,
+        floor=floor,
+        accounts=running_accounts(specs, clock_ms()),
+        instruments=instruments,
+        clearing=SpotClearing(instruments) if spot else UsdmClearing(instruments, floor.mark),
+        reports=reports,
+        streams=streams,
+        weights=Weights(rules.weight_per_minute, rules.attempts_before_ban, rules.ban_seconds),
+        order_limits=SPOT_ORDER_LIMITS if spot else USDM_ORDER_LIMITS,
+        readings=readings,
+        clock_ms=clock_ms,
+        counts=counts,
+    )
+    methods: SpotMethods | UsdmMethods = SpotMethods(house) if spot else UsdmMethods(house)
+    methods.table = {**methods.table, **_public_methods(house, player)}
+    gateway = Gateway(house, methods, lambda: audience.seconds)
+    desk = Desk(house, gateway, script, timers)
+    if isinstance(methods, SpotMethods):
+        desk.trigger_due, desk.has_conditional = methods.stops.trigger_due, methods.stops.wait
+    if isinstance(reports, UsdmReports) and isinstance(methods, UsdmMethods):
+        desk.usdm_reports = reports
+        algo = methods.conditional
+        desk.trigger_due, desk.has_conditional = algo.trigger_due, algo.wait
+        desk.funding_ms = clock_ms() - clock_ms() % FUNDING_MS + FUNDING_MS
+    prefix = rules.rest_prefix if spot else "/fapi"
+    door = RestDoor(desk, cast("Methods", methods), prefix)
+    return TradingSide(Trading(desk, reports), desk, timers, door, audience)
+
+
+def _public_methods(house: House, player: Player) -> Mapping[str, Method]:
+    """What the WebSocket API answers without a key."""
+
+    def depth(call: Call) -> Any:
+        limit = call.params.get("limit", "100")
+        if not limit.isdecimal():
+            raise refusal("illegal", "limit", "^[0-9]{1,5}$")
+        body = player.snapshot(call.params.get("symbol", ""), int(limit))
+        if body is None:
+            raise refusal("symbol")
+        return msgspec.Raw(body)
+
+    return {
+        "ping": Method(act=lambda call: {}, security="none"),
+        "time": Method(act=lambda call: {"serverTime": house.clock_ms()}, security="none"),
+        "exchangeInfo": Method(
+            act=lambda call: _exchange_info(house), security="none",
+            weight=20 if house.venue == "spot" else 1,
+        ),
+        "depth": Method(act=depth, security="none", weight=DEPTH_WEIGHT),
+    }  # fmt: skip
+
+
+def _exchange_info(house: House) -> dict[str, Any]:
+    spot = house.venue == "spot"
+    weight = {
+        "rateLimitType": "REQUEST_WEIGHT",
+        "interval": "MINUTE",
+        "intervalNum": 1,
+        "limit": house.weights.most,
+    }
+    limits = [weight, *(limit.described() for limit in house.order_limits)]
+    described = (
+        each.describe_spot() if spot else each.describe_usdm()
+        for each in house.instruments.values()
+    )
+    return {
+        "timezone": "UTC",
+        "serverTime": house.clock_ms(),
+        "rateLimits": limits,
+        "exchangeFilters": [],
+        "symbols": list(described),
+    }

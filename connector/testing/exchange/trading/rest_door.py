@@ -1,0 +1,139 @@
+"""Signed requests over REST: reads them with their bodies, and waits for the desk's answer.
+
+Source: binance_trading §9, §11.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, urlsplit
+
+import attrs
+import trio
+
+from connector.testing.exchange.trading.answers import Answer, over_rest
+from connector.testing.exchange.trading.credentials import payload_of_request
+from connector.testing.exchange.trading.desk import Desk
+from connector.testing.exchange.trading.gateway import Asked, Signed
+from connector.testing.exchange.trading.methods import Methods
+from connector.testing.exchange.trading.refusals import Refused
+from connector.testing.network import server_websocket
+from connector.testing.network.server_end import Wire
+
+MOST_BODY_BYTES = 1 << 20
+
+
+@attrs.define(eq=False)
+class RestDoor:
+    """The REST interface of accounts.
+
+    Args:
+        prefix: of every path, such as ``/api/v3``.
+    """
+
+    desk: Desk
+    methods: Methods
+    prefix: str
+
+    def name_of(self, request: server_websocket.Request) -> str | None:
+        """The method that a request is for; None: it is none of an account."""
+        path = urlsplit(request.target).path
+        route = request.method, path.removeprefix(self.prefix)
+        return self.methods.routes.get(route) if path.startswith(self.prefix) else None
+
+    async def serve(self, request: server_websocket.Request, name: str, wire: Wire) -> bytes:
+        """Answers one request; returns what was received after it.
+
+        Raises:
+            trio.BrokenResourceError: the connection is over, by a fault or by the client.
+        """
+        body, rest = await _body_of(request, wire.stream)
+        waiting = _Waiting()
+        asked = _asked(request, name, body)
+        if isinstance(asked, Answer):
+            waiting.send(asked)
+        else:
+            self.desk.receive(asked, waiting)
+        rest += await waiting.wait(wire)
+        if waiting.cut_after is not None:
+            if waiting.written:
+                await wire.stream.send_all(waiting.written)
+            wire.reset()
+            raise trio.BrokenResourceError("a fault has cut the connection")
+        await wire.stream.send_all(waiting.written)
+        return rest
+
+
+async def _body_of(request: server_websocket.Request, stream: trio.abc.Stream) -> tuple[str, bytes]:
+    text = request.headers.get("content-length", "0")
+    length = int(text) if text.isdecimal() else 0
+    if length > MOST_BODY_BYTES:
+        raise server_websocket.ProtocolViolation(1002, "the body is too long")
+    data = request.rest
+    while len(data) < length:
+        chunk = await stream.receive_some()
+        if not chunk:
+            raise trio.BrokenResourceError("the client ended the stream within a request")
+        data += chunk
+    return data[:length].decode("latin-1"), data[length:]
+
+
+def _asked(request: server_websocket.Request, name: str, body: str) -> Asked | Answer:
+    query = urlsplit(request.target).query
+    params: Mapping[str, str] = dict(parse_qsl(f"{query}&{body}", keep_blank_values=True))
+    signed: Signed | None = None
+    if "timestamp" in params or "signature" in params:
+        try:
+            payload, signature = payload_of_request(query, body)
+        except Refused as refused:
+            return Answer(status=refused.status, refused=refused)
+        signed = Signed(payload=payload, signature=signature)
+    return Asked(
+        name=name,
+        params=params,
+        via="rest",
+        key=request.headers.get("x-mbx-apikey"),
+        signed=signed,
+        rate_limits=False,
+    )
+
+
+@attrs.define(eq=False)
+class _Waiting:
+    """Where the answer comes to while the connection is watched."""
+
+    written: bytes = b""
+    cut_after: int | None = None
+    _answered: trio.Event = attrs.field(factory=trio.Event)
+
+    def send(self, answer: Answer) -> None:
+        if not self._answered.is_set():
+            self.written = over_rest(answer)
+            self._answered.set()
+
+    def cut(self, answer: Answer | None, first_bytes: int) -> None:
+        self.cut_after = first_bytes
+        self.written = b"" if answer is None else over_rest(answer)[:first_bytes]
+        self._answered.set()
+
+    async def wait(self, wire: Wire) -> bytes:
+        """Waits for the answer; returns what the client has sent meanwhile."""
+        if self._answered.is_set():
+            return b""
+        received = bytearray()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch, wire, received, nursery.cancel_scope)
+            await self._answered.wait()
+            nursery.cancel_scope.cancel()
+        if not self._answered.is_set():
+            raise trio.BrokenResourceError("the client has gone without an answer")
+        return bytes(received)
+
+    async def _watch(self, wire: Wire, received: bytearray, scope: trio.CancelScope) -> None:
+        """Reads until the client goes, who may not wait for an answer that never comes."""
+        try:
+            while chunk := await wire.stream.receive_some():
+                received.extend(chunk)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+        scope.cancel()
