@@ -11,7 +11,7 @@ An `ApiKey` is passed to `open_account`, never to an exchange value. Neither `re
 error and no log record contains the key or the secret, and pickling raises.
 
 HMAC needs the standard library only. The other kinds need the extra ``trade``
-(``pip install "trio-connector[trade]"``).
+(``pip install "trio-connector[trade]"``): cryptography, and coincurve for secp256k1.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, get_args
 
-from connector import elliptic
 from connector.errors import ConfigError
 
 if TYPE_CHECKING:
+    from coincurve import PrivateKey as SecpPrivateKey
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -182,7 +182,7 @@ class ApiKey:
         """
         if self._kind != "secp256k1":
             raise ConfigError(f"a key of kind {self._kind!r} does not sign hashes: use sign")
-        return elliptic.sign(self._private, hashed)
+        return secp256k1_signature(self._private, hashed)
 
     def _hmac_secret(self, *, decode: bool) -> bytes:
         if not decode:
@@ -245,6 +245,12 @@ def es256_signature(private: EllipticCurvePrivateKey, payload: bytes) -> bytes:
     return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
+def secp256k1_signature(private: SecpPrivateKey, hashed: bytes) -> tuple[int, int, int]:
+    """ECDSA on secp256k1, deterministic (RFC 6979), with a low s: r, s and the recovery id."""
+    signed = private.sign_recoverable(hashed, hasher=None)
+    return int.from_bytes(signed[:32], "big"), int.from_bytes(signed[32:64], "big"), signed[64]
+
+
 # --- reading
 
 
@@ -298,17 +304,21 @@ def _private_key(secret: object, kind: str) -> object:
     return private
 
 
-def _secp256k1(secret: object) -> int:
+def _secp256k1(secret: object) -> SecpPrivateKey:
+    try:
+        from coincurve import PrivateKey  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise ConfigError(
+            "ApiKey(kind='secp256k1'): this needs coincurve: pip install \"trio-connector[trade]\""
+        ) from None
     text = str(secret).strip().removeprefix("0x")
-    number = 0
-    if len(text) == 64:
-        try:
-            number = int(text, 16)
-        except ValueError:
-            number = 0
-    if not 0 < number < elliptic.ORDER:
-        raise ConfigError("ApiKey(kind='secp256k1'): the secret is not 32 bytes in hex")
-    return number
+    try:
+        number = bytes.fromhex(text)
+        if len(number) != 32:
+            raise ValueError
+        return PrivateKey(number)
+    except ValueError:
+        raise ConfigError("ApiKey(kind='secp256k1'): the secret is not 32 bytes in hex") from None
 
 
 __all__ = [
@@ -319,4 +329,5 @@ __all__ = [
     "es256_signature",
     "hmac_signature",
     "rsa_signature",
+    "secp256k1_signature",
 ]

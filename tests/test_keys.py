@@ -14,7 +14,6 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
-from connector import elliptic
 from connector.errors import ConfigError
 from connector.keys import ApiKey, Kind
 
@@ -152,19 +151,23 @@ def test_secp256k1_signs_the_vector_of_the_venue() -> None:
     assert recovery + 27 == 28
 
 
+ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
+"""Of the group of secp256k1 (SEC 2 §2.4.1)."""
+
+
 def test_secp256k1_verifies_with_another_implementation() -> None:
     private = ec.generate_private_key(ec.SECP256K1())
-    number = private.private_numbers().private_value
+    number = private.private_numbers().private_value.to_bytes(32, "big")
     digest = hashlib.sha256(b"payload").digest()
 
-    r, s, _ = elliptic.sign(number, digest)
+    r, s, _ = ApiKey("0xaddress", number.hex(), kind="secp256k1").sign_hash(digest)
 
     private.public_key().verify(
         utils.encode_dss_signature(r, s),
         digest,
         ec.ECDSA(utils.Prehashed(hashes.SHA256())),
     )
-    assert s <= elliptic.ORDER // 2
+    assert s <= ORDER // 2
 
 
 def keccak(data: bytes) -> bytes:
