@@ -197,7 +197,10 @@ class AccountBook:
                 return [ReadAnew(reason, stream_over=True)]
             case ModeChanged(what=what):
                 return [ReadAnew(f"{what} has changed")]
-            case BalanceChange() | Ignored():
+            case BalanceChange():
+                # Whether the absolute number follows is not documented.
+                return [ReadAnew(f"{report.asset} was moved: {report.reason}")]
+            case Ignored():
                 return []
 
     def read_fill(
@@ -209,7 +212,7 @@ class AccountBook:
         if record is not None:
             self._remember_trade(fill)
             return list(record.read_fill(fill, received_ns, backfilled=backfilled))
-        if not self._remember_trade(fill):
+        if fill.early or not self._remember_trade(fill):
             return []
         return [
             Fill(

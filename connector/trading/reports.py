@@ -38,6 +38,9 @@ class FillReport(msgspec.Struct, frozen=True, kw_only=True):
     maker: bool | None = None
     realised: Decimal | None = None
     time_ns: int | None = None
+    early: bool = False
+    """An early notice that leaves out fee and leg: it counts for our own orders only, and the full
+    report follows."""
 
 
 class OrderReport(msgspec.Struct, frozen=True, kw_only=True):

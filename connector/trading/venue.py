@@ -155,6 +155,8 @@ class Refusal:
     text: str
     retry_at_ns: int | None = None
     """Exchange's time from which on it hears again, where it says."""
+    retry_after: float | None = None
+    """The same in seconds from now."""
 
 
 @attrs.frozen
@@ -186,7 +188,8 @@ class Rule:
     """
 
     meaning: Meaning
-    code: int | str
+    code: int | str | None
+    """None for any, or none."""
     status: int | None = None
     text: str | None = None
     reason: RefusalReason = "other"
@@ -204,11 +207,9 @@ class Verdict:
 UNKNOWN = Verdict("unknown")
 
 
-def judge(table: Mapping[int | str, tuple[Rule, ...]], refusal: Refusal) -> Verdict:
+def judge(table: Mapping[int | str | None, tuple[Rule, ...]], refusal: Refusal) -> Verdict:
     """The first rule for exactly this status, code and text; *unknown* if there is none."""
-    if refusal.code is None:
-        return UNKNOWN
-    for rule in table.get(refusal.code, ()):
+    for rule in (*table.get(refusal.code, ()), *table.get(None, ())):
         if rule.status is not None and rule.status != refusal.status:
             continue
         if rule.text is not None and rule.text != refusal.text:

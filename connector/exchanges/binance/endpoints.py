@@ -15,10 +15,22 @@ import attrs
 
 from connector.errors import ConfigError
 
-_SCHEMES = MappingProxyType({"stream": ("ws", "wss"), "rest": ("http", "https")})
-_EXAMPLES = MappingProxyType({"stream": "ws://127.0.0.1:8080", "rest": "http://127.0.0.1:8080"})
+_SCHEMES = MappingProxyType(
+    {"stream": ("ws", "wss"), "rest": ("http", "https"), "orders": ("ws", "wss")}
+)
+_EXAMPLES = MappingProxyType(
+    {
+        "stream": "ws://127.0.0.1:8080",
+        "rest": "http://127.0.0.1:8080",
+        "orders": "ws://127.0.0.1:8080",
+    }
+)
 _APPENDED = MappingProxyType(
-    {"stream": ("stream", "ws", "public", "market", "private"), "rest": ("api", "fapi", "v1", "v3")}
+    {
+        "stream": ("stream", "ws", "public", "market", "private"),
+        "rest": ("api", "fapi", "v1", "v3"),
+        "orders": ("ws-api", "ws-fapi", "v1", "v3"),
+    }
 )
 """Last parts of a path that come with the stream or the request, not with the base."""
 
@@ -80,6 +92,8 @@ class Endpoints:
             Its own servers carry it on "public", and on "market" acknowledge it and stay silent
             (measured in September 2026; docs/design.md has the sources). "market", by default, is
             where other libraries look for it. Only looked at by `binance.UsdMFutures`.
+        orders: of the WebSocket API, where orders are entered, without ``/ws-api/v3`` or
+            ``/ws-fapi/v1``; by default the same as `stream`.
 
     Raises:
         ConfigError: one of them is not such a URL, or no such route.
@@ -88,6 +102,11 @@ class Endpoints:
     stream: str = attrs.field(converter=_without_trailing_slash, validator=_check_url)
     rest: str = attrs.field(converter=_without_trailing_slash, validator=_check_url)
     trades: str = attrs.field(default="market", validator=_check_route)
+    orders: str = attrs.field(
+        default=attrs.Factory(lambda self: self.stream, takes_self=True),
+        converter=_without_trailing_slash,
+        validator=_check_url,
+    )
 
 
 class Environment(enum.Enum):
@@ -107,37 +126,48 @@ class Environment(enum.Enum):
 SPOT: Mapping[Environment, Endpoints] = MappingProxyType(
     {
         Environment.PRODUCTION: Endpoints(
-            stream="wss://stream.binance.com:9443", rest="https://api.binance.com"
+            stream="wss://stream.binance.com:9443",
+            rest="https://api.binance.com",
+            orders="wss://ws-api.binance.com:443",
         ),
         Environment.TESTNET: Endpoints(
-            stream="wss://stream.testnet.binance.vision", rest="https://testnet.binance.vision"
+            stream="wss://stream.testnet.binance.vision",
+            rest="https://testnet.binance.vision",
+            orders="wss://ws-api.testnet.binance.vision",
         ),
         Environment.DEMO: Endpoints(
-            stream="wss://demo-stream.binance.com", rest="https://demo-api.binance.com"
+            stream="wss://demo-stream.binance.com",
+            rest="https://demo-api.binance.com",
+            orders="wss://demo-ws-api.binance.com",
         ),
     }
 )
-"""Source: binance_spot §1."""
+"""Source: binance_spot §1, binance_trading §1."""
 
 USDM_FUTURES: Mapping[Environment, Endpoints] = MappingProxyType(
     {
         Environment.PRODUCTION: Endpoints(
-            stream="wss://fstream.binance.com", rest="https://fapi.binance.com", trades="public"
+            stream="wss://fstream.binance.com",
+            rest="https://fapi.binance.com",
+            trades="public",
+            orders="wss://ws-fapi.binance.com",
         ),
         Environment.TESTNET: Endpoints(
             stream="wss://fstream.binancefuture.com",
             rest="https://demo-fapi.binance.com",
             trades="public",
+            orders="wss://testnet.binancefuture.com",
         ),
         Environment.DEMO: Endpoints(
             stream="wss://demo-fstream.binance.com",
             rest="https://demo-fapi.binance.com",
             trades="public",
+            orders="wss://testnet.binancefuture.com",
         ),
     }
 )
 """Source: binance_usdm §1; the REST base of testnet and demo is one and the same. That these two
-carry trades where production does is assumed."""
+carry trades where production does, and that demo has the testnet's WebSocket API, is assumed."""
 
 
 def resolve(

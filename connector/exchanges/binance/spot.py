@@ -34,6 +34,7 @@ from connector.exchanges.binance import (
 )
 from connector.exchanges.binance.endpoints import SPOT, Endpoints, Environment, resolve
 from connector.exchanges.binance.offers import Catalogue, Offer, table
+from connector.exchanges.binance.private import SpotTrading
 from connector.exchanges.protocol import (
     AnyStream,
     E,
@@ -196,6 +197,11 @@ class Spot:
     def rest(self) -> RestService:
         """Where snapshots and instruments are fetched."""
         return rest.service(self.endpoints.rest, WEIGHT_PER_MINUTE)
+
+    @property
+    def trading(self) -> SpotTrading:
+        """Its private side: accounts and orders."""
+        return SpotTrading(orders=self.endpoints.orders, rest=self.endpoints.rest)
 
     def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
         """The request for everything that is traded."""

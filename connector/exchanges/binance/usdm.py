@@ -46,6 +46,7 @@ from connector.exchanges.binance import (
 )
 from connector.exchanges.binance.endpoints import USDM_FUTURES, Endpoints, Environment, resolve
 from connector.exchanges.binance.offers import Catalogue, Offer, table
+from connector.exchanges.binance.private import UsdMTrading
 from connector.exchanges.protocol import (
     AnyStream,
     E,
@@ -285,6 +286,15 @@ class UsdMFutures:
     def rest(self) -> RestService:
         """Where snapshots and instruments are fetched."""
         return rest.service(self.endpoints.rest, WEIGHT_PER_MINUTE)
+
+    @property
+    def trading(self) -> UsdMTrading:
+        """Its private side: accounts and orders."""
+        return UsdMTrading(
+            stream_base=self.endpoints.stream,
+            orders=self.endpoints.orders,
+            rest=self.endpoints.rest,
+        )
 
     def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
         """The request for everything that is traded."""
