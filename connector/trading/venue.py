@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from connector.keys import ApiKey
     from connector.orders import Intent
 
-T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 Parameter: TypeAlias = str | int | bool

@@ -14,7 +14,6 @@ import msgspec
 
 from connector.decimals import ZERO
 
-
 NOTHING = msgspec.Raw(b"")
 """Of a part that is not decoded yet, and is not there."""
 

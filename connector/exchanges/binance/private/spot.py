@@ -16,7 +16,14 @@ import attrs
 
 from connector.errors import ConfigError
 from connector.exchanges.binance import signing
-from connector.exchanges.binance.private import reading, refusals, requests, shapes
+from connector.exchanges.binance.private import (
+    reading,
+    refusals,
+    replies,
+    requests,
+    shapes,
+    spot_events,
+)
 from connector.exchanges.binance.signing import Parameter
 from connector.keys import ApiKey
 from connector.orders import Intent, Limit
@@ -258,11 +265,11 @@ class SpotTrading:
 
     def read(self, frame: bytes) -> tuple[Heard, ...]:
         """What a frame says."""
-        return reading.read_frame(frame, reading.SPOT_EVENTS)
+        return replies.read_frame(frame, spot_events.SPOT_EVENTS)
 
     def refusal(self, status: int, body: bytes, headers: Mapping[str, str]) -> Refusal | None:
         """What a response over REST refuses."""
-        return reading.rest_refusal(status, body, headers)
+        return replies.rest_refusal(status, body, headers)
 
     def verdict(self, refusal: Refusal) -> Verdict:
         """What a refusal means."""

@@ -18,7 +18,14 @@ import attrs
 from connector.accounts import Summary
 from connector.errors import ConfigError, OrderInvalid
 from connector.exchanges.binance import signing
-from connector.exchanges.binance.private import reading, refusals, requests, shapes
+from connector.exchanges.binance.private import (
+    reading,
+    refusals,
+    replies,
+    requests,
+    shapes,
+    usdm_events,
+)
 from connector.exchanges.binance.signing import Parameter
 from connector.keys import ApiKey
 from connector.orders import Intent, Limit
@@ -361,11 +368,11 @@ class UsdMTrading:
 
     def read(self, frame: bytes) -> tuple[Heard, ...]:
         """What a frame says."""
-        return reading.read_frame(frame, reading.FUTURES_EVENTS)
+        return replies.read_frame(frame, usdm_events.FUTURES_EVENTS)
 
     def refusal(self, status: int, body: bytes, headers: Mapping[str, str]) -> Refusal | None:
         """What a response over REST refuses."""
-        return reading.rest_refusal(status, body, headers)
+        return replies.rest_refusal(status, body, headers)
 
     def verdict(self, refusal: Refusal) -> Verdict:
         """What a refusal means."""

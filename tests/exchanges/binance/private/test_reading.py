@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from connector.exchanges import binance
-from connector.exchanges.binance.private import reading, requests
+from connector.exchanges.binance.private import replies, requests
 from connector.exchanges.protocol import UNDECODABLE
 from connector.trading.reports import (
     BalanceChange,
@@ -387,12 +387,12 @@ def test_readings(data_folder: Path) -> None:
 
 
 def test_a_refusal_over_rest() -> None:
-    refusal = reading.rest_refusal(429, b'{"code":-1003,"msg":"Too many"}', {"retry-after": "7"})
+    refusal = replies.rest_refusal(429, b'{"code":-1003,"msg":"Too many"}', {"retry-after": "7"})
 
     assert refusal is not None
     assert (refusal.code, refusal.text, refusal.retry_after) == (-1003, "Too many", 7.0)
-    assert reading.rest_refusal(200, b"{}", {}) is None
-    html = reading.rest_refusal(502, b"<html>Bad Gateway</html>", {})
+    assert replies.rest_refusal(200, b"{}", {}) is None
+    html = replies.rest_refusal(502, b"<html>Bad Gateway</html>", {})
     assert html is not None
     assert (html.code, USDM.verdict(html).meaning) == (None, "unknown")
 

@@ -1,0 +1,93 @@
+"""Frames of Binance's private connections: replies, and events in their wrappings.
+
+Source: binance_trading §2.1, §6, §9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from connector.exchanges.binance.private import reading, shapes
+from connector.exchanges.protocol import UNDECODABLE
+from connector.trading.reports import (
+    Ignored,
+)
+from connector.trading.venue import Answer, Heard, Refusal, Shutdown, Window
+
+_INTERVAL_SECONDS: Mapping[str, float] = MappingProxyType(
+    {"SECOND": 1.0, "MINUTE": 60.0, "HOUR": 3600.0, "DAY": 86400.0}
+)
+
+_FRAME = reading.decoder(shapes.Frame)
+_KIND = reading.decoder(shapes.EventKind)
+_ERROR_DATA = reading.decoder(shapes.ErrorData)
+_REST_ERROR = reading.decoder(shapes.Error)
+
+
+def read_frame(
+    frame: bytes, events: Mapping[str, Callable[[bytes], list[Any]]]
+) -> tuple[Heard, ...]:
+    """What a frame says; `events` reads each kind of event."""
+    said = _FRAME(frame)
+    payload = bytes(said.event) or bytes(said.data)
+    if payload:
+        return _read_event(_KIND(payload).kind, payload, events)
+    if said.kind:
+        return _read_event(said.kind, frame, events)
+    return (read_reply(said),)
+
+
+def _read_event(
+    kind: str, payload: bytes, events: Mapping[str, Callable[[bytes], list[Any]]]
+) -> tuple[Heard, ...]:
+    reader = events.get(kind)
+    return (Ignored(kind=kind[:50]),) if reader is None else tuple(reader(payload))
+
+
+def read_reply(said: shapes.Frame) -> Answer:
+    """A reply to a request of the WebSocket API."""
+    status = 200 if said.status is None else said.status
+    refusal: Refusal | None = None
+    if said.error is not None or status != 200:
+        error = said.error or shapes.Error()
+        refusal = Refusal(status, error.code, error.msg, retry_at_ns=_retry_at(error.data))
+    return Answer(
+        said.id if isinstance(said.id, int) else None,
+        bytes(said.result),
+        refusal,
+        tuple(
+            (Window(each.limit, each.interval_num * _INTERVAL_SECONDS[each.interval]), each.count)
+            for each in said.rate_limits
+            if each.rate_limit_type == "ORDERS" and each.interval in _INTERVAL_SECONDS
+        ),
+    )
+
+
+def _retry_at(data: msgspec.Raw) -> int | None:
+    try:
+        return reading.ns(_ERROR_DATA(bytes(data)).retry_after)
+    except UNDECODABLE:
+        return None
+
+
+def rest_refusal(status: int, body: bytes, headers: Mapping[str, str]) -> Refusal | None:
+    """What a response over REST refuses."""
+    if status == 200:
+        return None
+    try:
+        error = _REST_ERROR(body)
+    except UNDECODABLE:
+        error = shapes.Error(None, body[:200].decode("utf-8", "backslashreplace"))
+    after = headers.get("retry-after", "")
+    return Refusal(
+        status, error.code, error.msg, retry_after=float(after) if after.isdecimal() else None
+    )
+
+
+def shutdown(_: bytes) -> list[Shutdown]:
+    """The exchange will close the connection."""
+    return [Shutdown()]
