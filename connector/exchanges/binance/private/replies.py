@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -28,9 +28,11 @@ _ERROR_DATA = reading.decoder(shapes.ErrorData)
 _REST_ERROR = reading.decoder(shapes.Error)
 
 
-def read_frame(
-    frame: bytes, events: Mapping[str, Callable[[bytes], list[Any]]]
-) -> tuple[Heard, ...]:
+Events: TypeAlias = Mapping[str, Callable[[bytes], list[Any]]]
+"""How each kind of event is read, by its name."""
+
+
+def read_frame(frame: bytes, events: Events) -> tuple[Heard, ...]:
     """What a frame says; `events` reads each kind of event."""
     said = _FRAME(frame)
     payload = bytes(said.event) or bytes(said.data)
@@ -41,9 +43,7 @@ def read_frame(
     return (read_reply(said),)
 
 
-def _read_event(
-    kind: str, payload: bytes, events: Mapping[str, Callable[[bytes], list[Any]]]
-) -> tuple[Heard, ...]:
+def _read_event(kind: str, payload: bytes, events: Events) -> tuple[Heard, ...]:
     reader = events.get(kind)
     return (Ignored(kind=kind[:50]),) if reader is None else tuple(reader(payload))
 
