@@ -23,7 +23,7 @@ import tempfile
 import textwrap
 import tomllib
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ from click.testing import CliRunner
 
 from connector import open_adapter
 from connector.app.commands import group
+from connector.app.naming import CHANNELS, EXCHANGES
+from connector.errors import ConfigError
 from connector.exchanges import binance
 from connector.testing import FaultKind, OrderFlow, SimulatedExchange, open_exchange
 from connector.testing.explore import __main__ as explorer
@@ -98,6 +100,40 @@ def test_what_a_page_imports_it_uses(page: Path) -> None:
     names = {each.asname or each.name.split(".")[0] for node in imports for each in node.names}
 
     assert names <= {node.id for node in nodes if isinstance(node, ast.Name)}
+
+
+# --- what is supported
+
+ARGUMENTS: dict[str, dict[str, object]] = {"raw_stream": {"name": "x"}}
+"""What a channel needs beside or instead of a symbol."""
+SYMBOLS: dict[str, str] = {}
+"""A symbol in the spelling of a venue, where it is not Binance's."""
+
+
+def offers(exchange: str, kind: str) -> bool:
+    """Whether an exchange offers a channel, for one symbol or for all."""
+    wanted: list[dict[str, object]] = [{"symbol": SYMBOLS.get(exchange, "ETHUSDC")}, {}]
+    for arguments in [ARGUMENTS[kind]] if kind in ARGUMENTS else wanted:
+        with suppress(ConfigError, TypeError):
+            EXCHANGES[exchange]().stream(CHANNELS[kind](**arguments))
+            return True
+    return False
+
+
+def support() -> str:
+    """The table of the README: a row per exchange, a column per channel."""
+    names = [name for name in CHANNELS if name != "raw_stream"]
+    heads = [CHANNELS[name].__name__ for name in names]
+    rows = [["", *(f"`{head}`" for head in heads)], ["---"] * (len(names) + 1)]
+    rows += [
+        [f"`{exchange}`", *("✓" if offers(exchange, kind) else "" for kind in names)]
+        for exchange in EXCHANGES
+    ]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def test_the_readme_shows_what_each_exchange_offers() -> None:
+    assert support() in (ROOT / "README.md").read_text(), f"put this into README.md:\n{support()}"
 
 
 # --- Python
