@@ -26,7 +26,13 @@ from connector.testing.exchange.running_plan import RunningPlan
 from connector.testing.exchange.statistics import ExchangeStatistics
 from connector.testing.exchange.trading.accounts import SimulatedAccount, TradingAccount
 from connector.testing.exchange.trading.control import Trading
-from connector.testing.exchange.trading.opening import API_PATHS, TradingSide, open_trading
+from connector.testing.exchange.trading.delays import Delays
+from connector.testing.exchange.trading.opening import (
+    API_PATHS,
+    TradingSide,
+    TradingTerms,
+    open_trading,
+)
 from connector.testing.exchange.trading.readings import Readings
 from connector.testing.faults.faults import HANDSHAKE_KINDS, Fault, FaultKind, FaultPlan
 from connector.testing.market.audience import Audience
@@ -64,6 +70,7 @@ async def open_exchange(
     shutdown_notice_seconds: float = 10.0,
     accounts: Iterable[TradingAccount] = (),
     readings: Readings | None = None,
+    delays: Delays | None = None,
 ) -> AsyncIterator[SimulatedExchange]:
     """Opens a simulated exchange that serves until the block is left.
 
@@ -85,6 +92,7 @@ async def open_exchange(
             ``serverShutdown``, on spot.
         accounts: who may trade; without any, the exchange has no private side at all.
         readings: how what the documentation leaves open is decided; None: as `Readings` has it.
+        delays: how long requests, events and queries may take at most; None: no time.
 
     Raises:
         OSError: the address is in use.
@@ -120,8 +128,7 @@ async def open_exchange(
         nested_errors=nested_errors,
         trades=trades,
         source=source or Silent(),
-        accounts=tuple(accounts),
-        readings=readings or Readings(),
+        terms=TradingTerms(tuple(accounts), readings or Readings(), delays),
     )
     error_of_body: BaseException | None = None
     try:
@@ -162,8 +169,7 @@ class SimulatedExchange:
         nested_errors: bool,
         trades: str,
         source: Source,
-        accounts: tuple[TradingAccount, ...],
-        readings: Readings,
+        terms: TradingTerms,
     ) -> None:
         self.rules = venue.rules
         self.host = host
@@ -179,10 +185,8 @@ class SimulatedExchange:
         self._trades = trades
         self._plan = RunningPlan(self.log)
         self._trading: TradingSide | None = None
-        if accounts:
-            self._trading = open_trading(
-                accounts, audience=self._audience, player=self._player, readings=readings
-            )
+        if terms.accounts:
+            self._trading = open_trading(terms, self._audience, self._player)
         self._reception = Reception(
             venue,
             self._plan,
@@ -230,11 +234,7 @@ class SimulatedExchange:
 
     @property
     def trading(self) -> Trading:
-        """What a test does with the accounts.
-
-        Raises:
-            ValueError: the exchange was opened without accounts.
-        """
+        """What a test does with the accounts; a `ValueError` if there are none."""
         if self._trading is None:
             raise ValueError("nobody trades here: open_exchange(accounts=(TradingAccount(…),))")
         return self._trading.control

@@ -130,6 +130,7 @@ class SimulatedAccount:
     """Time, kind, symbol, asset and amount of what was paid without a trade."""
     _orders: dict[int, History[Order]] = attrs.field(factory=dict, init=False)
     _open: dict[int, None] = attrs.field(factory=dict, init=False)
+    _by_client_id: dict[tuple[str, str], list[int]] = attrs.field(factory=dict, init=False)
     _wallet: History[Mapping[str, Decimal]] = attrs.field(init=False)
     _positions: History[Positions] = attrs.field(init=False)
 
@@ -181,10 +182,13 @@ class SimulatedAccount:
         """The position of a symbol; flat if there never was one."""
         return self._positions.now.get((symbol, side), Position(symbol=symbol, side=side))
 
-    def view(self, ms: int) -> AccountView:
-        """What was true at a time."""
-        states = (history.at(ms) for history in self._orders.values())
-        open_orders = tuple(order for order in states if order is not None and order.is_open)
+    def view(self, ms: int, now_ms: int) -> AccountView:
+        """What was true at a time, now or before."""
+        if ms >= now_ms:
+            open_orders = self.open_orders
+        else:
+            states = (history.at(ms) for history in self._orders.values())
+            open_orders = tuple(order for order in states if order is not None and order.is_open)
         times = [order.updated_ms for order in open_orders]
         return AccountView(
             self._wallet.at(ms) or {},
@@ -192,6 +196,10 @@ class SimulatedAccount:
             open_orders,
             max(times, default=0),
         )
+
+    def named(self, symbol: str, client_id: str) -> tuple[int, ...]:
+        """Ids of the orders that ever had a client id, oldest first."""
+        return tuple(self._by_client_id.get((symbol, client_id), ()))
 
     def history(self, order_id: int) -> History[Order] | None:
         """All states of one order."""
@@ -202,6 +210,9 @@ class SimulatedAccount:
     def keep(self, order: Order, ms: int) -> None:
         """Takes in an order, new or changed."""
         known = self._orders.get(order.order_id)
+        if known is None or known.now.client_id != order.client_id:
+            key = order.symbol, order.client_id
+            self._by_client_id.setdefault(key, []).append(order.order_id)
         if known is None:
             self._orders[order.order_id] = History(ms, order)
         else:

@@ -80,6 +80,7 @@ class Trading:
         self._script.clear()
         self._desk.gateway_seconds = self._desk.engine_seconds = 0.0
         self._house.query_lag_ms = 0
+        self._house.streams.delay_seconds = 0.0
 
     def lose_request(self, next: str = "order.place", *, times: int | None = 1) -> None:  # noqa: A002
         """The request never arrives."""
@@ -154,6 +155,10 @@ class Trading:
     def delay_engine(self, seconds: float) -> None:
         """Requests wait so long in the engine; spot does not check their window there."""
         self._desk.engine_seconds = seconds
+
+    def delay_events(self, seconds: float) -> None:
+        """Private events come so late, in their order."""
+        self._house.streams.delay_seconds = seconds
 
     def lag_queries(self, seconds: float) -> None:
         """Queries tell what was true so long ago (§7 (4))."""

@@ -15,6 +15,7 @@ import attrs
 import trio
 
 from connector.testing.exchange.trading.answers import Answer, ReplyTo
+from connector.testing.exchange.trading.delays import DrawnDelays
 from connector.testing.exchange.trading.gateway import Asked, Gateway
 from connector.testing.exchange.trading.house import House
 from connector.testing.exchange.trading.listen_keys import ListenKey
@@ -49,6 +50,8 @@ class Desk:
     timers: Timers
     gateway_seconds: float = 0.0
     engine_seconds: float = 0.0
+    delays: DrawnDelays | None = None
+    """What is drawn for each request on top of these."""
     usdm_reports: UsdmReports | None = None
     trigger_due: Callable[[], None] | None = None
     """Triggers conditional orders whose price has been reached."""
@@ -86,7 +89,8 @@ class Desk:
     def queue(self, act: Callable[[], None]) -> None:
         """Does something when the engine gets to it: behind what came before."""
         now = trio.current_time()
-        self._engine_at = max(now + self.engine_seconds, self._engine_at)
+        waits = self.engine_seconds + (self.delays.engine() if self.delays else 0.0)
+        self._engine_at = max(now + waits, self._engine_at)
         if self._engine_at <= now and not self._waiting:
             act()
             return
@@ -186,6 +190,7 @@ class _Work:
     reply_to: ReplyTo
     account: str
     silent: bool = False
+    given: bool = False
     call: Call | None = None
 
     def begin(self) -> None:
@@ -202,15 +207,17 @@ class _Work:
         if not method.engine:
             self.carry_out()
             return
-        if desk.gateway_seconds + desk.engine_seconds > ANSWER_TIMEOUT_SECONDS:
+        longest = desk.delays.longest_seconds if desk.delays else 0.0
+        if desk.gateway_seconds + desk.engine_seconds + longest > ANSWER_TIMEOUT_SECONDS:
             desk.timers.after(ANSWER_TIMEOUT_SECONDS, self.give_up)
-        if desk.gateway_seconds:
-            desk.timers.after(desk.gateway_seconds, self.reach_engine)
+        waits = desk.gateway_seconds + (desk.delays.gateway() if desk.delays else 0.0)
+        if waits:
+            desk.timers.after(waits, self.reach_engine)
         else:
             self.reach_engine()
 
     def give_up(self) -> None:
-        if not self.silent:
+        if not self.silent and not self.given:
             self.give(refused=refusal("timeout"))
             self.silent = True
 
@@ -243,6 +250,7 @@ class _Work:
         """Sends the answer, or what a fault makes of it."""
         if self.silent:
             return
+        self.given = True
         desk, asked = self.desk, self.asked
         answer = Answer(
             status=200 if refused is None else refused.status,

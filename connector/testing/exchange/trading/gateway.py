@@ -156,6 +156,8 @@ class Gateway:
         """
         method = self.methods.table[call.name]
         self.house.advance()
+        delays = self.house.streams.delays
+        self.house.drawn_lag_ms = 0 if delays is None else delays.query_ms()
         try:
             result = method.act(call)
         except Refused:

@@ -12,7 +12,11 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-from connector.testing.exchange.trading.accounts import SimulatedAccount, TradingAccount
+from connector.testing.exchange.trading.accounts import (
+    AccountView,
+    SimulatedAccount,
+    TradingAccount,
+)
 from connector.testing.exchange.trading.algo import AlgoOrders
 from connector.testing.exchange.trading.clearing import Clearing
 from connector.testing.exchange.trading.engine import Engine
@@ -48,6 +52,8 @@ class House:
     algo: AlgoOrders = attrs.field(factory=AlgoOrders)
     query_lag_ms: int = 0
     """How far behind the engine queries are (binance_trading §7 (4))."""
+    drawn_lag_ms: int = 0
+    """The same, as drawn for the request that is carried out now."""
     counts: dict[str, OrderCounts] = attrs.field(factory=dict)
     countdowns: dict[tuple[str, str], int] = attrs.field(factory=dict)
     """By account and symbol: when the dead man's switch cancels, in the exchange's time."""
@@ -97,15 +103,16 @@ class House:
         Raises:
             Refused: -2011, it is over or never was; -2039, the two ids are of two orders.
         """
-        for order in account.open_orders:
-            if order.symbol != symbol:
+        ids = account.named(symbol, client_id or "") if order_id is None else (order_id,)
+        for each in ids:
+            history = account.history(each)
+            if history is None or history.now.symbol != symbol or not history.now.is_open:
                 continue
-            if order_id is not None and order.order_id == order_id:
-                if client_id not in (None, order.client_id):
-                    raise refusal("ids_disagree")
-                return order
-            if order_id is None and order.client_id == client_id:
-                return order
+            if client_id not in (None, history.now.client_id):
+                if order_id is None:
+                    continue  # it had this id before it was amended
+                raise refusal("ids_disagree")
+            return history.now
         raise refusal("unknown_order")
 
     def seen_order(
@@ -114,18 +121,23 @@ class House:
         """An order, open or over, as queries see it: that is late by `query_lag_ms`.
 
         Raises:
-            Refused: -2013.
+            Refused: -2013 there is none; -2039 the two ids are of two orders.
         """
-        seen = [order for order in self.seen_orders(account) if order.symbol == symbol]
-        if order_id is not None:
-            found = [order for order in seen if order.order_id == order_id]
-        else:
-            found = [order for order in seen if order.client_id == client_id]
+        ids = account.named(symbol, client_id or "") if order_id is None else (order_id,)
+        histories = (account.history(each) for each in ids)
+        states = [each.at(self.seen_ms()) for each in histories if each is not None]
+        found = [order for order in states if order is not None and order.symbol == symbol]
+        if order_id is None:
+            found = [order for order in found if order.client_id == client_id]
+        elif found and client_id not in (None, found[0].client_id):
+            raise refusal("ids_disagree")
         if not found:
             raise refusal("no_order")
-        if client_id not in (None, found[-1].client_id):
-            raise refusal("ids_disagree")
         return found[-1 if self.readings.reused_id_finds == "newest" else 0]
+
+    def view(self, account: SimulatedAccount) -> AccountView:
+        """An account as queries see it."""
+        return account.view(self.seen_ms(), self.clock_ms())
 
     def seen_orders(self, account: SimulatedAccount) -> list[Order]:
         """Every order as queries see it, oldest first."""
@@ -136,7 +148,7 @@ class House:
 
     def seen_ms(self) -> int:
         """The time of which queries tell."""
-        return self.clock_ms() - self.query_lag_ms
+        return self.clock_ms() - self.query_lag_ms - self.drawn_lag_ms
 
     # -- what happens by itself -----------------------------------------------------------------
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 import attrs
@@ -15,6 +15,7 @@ import trio
 from connector.testing.exchange.trading.accounts import TradingAccount
 from connector.testing.exchange.trading.control import Trading
 from connector.testing.exchange.trading.conversation import Conversation, Port
+from connector.testing.exchange.trading.delays import Delays, DrawnDelays
 from connector.testing.exchange.trading.desk import FUNDING_MS, Desk
 from connector.testing.exchange.trading.floor import Floor
 from connector.testing.exchange.trading.gateway import Gateway
@@ -115,13 +116,16 @@ class TradingSide:
         return _exchange_info(self.house)
 
 
-def open_trading(
-    specs: Iterable[TradingAccount],
-    *,
-    audience: Audience,
-    player: Player,
-    readings: Readings,
-) -> TradingSide:
+@attrs.frozen
+class TradingTerms:
+    """Who trades, and how the exchange behaves towards them."""
+
+    accounts: tuple[TradingAccount, ...]
+    readings: Readings
+    delays: Delays | None
+
+
+def open_trading(terms: TradingTerms, audience: Audience, player: Player) -> TradingSide:
     """Lets accounts trade on the market of a player.
 
     Raises:
@@ -130,10 +134,11 @@ def open_trading(
     if not hasattr(player, "attend"):
         raise ValueError("accounts need a market to trade on: open_exchange(source=OrderFlow(…))")
     floor = cast("Floor", player)
-    rules, clock_ms = audience.venue.rules, audience.now_ms
+    readings, rules, clock_ms = terms.readings, audience.venue.rules, audience.now_ms
     instruments = {symbol: instrument_of(symbol, floor) for symbol in floor.symbols}
     timers, script = Timers(), Script()
-    streams = Streams(script, timers.after, ListenKeys())
+    drawn = None if terms.delays is None else DrawnDelays(terms.delays)
+    streams = Streams(script, timers.after, ListenKeys(), lambda: audience.seconds, drawn)
     counts: dict[str, OrderCounts] = {}
     spot = rules.name == "spot"
     reports: SpotReports | UsdmReports
@@ -148,7 +153,7 @@ def open_trading(
     house = build(
         rules.name,
         floor=floor,
-        accounts=running_accounts(specs, clock_ms()),
+        accounts=running_accounts(terms.accounts, clock_ms()),
         instruments=instruments,
         clearing=SpotClearing(instruments) if spot else UsdmClearing(instruments, floor.mark),
         reports=reports,
@@ -162,7 +167,7 @@ def open_trading(
     methods: SpotMethods | UsdmMethods = SpotMethods(house) if spot else UsdmMethods(house)
     methods.table = {**methods.table, **_public_methods(house, player)}
     gateway = Gateway(house, methods, lambda: audience.seconds)
-    desk = Desk(house, gateway, script, timers)
+    desk = Desk(house, gateway, script, timers, delays=drawn)
     if isinstance(methods, SpotMethods):
         desk.trigger_due, desk.has_conditional = methods.stops.trigger_due, methods.stops.wait
     if isinstance(reports, UsdmReports) and isinstance(methods, UsdmMethods):

@@ -15,6 +15,7 @@ import msgspec
 
 from connector.testing.exchange.trading import algo
 from connector.testing.exchange.trading.accounts import SimulatedAccount
+from connector.testing.exchange.trading.delays import DrawnDelays
 from connector.testing.exchange.trading.listen_keys import ListenKeys
 from connector.testing.exchange.trading.script import Script
 
@@ -38,9 +39,15 @@ class Streams:
     script: Script
     later: Callable[[float, Callable[[], None]], None]
     keys: ListenKeys
+    clock: Callable[[], float]
+    """In seconds."""
+    delays: DrawnDelays | None = None
+    delay_seconds: float = 0.0
+    """How late every event is; the order stays."""
     told: list[tuple[str, dict[str, Any]]] = attrs.field(factory=list)
     """Every event with its account's name, in order, whether or not anybody listened."""
     _listeners: dict[str, list[Listener]] = attrs.field(factory=dict)
+    _due: dict[str, float] = attrs.field(factory=dict)
     _held: list[tuple[str, dict[str, Any]]] | None = None
 
     def add(self, account: str, listener: Listener) -> None:
@@ -92,10 +99,19 @@ class Streams:
 
     def _send(self, account: str, event: dict[str, Any]) -> None:
         for spoilt, seconds in self.script.spoil_event(account, event):
-            if seconds:
-                self.later(seconds, _Sending(self, account, spoilt))
+            late = seconds + self._delay(account)
+            if late:
+                self.later(late, _Sending(self, account, spoilt))
             else:
                 self._deliver(account, spoilt)
+
+    def _delay(self, account: str) -> float:
+        """How late the next event is, never before those that went before it."""
+        drawn = self.delay_seconds + (self.delays.event() if self.delays else 0.0)
+        now = self.clock()
+        due = max(now + drawn, self._due.get(account, 0.0))
+        self._due[account] = due
+        return due - now
 
     def _deliver(self, account: str, event: dict[str, Any]) -> None:
         name, data = event["e"], msgspec.json.encode(event)

@@ -137,7 +137,7 @@ class SpotMethods:
     def open_orders(self, call: Call) -> list[dict[str, Any]]:
         """``openOrders.status``: of a symbol, or of all."""
         symbol = self._symbol(call) if call.params.get("symbol") else None
-        orders = call.owner.view(self.house.seen_ms()).open_orders
+        orders = self.house.view(call.owner).open_orders
         return [reports.queried(order) for order in orders if symbol in (None, order.symbol)]
 
     def all_orders(self, call: Call) -> list[dict[str, Any]]:
@@ -186,7 +186,7 @@ class SpotMethods:
     def account(self, call: Call) -> dict[str, Any]:
         """``account.status``."""
         account, spec = call.owner, call.owner.spec
-        view = account.view(self.house.seen_ms())
+        view = self.house.view(account)
         locked = locked_by(view.open_orders, self.house.instruments)
         omit = flag_of(call.params, "omitZeroBalances")
         return {

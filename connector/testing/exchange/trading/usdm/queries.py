@@ -53,7 +53,7 @@ class UsdmQueries:
     def open_orders(self, call: Call) -> list[dict[str, Any]]:
         """``GET openOrders``: of a symbol, or of all."""
         symbol = call.params.get("symbol")
-        orders = call.owner.view(self.house.seen_ms()).open_orders
+        orders = self.house.view(call.owner).open_orders
         return [self._shown(order) for order in orders if symbol in (None, order.symbol)]
 
     def all_orders(self, call: Call) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ class UsdmWallets:
     house: House
 
     def _view(self, call: Call) -> AccountView:
-        return call.owner.view(self.house.seen_ms())
+        return self.house.view(call.owner)
 
     def _assets(self, call: Call) -> list[dict[str, Any]]:
         clearing = cast("UsdmClearing", self.house.clearing)
