@@ -1,24 +1,34 @@
-"""What can be traded: an `Instrument`, the same for every exchange, and rounding to its steps.
+"""What can be traded: an `Instrument`, the same for every exchange.
+
+It rounds to the steps of the exchange, and converts a quantity to the base asset, so that the
+quantities of different exchanges can be compared.
 
 >>> instrument.tick(Decimal("3021.137"))
 Decimal('3021.13')
+>>> find(instruments, base="BTC", quote="USDT", kind="perpetual").symbol
+'BTC-USDT-SWAP'
 """
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal, localcontext
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 import attrs
 
 from connector.decimals import ZERO, exact, floor_to, product, quotient
 from connector.errors import ConfigError
 
-Kind: TypeAlias = Literal["spot", "perpetual", "future"]
+Kind: TypeAlias = Literal["spot", "perpetual", "future", "option"]
+QuantityUnit: TypeAlias = Literal["base", "quote", "contracts"]
+OptionSide: TypeAlias = Literal["call", "put"]
 Rounding: TypeAlias = Literal["down", "up", "nearest"]
 
 _ROUNDINGS = {"down": ROUND_FLOOR, "up": ROUND_CEILING, "nearest": ROUND_HALF_EVEN}
+N = TypeVar("N", float, Decimal)
+_MOST_NAMED = 8
 _DIGITS = 60
 """Enough for the exact quotient of any price by any tick."""
 
@@ -82,14 +92,21 @@ class Instrument:
     market_min_quantity: Decimal | None = attrs.field(default=None, validator=_not_negative)
     market_max_quantity: Decimal | None = attrs.field(default=None, validator=_not_negative)
     contract_size: Decimal = attrs.field(default=Decimal(1), validator=_positive)
-    """How much of the base one unit of quantity is; of an inverse contract, how much of the
-    quote."""
+    """How much of the base one contract is; of an inverse contract, how much of the quote."""
+    quantity_unit: QuantityUnit = "base"
+    """What the exchange counts in `quantity`: the base asset, the quote asset, or contracts of
+    `contract_size`. `base_quantity` converts."""
     inverse: bool = False
-    """Whether it is settled in the base."""
+    """Whether it is settled in the base; if not, it is linear."""
     settle: str | None = None
     """What it is settled in; None for spot."""
     expires_ns: int | None = None
-    """When a future is delivered, nanoseconds since the epoch; None for what never is."""
+    """When a future or option is delivered, nanoseconds since the epoch; None for what never
+    is."""
+    strike: Decimal | None = attrs.field(default=None, validator=_positive)
+    """At which price an option may be exercised; None for everything else."""
+    option_side: OptionSide | None = None
+    """What an option gives the right to; None for everything else."""
 
     @property
     def trading(self) -> bool:
@@ -157,6 +174,33 @@ class Instrument:
             return ZERO
         return max(largest, ZERO)
 
+    def base_quantity(self, quantity: N, price: N | None = None) -> N:
+        """`quantity` of this exchange in the base asset.
+
+        Args:
+            quantity: in `quantity_unit`, as events have it.
+            price: at which it is traded, or counted; only needed when the exchange counts in the
+                quote asset or in inverse contracts.
+
+        Raises:
+            ConfigError: the price is needed and missing, or not above 0.
+        """
+        if self.quantity_unit == "base":
+            return quantity
+        size: Any = self.contract_size if self.quantity_unit == "contracts" else Decimal(1)
+        amount: Any = quantity
+        exactly = isinstance(amount, Decimal)
+        amount = product(amount, size) if exactly else amount * float(size)
+        if self.quantity_unit == "contracts" and not self.inverse:
+            return cast("N", amount)
+        divisor: Any = price
+        if divisor is None or not divisor > 0:
+            raise ConfigError(
+                f"{self.symbol}: {price!r} is no price; its quantities are worth an amount of "
+                f"{self.quote}, so write the price at which you want them in {self.base}"
+            )
+        return cast("N", quotient(amount, divisor) if exactly else amount / divisor)
+
     def _round(self, what: str, value: object, unit: Decimal | None, rounding: str) -> Decimal:
         if rounding not in _ROUNDINGS:
             raise ConfigError(f'rounding={rounding!r}: write "down", "up" or "nearest"')
@@ -174,4 +218,53 @@ class Instrument:
             return Decimal(int(count)) * unit
 
 
-__all__ = ["Instrument", "Kind", "Rounding", "Status"]
+def find(
+    instruments: Iterable[Instrument],
+    *,
+    base: str,
+    quote: str,
+    kind: Kind = "spot",
+    settle: str | None = None,
+    inverse: bool | None = None,
+    expires_ns: int | None = None,
+    strike: Decimal | None = None,
+    option_side: OptionSide | None = None,
+) -> Instrument:
+    """The one of `instruments` that is meant; one that is traded, if there are others.
+
+    Args:
+        instruments: of one exchange (`Adapter.instruments`).
+        base, quote: such as ``"BTC"`` and ``"USDT"``, in any case.
+        kind: "spot", "perpetual", "future" or "option".
+        settle, inverse, expires_ns, strike, option_side: to choose among several.
+
+    Raises:
+        ConfigError: there is none, or several; the message names them.
+    """
+    wanted = {
+        "kind": kind,
+        "settle": settle and settle.upper(),
+        "inverse": inverse,
+        "expires_ns": expires_ns,
+        "strike": strike,
+        "option_side": option_side,
+    }
+    asked = {name: value for name, value in wanted.items() if value is not None}
+    pair = base.upper(), quote.upper()
+    of_pair = [each for each in instruments if (each.base.upper(), each.quote.upper()) == pair]
+    found = [
+        each
+        for each in of_pair
+        if all(getattr(each, name) == value for name, value in asked.items())
+    ]
+    found = [each for each in found if each.trading] or found
+    if len(found) == 1:
+        return found[0]
+    what = f"{pair[0]}/{pair[1]} with {', '.join(f'{k}={v!r}' for k, v in asked.items())}"
+    some = ", ".join(f"{each.symbol} ({each.kind})" for each in (found or of_pair)[:_MOST_NAMED])
+    if found:
+        raise ConfigError(f"there are {len(found)} instruments {what}: {some}; say which")
+    raise ConfigError(f"there is no instrument {what}; of that pair there is: {some or 'none'}")
+
+
+__all__ = ["Instrument", "Kind", "OptionSide", "QuantityUnit", "Rounding", "Status", "find"]

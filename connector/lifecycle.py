@@ -22,7 +22,7 @@ from connector.errors import DecodeError, SubscriptionRejected
 
 _log = logging.getLogger("connector.lifecycle")
 
-PLANNED = frozenset({"shutdown", "age", "requested", "left", "ended"})
+PLANNED = frozenset({"shutdown", "age", "idle", "requested", "left", "ended"})
 """Ends that we chose while the connection was well: they get a close handshake, and no warning."""
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from connector import ConfigError
 from connector.exchanges import binance
-from connector.instruments import Instrument, Status
+from connector.instruments import Instrument, Status, find
 
 
 @pytest.fixture(scope="session")
@@ -245,3 +245,81 @@ def test_what_is_tradable_passes_and_one_step_more_does_not(
 
     assert found == 0 or passes(found)
     assert not passes(found + Decimal("0.001"))
+
+
+# --- units
+
+
+def contract(**what: Any) -> Instrument:
+    return attrs.evolve(instrument(), kind="perpetual", **what)
+
+
+@pytest.mark.parametrize(
+    ("what", "base"),
+    [
+        ({}, Decimal(7)),
+        ({"quantity_unit": "quote", "inverse": True}, Decimal("0.0028")),
+        ({"quantity_unit": "contracts", "contract_size": Decimal("0.01")}, Decimal("0.07")),
+        (
+            {"quantity_unit": "contracts", "contract_size": Decimal(100), "inverse": True},
+            Decimal("0.28"),
+        ),
+    ],
+)
+def test_a_quantity_in_the_base_asset(what: dict[str, Any], base: Decimal) -> None:
+    known = contract(**what)
+
+    assert known.base_quantity(Decimal(7), Decimal(2500)) == base
+    assert known.base_quantity(7.0, 2500.0) == pytest.approx(float(base))
+    assert isinstance(known.base_quantity(7.0, 2500.0), float)
+
+
+@pytest.mark.parametrize("price", [None, Decimal(0), Decimal(-1), Decimal("nan")])
+def test_without_a_price_what_is_counted_in_the_quote_has_no_quantity_in_the_base(
+    price: Decimal | None,
+) -> None:
+    with localcontext() as context:
+        context.clear_traps()
+        with pytest.raises(ConfigError, match="is no price"):
+            contract(quantity_unit="quote").base_quantity(Decimal(1), price)
+    assert contract(quantity_unit="contracts").base_quantity(Decimal(3)) == 3
+
+
+LISTED = [
+    instrument(),
+    attrs.evolve(instrument(), symbol="ETHUSDC-P", kind="perpetual", settle="USDC"),
+    attrs.evolve(instrument(), symbol="ETHUSDC-I", kind="perpetual", settle="ETH", inverse=True),
+    attrs.evolve(instrument(), symbol="ETHUSDC-1", kind="future", expires_ns=1),
+    attrs.evolve(
+        instrument(), symbol="ETHUSDC-1-OLD", kind="future", expires_ns=1, status=Status.ENDED
+    ),
+    attrs.evolve(instrument(), symbol="ETHUSDC-2", kind="future", expires_ns=2),
+]
+
+
+@pytest.mark.parametrize(
+    ("what", "symbol"),
+    [
+        ({}, "ETHUSDC"),
+        ({"kind": "perpetual", "settle": "usdc"}, "ETHUSDC-P"),
+        ({"kind": "perpetual", "inverse": True}, "ETHUSDC-I"),
+        ({"kind": "future", "expires_ns": 1}, "ETHUSDC-1"),
+    ],
+)
+def test_finding_the_instrument_that_is_meant(what: dict[str, Any], symbol: str) -> None:
+    assert find(LISTED, base="eth", quote="USDC", **what).symbol == symbol
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ({"kind": "perpetual"}, r"there are 2 .*ETHUSDC-P \(perpetual\), ETHUSDC-I"),
+        ({"kind": "option"}, r"no instrument ETH/USDC with kind='option'; .*ETHUSDC \(spot\)"),
+        ({"base": "XYZ"}, r"of that pair there is: none"),
+    ],
+)
+def test_what_cannot_be_found_is_an_error_that_names_what_there_is(
+    what: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        find(LISTED, **{"base": "ETH", "quote": "USDC", **what})

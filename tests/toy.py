@@ -14,8 +14,12 @@ from connector.exchanges.protocol import (
     AnyStream,
     Data,
     Envelope,
+    Heartbeat,
     Inbound,
     Limits,
+    Liveness,
+    Part,
+    Question,
     Reply,
     SequenceRule,
     Shutdown,
@@ -25,7 +29,7 @@ from connector.exchanges.protocol import (
 from connector.feeds.backpressure import Full
 from connector.feeds.subscription import Subscription
 
-ENVELOPE = Envelope(head=b'{"stream":"', middle=b'","data":', tail=b"}")
+ENVELOPE = Envelope((Part(b'{"stream":"', b'","data":'),), tail=b"}")
 E = TypeVar("E", bound=Event)
 
 
@@ -56,6 +60,9 @@ class _Frame(msgspec.Struct):
     code: int | None = None
     error: str | None = None
     bye: str | None = None
+    later: bool = False
+    ask: str | None = None
+    alive: bool = False
 
 
 def rising(last_id: int, event: Event) -> int:
@@ -76,6 +83,8 @@ LIMITS = Limits(
     max_message_bytes=1 << 20,
 )
 
+LIVENESS = Liveness()
+
 
 @attrs.frozen
 class Toy:
@@ -83,6 +92,7 @@ class Toy:
 
     envelope: Envelope | None = ENVELOPE
     limits: Limits = LIMITS
+    liveness: Liveness = LIVENESS
     sequence: SequenceRule | None = None
     silence_seconds: float | None = None
     glance: type[Event] | None = None
@@ -120,6 +130,12 @@ class Toy:
             return Data(read.stream, bytes(read.data))
         if read.bye is not None:
             return Shutdown(read.bye)
+        if read.ask is not None:
+            return Question(read.ask)
+        if read.alive:
+            return Heartbeat()
+        if read.later:
+            return Reply(read.id, read.code, read.error, refusal="later")
         if read.id is not None or read.error is not None:
             return Reply(read.id, read.code, read.error)
         return Unknown("?")

@@ -4,7 +4,8 @@
 
     wire ──▶ Subscription of the deltas ──▶ LocalBook ──▶ buffers of the feeds
                     │                        │    ▲
-                    └──▶ feeds of deltas     └────┘ snapshots, by way of `Rest`
+                    └──▶ feeds of deltas     └────┘ snapshots, by way of `Rest`,
+                                                    or in the stream, by subscribing anew
 
 To the subscription the book is one more buffer that reads it: it is given runs of deltas, is told
 of losses, and has as much room as the buffers behind it. To a feed it is a subscription. A run of
@@ -13,6 +14,7 @@ deltas is one event, so a consumer is woken once for what came together.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from copy import copy
 from typing import Any, Protocol
@@ -34,6 +36,13 @@ _MOST_REFUSALS = 5
 """In a row; then the exchange means it."""
 _RENEWAL_SECONDS = 5.0
 """A book that runs out of levels is not renewed more often."""
+_RESUBSCRIPTION_SECONDS = (2.0, 64.0)
+"""At first, at most: between two subscriptions anew of a book that does not stay synced. The
+exchange counts them, and sends a whole book each time."""
+_STAYED_SECONDS = 60.0
+"""A book that was synced for so long stays synced."""
+_FALLBACK_SECONDS = 3.0
+"""How long a snapshot in the stream is waited for, where it may be gone (okx §5)."""
 
 
 class LocalBook(Buffer[Any]):
@@ -43,7 +52,8 @@ class LocalBook(Buffer[Any]):
         stream: the book's own, which is none of the wire: its channel is what losses name.
         rest: who fetches snapshots; None when they come in the stream.
         wire: the subscription of the deltas.
-        owner: is told when there will be no snapshot.
+        owner: is told when there will be no snapshot, and asked for the stream anew when only that
+            can bring one.
     """
 
     def __init__(
@@ -60,6 +70,11 @@ class LocalBook(Buffer[Any]):
         self._source = source
         self._rest = rest
         self._owner = owner
+        self._resubscriptions = 0
+        self._resubscribe_at = -math.inf
+        self._synced_at = math.inf
+        self._waits_since: float | None = None
+        """Since when deltas came without the snapshot that should precede them."""
         self._book = RenewedBook(source.rules, source.extent)
         self._view = BookView(
             symbol="",
@@ -134,6 +149,7 @@ class LocalBook(Buffer[Any]):
                 changed = True
                 if not was_synced:
                     self.joins += 1
+                    self._synced_at = trio.current_time()
                     was_synced = True
             else:
                 looks = True
@@ -145,8 +161,33 @@ class LocalBook(Buffer[Any]):
         if changed:
             self._show()
         # A book that is live and will stay so wants nothing.
-        if (looks or book.is_running_out) and book.wants_snapshot:
+        if not (looks or book.is_running_out):
+            return
+        if book.wants_resubscription:
+            self._want_snapshot_in_stream()
+        elif book.wants_snapshot:
             self._ask()
+
+    def _want_snapshot_in_stream(self) -> None:
+        """Deltas come, and no snapshot: it was lost, or is no longer sent."""
+        now = trio.current_time()
+        source = self._source
+        if not self.joins and source.fallback is not None:
+            # Of an exchange that may have ceased to send it: none has come in this stream.
+            if self._waits_since is None:
+                self._waits_since = now
+            if now - self._waits_since >= _FALLBACK_SECONDS:
+                self._book = RenewedBook(source.fallback, source.extent)
+            return
+        if now < self._resubscribe_at:
+            return
+        if now - self._synced_at >= _STAYED_SECONDS:
+            self._resubscriptions = 0
+        self._synced_at = math.inf
+        if self._owner.resubscribe(self.wire):
+            first, most = _RESUBSCRIPTION_SECONDS
+            self._resubscribe_at = now + min(first * 2**self._resubscriptions, most)
+            self._resubscriptions += 1
 
     def lose(self, gap: Gap) -> None:
         """Deltas were lost: the book is not what the exchange has."""
@@ -156,6 +197,9 @@ class LocalBook(Buffer[Any]):
             outcome = self._book.lost(gap.reason)
         if outcome is Outcome.LOST:
             self._tell_loss(gap.reason, gap)
+        # The connection that is gone takes the subscription with it, and a new one is under way.
+        if self._book.wants_resubscription and gap.reason not in ("disconnected", "resubscribed"):
+            self._want_snapshot_in_stream()
 
     def fail(self, error: ConnectorError) -> None:
         """The exchange refuses the deltas, or the snapshot."""
@@ -296,6 +340,10 @@ class BookOwner(Protocol):
 
     def book_refused(self, book: LocalBook, error: SubscriptionRejected) -> None:
         """The exchange refuses the book's snapshot; every reader has been told."""
+
+    def resubscribe(self, subscription: Subscription) -> bool:
+        """Ask for the deltas anew; False when they are not subscribed, or that is under way."""
+        ...
 
 
 class BookSubscription:

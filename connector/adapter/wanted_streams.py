@@ -78,6 +78,11 @@ class Desired:
         self._owner.rejected(refused)
         link.announce_refusal(error)
 
+    def resubscribe(self, subscription: Subscription) -> bool:
+        """A book wants its deltas anew (`connector.adapter.local_book.BookOwner`)."""
+        known = self._subscriptions.get(subscription.name)
+        return known is not None and known[1].resubscribe(subscription)
+
     def stream_statistics(self) -> dict[str, StreamStatistics]:
         """What each stream has brought."""
         return {name: known.statistics() for name, (known, _) in self._subscriptions.items()}

@@ -55,6 +55,11 @@ class RenewedBook:
         return self._joining.wants_snapshot
 
     @property
+    def wants_resubscription(self) -> bool:
+        """Whether only a new subscription can bring the snapshot that is missing."""
+        return self.book.wants_resubscription
+
+    @property
     def is_running_out(self) -> bool:
         """Whether a successor is on its way, and the book is right nevertheless."""
         return self._successor is not None and self.book.synced

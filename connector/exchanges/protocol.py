@@ -8,13 +8,25 @@ socket and the order of things; whatever differs between exchanges is data here.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import attrs
 import msgspec
 
 from connector.channels import AnyChannel, Channel
+from connector.errors import ConfigError
 from connector.events import BookDelta, BookSnapshot, Event
+from connector.exchanges.envelope import Envelope, Part
+from connector.exchanges.inbound import (
+    Data,
+    Heartbeat,
+    Inbound,
+    Question,
+    Reply,
+    Shutdown,
+    Subscribed,
+    Unknown,
+)
 
 if TYPE_CHECKING:
     from connector.book import BookRules, Extent
@@ -39,20 +51,36 @@ class Limits:
     lifetime_seconds: float
     """The exchange closes a connection of this age; sessions end themselves a little before."""
     max_message_bytes: int
+    requests_per_hour: int | None = None
+    """Requests to subscribe or unsubscribe, per hour and connection; None: no such limit."""
+    bytes_per_request: int | None = None
+    """The longest request; None: `streams_per_request` bounds it."""
 
 
-@attrs.frozen
-class Envelope:
-    """How most frames are wrapped, as bytes, so that the hot path can slice instead of parse.
+@attrs.frozen(kw_only=True)
+class Liveness:
+    """How both sides of a connection know that the other is alive.
 
-    A frame is ``head + stream name + middle + payload + tail``; `middle` begins with the byte
-    that ends the name. A frame of any other shape takes the long way through `Exchange.parse`,
-    which must give the same result: the fast path is an optimisation, never a second protocol.
+    Whatever an exchange does, a WebSocket ping of its is answered, and a connection that brings
+    nothing for 30 seconds is asked for a sign of life. This says what else there is.
     """
 
-    head: bytes
-    middle: bytes
-    tail: bytes
+    greeting: tuple[str, ...] = ()
+    """Messages to send at once after connecting."""
+    ping: str | None = None
+    """The message by which a client shows that it is alive, and by which it asks; None: a
+    WebSocket ping, and only when it has to ask."""
+    ping_seconds: float | None = None
+    """How often the exchange wants to see `ping`, whatever else it is sent; None: never."""
+    silence_seconds: float | None = None
+    """Longest time without any message after which a connection is dead for certain; None when
+    none is promised."""
+    unanswered: Literal["reconnect", "refused"] = "reconnect"
+    """What it means that a stream is not acknowledged while the connection is alive: something
+    broke, or this is how the exchange says that there is no such stream."""
+    idle_seconds: float | None = None
+    """The exchange closes a connection without subscriptions after this time; None: it does not,
+    or does not say."""
 
 
 UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -63,6 +91,10 @@ SequenceRule: TypeAlias = Callable[[int, Event], int]
 """``rule(last_id, event)``: the id to remember (> 0) when `event` follows, 0 when it is a
 duplicate or out of order and must be dropped, or the negated id when events are missing before
 it. `last_id` is 0 for the first event of a session."""
+
+Fold: TypeAlias = Callable[[Any, Any], list[Any]]
+"""``fold(last, event)``: the events to deliver when `event` comes and `last` was the last that was
+delivered in this session, None for the first. A pure function; it returns new events."""
 
 
 def _say_nothing(_: bytes) -> tuple[int | str | None, str]:
@@ -101,12 +133,16 @@ class BookSource:
     """What a local order book is made of."""
 
     deltas: Stream[BookDelta]
+    """Its events are `BookDelta`; where the snapshot comes in the stream, `BookSnapshot` too."""
     rules: BookRules
     extent: Extent
     snapshot: RestRequest[BookSnapshot] | None = None
-    """How it is fetched; None when it comes in the stream."""
+    """How it is fetched; None when it only comes in the stream."""
     snapshot_levels: int | None = None
     """The most levels per side that the snapshot has; None when it is complete."""
+    fallback: BookRules | None = None
+    """Rules of a book whose `snapshot` is fetched, when none came in the stream though `rules` say
+    that it does: of an exchange that is about to change."""
 
 
 @attrs.frozen(eq=False)
@@ -119,9 +155,10 @@ class Stream(Generic[E_co]):
     """Which of the exchange's connections carries it."""
     channel: Channel[E_co]
     decode: Callable[[bytes], E_co | list[E_co]]
-    """Payload to event, or to a list of events when `many`. Raises one of `UNDECODABLE` when it
-    is not what the documentation says."""
+    """Payload to event, or to a list of events, which may be empty. Raises one of `UNDECODABLE`
+    when it is not what the documentation says."""
     many: bool = False
+    """Whether it is of many symbols."""
     silence_seconds: float | None = None
     """Longest time without data that cannot be a quiet market; None when any time can be."""
     sequence: SequenceRule | None = None
@@ -135,48 +172,23 @@ class Stream(Generic[E_co]):
     (`connector.feeds.late_decoding`)."""
     book: BookSource | None = None
     """Of an `OrderBook`, which is no stream of the wire: what it is kept from."""
+    fold: Fold | None = None
+    """For a stream whose messages only say what has changed: what to deliver instead of them."""
+    batch: str = ""
+    """Streams of different batches cannot be in one request."""
+    argument: Any = None
+    """What `Exchange.subscribe` writes for it, if that is more than its name."""
 
 
 AnyStream: TypeAlias = Stream[Event]
 
 
-@attrs.frozen
-class Data:
-    """A payload of a stream."""
-
-    stream: str
-    payload: bytes
-
-
-@attrs.frozen
-class Reply:
-    """The answer to a request: to the one numbered `request_id`."""
-
-    request_id: int | None
-    code: int | str | None = None
-    message: str | None = None
-    """None when the request was accepted, else the exchange's words."""
-
-
-@attrs.frozen
-class Shutdown:
-    """The exchange will close this connection soon: open the next one."""
-
-    reason: str
-
-
-@attrs.frozen
-class Unknown:
-    """A well-formed message of a kind that this library does not know; counted."""
-
-    kind: str
-
-
-Inbound: TypeAlias = Data | Reply | Shutdown | Unknown
-
-
 class Exchange(Protocol):
-    """A description of a venue: a frozen value."""
+    """A description of a venue: a frozen value.
+
+    What has a body here is what most venues need; a class that inherits from this one leaves it
+    out.
+    """
 
     @property
     def name(self) -> str:
@@ -184,20 +196,29 @@ class Exchange(Protocol):
         ...
 
     @property
-    def limits(self) -> Limits: ...
+    def limits(self) -> Limits:
+        """What the exchange allows."""
+        ...
 
     @property
-    def envelope(self) -> Envelope | None: ...
+    def liveness(self) -> Liveness:
+        """How both sides know that the other is alive."""
+        return Liveness()
+
+    @property
+    def envelope(self) -> Envelope | None:
+        """How most frames are wrapped; None when each must be parsed."""
+        return None
 
     @property
     def compression(self) -> bool:
         """Whether to offer permessage-deflate."""
-        ...
+        return False
 
     @property
     def default_route(self) -> str:
         """The route to connect when nothing is subscribed yet."""
-        ...
+        return "public"
 
     def url(self, route: str) -> str:
         """Where to connect for `route`: a ``ws://`` or ``wss://`` URL."""
@@ -219,23 +240,6 @@ class Exchange(Protocol):
         """The request that ends the subscription of `streams`."""
         ...
 
-    @property
-    def rest(self) -> RestService:
-        """Where snapshots and instruments are fetched.
-
-        Raises:
-            ConfigError: the exchange has no REST interface.
-        """
-        ...
-
-    def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
-        """The request for everything that is traded.
-
-        Raises:
-            ConfigError: the exchange does not tell.
-        """
-        ...
-
     def parse(self, frame: bytes) -> Inbound:
         """What a whole frame says; the general way, for every shape of frame.
 
@@ -243,6 +247,23 @@ class Exchange(Protocol):
             UNDECODABLE: it is not JSON, or not of the documented form.
         """
         ...
+
+    @property
+    def rest(self) -> RestService:
+        """Where snapshots and instruments are fetched.
+
+        Raises:
+            ConfigError: the exchange has no REST interface.
+        """
+        raise ConfigError(f"{self.name} has no REST interface")
+
+    def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
+        """The request for everything that is traded.
+
+        Raises:
+            ConfigError: the exchange does not tell.
+        """
+        raise ConfigError(f"{self.name} does not tell what is traded")
 
 
 __all__ = [
@@ -253,13 +274,19 @@ __all__ = [
     "Data",
     "Envelope",
     "Exchange",
+    "Fold",
+    "Heartbeat",
     "Inbound",
     "Limits",
+    "Liveness",
+    "Part",
+    "Question",
     "Reply",
     "RestRequest",
     "RestService",
     "SequenceRule",
     "Shutdown",
     "Stream",
+    "Subscribed",
     "Unknown",
 ]

@@ -15,14 +15,14 @@ import trio
 
 from connector.errors import RAW_EXCERPT_BYTES, DecodeError
 from connector.events import Event
-from connector.exchanges.protocol import UNDECODABLE, Data, Exchange, Inbound, SequenceRule, Unknown
+from connector.exchanges.envelope import NO_SHAPE, find_name
+from connector.exchanges.protocol import UNDECODABLE, Data, Exchange, Inbound, Unknown
 from connector.feeds.backpressure import Full
-from connector.feeds.hot_loop import Shape, take
+from connector.feeds.continuity import takes_out_of_sequence
+from connector.feeds.hot_loop import take
 from connector.feeds.late_decoding import Unread
+from connector.feeds.message_numbers import MessageNumbers
 from connector.feeds.subscription import Subscription
-
-_MAX_OLD_IDS = 16
-"""More events with old ids than these, without a jump between them, are no duplicates."""
 
 _REST_SECONDS = 0.001
 """How long a link lets frames gather of which its consumers, who do not keep up, will see the
@@ -65,11 +65,10 @@ class Delivery:
         self._full = full
         self._reader = reader
         envelope = exchange.envelope
-        # Without an envelope the slice is empty, no stream has that name: all goes the long way.
-        self._shape: Shape = (0, b"", 0)
-        if envelope is not None:
-            self._shape = len(envelope.head), envelope.middle, len(envelope.tail)
+        self._shape = NO_SHAPE if envelope is None else envelope.shape
         self._end = -self._shape[2] or None
+        number = None if envelope is None else envelope.number
+        self._numbers = None if number is None else MessageNumbers(number)
         self._rest: list[tuple[Subscription, Event]] = []
         self._stamped_ns = 0
         self._behind = False
@@ -88,6 +87,26 @@ class Delivery:
 
         A frame with a list is taken when all of its events are in the buffers.
         """
+        if self._numbers is None:
+            return self._deliver(payloads, first)
+        numbers, taken = self._numbers, first
+        while taken < len(payloads):
+            end, missing, late = numbers.look(payloads, taken)
+            if late:
+                taken = end
+                continue
+            if missing:
+                self._lose_all("sequence")
+                numbers.lost(payloads, taken)
+            went = self._deliver(payloads if end == len(payloads) else payloads[:end], taken)
+            numbers.passed(payloads, taken, went)
+            taken = went
+            if went < end:
+                break
+        return taken
+
+    def _deliver(self, payloads: Sequence[bytes], first: int) -> int:
+        """Take ``payloads[first:]``, of which none is missing."""
         if self._rest:
             if not self._put_rest():
                 return first
@@ -130,15 +149,21 @@ class Delivery:
             The index of the first message that was not taken.
         """
         payload = payloads[first]
-        head, middle, _ = self._shape
-        end = payload.find(middle, head)
-        subscription = self._streams.get(payload[head:end])
-        if subscription is None or subscription.stream.many or end < 0:
+        parts, whole, _ = self._shape
+        name, end = find_name(parts, payload)
+        subscription = self._streams.get(name) if end >= 0 else None
+        if subscription is None:
             self._parse(payload)
             return first + 1
-        assert subscription.glance is not None  # all others can be taken
-        skip = end + len(middle)
-        return self._deliver_unread(subscription, subscription.glance, skip, payloads, first)
+        if subscription.glance is not None:
+            return self._deliver_unread(subscription, subscription.glance, end, payloads, first)
+        try:
+            event = subscription.decode(payload[0 if whole else end : self._end])
+        except UNDECODABLE:
+            self._parse(payload)
+        else:
+            self._put_message(subscription, payload, event)
+        return first + 1
 
     def _parse_odd(self, payloads: Sequence[bytes], index: int) -> int:
         """Perhaps only the shape of the envelope differs: the long way decides, if there is room.
@@ -155,7 +180,7 @@ class Delivery:
         self,
         subscription: Subscription,
         glance: Callable[[bytes], Any],
-        skip: int,
+        behind: int,
         payloads: Sequence[bytes],
         first: int,
     ) -> int:
@@ -164,7 +189,8 @@ class Delivery:
         Of what follows each other without a loss between, the last replaces all before it.
         """
         end, rule, last_id = self._end, subscription.sequence, subscription.last_id
-        prefix = payloads[first][:skip]
+        prefix = payloads[first][:behind]
+        skip = 0 if self._shape[1] else behind
         stop = len(payloads)
         taken, size, count, verdict, odd = first, 0, 0, 1, False
         event: Any = None
@@ -244,6 +270,13 @@ class Delivery:
             # As after a reconnect: that ids are missing is told already.
             subscription.forget_sequence()
 
+    def _lose_all(self, reason: str) -> None:
+        """Data of every stream may have been lost."""
+        for subscription in self._streams.values():
+            if subscription.live or subscription.messages:
+                subscription.lose(reason, self.received_ns, session=self.session)
+                subscription.forget_sequence()
+
     async def wait_for_room(self) -> None:
         """Wait until no buffer of this link is full.
 
@@ -291,53 +324,9 @@ class Delivery:
     def _takes_out_of_sequence(
         self, subscription: Subscription, event: Event, verdict: int
     ) -> bool:
-        """Whether to deliver an `event` that does not follow: a jump is flagged, an old id not."""
-        if subscription.stream.blank_id is not None:
-            blank_id = subscription.stream.blank_id(event)
-            if blank_id:
-                self._pass_over(subscription, event, blank_id)
-                return False
-            if verdict < 0 and self._follows_blank(subscription, event):
-                return True
-        if verdict < 0:
-            subscription.last_id = -verdict
-            subscription.old_ids = 0
-            subscription.lose("sequence", self.received_ns, session=self.session)
-            return True
-        subscription.duplicates += 1
-        subscription.old_ids += 1
-        if subscription.old_ids <= _MAX_OLD_IDS:
-            return False
-        # Not a repetition: the exchange counts anew, or not at all. The ids of this session say
-        # nothing; better to deliver too much than to stall silently.
-        blanks = subscription.stream.blank_id
-        subscription.sequence = None if blanks is None else _all_but_blanks(blanks)
-        subscription.lose("sequence", self.received_ns, session=self.session)
-        return True
-
-    def _pass_over(self, subscription: Subscription, event: Event, blank_id: int) -> None:
-        """Note the id of an `event` that stands for nothing, and what is missing before it."""
-        newest = max(subscription.last_id, subscription.blank_id)
-        assert subscription.sequence is not None
-        if blank_id <= newest:
-            subscription.duplicates += 1
-        elif subscription.sequence(newest, event) < 0:
-            subscription.last_id = blank_id
-            subscription.lose("sequence", self.received_ns, session=self.session)
-        else:
-            if not newest:
-                # What comes next follows whatever was before this session: who merges must know.
-                subscription.last_id = blank_id - 1
-            subscription.blank_id = blank_id
-
-    def _follows_blank(self, subscription: Subscription, event: Any) -> bool:
-        """Whether before `event` there was nothing but what stands for nothing."""
-        assert subscription.sequence is not None
-        following = subscription.sequence(subscription.blank_id, event)
-        if following <= 0 or subscription.blank_id <= subscription.last_id:
-            return False
-        event.previous_id, subscription.last_id = subscription.last_id, following
-        return True
+        """Whether to deliver an `event` that does not follow."""
+        received_ns = self.received_ns
+        return takes_out_of_sequence(subscription, event, verdict, received_ns, self.session)
 
     def _parse(self, payload: bytes) -> None:
         """Read a frame in the general way."""
@@ -359,10 +348,17 @@ class Delivery:
         except UNDECODABLE as error:
             self._lose(payload, error, subscription)
             return
+        self._put_message(subscription, payload, event)
+
+    def _put_message(self, subscription: Subscription, payload: bytes, event: Any) -> None:
+        """Count a message, and put what was in it."""
         self.messages += 1
         subscription.messages += 1
         subscription.payload_bytes += len(payload)
-        self._put_list(subscription, event if isinstance(event, list) else [event])
+        events = event if isinstance(event, list) else [event]
+        if subscription.stream.fold is not None:
+            events = subscription.fold(subscription.stream.fold, events)
+        self._put_list(subscription, events)
 
     def _lose(
         self, payload: bytes, error: Exception, subscription: Subscription | None = None
@@ -378,8 +374,3 @@ class Delivery:
             subscription.lose("decode error", self.received_ns, session=self.session)
         name = None if subscription is None else subscription.name
         self._reader.read_undecodable(DecodeError(name, str(error), payload))
-
-
-def _all_but_blanks(blank_id: Callable[[Any], int]) -> SequenceRule:
-    """The rule where ids say nothing but that some events stand for nothing."""
-    return lambda last_id, event: 0 if blank_id(event) else last_id or 1

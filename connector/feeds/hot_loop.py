@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from connector.events import Event
+from connector.exchanges.envelope import Shape, find_name
 from connector.exchanges.protocol import UNDECODABLE
 from connector.feeds.subscription import Subscription
 from connector.transport.compiled import EXTENSION
@@ -20,8 +21,7 @@ Taken: TypeAlias = tuple[int, Any, Any, int, int | None]
 last one was of and its event, whether the message at the index does not decode, and the rule's
 verdict on the event if it does not follow. Of nothing: the first message is not for this loop."""
 
-Shape: TypeAlias = tuple[int, bytes, int]
-"""Of messages: where the stream's name begins, what follows it, how many bytes follow the data."""
+_SEVERAL_PARTS = -1, b"", b""
 
 
 def take_in_python(  # noqa: PLR0917  # by position, which costs less
@@ -39,18 +39,22 @@ def take_in_python(  # noqa: PLR0917  # by position, which costs less
     known of a stream is looked up once per run of its messages: it costs as much as decoding a
     trade.
 
+    A message with a list of events is taken when there is room for all of them and each follows;
+    if one does not, the message counts as one that does not decode: the long way decides.
+
     Args:
         payloads: the messages of one read.
         first: the index of the first to take.
         received_ns: stamped on the events.
         session: stamped on the events.
-        events: grows by one event per message, but for one that does not follow.
+        events: grows by the events of the messages, but for one that does not follow.
         streams: the subscriptions by the stream's name.
         shape: of every message.
     """
-    head, middle, tail = shape
+    parts, whole, tail = shape
+    head, _, middle = parts[0] if len(parts) == 1 else _SEVERAL_PARTS
     skipped, end = len(middle), -tail or None
-    taken, stop = first, len(payloads)
+    taken, stop, limit = first, len(payloads), 0
     run: Subscription | None = None
     begin = size = odd = skip = last_id = 0
     prefix = b""
@@ -60,13 +64,20 @@ def take_in_python(  # noqa: PLR0917  # by position, which costs less
     while taken < stop:
         payload = payloads[taken]
         if run is None or not payload.startswith(prefix):
-            name_end = payload.find(middle, head)
-            found = streams.get(payload[head:name_end])
+            if head >= 0:
+                name_end = payload.find(middle, head)
+                found = streams.get(payload[head:name_end])
+                behind = name_end + skipped
+            else:
+                name, name_end = find_name(parts, payload)
+                found = streams.get(name)
+                behind = name_end
             if found is None or found.group is None or name_end < 0:
                 break
             if run is None:
                 # Nobody else runs meanwhile, so the room is what it is now.
-                stop = min(stop, first + found.group.room())
+                limit = first + found.group.room()
+                stop = min(stop, limit)
             elif found.group is not run.group:
                 break
             else:
@@ -75,13 +86,35 @@ def take_in_python(  # noqa: PLR0917  # by position, which costs less
                 run.last_id = last_id
             run, begin, size = found, taken, 0
             decode, rule, last_id = run.decode, run.sequence, run.last_id
-            skip = name_end + skipped
-            prefix = payload[:skip]
+            skip = 0 if whole else behind
+            prefix = payload[:behind]
         try:
             event = decode(payload[skip:end])
         except UNDECODABLE:
             odd = 1
             break
+        if type(event) is list:
+            count = len(event)
+            if taken + count > limit:
+                break
+            following = last_id
+            for each in event:
+                each.received_ns = received_ns
+                each.session = session
+                if rule is not None:
+                    following = rule(following, each)
+                    if following <= 0:
+                        odd = 1
+                        break
+            if odd:
+                break
+            last_id = following
+            events += event
+            taken += 1
+            size += len(payload)
+            limit -= count - 1
+            stop = min(len(payloads), limit)
+            continue
         taken += 1
         size += len(payload)
         event.received_ns = received_ns
@@ -97,6 +130,8 @@ def take_in_python(  # noqa: PLR0917  # by position, which costs less
         run.messages += taken - begin
         run.payload_bytes += size
         run.last_id = last_id
+    if taken == first and not odd:
+        return first, None, None, 0, None  # a list for which there is no room
     return taken, run, event, odd, verdict
 
 

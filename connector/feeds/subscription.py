@@ -17,7 +17,7 @@ import trio
 from connector.channels import AnyChannel, Channel
 from connector.errors import ConfigError, SlowConsumer, SubscriptionRejected
 from connector.events import Event, Gap
-from connector.exchanges.protocol import AnyStream, Exchange
+from connector.exchanges.protocol import AnyStream, Exchange, Fold
 from connector.feeds.backpressure import Full
 from connector.feeds.buffer import Buffer
 from connector.feeds.late_decoding import Unread
@@ -94,9 +94,11 @@ class Subscription:
         self._buffers: dict[Buffer[object], None] = {}
         """An ordered set."""
         self.readers = Readers(self._buffers)
-        self.group: Buffer[object] | Readers | None = None if stream.many else self.readers
+        self.group: Buffer[object] | Readers | None = self.readers
         """Where events go: the same for streams whose messages can be taken together. None when
-        they cannot be taken in runs at all: they are lists, or not decoded yet."""
+        they cannot be taken in runs at all: they are not decoded yet, or to be folded."""
+        self._latest: Event | None = None
+        """What the next message of a stream that is folded changes."""
         self._waiting: set[Buffer[object]] = set()
         self._changed = trio.Event()
         self._eager = False
@@ -139,8 +141,8 @@ class Subscription:
     def _readers_changed(self) -> None:
         """Decode late if every reader conflates, and an event would often be decoded in vain."""
         conflated = all(isinstance(buffer, ConflatingBuffer) for buffer in self._buffers)
-        self.glance = self.stream.glance if conflated else None
-        if self.stream.many or self.glance is not None:
+        self.glance = self.stream.glance if conflated and not self.stream.many else None
+        if self.stream.fold is not None or self.glance is not None:
             self.group = None
         elif len(self._buffers) == 1 and not (single := next(iter(self._buffers))).by_stream:
             self.group = single
@@ -192,8 +194,19 @@ class Subscription:
             self.gaps += 1
         return lost
 
+    def fold(self, fold: Fold, events: Iterable[Event]) -> list[Event]:
+        """What to deliver of `events`, each of which says what has changed."""
+        complete: list[Event] = []
+        for event in events:
+            folded = fold(self._latest, event)
+            if folded:
+                self._latest = folded[-1]
+                complete += folded
+        return complete
+
     def forget_sequence(self) -> None:
         """What comes next is not measured by what came before."""
+        self._latest = None
         self.sequence = self.stream.sequence
         self.last_id = self.blank_id = 0
         self.old_ids = 0

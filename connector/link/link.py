@@ -171,6 +171,17 @@ class Link:
         if self._current is not None:
             self._current.end(reason)
 
+    def resubscribe(self, subscription: Subscription) -> bool:
+        """Unsubscribe and subscribe again; False when there is nothing to do it on, or it is under
+        way.
+        """
+        current = self._current
+        if current is None or not current.resubscribe(subscription):
+            return False
+        delivery = current.delivery
+        subscription.lose("resubscribed", delivery.received_ns, session=delivery.session)
+        return True
+
     def leave(self) -> None:
         """End the loop: politely when connected, at once otherwise."""
         self._leaving = True

@@ -78,22 +78,37 @@ _MOST_ATTEMPTS = 4096
 """As many as a gate remembers, whatever the windows of those who come; so the highest limit."""
 
 
-class Pace:
-    """At most `per_second` actions a second, evenly spaced."""
+_HOUR_SECONDS = 3600.0
 
-    def __init__(self, per_second: float) -> None:
+
+class Pace:
+    """At most `per_second` actions a second, evenly spaced, and `per_hour` requests an hour."""
+
+    def __init__(self, per_second: float, per_hour: int | None = None) -> None:
         self._spacing = 1 / per_second
         self._next = -math.inf
+        self._requests: deque[float] = deque(maxlen=per_hour)
 
-    async def turn(self) -> None:
+    async def turn(self, *, request: bool = False) -> None:
         """Wait for the next free slot and take it. Executes a checkpoint.
+
+        Args:
+            request: whether it counts for the hour.
 
         Cancellation: the slot is not taken.
         """
         await trio.lowlevel.checkpoint()
-        while self._next > trio.current_time():  # noqa: ASYNC110  # time, no event
-            await trio.sleep_until(self._next)  # and another task may take the slot meanwhile
+        while (free := self._free_at(request)) > trio.current_time():  # noqa: ASYNC110  # time
+            await trio.sleep_until(free)  # and another task may take the slot meanwhile
         self._next = trio.current_time() + self._spacing
+        if request and self._requests.maxlen is not None:
+            self._requests.append(trio.current_time())
+
+    def _free_at(self, request: bool) -> float:
+        requests = self._requests
+        if request and len(requests) == requests.maxlen:
+            return max(self._next, requests[0] + _HOUR_SECONDS)
+        return self._next
 
 
 _LONGEST_RETRY_SECONDS = 4 * 24 * 3600.0

@@ -14,6 +14,7 @@ import msgspec
 
 from connector.errors import SlowConsumer
 from connector.events import Gap
+from connector.exchanges.envelope import find_name
 from connector.exchanges.protocol import UNDECODABLE, Data, Exchange
 from connector.feeds.buffer import Buffer
 from connector.feeds.delivery import Delivery
@@ -147,13 +148,13 @@ def _stream_reader(exchange: Exchange) -> Callable[[bytes], str | None]:
 
     if envelope is None:
         return parse
-    head, middle = envelope.head, envelope.middle
-    begin = len(head)
+    parts, _, _ = envelope.shape
+    before = envelope.parts[0].before if envelope.anchored else b""
 
     def slice_(payload: bytes) -> str | None:
-        name = payload[begin : payload.find(middle, begin)]
+        name, _ = find_name(parts, payload)
         known = names.get(name)
-        if known is not None and payload.startswith(head):
+        if known is not None and payload.startswith(before):
             return known
         stream = parse(payload)
         if stream is not None and stream.encode() == name and len(names) < _MOST_NAMES:

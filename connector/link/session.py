@@ -9,13 +9,22 @@ from __future__ import annotations
 
 import math
 import random
+from collections import deque
 from types import MappingProxyType
 from typing import Protocol
 
 import trio
 
 from connector.errors import DecodeError, ExchangeUnavailable
-from connector.exchanges.protocol import Exchange, Inbound, Reply, Shutdown
+from connector.exchanges.protocol import (
+    Exchange,
+    Heartbeat,
+    Inbound,
+    Question,
+    Reply,
+    Shutdown,
+    Subscribed,
+)
 from connector.feeds.backpressure import Full
 from connector.feeds.delivery import Delivery
 from connector.feeds.subscription import Subscription
@@ -38,6 +47,7 @@ REASONS = {
     "no reply": "a request was not answered",
     "shutdown": "the exchange announced its end",
     "age": "the end of the exchange's connection life was near",
+    "idle": "nothing was subscribed, and the exchange was about to close the connection",
     "requested": "`Adapter.reconnect` was called",
     "left": "the adapter's block was left",
     "ended": "the adapter's source has no more",
@@ -49,6 +59,7 @@ _REPLY_SECONDS = 10.0
 _PROBE_AFTER_SECONDS = 30.0
 """When nothing at all was read for so long, and silence is legitimate, we send a ping."""
 _PROBE_SECONDS = 10.0
+_ANSWER_TICK_SECONDS = 0.25
 _SHUTDOWN_JITTER_SECONDS = (0.5, 3.0)
 """The official SDK leaves about 5 s after the announcement (binance_spot §4)."""
 _AGE_MARGIN_SECONDS = (300.0, 900.0)
@@ -56,6 +67,10 @@ _AGE_MARGIN_SECONDS = (300.0, 900.0)
 _QUIET_WAIT_SECONDS = MappingProxyType({"age": 10.0, "shutdown": 1.0})
 """How long a planned end may wait for a moment without data."""
 _TICK_SECONDS = (0.02, 1.0)
+_IDLE_SHARE = 0.8
+"""Of the time after which the exchange closes an idle connection: then the session ends itself."""
+_LATER_SECONDS = (1.0, 32.0)
+"""At first, at most: how long to ask for nothing when the exchange says "not now"."""
 _SHUTDOWN_TICK_SECONDS = 0.25
 """Twins take turns within the seconds that an announcement leaves."""
 
@@ -126,7 +141,20 @@ class Session:
         """Messages when it was last looked at whether it is quiet."""
         self._converged = False
         """Whether the owner has been told, since it last wanted something else."""
-        self._pace = Pace(exchange.limits.requests_per_second)
+        limits = exchange.limits
+        self._pace = Pace(limits.requests_per_second, limits.requests_per_hour)
+        self._liveness = exchange.liveness
+        self._to_send: deque[str] = deque(exchange.liveness.greeting)
+        """Messages that ask for no stream."""
+        self._sending = False
+        """Whether a task sends them."""
+        self._ping_at = math.inf
+        if self._liveness.ping_seconds is not None:
+            self._ping_at = trio.current_time() + self._liveness.ping_seconds
+        self._idle_since = trio.current_time()
+        self._not_before = -math.inf
+        """Until then nothing is asked: the exchange has said "not now"."""
+        self._postponed = 0
         self._end_at = trio.current_time() + (
             exchange.limits.lifetime_seconds - random.uniform(*_AGE_MARGIN_SECONDS)
         )
@@ -164,7 +192,10 @@ class Session:
             while True:
                 if self._work.is_set():
                     self._work = trio.Event()
-                    if self.wire.has_work() and not self._asking:
+                    if self._to_send and not self._sending:
+                        self._sending = True
+                        nursery.start_soon(self._send, carrier)
+                    if self.wire.has_work() and not (self._asking or self._sending):
                         self._asking = True
                         nursery.start_soon(self._converge, carrier)
                     self._tell_if_converged()
@@ -182,12 +213,25 @@ class Session:
         ended = await carrier.run()
         self.end(ended.reason, ended.text or "")
 
+    async def _send(self, carrier: Carrier) -> None:
+        """Send what asks for no stream, below the exchange's message rate."""
+        while self._to_send:
+            await self._pace.turn()
+            try:
+                await carrier.send(self._to_send.popleft())
+            except ExchangeUnavailable:
+                return  # `Carrier.run` knows better why
+        self._sending = False
+        self._work.set()
+
     async def _converge(self, carrier: Carrier) -> None:
         """Ask the exchange for what is wanted, below its message rate."""
         while self.wire.has_work():
             self._converged = False
             if carrier.watched:
-                await self._pace.turn()
+                if self._not_before > trio.current_time():
+                    await trio.sleep_until(self._not_before)
+                await self._pace.turn(request=True)
             else:
                 await trio.lowlevel.checkpoint()
             request = self.wire.next_request(trio.current_time())
@@ -217,7 +261,19 @@ class Session:
         self._check_silence(silence, now)
         unanswered = self.wire.oldest_unanswered()
         if unanswered is not None and now - unanswered >= reply_seconds:
-            self.end("no reply", f"a request was not answered in {reply_seconds:g} s")
+            if self._liveness.unanswered == "refused" and self._heard_at > unanswered:
+                self._refuse(self.wire.give_up_unanswered(now - reply_seconds))
+            else:
+                self.end("no reply", f"a request was not answered in {reply_seconds:g} s")
+        if self._wanted or self.wire.live:
+            self._idle_since = now
+        idle_seconds = self._liveness.idle_seconds
+        if idle_seconds is not None and now - self._idle_since >= idle_seconds * _IDLE_SHARE:
+            self.end("idle")
+        if now >= self._ping_at and self._liveness.ping is not None:
+            self._ping_at = now + (self._liveness.ping_seconds or math.inf)
+            self._to_send.append(self._liveness.ping)
+            self._work.set()
         quiet = self.delivery.messages == self._looked_at
         self._looked_at = self.delivery.messages
         wait = 0.0 if quiet else _QUIET_WAIT_SECONDS[self._end_reason]
@@ -251,6 +307,9 @@ class Session:
         if carrier.wire_bytes != self._heard_bytes:
             self._heard_bytes, self._heard_at = carrier.wire_bytes, now
         quiet_seconds = now - self._heard_at
+        dead_after = self._liveness.silence_seconds
+        if dead_after is not None and quiet_seconds >= dead_after and not carrier.blocked:
+            self.end("stale", f"nothing at all for {quiet_seconds:.3g} s")
         return not (self._probing or carrier.blocked) and quiet_seconds >= _PROBE_AFTER_SECONDS
 
     async def _probe(self, carrier: Carrier) -> None:
@@ -259,19 +318,32 @@ class Session:
         await self._pace.turn()
         with trio.move_on_after(_PROBE_SECONDS):
             try:
-                await carrier.ping()
+                if self._liveness.ping is None:
+                    await carrier.ping()
+                else:
+                    await carrier.send(self._liveness.ping)
+                    await self._wait_for_bytes(carrier, heard_bytes)
             except ExchangeUnavailable:
                 return
         if carrier.wire_bytes == heard_bytes and not carrier.blocked:
             self.end("stale", f"no answer to a ping in {_PROBE_SECONDS:g} s")
         self._probing = False
 
+    @staticmethod
+    async def _wait_for_bytes(carrier: Carrier, heard_bytes: int) -> None:
+        while carrier.wire_bytes == heard_bytes:  # noqa: ASYNC110  # no event: bytes are counted
+            await trio.sleep(_ANSWER_TICK_SECONDS)
+
     def read_message(self, message: Inbound) -> None:
         """Take what the delivery found that is not data of a stream."""
-        if isinstance(message, Reply):
-            for refusal in self.wire.read(message):
-                self._owner.refused(refusal)
+        if isinstance(message, Reply | Subscribed):
+            self._pace_replies(message)
+            self._refuse(self.wire.read(message))
+        elif isinstance(message, Question):
+            self._to_send.appendleft(message.answer)
             self._work.set()
+        elif isinstance(message, Heartbeat):
+            pass  # its bytes are counted
         elif isinstance(message, Shutdown):
             self._owner.noticed(message)
             self._end_at = min(
@@ -280,6 +352,27 @@ class Session:
             self._end_reason = "shutdown"
         else:
             self.unknown_messages += 1
+
+    def _refuse(self, refusals: list[Refusal]) -> None:
+        for refusal in refusals:
+            self._owner.refused(refusal)
+        self._work.set()
+
+    def _pace_replies(self, reply: Reply | Subscribed) -> None:
+        """Ask more slowly, if the exchange says "not now"."""
+        if not isinstance(reply, Reply) or reply.refusal != "later":
+            self._postponed = 0
+            return
+        first, most = _LATER_SECONDS
+        self._not_before = trio.current_time() + min(first * 2**self._postponed, most)
+        self._postponed += 1
+
+    def resubscribe(self, subscription: Subscription) -> bool:
+        """Ask for a stream anew; False when that is under way, or it is not subscribed yet."""
+        if subscription.name not in self.wire.live or not self.wire.refresh(subscription):
+            return False
+        self._work.set()
+        return True
 
     def read_undecodable(self, error: DecodeError) -> None:
         """Take a frame that does not decode."""

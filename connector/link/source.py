@@ -124,6 +124,14 @@ class Carrier(Protocol):
         """
         ...
 
+    async def send(self, text: str) -> None:
+        """Send a message that asks for no stream; nothing happens in a recording.
+
+        Raises:
+            ExchangeUnavailable: the session is over.
+        """
+        ...
+
     async def ping(self) -> None:
         """Ask whether the other side is alive, and wait for its answer; only when `watched`.
 

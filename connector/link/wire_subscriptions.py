@@ -10,7 +10,8 @@ Pure bookkeeping: it says what to ask next and reads the replies. For each strea
        │                         ▼                        ▼
        └──────────── halves, until one is alone      unsubscribing ── reply ──▶ gone
 
-A request that is refused as a whole does not say which stream was at fault, so it is halved until
+An exchange answers a request, or each of its streams (`connector.exchanges.protocol.Reply`). A
+request that is refused as a whole does not say which stream was at fault, so it is halved until
 the guilty one stands alone: that one is rejected, the others live.
 """
 
@@ -20,7 +21,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from connector.exchanges.protocol import Exchange, Reply
+from connector.exchanges.protocol import Exchange, Reply, Subscribed
 from connector.feeds.subscription import Subscription
 
 
@@ -32,6 +33,19 @@ class Request:
     subscribes: bool
     subscriptions: tuple[Subscription, ...]
     text: str
+
+
+@attrs.define
+class _Pending:
+    """A request that is not, or not wholly, answered."""
+
+    request: Request
+    sent_at: float
+    left: dict[str, Subscription]
+    """Its streams without an answer, by name."""
+
+
+_UNANSWERED = "the exchange did not acknowledge it"
 
 
 @attrs.frozen
@@ -50,8 +64,7 @@ class Wire:
         self._exchange = exchange
         self._wanted = wanted
         self._next_id = 1
-        self._pending: dict[int, Request] = {}
-        self._sent_at: dict[int, float] = {}
+        self._pending: dict[int, _Pending] = {}
         self._asked: set[str] = set()
         self._halves: list[Sequence[Subscription]] = []
         self._refresh: set[str] = set()
@@ -85,39 +98,98 @@ class Wire:
         self._refresh.add(subscription.name)
         return True
 
-    def read(self, reply: Reply) -> list[Refusal]:
+    def read(self, reply: Reply | Subscribed) -> list[Refusal]:
         """Take a reply; what it refuses. A reply to nothing we asked is ignored."""
-        # Replies come in the order of the requests; an error may come without an id.
-        request_id = reply.request_id
-        if request_id is None and self._pending:
-            request_id = next(iter(self._pending))
-        request = self._pending.pop(request_id, None) if request_id is not None else None
-        if request is None:
+        if isinstance(reply, Subscribed):
+            return self._read_state(reply.streams)
+        pending = self._pending_of(reply)
+        if pending is None:
             return []
-        del self._sent_at[request.request_id]
-        self._asked.difference_update(each.name for each in request.subscriptions)
-        if not request.subscribes:
-            for subscription in request.subscriptions:
-                self.live.pop(subscription.name, None)
-                self._refresh.discard(subscription.name)
-        elif reply.message is None:
-            for subscription in request.subscriptions:
-                self.live[subscription.name] = subscription
-                subscription.acknowledged()
-        elif len(request.subscriptions) == 1:
-            return [Refusal(request.subscriptions[0], reply.code, reply.message)]
-        else:
-            middle = len(request.subscriptions) // 2
-            self._halves += [request.subscriptions[:middle], request.subscriptions[middle:]]
-        return []
+        named = pending.left if reply.streams is None else reply.streams
+        about = [pending.left.pop(name) for name in tuple(named) if name in pending.left]
+        others = list(pending.left.values()) if reply.others != "wait" else []
+        for each in others:
+            del pending.left[each.name]
+        self._settle(pending)
+        self._asked.difference_update(each.name for each in (*about, *others))
+        refused = []
+        if reply.others == "refused":
+            refused = [Refusal(each, reply.code, reply.message or _UNANSWERED) for each in others]
+        if not pending.request.subscribes:
+            if reply.refusal != "later":
+                self._gone([*about, *others])
+            return []
+        if reply.message is None or reply.refusal == "already":
+            self._accepted(about)
+        elif reply.refusal == "later":
+            pass  # they are missing as before
+        elif reply.streams is not None or len(about) == 1:
+            refused += [Refusal(each, reply.code, reply.message) for each in about]
+        elif about:
+            middle = len(about) // 2
+            self._halves += [about[:middle], about[middle:]]
+        return refused
+
+    def give_up_unanswered(self, before: float) -> list[Refusal]:
+        """Take silence since `before` for a refusal: what it refuses."""
+        refused = []
+        for pending in tuple(self._pending.values()):
+            if pending.sent_at <= before:
+                streams = list(pending.left.values())
+                pending.left.clear()
+                self._settle(pending)
+                self._asked.difference_update(each.name for each in streams)
+                if pending.request.subscribes:
+                    refused += [Refusal(each, None, _UNANSWERED) for each in streams]
+                else:
+                    self._gone(streams)
+        return refused
 
     def oldest_unanswered(self) -> float | None:
         """When the oldest request without a reply was sent; None if there is none."""
-        return min(self._sent_at.values(), default=None)
+        return min((each.sent_at for each in self._pending.values()), default=None)
 
     def forgive(self, now: float) -> None:
         """Count waiting for replies from `now`: we were not reading."""
-        self._sent_at = dict.fromkeys(self._sent_at, now)
+        for pending in self._pending.values():
+            pending.sent_at = now
+
+    def _pending_of(self, reply: Reply) -> _Pending | None:
+        """The request that `reply` answers."""
+        if reply.request_id is not None:
+            return self._pending.get(reply.request_id)
+        # Replies come in the order of the requests; an error may come without an id.
+        for pending in self._pending.values():
+            if reply.streams is None or not pending.left.keys().isdisjoint(reply.streams):
+                return pending
+        return None
+
+    def _read_state(self, streams: frozenset[str]) -> list[Refusal]:
+        """Whatever is subscribed now was accepted, and whatever is not has ended."""
+        for pending in tuple(self._pending.values()):
+            subscribes = pending.request.subscribes
+            done = [each for name, each in pending.left.items() if (name in streams) is subscribes]
+            for each in done:
+                del pending.left[each.name]
+            self._settle(pending)
+            self._asked.difference_update(each.name for each in done)
+            (self._accepted if subscribes else self._gone)(done)
+        return []
+
+    def _settle(self, pending: _Pending) -> None:
+        """Forget a request all of whose streams are answered."""
+        if not pending.left:
+            del self._pending[pending.request.request_id]
+
+    def _accepted(self, subscriptions: Sequence[Subscription]) -> None:
+        for subscription in subscriptions:
+            self.live[subscription.name] = subscription
+            subscription.acknowledged()
+
+    def _gone(self, subscriptions: Sequence[Subscription]) -> None:
+        for subscription in subscriptions:
+            self.live.pop(subscription.name, None)
+            self._refresh.discard(subscription.name)
 
     def _surplus(self) -> list[Subscription]:
         surplus = []
@@ -131,7 +203,7 @@ class Wire:
                 # Given up and wanted again before the exchange was told: it never stopped.
                 self.live[name] = wanted
                 wanted.acknowledged()
-        return surplus[: self._exchange.limits.streams_per_request]
+        return self._of_one_request(surplus)
 
     def _missing(self) -> list[Subscription]:
         limits = self._exchange.limits
@@ -142,7 +214,13 @@ class Wire:
             del self._halves[0]
         room = limits.streams_per_connection - len(self.live) - len(self._asked)
         missing = [each for each in self._wanted.values() if self._is_missing(each)]
-        return missing[: max(min(room, limits.streams_per_request), 0)]
+        return self._of_one_request(missing)[: max(room, 0)]
+
+    def _of_one_request(self, subscriptions: Sequence[Subscription]) -> list[Subscription]:
+        """As many of `subscriptions` as one request may have, the first among them."""
+        batch = subscriptions[0].stream.batch if subscriptions else ""
+        together = [each for each in subscriptions if each.stream.batch == batch]
+        return together[: self._exchange.limits.streams_per_request]
 
     def _is_missing(self, subscription: Subscription) -> bool:
         name = subscription.name
@@ -156,14 +234,19 @@ class Wire:
         self, now: float, *, subscribes: bool, subscriptions: Sequence[Subscription]
     ) -> Request:
         write = self._exchange.subscribe if subscribes else self._exchange.unsubscribe
+        most = self._exchange.limits.bytes_per_request
+        text = write(self._next_id, [each.stream for each in subscriptions])
+        while most is not None and len(subscriptions) > 1 and len(text.encode()) > most:
+            subscriptions = subscriptions[: len(subscriptions) // 2]
+            text = write(self._next_id, [each.stream for each in subscriptions])
         request = Request(
             request_id=self._next_id,
             subscribes=subscribes,
             subscriptions=tuple(subscriptions),
-            text=write(self._next_id, [each.stream for each in subscriptions]),
+            text=text,
         )
         self._next_id += 1
-        self._pending[request.request_id] = request
-        self._sent_at[request.request_id] = now
-        self._asked.update(each.name for each in subscriptions)
+        left = {each.name: each for each in subscriptions}
+        self._pending[request.request_id] = _Pending(request, now, left)
+        self._asked.update(left)
         return request

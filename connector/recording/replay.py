@@ -27,6 +27,7 @@ from connector.exchanges.protocol import (
     Exchange,
     Inbound,
     Limits,
+    Liveness,
     Reply,
     RestRequest,
     RestService,
@@ -94,6 +95,11 @@ class Replay:
     def envelope(self) -> Envelope | None:
         """As of the exchange."""
         return self.exchange.envelope
+
+    @property
+    def liveness(self) -> Liveness:
+        """As of the exchange; nobody is there to be told."""
+        return self.exchange.liveness
 
     @property
     def compression(self) -> bool:
@@ -271,6 +277,10 @@ class _Session:
             return Reply(request.request_id, None, f"the recording does not have {missing[0]}")
         await self._acknowledged.wait()
         return Reply(request.request_id)
+
+    async def send(self, text: str) -> None:
+        """Nobody is there."""
+        await trio.lowlevel.checkpoint()
 
     async def ping(self) -> None:
         """Nobody is there."""

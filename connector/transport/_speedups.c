@@ -321,12 +321,22 @@ find(const char *data, Py_ssize_t size, Py_ssize_t from, const char *needle, Py_
     return -1;
 }
 
+enum { MOST_PARTS = 4 };
+
+/* A part of a stream's name: where it begins, or -1 to search what is before it. */
+typedef struct {
+    Py_ssize_t offset;
+    PyObject *before;
+    PyObject *after;
+} Part;
+
 /* What `take` is asked for. */
 typedef struct {
     PyObject *payloads;
     Py_ssize_t first;
-    Py_ssize_t head;
-    PyObject *middle;
+    Part parts[MOST_PARTS];
+    Py_ssize_t part_count;
+    int whole;
     Py_ssize_t tail;
     PyObject *streams;
     PyObject *received_ns;
@@ -334,19 +344,62 @@ typedef struct {
     PyObject *events;
 } Order;
 
-/* The subscription of `payload` if it is for this loop, and in `group` its group, in `skip` where
-   its data begins; NULL if it is not, or with an exception set. */
+/* The name of the stream that `payload` is of, and in `behind` where its last part ends; NULL if it
+   has none, or with an exception set. */
 static PyObject *
-find_stream(const Order *order, const char *payload, Py_ssize_t size, PyObject **group,
-            Py_ssize_t *skip)
+find_name(const Order *order, const char *payload, Py_ssize_t size, Py_ssize_t *behind)
 {
-    const char *middle = PyBytes_AS_STRING(order->middle);
-    Py_ssize_t length = PyBytes_GET_SIZE(order->middle);
-    Py_ssize_t end = find(payload, size, order->head, middle, length);
-    if (end < 0) {
+    Py_ssize_t begins[MOST_PARTS], ends[MOST_PARTS], at = 0, total = -1;
+    for (Py_ssize_t i = 0; i < order->part_count; i++) {
+        const Part *part = &order->parts[i];
+        Py_ssize_t begin = part->offset;
+        if (begin < 0) {
+            Py_ssize_t length = PyBytes_GET_SIZE(part->before);
+            begin = find(payload, size, at, PyBytes_AS_STRING(part->before), length);
+            if (begin < 0) {
+                return NULL;
+            }
+            begin += length;
+        }
+        Py_ssize_t length = PyBytes_GET_SIZE(part->after);
+        Py_ssize_t end = find(payload, size, begin, PyBytes_AS_STRING(part->after), length);
+        if (end < 0) {
+            return NULL;
+        }
+        begins[i] = begin;
+        ends[i] = end;
+        total += 1 + end - begin;
+        at = end + length;
+    }
+    if (total < 0) {
         return NULL;
     }
-    PyObject *name = PyBytes_FromStringAndSize(payload + order->head, end - order->head);
+    *behind = at;
+    if (order->part_count == 1) {
+        return PyBytes_FromStringAndSize(payload + begins[0], total);
+    }
+    PyObject *name = PyBytes_FromStringAndSize(NULL, total);
+    if (name == NULL) {
+        return NULL;
+    }
+    char *to = PyBytes_AS_STRING(name);
+    for (Py_ssize_t i = 0; i < order->part_count; i++) {
+        if (i) {
+            *to++ = ':';
+        }
+        memcpy(to, payload + begins[i], (size_t)(ends[i] - begins[i]));
+        to += ends[i] - begins[i];
+    }
+    return name;
+}
+
+/* The subscription of `payload` if it is for this loop, and in `group` its group, in `behind` where
+   the stream's name ends; NULL if it is not, or with an exception set. */
+static PyObject *
+find_stream(const Order *order, const char *payload, Py_ssize_t size, PyObject **group,
+            Py_ssize_t *behind)
+{
+    PyObject *name = find_name(order, payload, size, behind);
     if (name == NULL) {
         return NULL;
     }
@@ -357,7 +410,6 @@ find_stream(const Order *order, const char *payload, Py_ssize_t size, PyObject *
         return NULL;
     }
     *group = PyObject_GetAttr(found, name_group);
-    *skip = end + length;
     if (*group == NULL || *group == Py_None) {
         Py_CLEAR(*group);
         Py_CLEAR(found);
@@ -375,23 +427,31 @@ room_of(PyObject *group)
     return count;
 }
 
-/* The event in `payload`, stamped; NULL with an exception set. */
-static PyObject *
-decode(const Order *order, const Run *run, const char *payload, Py_ssize_t size, Py_ssize_t skip)
+/* Stamps `event`; -1 with an exception set. */
+static int
+stamp(const Order *order, PyObject *event)
 {
-    Py_ssize_t left = size - skip;
+    return PyObject_SetAttr(event, name_received_ns, order->received_ns)
+                   || PyObject_SetAttr(event, name_session, order->session)
+               ? -1
+               : 0;
+}
+
+/* The event in `message`, or the list of its events; NULL with an exception set. */
+static PyObject *
+decode(const Order *order, const Run *run, PyObject *message, Py_ssize_t behind)
+{
+    if (order->whole) {
+        return PyObject_CallOneArg(run->decode, message);
+    }
+    Py_ssize_t left = PyBytes_GET_SIZE(message) - behind;
     Py_ssize_t length = left > order->tail ? left - order->tail : 0;
-    PyObject *data = PyBytes_FromStringAndSize(payload + skip, length);
+    PyObject *data = PyBytes_FromStringAndSize(PyBytes_AS_STRING(message) + behind, length);
     if (data == NULL) {
         return NULL;
     }
     PyObject *event = PyObject_CallOneArg(run->decode, data);
     Py_DECREF(data);
-    if (event != NULL
-        && (PyObject_SetAttr(event, name_received_ns, order->received_ns)
-            || PyObject_SetAttr(event, name_session, order->session))) {
-        Py_CLEAR(event);
-    }
     return event;
 }
 
@@ -421,13 +481,42 @@ follows(Run *run, PyObject *event, PyObject **verdict)
     return 1;
 }
 
+/* Append the events of one message to those of `order`: 1 if each follows, 0 with the list of them as
+   it was if one does not, -1 with an exception set. */
+static int
+take_list(const Order *order, Run *run, PyObject *list)
+{
+    Py_ssize_t before = PyList_GET_SIZE(order->events);
+    PyObject *last_id = Py_NewRef(run->last_id), *verdict = NULL;
+    int goes_on = 1;
+    for (Py_ssize_t i = 0; goes_on == 1 && i < PyList_GET_SIZE(list); i++) {
+        PyObject *event = Py_NewRef(PyList_GET_ITEM(list, i));
+        goes_on = stamp(order, event) ? -1 : follows(run, event, &verdict);
+        if (goes_on == 1 && PyList_Append(order->events, event)) {
+            goes_on = -1;
+        }
+        Py_DECREF(event);
+    }
+    Py_XDECREF(verdict);
+    if (goes_on == 1) {
+        Py_DECREF(last_id);
+        return 1;
+    }
+    Py_SETREF(run->last_id, last_id);
+    if (goes_on == 0
+        && PyList_SetSlice(order->events, before, PyList_GET_SIZE(order->events), NULL)) {
+        return -1;
+    }
+    return goes_on;
+}
+
 /* Take messages as ordered. Returns what connector.feeds.hot_loop says. */
 static PyObject *
 take_in_order(const Order *order)
 {
     Run run = {NULL};
     PyObject *prefix = NULL, *verdict = NULL, *event = NULL, *group = NULL, *result = NULL;
-    Py_ssize_t taken = order->first, room = PY_SSIZE_T_MAX, prefix_size = 0, skip = 0;
+    Py_ssize_t taken = order->first, room = PY_SSIZE_T_MAX, prefix_size = 0, behind = 0;
     int odd = 0;
     while (taken - order->first < room && taken < PySequence_Fast_GET_SIZE(order->payloads)) {
         PyObject *message = PySequence_Fast_GET_ITEM(order->payloads, taken);
@@ -443,7 +532,7 @@ take_in_order(const Order *order)
         Py_XSETREF(prefix, Py_NewRef(message));
         if (!is_same) {
             PyObject *its_group = NULL;
-            PyObject *found = find_stream(order, payload, size, &its_group, &skip);
+            PyObject *found = find_stream(order, payload, size, &its_group, &behind);
             if (found == NULL) {
                 if (PyErr_Occurred()) {
                     goto failed;
@@ -473,8 +562,8 @@ take_in_order(const Order *order)
                 break;
             }
         }
-        prefix_size = skip;
-        Py_XSETREF(event, decode(order, &run, payload, size, skip));
+        prefix_size = behind;
+        Py_XSETREF(event, decode(order, &run, prefix, behind));
         if (event == NULL) {
             if (!PyErr_ExceptionMatches(undecodable)) {
                 goto failed;
@@ -483,25 +572,48 @@ take_in_order(const Order *order)
             odd = 1;
             break;
         }
-        taken++;
-        run.messages++;
-        run.payload_bytes += size;
-        int goes_on = follows(&run, event, &verdict);
+        int goes_on;
+        if (PyList_CheckExact(event)) {
+            Py_ssize_t count = PyList_GET_SIZE(event);
+            if (count > room - (taken - order->first)) {
+                break;
+            }
+            goes_on = take_list(order, &run, event);
+            if (goes_on == 0) {
+                odd = 1;
+                break;
+            }
+            if (count > 0 || room < PY_SSIZE_T_MAX) {
+                room -= count - 1;
+            }
+        }
+        else {
+            goes_on = stamp(order, event) ? -1 : follows(&run, event, &verdict);
+            if (goes_on > 0 && PyList_Append(order->events, event)) {
+                goes_on = -1;
+            }
+        }
         if (goes_on < 0) {
             goto failed;
         }
+        taken++;
+        run.messages++;
+        run.payload_bytes += size;
         if (!goes_on) {
             break;
-        }
-        if (PyList_Append(order->events, event)) {
-            goto failed;
         }
     }
     if (end_run(&run)) {
         goto failed;
     }
-    result = Py_BuildValue("nOOiO", taken, run.subscription ? run.subscription : Py_None,
-                           event ? event : Py_None, odd, verdict ? verdict : Py_None);
+    if (taken == order->first && !odd) {
+        /* Nothing, or a list for which there is no room. */
+        result = Py_BuildValue("nOOiO", taken, Py_None, Py_None, 0, Py_None);
+    }
+    else {
+        result = Py_BuildValue("nOOiO", taken, run.subscription ? run.subscription : Py_None,
+                               event ? event : Py_None, odd, verdict ? verdict : Py_None);
+    }
 failed:
     forget_run(&run);
     Py_XDECREF(prefix);
@@ -509,6 +621,40 @@ failed:
     Py_XDECREF(verdict);
     Py_XDECREF(group);
     return result;
+}
+
+/* Reads the shape of messages into `order`; -1 with an exception set. */
+static int
+read_shape(Order *order, PyObject *shape)
+{
+    PyObject *parts;
+    if (PyTuple_GET_SIZE(shape) != 3 || !PyTuple_Check(parts = PyTuple_GET_ITEM(shape, 0))
+        || PyTuple_GET_SIZE(parts) > MOST_PARTS) {
+        PyErr_SetString(PyExc_TypeError, "a shape is a tuple of parts, a bool and an int");
+        return -1;
+    }
+    order->part_count = PyTuple_GET_SIZE(parts);
+    for (Py_ssize_t i = 0; i < order->part_count; i++) {
+        Part *part = &order->parts[i];
+        PyObject *given = PyTuple_GET_ITEM(parts, i);
+        if (!PyTuple_Check(given) || PyTuple_GET_SIZE(given) != 3
+            || !PyBytes_Check(part->before = PyTuple_GET_ITEM(given, 1))
+            || !PyBytes_Check(part->after = PyTuple_GET_ITEM(given, 2))) {
+            PyErr_SetString(PyExc_TypeError, "a part is an int and two times bytes");
+            return -1;
+        }
+        part->offset = PyLong_AsSsize_t(PyTuple_GET_ITEM(given, 0));
+        if (part->offset < -1) {
+            if (!PyErr_Occurred()) {
+                PyErr_SetString(PyExc_ValueError, "a part begins at -1, or is not negative");
+            }
+            return -1;
+        }
+    }
+    order->whole = PyTuple_GET_ITEM(shape, 1) == Py_True;
+    order->tail = PyErr_Occurred() ? -1 : count_of(PyTuple_GET_ITEM(shape, 2),
+                                                   "a tail is not negative");
+    return order->tail < 0 ? -1 : 0;
 }
 
 PyDoc_STRVAR(take_doc,
@@ -529,12 +675,7 @@ take(PyObject *module, PyObject *const *args, Py_ssize_t count)
     order.session = args[3];
     order.events = args[4];
     order.streams = args[5];
-    if (PyErr_Occurred()
-        || !PyArg_ParseTuple(args[6], "nSn", &order.head, &order.middle, &order.tail)) {
-        return NULL;
-    }
-    if (order.head < 0 || order.tail < 0) {
-        PyErr_SetString(PyExc_ValueError, "a shape is not negative");
+    if (PyErr_Occurred() || read_shape(&order, args[6])) {
         return NULL;
     }
     order.payloads = PySequence_Fast(args[0], "payloads is a sequence");

@@ -16,7 +16,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from connector.errors import RAW_EXCERPT_BYTES, DecodeError
 from connector.events import Event, Gap
-from connector.exchanges.protocol import Envelope, Inbound, Reply, Shutdown, Unknown
+from connector.exchanges.protocol import Envelope, Inbound, Part, Reply, Shutdown, Unknown
 from connector.feeds.backpressure import Full
 from connector.feeds.buffer import Buffer, Overflow
 from connector.feeds.delivery import Delivery
@@ -167,9 +167,9 @@ class Unparsed(Toy):
 @pytest.mark.parametrize(
     ("envelope", "wrapped"),
     [
-        (Envelope(b'{"stream":"', b'","data":', b"}"), b'{"stream":"A","data":%s}'),
-        (Envelope(b"", b" ", b""), b"A %s"),
-        (Envelope(b"[", b",", b"]  "), b"[A,%s]  "),
+        (Envelope((Part(b'{"stream":"', b'","data":'),), b"}"), b'{"stream":"A","data":%s}'),
+        (Envelope((Part(b"", b" "),), b""), b"A %s"),
+        (Envelope((Part(b"[", b","),), b"]  "), b"[A,%s]  "),
     ],
 )
 async def test_frames_in_the_envelope_take_the_fast_path(

@@ -85,6 +85,11 @@ class Line:
             self.say({"id": request.request_id})
         return None
 
+    async def send(self, text: str) -> None:
+        self.asked.append((trio.current_time(), text))
+        if self.broken:
+            raise ExchangeUnavailable("the connection is over")
+
     async def ping(self) -> None:
         self.pings.append(trio.current_time())
         if self.broken:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from connector.exchanges.envelope import Envelope, Part, Shape
 from connector.feeds.buffer import Overflow
 from connector.feeds.hot_loop import take_in_python
 from connector.feeds.lossy_buffers import make_buffer
@@ -28,7 +29,7 @@ try:
 except ImportError:
     pytest.skip("connector.transport._speedups is not compiled here", allow_module_level=True)
 
-SHAPE = len(ENVELOPE.head), ENVELOPE.middle, len(ENVELOPE.tail)
+SHAPE = ENVELOPE.shape
 LIMIT = 70_000
 
 
@@ -157,6 +158,7 @@ payloads = st.lists(
         st.builds(frame, st.sampled_from("AB"), numbers),
         st.builds(frame, st.just("A"), numbers),
         st.builds(frame, st.sampled_from(["Z", "C*"]), numbers),
+        st.lists(numbers, max_size=4).map(lambda several: frame("C*", *sorted(several))),
         st.sampled_from(
             [
                 b'{"stream":"A","data":{"n":"x"}}',
@@ -189,9 +191,15 @@ def state(streams: dict[bytes, Subscription]) -> list[tuple[int, int, int]]:
     return [(each.last_id, each.messages, each.payload_bytes) for each in streams.values()]
 
 
-def take(module: ModuleType | None, streams: Any, batch: list[bytes], events: list[Any]) -> Any:
+def take(
+    module: ModuleType | None,
+    streams: Any,
+    batch: list[bytes],
+    events: list[Any],
+    shape: Shape = SHAPE,
+) -> Any:
     take = take_in_python if module is None else module.take
-    return take(batch, 0, 12345, 7, events, streams, SHAPE)
+    return take(batch, 0, 12345, 7, events, streams, shape)
 
 
 @settings(max_examples=600)
@@ -210,6 +218,57 @@ def test_taking(batch: list[bytes], rule: Any, capacity: int, readers: str) -> N
     assert seen[0] == seen[1]
 
 
+SHAPES = [
+    Envelope((Part(b'"stream":"', b'"'),), anchored=False, tail=b"}").shape,
+    Envelope((Part(b'{"s":"', b'"'), Part(b'"t":"', b'"')), tail=b"").shape,
+    Envelope((Part(b"", b"t"), Part(b"", b"t"), Part(b"s", b""), Part(b'"', b'"'))).shape,
+    Envelope((Part(b'"stream":"', b'"'),), anchored=False).shape,
+    Envelope(()).shape,
+]
+texts = st.text(alphabet='{}":,stramABC*0', max_size=24)
+
+
+@settings(max_examples=600)
+@given(
+    st.lists(st.one_of(payloads.map(b"".join), texts.map(str.encode)), max_size=6),
+    st.sampled_from(SHAPES),
+    st.sampled_from([None, rising]),
+    st.sampled_from([1, 3, 100]),
+)
+@example([b'{"s":"A","t":"B"}', b'{"s":"A","t":"B"}{"n":2}'], SHAPES[1], rising, 3)
+@example([b'{"n":1,"stream":"A"}', b'{"n":2,"stream":"A"}'], SHAPES[3], rising, 3)
+def test_taking_from_frames_of_other_shapes(
+    batch: list[bytes], shape: Shape, rule: Any, capacity: int
+) -> None:
+    seen = []
+    for module in (None, COMPILED):
+        streams = world(rule, capacity=capacity)
+        streams[b"A:B"] = streams[b"A"]
+        seen.append(outcome(module, streams, batch, shape))
+
+    assert seen[0] == seen[1]
+
+
+def test_the_events_of_a_list_are_taken_together_or_not_at_all() -> None:
+    streams = world(rising, capacity=3)
+    batch = [frame("C*", 1, 2), frame("C*", 3, 4), frame("C*", 5)]
+
+    events: list[Any] = []
+    taken, found, _, odd, _ = take(COMPILED, streams, batch, events)
+
+    assert (taken, found.name, odd, [each.n for each in events]) == (1, "C*", 0, [1, 2])
+
+
+def test_a_list_in_which_an_event_does_not_follow_is_left_to_the_long_way() -> None:
+    streams = world(rising)
+    batch = [frame("C*", 1, 2), frame("C*", 3, 5)]
+
+    events: list[Any] = []
+    taken, found, _, odd, _ = take(COMPILED, streams, batch, events)
+
+    assert (taken, found.last_id, odd, [each.n for each in events]) == (1, 2, 1, [1, 2])
+
+
 def test_what_is_taken_together_goes_to_the_same_buffers() -> None:
     batch = [frame("A", 1), frame("B", 1), frame("A", 2), frame("A", 3)]
     taken = {}
@@ -222,10 +281,13 @@ def test_what_is_taken_together_goes_to_the_same_buffers() -> None:
 
 
 def outcome(
-    module: ModuleType | None, streams: dict[bytes, Subscription], batch: list[bytes]
+    module: ModuleType | None,
+    streams: dict[bytes, Subscription],
+    batch: list[bytes],
+    shape: Shape = SHAPE,
 ) -> Any:
     events: list[Any] = []
-    taken, found, event, odd, verdict = take(module, streams, batch, events)
+    taken, found, event, odd, verdict = take(module, streams, batch, events, shape)
     return (
         taken,
         found and found.name,
@@ -271,6 +333,10 @@ def test_an_error_that_is_none_of_the_exchange_is_not_hidden(
         lambda c: c.take([], None, 0, 0, [], {}, SHAPE),
         lambda c: c.take([1], 0, 0, 0, [], {}, SHAPE),
         lambda c: c.take([], 0, 0, 0, [], {}, (0, "", 0)),
+        lambda c: c.take([], 0, 0, 0, [], {}, (((0, "", b""),), True, 0)),
+        lambda c: c.take([], 0, 0, 0, [], {}, (((None, b"", b""),), True, 0)),
+        lambda c: c.take([], 0, 0, 0, [], {}, (((0, b"", b""),) * 5, True, 0)),
+        lambda c: c.take([], 0, 0, 0, [], {}, ((), True, None)),
         lambda c: c.take([], 0, 0, 0, [], [], SHAPE),
         lambda c: c.take([], 0, 0, 0, (), {}, SHAPE),
         lambda c: c.take([], 0, 0, 0, [], {}, None),
@@ -292,8 +358,8 @@ def test_what_is_no_call_of_ours_is_refused(call: Any) -> None:
         lambda c: c.inflate_text(zlib.decompressobj(-15), b"\xc1\x00", 3, LIMIT, 1, []),
         lambda c: c.take([b"x"], -1, 0, 0, [], {}, SHAPE),
         lambda c: c.take([b"x"], -sys.maxsize, 0, 0, [], {}, SHAPE),
-        lambda c: c.take([b"x"], 0, 0, 0, [], {}, (-1, b"x", 0)),
-        lambda c: c.take([b"x"], 0, 0, 0, [], {}, (0, b"x", -1)),
+        lambda c: c.take([b"x"], 0, 0, 0, [], {}, (((-2, b"", b"x"),), False, 0)),
+        lambda c: c.take([b"x"], 0, 0, 0, [], {}, (((0, b"", b"x"),), False, -1)),
     ],
 )
 def test_what_lies_outside_of_the_data_is_refused(call: Any) -> None:
@@ -312,7 +378,9 @@ def test_a_shape_that_no_message_has(
     streams[b"{"] = streams[b"A"]
     found = take_in_python if module is None else module.take
 
-    taken, _, _, odd, verdict = found([frame("A", 1)], 0, 0, 0, [], streams, shape)
+    begin, after, tail = shape
+    wrapped = ((begin, b"", after),), False, tail
+    taken, _, _, odd, verdict = found([frame("A", 1)], 0, 0, 0, [], streams, wrapped)
 
     # The second finds a stream and nothing behind its name.
     assert (taken, odd, verdict) == (0, int(shape[1:] == (b'"', sys.maxsize)), None)
@@ -334,6 +402,8 @@ def test_more_room_than_memory(module: ModuleType | None) -> None:
     streams[b"A"].group = Roomy()  # type: ignore[assignment]
 
     assert take(module, streams, [frame("A", 1), frame("A", 2)], [])[0] == 2
+    streams[b"C*"].group = Roomy()  # type: ignore[assignment]
+    assert take(module, streams, [frame("C*"), frame("C*", 1, 2), frame("C*", 3)], [])[0] == 3
 
 
 @pytest.mark.parametrize("module", [None, COMPILED], ids=["python", "compiled"])
@@ -378,6 +448,8 @@ def everything() -> Iterator[Any]:
             [frame("A", 1), frame("A", 2), frame("B", 1), frame("A", 9), frame("B", 2)],
             [frame("A", 1), b'{"stream":"A","data":{"n":"x"}}'],
             [frame("A", 2), frame("Z", 1)],
+            [frame("C*", 1, 2), frame("C*"), frame("C*", 3, 4, 9), frame("A", 1)],
+            [frame("C*", 1), b'{"stream":"C*","data":[{"n":2},{"n":"x"}]}'],
         ):
             streams = world(rule)
 

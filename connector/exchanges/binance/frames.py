@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
-from connector.exchanges.protocol import Data, Envelope, Inbound, Reply, Shutdown, Unknown
+from connector.exchanges.protocol import Data, Envelope, Inbound, Part, Reply, Shutdown, Unknown
 
-ENVELOPE = Envelope(head=b'{"stream":"', middle=b'","data":', tail=b"}")
+ENVELOPE = Envelope((Part(b'{"stream":"', b'","data":'),), tail=b"}")
 
 _SHUTDOWN = "serverShutdown"
 _LONGEST_KIND = 40

@@ -133,7 +133,7 @@ class _Symbol(msgspec.Struct, rename="camel"):
     quote_asset: str = ""
     margin_asset: str | None = None
     contract_type: str = ""
-    contract_size: Decimal = Decimal(1)
+    contract_size: Decimal | None = None
     delivery_date: int | None = None
     filters: list[_Filter] = []
 
@@ -227,7 +227,9 @@ def _instrument(symbol: _Symbol, *, futures: bool) -> Instrument:
         market_step_size=market.step_size or None,
         market_min_quantity=market.min_qty or None,
         market_max_quantity=market.max_qty or None,
-        contract_size=symbol.contract_size,
+        contract_size=symbol.contract_size or Decimal(1),
+        # Only those of COIN-M have a size: their quantities are numbers of contracts.
+        quantity_unit="base" if symbol.contract_size is None else "contracts",
         inverse=futures and symbol.margin_asset == symbol.base_asset,
         settle=symbol.margin_asset if futures else None,
         expires_ns=expires * NS_PER_MS if expires else None,

@@ -41,6 +41,7 @@ from connector.exchanges.protocol import (
     Envelope,
     Inbound,
     Limits,
+    Liveness,
     RestRequest,
     RestService,
     Stream,
@@ -64,6 +65,9 @@ LIMITS = Limits(
     # Not documented; the official SDK accepts this, and the largest frame seen has 35 kB.
     max_message_bytes=20 * 2**20,
 )
+"""Source: binance_spot §4."""
+
+LIVENESS = Liveness()
 """Source: binance_spot §4."""
 
 WEIGHT_PER_MINUTE = 6000
@@ -169,6 +173,11 @@ class Spot:
     def envelope(self) -> Envelope:
         """How a combined connection wraps its data."""
         return frames.ENVELOPE
+
+    @property
+    def liveness(self) -> Liveness:
+        """Binance pings, and asks nothing else of a client."""
+        return LIVENESS
 
     @property
     def default_route(self) -> str:

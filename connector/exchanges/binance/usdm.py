@@ -53,6 +53,7 @@ from connector.exchanges.protocol import (
     Envelope,
     Inbound,
     Limits,
+    Liveness,
     RestRequest,
     RestService,
     Stream,
@@ -93,6 +94,9 @@ LIMITS = Limits(
     max_message_bytes=20 * 2**20,
 )
 """Source: binance_usdm §3, binance_spot §4."""
+
+LIVENESS = Liveness()
+"""Source: binance_usdm §3."""
 
 WEIGHT_PER_MINUTE = 2400
 """Of REST requests. Source: binance_usdm §7."""
@@ -255,6 +259,11 @@ class UsdMFutures:
     def envelope(self) -> Envelope:
         """How a combined connection wraps its data."""
         return frames.ENVELOPE
+
+    @property
+    def liveness(self) -> Liveness:
+        """Binance pings, and asks nothing else of a client."""
+        return LIVENESS
 
     @property
     def default_route(self) -> str:

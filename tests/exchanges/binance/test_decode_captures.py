@@ -31,6 +31,7 @@ from connector.channels import (
     Trades,
 )
 from connector.exchanges import binance
+from connector.exchanges.envelope import find_name
 from connector.exchanges.protocol import Data, Stream
 
 Json = dict[str, Any]
@@ -241,11 +242,10 @@ def test_every_frame_decodes_to_what_plain_json_says(
 def sliced(frame: bytes) -> tuple[str, bytes]:
     """The fast way: the name and the payload cut out by the envelope alone."""
     envelope = binance.Spot().envelope
-    assert frame.startswith(envelope.head)
+    assert frame.startswith(envelope.parts[0].before)
     assert frame.endswith(envelope.tail)
-    end = frame.index(envelope.middle)
-    payload = frame[end + len(envelope.middle) : -len(envelope.tail)]
-    return frame[len(envelope.head) : end].decode(), payload
+    name, begin = find_name(envelope.shape[0], frame)
+    return name.decode(), frame[begin : -len(envelope.tail)]
 
 
 @pytest.mark.parametrize("capture", SMALL)
