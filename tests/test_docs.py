@@ -350,7 +350,7 @@ def commands() -> list[tuple[Block, list[str]]]:
 def check_pip(arguments: list[str]) -> None:
     for requirement in [each for each in arguments if each != "-e"]:
         name, _, extra = requirement.rstrip("]").partition("[")
-        assert name in (".", "nox", PROJECT["name"])
+        assert name in (".", "nox", "pytest", "pytest-trio", PROJECT["name"])
         assert not extra or set(extra.split(",")) <= set(PROJECT["optional-dependencies"])
 
 
