@@ -205,7 +205,15 @@ class LocalBook(Buffer[Any]):
         """The exchange refuses the deltas, or the snapshot."""
         for buffer in self._readers:
             # Each its own: an exception that is raised gathers tracebacks and notes.
-            buffer.fail(copy(error))
+            buffer.fail(self.rejection(error))
+
+    def rejection(self, error: ConnectorError) -> ConnectorError:
+        """`error` as a reader of the book sees it: of the channel that it subscribed to."""
+        if not isinstance(error, SubscriptionRejected):
+            return copy(error)
+        rejection = SubscriptionRejected(self._channel, error.code, error.message)
+        rejection.__cause__ = error.__cause__
+        return rejection
 
     def join(self, full: set[Buffer[Any]]) -> None:
         """The book is never full itself; the buffers behind it have joined."""
@@ -382,7 +390,10 @@ class BookSubscription:
             SubscriptionRejected: the exchange refused.
             trio.ClosedResourceError: `buffer` was detached meanwhile.
         """
-        await self.wire.wait_live(self.book)
+        try:
+            await self.wire.wait_live(self.book)
+        except SubscriptionRejected as error:
+            raise self.book.rejection(error) from error.__cause__
         if not self.book.has(buffer):
             raise trio.ClosedResourceError(
                 f"{self.stream.channel!r} was discarded, or its feed closed, before the exchange "

@@ -91,6 +91,16 @@ class Subscription:
         """Factor on the silence limit: doubled by each reconnect that did not end the silence."""
         self.silent_seconds: float | None = None
         """How long it was silent when it was looked at, if that is too long."""
+        self.pace = 0.0
+        """The longest time between data, which fades; seconds."""
+        self.heard_times = 0
+        """How often it had brought data when it was looked at."""
+        self.unheard_since: float | None = None
+        """Since when it is looked at and has brought nothing at all."""
+        self.listed = False
+        """Whether the exchange lists its symbol: it has been looked up."""
+        self.halted = False
+        """Whether the exchange lists its symbol as not traded now: it may be silent."""
         self._buffers: dict[Buffer[object], None] = {}
         """An ordered set."""
         self.readers = Readers(self._buffers)

@@ -81,6 +81,9 @@ class LinkOwner(Protocol):
     def announce(self, event: lifecycle.Lifecycle) -> None:
         """Something happened to a connection."""
 
+    def doubts(self, link: Link, subscription: Subscription) -> None:
+        """A stream has brought nothing for so long that its symbol should be looked up."""
+
     def ended(self, link: Link) -> None:
         """The source of the link has no more; what waits in its feeds is all there is."""
 
@@ -445,6 +448,26 @@ class Link:
         if resubscribing and self._current is not None:
             delivery = self._current.delivery
             subscription.lose("resubscribed", delivery.received_ns, session=delivery.session)
+
+    def doubts(self, subscription: Subscription) -> None:
+        self._owner.doubts(self, subscription)
+
+    # What is known of a symbol that was doubted.
+
+    def find_unknown(self, subscription: Subscription, message: str) -> None:
+        """The exchange lists no such symbol, though it has acknowledged the stream."""
+        self.refused(Refusal(subscription, "unknown symbol", message))
+
+    def find_halted(self, subscription: Subscription, status: str) -> None:
+        """The exchange lists the symbol as not traded: its silence is no fault."""
+        subscription.halted = True
+        subscription.silent_seconds = None
+        self._tell(
+            lifecycle.NotTrading,
+            stream=subscription.name,
+            channel=subscription.stream.channel,
+            status=status,
+        )
 
     def sockets_open(self) -> int:
         """Descriptors open at this moment."""
