@@ -13,8 +13,8 @@ from typing import Any, Literal, TypeVar, cast, overload
 
 import trio
 
+from connector.adapter.book_subscription import BookSubscription
 from connector.adapter.journal import Journal
-from connector.adapter.local_book import BookSubscription
 from connector.adapter.runners import Loops
 from connector.adapter.statistics import AdapterStatistics, summed
 from connector.adapter.symbol_check import SymbolCheck

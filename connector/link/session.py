@@ -30,7 +30,7 @@ from connector.feeds.delivery import Delivery
 from connector.feeds.subscription import Subscription
 from connector.link import planned_ends
 from connector.link.pacing import Pace
-from connector.link.silence import Silence
+from connector.link.silence import STALL_SECONDS, Silence
 from connector.link.source import Carrier
 from connector.link.wire_subscriptions import Refusal, Wire
 
@@ -71,9 +71,6 @@ _IDLE_SHARE = 0.8
 """Of the time after which the exchange closes an idle connection: then the session ends itself."""
 _LATER_SECONDS = (1.0, 32.0)
 """At first, at most: how long to ask for nothing when the exchange says "not now"."""
-_STALL_SECONDS = 1.0
-"""Whoever wakes so late was stopped, or the loop was blocked: what waits in the socket is read
-before anybody is judged."""
 _SHUTDOWN_TICK_SECONDS = 0.25
 """Twins take turns within the seconds that an announcement leaves."""
 
@@ -292,12 +289,10 @@ class Session:
     def _forgive_stall(self, silence: Silence, late: float) -> None:
         """Do not count time in which the program did not run: what came then is still unread."""
         now = trio.current_time()
-        if late >= _STALL_SECONDS:
-            silence.forgive(now)
+        silence.forgive_stall(now, late)
+        if late >= STALL_SECONDS:
             self.wire.forgive(now)
             self._heard_at = now
-        elif late > 0:
-            silence.forgive_stall(now, late)
 
     def _tick(self, silence: Silence) -> float:
         limits = [silence.limit(each) for each in self._wanted.values()]
@@ -337,7 +332,7 @@ class Session:
         heard_bytes = carrier.wire_bytes
         await self._pace.turn()
         late = math.inf
-        while late >= _STALL_SECONDS and carrier.wire_bytes == heard_bytes:
+        while late >= STALL_SECONDS and carrier.wire_bytes == heard_bytes:
             with trio.move_on_after(_PROBE_SECONDS) as limit:
                 try:
                     if self._liveness.ping is None:

@@ -1,5 +1,4 @@
-"""Silence is a fault, from the moment of the acknowledgement: who is silent for too long, and what
-may help.
+"""Silence is a fault: which streams are silent for too long, and what may help.
 
 Pure bookkeeping over message counters, so that watching costs nothing per message. Each stream has
 a clock of its own against its limit; ping and pong are not data; time during which we did not read
@@ -27,6 +26,9 @@ import attrs
 
 from connector.feeds.subscription import Subscription
 
+STALL_SECONDS = 1.0
+"""Whoever wakes so late was stopped, or the loop was blocked: what waits in the socket is read
+before anybody is judged."""
 _MAX_PATIENCE = 8.0
 _MAX_PATIENCE_OTHERS_LIVE = 256.0
 """Higher, because each reconnect costs the live streams a gap: 85 minutes for a book of 100 ms."""
@@ -141,6 +143,9 @@ class Silence:
 
     def forgive_stall(self, now: float, seconds: float) -> None:
         """Do not count `seconds` before `now`, in which the program did not run."""
+        if seconds >= STALL_SECONDS:
+            self.forgive(now)
+            return
         self._last_data = min(self._last_data + seconds, now)
         for clock in self._clocks.values():
             clock.since = min(clock.since + seconds, now)
