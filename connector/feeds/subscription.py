@@ -163,14 +163,28 @@ class Subscription:
         self._eager = eager
 
     def lose(
-        self, reason: str, since_ns: int | None, dropped: int | None = None, *, session: int
+        self,
+        reason: str,
+        since_ns: int | None,
+        dropped: int | None = None,
+        *,
+        session: int,
+        symbol: str = "",
     ) -> None:
-        """Tell every buffer that data of this stream was, or may have been, lost in `session`."""
+        """Tell every buffer that data of this stream was, or may have been, lost in `session`.
+
+        Args:
+            reason: as of `Gap`.
+            since_ns: when something was read last.
+            dropped: how many events, if that is known.
+            session: of the connection.
+            symbol: which of a stream of all symbols it is about, if it is about one.
+        """
         self.gaps += 1
         for buffer in self._buffers:
             buffer.lose(
                 Gap(
-                    symbol=getattr(self.stream.channel, "symbol", None) or "",
+                    symbol=symbol or getattr(self.stream.channel, "symbol", None) or "",
                     received_ns=since_ns or 0,
                     session=session,
                     channels=(self.stream.channel,),

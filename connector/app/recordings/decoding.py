@@ -13,7 +13,7 @@ from connector.channels import AnyChannel, RawStream
 from connector.errors import ConfigError
 from connector.events import Event
 from connector.exchanges.binance.spot import INTERVALS
-from connector.exchanges.protocol import UNDECODABLE, AnyStream, Data, Exchange
+from connector.exchanges.protocol import UNDECODABLE, AnyStream, Data, Exchange, PartlyUndecodable
 from connector.link.raw_frames import RawFrame
 from connector.recording import Mark, read_frames, start_of
 
@@ -83,6 +83,8 @@ def events_of(exchange: Exchange, paths: Iterable[Path]) -> Iterator[Decoded | M
         try:
             message = exchange.parse(item.payload)
             decoded = stream.decode(message.payload) if isinstance(message, Data) else []
+        except PartlyUndecodable as error:
+            decoded = error.events
         except UNDECODABLE:
             continue
         for event in decoded if isinstance(decoded, list) else [decoded]:
