@@ -177,6 +177,9 @@ class Stream(Generic[E_co]):
     decode: Callable[[bytes], E_co | list[E_co]]
     """Payload to event, or to a list of events, which may be empty. Raises one of `UNDECODABLE`
     when it is not what the documentation says; `PartlyUndecodable` when only elements are not."""
+    decode_unchecked: Callable[[bytes], E_co] | None = None
+    """`decode` without the check that its numbers are finite, for payloads in which nothing can be
+    ``NaN`` or ``Infinity``; the compiled loop sees that for less than msgspec checks it."""
     many: bool = False
     """Whether it is of many symbols."""
     silence_seconds: float | None = None

@@ -70,6 +70,7 @@ class Subscription:
         self.stream = stream
         self.name = stream.name
         self.decode = stream.decode
+        self.decode_unchecked = stream.decode_unchecked
         self.sequence = stream.sequence
         self.glance: Callable[[bytes], Event] | None = None
         """How to look at an event that need not be decoded yet; None to decode it at once."""

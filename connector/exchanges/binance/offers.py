@@ -84,11 +84,15 @@ class Catalogue:
         }
         wire_symbol = "" if symbol is None else names.wire_symbol(symbol)
         name = names.check_length(offer.name.format(symbol=wire_symbol, **spelling))
+        unchecked = numbers is float and symbol is not None
         return Stream(
             name=name,
             route=self.route(name),
             channel=channel,
             decode=offer.make_reader(offer.kind[ON_WIRE[numbers]], wire_symbol.upper()),
+            decode_unchecked=(
+                offer.make_reader(offer.kind[float], wire_symbol.upper()) if unchecked else None
+            ),
             many=symbol is None,
             silence_seconds=offer.silence_of(channel),
             sequence=offer.sequence,
