@@ -28,6 +28,7 @@ import trio
 from connector import open_adapter
 from connector.app.naming import find_exchange
 from connector.app.recordings.decoding import channel_of, streams_of
+from connector.exchanges.envelope import find_name
 from connector.exchanges.protocol import AnyStream, Exchange
 from connector.link.raw_frames import RawFrame
 from connector.recording import read_frames, replay, start_of
@@ -75,11 +76,15 @@ def decode(path: Path, streams: dict[str, AnyStream], exchange: Exchange) -> Non
     """Nothing but decoding, of frames that have been read and cut before."""
     envelope = exchange.envelope
     assert envelope is not None
+    parts, _, tail = envelope.shape
+    begins: dict[str, int] = {}
     for block in whole_blocks(path):
         for _, name, payload in block.rows():
-            if name is not None:
-                begin = len(envelope.head) + len(name) + len(envelope.middle)
-                streams[name].decode(payload[begin : -len(envelope.tail)])
+            if name is None:
+                continue
+            if name not in begins:
+                _, begins[name] = find_name(parts, payload)
+            streams[name].decode(payload[begins[name] : -tail])
 
 
 async def play(path: Path, exchange: Exchange) -> None:

@@ -15,10 +15,11 @@ import attrs
 
 from connector.errors import ConfigError
 from connector.events import Event
+from connector.exchanges.envelope import NO_SHAPE
 from connector.exchanges.protocol import UNDECODABLE, AnyStream, Data, Exchange
 from connector.feeds.backpressure import Full
 from connector.feeds.buffer import Buffer
-from connector.feeds.hot_loop import Shape, take
+from connector.feeds.hot_loop import take
 from connector.feeds.subscription import Subscription
 from connector.recording.continuity import Continuity
 from connector.recording.format import CLOCK_SET, Answer, Block, End, Hole, Mark, Start
@@ -132,9 +133,7 @@ class _Check:
         self._streams = streams
         self._span = span
         envelope = None if exchange is None else exchange.envelope
-        self._shape: Shape = (0, b"", 0)
-        if envelope is not None:
-            self._shape = len(envelope.head), envelope.middle, len(envelope.tail)
+        self._shape = NO_SHAPE if envelope is None else envelope.shape
         self._continuity = Continuity()
         self._room: Buffer[Any] = Buffer(_AT_ONCE, gaps=False)
         self._followed: dict[tuple[str, str], tuple[int, Subscription]] = {}
@@ -275,7 +274,7 @@ class _Check:
                 first += 1
                 continue
             if checks:
-                found.checked += taken - first
+                found.checked += len(events) + (verdict is not None)
             if verdict is not None:
                 self._out_of_sequence(found, subscription, event, verdict)
             if odd:
