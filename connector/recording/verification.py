@@ -16,7 +16,7 @@ import attrs
 from connector.errors import ConfigError
 from connector.events import Event
 from connector.exchanges.envelope import NO_SHAPE
-from connector.exchanges.protocol import UNDECODABLE, AnyStream, Data, Exchange
+from connector.exchanges.protocol import UNDECODABLE, AnyStream, Data, Exchange, PartlyUndecodable
 from connector.feeds.backpressure import Full
 from connector.feeds.buffer import Buffer
 from connector.feeds.hot_loop import take
@@ -289,6 +289,9 @@ class _Check:
         try:
             message = self._exchange.parse(payload)
             decoded = stream.decode(message.payload) if isinstance(message, Data) else []
+        except PartlyUndecodable as error:
+            found.undecodable += 1
+            decoded = error.events
         except UNDECODABLE:
             found.undecodable += 1
             return
