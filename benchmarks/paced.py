@@ -33,10 +33,13 @@ def in_bursts(count: int) -> Iterator[int]:
 
 
 def prepared(workload: str, count: int) -> list[bytes]:
-    """`count` frames with ``%d`` where the moment belongs, which has as many digits as a time."""
+    """`count` frames with ``%d`` where the moment belongs, which has 19 digits."""
     mark = str(workloads.TIME_MS).encode()
-    texts = (workloads.MAKERS[workload]("ETHUSDC", 1 + n) for n in range(count))
-    return [workloads.frame(text).replace(mark, b"%d") for text in texts]
+    texts = (workloads.MAKERS[workload]("ETHUSDC", 1 + n).encode() for n in range(count))
+    return [
+        workloads.frame(text.replace(mark, b"0" * 19).decode()).replace(b"0" * 19, b"%d")
+        for text in texts
+    ]
 
 
 def send(connection: socket.socket, frames: list[bytes], moments: Iterator[int]) -> None:
@@ -50,7 +53,7 @@ def send(connection: socket.socket, frames: list[bytes], moments: Iterator[int])
             last += 1
         if last > first:
             # Whoever was late sends what is due together, and so keeps the rate.
-            stamp = workloads.stamp()
+            stamp = now + workloads.STAMP_BASE
             connection.sendall(b"".join(each % ((stamp,) * 2) for _, each in planned[first:last]))
             first = last
 

@@ -17,7 +17,6 @@ from connector.lifecycle import (
     Connecting,
     Disconnected,
     Lifecycle,
-    NotTrading,
     Rejected,
     RequestsFailing,
     RequestsRecovered,
@@ -34,9 +33,6 @@ EVENTS: dict[Lifecycle, int] = {
     Subscribed(link=LINK, session=1, streams=3): logging.INFO,
     Stale(
         link=LINK, session=1, stream="ethusdc@trade", channel=CHANNEL, silent_seconds=3.5
-    ): logging.WARNING,
-    NotTrading(
-        link=LINK, session=1, stream="ethusdc@trade", channel=CHANNEL, status="BREAK"
     ): logging.WARNING,
     ShutdownAnnounced(link=LINK, session=1, detail="maintenance"): logging.INFO,
     Rejected(

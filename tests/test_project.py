@@ -51,6 +51,7 @@ SCENARIOS = {
 
 MODULE_LINES = 400
 LONG = {
+    "connector/adapter/adapter.py",
     "connector/link/link.py",
     "connector/merging/arbitration.py",
     "connector/testing/exchange/connection.py",

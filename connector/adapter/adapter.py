@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+)
 from typing import Any, Literal, TypeVar, cast, overload
 
 import trio
 
-from connector.adapter.book_subscription import BookSubscription
+from connector.account.account import Account
+from connector.account.opening import AccountSettings, check_settings, run_account
+from connector.accounts import Timing
 from connector.adapter.journal import Journal
+from connector.adapter.local_book import BookSubscription
 from connector.adapter.runners import Loops
 from connector.adapter.statistics import AdapterStatistics, summed
-from connector.adapter.symbol_check import SymbolCheck
 from connector.adapter.wanted_streams import Desired
 from connector.channels import AnyChannel, Channel
 from connector.errors import ConfigError, SubscriptionRejected
@@ -29,10 +35,12 @@ from connector.feeds.feed import Feed
 from connector.feeds.lossy_buffers import make_buffer
 from connector.feeds.subscription import Subscription, streams_of
 from connector.instruments import Instrument
+from connector.keys import ApiKey
 from connector.lifecycle import Lifecycle
 from connector.link.link import Link
 from connector.link.raw_frames import FrameItem
 from connector.link.settings import Settings
+from connector.orders import Limits
 
 E = TypeVar("E", bound=Event)
 
@@ -43,17 +51,18 @@ class Adapter:
     """The running connections to one exchange. Made by `open_adapter` only."""
 
     def __init__(self, settings: Settings, count_adapter_tasks: Callable[[], int]) -> None:
+        self._settings = settings
         self._exchange = settings.exchange
         self._recorders = settings.recorders
         self._count_tasks = count_adapter_tasks
         self._loops = Loops(settings, self)
         self._changed = trio.Event()
         self._desired = Desired(self._loops, self)
-        self._symbols = SymbolCheck(settings.exchange, self._loops)
         self._feeds: dict[Feed[object], dict[AnyChannel, Subscription | BookSubscription]] = {}
         self._watchers: weakref.WeakSet[Feed[Lifecycle]] = weakref.WeakSet()
         self._delays = Delays()
         self._journal = Journal()
+        self._keys: set[ApiKey] = set()
         self._past_drops = 0
         self._closed = False
 
@@ -213,6 +222,70 @@ class Adapter:
         self._check_open()
         return await self._loops.rest().fetch(self._exchange.instruments(), timeout)
 
+    def open_account(
+        self,
+        key: ApiKey,
+        *,
+        name: str,
+        limits: Limits,
+        symbols: Iterable[str] = (),
+        orphans: Literal["cancel", "adopt", "leave"] = "cancel",
+        on_leave: Literal["cancel", "keep"] = "cancel",
+        bookmark: str | None = None,
+        timing: Timing | None = None,
+    ) -> AbstractAsyncContextManager[Account]:
+        """An account for the length of a block: entered when it is synced.
+
+        When the block is left, in whatever way, its orders are cancelled and confirmed.
+
+        Args:
+            key: signs its requests; the same key once at a time.
+            name: 1 to 8 of ``a-z`` and ``0-9``, by which its orders are found again. Two programs
+                on one account need two names.
+            limits: what the program allows itself; `Limits.none` for nothing.
+            symbols: whose trades are read after a disconnect although none was traded yet.
+            orphans: what becomes of open orders of the same name and an earlier run.
+            on_leave: whether the orders are cancelled, or kept.
+            bookmark: `Account.bookmark` of an earlier run: fills since then are told.
+            timing: how long it waits for what.
+
+        Raises:
+            ConfigError: an argument cannot work, or the exchange has no accounts.
+            RequestRejected: the key does not exist, or may not read the account.
+            IdInUse, NameInUse: raised into the block: the account has ended.
+            OrdersLeft: some orders could not be confirmed to be over in time; it names them. If the
+                block raised an exception of its own, that gets a note instead.
+            trio.ClosedResourceError: the adapter's block has been left.
+
+        Cancellation: the orders are cancelled and confirmed all the same, for
+        `Timing.leave_timeout` at most.
+        """
+        self._check_open()
+        settings = check_settings(
+            self._exchange,
+            key,
+            name=name,
+            limits=limits,
+            symbols=symbols,
+            orphans=orphans,
+            on_leave=on_leave,
+            bookmark=bookmark,
+            timing=Timing() if timing is None else timing,
+        )
+        return self._open_account(settings)
+
+    @asynccontextmanager
+    async def _open_account(self, settings: AccountSettings) -> AsyncIterator[Account]:
+        if settings.key in self._keys:
+            raise ConfigError("an account of this API key is open already")
+        self._keys.add(settings.key)
+        try:
+            instruments = await self.instruments()
+            async with run_account(settings, self._settings, instruments, self._loops) as account:
+                yield account
+        finally:
+            self._keys.discard(settings.key)
+
     def statistics(self) -> AdapterStatistics:
         """What the adapter is and has done."""
         return summed(
@@ -300,9 +373,12 @@ class Adapter:
     def rejected(self, subscription: Subscription | BookSubscription) -> None:
         """The exchange refused a stream: no feed has it any more, and each may ask again."""
         for feed, attached in self._feeds.items():
-            for channel, held in tuple(attached.items()):
-                if subscription in (held, held.wire):
-                    self._detach(feed, channel)
+            for channel in [
+                each
+                for each, held in attached.items()
+                if subscription is held or subscription is held.wire
+            ]:
+                self._detach(feed, channel)
 
     def announce(self, event: Lifecycle) -> None:
         """Log `event` and put it into every lifecycle feed."""
@@ -311,10 +387,6 @@ class Adapter:
             self._recorders.mark(event)
         for feed in tuple(self._watchers):
             feed.buffer.put(event)
-
-    def doubts(self, link: Link, subscription: Subscription) -> None:
-        """A stream brings nothing: does its symbol exist?"""
-        self._symbols.doubt(link, subscription)
 
     def ended(self, link: Link) -> None:
         """The source of `link` has no more."""

@@ -6,6 +6,7 @@ Who owns the nursery starts them, one after another, as they are wanted; nobody 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import trio
 
@@ -15,6 +16,15 @@ from connector.link.raw_frames import RestAnswer
 from connector.link.request_trouble import RestStatistics
 from connector.link.rest import Rest
 from connector.link.settings import Settings
+
+
+class Loop(Protocol):
+    """Something that runs in the adapter's nursery until it ends by itself."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def run(self) -> None: ...
 
 
 class Loops:
@@ -30,7 +40,7 @@ class Loops:
         self._owner = owner
         self._links: list[Link] = []
         self._rest: Rest | None = None
-        self._unstarted: list[Link | Rest] = []
+        self._unstarted: list[Loop] = []
         self._wanted = trio.Event()
         self._leaving = False
 
@@ -51,7 +61,7 @@ class Loops:
         name = f"{self._settings.exchange.name}/{route}" + (f"#{shard}" if shard > 1 else "")
         link = Link(self._settings, route, name, self._owner)
         self._links.append(link)
-        self._start(link)
+        self.start(link)
         return link
 
     def rest(self) -> Rest:
@@ -64,7 +74,7 @@ class Loops:
 
     def run_rest(self) -> None:
         """There are requests to be sent (`connector.link.request_line.RestOwner`)."""
-        self._start(self.rest())
+        self.start(self.rest())
 
     def answered(self, target: str, body: bytes) -> None:
         """A request has an answer (`connector.link.request_line.RestOwner`)."""
@@ -85,7 +95,7 @@ class Loops:
         links = sum(link.sockets_open() for link in self._links)
         return links + (0 if self._rest is None else self._rest.sockets_open)
 
-    async def next_to_start(self) -> Link | Rest | None:
+    async def next_to_start(self) -> Loop | None:
         """Wait for a loop that is to be started; None when the adapter is left.
 
         Cancellation: nothing is lost.
@@ -104,6 +114,7 @@ class Loops:
             self._rest.leave()
         self._wanted.set()
 
-    def _start(self, loop: Link | Rest) -> None:
+    def start(self, loop: Loop) -> None:
+        """Let a loop run that ends by itself."""
         self._unstarted.append(loop)
         self._wanted.set()

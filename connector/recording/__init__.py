@@ -4,7 +4,6 @@
 an exchange that plays it. The command line is ``connector record``. Needs the extra ``capture``.
 """
 
-from connector.recording.folder import Found, Recorded, Skipped, files_of, look_for
 from connector.recording.format import (
     SUFFIX,
     Answer,
@@ -18,7 +17,7 @@ from connector.recording.format import (
 )
 from connector.recording.reader import (
     Damage,
-    Span,
+    files_of,
     read_blocks,
     read_frames,
     span_of,
@@ -34,20 +33,15 @@ __all__ = [
     "Block",
     "Damage",
     "End",
-    "Found",
     "Hole",
     "Mark",
-    "Recorded",
     "RecordingDamaged",
     "RecordingFailed",
     "Replay",
-    "Skipped",
-    "Span",
     "Start",
     "Subject",
     "Writer",
     "files_of",
-    "look_for",
     "read_blocks",
     "read_frames",
     "replay",

@@ -15,3 +15,7 @@ Nothing here imports trio or opens a socket; `connector.account` runs it.
                  audited
     quotes: wanted + known ──▶ quoting.plan ──▶ cancels, then places, within budgets
 """
+
+from connector.trading.account_like import AccountLike, OrderLike
+
+__all__ = ["AccountLike", "OrderLike"]

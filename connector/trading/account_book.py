@@ -84,6 +84,8 @@ class AccountBook:
         self.as_of_ns: int | None = None
         self.last_trades: dict[str, str] = {}
         """The latest trade that is known, by symbol."""
+        self.read_trades: dict[str, str] = {}
+        """The latest one up to which none can be missing, by symbol: those behind it are read."""
         self._ids = ids
         self._by_exchange_id: dict[tuple[str, str], str] = {}
         self._seen: set[tuple[str, str]] = set()
@@ -207,10 +209,12 @@ class AccountBook:
         self, fill: FillReport, received_ns: int, *, backfilled: bool = False
     ) -> list[Told]:
         """Take a trade, from an event or from the account's history."""
-        self._note_trade(fill)
+        if not fill.early:
+            self._note_trade(fill)
         record = self.record_of(fill)
         if record is not None:
-            self._remember_trade(fill)
+            if not fill.early:
+                self._remember_trade(fill)
             return list(record.read_fill(fill, received_ns, backfilled=backfilled))
         if fill.early or not self._remember_trade(fill):
             return []
@@ -294,6 +298,10 @@ class AccountBook:
         if isinstance(report, BalanceReport):
             return [self.holdings.balance_update(report.asset, report.reason, received_ns)]
         return [self.holdings.position_update(report.symbol, report.reason, received_ns)]
+
+    def trades_are_complete(self, up_to: Mapping[str, str]) -> None:
+        """None is missing up to these: they were read, or an audit found nothing wrong."""
+        self.read_trades.update(up_to)
 
     def _note_trade(self, fill: FillReport) -> None:
         self.holdings.last_prices[fill.symbol] = fill.price

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
+import msgspec
+
 from connector.accounts import Balance, BalanceUpdate, Position, PositionUpdate, Summary
 from connector.decimals import ZERO, total
 from connector.orders import Leg
@@ -70,6 +72,12 @@ class Holdings:
     def symbols_held(self) -> set[str]:
         """The instruments of which something is held."""
         return {symbol for (symbol, _), each in self._positions.items() if each.quantity != 0}
+
+    def forget_available(self) -> None:
+        """What is available is not known any more, until it is told again."""
+        for asset, each in self._balances.items():
+            if each.available is not None:
+                self._balances[asset] = msgspec.structs.replace(each, available=None)
 
     def keep(self, report: BalanceReport | PositionReport) -> None:
         """Remember it until a reading is joined."""

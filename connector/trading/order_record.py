@@ -67,11 +67,15 @@ class OrderRecord:
     """Whether its block lasts; if not, it is to be cancelled whenever it is found."""
     amending: tuple[Decimal, Decimal | None] | None = None
     """Quantity and price of an amend that is on its way or unknown."""
+    untold: Decimal = ZERO
+    """What was traded before this order was adopted, and is not told one by one."""
     _shapes: list[tuple[Decimal | None, Decimal | None]] = attrs.field(factory=list)
     """Quantities and prices that this order may have."""
     _average: Decimal | None = None
     _held: list[FillReport] = attrs.field(factory=list)
     """Trades behind one that is missing."""
+    _announced: set[str] = attrs.field(factory=set)
+    """Trades of which there was an early notice only."""
 
     def __attrs_post_init__(self) -> None:
         self.quantity = self.intent.quantity
@@ -118,7 +122,7 @@ class OrderRecord:
     @property
     def has_hole(self) -> bool:
         """Whether a trade is missing that must have been."""
-        return self.told != self.filled or bool(self._held)
+        return self._reached != self.filled or bool(self._held) or bool(self._announced)
 
     @property
     def average_price(self) -> Decimal | None:
@@ -225,7 +229,11 @@ class OrderRecord:
         known = self.fills.get(fill.trade_id)
         if known is not None:
             return list(self._complete_fee(known, fill, received_ns))
-        if fill.cumulative is not None and fill.cumulative != self.told + fill.quantity:
+        if fill.early:
+            # Nothing says where it stands among the trades: it is told when the report comes.
+            self._announced.add(fill.trade_id)
+            return []
+        if fill.cumulative is not None and fill.cumulative != self._reached + fill.quantity:
             if all(each.trade_id != fill.trade_id for each in self._held):
                 self._held.append(fill)
                 self._held.sort(key=lambda each: each.cumulative or ZERO)
@@ -235,15 +243,30 @@ class OrderRecord:
             self._tell(fill, received_ns, backfilled=backfilled)
         ]
         self._held = [each for each in self._held if each.trade_id != fill.trade_id]
-        while self._held and self._held[0].cumulative == self.told + self._held[0].quantity:
-            events.append(self._tell(self._held.pop(0), received_ns, backfilled=False))
-        self.filled = max(self.filled, self.told)
+        events += self._tell_held(received_ns)
+        self.filled = max(self.filled, self._reached)
         if self.quantity is not None and self.filled > self.quantity and not self.amending:
             events.append(
                 Contradiction(
                     self.client_id, f"{self.filled} of {self.quantity} are said to be filled"
                 )
             )
+        return events
+
+    def assume_untold(self, received_ns: int) -> list[AnyAccountEvent | Contradiction | Stranger]:
+        """Of an adopted order: whatever is not told by now was traded before."""
+        waiting = total(each.quantity for each in self._held)
+        self.untold = max(self.filled - self.told - waiting, ZERO)
+        return self._tell_held(received_ns)
+
+    @property
+    def _reached(self) -> Decimal:
+        return self.told + self.untold
+
+    def _tell_held(self, received_ns: int) -> list[AnyAccountEvent | Contradiction | Stranger]:
+        events: list[AnyAccountEvent | Contradiction | Stranger] = []
+        while self._held and self._held[0].cumulative == self._reached + self._held[0].quantity:
+            events.append(self._tell(self._held.pop(0), received_ns, backfilled=False))
         return events
 
     def _tell(self, fill: FillReport, received_ns: int, *, backfilled: bool) -> Fill:
@@ -264,6 +287,7 @@ class OrderRecord:
             backfilled=backfilled,
         )
         self.fills[fill.trade_id] = told
+        self._announced.discard(fill.trade_id)
         return told
 
     def _complete_fee(

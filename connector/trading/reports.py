@@ -39,8 +39,8 @@ class FillReport(msgspec.Struct, frozen=True, kw_only=True):
     realised: Decimal | None = None
     time_ns: int | None = None
     early: bool = False
-    """An early notice that leaves out fee and leg: it counts for our own orders only, and the full
-    report follows."""
+    """An early notice that leaves out fee, leg and place among the trades: the full report follows,
+    and is missing if it does not."""
 
 
 class OrderReport(msgspec.Struct, frozen=True, kw_only=True):

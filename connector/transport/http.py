@@ -119,7 +119,13 @@ class Http:
         self._address = address
 
     async def get(self, target: str) -> Response:
-        """The whole response to a GET of `target`, a path with its query.
+        """The whole response to a GET of `target`; errors and cancellation as of `request`."""
+        return await self.request("GET", target)
+
+    async def request(
+        self, verb: str, target: str, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """The whole response to a request for `target`, a path with its query.
 
         Raises:
             ExchangeUnavailable: the connection is broken, or the answer makes no sense.
@@ -128,7 +134,7 @@ class Http:
         """
         try:
             async with (
-                self._client.stream("GET", target) as response,
+                self._client.stream(verb, target, headers=headers) as response,
                 aclosing(response.aiter_bytes()) as parts,
             ):
                 body = bytearray()

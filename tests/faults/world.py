@@ -54,10 +54,6 @@ class PulsePlayer:
     every: float
     audience: Audience
 
-    @property
-    def symbols(self) -> tuple[str, ...]:
-        return ("ETHUSDC", "BTCUSDC")
-
     def snapshot(self, symbol: str, limit: int) -> bytes | None:
         return None
 

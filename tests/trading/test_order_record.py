@@ -144,6 +144,34 @@ def test_a_fee_that_comes_later_is_told_once() -> None:
     assert order.fills["1"].fee == 1
 
 
+def test_an_early_notice_is_told_with_its_report_and_missed_without() -> None:
+    order = record()
+    order.read(report(), 1)
+    early = msgspec.structs.replace(fill("1", "0.2", None, fee=None), early=True)
+
+    assert order.read_fill(early, 1) == []
+    assert order.has_hole
+
+    told = order.read(report(filled="0.2", fill=fill("1", "0.2", "0.2")), 2)
+    assert [type(each) for each in told] == [Fill, OrderUpdate]
+    assert not order.has_hole
+    assert order.read_fill(early, 3) == []
+    assert not order.has_hole
+
+
+def test_an_adopted_order_has_a_past() -> None:
+    order = record()
+    order.read(report(filled="0.5"), 1)
+    order.read_fill(fill("7", "0.2", None), 1, backfilled=True)
+    order.read_fill(fill("8", "0.1", "0.6"), 1)
+
+    (told,) = order.assume_untold(2)
+
+    assert isinstance(told, Fill)
+    assert (told.trade_id, order.untold) == ("8", Decimal("0.3"))
+    assert not order.has_hole
+
+
 def test_average_price() -> None:
     order = record()
     order.read_fill(fill("1", "0.25", "0.25"), 1)

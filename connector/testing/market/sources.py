@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import attrs
 import trio
@@ -25,16 +24,6 @@ class Player(Protocol):
 
     def snapshot(self, symbol: str, limit: int) -> bytes | None:
         """The body of a REST depth snapshot as of now; None: there is no such symbol."""
-        ...
-
-
-@runtime_checkable
-class Statuses(Protocol):
-    """A player that lists some of its symbols as not traded now."""
-
-    @property
-    def statuses(self) -> Mapping[str, str]:
-        """The venue's word, such as ``BREAK``, by symbol; all others are ``TRADING``."""
         ...
 
 

@@ -1,0 +1,22 @@
+"""A running account: private stream, order entry and readings of one key, inside the adapter.
+
+.. code-block:: text
+
+    submit ─▶ Office.submit ─▶ (filters, own limits, id) ─▶ OrderLink ─▶ the wire
+                   │                                            │
+                 Order  ◀── told ── Office.read ◀── reply ──────┘
+                   ▲                    ▲
+                   │                    ├── PrivateStream (events; opened before anything is read)
+                 events()               ├── synchronising (readings joined; audits)
+                                        └── resolving, cancelling (until it is certain)
+
+It may import what is below it, `connector.trading` above all, which decides. What is here waits:
+for sockets, for time, for each other. Its tasks live in a nursery inside the adapter's, shielded
+from its cancellation until the block of `open_account` has cancelled and confirmed its orders, for
+`Timing.leave_timeout` at most.
+"""
+
+from connector.account.account import Account, LastKnown
+from connector.account.order import Order
+
+__all__ = ["Account", "LastKnown", "Order"]

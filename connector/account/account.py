@@ -1,0 +1,310 @@
+"""An account as a program sees it: what it has, and orders that do not outlive their block."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING
+
+import attrs
+import trio
+
+from connector.account.leaving import orders_left, wait_until_over
+from connector.account.order import Order
+from connector.account.running import RunningAccount
+from connector.accounts import AnyAccountEvent, Balance, Position, Summary
+from connector.decimals import ZERO
+from connector.errors import ConfigError, NotSynced, OrderUnknown
+from connector.feeds.feed import Feed
+from connector.instruments import Instrument
+from connector.orders import Intent, OrderState
+from connector.trading.account_like import AccountLike
+from connector.trading.reports import OrderReport
+
+EVENTS = 65_536
+
+
+@attrs.frozen
+class LastKnown:
+    """What an account has last shown, whether that is still true or not: for screens."""
+
+    as_of_ns: int | None
+    """Wall clock; None if it never was synced."""
+    balances: Mapping[str, Balance]
+    positions: Mapping[str, Position]
+    summary: Summary | None
+
+
+class Account:
+    """A running account. Made by `Adapter.open_account` only.
+
+    Balances, positions and summary raise `NotSynced` while what they would show may be wrong.
+    """
+
+    def __init__(self, running: RunningAccount) -> None:
+        self._running = running
+        self._office = running.office
+        self._closed = False
+        self.left: tuple[Order, ...] = ()
+        """Orders that may still be open although the block was left."""
+
+    def __repr__(self) -> str:
+        synced = "synced" if self.synced else "not synced"
+        return f"<Account {self.name} at {self._office.trading.name}, {synced}>"
+
+    @property
+    def name(self) -> str:
+        """By which its orders are found again."""
+        return self._office.name
+
+    # --- what it has
+
+    @property
+    def synced(self) -> bool:
+        """Whether what it shows is what the exchange has."""
+        return self._office.book.synced and not self._closed
+
+    async def wait_synced(self) -> None:
+        """Wait until it is synced. Executes a checkpoint.
+
+        Raises:
+            ConnectorError: it never will be: the account has ended.
+        """
+        await trio.lowlevel.checkpoint()
+        while not self._office.book.synced:
+            if self._running.error is not None:
+                raise self._running.error
+            self._check_open()
+            await self._running.state_changed.wait()
+
+    @property
+    def balances(self) -> Mapping[str, Balance]:
+        """By asset; 0 of one that the exchange does not mention.
+
+        Raises:
+            NotSynced: it may be wrong.
+        """
+        self._check_synced()
+        return _Balances(self._office.book.holdings.balances(), self._office.instruments)
+
+    @property
+    def positions(self) -> Mapping[str, Position]:
+        """By symbol, of every instrument; all 0 if it is flat. Of spot, what is held of the base.
+
+        Raises:
+            NotSynced: it may be wrong.
+        """
+        self._check_synced()
+        return self._positions()
+
+    @property
+    def summary(self) -> Summary | None:
+        """The account as a whole at its last reading, where the exchange tells it.
+
+        Raises:
+            NotSynced: it may be wrong.
+        """
+        self._check_synced()
+        return self._office.book.holdings.summary
+
+    @property
+    def last_known(self) -> LastKnown:
+        """What it has last shown: for screens, not for decisions."""
+        book = self._office.book
+        return LastKnown(
+            book.as_of_ns, book.holdings.balances(), self._positions(), book.holdings.summary
+        )
+
+    @property
+    def orders(self) -> Mapping[str, Order]:
+        """Our own, by client id, in whatever state; those that ended, for ten minutes."""
+        return dict(self._office.orders)
+
+    @property
+    def other_orders(self) -> tuple[OrderReport, ...]:
+        """Open orders of others: shown, never touched. Conditional ones are among them."""
+        ours = self._office.book.records
+        others = self._office.book.others.values()
+        return tuple(each for each in others if each.client_id not in ours)
+
+    @property
+    def bookmark(self) -> str:
+        """Give it to the next run as ``bookmark=``: it then tells the fills since now."""
+        book = self._office.book
+        trades = ",".join(f"{symbol}={last}" for symbol, last in sorted(book.last_trades.items()))
+        since_ns = self._office.since_ns
+        return f"1:{since_ns}:{trades}"
+
+    def _positions(self) -> Mapping[str, Position]:
+        holdings = self._office.book.holdings
+        return {symbol: holdings.position(symbol) for symbol in self._office.instruments}
+
+    # --- orders
+
+    def submit(self, intent: Intent) -> Order:
+        """Check an order and send it, without waiting.
+
+        Raises:
+            OrderInvalid: it breaks a rule of its instrument.
+            NotSynced: the account does not know what it has; only `reduce_only` may go.
+            LimitExceeded: it would exceed the program's own limits.
+            LimitReached: the exchange's limit of orders is used up.
+            ConfigError: the exchange does not offer such an order.
+            trio.ClosedResourceError: the account's block has been left.
+        """
+        self._check_open()
+        return self._office.submit(intent)
+
+    async def place(self, intent: Intent) -> Order:
+        """Place an order, and return when it is open or over.
+
+        Raises:
+            OrderNotPlaced: it is not at the exchange, for certain; its kind says why.
+            OrderUnknown: nothing is known of it after `Timing.patience`; it stays tracked.
+            ConfigError, trio.ClosedResourceError: as `submit`.
+
+        Cancellation: the account cancels the order, and remains its owner.
+        """
+        order = self.submit(intent)
+        try:
+            with trio.move_on_after(self._office.timing.patience):
+                await order.accepted()
+                return order
+        except trio.Cancelled:
+            self._running.cancel(order._record)
+            raise
+        raise OrderUnknown(f"nothing is known of the order yet: {order!r}", order)
+
+    async def cancel(self, order: Order) -> OrderState:
+        """Cancel an order, and return how it ended when that is certain.
+
+        It is repeated until then: wait for it in a scope with a deadline if you cannot wait.
+
+        Raises:
+            ConfigError: it is no order of this account.
+            trio.ClosedResourceError: the account's block has been left.
+
+        Cancellation: the account goes on cancelling.
+        """
+        self._check_open()
+        self._check_ours(order)
+        self._running.cancel(order._record)
+        return await order.wait_done()
+
+    async def cancel_all(
+        self, *, symbol: str | None = None, tag: str | None = None
+    ) -> tuple[Order, ...]:
+        """Cancel our own orders, each by its id, and return them when all are over.
+
+        Args:
+            symbol: only those of this instrument.
+            tag: only those whose intent has this tag.
+
+        Cancellation: the account goes on cancelling.
+        """
+        self._check_open()
+        wanted = None if symbol is None else self._office.trading.symbol(symbol)
+        chosen = [
+            each
+            for each in self._office.orders.values()
+            if not each.ended and wanted in (None, each.symbol) and tag in (None, each.intent.tag)
+        ]
+        for each in chosen:
+            self._running.cancel(each._record)
+        await wait_until_over(self._running, [each._record for each in chosen])
+        return tuple(chosen)
+
+    @asynccontextmanager
+    async def working(self, intent: Intent) -> AsyncIterator[Order]:
+        """An order for the length of a block: cancelled, and confirmed, when it is left.
+
+        Raises:
+            OrdersLeft: that could not be confirmed within `Timing.leave_timeout`; otherwise as
+                `place`.
+
+        Cancellation: the order is cancelled all the same, shielded.
+        """
+        order = await self.place(intent)
+        body_error: BaseException | None = None
+        try:
+            yield order
+        except BaseException as error:
+            body_error = error
+            raise
+        finally:
+            await self._end_working(order, body_error)
+
+    async def _end_working(self, order: Order, body_error: BaseException | None) -> None:
+        if not self._closed:
+            self._running.cancel(order._record)
+        deadline = trio.current_time() + self._office.timing.leave_timeout
+        with trio.CancelScope(shield=True, deadline=deadline):
+            await order.wait_done()
+        if order.ended:
+            return
+        left = orders_left(self.name, (order,))
+        if body_error is None or isinstance(body_error, trio.Cancelled):
+            raise left from body_error
+        body_error.add_note(str(left))
+
+    # --- events
+
+    def events(
+        self, *, tag: str | None = None, buffer: int = EVENTS
+    ) -> AbstractAsyncContextManager[Feed[AnyAccountEvent]]:
+        """A feed of what happens to the account from now on, for the length of a block.
+
+        A feed that is not read in time raises `SlowConsumer`; it never holds the account back.
+
+        Args:
+            tag: only what is about orders with this tag.
+            buffer: how many events may wait.
+        """
+        self._check_open()
+        return self._office.publishing.open(buffer, tag)
+
+    # --- inside
+
+    def _check_ours(self, order: Order) -> None:
+        if self._office.orders.get(order.client_id) is not order and not order.ended:
+            raise ConfigError(f"{order!r} is no order of the account {self.name!r}")
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise trio.ClosedResourceError(
+                "the account's block has been left; use an account only inside its `async with`"
+            )
+
+    def _check_synced(self) -> None:
+        if not self.synced:
+            raise NotSynced("the account is not synced: what it would show may be wrong")
+
+
+class _Balances(Mapping[str, Balance]):
+    """Balances that are told, and 0 of other assets that the exchange has."""
+
+    def __init__(self, told: Mapping[str, Balance], instruments: Mapping[str, Instrument]) -> None:
+        self._told = told
+        self._instruments = instruments
+
+    def __getitem__(self, asset: str) -> Balance:
+        found = self._told.get(asset)
+        if found is not None:
+            return found
+        if any(
+            asset in (each.base, each.quote, each.settle) for each in self._instruments.values()
+        ):
+            return Balance(asset=asset, total=ZERO, available=ZERO, locked=ZERO)
+        raise KeyError(asset)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._told)
+
+    def __len__(self) -> int:
+        return len(self._told)
+
+
+if TYPE_CHECKING:
+
+    def _is_like(account: Account) -> AccountLike[Order]:
+        return account

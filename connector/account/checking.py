@@ -1,0 +1,114 @@
+"""What an intent must pass before it becomes an order, in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Protocol
+
+import trio
+
+from connector.accounts import Timing
+from connector.decimals import total
+from connector.errors import LimitReached, NotSynced, OrderInvalid
+from connector.instruments import Instrument
+from connector.orders import Intent
+from connector.trading.account_book import AccountBook
+from connector.trading.budgets import OrderBudget
+from connector.trading.exposure import OwnLimits, exposure_of, notional_of
+from connector.trading.filters import check_intent
+from connector.trading.venue import Trading
+
+
+class Known(Protocol):
+    """What is looked at: `connector.account.office.Office`."""
+
+    @property
+    def trading(self) -> Trading: ...
+
+    @property
+    def instruments(self) -> Mapping[str, Instrument]: ...
+
+    @property
+    def timing(self) -> Timing: ...
+
+    @property
+    def book(self) -> AccountBook: ...
+
+    @property
+    def budget(self) -> OrderBudget: ...
+
+    @property
+    def own_limits(self) -> OwnLimits: ...
+
+    @property
+    def leaving(self) -> bool: ...
+
+    @property
+    def waiting_places(self) -> int: ...
+
+
+def check(known: Known, intent: Intent, *, quote: bool) -> Instrument:
+    """The instrument of an order that may be sent.
+
+    Raises:
+        NotSynced: the account does not know what it has, or is being left.
+        OrderInvalid: there is no such instrument, or the order breaks a rule of it.
+        LimitExceeded: it would exceed the program's own limits.
+        LimitReached: the exchange's limit of orders is used up.
+    """
+    if known.leaving:
+        raise NotSynced("the account's block is being left: nothing new is placed")
+    if not known.book.synced and not intent.reduce_only:
+        raise NotSynced("the account is not synced: only reduce_only orders may be placed")
+    symbol = known.trading.symbol(intent.symbol)
+    instrument = known.instruments.get(symbol)
+    if instrument is None:
+        raise OrderInvalid(f"{known.trading.name} has no instrument {symbol!r}")
+    _check_leg(known.book, intent)
+    reference = known.book.holdings.last_prices.get(symbol)
+    check_intent(instrument, intent, reference)
+    _check_own_limits(known, intent, instrument, reference)
+    wait = known.budget.wait_seconds(
+        trio.current_time(), quotes=quote, orders=known.waiting_places + 1
+    )
+    if wait > known.timing.queue_seconds:
+        raise LimitReached(
+            f"the exchange's limit of orders is used up for {wait:.3g} s", retry_after=wait
+        )
+    return instrument
+
+
+def _check_leg(book: AccountBook, intent: Intent) -> None:
+    if book.holdings.hedge_mode and intent.leg is None:
+        raise OrderInvalid("the account is in hedge mode: write leg='long' or leg='short'")
+    if not book.holdings.hedge_mode and intent.leg is not None:
+        raise OrderInvalid(f"leg={intent.leg!r}: the account is not in hedge mode; leave it out")
+
+
+def _check_own_limits(
+    known: Known, intent: Intent, instrument: Instrument, reference: Decimal | None
+) -> None:
+    book = known.book
+    position = book.holdings.position(instrument.symbol)
+    held = position.quantity
+    if intent.leg is not None:
+        held = position.long if intent.leg == "long" else -position.short
+    known.own_limits.check(
+        intent,
+        instrument,
+        price=reference,
+        position=held,
+        exposure=exposure_of(book.records.values(), instrument.symbol),
+        open_notional=_open_notional(known),
+        now=trio.current_time(),
+    )
+
+
+def _open_notional(known: Known) -> Decimal:
+    prices = known.book.holdings.last_prices
+    return total(
+        notional_of(each, known.instruments[each.symbol], prices.get(each.symbol))
+        for each in known.book.records.values()
+        if not each.over and not each.intent.reduce_only and each.symbol in known.instruments
+    )

@@ -1,0 +1,94 @@
+"""Requests of order entry in line: cancels first, and each place sent once at most.
+
+.. code-block:: text
+
+    queued ── handed to the transport ──▶ sent ── reply ──▶ answered
+       │                                    └── the session ended, or no reply ──▶ lost
+       └── waited too long, or taken back ──▶ unsent
+
+What is *queued* has certainly not been sent, what was handed over may have been.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from typing import Any, Literal, TypeAlias
+
+import attrs
+import trio
+
+from connector.trading.order_record import OrderRecord
+from connector.trading.venue import Answer, Request
+
+JobState: TypeAlias = Literal["queued", "sent", "answered", "lost", "unsent"]
+
+CANCEL, PLACE, QUOTE = 0, 1, 2
+"""Who goes first."""
+
+
+@attrs.define(eq=False)
+class Job:
+    """One request."""
+
+    request: Request[Any]
+    priority: int
+    record: OrderRecord | None = None
+    """The order that it places or amends; None for a cancel."""
+    deadline: float = float("inf")
+    """Until when it must have been sent."""
+    state: JobState = "queued"
+    answer: Answer | None = None
+    signed_ns: int | None = None
+    sent_at: float = 0.0
+    done: trio.Event = attrs.field(factory=trio.Event)
+
+    @property
+    def places(self) -> bool:
+        """Whether it counts against the limits of orders."""
+        return self.request.orders > 0
+
+    def end(self, state: JobState, answer: Answer | None = None) -> None:
+        """It is over."""
+        self.state = state
+        self.answer = answer
+        self.done.set()
+
+
+class Line:
+    """Jobs that wait to be sent."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, Job]] = []
+        self._numbers = itertools.count()
+
+    def __len__(self) -> int:
+        return sum(job.state == "queued" for _, _, job in self._heap)
+
+    def put(self, job: Job) -> None:
+        """Stand in line, behind those of the same priority."""
+        heapq.heappush(self._heap, (job.priority, next(self._numbers), job))
+
+    def first(self) -> Job | None:
+        """Whose turn it is; None if nobody waits."""
+        while self._heap and self._heap[0][2].state != "queued":
+            heapq.heappop(self._heap)
+        return self._heap[0][2] if self._heap else None
+
+    def take(self) -> Job:
+        """The first, out of the line."""
+        job = self.first()
+        assert job is not None
+        heapq.heappop(self._heap)
+        return job
+
+    def overdue(self, now: float) -> list[Job]:
+        """Those whose time to be sent is up."""
+        return [job for _, _, job in self._heap if job.state == "queued" and job.deadline <= now]
+
+    def next_deadline(self) -> float:
+        """When the time of the next one is up."""
+        return min(
+            (job.deadline for _, _, job in self._heap if job.state == "queued"),
+            default=float("inf"),
+        )

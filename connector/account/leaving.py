@@ -1,0 +1,100 @@
+"""Leaving an account: everything is cancelled and confirmed, or named."""
+
+from __future__ import annotations
+
+import logging
+
+import trio
+
+from connector.account.asking import Refused
+from connector.account.order import Order
+from connector.account.running import RunningAccount
+from connector.account.synchronising import read_open_orders
+from connector.errors import ExchangeUnavailable, OrdersLeft
+from connector.trading.order_record import OrderRecord
+
+_log = logging.getLogger("connector.account")
+
+_GRACE_SECONDS = 2.0
+"""For connections to be closed after the last confirmation."""
+_LOOK_AGAIN_SECONDS = 0.5
+
+
+async def leave(running: RunningAccount, *, cancel: bool) -> tuple[Order, ...]:
+    """End the account; the orders that may still be open although they should not be.
+
+    Cancellation: shielded, for `Timing.leave_timeout` at most.
+    """
+    office = running.office
+    office.leaving = True
+    deadline = trio.current_time() + office.timing.leave_timeout
+    running.end_by(deadline + _GRACE_SECONDS)
+    try:
+        if running.begun and not running.over.is_set():
+            with trio.CancelScope(shield=True, deadline=deadline):
+                await _settle(running, cancel=cancel)
+        left = [each for each in office.book.records.values() if not each.over] if cancel else []
+        for record in left:
+            _log.error("order left: %r", office.orders[record.client_id])
+        return tuple(office.orders[each.client_id] for each in left)
+    finally:
+        running.finish()
+        if running.begun:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + _GRACE_SECONDS):
+                await running.over.wait()
+
+
+async def _settle(running: RunningAccount, *, cancel: bool) -> None:
+    office = running.office
+    for record in tuple(office.book.records.values()):
+        if record.state == "queued":
+            office.withdraw(record)
+        elif cancel and not record.over:
+            running.cancel(record)
+    if not cancel:
+        return
+    while True:
+        await wait_until_over(running, list(office.book.records.values()))
+        if not office.orders:
+            return
+        try:
+            reports = await read_open_orders(office)
+        except (ExchangeUnavailable, Refused):
+            await trio.sleep(_LOOK_AGAIN_SECONDS)
+            continue
+        found = [each for each in reports if office.book.is_ours(each.client_id)]
+        for report in found:
+            office.read(report)
+        if not found or all(_is_stale(running, each.client_id) for each in found):
+            return
+        for report in found:
+            ours = office.book.records.get(report.client_id)
+            if ours is not None:
+                running.cancel(ours)
+
+
+def _is_stale(running: RunningAccount, client_id: str) -> bool:
+    """Whether the list shows an order that the engine has told us is over: the list lags."""
+    record = running.office.book.records.get(client_id)
+    return record is not None and record.state in ("filled", "cancelled", "expired")
+
+
+async def wait_until_over(running: RunningAccount, records: list[OrderRecord]) -> None:
+    """Return when all of these orders are over."""
+    await trio.lowlevel.checkpoint()
+    while not all(each.over for each in records):
+        await running.state_changed.wait()
+
+
+def orders_left(name: str, left: tuple[Order, ...]) -> OrdersLeft:
+    """The error that names them."""
+    named = "; ".join(
+        f"{each.side} {each.remaining} {each.symbol} at {each.price}, id {each.client_id} "
+        f"({each.state})"
+        for each in left
+    )
+    return OrdersLeft(
+        f"{len(left)} orders of account {name!r} may still be open: {named}. Cancel them at the "
+        "exchange, by these ids",
+        left,
+    )

@@ -1,0 +1,391 @@
+"""What the parts of a running account share: what is known, what is sent, and who is told.
+
+Everything here is synchronous: a reply, an event or a request changes all that it concerns before
+any task runs again, so that between two checkpoints every view is of one moment.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import trio
+
+from connector.account.asking import Asking
+from connector.account.checking import check
+from connector.account.exchange_clock import ExchangeClock
+from connector.account.jobs import CANCEL, PLACE, QUOTE, Job
+from connector.account.order import Order
+from connector.account.order_link import OrderLink
+from connector.account.publishing import Publishing
+from connector.accounts import Fill, FillFee, OrderUpdate, Orphan, Timing
+from connector.errors import (
+    ConnectorError,
+    IdInUse,
+    LimitReached,
+    NameInUse,
+    NotSent,
+    OrderNotPlaced,
+    OrderRefused,
+)
+from connector.exchanges.protocol import UNDECODABLE
+from connector.instruments import Instrument
+from connector.orders import Intent, Limit, Limits
+from connector.trading.account_book import AccountBook, OrphanFound, ReadAnew, Told
+from connector.trading.budgets import OrderBudget
+from connector.trading.client_ids import ClientIds
+from connector.trading.exposure import OwnLimits
+from connector.trading.order_record import Contradiction, OrderRecord, Stranger
+from connector.trading.reports import FillReport, OrderReport, Report
+from connector.trading.venue import Answer, Heard, Refusal, Trading, Verdict
+
+_log = logging.getLogger("connector.account")
+
+ON_WATCH_SECONDS = 600.0
+"""How long an order that was given up, or is over, is remembered: it may be told of again."""
+FILL_MISSING = "a fill is missing"
+CONTRADICTION_SECONDS = 2.0
+"""How long a contradiction may last: events of account and order come in either order."""
+
+
+class Tasks(Protocol):
+    """Who runs what takes time."""
+
+    def resolve(self, record: OrderRecord) -> None:
+        """Find out what became of a place."""
+
+    def cancel(self, record: OrderRecord) -> None:
+        """Cancel an order until it is certain how it ended."""
+
+    def read_anew(self, reason: str, *, after: float = 0.0, stream_too: bool = False) -> None:
+        """The account must be read again."""
+
+    def fail(self, error: ConnectorError) -> None:
+        """The account cannot go on."""
+
+    def changed(self) -> None:
+        """Something that somebody may wait for has changed."""
+
+
+class Office:
+    """One account's state, and everything that changes it."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        trading: Trading,
+        instruments: Mapping[str, Instrument],
+        ids: ClientIds,
+        limits: Limits,
+        timing: Timing,
+        orphans: str,
+        asking: Asking,
+        tasks: Tasks,
+    ) -> None:
+        bases = {} if trading.promises.margin else _bases(instruments)
+        self.name = name
+        self.trading = trading
+        self.instruments = instruments
+        self.timing = timing
+        self.asking = asking
+        self.book = AccountBook(ids, bases)
+        self.budget = OrderBudget(trading.order_windows)
+        self.own_limits = OwnLimits(limits)
+        self.publishing = Publishing()
+        self.orders: dict[str, Order] = {}
+        self.leaving = False
+        self.synced_since_ns: int | None = None
+        self.refusals: dict[str, int] = {}
+        self.happenings = 0
+        """How many reports have come by the stream."""
+        self.since_ns = 0
+        """Exchange's time from which on trades are told."""
+        self.symbols_given: set[str] = set()
+        self.adopted: list[OrderRecord] = []
+        """Orders of an earlier run whose past is being read."""
+        self.link: OrderLink | None = None
+        self._ids = ids
+        self._orphans = orphans
+        self._tasks = tasks
+        self._places: dict[str, Job] = {}
+
+    @property
+    def clock(self) -> ExchangeClock:
+        """The exchange's time."""
+        return self.asking.clock
+
+    # --- placing
+
+    def submit(self, intent: Intent, *, priority: int = PLACE) -> Order:
+        """Check an intent, remember it, and let it stand in line.
+
+        Raises:
+            OrderNotPlaced: it breaks a rule or a limit, or the account does not know what it has.
+            ConfigError: the exchange does not offer such an order.
+        """
+        instrument = check(self, intent, quote=priority == QUOTE)
+        client_id = self._ids.make()
+        request = self.trading.place(intent, client_id)
+        now = trio.current_time()
+        record = self.book.remember(intent, client_id, instrument.symbol, now)
+        order = self.orders[client_id] = Order(record, instrument)
+        self.publishing.name(client_id, intent.tag)
+        self.own_limits.count(now)
+        job = Job(request, priority, record, deadline=now + self.timing.queue_seconds)
+        self._places[client_id] = job
+        assert self.link is not None
+        self.link.put(job)
+        self._unsettle_available()
+        return order
+
+    def symbols(self) -> set[str]:
+        """The instruments whose trades are read."""
+        traded = {record.symbol for record in self.book.records.values()}
+        held = self.book.holdings.symbols_held()
+        return self.symbols_given | traded | held | set(self.book.last_trades)
+
+    @property
+    def waiting_places(self) -> int:
+        """Orders that wait to be sent."""
+        return sum(each.state == "queued" for each in self._places.values())
+
+    def withdraw(self, record: OrderRecord) -> bool:
+        """Take a place back that has not been sent; whether that was so."""
+        job = self._places.get(record.client_id)
+        if job is None or self.link is None:
+            return False
+        return self.link.withdraw(job, "it was taken back before it was sent")
+
+    # --- what the order link tells (`connector.account.order_link.OrderLinkOwner`)
+
+    def sending(self, job: Job) -> None:
+        """A place is about to be handed over."""
+        record = job.record
+        if record is not None and job.request.what == "place":
+            record.signed_ns = job.signed_ns
+            record.holes_before = self.book.holes
+            self.move(record, "sent")
+
+    def answered(self, job: Job, answer: Answer) -> None:
+        """A reply. Those to cancels are read by the task that waits for them."""
+        if job.priority == CANCEL:
+            return
+        record = job.record
+        assert record is not None
+        self._places.pop(record.client_id, None)
+        if answer.refusal is not None:
+            self._refused(record, answer.refusal)
+            return
+        try:
+            report = job.request.decode(answer.payload)
+        except UNDECODABLE:
+            self.lose(record)
+            return
+        if self.trading.promises.acknowledgement_is_final:
+            self.read(report)
+
+    def lost(self, job: Job) -> None:
+        """No reply came."""
+        if job.record is not None and job.priority != CANCEL:
+            self._places.pop(job.record.client_id, None)
+            self.lose(job.record)
+
+    def unsent(self, job: Job, why: str) -> None:
+        """A place was not sent."""
+        record = job.record
+        if record is None:
+            return
+        self._places.pop(record.client_id, None)
+        self.orders[record.client_id]._fail(NotSent(why))
+        self.move(record, "unsent", why)
+
+    def order_link_changed(self, connected: bool) -> None:
+        """Order entry is connected, or not."""
+        _log.info("order entry of %s is %s", self.name, "connected" if connected else "gone")
+
+    def _refused(self, record: OrderRecord, refusal: Refusal) -> None:
+        verdict = self.trading.verdict(refusal)
+        if verdict.meaning in ("unknown", "absent", "duplicate"):
+            # A duplicate proves that an order of this id is open; whether it is ours is looked at.
+            self.lose(record)
+            return
+        self._heed(refusal, verdict)
+        reason = verdict.reason
+        self.refusals[reason] = self.refusals.get(reason, 0) + 1
+        error: OrderNotPlaced = OrderRefused(reason, refusal.code, refusal.text)
+        if verdict.meaning in ("limit", "banned"):
+            error = LimitReached(
+                f"the exchange refused the order for its limits: {refusal.text[:200]!r}",
+                retry_after=self.wait_of(refusal) or 1.0,
+            )
+        if record.state in ("sent", "unknown"):
+            self.orders[record.client_id]._fail(error)
+        self.move(record, "refused", f"{reason}: {refusal.text[:200]}", refusal.code)
+
+    def _heed(self, refusal: Refusal, verdict: Verdict) -> None:
+        if verdict.meaning in ("limit", "banned"):
+            self.budget.close_until(trio.current_time() + (self.wait_of(refusal) or 1.0))
+        if verdict.meaning == "time":
+            self.clock.distrust()
+
+    def wait_of(self, refusal: Refusal) -> float:
+        """How long the exchange does not hear, in seconds; 0 if it does not say."""
+        if refusal.retry_after is not None:
+            return refusal.retry_after
+        if refusal.retry_at_ns is None:
+            return 0.0
+        left = refusal.retry_at_ns - self.clock.now_ns(trio.current_time())
+        return max(left / 1e9, 0.0)
+
+    # --- what becomes of orders
+
+    def lose(self, record: OrderRecord) -> None:
+        """A place may have arrived, and nothing tells."""
+        if self.move(record, "lost"):
+            _log.warning("order %s is unknown: it was sent and not answered", record.client_id)
+            self._tasks.resolve(record)
+
+    def move(self, record: OrderRecord, news: str, reason: str = "", code: object = None) -> bool:
+        """What we learned of an order other than by a report; whether it changed its state."""
+        if not record.move(news, reason, code):  # type: ignore[arg-type]
+            return False
+        self._tell_all([record.update(time.time_ns())])
+        return True
+
+    # --- what the exchange says
+
+    def told(self, said: Heard) -> None:
+        """A report came by the private stream."""
+        if not isinstance(said, Answer):
+            self.read(said)  # type: ignore[arg-type]
+
+    def read(self, report: Report) -> None:
+        """Take a report, from wherever it came."""
+        if isinstance(report, OrderReport):
+            self._unsettle_available()
+        self._tell_all(self.book.read(report, time.time_ns()))
+        if isinstance(report, FillReport) and self.book.record_of(report) is not None:
+            self._tasks.read_anew(FILL_MISSING, after=CONTRADICTION_SECONDS)
+
+    def tell(self, told: Sequence[Told]) -> None:
+        """Pass on what the book told."""
+        self._tell_all(told)
+
+    def _tell_all(self, told: Sequence[Told]) -> None:
+        for each in told:
+            match each:
+                case Contradiction(client_id=client_id, text=text):
+                    _log.error("order %s: %s", client_id, text)
+                    self._tasks.read_anew(f"a contradiction: {text}", after=CONTRADICTION_SECONDS)
+                case Stranger(client_id=client_id, text=text):
+                    self._tasks.fail(
+                        IdInUse(f"another order was found under our client id {client_id}: {text}")
+                    )
+                case OrphanFound(report=report):
+                    self._take_orphan(report)
+                case ReadAnew(reason=reason, stream_over=stream_over):
+                    self._tasks.read_anew(reason, stream_too=stream_over)
+                case _:
+                    self.publishing.tell(each)
+                    if isinstance(each, OrderUpdate | Fill | FillFee):
+                        self._wake(each)
+        self._tasks.changed()
+
+    def _wake(self, event: OrderUpdate | Fill | FillFee) -> None:
+        order = self.orders.get(event.client_id)
+        if order is None:
+            return
+        record = order._record
+        if isinstance(event, OrderUpdate):
+            self._note(order, event)
+        if record.has_hole and record.state != "queued":
+            self._tasks.read_anew(FILL_MISSING, after=CONTRADICTION_SECONDS)
+        order._wake()
+
+    def _note(self, order: Order, event: OrderUpdate) -> None:
+        record = order._record
+        if event.late:
+            _log.error("order %s lives although it was given up: %r", event.client_id, order)
+        if record.over:
+            if record.over_at is None:
+                record.over_at = trio.current_time()
+            _log.info("order over: %r %s", order, record.reason)
+        elif event.state == "open":
+            record.over_at = None
+            if event.filled == 0:
+                _log.info("order open: %r", order)
+            if self.leaving or not record.wanted:
+                self._tasks.cancel(record)
+
+    def _take_orphan(self, report: OrderReport) -> None:
+        made_ns = report.created_ns or report.time_ns
+        longest = self.trading.constants.largest_window_seconds
+        longest += self.trading.constants.engine_seconds
+        since = self.synced_since_ns
+        if made_ns is not None and since is not None and made_ns > since + longest * 1e9:
+            self._tasks.fail(
+                NameInUse(
+                    f"another program uses this account under the name {self.name!r}: order "
+                    f"{report.client_id} was made long after this one was synced"
+                )
+            )
+            return
+        self.publishing.tell(
+            Orphan(
+                client_id=report.client_id,
+                exchange_id=report.exchange_id,
+                symbol=report.symbol,
+                side=report.side,
+                quantity=report.quantity,
+                price=report.price,
+                action=self._orphans,
+                received_ns=time.time_ns(),
+            )
+        )
+        _log.warning("an order of an earlier run is open: %s: %s", report.client_id, self._orphans)
+        if self._orphans != "leave" and report.price is not None and report.quantity is not None:
+            self.adopt(report, wanted=self._orphans == "adopt")
+
+    def adopt(self, report: OrderReport, *, wanted: bool) -> None:
+        """Make an order of another run one of ours; if it is not wanted, cancel it."""
+        assert report.price is not None
+        assert report.quantity is not None
+        intent = Limit(
+            report.symbol,
+            report.side,
+            quantity=report.quantity,
+            price=report.price,
+            leg=report.leg,
+            reduce_only=report.reduce_only,
+        )
+        record = OrderRecord(intent, report.client_id, report.symbol, trio.current_time())
+        record.move("sent")
+        record.wanted = wanted
+        self.book.adopt(record)
+        self.adopted.append(record)
+        self.orders[record.client_id] = Order(record, self.instruments.get(report.symbol))
+        self.read(report)
+        if not wanted:
+            self._tasks.cancel(record)
+
+    def forget_old(self) -> None:
+        """Drop orders that have been over for long."""
+        before = trio.current_time() - ON_WATCH_SECONDS
+        for client_id, order in tuple(self.orders.items()):
+            record = order._record
+            if record.over and record.over_at is not None and record.over_at < before:
+                del self.orders[client_id]
+                self.book.forget(client_id)
+                self.publishing.forget(client_id)
+
+    def _unsettle_available(self) -> None:
+        """An order changes what is available, and the exchange does not say to what."""
+        if self.trading.promises.margin:
+            self.book.holdings.forget_available()
+
+
+def _bases(instruments: Mapping[str, Instrument]) -> dict[str, str]:
+    return {symbol: each.base for symbol, each in instruments.items()}

@@ -1,0 +1,196 @@
+"""Opening an account for the length of a block, and leaving it whatever happens."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any, Protocol, cast
+
+import attrs
+import trio
+
+from connector.account.account import Account
+from connector.account.asking import Asking
+from connector.account.exchange_clock import ExchangeClock
+from connector.account.leaving import leave, orders_left
+from connector.account.office import Office
+from connector.account.order_link import OrderLink
+from connector.account.reconnecting import Dialling
+from connector.account.running import Alarm, RunningAccount
+from connector.account.stream_link import PrivateStream
+from connector.accounts import Timing
+from connector.errors import ConfigError
+from connector.instruments import Instrument
+from connector.keys import ApiKey
+from connector.link.settings import Settings
+from connector.orders import Limits
+from connector.trading.client_ids import ClientIds, check_name, new_run
+from connector.trading.venue import Trading
+
+
+class Starter(Protocol):
+    """Who runs the tasks of an account: the adapter."""
+
+    def start(self, loop: RunningAccount | Alarm) -> None: ...
+
+
+@attrs.frozen(kw_only=True)
+class AccountSettings:
+    """The arguments of `open_account`, checked."""
+
+    key: ApiKey
+    name: str
+    limits: Limits
+    symbols: tuple[str, ...]
+    orphans: str
+    on_leave: str
+    bookmark: tuple[int, dict[str, str]] | None
+    timing: Timing
+    trading: Trading
+
+
+def check_settings(
+    exchange: object,
+    key: ApiKey,
+    *,
+    name: str,
+    limits: Limits,
+    symbols: Iterable[str],
+    orphans: str,
+    on_leave: str,
+    bookmark: str | None,
+    timing: Timing,
+) -> AccountSettings:
+    """The settings of an account that does not run yet.
+
+    Raises:
+        ConfigError: an argument cannot work, or the exchange has no private side.
+    """
+    trading = cast("Trading | None", getattr(exchange, "trading", None))
+    if trading is None:
+        raise ConfigError(f"{getattr(exchange, 'name', exchange)} has no accounts")
+    if not isinstance(key, ApiKey):
+        raise ConfigError("open_account() needs an ApiKey, such as ApiKey.from_environment('X')")
+    trading.check_key(key)
+    if not isinstance(limits, Limits):
+        raise ConfigError(f"limits={limits!r}: write Limits(…), or Limits.none()")
+    if not isinstance(timing, Timing):
+        raise ConfigError(f"timing={timing!r}: write a Timing, such as Timing(patience=3)")
+    if orphans not in ("cancel", "adopt", "leave"):
+        raise ConfigError(f"orphans={orphans!r}: write 'cancel', 'adopt' or 'leave'")
+    if on_leave not in ("cancel", "keep"):
+        raise ConfigError(f"on_leave={on_leave!r}: write 'cancel' or 'keep'")
+    if isinstance(symbols, str):
+        raise ConfigError(f"symbols={symbols!r}: write a tuple, such as ({symbols!r},)")
+    spelled = {trading.symbol(each): limit for each, limit in (limits.position or {}).items()}
+    return AccountSettings(
+        key=key,
+        name=check_name(name),
+        limits=attrs.evolve(limits, position=spelled or None) if limits.position else limits,
+        symbols=tuple(trading.symbol(each) for each in symbols),
+        orphans=orphans,
+        on_leave=on_leave,
+        bookmark=_read_bookmark(bookmark),
+        timing=timing,
+        trading=trading,
+    )
+
+
+def _read_bookmark(bookmark: str | None) -> tuple[int, dict[str, str]] | None:
+    if bookmark is None:
+        return None
+    try:
+        version, since, trades = bookmark.split(":")
+        pairs = dict(each.split("=") for each in trades.split(",") if each)
+        if version != "1" or not all(each.isdecimal() for each in pairs.values()):
+            raise ValueError
+        return int(since), pairs
+    except (ValueError, AttributeError):
+        raise ConfigError(f"bookmark={bookmark!r}: write what Account.bookmark was") from None
+
+
+@asynccontextmanager
+async def run_account(
+    settings: AccountSettings,
+    adapter: Settings,
+    instruments: Iterable[Instrument],
+    starter: Starter,
+) -> AsyncIterator[Account]:
+    """The account for the length of a block; errors and cancellation as `Adapter.open_account`."""
+    running = _make(settings, adapter, {each.symbol: each for each in instruments})
+    account = Account(running)
+    starter.start(running)
+    starter.start(Alarm(running))
+    cancel = settings.on_leave == "cancel"
+    try:
+        await account.wait_synced()
+        await _wait_for_orphans(account, running)
+        yield account
+    except BaseException as error:
+        left = await _leave(account, running, cancel=cancel)
+        if left and isinstance(error, trio.Cancelled):
+            raise orders_left(settings.name, left) from error
+        if left:
+            error.add_note(str(orders_left(settings.name, left)))
+        raise
+    left = await _leave(account, running, cancel=cancel)
+    if left:
+        raise orders_left(settings.name, left)
+
+
+async def _leave(account: Account, running: RunningAccount, *, cancel: bool) -> tuple[Any, ...]:
+    try:
+        account.left = await leave(running, cancel=cancel)
+    finally:
+        account._closed = True
+    return account.left
+
+
+async def _wait_for_orphans(account: Account, running: RunningAccount) -> None:
+    """Those that are to be cancelled, for `Timing.patience` at most."""
+    with trio.move_on_after(running.office.timing.patience):
+        for order in account.orders.values():
+            if not order._record.wanted:
+                await order.wait_done()
+
+
+def _make(
+    settings: AccountSettings, adapter: Settings, instruments: dict[str, Instrument]
+) -> RunningAccount:
+    trading, exchange = settings.trading, adapter.exchange
+    name = f"{trading.name}/{settings.name}"
+    running = RunningAccount(name)
+    clock = ExchangeClock()
+    asking = Asking(trading, exchange.rest, settings.key, clock, adapter.dialer)
+    run = new_run(int(time.time()), random.getrandbits(16))
+    office = Office(
+        name=settings.name,
+        trading=trading,
+        instruments=instruments,
+        ids=ClientIds(settings.name, run, trading.id_spelling),
+        limits=settings.limits,
+        timing=settings.timing,
+        orphans=settings.orphans,
+        asking=asking,
+        tasks=running,
+    )
+    office.symbols_given = set(settings.symbols)
+    if settings.bookmark is not None:
+        office.since_ns, trades = settings.bookmark
+        office.book.last_trades.update(trades)
+        office.book.read_trades.update(trades)
+
+    def dialling(what: str) -> Dialling:
+        return Dialling(
+            f"{name}/{what}", trading, exchange.limits, adapter.dialer, adapter.reconnect
+        )
+
+    running.office = office
+    window = settings.timing.window
+    running.link = office.link = OrderLink(
+        dialling("orders"), asking, office.budget, office, window=window
+    )
+    running.stream = PrivateStream(dialling("private"), asking, running, window=window)
+    return running

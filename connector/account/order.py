@@ -1,0 +1,192 @@
+"""An order as a program sees it: the live view of one intent at the exchange."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import trio
+
+from connector.accounts import Fill
+from connector.decimals import ZERO, product, total
+from connector.errors import OrderNotPlaced
+from connector.instruments import Instrument
+from connector.orders import Intent, Leg, OrderState, Side
+from connector.trading.order_record import OrderRecord
+
+
+class Order:
+    """One order. Made by `Account.submit` and `Account.place` only.
+
+    It shows what is known now; read what belongs together before you await again.
+    """
+
+    def __init__(self, record: OrderRecord, instrument: Instrument | None) -> None:
+        # `record` and the methods with an underscore are for the account.
+        self._record = record
+        self._instrument = instrument
+        self._changed = trio.Event()
+        self._error: OrderNotPlaced | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"<Order {self.client_id} {self.side} {self.quantity} {self.symbol} at {self.price}: "
+            f"{self.state}, {self.filled} filled>"
+        )
+
+    @property
+    def intent(self) -> Intent:
+        """What was wanted."""
+        return self._record.intent
+
+    @property
+    def symbol(self) -> str:
+        """In the exchange's spelling."""
+        return self._record.symbol
+
+    @property
+    def side(self) -> Side:
+        """Whether it buys or sells."""
+        return self._record.intent.side
+
+    @property
+    def leg(self) -> Leg | None:
+        """The side of the position, in hedge mode."""
+        return self._record.intent.leg
+
+    @property
+    def quantity(self) -> Decimal | None:
+        """In total, as the exchange has it now; None of an order by quote that is not accepted."""
+        return self._record.quantity
+
+    @property
+    def price(self) -> Decimal | None:
+        """As the exchange has it now; None of an order without one."""
+        return self._record.price
+
+    @property
+    def state(self) -> OrderState:
+        """One of `connector.orders.OrderState`."""
+        return self._record.state
+
+    @property
+    def client_id(self) -> str:
+        """By which it is found at the exchange; made by the account, never used again."""
+        return self._record.client_id
+
+    @property
+    def exchange_id(self) -> str | None:
+        """The exchange's own; None before it has told one."""
+        return self._record.exchange_id
+
+    @property
+    def filled(self) -> Decimal:
+        """How much is traded."""
+        return self._record.filled
+
+    @property
+    def remaining(self) -> Decimal:
+        """How much may still be traded; 0 when it has ended."""
+        return self._record.remaining
+
+    @property
+    def average_price(self) -> Decimal | None:
+        """Of what is traded; None if nothing is, or where it is not known yet."""
+        return self._record.average_price
+
+    @property
+    def fills(self) -> tuple[Fill, ...]:
+        """The trades that are known, in their order."""
+        return tuple(self._record.fills.values())
+
+    @property
+    def fills_complete(self) -> bool:
+        """Whether `fills` are all there are, with their fees."""
+        return self._record.fills_complete
+
+    @property
+    def fees(self) -> dict[str, Decimal]:
+        """By asset, as far as they are known; negative for a rebate."""
+        found: dict[str, Decimal] = {}
+        for fill in self._record.fills.values():
+            if fill.fee is not None and fill.fee_asset is not None:
+                found[fill.fee_asset] = total([found.get(fill.fee_asset, ZERO), fill.fee])
+        return found
+
+    @property
+    def net_base(self) -> Decimal:
+        """What the fills brought (positive) or took of the base, its fees included."""
+        sign = 1 if self.side == "buy" else -1
+        moved = total(sign * fill.quantity for fill in self._record.fills.values())
+        base = "" if self._instrument is None else self._instrument.base
+        return total([moved, -self.fees.get(base, ZERO)])
+
+    @property
+    def net_quote(self) -> Decimal:
+        """What the fills brought (positive) or took of the quote, its fees included."""
+        sign = -1 if self.side == "buy" else 1
+        size = Decimal(1) if self._instrument is None else self._instrument.contract_size
+        moved = total(
+            sign * product(fill.quantity, fill.price, size) for fill in self._record.fills.values()
+        )
+        quote = "" if self._instrument is None else self._instrument.quote
+        return total([moved, -self.fees.get(quote, ZERO)])
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over."""
+        return self._record.over
+
+    @property
+    def reason(self) -> str:
+        """Why it ended, in the exchange's words or ours; empty if it is not said."""
+        return self._record.reason
+
+    async def accepted(self) -> None:
+        """Wait until it is open, or over.
+
+        Raises:
+            OrderNotPlaced: it is not, and was never, at the exchange; its kind says why.
+
+        Cancellation: does nothing to the order.
+        """
+        await trio.lowlevel.checkpoint()
+        await self._wait_known()
+        if self._error is not None and self.state in ("refused", "absent"):
+            raise self._error
+
+    async def wait_done(self) -> OrderState:
+        """Wait until it is over, and say how. Executes a checkpoint.
+
+        Cancellation: does nothing to the order.
+        """
+        await trio.lowlevel.checkpoint()
+        while not self.ended:
+            await self._changed.wait()
+        return self.state
+
+    async def wait_filled(self, quantity: Decimal | int | str | None = None) -> Decimal:
+        """Wait until `quantity` is traded, by default all, or it is over; what is traded.
+
+        Cancellation: does nothing to the order.
+        """
+        await trio.lowlevel.checkpoint()
+        while not self.ended:
+            wanted = self.quantity if quantity is None else Decimal(quantity)
+            if wanted is not None and self.filled >= wanted:
+                break
+            await self._changed.wait()
+        return self.filled
+
+    # For the account.
+
+    async def _wait_known(self) -> None:
+        """Wait until it is open, or over."""
+        while self.state in ("queued", "sent", "unknown"):
+            await self._changed.wait()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+    def _fail(self, error: OrderNotPlaced) -> None:
+        self._error = error

@@ -1,0 +1,228 @@
+"""The connection on which orders are entered: one at a time, requests and replies over it.
+
+A place is handed to the transport once. When a session ends, what was handed over and not answered
+is *lost*: it may have arrived. What still waits in line was not sent, for certain, and goes over
+the next session unless its time is up before.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import trio
+
+from connector.account.asking import Asking
+from connector.account.jobs import QUOTE, Job, Line
+from connector.account.reconnecting import Dialling, keep_asking_whether_alive
+from connector.errors import ExchangeUnavailable, HandshakeRejected
+from connector.trading.budgets import OrderBudget
+from connector.trading.venue import Answer, Heard, Shutdown
+from connector.transport import Connection
+
+REPLY_SECONDS = 10.0
+"""An exchange that has not answered by then will not (binance_spot §8)."""
+_LIFETIME_SECONDS = 23 * 3600.0
+_WITHOUT_CLOCK_SECONDS = 0.1
+"""How often to look whether the exchange's time is known: nothing can be signed before."""
+
+
+class OrderLinkOwner(Protocol):
+    """What the link tells the account."""
+
+    def sending(self, job: Job) -> None:
+        """It is about to be handed to the transport."""
+
+    def answered(self, job: Job, answer: Answer) -> None:
+        """The exchange has answered, perhaps after it was taken for lost."""
+
+    def lost(self, job: Job) -> None:
+        """There is no answer: it may have arrived."""
+
+    def unsent(self, job: Job, why: str) -> None:
+        """It was not sent, and will not be."""
+
+    def order_link_changed(self, connected: bool) -> None:
+        """The connection is there, or gone."""
+
+
+class OrderLink:
+    """Order entry of one account."""
+
+    def __init__(
+        self,
+        dialling: Dialling,
+        asking: Asking,
+        budget: OrderBudget,
+        owner: OrderLinkOwner,
+        *,
+        window: float,
+    ) -> None:
+        self._window = window
+        self.connected = False
+        self.dialling = dialling
+        self._trading = asking.trading
+        self._key = asking.key
+        self._clock = asking.clock
+        self._budget = budget
+        self._owner = owner
+        self._line = Line()
+        self._changed = trio.Event()
+        self._line_changed = trio.Event()
+        self._pending: dict[int, Job] = {}
+        self._next_id = 0
+        self._closing = False
+
+    @property
+    def queued(self) -> int:
+        """Requests in line."""
+        return len(self._line)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that are not answered."""
+        return len(self._pending)
+
+    def put(self, job: Job) -> None:
+        """Let a request stand in line."""
+        self._line.put(job)
+        self._line_changed.set()
+        self._wake()
+
+    def withdraw(self, job: Job, why: str) -> bool:
+        """Take a request back; False if it has been sent."""
+        if job.state != "queued":
+            return False
+        job.end("unsent")
+        self._owner.unsent(job, why)
+        return True
+
+    def heard(self, said: Heard) -> None:
+        """A frame of the present session."""
+        if isinstance(said, Answer):
+            self._answer(said)
+        elif isinstance(said, Shutdown):
+            self._closing = True
+            self._wake()
+
+    async def run(self) -> None:
+        """Keep one connection open, and send what is in line.
+
+        Cancellation: what was sent and not answered is lost.
+        """
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._drop_overdue)
+            while True:
+                url = self._trading.orders_url
+                await self.dialling.wait_for_turn(url)
+                try:
+                    async with self.dialling.open(url, self) as connection:
+                        await self._converse(connection)
+                except (ExchangeUnavailable, HandshakeRejected):
+                    continue
+                finally:
+                    self._session_over()
+
+    async def _converse(self, connection: Connection) -> None:
+        self._closing = False
+        self.connected = True
+        self._owner.order_link_changed(connected=True)
+        end_at = trio.current_time() + _LIFETIME_SECONDS
+        async with trio.open_nursery() as nursery:
+
+            async def until_over() -> None:
+                await connection.run()
+                nursery.cancel_scope.cancel()
+
+            async def until_dead() -> None:
+                await keep_asking_whether_alive(connection)
+                nursery.cancel_scope.cancel()
+
+            async def until_unanswered() -> None:
+                await self._until_unanswered()
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(until_over)
+            nursery.start_soon(until_dead)
+            nursery.start_soon(until_unanswered)
+            while True:
+                try:
+                    wait = await self._send_what_may_go(connection)
+                except ExchangeUnavailable:
+                    wait = float("inf")  # `Connection.run` knows it, too
+                if (self._closing or trio.current_time() >= end_at) and not self._pending:
+                    nursery.cancel_scope.cancel()
+                    await trio.lowlevel.checkpoint()
+                with trio.move_on_after(wait):
+                    await self._changed.wait()
+                self._changed = trio.Event()
+
+    async def _send_what_may_go(self, connection: Connection) -> float:
+        """Send the first in line as long as they may go; seconds until the next may."""
+        while not self._closing and (job := self._line.first()) is not None:
+            now = trio.current_time()
+            if not self._clock.known:
+                return _WITHOUT_CLOCK_SECONDS
+            if job.places:
+                wait = self._budget.wait_seconds(now, quotes=job.priority == QUOTE)
+                if wait > 0:
+                    return wait
+                self._budget.take(now, job.request.orders)
+            self._line.take()
+            await self._send(connection, job)
+        return float("inf")
+
+    async def _send(self, connection: Connection, job: Job) -> None:
+        self._next_id += 1
+        job.signed_ns = self._clock.now_ns(trio.current_time())
+        job.sent_at = trio.current_time()
+        job.state = "sent"
+        self._owner.sending(job)
+        self._pending[self._next_id] = job
+        text = self._trading.write(
+            job.request, self._next_id, self._key, job.signed_ns, self._window
+        )
+        await connection.send(text)
+
+    async def _until_unanswered(self) -> None:
+        """Return when a request has had no reply for too long."""
+        while True:
+            oldest = min((job.sent_at for job in self._pending.values()), default=None)
+            now = trio.current_time()
+            if oldest is not None and now - oldest >= REPLY_SECONDS:
+                return
+            await trio.sleep(REPLY_SECONDS / 10 if oldest is None else oldest + REPLY_SECONDS - now)
+
+    def _answer(self, answer: Answer) -> None:
+        for window, used in answer.used:
+            self._budget.observe(window, used, trio.current_time())
+        if answer.request_id is None:
+            return
+        job = self._pending.pop(answer.request_id, None)
+        if job is None:
+            return
+        job.end("answered", answer)
+        self._owner.answered(job, answer)
+        if self._closing:
+            self._wake()
+
+    def _session_over(self) -> None:
+        if self.connected:
+            self.connected = False
+            self._owner.order_link_changed(connected=False)
+        pending, self._pending = self._pending, {}
+        for job in pending.values():
+            job.end("lost")
+            self._owner.lost(job)
+
+    async def _drop_overdue(self) -> None:
+        while True:
+            deadline = self._line.next_deadline()
+            with trio.move_on_at(deadline):
+                await self._line_changed.wait()
+                self._line_changed = trio.Event()
+                continue
+            for job in self._line.overdue(trio.current_time()):
+                self.withdraw(job, "it could not be sent in time: order entry is not connected")
+
+    def _wake(self) -> None:
+        self._changed.set()

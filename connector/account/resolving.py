@@ -1,0 +1,127 @@
+"""Finding out what became of a place that was sent and not answered: the rule, carried out.
+
+`connector.trading.resolution` says what to do next; this does it: asks, fences, reads. Whatever
+finds the order meanwhile ends it.
+"""
+
+from __future__ import annotations
+
+import trio
+
+from connector.account.asking import Conversation, Refused
+from connector.account.cancel_request import outcome_of, send_cancel
+from connector.account.history import fetch_fills, tell_fills
+from connector.account.office import Office
+from connector.account.synchronising import read_holdings
+from connector.errors import ExchangeUnavailable, OrderNotPlaced
+from connector.trading.order_record import OrderRecord
+from connector.trading.reports import FillReport
+from connector.trading.resolution import Resolution
+
+
+async def resolve(office: Office, record: OrderRecord) -> None:
+    """Return when it is known what became of the place.
+
+    Cancellation: nothing is concluded.
+    """
+    constants = office.trading.constants
+    signed_ns = record.signed_ns or office.clock.now_ns(trio.current_time())
+    window = office.timing.window + constants.engine_seconds + constants.clock_ahead_seconds
+    resolution = Resolution(signed_ns + round(window * 1e9), constants.settle_seconds)
+    await trio.lowlevel.checkpoint()
+    while record.state == "unknown":
+        if office.book.holes != record.holes_before or not office.book.synced:
+            resolution.broken()
+        step, due = resolution.next(trio.current_time())
+        match step:
+            case "wait":
+                with trio.move_on_at(due):
+                    await office.orders[record.client_id]._wait_known()
+            case "ask":
+                await _ask(office, record, resolution)
+            case "fence":
+                await _fence(office, record, resolution)
+            case "read":
+                await _read(office, record, resolution)
+            case "absent":
+                _conclude(office, record)
+
+
+def _conclude(office: Office, record: OrderRecord) -> None:
+    error = OrderNotPlaced(
+        "the order was sent, not answered, and is neither open nor filled: proved after its window"
+    )
+    office.orders[record.client_id]._fail(error)
+    office.move(record, "absent", "sent, not answered, and proved to be neither open nor filled")
+
+
+async def _ask(office: Office, record: OrderRecord, resolution: Resolution) -> None:
+    try:
+        async with office.asking.open() as conversation:
+            stamp_ns = await conversation.sample_clock()
+            request = office.trading.order(record.symbol, record.client_id)
+            report = await conversation.ask(request)
+    except Refused as refused:
+        if refused.verdict.meaning == "absent":
+            resolution.not_found(stamp_ns, trio.current_time())
+        else:
+            resolution.failed(trio.current_time())
+    except ExchangeUnavailable:
+        resolution.failed(trio.current_time())
+    else:
+        office.read(report)
+
+
+async def _fence(office: Office, record: OrderRecord, resolution: Resolution) -> None:
+    job = await send_cancel(office, record)
+    kind, report, _ = outcome_of(office, job)
+    now = trio.current_time()
+    if kind == "done" and report is not None:
+        office.read(report)
+    elif kind == "absent":
+        resolution.fenced(now)
+    else:
+        resolution.failed(now)
+
+
+async def _read(office: Office, record: OrderRecord, resolution: Resolution) -> None:
+    """Read trades and position; trades of orders that nobody knows are looked at."""
+    try:
+        async with office.asking.open() as conversation:
+            fills = await fetch_fills(office, conversation, record.symbol)
+            await _look_at_unknown(office, conversation, record, fills)
+            tell_fills(office, fills)
+            reading = await read_holdings(office, conversation)
+    except (ExchangeUnavailable, Refused):
+        resolution.failed(trio.current_time())
+        return
+    if record.state != "unknown":
+        return
+    held = tuple(
+        (each.symbol, each.leg, each.quantity)
+        for each in reading.positions
+        if each.symbol == record.symbol
+    )
+    ids = tuple(each.trade_id for each in fills)
+    if resolution.read((ids, held), trio.current_time(), agrees=True):
+        _conclude(office, record)
+
+
+async def _look_at_unknown(
+    office: Office,
+    conversation: Conversation,
+    record: OrderRecord,
+    fills: tuple[FillReport, ...],
+) -> None:
+    """Ask whose a trade is that is of no order that is known: it may be of this one."""
+    known = {each.exchange_id for each in office.book.records.values()}
+    for fill in fills:
+        if fill.exchange_id in known or fill.side != record.intent.side:
+            continue
+        known.add(fill.exchange_id)
+        request = office.trading.order_by_exchange_id(record.symbol, fill.exchange_id)
+        try:
+            report = await conversation.ask(request)
+        except Refused:
+            continue
+        office.read(report)

@@ -1,0 +1,276 @@
+"""The tasks of one account: its stream, its order entry, and whatever takes time, in one nursery.
+
+They run inside the adapter's nursery, shielded from its cancellation: whoever leaves the block of
+`open_account`, in whatever way, sets the moment at which they must be gone, and they use the time
+until then to cancel and confirm what is open.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from connector.account.asking import Refused
+from connector.account.cancelling import cancel_until_certain
+from connector.account.office import FILL_MISSING, Office
+from connector.account.order_link import OrderLink
+from connector.account.resolving import resolve
+from connector.account.stream_link import PrivateStream
+from connector.account.synchronising import differences, synchronise
+from connector.errors import ConnectorError, ExchangeUnavailable, RequestRejected
+from connector.trading.order_record import OrderRecord
+from connector.trading.venue import Heard
+
+_log = logging.getLogger("connector.account")
+
+_RESYNC_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+_CALM_SECONDS = 120.0
+"""A resynchronisation so long after the last one is a first one."""
+_DISAGREEMENTS = 2
+"""So many audits in a row must disagree: one may have met an event on its way."""
+
+
+class RunningAccount:
+    """What runs for one account; `connector.account.opening` makes it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.office: Office
+        self.stream: PrivateStream
+        self.link: OrderLink
+        self.error: ConnectorError | None = None
+        self.over = trio.Event()
+        self.failed = trio.Event()
+        self.begun = False
+        self.state_changed = trio.Event()
+        self._scope = trio.CancelScope(shield=True, deadline=math.inf)
+        self._work: list[Callable[[], Awaitable[None]]] = []
+        self._more = trio.Event()
+        self._cancelling: set[str] = set()
+        self._resolving: set[str] = set()
+        self._reread_at = math.inf
+        self._reread_reason = ""
+        self._reread_stream = False
+        self._reread = trio.Event()
+        self._last_sync = -math.inf
+        self._resyncs = 0
+
+    # --- the tasks
+
+    async def run(self) -> None:
+        """Keep the account running until `end_by`.
+
+        Cancellation: shielded until the moment that `end_by` sets.
+        """
+        self.begun = True
+        try:
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+
+                    async def _watched(task: Callable[[], Awaitable[None]]) -> None:
+                        try:
+                            await task()
+                        except ConnectorError as error:
+                            self.fail(error)
+
+                    nursery.start_soon(_watched, self.stream.run)
+                    nursery.start_soon(_watched, self.link.run)
+                    while True:
+                        work, self._work = self._work, []
+                        for task in work:
+                            nursery.start_soon(_watched, task)
+                        await self._more.wait()
+                        self._more = trio.Event()
+        finally:
+            self.office.publishing.end()
+            self.over.set()
+            self.changed()
+
+    def finish(self) -> None:
+        """Let everything end now."""
+        self._scope.cancel()
+
+    def end_by(self, deadline: float) -> None:
+        """Let nothing run after `deadline`."""
+        self._scope.deadline = min(self._scope.deadline, deadline)
+
+    # --- `connector.account.office.Tasks`
+
+    def resolve(self, record: OrderRecord) -> None:
+        """Find out what became of a place."""
+        if record.client_id in self._resolving:
+            return
+        self._resolving.add(record.client_id)
+
+        async def work() -> None:
+            try:
+                await resolve(self.office, record)
+            finally:
+                self._resolving.discard(record.client_id)
+
+        self._begin(work)
+
+    def cancel(self, record: OrderRecord) -> None:
+        """Cancel an order until it is certain how it ended."""
+        record.wanted = False
+        if record.client_id in self._cancelling or record.over:
+            return
+        self._cancelling.add(record.client_id)
+
+        async def work() -> None:
+            try:
+                await cancel_until_certain(self.office, record)
+            finally:
+                self._cancelling.discard(record.client_id)
+
+        self._begin(work)
+
+    def read_anew(self, reason: str, *, after: float = 0.0, stream_too: bool = False) -> None:
+        """Read the account again, at the latest in `after` seconds."""
+        due = trio.current_time() + after
+        if due < self._reread_at:
+            self._reread_at, self._reread_reason = due, reason
+        self._reread_stream = self._reread_stream or stream_too
+        self._reread.set()
+
+    def fail(self, error: ConnectorError) -> None:
+        """The account cannot go on."""
+        if self.error is None:
+            self.error = error
+            _log.error("account %s has ended: %s", self.name, error)
+        self.failed.set()
+        self.changed()
+
+    def changed(self) -> None:
+        """Wake those who wait for the account."""
+        self.state_changed.set()
+        self.state_changed = trio.Event()
+
+    def _begin(self, work: Callable[[], Awaitable[None]]) -> None:
+        self._work.append(work)
+        self._more.set()
+
+    # --- `connector.account.stream_link.StreamOwner`
+
+    def stream_connecting(self) -> None:
+        """Another connection is about to be opened."""
+        self.office.tell(self.office.book.happen("connecting", "", time.time_ns()))
+
+    def stream_lost(self, reason: str) -> None:
+        """The private stream is gone."""
+        book = self.office.book
+        if book.synced and not self.office.leaving:
+            _log.warning("account %s is not synced: %s", self.name, reason)
+        self.office.tell(book.happen("lost", reason, time.time_ns()))
+
+    def told(self, said: Heard) -> None:
+        """A report came by the private stream."""
+        self.office.happenings += 1
+        self.office.told(said)
+
+    async def keep_synced(self) -> None:
+        """Read the account, join it, audit it, read it again when something is wrong.
+
+        Raises:
+            RequestRejected: the key may not read the account.
+        """
+        self.office.tell(self.office.book.happen("subscribed", "", time.time_ns()))
+        if not self.office.since_ns:
+            self.office.since_ns = self.office.clock.now_ns(trio.current_time())
+        failures = 0
+        while True:
+            self._reread_at, self._reread_stream, self._reread = math.inf, False, trio.Event()
+            try:
+                await synchronise(self.office)
+            except Refused as refused:
+                if refused.verdict.meaning == "permission":
+                    refusal = refused.refusal
+                    raise RequestRejected(refusal.status, refusal.code, refusal.text) from None
+                _log.warning("account %s cannot be read: %s", self.name, refused)
+            except ExchangeUnavailable as error:
+                _log.warning("account %s cannot be read: %s", self.name, error)
+            else:
+                failures = 0
+                _log.info("account %s is synced", self.name)
+                reason = await self._watch()
+                _log.warning("account %s is not synced: %s", self.name, reason)
+                self.office.tell(self.office.book.happen("reread", reason, time.time_ns()))
+                if self._reread_stream:
+                    self.stream.reopen(reason)
+                    await trio.sleep_forever()
+                await self._pause_before_resync()
+                continue
+            await trio.sleep(_RESYNC_SECONDS[min(failures, len(_RESYNC_SECONDS) - 1)])
+            failures += 1
+
+    async def _pause_before_resync(self) -> None:
+        now = trio.current_time()
+        self._resyncs = 0 if now - self._last_sync > _CALM_SECONDS else self._resyncs + 1
+        self._last_sync = now
+        if self._resyncs:
+            await trio.sleep(_RESYNC_SECONDS[min(self._resyncs - 1, len(_RESYNC_SECONDS) - 1)])
+
+    async def _watch(self) -> str:
+        """Return when the account must be read again, with the reason."""
+        disagreements = 0
+        next_audit = trio.current_time() + self.office.timing.audit_seconds
+        while True:
+            with trio.move_on_at(min(next_audit, self._reread_at)):
+                await self._reread.wait()
+                self._reread = trio.Event()
+                continue
+            if trio.current_time() >= self._reread_at:
+                if self._still_wrong():
+                    return self._reread_reason
+                self._reread_at = math.inf
+                continue
+            self.office.forget_old()
+            next_audit = trio.current_time() + self.office.timing.audit_seconds
+            try:
+                found = await differences(self.office)
+            except (ExchangeUnavailable, Refused):
+                continue
+            disagreements = disagreements + 1 if found else 0
+            if disagreements >= _DISAGREEMENTS:
+                _log.error("account %s: an audit disagrees: %s", self.name, "; ".join(found))
+                # Its events did not come: the stream may be mute.
+                self._reread_stream = True
+                return f"audit: {found[0]}"
+
+    def _still_wrong(self) -> bool:
+        """Whether what was to be read again has not mended itself."""
+        if self._reread_reason != FILL_MISSING:
+            return True
+        return any(each.has_hole for each in self.office.book.records.values())
+
+
+class Alarm:
+    """Raises into the adapter's nursery what ends an account, while the account still cancels."""
+
+    def __init__(self, running: RunningAccount) -> None:
+        self.name = f"{running.name}/alarm"
+        self._running = running
+
+    async def run(self) -> None:
+        """Wait for the account to fail.
+
+        Raises:
+            ConnectorError: it has.
+
+        Cancellation: nothing is lost.
+        """
+        async with trio.open_nursery() as nursery:
+
+            async def until_over() -> None:
+                await self._running.over.wait()
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(until_over)
+            await self._running.failed.wait()
+            nursery.cancel_scope.cancel()
+        if self._running.error is not None and not self._running.office.leaving:
+            raise self._running.error

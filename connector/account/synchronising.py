@@ -1,0 +1,142 @@
+"""Reading the account and joining it to the stream; comparing it now and then.
+
+The stream is subscribed first, so that what happens while the account is read is in its events.
+Trades since the last one that is known are read for every symbol that the account trades, so that
+those of a disconnect are told.
+
+Source: binance_trading §8.
+"""
+
+from __future__ import annotations
+
+import time
+
+import attrs
+import trio
+
+from connector.account.asking import Conversation, Refused
+from connector.account.cancel_request import outcome_of, send_cancel
+from connector.account.history import end_without_word, fetch_fills, tell_fills
+from connector.account.office import Office
+from connector.accounts import Summary
+from connector.errors import ExchangeUnavailable
+from connector.trading.order_record import OrderRecord
+from connector.trading.reports import (
+    BalanceReport,
+    OrderReport,
+    PositionReport,
+)
+from connector.trading.venue import AccountReading
+
+_TRIES = 3
+_TRY_SECONDS = 1.0
+
+
+async def synchronise(office: Office) -> None:
+    """Read the account and join it; it is synced then.
+
+    Raises:
+        ExchangeUnavailable: something could not be read.
+        Refused: the exchange does not let the account be read.
+
+    Cancellation: nothing is joined.
+    """
+    async with office.asking.open() as conversation:
+        reading = await read_holdings(office, conversation)
+        orders = await _read_orders(office, conversation)
+        for record in office.book.missing(orders):
+            await _find_missing(office, conversation, record)
+        for order in orders:
+            # Those of an earlier run first, so that their trades are known as theirs.
+            if order.client_id not in office.book.records:
+                office.read(order)
+        for symbol in sorted(office.symbols()):
+            fills = await fetch_fills(office, conversation, symbol)
+            tell_fills(office, fills)
+            if fills:
+                office.book.trades_are_complete({symbol: fills[-1].trade_id})
+    while office.adopted:
+        office.tell(office.adopted.pop().assume_untold(time.time_ns()))
+    if office.synced_since_ns is None:
+        office.synced_since_ns = office.clock.now_ns(trio.current_time())
+    office.tell(office.book.join(attrs.evolve(reading, orders=orders), time.time_ns()))
+
+
+async def differences(office: Office) -> list[str]:
+    """In what a new reading differs from what is shown; nothing if something happened meanwhile.
+
+    Raises:
+        ExchangeUnavailable, Refused: as `synchronise`.
+    """
+    before = office.happenings
+    trades = dict(office.book.last_trades)
+    async with office.asking.open() as conversation:
+        reading = await read_holdings(office, conversation)
+        orders = await _read_orders(office, conversation)
+    if office.happenings != before or not office.book.synced:
+        return []
+    found = office.book.differences(attrs.evolve(reading, orders=orders))
+    if not found:
+        office.book.trades_are_complete(trades)
+    return found
+
+
+async def read_holdings(office: Office, conversation: Conversation) -> AccountReading:
+    """Balances, positions and mode, with the exchange's time before they were read."""
+    stamp_ns = await conversation.sample_clock()
+    balances: list[BalanceReport] = []
+    positions: list[PositionReport] = []
+    summary: Summary | None = None
+    hedge_mode = False
+    for request in office.trading.reading():
+        part = await conversation.ask(request)
+        balances += part.balances
+        positions += part.positions
+        summary = summary or part.summary
+        hedge_mode = hedge_mode or part.hedge_mode
+    return AccountReading(
+        balances=tuple(balances),
+        positions=tuple(positions),
+        hedge_mode=hedge_mode,
+        summary=summary,
+        time_ns=stamp_ns,
+    )
+
+
+async def _read_orders(office: Office, conversation: Conversation) -> tuple[OrderReport, ...]:
+    orders: list[OrderReport] = []
+    for request in office.trading.open_orders():
+        orders += await conversation.ask(request)
+    return tuple(orders)
+
+
+async def read_open_orders(office: Office) -> tuple[OrderReport, ...]:
+    """All that are open at the exchange; errors as of `synchronise`."""
+    async with office.asking.open() as conversation:
+        return await _read_orders(office, conversation)
+
+
+async def _find_missing(office: Office, conversation: Conversation, record: OrderRecord) -> None:
+    """How an order ended that is open as far as we know, and is not among the open ones.
+
+    If the exchange cannot find it at all, a cancel makes it certain that it is over.
+    """
+    for _ in range(_TRIES):
+        try:
+            report = await conversation.ask(office.trading.order(record.symbol, record.client_id))
+        except Refused as refused:
+            if refused.verdict.meaning != "absent":
+                raise
+        else:
+            office.read(report)
+            return
+        await trio.sleep(_TRY_SECONDS)
+    job = await send_cancel(office, record)
+    kind, report_of_cancel, _ = outcome_of(office, job)
+    if report_of_cancel is not None:
+        office.read(report_of_cancel)
+    elif kind == "absent" and record.state == "open":
+        tell_fills(office, await fetch_fills(office, conversation, record.symbol))
+        end_without_word(office, record)
+    elif record.state == "open":
+        raise ExchangeUnavailable(f"what became of order {record.client_id} is not known yet")

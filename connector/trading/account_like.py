@@ -1,0 +1,86 @@
+"""What trading code needs of an account: for fakes in tests, and for wrappers.
+
+`connector.account.Account` is one. Write your strategy against `AccountLike`, and a test can give
+it something simpler; though a real account at the simulated exchange is three lines away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from decimal import Decimal
+from typing import Protocol, TypeVar
+
+from connector.accounts import Balance, Fill, Position
+from connector.orders import Intent, OrderState, Side
+
+
+class OrderLike(Protocol):
+    """An order: see `connector.account.Order`."""
+
+    @property
+    def intent(self) -> Intent: ...
+
+    @property
+    def symbol(self) -> str: ...
+
+    @property
+    def side(self) -> Side: ...
+
+    @property
+    def state(self) -> OrderState: ...
+
+    @property
+    def client_id(self) -> str: ...
+
+    @property
+    def filled(self) -> Decimal: ...
+
+    @property
+    def remaining(self) -> Decimal: ...
+
+    @property
+    def fills(self) -> tuple[Fill, ...]: ...
+
+    @property
+    def ended(self) -> bool: ...
+
+    async def accepted(self) -> None: ...
+
+    async def wait_done(self) -> OrderState: ...
+
+
+OrderT = TypeVar("OrderT", bound=OrderLike)
+
+
+class AccountLike(Protocol[OrderT]):
+    """An account: see `connector.account.Account`."""
+
+    @property
+    def synced(self) -> bool: ...
+
+    @property
+    def balances(self) -> Mapping[str, Balance]: ...
+
+    @property
+    def positions(self) -> Mapping[str, Position]: ...
+
+    @property
+    def orders(self) -> Mapping[str, OrderT]: ...
+
+    async def wait_synced(self) -> None: ...
+
+    def submit(self, intent: Intent) -> OrderT: ...
+
+    async def place(self, intent: Intent) -> OrderT: ...
+
+    async def cancel(self, order: OrderT) -> OrderState: ...
+
+    async def cancel_all(
+        self, *, symbol: str | None = None, tag: str | None = None
+    ) -> tuple[OrderT, ...]: ...
+
+    def working(self, intent: Intent) -> AbstractAsyncContextManager[OrderT]: ...
+
+
+__all__ = ["AccountLike", "OrderLike"]

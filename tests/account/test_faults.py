@@ -1,0 +1,435 @@
+"""What goes wrong between an account and its exchange (INVARIANTS, faults 48 to 66).
+
+The judge asks the exchange: at most one order per intent, nothing that is given up lives, each
+fill told once, what is shown is what there is, and nothing is open after the block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import trio
+
+from connector.accounts import Fill, OrderUpdate, PositionUpdate, Timing, Unsynced
+from connector.errors import (
+    LimitReached,
+    NameInUse,
+    OrderNotPlaced,
+    OrdersLeft,
+    OrderUnknown,
+    RequestRejected,
+)
+from connector.orders import Limits
+from connector.testing.exchange.trading.control import Trading
+from connector.testing.exchange.trading.readings import Readings
+from connector.trading.client_ids import ClientIds
+from tests.account.trader import SYMBOL, VENUES, World, bid, listening, open_world
+
+venues = pytest.mark.parametrize("venue", VENUES)
+
+PLACES: dict[str, Callable[[Trading], None]] = {
+    "reply lost": lambda it: it.lose_reply(),
+    "request lost": lambda it: it.lose_request(),
+    "reply late": lambda it: it.late_reply(7.0),
+    "reply very late": lambda it: it.late_reply(30.0),
+    "reply doubled": lambda it: it.double_reply(),
+    "cut before": lambda it: it.cut_request(),
+    "cut after": lambda it: it.cut_reply(),
+    "cut within the reply": lambda it: it.cut_reply(after_bytes=40),
+    "503 unknown, placed": lambda it: it.unknown_503(effect=True),
+    "503 unknown, not placed": lambda it: it.unknown_503(effect=False),
+    "503 unavailable": lambda it: it.unavailable_503(),
+    "-1006, placed": lambda it: it.bus_error(effect=True),
+    "-1006, not placed": lambda it: it.bus_error(effect=False),
+    "-1007, placed": lambda it: it.time_out(effect=True),
+    "-1007, not placed": lambda it: it.time_out(effect=False),
+    "-1008": lambda it: it.overload(),
+    "gateway slow": lambda it: it.delay_gateway(1.5),
+    "gateway too slow": lambda it: it.delay_gateway(2.5),
+    "engine slow": lambda it: it.delay_engine(1.5),
+    "reply lost, queries lag": lambda it: (it.lag_queries(8.0), it.lose_reply())[1],
+    "reply and events lost": lambda it: (it.lose_event(times=2), it.lose_reply())[1],
+}
+
+
+async def try_to_place(account: Any, intent: Any) -> str:
+    """How a place ends: with an order, with certainty that there is none, or in doubt."""
+    try:
+        await account.place(intent)
+    except OrderNotPlaced:
+        return "not placed"
+    except OrderUnknown:
+        return "unknown"
+    return "placed"
+
+
+async def settle_and_judge(world: World, account: Any, told: Any) -> None:
+    world.exchange.trading.mend()
+    await world.settled(account, 120.0)
+    world.judge(account, told)
+    told.judge_complete(world.truth)
+
+
+@venues
+@pytest.mark.parametrize("fault", PLACES)
+async def test_a_place_that_goes_wrong(venue: str, fault: str, autojump_clock: Any) -> None:
+    async with open_world(venue) as world:
+        async with world.account() as account:
+            async with listening(account) as told:
+                PLACES[fault](world.exchange.trading)
+                outcome = await try_to_place(account, bid())
+                world.judge(account, told)
+                if outcome == "not placed":
+                    assert world.truth.open_orders == ()
+                await settle_and_judge(world, account, told)
+                (order,) = account.orders.values()
+                assert (order.state == "open") == bool(world.truth.open_orders)
+                assert not order._record.late
+        assert world.truth.open_orders == ()
+
+
+@venues
+@pytest.mark.parametrize("fault", PLACES)
+async def test_leaving_at_once_after_a_place_that_goes_wrong(
+    venue: str, fault: str, autojump_clock: Any
+) -> None:
+    """The order may not have arrived when it is cancelled first: it is cancelled again."""
+    async with open_world(venue) as world:
+        timing = Timing(leave_timeout=60.0)
+        async with world.account(timing=timing) as account:
+            PLACES[fault](world.exchange.trading)
+            account.submit(bid())
+            await trio.lowlevel.checkpoint()
+        assert account.left == ()
+        assert world.truth.open_orders == ()
+        assert all(each.ended for each in account.orders.values())
+
+
+CANCELS: dict[str, Callable[[Trading], None]] = {
+    "reply lost": lambda it: it.lose_reply("order.cancel"),
+    "request lost": lambda it: it.lose_request("order.cancel"),
+    "cut before": lambda it: it.cut_request("order.cancel"),
+    "cut after": lambda it: it.cut_reply("order.cancel"),
+    "503, cancelled": lambda it: it.unknown_503("order.cancel", effect=True),
+    "503, not cancelled": lambda it: it.unknown_503("order.cancel", effect=False),
+    "unavailable": lambda it: it.unavailable_503("order.cancel"),
+    "-1007, cancelled": lambda it: it.time_out("order.cancel", effect=True),
+    "-1008": lambda it: it.overload("order.cancel"),
+    "event lost": lambda it: (it.lose_event("*:CANCELED"), it.lose_reply("order.cancel"))[1],
+    "queries lag": lambda it: (it.lag_queries(5.0), it.lose_reply("order.cancel"))[1],
+}
+
+
+@venues
+@pytest.mark.parametrize("fault", CANCELS)
+async def test_a_cancel_is_repeated_until_it_is_certain(
+    venue: str, fault: str, autojump_clock: Any
+) -> None:
+    async with open_world(venue) as world, world.account() as account:
+        async with listening(account) as told:
+            order = await account.place(bid())
+            CANCELS[fault](world.exchange.trading)
+            with trio.fail_after(60):
+                assert await account.cancel(order) == "cancelled"
+            assert world.truth.open_orders == ()
+            await settle_and_judge(world, account, told)
+
+
+@venues
+async def test_a_cancel_crosses_a_fill(venue: str, autojump_clock: Any) -> None:
+    async with open_world(venue) as world, world.account() as account:
+        async with listening(account) as told:
+            order = await account.place(bid())
+            (truth,) = world.truth.open_orders
+            world.exchange.trading.lose_event(times=3)
+            world.exchange.trading.fill(truth)
+            assert await account.cancel(order) == "filled"
+            await trio.sleep(5)
+            await settle_and_judge(world, account, told)
+
+
+EVENTS: dict[str, Callable[[Trading], None]] = {
+    "one lost": lambda it: it.lose_event(),
+    "three lost": lambda it: it.lose_event(skip=1, times=3),
+    "all doubled": lambda it: it.double_event(times=None),
+    "some late": lambda it: it.late_event(1.0, times=3),
+    "swapped": lambda it: it.swap_events(times=2),
+    "a trade lost": lambda it: it.lose_event("*:TRADE"),
+    "trades late": lambda it: it.late_event(1.5, "*:TRADE"),
+    "balances lost": lambda it: it.lose_event("outboundAccountPosition"),
+    "positions lost": lambda it: it.lose_event("ACCOUNT_UPDATE"),
+}
+
+
+@venues
+@pytest.mark.parametrize("fault", EVENTS)
+async def test_events_that_go_wrong(venue: str, fault: str, autojump_clock: Any) -> None:
+    """Lost ones are noticed: by what is missing, or by the audit."""
+    async with open_world(venue) as world, world.account() as account:
+        async with listening(account) as told:
+            order = await account.place(bid())
+            EVENTS[fault](world.exchange.trading)
+            for quantity in ("0.1", "0.1"):
+                (truth,) = world.truth.open_orders
+                world.exchange.trading.fill(truth, quantity)
+                await trio.sleep(0.2)
+            await trio.sleep(100)
+            await settle_and_judge(world, account, told)
+            assert order.filled == Decimal("0.2")
+            assert order.fills_complete
+
+
+@pytest.mark.parametrize(
+    "readings",
+    [
+        Readings(balances_first=True, trade_before_new=True),
+        Readings(reply_first=True, lite_last=True),
+        Readings(trade_before_new=True, lite_last=True, reply_first=True),
+        Readings(closes_after_error=True),
+    ],
+)
+@venues
+async def test_whatever_the_documentation_leaves_open(
+    venue: str, readings: Readings, autojump_clock: Any
+) -> None:
+    async with open_world(venue, readings=readings) as world, world.account() as account:
+        async with listening(account) as told:
+            taking = await account.place(bid("3100"))
+            resting = await account.place(bid())
+            await try_to_place(account, bid("3100", post_only=True))
+            await account.cancel(resting)
+            await taking.wait_done()
+            await settle_and_judge(world, account, told)
+
+
+# --- the private stream
+
+
+@pytest.mark.parametrize("announce", [True, False])
+async def test_an_expired_listen_key(announce: bool, autojump_clock: Any) -> None:
+    async with open_world("usdm") as world, world.account() as account:
+        async with listening(account) as told:
+            await account.place(bid())
+            (truth,) = world.truth.open_orders
+            world.exchange.trading.expire_listen_key("mm1", announce=announce)
+            world.exchange.trading.fill(truth, "0.1")
+            await trio.sleep(1 if announce else 70)
+            await settle_and_judge(world, account, told)
+            assert told.of(Unsynced)
+
+
+@venues
+async def test_a_revoked_key_ends_the_account(venue: str, autojump_clock: Any) -> None:
+    with pytest.raises(RequestRejected):
+        async with open_world(venue) as world, world.account() as account:
+            world.exchange.trading.revoke_key("mm1")
+            world.cut_streams()
+            await trio.sleep(300)
+            account.submit(bid())
+
+
+@venues
+async def test_a_mute_stream_is_noticed_by_the_audit(venue: str, autojump_clock: Any) -> None:
+    async with open_world(venue) as world, world.account() as account:
+        async with listening(account) as told:
+            await account.place(bid())
+            (truth,) = world.truth.open_orders
+            world.exchange.trading.lose_event(times=None)
+            world.exchange.trading.fill(truth, "0.1")
+            await trio.sleep(70)
+            await settle_and_judge(world, account, told)
+
+
+@venues
+async def test_many_disconnects(venue: str, autojump_clock: Any) -> None:
+    async with open_world(venue) as world:
+        async with world.account(limits=Limits(orders_per_minute=1000)) as account:
+            async with listening(account) as told:
+                for number in range(20):
+                    await account.wait_synced()
+                    order = account.submit(bid(str(2900 + number), quantity="0.01"))
+                    if number % 3 == 0:
+                        await trio.lowlevel.checkpoint()
+                    world.cut_streams()
+                    await trio.sleep(0.3)
+                    for each in world.truth.open_orders:
+                        if each.client_id == order.client_id and number % 2:
+                            world.exchange.trading.fill(each)
+                await settle_and_judge(world, account, told)
+        assert world.truth.open_orders == ()
+
+
+# --- limits
+
+
+@venues
+async def test_under_a_ban_a_cancel_waits(venue: str, autojump_clock: Any) -> None:
+    async with open_world(venue) as world, world.account() as account:
+        order = await account.place(bid())
+        world.exchange.trading.ban(20.0)
+        began = trio.current_time()
+        assert await account.cancel(order) == "cancelled"
+        assert trio.current_time() - began >= 15
+        requests = world.exchange.trading.struck
+        assert len(requests) < 50
+
+
+async def test_the_exchange_s_limit_of_orders_is_not_passed(autojump_clock: Any) -> None:
+    async with open_world("spot") as world, world.account() as account:
+        reached = None
+        for number in range(60):
+            try:
+                account.submit(bid(str(2900 - number), quantity="0.01"))
+            except LimitReached as error:
+                reached = error
+                break
+        assert reached is not None
+        assert 0 < reached.retry_after <= 10.5
+        await account.cancel_all()
+        await world.settled(account)
+        assert all(each.ended for each in account.orders.values())
+        assert world.truth.open_orders == ()
+
+
+# --- the exchange acts by itself
+
+
+async def test_a_liquidation_is_shown(autojump_clock: Any) -> None:
+    async with open_world("usdm") as world, world.account() as account:
+        async with listening(account) as told:
+            taking = await account.place(bid("3100"))
+            await taking.wait_done()
+            resting = await account.place(bid())
+            world.exchange.trading.liquidate("mm1", SYMBOL)
+            await resting.wait_done()
+            await settle_and_judge(world, account, told)
+            assert account.positions[SYMBOL].quantity == 0
+            assert told.of(PositionUpdate)[-1].quantity == 0
+            assert [each for each in told.of(Fill) if each.client_id.startswith("autoclose-")]
+
+
+async def test_funding_is_told(autojump_clock: Any) -> None:
+    from connector.accounts import FundingPayment
+
+    async with open_world("usdm") as world, world.account() as account:
+        async with listening(account) as told:
+            taking = await account.place(bid("3100"))
+            await taking.wait_done()
+            world.exchange.trading.fund(SYMBOL, "0.0001")
+            await settle_and_judge(world, account, told)
+            (payment,) = told.of(FundingPayment)
+            assert payment.symbol == SYMBOL
+            assert payment.amount < 0
+
+
+@venues
+async def test_an_order_that_the_exchange_ends(venue: str, autojump_clock: Any) -> None:
+    async with open_world(venue) as world, world.account() as account:
+        order = await account.place(bid())
+        (truth,) = world.truth.open_orders
+        world.exchange.trading.expire(truth)
+        assert await order.wait_done() == "expired"
+        world.judge(account)
+
+
+# --- two programs
+
+
+@venues
+async def test_a_second_program_of_the_same_name_is_noticed(
+    venue: str, autojump_clock: Any
+) -> None:
+    other = ClientIds("mm1", 5)
+    with pytest.raises(NameInUse):
+        async with open_world(venue) as world, world.account() as account:
+            await trio.sleep(100)
+            mine = await account.place(bid())
+            world.exchange.trading.place(
+                "mm1", symbol=SYMBOL, side="BUY", type="LIMIT", timeInForce="GTC",
+                quantity="0.5", price="2900", newClientOrderId=other.make(),
+            )  # fmt: skip
+            await trio.sleep(5)
+            await mine.wait_done()
+
+
+@venues
+async def test_a_killed_program_s_last_order_is_an_orphan(venue: str, autojump_clock: Any) -> None:
+    other = ClientIds("mm1", 5)
+    async with open_world(venue) as world, world.account() as account:
+        await trio.sleep(1)
+        world.exchange.trading.place(
+            "mm1", symbol=SYMBOL, side="BUY", type="LIMIT", timeInForce="GTC",
+            quantity="0.5", price="2900", newClientOrderId=other.make(),
+        )  # fmt: skip
+        await trio.sleep(2)
+        assert world.truth.open_orders == ()
+        world.judge(account)
+
+
+# --- leaving
+
+
+@venues
+async def test_what_cannot_be_confirmed_is_named(venue: str, autojump_clock: Any) -> None:
+    async with open_world(venue) as world:
+        began = 0.0
+        with pytest.raises(OrdersLeft) as caught:
+            async with world.account() as account:
+                order = await account.place(bid())
+                world.exchange.inject("refuse")
+                world.cut_streams()
+                began = trio.current_time()
+        assert 20 <= trio.current_time() - began <= 23
+        assert caught.value.orders == (order,) == account.left
+        assert order.client_id in str(caught.value)
+
+
+@venues
+async def test_an_error_of_the_body_gets_a_note(venue: str, autojump_clock: Any) -> None:
+    async with open_world(venue) as world:
+        with pytest.raises(ZeroDivisionError) as caught:
+            async with world.account() as account:
+                order = await account.place(bid())
+                world.exchange.inject("refuse")
+                world.cut_streams()
+                raise ZeroDivisionError
+        assert order.client_id in caught.value.__notes__[0]
+
+
+@venues
+async def test_a_cancelled_place_cancels_its_order(venue: str, autojump_clock: Any) -> None:
+    async with open_world(venue) as world, world.account() as account:
+        world.exchange.trading.delay_engine(1.0)
+        with trio.move_on_after(0.5) as scope:
+            await account.place(bid())
+        assert scope.cancelled_caught
+        (order,) = account.orders.values()
+        assert await order.wait_done() == "cancelled"
+        assert world.truth.open_orders == ()
+
+
+@venues
+async def test_a_cancelled_wait_does_nothing_to_the_order(venue: str, autojump_clock: Any) -> None:
+    async with open_world(venue) as world, world.account() as account:
+        world.exchange.trading.delay_engine(1.0)
+        order = account.submit(bid())
+        with trio.move_on_after(0.5):
+            await order.accepted()
+        await order.accepted()
+        assert order.state == "open"
+        world.judge(account)
+
+
+@venues
+async def test_order_updates_are_told_in_order(venue: str, autojump_clock: Any) -> None:
+    async with open_world(venue) as world, world.account() as account:
+        async with listening(account) as told:
+            world.exchange.trading.lose_reply()
+            await try_to_place(account, bid())
+            await world.settled(account)
+            states = [each.state for each in told.of(OrderUpdate)]
+            assert states[0] == "sent"
+            assert states[-1] == "open"
