@@ -20,6 +20,7 @@ from connector.testing.exchange.trading.accounts import (
 from connector.testing.exchange.trading.algo import AlgoOrder
 from connector.testing.exchange.trading.control import Trading
 from connector.testing.exchange.trading.credentials import Credentials
+from connector.testing.exchange.trading.delays import Delays
 from connector.testing.exchange.trading.orders import Execution, Fill, Order
 from connector.testing.exchange.trading.readings import Readings
 from connector.testing.faults.faults import Fault, FaultKind, FaultPlan, When
@@ -38,6 +39,7 @@ __all__ = [
     "Audience",
     "Capture",
     "Credentials",
+    "Delays",
     "DialRecord",
     "ExchangeStatistics",
     "Execution",

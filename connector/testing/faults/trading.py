@@ -19,7 +19,7 @@ RequestFaultKind: TypeAlias = Literal["lose_request", "cut_request", "late_reque
 with an error of your choice, and carried out nevertheless if `effect`."""
 
 ReplyFaultKind: TypeAlias = Literal["lose_reply", "cut_reply", "late_reply", "double_reply"]
-"""After it was carried out: the reply is lost, cut off after `bytes` with the connection, late, or
+"""After it was carried out: the reply is lost, cut off after `reply_bytes` with the connection, late, or
 sent twice."""
 
 EventFaultKind: TypeAlias = Literal["lose_event", "double_event", "late_event", "swap_events"]
@@ -57,7 +57,7 @@ class TradingFault(
     """How many are struck; None: all that follow."""
     seconds: float = 1.0
     """late_request, late_reply, late_event: by how much."""
-    bytes: int = 0
+    reply_bytes: int = 0
     """cut_reply: how much of the reply is sent before the connection is reset."""
     status: int = 503
     code: int | None = None

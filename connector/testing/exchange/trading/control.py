@@ -104,7 +104,7 @@ class Trading:
 
     def cut_reply(self, next: str = "order.place", *, after_bytes: int = 0) -> None:  # noqa: A002
         """The request is carried out, and the connection reset within its reply."""
-        self.inject(TradingFault("cut_reply", next, bytes=after_bytes))
+        self.inject(TradingFault("cut_reply", next, reply_bytes=after_bytes))
 
     def unknown_503(self, next: str = "order.place", *, effect: bool) -> None:  # noqa: A002
         """503 "Unknown error, …": nobody can tell whether there was an effect (§6)."""

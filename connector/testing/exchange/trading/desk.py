@@ -268,4 +268,4 @@ class _Work:
         elif fault.kind == "late_reply":
             desk.timers.after(fault.seconds, lambda: self.reply_to.send(answer))
         elif fault.kind == "cut_reply":
-            self.reply_to.cut(answer, fault.bytes)
+            self.reply_to.cut(answer, fault.reply_bytes)
