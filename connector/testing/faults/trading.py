@@ -19,8 +19,8 @@ RequestFaultKind: TypeAlias = Literal["lose_request", "cut_request", "late_reque
 with an error of your choice, and carried out nevertheless if `effect`."""
 
 ReplyFaultKind: TypeAlias = Literal["lose_reply", "cut_reply", "late_reply", "double_reply"]
-"""After it was carried out: the reply is lost, cut off after `reply_bytes` with the connection, late, or
-sent twice."""
+"""After it was carried out: the reply is lost, late or sent twice, or cut off after `reply_bytes`,
+and the connection with it."""
 
 EventFaultKind: TypeAlias = Literal["lose_event", "double_event", "late_event", "swap_events"]
 """An event is lost, sent twice, late, or sent behind the one that follows it."""

@@ -66,6 +66,8 @@ class Method:
     weight: int = 1
     weight_of_all: int | None = None
     """When no symbol is given."""
+    weight_of_order: int | None = None
+    """When an order is named."""
     engine: bool = False
     """Whether the matching engine carries it out, or memory answers it."""
     orders: Mapping[str, int] | None = None
@@ -79,6 +81,8 @@ class Method:
         """The weight of one request."""
         if self.weight_of_all is not None and not params.get("symbol"):
             return self.weight_of_all
+        if self.weight_of_order is not None and params.get("orderId"):
+            return self.weight_of_order
         return self.weight
 
 

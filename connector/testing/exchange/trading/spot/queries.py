@@ -91,7 +91,7 @@ class SpotMethods:
             "order.status": Method(act=self.order, weight=4, names=NAMING),
             "openOrders.status": Method(act=self.open_orders, weight=6, weight_of_all=80),
             "allOrders": Method(act=self.all_orders, weight=20),
-            "myTrades": Method(act=self.trades, weight=20),
+            "myTrades": Method(act=self.trades, weight=20, weight_of_order=5),
             "account.status": Method(act=self.account, weight=20),
             "account.rateLimits.orders": Method(act=self.order_counts, weight=40),
             "session.logon": Method(act=self.log_on, weight=2),
