@@ -47,13 +47,15 @@ class Audience:
         """The exchange's time when it was opened."""
         self.opened = trio.current_time()
         """The same as `trio.current_time()`."""
+        self.skew_ms = 0
+        """By how much the exchange's clock has jumped; the market's own times do not."""
         self._silent = False
         self._by_stream: dict[str, dict[Listener, None]] = {}
         self._changed = trio.lowlevel.ParkingLot()
 
     def now_ms(self) -> int:
         """The exchange's time, in milliseconds since 1970."""
-        return self.opened_ms + round(self.seconds * 1000)
+        return self.opened_ms + self.skew_ms + round(self.seconds * 1000)
 
     @property
     def seconds(self) -> float:

@@ -28,6 +28,7 @@ from connector.testing.exchange.trading.usdm.clearing import UsdmClearing
 from connector.testing.exchange.trading.usdm.reports import UsdmReports
 from connector.testing.exchange.trading.usdm.table import UsdmMethods
 from connector.testing.faults.trading import TradingFault
+from connector.testing.market.audience import Audience
 
 
 @attrs.define(eq=False)
@@ -40,6 +41,7 @@ class Trading:
 
     _desk: Desk
     _reports: SpotReports | UsdmReports
+    _audience: Audience
 
     @property
     def accounts(self) -> Mapping[str, SimulatedAccount]:
@@ -163,6 +165,11 @@ class Trading:
     def lag_queries(self, seconds: float) -> None:
         """Queries tell what was true so long ago (§7 (4))."""
         self._house.query_lag_ms = round(seconds * 1000)
+
+    def shift_clock(self, seconds: float) -> None:
+        """The exchange's clock jumps by so much; what is signed by the old time is refused."""
+        self._audience.skew_ms += round(seconds * 1000)
+        self._desk.changed()
 
     def ban(self, seconds: float = 120.0) -> None:
         """Everything is answered 418 for so long."""

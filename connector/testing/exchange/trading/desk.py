@@ -159,16 +159,12 @@ class Desk:
             due.append(house.clock_ms() + TRIGGER_MS)
         return min((ms for ms in due if ms is not None), default=None)
 
-    async def watch(self, opened: float, opened_ms: int) -> None:
-        """Does what is due when it is due, until it is cancelled.
-
-        Args:
-            opened, opened_ms: one moment as `trio.current_time()` and in the exchange's time.
-        """
+    async def watch(self) -> None:
+        """Does what is due when it is due, until it is cancelled."""
         while True:
-            due_ms = self.next_due_ms()
-            until = math.inf if due_ms is None else opened + (due_ms - opened_ms) / 1000
-            await self.wait_change(until)
+            due_ms, now_ms = self.next_due_ms(), self.house.clock_ms()
+            waits = math.inf if due_ms is None else (due_ms - now_ms) / 1000
+            await self.wait_change(trio.current_time() + waits)
             self.pass_time()
 
     def changed(self) -> None:

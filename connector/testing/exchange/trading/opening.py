@@ -77,7 +77,7 @@ class TradingSide:
         WORLD.set(True)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.timers.run)
-            nursery.start_soon(self.desk.watch, self.audience.opened, self.audience.opened_ms)
+            nursery.start_soon(self.desk.watch)
 
     @property
     def house(self) -> House:
@@ -177,7 +177,7 @@ def open_trading(terms: TradingTerms, audience: Audience, player: Player) -> Tra
         desk.funding_ms = clock_ms() - clock_ms() % FUNDING_MS + FUNDING_MS
     prefix = rules.rest_prefix if spot else "/fapi"
     door = RestDoor(desk, cast("Methods", methods), prefix)
-    return TradingSide(Trading(desk, reports), desk, timers, door, audience)
+    return TradingSide(Trading(desk, reports, audience), desk, timers, door, audience)
 
 
 def _public_methods(house: House, player: Player) -> Mapping[str, Method]:

@@ -230,6 +230,27 @@ async def test_a_client_whose_clock_is_wrong(
     assert reply.get("error", {}).get("code") == code
 
 
+@pytest.mark.parametrize("seconds", [-2.0, 10.0])
+async def test_the_clock_of_the_exchange_jumps(autojump_clock: Any, seconds: float) -> None:
+    async with world("spot") as here, here.dial() as client:
+        trading = here.exchange.trading
+        trading.delay_gateway(1)
+        number = await client.send("order.place", client.signed(_limit("in_flight")))
+        await trio.sleep(0.5)
+        trading.shift_clock(seconds)
+        client.skew_ms = -round(seconds * 1000)
+        refused = await client.place()
+        time = await client.reply(await client.send("time"))
+        client.skew_ms = 0
+        flown = await client.reply(number)
+        accepted = await client.place()
+
+        assert refused["error"]["code"] == -1021
+        assert abs(time["result"]["serverTime"] - client.now_ms) < 2000
+        assert accepted["status"] == 200
+        assert flown["status"] == (200 if seconds < 0 else 400)
+
+
 async def test_a_ban_is_of_the_whole_host(autojump_clock: Any) -> None:
     accounts = TradingAccount("mm1", RICH), TradingAccount("mm2", RICH)
     async with world("usdm", *accounts) as here:
