@@ -189,8 +189,7 @@ class Latency(Measure):
 
     def note(self, stamp: int) -> bool:
         """Take the stamp of a message that has reached the user; whether it was the last."""
-        now = time.monotonic_ns() + workloads.STAMP_BASE
-        self._microseconds.append((now - stamp) / 1_000)
+        self._microseconds.append(workloads.microseconds_since(stamp))
         return len(self._microseconds) == self.messages
 
     def report(self) -> None:

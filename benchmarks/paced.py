@@ -33,13 +33,10 @@ def in_bursts(count: int) -> Iterator[int]:
 
 
 def prepared(workload: str, count: int) -> list[bytes]:
-    """`count` frames with ``%d`` where the moment belongs, which has 19 digits."""
+    """`count` frames with ``%d`` where the moment belongs, which has as many digits as a time."""
     mark = str(workloads.TIME_MS).encode()
-    texts = (workloads.MAKERS[workload]("ETHUSDC", 1 + n).encode() for n in range(count))
-    return [
-        workloads.frame(text.replace(mark, b"0" * 19).decode()).replace(b"0" * 19, b"%d")
-        for text in texts
-    ]
+    texts = (workloads.MAKERS[workload]("ETHUSDC", 1 + n) for n in range(count))
+    return [workloads.frame(text).replace(mark, b"%d") for text in texts]
 
 
 def send(connection: socket.socket, frames: list[bytes], moments: Iterator[int]) -> None:
@@ -53,7 +50,7 @@ def send(connection: socket.socket, frames: list[bytes], moments: Iterator[int])
             last += 1
         if last > first:
             # Whoever was late sends what is due together, and so keeps the rate.
-            stamp = now + workloads.STAMP_BASE
+            stamp = workloads.stamp()
             connection.sendall(b"".join(each % ((stamp,) * 2) for _, each in planned[first:last]))
             first = last
 

@@ -2,13 +2,17 @@
 
 ``python -m benchmarks.recordings RECORDING`` writes what it holds as lines of JSON (time, stream,
 text), plain and as gzip, and reads all three to time, stream and payload of every frame; JSON by
-`json` and by `msgspec`. The time is that of the processor.
+`json` and by `msgspec`. Then it says what a frame costs to decode, to verify and to replay through
+an adapter, side by side: the median of some rounds that take turns. The time is that of the
+processor.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
+import math
+import statistics
 import sys
 import tempfile
 import time
@@ -19,10 +23,17 @@ from pathlib import Path
 from typing import IO
 
 import msgspec
+import trio
 
+from connector import open_adapter
+from connector.app.naming import find_exchange
+from connector.app.recordings.decoding import channel_of, streams_of
+from connector.exchanges.envelope import find_name
+from connector.exchanges.protocol import AnyStream, Exchange
 from connector.link.raw_frames import RawFrame
-from connector.recording import read_frames
+from connector.recording import read_frames, replay, start_of
 from connector.recording.reader import whole_blocks
+from connector.recording.verification import verify
 
 Row = tuple[int, str | None, bytes]
 ROUNDS = 5
@@ -61,6 +72,53 @@ def seconds(read: Callable[[], Iterator[Row]]) -> float:
     return best
 
 
+def decode(path: Path, streams: dict[str, AnyStream], exchange: Exchange) -> None:
+    """Nothing but decoding, of frames that have been read and cut before."""
+    envelope = exchange.envelope
+    assert envelope is not None
+    parts, _, tail = envelope.shape
+    begins: dict[str, int] = {}
+    for block in whole_blocks(path):
+        for _, name, payload in block.rows():
+            if name is None:
+                continue
+            if name not in begins:
+                _, begins[name] = find_name(parts, payload)
+            streams[name].decode(payload[begins[name] : -tail])
+
+
+async def play(path: Path, exchange: Exchange) -> None:
+    channels = [channel_of(exchange, name) for name in streams_of(exchange, [path])]
+    async with (
+        open_adapter(replay(exchange, path, speed=math.inf)) as adapter,
+        adapter.subscribe(*channels) as feed,
+    ):
+        async for _ in feed:
+            pass
+
+
+def compare_work(path: Path) -> None:
+    """What a frame costs, by what is done with it."""
+    exchange = find_exchange(start_of(path).exchange)()
+    streams = streams_of(exchange, [path])
+    frames = sum(1 for _ in of_recording(path))
+    work: dict[str, Callable[[], object]] = {
+        "read": lambda: deque(of_recording(path), maxlen=0),
+        "read and decode": lambda: decode(path, streams, exchange),
+        "verify": lambda: verify([path], exchange, streams.values()),
+        "replay": lambda: trio.run(play, path, exchange),
+    }
+    took: dict[str, list[float]] = {name: [] for name in work}
+    for _ in range(ROUNDS):
+        for name, do in work.items():
+            began = time.process_time()
+            do()
+            took[name].append((time.process_time() - began) / frames * 1e6)
+    print(f"\n{'':22}{'µs per frame':>14}")
+    for name, rounds in took.items():
+        print(f"{name:22}{statistics.median(rounds):14.2f}")
+
+
 def main(path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         plain, packed = Path(folder) / "lines.jsonl", Path(folder) / "lines.jsonl.gz"
@@ -93,3 +151,4 @@ def main(path: Path) -> None:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))
+    compare_work(Path(sys.argv[1]))

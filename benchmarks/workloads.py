@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import struct
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,8 +18,20 @@ DATA = Path(
 CAPTURE = DATA / "binance_spot" / "btcusdt_20240809.jsonl.gz"
 
 TIME_MS = 1_785_000_000_000
-STAMP_BASE = 10**18
-"""Added to a moment of CLOCK_MONOTONIC in nanoseconds, so that it has 19 digits."""
+STAMPS = 10**12
+"""Stamps begin anew after so many steps, which is more than a day."""
+STAMP_NS = 100
+"""One step. A stamp stands where a time in milliseconds belongs, and must look like one."""
+
+
+def stamp() -> int:
+    """This moment of CLOCK_MONOTONIC, in 13 digits as a time in milliseconds has them."""
+    return STAMPS + time.monotonic_ns() // STAMP_NS % STAMPS
+
+
+def microseconds_since(stamped: int) -> float:
+    """How long ago `stamped` was the stamp."""
+    return (stamp() - stamped) % STAMPS * STAMP_NS / 1_000
 
 
 def frame(text: str) -> bytes:

@@ -11,6 +11,7 @@ Decimal('3021.13')
 
 from __future__ import annotations
 
+import difflib
 import enum
 from collections.abc import Iterable
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal, localcontext
@@ -265,6 +266,13 @@ def find(
     if found:
         raise ConfigError(f"there are {len(found)} instruments {what}: {some}; say which")
     raise ConfigError(f"there is no instrument {what}; of that pair there is: {some or 'none'}")
+
+
+def say_unknown(symbol: str, known: Iterable[str], exchange: str) -> str:
+    """That an exchange lists no such symbol, and which of `known` may have been meant."""
+    near = difflib.get_close_matches(symbol.upper(), list(known), n=3, cutoff=0.6)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    return f"{exchange} lists no symbol {symbol.upper()!r:.60}{hint}"
 
 
 __all__ = ["Instrument", "Kind", "OptionSide", "QuantityUnit", "Rounding", "Status", "find"]

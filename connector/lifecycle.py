@@ -70,6 +70,19 @@ class Stale(LinkEvent):
 
 
 @attrs.frozen(kw_only=True)
+class NotTrading(LinkEvent):
+    """A stream is silent because its symbol is not traded now; that ends nothing.
+
+    It stays subscribed, and goes on when the exchange does.
+    """
+
+    stream: str
+    channel: AnyChannel
+    status: str
+    """The exchange's word for it."""
+
+
+@attrs.frozen(kw_only=True)
 class ShutdownAnnounced(LinkEvent):
     """The exchange said that it will close this connection; the link moves on by itself."""
 
@@ -126,6 +139,7 @@ Lifecycle: TypeAlias = (
     | Connected
     | Subscribed
     | Stale
+    | NotTrading
     | ShutdownAnnounced
     | Rejected
     | Disconnected
@@ -139,6 +153,7 @@ _LEVELS: dict[type, int] = {
     Connected: logging.INFO,
     Subscribed: logging.INFO,
     Stale: logging.WARNING,
+    NotTrading: logging.WARNING,
     ShutdownAnnounced: logging.INFO,
     Rejected: logging.ERROR,
     Disconnected: logging.WARNING,

@@ -17,6 +17,7 @@ from connector.lifecycle import (
     Connecting,
     Disconnected,
     Lifecycle,
+    NotTrading,
     Rejected,
     RequestsFailing,
     RequestsRecovered,
@@ -33,6 +34,9 @@ EVENTS: dict[Lifecycle, int] = {
     Subscribed(link=LINK, session=1, streams=3): logging.INFO,
     Stale(
         link=LINK, session=1, stream="ethusdc@trade", channel=CHANNEL, silent_seconds=3.5
+    ): logging.WARNING,
+    NotTrading(
+        link=LINK, session=1, stream="ethusdc@trade", channel=CHANNEL, status="BREAK"
     ): logging.WARNING,
     ShutdownAnnounced(link=LINK, session=1, detail="maintenance"): logging.INFO,
     Rejected(

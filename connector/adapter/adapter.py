@@ -20,10 +20,11 @@ import trio
 from connector.account.account import Account
 from connector.account.opening import AccountSettings, check_settings, run_account
 from connector.accounts import Timing
+from connector.adapter.book_subscription import BookSubscription
 from connector.adapter.journal import Journal
-from connector.adapter.local_book import BookSubscription
 from connector.adapter.runners import Loops
 from connector.adapter.statistics import AdapterStatistics, summed
+from connector.adapter.symbol_check import SymbolCheck
 from connector.adapter.wanted_streams import Desired
 from connector.channels import AnyChannel, Channel
 from connector.errors import ConfigError, SubscriptionRejected
@@ -58,6 +59,7 @@ class Adapter:
         self._loops = Loops(settings, self)
         self._changed = trio.Event()
         self._desired = Desired(self._loops, self)
+        self._symbols = SymbolCheck(settings.exchange, self._loops)
         self._feeds: dict[Feed[object], dict[AnyChannel, Subscription | BookSubscription]] = {}
         self._watchers: weakref.WeakSet[Feed[Lifecycle]] = weakref.WeakSet()
         self._delays = Delays()
@@ -373,12 +375,9 @@ class Adapter:
     def rejected(self, subscription: Subscription | BookSubscription) -> None:
         """The exchange refused a stream: no feed has it any more, and each may ask again."""
         for feed, attached in self._feeds.items():
-            for channel in [
-                each
-                for each, held in attached.items()
-                if subscription is held or subscription is held.wire
-            ]:
-                self._detach(feed, channel)
+            for channel, held in tuple(attached.items()):
+                if subscription in (held, held.wire):
+                    self._detach(feed, channel)
 
     def announce(self, event: Lifecycle) -> None:
         """Log `event` and put it into every lifecycle feed."""
@@ -387,6 +386,10 @@ class Adapter:
             self._recorders.mark(event)
         for feed in tuple(self._watchers):
             feed.buffer.put(event)
+
+    def doubts(self, link: Link, subscription: Subscription) -> None:
+        """A stream brings nothing: does its symbol exist?"""
+        self._symbols.doubt(link, subscription)
 
     def ended(self, link: Link) -> None:
         """The source of `link` has no more."""

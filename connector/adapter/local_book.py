@@ -45,6 +45,17 @@ _FALLBACK_SECONDS = 3.0
 """How long a snapshot in the stream is waited for, where it may be gone (okx §5)."""
 
 
+class BookKeeper(Protocol):
+    """Who keeps the books: the adapter."""
+
+    def book_refused(self, book: LocalBook, error: SubscriptionRejected) -> None:
+        """The exchange refuses the book's snapshot; every reader has been told."""
+
+    def resubscribe(self, subscription: Subscription) -> bool:
+        """Ask for the deltas anew; False when they are not subscribed, or that is under way."""
+        ...
+
+
 class LocalBook(Buffer[Any]):
     """One order book of an adapter.
 
@@ -57,7 +68,7 @@ class LocalBook(Buffer[Any]):
     """
 
     def __init__(
-        self, stream: AnyStream, rest: Rest | None, wire: Subscription, owner: BookOwner
+        self, stream: AnyStream, rest: Rest | None, wire: Subscription, owner: BookKeeper
     ) -> None:
         super().__init__(1, gaps=True)
         channel, source = stream.channel, stream.book
@@ -205,7 +216,15 @@ class LocalBook(Buffer[Any]):
         """The exchange refuses the deltas, or the snapshot."""
         for buffer in self._readers:
             # Each its own: an exception that is raised gathers tracebacks and notes.
-            buffer.fail(copy(error))
+            buffer.fail(self.rejection(error))
+
+    def rejection(self, error: ConnectorError) -> ConnectorError:
+        """`error` as a reader of the book sees it: of the channel that it subscribed to."""
+        if not isinstance(error, SubscriptionRejected):
+            return copy(error)
+        rejection = SubscriptionRejected(self._channel, error.code, error.message)
+        rejection.__cause__ = error.__cause__
+        return rejection
 
     def join(self, full: set[Buffer[Any]]) -> None:
         """The book is never full itself; the buffers behind it have joined."""
@@ -330,61 +349,3 @@ class LocalBook(Buffer[Any]):
             )
             if not self._synced_only:
                 buffer.put_run([view], self._name)
-
-
-class BookOwner(Protocol):
-    """Who owns the books: the adapter."""
-
-    def release(self, subscription: BookSubscription) -> None:
-        """Nobody looks at the book any more."""
-
-    def book_refused(self, book: LocalBook, error: SubscriptionRejected) -> None:
-        """The exchange refuses the book's snapshot; every reader has been told."""
-
-    def resubscribe(self, subscription: Subscription) -> bool:
-        """Ask for the deltas anew; False when they are not subscribed, or that is under way."""
-        ...
-
-
-class BookSubscription:
-    """A local order book as the adapter sees it: what the feeds of its channel are attached to.
-
-    Args:
-        stream: the book's stream, which is none of the wire.
-        book: reads the deltas.
-        owner: the adapter.
-    """
-
-    def __init__(self, stream: AnyStream, book: LocalBook, owner: BookOwner) -> None:
-        self.stream = stream
-        self.name = stream.name
-        self.book = book
-        self.wire = book.wire
-        self.full = book.wire.full
-        self.gaps = 0
-        """None of its own: the subscription of the deltas counts them."""
-        self._owner = owner
-
-    def attach(self, buffer: Buffer[Any]) -> None:
-        """Let `buffer` have views from now on."""
-        self.book.attach(buffer)
-
-    def detach(self, buffer: Buffer[Any]) -> bool:
-        """Undo `attach`; the book goes with its last reader. There is nothing left to do."""
-        if self.book.detach(buffer):
-            self._owner.release(self)
-        return False
-
-    async def wait_live(self, buffer: Buffer[Any]) -> None:
-        """Wait until the exchange has acknowledged the deltas; executes a checkpoint.
-
-        Raises:
-            SubscriptionRejected: the exchange refused.
-            trio.ClosedResourceError: `buffer` was detached meanwhile.
-        """
-        await self.wire.wait_live(self.book)
-        if not self.book.has(buffer):
-            raise trio.ClosedResourceError(
-                f"{self.stream.channel!r} was discarded, or its feed closed, before the exchange "
-                "had acknowledged it"
-            )

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from connector.adapter.local_book import BookSubscription, LocalBook
+from connector.adapter.book_subscription import BookSubscription
+from connector.adapter.local_book import LocalBook
 from connector.adapter.runners import Loops
 from connector.book import BookStatistics
 from connector.errors import SubscriptionRejected
@@ -66,20 +67,20 @@ class Desired:
             known[1].unwant(subscription)
 
     def release(self, subscription: BookSubscription) -> None:
-        """Nobody looks at a book any more (`connector.adapter.local_book.BookOwner`)."""
+        """Nobody looks at a book any more (`connector.adapter.book_subscription.BookOwner`)."""
         del self._books[subscription.name]
         if subscription.wire.detach(subscription.book):
             self.give_up(subscription.wire)
 
     def book_refused(self, book: LocalBook, error: SubscriptionRejected) -> None:
-        """A book has no snapshot (`connector.adapter.local_book.BookOwner`)."""
+        """A book has no snapshot (`connector.adapter.local_book.BookKeeper`)."""
         _, link = self._subscriptions[book.wire.name]
         refused = next(each for each in self._books.values() if each.book is book)
         self._owner.rejected(refused)
         link.announce_refusal(error)
 
     def resubscribe(self, subscription: Subscription) -> bool:
-        """A book wants its deltas anew (`connector.adapter.local_book.BookOwner`)."""
+        """A book wants its deltas anew (`connector.adapter.book_subscription.BookOwner`)."""
         known = self._subscriptions.get(subscription.name)
         return known is not None and known[1].resubscribe(subscription)
 

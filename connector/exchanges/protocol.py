@@ -87,6 +87,26 @@ UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What decoding raises: msgspec's own errors, text that is not UTF-8, nesting that is too deep.
 Catching all three costs nothing; translating them would cost every message a call."""
 
+
+class PartlyUndecodable(msgspec.DecodeError):
+    """Elements of a frame with a list do not decode; the others are `events`.
+
+    One of `UNDECODABLE`, for whoever does not look closer.
+    """
+
+    def __init__(
+        self, reason: str, events: list[Event], *, lost: int, raw: bytes, symbol: str
+    ) -> None:
+        super().__init__(reason)
+        self.events = events
+        self.lost = lost
+        """How many do not decode."""
+        self.raw = raw
+        """The first of those."""
+        self.symbol = symbol
+        """Its symbol, as far as that can be read; else empty."""
+
+
 SequenceRule: TypeAlias = Callable[[int, Event], int]
 """``rule(last_id, event)``: the id to remember (> 0) when `event` follows, 0 when it is a
 duplicate or out of order and must be dropped, or the negated id when events are missing before
@@ -156,7 +176,10 @@ class Stream(Generic[E_co]):
     channel: Channel[E_co]
     decode: Callable[[bytes], E_co | list[E_co]]
     """Payload to event, or to a list of events, which may be empty. Raises one of `UNDECODABLE`
-    when it is not what the documentation says."""
+    when it is not what the documentation says; `PartlyUndecodable` when only elements are not."""
+    decode_unchecked: Callable[[bytes], E_co] | None = None
+    """`decode` without the check that its numbers are finite, for payloads in which nothing can be
+    ``NaN`` or ``Infinity``; the compiled loop sees that for less than msgspec checks it."""
     many: bool = False
     """Whether it is of many symbols."""
     silence_seconds: float | None = None
@@ -280,6 +303,7 @@ __all__ = [
     "Limits",
     "Liveness",
     "Part",
+    "PartlyUndecodable",
     "Question",
     "Reply",
     "RestRequest",

@@ -16,7 +16,14 @@ import trio
 from connector.errors import RAW_EXCERPT_BYTES, DecodeError
 from connector.events import Event
 from connector.exchanges.envelope import NO_SHAPE, find_name
-from connector.exchanges.protocol import UNDECODABLE, Data, Exchange, Inbound, Unknown
+from connector.exchanges.protocol import (
+    UNDECODABLE,
+    Data,
+    Exchange,
+    Inbound,
+    PartlyUndecodable,
+    Unknown,
+)
 from connector.feeds.backpressure import Full
 from connector.feeds.continuity import takes_out_of_sequence
 from connector.feeds.hot_loop import take
@@ -345,6 +352,9 @@ class Delivery:
             return
         try:
             event = subscription.decode(message.payload)
+        except PartlyUndecodable as error:
+            self._lose_elements(error, subscription)
+            event = error.events
         except UNDECODABLE as error:
             self._lose(payload, error, subscription)
             return
@@ -360,14 +370,24 @@ class Delivery:
             events = subscription.fold(subscription.stream.fold, events)
         self._put_list(subscription, events)
 
+    def _lose_elements(self, error: PartlyUndecodable, subscription: Subscription) -> None:
+        """Tell of elements of a frame that do not decode."""
+        subscription.decode_errors += error.lost
+        alone = error.lost == 1
+        symbol, since_ns = error.symbol if alone else "", self.received_ns
+        subscription.lose("decode error", since_ns, error.lost, session=self.session, symbol=symbol)
+        name = error.symbol or "the first of them"
+        said = str(error) if alone else f"{error.lost} elements, of which {name}: {error}"
+        self._reader.read_undecodable(DecodeError(subscription.name, said, error.raw))
+
     def _lose(
         self, payload: bytes, error: Exception, subscription: Subscription | None = None
     ) -> None:
         """Tell of a frame that does not decode, and of the loss in its stream."""
         if subscription is None:
             # A frame that breaks off has said before which stream it is of.
-            start = payload[:RAW_EXCERPT_BYTES]
-            named = [each for name, each in self._streams.items() if b'"%b"' % name in start]
+            quoted = set(payload[:RAW_EXCERPT_BYTES].split(b'"')[1:-1])
+            named = [self._streams[each] for each in quoted if each in self._streams]
             subscription = named[0] if len(named) == 1 else None
         if subscription is not None:
             subscription.decode_errors += 1

@@ -2,7 +2,7 @@
 
 It decodes messages one after another for as long as nothing is unusual, stamps the events, asks the
 stream's rule whether they follow each other, and counts. `connector.transport.compiled` may have it
-in C; this says what it does.
+in C; this says what it does. (C decodes unchecked what `Stream.decode_unchecked` is for.)
 """
 
 from __future__ import annotations

@@ -70,6 +70,7 @@ class Subscription:
         self.stream = stream
         self.name = stream.name
         self.decode = stream.decode
+        self.decode_unchecked = stream.decode_unchecked
         self.sequence = stream.sequence
         self.glance: Callable[[bytes], Event] | None = None
         """How to look at an event that need not be decoded yet; None to decode it at once."""
@@ -91,6 +92,16 @@ class Subscription:
         """Factor on the silence limit: doubled by each reconnect that did not end the silence."""
         self.silent_seconds: float | None = None
         """How long it was silent when it was looked at, if that is too long."""
+        self.pace = 0.0
+        """The longest time between data, which fades; seconds."""
+        self.heard_times = 0
+        """How often it had brought data when it was looked at."""
+        self.unheard_since: float | None = None
+        """Since when it is looked at and has brought nothing at all."""
+        self.listed = False
+        """Whether the exchange lists its symbol: it has been looked up."""
+        self.halted = False
+        """Whether the exchange lists its symbol as not traded now: it may be silent."""
         self._buffers: dict[Buffer[object], None] = {}
         """An ordered set."""
         self.readers = Readers(self._buffers)
@@ -153,14 +164,28 @@ class Subscription:
         self._eager = eager
 
     def lose(
-        self, reason: str, since_ns: int | None, dropped: int | None = None, *, session: int
+        self,
+        reason: str,
+        since_ns: int | None,
+        dropped: int | None = None,
+        *,
+        session: int,
+        symbol: str = "",
     ) -> None:
-        """Tell every buffer that data of this stream was, or may have been, lost in `session`."""
+        """Tell every buffer that data of this stream was, or may have been, lost in `session`.
+
+        Args:
+            reason: as of `Gap`.
+            since_ns: when something was read last.
+            dropped: how many events, if that is known.
+            session: of the connection.
+            symbol: which of a stream of all symbols it is about, if it is about one.
+        """
         self.gaps += 1
         for buffer in self._buffers:
             buffer.lose(
                 Gap(
-                    symbol=getattr(self.stream.channel, "symbol", None) or "",
+                    symbol=symbol or getattr(self.stream.channel, "symbol", None) or "",
                     received_ns=since_ns or 0,
                     session=session,
                     channels=(self.stream.channel,),

@@ -33,7 +33,7 @@ from connector.feeds.buffer import Buffer
 from connector.feeds.delivery_delay import NS_PER_SECOND
 from connector.feeds.subscription import Subscription
 from connector.link.link_statistics import LinkStatistics, Totals
-from connector.link.pacing import HostGate, retry_after_seconds
+from connector.link.pacing import HostGate
 from connector.link.planned_ends import Twins
 from connector.link.session import Session
 from connector.link.settings import Settings
@@ -50,9 +50,6 @@ from connector.transport import (
 _FATAL = frozenset({400, 401, 403, 404, 451})
 """Statuses that say what waiting does not mend (DESIGN §5); they are raised to the program. All
 others are retried: a redirect to a captive portal, say, ends some day."""
-
-_BANNED = frozenset({418, 429})
-"""Too many connections, or a ban for not having heeded it: the host is left alone for a while."""
 
 
 class _Slot:
@@ -80,6 +77,9 @@ class LinkOwner(Protocol):
 
     def announce(self, event: lifecycle.Lifecycle) -> None:
         """Something happened to a connection."""
+
+    def doubts(self, link: Link, subscription: Subscription) -> None:
+        """A stream has brought nothing for so long that its symbol should be looked up."""
 
     def ended(self, link: Link) -> None:
         """The source of the link has no more; what waits in its feeds is all there is."""
@@ -345,7 +345,7 @@ class Link:
             self._failures += 1
         self._delay = 0.0 if self._leaving else self._settings.reconnect.delay(self._failures)
         if isinstance(error, HandshakeRejected):
-            self._delay = max(self._delay, self._wait_as_told(error))
+            self._delay = max(self._delay, self._gate().rejected(error.status, error.headers))
         elif isinstance(error, CompressionRefused):
             self._compression = False
         if self._settings.supply is not None:
@@ -365,14 +365,6 @@ class Link:
                 f"{self.name}: gave up after {limit} failed attempts in a row, the last because: "
                 f"{reason} {session.detail}".rstrip()
             ) from error
-
-    def _wait_as_told(self, error: HandshakeRejected) -> float:
-        """Close the host's gate as its answer demands; for how many seconds."""
-        retry_after = retry_after_seconds(error.headers)
-        if error.status in _BANNED:
-            return self._gate().ban.strike(retry_after)
-        self._gate().close_for(retry_after or 0.0)
-        return retry_after or 0.0
 
     def _gate(self) -> HostGate:
         return HostGate.of(urlsplit(self._url).hostname or "")
@@ -445,6 +437,26 @@ class Link:
         if resubscribing and self._current is not None:
             delivery = self._current.delivery
             subscription.lose("resubscribed", delivery.received_ns, session=delivery.session)
+
+    def doubts(self, subscription: Subscription) -> None:
+        self._owner.doubts(self, subscription)
+
+    # What is known of a symbol that was doubted.
+
+    def find_unknown(self, subscription: Subscription, message: str) -> None:
+        """The exchange lists no such symbol, though it has acknowledged the stream."""
+        self.refused(Refusal(subscription, "unknown symbol", message))
+
+    def find_halted(self, subscription: Subscription, status: str) -> None:
+        """The exchange lists the symbol as not traded: its silence is no fault."""
+        subscription.halted = True
+        subscription.silent_seconds = None
+        self._tell(
+            lifecycle.NotTrading,
+            stream=subscription.name,
+            channel=subscription.stream.channel,
+            status=status,
+        )
 
     def sockets_open(self) -> int:
         """Descriptors open at this moment."""

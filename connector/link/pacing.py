@@ -114,6 +114,8 @@ class Pace:
 _LONGEST_RETRY_SECONDS = 4 * 24 * 3600.0
 """The longest ban of Binance is three days (binance_usdm §8); more is no honest answer."""
 
+BANNED = frozenset({418, 429})
+"""Statuses: too many requests or connections, or a ban for not having heeded that."""
 _BAN_SECONDS = (60.0, 3600.0)
 """At first, at most: how long to stay away after a 418 or 429 that does not say so."""
 
@@ -178,6 +180,14 @@ class HostGate:
     def close_for(self, seconds: float) -> None:
         """Let nobody through for `seconds`: the host said ``Retry-After``."""
         self.ban.extend(seconds)
+
+    def rejected(self, status: int, headers: Mapping[str, str]) -> float:
+        """The host answered an attempt with `status`; how many seconds nobody may come."""
+        retry_after = retry_after_seconds(headers)
+        if status in BANNED:
+            return self.ban.strike(retry_after)
+        self.close_for(retry_after or 0.0)
+        return retry_after or 0.0
 
     def wait_seconds(self, limit: int, window_seconds: float) -> float:
         """How long the next attempt must wait for the host."""

@@ -32,7 +32,7 @@ import trio
 from connector.errors import ExchangeUnavailable, RequestRejected
 from connector.exchanges.protocol import RestRequest, RestService
 from connector.lifecycle import RequestsFailing, RequestsRecovered
-from connector.link.pacing import Reconnect, retry_after_seconds
+from connector.link.pacing import BANNED, Reconnect, retry_after_seconds
 from connector.link.request_line import Job, RestOwner, Waiting, left
 from connector.link.request_trouble import RestStatistics, Trouble
 from connector.link.source import Rest as Answers
@@ -47,7 +47,6 @@ SILENCE_SECONDS = 5.0
 """A connection that takes longer will not come, nor will an answer that pauses for longer."""
 REQUEST_SECONDS = 60.0
 """The whole of an answer: 20 MB of instruments take their time."""
-_BANNED = frozenset({418, 429})
 _RETRYABLE = frozenset({408, 425})
 """Statuses below 500 that time can mend."""
 _REFUSED_SECONDS = 300.0
@@ -292,7 +291,7 @@ class Rest:
         if used.isdecimal():
             self._gate.observe(int(used))
         status = response.status
-        if status in _BANNED:
+        if status in BANNED:
             seconds = self._gate.ban.strike(retry_after_seconds(response.headers))
             detail = f"HTTP status {status}, nothing is asked for {seconds:.3g} s"
             self._fail(job, "limited", detail, due=-math.inf)

@@ -30,7 +30,7 @@ from connector.feeds.delivery import Delivery
 from connector.feeds.subscription import Subscription
 from connector.link import planned_ends
 from connector.link.pacing import Pace
-from connector.link.silence import Silence
+from connector.link.silence import STALL_SECONDS, Silence
 from connector.link.source import Carrier
 from connector.link.wire_subscriptions import Refusal, Wire
 
@@ -89,6 +89,9 @@ class SessionOwner(Protocol):
 
     def stale(self, subscription: Subscription, seconds: float, *, resubscribing: bool) -> None:
         """A stream is silent for too long."""
+
+    def doubts(self, subscription: Subscription) -> None:
+        """A stream has brought nothing for so long that its symbol should be looked up."""
 
     def twins_carry_on(self) -> bool:
         """Whether nobody who carries the same is interrupted (`connector.link.planned_ends`)."""
@@ -202,6 +205,7 @@ class Session:
                 with trio.move_on_at(look_at if carrier.watched else math.inf):
                     await self._work.wait()
                     continue
+                self._forgive_stall(silence, trio.current_time() - look_at)
                 self._look(carrier, silence)
                 if self._must_probe(carrier):
                     self._probing = True
@@ -282,6 +286,14 @@ class Session:
         if now >= self._end_at + wait:
             self.end(self._end_reason)
 
+    def _forgive_stall(self, silence: Silence, late: float) -> None:
+        """Do not count time in which the program did not run: what came then is still unread."""
+        now = trio.current_time()
+        silence.forgive_stall(now, late)
+        if late >= STALL_SECONDS:
+            self.wire.forgive(now)
+            self._heard_at = now
+
     def _tick(self, silence: Silence) -> float:
         limits = [silence.limit(each) for each in self._wanted.values()]
         shortest = min((limit for limit in limits if limit is not None), default=math.inf)
@@ -291,7 +303,10 @@ class Session:
         return min(max(shortest / 4, low), high)
 
     def _check_silence(self, silence: Silence, now: float) -> None:
-        for silent in silence.check(now, self.wire.live.values(), self.delivery.messages):
+        found = silence.check(now, self.wire.live.values(), self.delivery.messages)
+        for doubtful in silence.doubtful:
+            self._owner.doubts(doubtful)
+        for silent in found:
             subscription = silent.subscription
             resubscribing = not silent.hopeless and self.wire.refresh(subscription)
             self._owner.stale(subscription, silent.seconds, resubscribing=resubscribing)
@@ -316,15 +331,19 @@ class Session:
         """Ping, and end the session when nothing comes."""
         heard_bytes = carrier.wire_bytes
         await self._pace.turn()
-        with trio.move_on_after(_PROBE_SECONDS):
-            try:
-                if self._liveness.ping is None:
-                    await carrier.ping()
-                else:
-                    await carrier.send(self._liveness.ping)
-                    await self._wait_for_bytes(carrier, heard_bytes)
-            except ExchangeUnavailable:
-                return
+        late = math.inf
+        while late >= STALL_SECONDS and carrier.wire_bytes == heard_bytes:
+            with trio.move_on_after(_PROBE_SECONDS) as limit:
+                try:
+                    if self._liveness.ping is None:
+                        await carrier.ping()
+                    else:
+                        await carrier.send(self._liveness.ping)
+                        await self._wait_for_bytes(carrier, heard_bytes)
+                except ExchangeUnavailable:
+                    return
+            # Woken late, we have not read what may have come: ask once more.
+            late = trio.current_time() - limit.deadline if limit.cancelled_caught else 0.0
         if carrier.wire_bytes == heard_bytes and not carrier.blocked:
             self.end("stale", f"no answer to a ping in {_PROBE_SECONDS:g} s")
         self._probing = False

@@ -1,8 +1,21 @@
-"""Silence is a fault, from the moment of the acknowledgement: who has been silent for too long.
+"""Silence is a fault: which streams are silent for too long, and what may help.
 
 Pure bookkeeping over message counters, so that watching costs nothing per message. Each stream has
 a clock of its own against its limit; ping and pong are not data; time during which we did not read
-(back-pressure) is not silence (DESIGN §5, INVARIANTS I7).
+(back-pressure, a process that stood still) is not silence (DESIGN §5, INVARIANTS I7).
+
+One stream's silence is first its own:
+
+.. code-block:: text
+
+    longer than its limit, or than three times its own pace
+      ├─ nothing else comes either ─────────────────────────────▶ another connection
+      └─ others bring data ─▶ subscribe again ─▶ still silent ──┬─ so are others that spoke before
+                                                                ├─ far beyond its own pace
+                                                                │        └▶ another connection
+                                                                ├─ nobody knows its pace: once
+                                                                │  more, ever more rarely
+                                                                └─ it is not traded: nothing
 """
 
 from __future__ import annotations
@@ -13,9 +26,24 @@ import attrs
 
 from connector.feeds.subscription import Subscription
 
+STALL_SECONDS = 1.0
+"""Whoever wakes so late was stopped, or the loop was blocked: what waits in the socket is read
+before anybody is judged."""
 _MAX_PATIENCE = 8.0
 _MAX_PATIENCE_OTHERS_LIVE = 256.0
 """Higher, because each reconnect costs the live streams a gap: 85 minutes for a book of 100 ms."""
+_PACES = 3.0
+"""So many times its longest pause between data is no silence yet."""
+_MOST_PACES_LIMITS = 64.0
+"""A pace lengthens a limit at most so many times."""
+_PACES_FAR = 20.0
+"""A stream that brought data and is silent for so many times its longest pause is broken."""
+_PACE_FADES = 0.99
+"""At each look that finds data: what was an exception is forgotten."""
+_KNOWN_AFTER = 10
+"""So many looks that found data: before that nobody knows a stream's pace."""
+_DOUBT_SECONDS = 60.0
+"""A stream that has brought nothing for so long may not exist."""
 
 
 @attrs.define
@@ -23,8 +51,12 @@ class _Clock:
     subscription: Subscription
     messages: int
     since: float
+    """Data, an acknowledgement, or the last thing that was tried."""
+    heard: float
+    """The last data on this connection, or the first acknowledgement."""
     checked: int
     resubscribed: bool = False
+    doubted: bool = False
 
 
 @attrs.frozen
@@ -34,8 +66,7 @@ class Silent:
     subscription: Subscription
     seconds: float
     hopeless: bool
-    """Whether only a new connection can help: the whole connection is silent, for half of the
-    limit at least, or subscribing again has not helped."""
+    """Whether only a new connection can help; otherwise subscribing again may."""
     others_live: bool
     """Whether other streams of the connection brought data after this one."""
 
@@ -53,14 +84,16 @@ class Silence:
         self._checks = 0
         self._messages = 0
         self._last_data = now
+        self.doubtful: list[Subscription] = []
+        """Streams whose symbol should be looked up, found by the last check."""
 
     def limit(self, subscription: Subscription) -> float | None:
-        """Seconds of silence that `subscription` is allowed; None for any time."""
+        """Seconds of silence that `subscription` is allowed at least; None for any time."""
         limit = self._stale_after or subscription.stream.silence_seconds
         return limit * subscription.patience if limit is not None else None
 
     def check(self, now: float, live: Iterable[Subscription], messages: int) -> list[Silent]:
-        """Who is silent for too long at `now`.
+        """Who is silent for too long at `now`, and something can be done.
 
         Args:
             live: the streams that the exchange has acknowledged.
@@ -69,40 +102,54 @@ class Silence:
         if messages != self._messages:
             self._messages, self._last_data = messages, now
         self._checks += 1
-        silent = []
+        self.doubtful = []
+        silent: list[Silent] = []
+        tried: list[tuple[_Clock, float]] = []
         for subscription in live:
-            clock = self._clocks.get(subscription.name)
-            if clock is None or clock.subscription is not subscription:
-                clock = _Clock(subscription, subscription.messages, now, self._checks)
-                self._clocks[subscription.name] = clock
-            elif clock.checked < self._checks - 1:
-                # It was not live the last time: this is a new acknowledgement.
-                clock.since = now
-            clock.checked = self._checks
+            clock = self._clock(subscription, now)
             if subscription.messages != clock.messages:
-                clock.messages, clock.since = subscription.messages, now
-                clock.resubscribed = False
-                subscription.patience = 1.0
-                subscription.silent_seconds = None
+                self._hear(clock, now)
                 continue
             limit = self.limit(subscription)
-            seconds = now - clock.since
-            if limit is None or seconds < limit:
+            if subscription.halted:
                 continue
-            others_live = self._last_data > clock.since
-            subscription.silent_seconds = seconds
-            # A quiet stream may have spoken last before the whole connection fell silent.
-            connection_silent = self._last_data <= now - limit / 2
-            hopeless = not others_live or connection_silent or clock.resubscribed
-            silent.append(Silent(subscription, seconds, hopeless, others_live))
-            clock.since, clock.resubscribed = now, True
-        return silent
+            if not subscription.messages and self._is_unheard(subscription, now):
+                self.doubtful.append(subscription)
+            if limit is None or now - clock.since < limit:
+                continue
+            alone = self._is_alone(clock, now, limit)
+            if not alone or self._stale_after is None:
+                limit = self._learnt(subscription, limit)
+                alone = self._is_alone(clock, now, limit)
+            if now - clock.since < limit:
+                continue
+            subscription.silent_seconds = now - clock.heard
+            if alone or not clock.resubscribed:
+                others_live = self._last_data > clock.since
+                silent.append(Silent(subscription, now - clock.heard, alone, others_live))
+                clock.since, clock.resubscribed = now, True
+            elif subscription.heard_times >= _KNOWN_AFTER:
+                tried.append((clock, limit))
+            else:
+                self._try_again(clock, now, silent)
+        return silent + self._given_up(tried, now)
 
     def forgive(self, now: float) -> None:
         """Start every clock again: we were not reading."""
         self._last_data = now
         for clock in self._clocks.values():
-            clock.since = now
+            clock.since = clock.heard = now
+            clock.subscription.unheard_since = None
+
+    def forgive_stall(self, now: float, seconds: float) -> None:
+        """Do not count `seconds` before `now`, in which the program did not run."""
+        if seconds >= STALL_SECONDS:
+            self.forgive(now)
+            return
+        self._last_data = min(self._last_data + seconds, now)
+        for clock in self._clocks.values():
+            clock.since = min(clock.since + seconds, now)
+            clock.heard = min(clock.heard + seconds, now)
 
     def lose_patience(self, silent: Silent) -> None:
         """A reconnect will follow: wait twice as long for this stream next time.
@@ -112,6 +159,72 @@ class Silence:
         as long as the whole connection is silent.
         """
         subscription = silent.subscription
-        most = _MAX_PATIENCE_OTHERS_LIVE if silent.others_live else _MAX_PATIENCE
+        rare = silent.others_live or subscription.listed
+        most = _MAX_PATIENCE_OTHERS_LIVE if rare else _MAX_PATIENCE
         if (self._stale_after is None or silent.others_live) and subscription.patience < most:
             subscription.patience *= 2
+
+    def _clock(self, subscription: Subscription, now: float) -> _Clock:
+        """The clock of `subscription`, which begins with its acknowledgement."""
+        clock = self._clocks.get(subscription.name)
+        if clock is None or clock.subscription is not subscription:
+            clock = _Clock(subscription, subscription.messages, now, now, self._checks)
+            self._clocks[subscription.name] = clock
+        elif clock.checked < self._checks - 1:
+            # It was not live the last time: this is a new acknowledgement.
+            clock.since = now
+        clock.checked = self._checks
+        return clock
+
+    def _hear(self, clock: _Clock, now: float) -> None:
+        """The stream has brought data: learn its pace."""
+        subscription = clock.subscription
+        subscription.heard_times += 1
+        if not subscription.halted:
+            subscription.pace = max(now - clock.heard, subscription.pace * _PACE_FADES)
+        clock.messages, clock.since, clock.heard = subscription.messages, now, now
+        clock.resubscribed = clock.doubted = subscription.halted = False
+        subscription.patience = 1.0
+        subscription.silent_seconds = None
+
+    def _is_unheard(self, subscription: Subscription, now: float) -> bool:
+        """Whether it has brought nothing for so long that it is to be doubted, once."""
+        if subscription.unheard_since is None:
+            subscription.unheard_since = now
+        return now - subscription.unheard_since >= _DOUBT_SECONDS and not subscription.listed
+
+    def _learnt(self, subscription: Subscription, limit: float) -> float:
+        """The limit, longer for a stream whose data come rarely."""
+        return max(limit, min(_PACES * subscription.pace, _MOST_PACES_LIMITS * limit))
+
+    def _is_alone(self, clock: _Clock, now: float, limit: float) -> bool:
+        """Whether nothing else comes either; a quiet stream may have spoken last before that."""
+        return self._last_data <= clock.since or self._last_data <= now - limit / 2
+
+    def _try_again(self, clock: _Clock, now: float, silent: list[Silent]) -> None:
+        """A stream whose pace is not known is subscribed again, ever more rarely."""
+        silent.append(Silent(clock.subscription, now - clock.heard, False, True))
+        clock.since = now
+        if clock.subscription.messages:
+            self._doubt_once(clock)
+        if clock.subscription.patience < _MAX_PATIENCE_OTHERS_LIVE:
+            clock.subscription.patience *= 2
+
+    def _given_up(self, tried: list[tuple[_Clock, float]], now: float) -> list[Silent]:
+        """Of those whom subscribing again has not helped: whom another connection may help."""
+        several = len(tried) > 1
+        silent = []
+        for clock, limit in tried:
+            subscription, seconds = clock.subscription, now - clock.heard
+            if several or seconds >= max(2 * limit, _PACES_FAR * subscription.pace):
+                silent.append(Silent(subscription, seconds, True, True))
+                clock.since = now
+            else:
+                self._doubt_once(clock)
+        return silent
+
+    def _doubt_once(self, clock: _Clock) -> None:
+        """Let it be looked up whether a stream that brought data is still traded."""
+        if not clock.doubted:
+            clock.doubted = True
+            self.doubtful.append(clock.subscription)

@@ -4,6 +4,7 @@
 an exchange that plays it. The command line is ``connector record``. Needs the extra ``capture``.
 """
 
+from connector.recording.folder import Found, Recorded, Skipped, files_of, look_for
 from connector.recording.format import (
     SUFFIX,
     Answer,
@@ -17,7 +18,7 @@ from connector.recording.format import (
 )
 from connector.recording.reader import (
     Damage,
-    files_of,
+    Span,
     read_blocks,
     read_frames,
     span_of,
@@ -33,15 +34,20 @@ __all__ = [
     "Block",
     "Damage",
     "End",
+    "Found",
     "Hole",
     "Mark",
+    "Recorded",
     "RecordingDamaged",
     "RecordingFailed",
     "Replay",
+    "Skipped",
+    "Span",
     "Start",
     "Subject",
     "Writer",
     "files_of",
+    "look_for",
     "read_blocks",
     "read_frames",
     "replay",

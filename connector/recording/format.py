@@ -70,6 +70,10 @@ class Start(msgspec.Struct, frozen=True, tag="start"):
     """Which route brings each stream; empty where that was not written."""
     present: list[tuple[str, int, bool]] = []
     """Sessions that are open when the file begins: link, number, whether all is acknowledged."""
+    recording: str = ""
+    """What all files of one recording have in common, and no other; empty in older files."""
+    run: int = 0
+    """Of the recordings that were made in one folder, the number of this one; 0 if unknown."""
 
 
 class Mark(msgspec.Struct, frozen=True, tag="mark"):
@@ -82,6 +86,11 @@ class Mark(msgspec.Struct, frozen=True, tag="mark"):
     time_ns: int
     what: dict[str, Plain] = {}
     """Its other fields."""
+
+
+CLOCK_SET = "ClockSet"
+"""Kind of the mark where the wall clock was set: what follows is later by its ``by_ns`` than the
+times say. A restarted machine, a step of NTP, or a process that did not run."""
 
 
 class Answer(msgspec.Struct, frozen=True, tag="answer"):

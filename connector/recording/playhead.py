@@ -8,16 +8,18 @@ brought comes in the order in which it came, at any speed.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 import trio
 
 from connector.errors import ExchangeUnavailable
-from connector.recording.format import Answer, Block, Hole, Mark, Start
-from connector.recording.reader import whole_blocks
+from connector.recording.format import CLOCK_SET, Answer, Hole, Mark
+from connector.recording.reader import ALWAYS, Span
+from connector.recording.steps import AnyStep, Elapsed, Frames, Unrecorded, steps_of
 from connector.transport.http import Response
 
 _IN_A_ROW = 64
@@ -26,67 +28,17 @@ _CHANCES = 50
 """Checkpoints for somebody to ask for an answer that was recorded at this place."""
 
 
-@attrs.frozen
-class Frames:
-    """Frames of one connection that were received together."""
-
-    link: str
-    session: int
-    time_ns: int
-    streams: Sequence[str | None]
-    payloads: Sequence[bytes]
-
-
 Step = Frames | Mark
 
 
-def steps_of(paths: Iterable[Path]) -> Generator[Step | Answer | Hole, None, None]:
-    """What the files hold, in order; what a file that follows repeats is left out."""
-    open_: dict[str, int] = {}
-    for path in paths:
-        for block in whole_blocks(path):
-            for step in _steps_of_block(block):
-                if isinstance(step, Start):
-                    yield from _present(step, open_)
-                    continue
-                if isinstance(step, Mark) and step.kind == "Disconnected":
-                    open_.pop(step.link, None)
-                elif isinstance(step, Mark) and step.kind == "Connected":
-                    open_[step.link] = step.session
-                yield step
+class Ear(Protocol):
+    """A session that plays: frames go to it without a turn of the scheduler."""
 
+    number: int
 
-def _present(start: Start, open_: dict[str, int]) -> Iterator[Mark]:
-    """The marks of sessions that were open when a file began, unless a file before has them."""
-    for link, session, subscribed in start.present:
-        if open_.get(link) == session:
-            continue
-        open_[link] = session
-        yield Mark("Connected", link, session, start.started_ns)
-        if subscribed:
-            yield Mark("Subscribed", link, session, start.started_ns)
-
-
-def _steps_of_block(block: Block) -> Iterator[Step | Answer | Hole | Start]:
-    times, indices, payloads = block.times, block.sources, block.payloads
-    sources = block.table.sources
-    begin = 0
-    for position, mark in [*block.table.marks, (len(times), None)]:
-        while begin < position:
-            link, session, _ = sources[indices[begin]]
-            time_ns = times[begin]
-            end = begin + 1
-            while (
-                end < position
-                and times[end] == time_ns
-                and sources[indices[end]][:2] == (link, session)
-            ):
-                end += 1
-            streams = [sources[index][2] for index in indices[begin:end]]
-            yield Frames(link, session, time_ns, streams, payloads[begin:end])
-            begin = end
-        if isinstance(mark, Start | Mark | Answer | Hole):
-            yield mark
+    def accept(self, step: Frames) -> Frames | None:
+        """Take `step`; what of it has to wait for room, or for the first subscription."""
+        ...
 
 
 @attrs.define(eq=False)
@@ -106,16 +58,28 @@ class Playhead:
     Args:
         paths: the files.
         speed: 1 as it was, 10 ten times as fast, `math.inf` as fast as it is read.
+        span: what is played of it.
+        zero_ns: where its clock begins; with its first step, if None.
     """
 
-    def __init__(self, paths: Sequence[Path], speed: float) -> None:
-        self._steps = steps_of(paths)
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        speed: float,
+        span: Span = ALWAYS,
+        zero_ns: int | None = None,
+    ) -> None:
+        self._steps = steps_of(paths, span)
         self._speed = speed
         self._links: set[str] = set()
+        self._ears: dict[str, Ear] = {}
         self._step: Step | None = None
+        self._ahead: AnyStep | None = None
+        """What was read, and whose time has not come yet."""
         self._moving = False
         self._moved = trio.Event()
-        self._zero: tuple[int, float] | None = None
+        self._zero: float | None = None
+        self._elapsed = Elapsed(zero_ns)
         self._asking: _Asking | None = None
         self._kept: dict[str, bytes] = {}
         self._answered: set[str] = set()
@@ -125,6 +89,9 @@ class Playhead:
         """Places passed at which the recorder had dropped frames."""
         self.now_ns = 0
         """Time of the last step that was taken, nanoseconds since the epoch."""
+        self.switches = 0
+        """How often a step had to wait for a task to take it: what a replay costs beside decoding.
+        """
 
     def close(self) -> None:
         """Close the file that is being read."""
@@ -140,34 +107,41 @@ class Playhead:
         if self._step is not None and self._step.link == link:
             self._move()
 
-    def take(self, step: Step) -> None:
-        """The present step has been dealt with."""
+    def attend(self, link: str, ear: Ear) -> None:
+        """Let frames of `link` go straight to `ear`, until `leave`."""
+        self._ears[link] = ear
+
+    def leave(self, link: str) -> None:
+        """Undo `attend`."""
+        self._ears.pop(link, None)
+
+    def take(self, step: Step, rest: Frames | None = None) -> None:
+        """The present step has been dealt with, but for `rest`."""
         if self._step is step:
-            self._move()
+            self._step = rest
+            if rest is None:
+                self._wake()
 
     async def turn(self, link: str) -> Step:
         """Wait until the present step is one of `link`, and its time has come.
 
-        Executes a checkpoint now and then, not always.
+        Whoever waits while nobody else does it plays on, for all links. Executes a checkpoint now
+        and then, not always.
 
         Raises:
             trio.EndOfChannel: there is no step any more.
 
         Cancellation: nothing is lost.
         """
-        self._in_a_row += 1
-        if self._in_a_row >= _IN_A_ROW:
-            self._in_a_row = 0
-            await trio.lowlevel.checkpoint()
+        await self._count()
         while True:
             step = self._step
             if self.over:
                 raise trio.EndOfChannel
             if step is not None and step.link == link:
-                await self._wait_until_due(step.time_ns)
-                if self._step is step:
-                    return step
-            elif step is None and not self._moving:
+                self.switches += 1
+                return step
+            if step is None and not self._moving:
                 await self._read()
             else:
                 await self._moved.wait()
@@ -202,41 +176,93 @@ class Playhead:
             raise ExchangeUnavailable("the recording is over")
         return Response(404, {}, b"the recording has no such answer")
 
+    async def _count(self) -> None:
+        """Count a step; executes a checkpoint now and then."""
+        self._in_a_row += 1
+        if self._in_a_row >= _IN_A_ROW:
+            self._in_a_row = 0
+            await trio.lowlevel.checkpoint()
+
     async def _wait_until_due(self, time_ns: int) -> None:
         """Wait until the time of a step has come; does not execute a checkpoint when it has."""
-        if self._zero is None:
-            self._zero = time_ns, trio.current_time()
+        zero = self._zero
+        if zero is None:
+            zero = self._zero = trio.current_time()
+        passed_ns = self._elapsed.until(time_ns)
         if not math.isinf(self._speed):
-            zero_ns, zero = self._zero
-            due = zero + (time_ns - zero_ns) / 1e9 / self._speed
+            due = zero + passed_ns / 1e9 / self._speed
             if due > trio.current_time():
                 await trio.sleep_until(due)
-        self.now_ns = max(self.now_ns, time_ns)
+        self.now_ns = time_ns
 
     async def _read(self) -> None:
-        """Read up to the next step of a link that is expected."""
+        """Read up to the next step that a task must take; frames go to the sessions at once."""
         self._moving = True
         try:
-            for step in self._steps:
-                if isinstance(step, Answer):
-                    await self._offer(step)
-                elif isinstance(step, Hole):
-                    self.holes += 1
-                elif step.link in self._links:
-                    self._step = step
+            while True:
+                step = self._ahead if self._ahead is not None else next(self._steps, None)
+                if isinstance(step, Frames) and step.link in self._links:
+                    if not await self._play(step):
+                        return
+                    continue
+                self._ahead = None
+                if isinstance(step, Frames):
+                    await self._count()
+                    continue
+                if step is None:
+                    self.over = True
+                    if self._asking is not None:
+                        self._asking.done.set()
                     return
-            self.over = True
-            if self._asking is not None:
-                self._asking.done.set()
+                if isinstance(step, Hole):
+                    self.holes += 1
+                elif isinstance(step, Answer):
+                    self._ahead = step
+                    await self._wait_until_due(step.received_ns)
+                    self._ahead = None
+                    await self._offer(step)
+                elif isinstance(step, Unrecorded) or step.kind == CLOCK_SET:
+                    self._elapsed.see(step)
+                elif step.link in self._links:
+                    self._ahead = step
+                    await self._wait_until_due(step.time_ns)
+                    self._ahead, self._step = None, step
+                    return
         finally:
             self._moving = False
             self._wake()
+
+    async def _play(self, step: Frames) -> bool:
+        """Play frames, and those after them; False if a task must do what is left to be done."""
+        unpaced = math.isinf(self._speed) and self._zero is not None
+        ears, steps = self._ears, self._steps
+        while True:
+            self._ahead = step
+            if unpaced:
+                self.now_ns = step.time_ns
+            else:
+                await self._wait_until_due(step.time_ns)
+            self._in_a_row += 1
+            if self._in_a_row >= _IN_A_ROW:
+                await self._count()
+            ear = ears.get(step.link)
+            if ear is not None and ear.number == step.session:
+                rest = ear.accept(step)
+            else:
+                rest = step if step.link in self._links else None  # dismissed meanwhile
+            self._ahead, self._step = None, rest
+            if rest is not None:
+                return False
+            following = next(steps, None)
+            if type(following) is not Frames or following.link not in ears:
+                self._ahead = following
+                return True
+            step = following
 
     async def _offer(self, answer: Answer) -> None:
         """Give an answer to whoever asks for it here; it is kept if nobody does."""
         self._kept[answer.target] = answer.body
         self._answered.add(answer.target)
-        await self._wait_until_due(answer.received_ns)
         for _ in range(_CHANCES):
             asking = self._asking
             if asking is None:

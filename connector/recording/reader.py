@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -40,6 +40,38 @@ class Damage:
     what: str
     torn: bool
     """Whether the file was cut off in its last block, as when the recorder was killed."""
+
+
+@attrs.frozen
+class Span:
+    """What was received in a span of time: nanoseconds since the epoch, the end not included."""
+
+    since_ns: int | None = None
+    until_ns: int | None = None
+
+    def __contains__(self, time_ns: int) -> bool:
+        if self.since_ns is not None and time_ns < self.since_ns:
+            return False
+        return self.until_ns is None or time_ns < self.until_ns
+
+    def __bool__(self) -> bool:
+        return self.since_ns is not None or self.until_ns is not None
+
+    def files(self, paths: Iterable[Path]) -> tuple[Path, ...]:
+        """Those of `paths` that hold a frame of the span, or none at all.
+
+        Raises:
+            OSError, ConfigError: as `span_of`.
+        """
+        return tuple(path for path in paths if not self or self._meets(*span_of([path])))
+
+    def _meets(self, first_ns: int, last_ns: int) -> bool:
+        early = self.since_ns is not None and last_ns < self.since_ns
+        late = self.until_ns is not None and first_ns >= self.until_ns
+        return not last_ns or not (early or late)
+
+
+ALWAYS = Span()
 
 
 def read_blocks(path: str | Path) -> Iterator[Block | Damage]:
@@ -118,32 +150,22 @@ def start_of(path: str | Path) -> Start:
     """What a file is.
 
     Raises:
-        OSError, ConfigError: as `read_blocks`.
+        OSError: the file cannot be read.
+        ConfigError: it is no recording, or one of a later version, or its first block is damaged.
     """
-    for block in read_blocks(path):
-        if isinstance(block, Block) and block.table.marks:
-            _, mark = block.table.marks[0]
-            if isinstance(mark, Start):
-                return mark
-        break
+    with Path(path).open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if not size:
+            raise ConfigError(f"{path} is no recording: it is empty")
+        try:
+            _, block = _read_block(file, size)
+        except RecordingDamaged as damage:
+            raise ConfigError(f"{path} is no recording: {damage}") from damage
+        except ConfigError as later:
+            raise ConfigError(f"{path} cannot be read: {later}") from later
+    if block.table.marks and isinstance(start := block.table.marks[0][1], Start):
+        return start
     raise ConfigError(f"{path} does not begin as a recording does")
-
-
-def files_of(paths: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
-    """The files of a recording in their order: one, several, or all of a folder.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    given = [paths] if isinstance(paths, str | Path) else paths
-    found: list[Path] = []
-    for path in map(Path, given):
-        found += sorted(path.glob("*.rec.zst")) if path.is_dir() else [path]
-    missing = [str(path) for path in found if not path.exists()]
-    if missing or not found:
-        what = ", ".join(missing) or " ".join(map(str, given))
-        raise ConfigError(f"there is no recording at {what}; connector record makes one")
-    return tuple(found)
 
 
 def links_of(paths: Sequence[Path]) -> dict[str, str]:
@@ -161,7 +183,7 @@ def links_of(paths: Sequence[Path]) -> dict[str, str]:
 
 
 def span_of(paths: Sequence[Path]) -> tuple[int, int]:
-    """Receive times of the first and the last frame, from the heads of the blocks alone.
+    """The earliest and the latest time of receipt, from the heads of the blocks alone.
 
     Up to the first damage of each file; (0, 0) if there is no frame.
 
@@ -170,7 +192,9 @@ def span_of(paths: Sequence[Path]) -> tuple[int, int]:
         ConfigError: one is of a later version.
     """
     heads = [head for path in paths for head in _heads(path) if head.frames]
-    return (heads[0].first_ns, heads[-1].last_ns) if heads else (0, 0)
+    if not heads:
+        return 0, 0
+    return min(head.first_ns for head in heads), max(head.last_ns for head in heads)
 
 
 def _heads(path: Path) -> Iterator[Head]:

@@ -36,9 +36,11 @@ from connector.exchanges.protocol import (
 from connector.instruments import Instrument
 from connector.link.source import FrameSink, FrameSource, stream_names
 from connector.link.wire_subscriptions import Request
+from connector.recording.folder import files_of
 from connector.recording.format import Mark
-from connector.recording.playhead import Frames, Playhead, give_others_a_turn
-from connector.recording.reader import files_of, links_of, start_of
+from connector.recording.playhead import Playhead, give_others_a_turn
+from connector.recording.reader import ALWAYS, Span, links_of, start_of
+from connector.recording.steps import Frames
 from connector.transport.http import Response
 
 
@@ -49,10 +51,14 @@ class Recording:
     Args:
         paths: its files, in their order.
         speed: how fast.
+        span: what is played of it.
+        zero_ns: where its clock begins; with its first step, if None.
     """
 
     paths: tuple[Path, ...]
     speed: float = 1.0
+    span: Span = ALWAYS
+    zero_ns: int | None = None
 
     @contextmanager
     def begin(self, exchange: Exchange) -> Iterator[_Replaying]:
@@ -64,7 +70,7 @@ class Recording:
                     f"{path} is a recording of {start.exchange}, not of {exchange.name}"
                 )
         streams = frozenset(name for start in starts for name in start.streams)
-        playhead = Playhead(self.paths, self.speed)
+        playhead = Playhead(self.paths, self.speed, self.span, self.zero_ns)
         playhead.now_ns = starts[0].started_ns
         try:
             yield _Replaying(exchange, playhead, streams)
@@ -143,23 +149,33 @@ class Replay:
 
 
 def replay(
-    exchange: Exchange, paths: str | Path | Sequence[str | Path], *, speed: float = 1.0
+    exchange: Exchange,
+    paths: str | Path | Sequence[str | Path],
+    *,
+    speed: float = 1.0,
+    since_ns: int | None = None,
+    until_ns: int | None = None,
 ) -> Replay:
     """`exchange` as it was recorded; give it to `open_adapter`.
 
     Args:
         exchange: what was recorded, such as ``binance.UsdMFutures()``.
-        paths: a file, a folder of files, or files in their order.
+        paths: a file, a folder of files, or files. They are played in the order in which they
+            were recorded; a file that is no recording is left out, with a warning in the log.
         speed: 1 as it was, 10 ten times as fast, `math.inf` as fast as it is read. The time is
             trio's: under `trio.testing.MockClock` no speed takes any. With `math.inf` read through
             `Overflow.BLOCK`, the other policies would drop most of it.
+        since_ns: begin with what was received then, nanoseconds since the epoch.
+        until_ns: end before what was received then.
 
     Raises:
-        ConfigError: there is no such recording, or no such speed.
+        ConfigError: there is no such recording, or more than one of that exchange, or no such
+            speed.
     """
     if isinstance(speed, bool) or not speed > 0:
         raise ConfigError(f"speed={speed!r}: write a number above 0, or math.inf")
-    return _replay(exchange, Recording(files_of(paths), float(speed)))
+    files = files_of(paths, exchange.name)
+    return _replay(exchange, Recording(files, float(speed), Span(since_ns, until_ns)))
 
 
 def _replay(exchange: Exchange, recording: Recording) -> Replay:
@@ -253,13 +269,19 @@ class _Session:
         self._supply = supply
         self._playhead = supply.playhead
         self._link = link
-        self._number = number
+        self.number = number
         self._sink = sink
         self._acknowledged = trio.Event()
+        self._known = False
+        """Whether data came, which acknowledges what was asked for."""
         self._holes = supply.playhead.holes
-        self.wire_bytes = 0
         self.payload_bytes = 0
         self.blocked = False
+
+    @property
+    def wire_bytes(self) -> int:
+        """What was recorded is what came out of the wire, compressed or not."""
+        return self.payload_bytes
 
     def deliver_to(self, sink: FrameSink) -> None:
         self._sink = sink
@@ -293,19 +315,25 @@ class _Session:
     async def run(self) -> _Ending:
         """Play the session."""
         await trio.lowlevel.checkpoint()
+        try:
+            return await self._play()
+        finally:
+            self._playhead.leave(self._link)
+
+    async def _play(self) -> _Ending:
         while True:  # noqa: ASYNC913  # the playhead executes a checkpoint now and then
             try:
                 step = await self._playhead.turn(self._link)
             except trio.EndOfChannel:
                 await give_others_a_turn()  # what they ask for is answered before the end
                 return _Ending("ended")
-            if step.session != self._number:
+            if step.session != self.number:
                 return _Ending("error", "the recording does not say how this session ended")
             if isinstance(step, Frames):
                 # Nobody would see what is played before the first subscription.
                 await self._supply.asked.wait()
                 await self._deliver(step)
-                self._playhead.take(step)
+                self._playhead.attend(self._link, self)
                 continue
             if step.kind == "Disconnected":
                 self._supply.remember(step)
@@ -317,32 +345,43 @@ class _Session:
                 self._sink.lost(str(step.what.get("stream")), "resubscribed")
 
     async def _deliver(self, step: Frames) -> None:
-        payloads = [
-            payload
-            for stream, payload in zip(step.streams, step.payloads, strict=True)
-            if (stream is None and not self._is_reply(payload))
-            or (stream is not None and self._sink.wants(stream))
-        ]
-        if not payloads:
-            return
-        if not self._acknowledged.is_set() and any(step.streams):
-            self._acknowledged.set()
-        if self._holes != self._playhead.holes:
-            self._holes = self._playhead.holes
-            for name in sorted(self._supply.streams):
-                self._sink.lost(name, "overflow")
-        size = sum(map(len, payloads))
-        self.wire_bytes += size
-        self.payload_bytes += size
-        self._sink.stamp(step.time_ns, step.session)
-        taken = self._sink.deliver(payloads, 0)
-        while taken < len(payloads):
+        """Deliver all of `step`, which is the present one, as there is room."""
+        while (rest := self.accept(step)) is not None:  # noqa: ASYNC913  # it waits for room
+            self._playhead.take(step, rest)
+            step = rest
             self.blocked = True
             try:
                 await self._sink.wait_for_room()
             finally:
                 self.blocked = False
-            taken = self._sink.deliver(payloads, taken)
+        self._playhead.take(step)
+
+    def accept(self, step: Frames) -> Frames | None:
+        """Deliver `step` (`connector.recording.playhead.Ear`)."""
+        sink, payloads, streams = self._sink, step.payloads, step.streams
+        if len(streams) > 1 or streams[0] is None or not sink.wants(streams[0]):
+            pairs = [
+                pair
+                for pair in zip(streams, payloads, strict=True)
+                if (not self._is_reply(pair[1]) if pair[0] is None else sink.wants(pair[0]))
+            ]
+            if not pairs:
+                return None
+            streams, payloads = zip(*pairs, strict=True)
+        if not self._known and any(streams):
+            self._known = True
+            self._acknowledged.set()
+        if self._holes != self._playhead.holes:
+            self._holes = self._playhead.holes
+            for name in sorted(self._supply.streams):
+                sink.lost(name, "overflow")
+        sink.stamp(step.time_ns, step.session)
+        taken = sink.deliver(payloads, 0)
+        for payload in payloads if taken == len(payloads) else payloads[:taken]:
+            self.payload_bytes += len(payload)
+        if taken == len(payloads):
+            return None
+        return Frames(step.link, step.session, step.time_ns, streams[taken:], payloads[taken:])
 
     def _is_reply(self, payload: bytes) -> bool:
         """Whether a frame answers a request of whoever recorded it."""

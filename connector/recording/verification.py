@@ -1,17 +1,32 @@
-"""What a recording holds, and whether it is what was written: counts, spans, gaps, sequences."""
+"""What a recording holds, and whether it is what was written: counts, spans, gaps, sequences.
+
+Frames are decoded by the loop that decodes them live (`connector.feeds.hot_loop`), all of a stream
+in a block at once: whatever that loop would deliver is sound, and it is the fastest there is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
 from pathlib import Path
+from typing import Any
 
 import attrs
 
 from connector.errors import ConfigError
 from connector.events import Event
-from connector.exchanges.protocol import UNDECODABLE, AnyStream, Data, Exchange
-from connector.recording.format import Answer, Block, End, Hole, Mark, Start
-from connector.recording.reader import read_blocks
+from connector.exchanges.envelope import NO_SHAPE
+from connector.exchanges.protocol import UNDECODABLE, AnyStream, Data, Exchange, PartlyUndecodable
+from connector.feeds.backpressure import Full
+from connector.feeds.buffer import Buffer
+from connector.feeds.hot_loop import take
+from connector.feeds.subscription import Subscription
+from connector.recording.continuity import Continuity
+from connector.recording.format import CLOCK_SET, Answer, Block, End, Hole, Mark, Start
+from connector.recording.reader import ALWAYS, Span, read_blocks
+
+_AT_ONCE = 64
+"""Events that live at a time: more of them are more than a processor's cache."""
 
 
 @attrs.define
@@ -53,6 +68,14 @@ class Report:
     """Of REST requests, such as snapshots."""
     holes: int = 0
     """Frames that the recorder itself dropped."""
+    recordings: int = 0
+    """How often a recorder was started: sessions and ids begin anew each time."""
+    broken: list[str] = attrs.field(factory=list)
+    """Files of a recording before which one is missing, or was not ended."""
+    clock_steps: int = 0
+    """How often the wall clock was set meanwhile."""
+    skipped: list[str] = attrs.field(factory=list)
+    """Files that are no recording, and why."""
     torn: list[str] = attrs.field(factory=list)
     """Files that were cut off in their last block: the recorder was killed, or is at work."""
     damage: list[str] = attrs.field(factory=list)
@@ -66,7 +89,10 @@ class Report:
 
 
 def verify(
-    paths: Iterable[Path], exchange: Exchange | None, streams: Iterable[AnyStream] = ()
+    paths: Iterable[Path],
+    exchange: Exchange | None,
+    streams: Iterable[AnyStream] = (),
+    span: Span = ALWAYS,
 ) -> Report:
     """Read `paths` completely.
 
@@ -74,38 +100,53 @@ def verify(
         paths: the files in their order.
         exchange: whose; None to check neither decoding nor sequences.
         streams: how to decode what was recorded, and which id must follow which.
+        span: of which frames to report; marks are counted in the files that have some of these.
 
     Raises:
         OSError: a file cannot be read.
         ConfigError: one is no recording.
     """
-    *_, report = verify_by_block(paths, exchange, streams)
+    *_, report = verify_by_block(paths, exchange, streams, span)
     return report
 
 
 def verify_by_block(
-    paths: Iterable[Path], exchange: Exchange | None, streams: Iterable[AnyStream] = ()
+    paths: Iterable[Path],
+    exchange: Exchange | None,
+    streams: Iterable[AnyStream] = (),
+    span: Span = ALWAYS,
 ) -> Iterator[Report]:
     """As `verify`; yields the one report after each block, as far as it is, and at its end."""
-    check = _Check(exchange, {each.name: each for each in streams})
-    for path in paths:
+    check = _Check(exchange, {each.name: each for each in streams}, span)
+    for path in span.files(paths):
         for _ in check.file(path):
             yield check.report
     yield check.report
 
 
 class _Check:
-    def __init__(self, exchange: Exchange | None, streams: dict[str, AnyStream]) -> None:
+    def __init__(
+        self, exchange: Exchange | None, streams: dict[str, AnyStream], span: Span
+    ) -> None:
         self.report = Report("" if exchange is None else exchange.name)
         self._exchange = exchange
         self._streams = streams
-        self._last: dict[tuple[str, int, str], int] = {}
+        self._span = span
+        envelope = None if exchange is None else exchange.envelope
+        self._shape = NO_SHAPE if envelope is None else envelope.shape
+        self._continuity = Continuity()
+        self._room: Buffer[Any] = Buffer(_AT_ONCE, gaps=False)
+        self._followed: dict[tuple[str, str], tuple[int, Subscription]] = {}
+        """By link and stream: the session, and how far it is."""
+        self._last_ns = 0
+        self._name = ""
 
     def file(self, path: Path) -> Iterator[None]:
         """Read one file; yields after each block."""
         report = self.report
         report.files += 1
         report.bytes += path.stat().st_size
+        self._name = path.name
         ended = False
         for block in read_blocks(path):
             if isinstance(block, Block):
@@ -119,78 +160,171 @@ class _Check:
 
     def _block(self, block: Block) -> bool:
         """Read a block; whether it ends the file."""
-        report = self.report
-        report.blocks += 1
-        report.frames += len(block.times)
-        if block.times:
-            report.first_ns = report.first_ns or block.times[0]
-            report.last_ns = block.times[-1]
-        for time_ns, index, payload in zip(block.times, block.sources, block.payloads, strict=True):
-            link, session, stream = block.table.sources[index]
-            if stream is None:
-                report.replies += 1
-            else:
-                self._frame((link, session, stream), time_ns, payload)
-        ended = False
-        for _, mark in block.table.marks:
-            if isinstance(mark, Answer):
-                report.answers += 1
-            elif isinstance(mark, Hole):
-                report.holes += mark.dropped
-            elif isinstance(mark, Mark):
-                self._mark(mark)
-            elif isinstance(mark, Start):
-                report.exchange = report.exchange or mark.exchange
-                if mark.exchange != report.exchange:
-                    raise ConfigError(f"recordings of {report.exchange} and of {mark.exchange}")
+        self.report.blocks += 1
+        ended, begin = False, 0
+        for position, mark in block.table.marks:
+            if isinstance(mark, Start):
+                # Nothing of what follows is measured by what was before.
+                self._frames(block, begin, position)
+                begin = position
+                self._start(mark)
             else:
                 ended = isinstance(mark, End)
+                self._mark(mark)
+        self._frames(block, begin, len(block.times))
         return ended
 
-    def _mark(self, mark: Mark) -> None:
+    def _start(self, start: Start) -> None:
         report = self.report
-        if mark.kind == "Connected":
+        report.exchange = report.exchange or start.exchange
+        if start.exchange != report.exchange:
+            raise ConfigError(f"recordings of {report.exchange} and of {start.exchange}")
+        broken = self._continuity.broken
+        self._continuity.begin(start, self._last_ns)
+        if self._continuity.recordings != report.recordings:
+            report.recordings = self._continuity.recordings
+            self._followed.clear()
+        elif self._continuity.broken != broken:
+            report.broken.append(self._name)
+
+    def _mark(self, mark: object) -> None:
+        report = self.report
+        self._continuity.see(mark)
+        if isinstance(mark, Answer):
+            report.answers += 1
+        elif isinstance(mark, Hole):
+            report.holes += mark.dropped
+        elif not isinstance(mark, Mark):
+            return
+        elif mark.kind == "Connected":
             report.connections += 1
         elif mark.kind == "Disconnected":
             reason = str(mark.what.get("reason"))
             report.disconnects[reason] = report.disconnects.get(reason, 0) + 1
+        elif mark.kind == CLOCK_SET:
+            report.clock_steps += 1
 
-    def _frame(self, key: tuple[str, int, str], time_ns: int, payload: bytes) -> None:
-        name = key[2]
-        found = self.report.streams.setdefault(name, StreamReport(first_ns=time_ns))
-        found.frames += 1
-        found.bytes += len(payload)
-        found.last_ns = time_ns
-        stream = self._streams.get(name)
-        if stream is None or self._exchange is None:
+    def _frames(self, block: Block, begin: int, end: int) -> None:
+        """Take the frames of a part of a block, one stream after another."""
+        times: Sequence[int] = block.times[begin:end]
+        sources: Sequence[int] = block.sources[begin:end]
+        payloads: Sequence[bytes] = block.payloads[begin:end]
+        if times:
+            self._last_ns = times[-1]
+        if self._span:
+            wanted = [each in self._span for each in times]
+            times = list(compress(times, wanted))
+            sources = list(compress(sources, wanted))
+            payloads = list(compress(payloads, wanted))
+        if not times:
             return
+        report = self.report
+        report.frames += len(times)
+        ends = times[0], times[-1]
+        report.first_ns = min(report.first_ns or ends[0], *ends)
+        report.last_ns = max(report.last_ns, *ends)
+        last = _last_of_each(sources, times, len(block.table.sources))
+        by_source: list[list[bytes]] = [[] for _ in block.table.sources]
+        appends = [each.append for each in by_source]
+        for append, payload in zip(map(appends.__getitem__, sources), payloads, strict=True):
+            append(payload)
+        for index in sorted(last):
+            some = by_source[index]
+            link, session, name = block.table.sources[index]
+            if name is None:
+                report.replies += len(some)
+                continue
+            found = report.streams.get(name)
+            if found is None:
+                first_ns = times[sources.index(index)]
+                found = report.streams[name] = StreamReport(first_ns=first_ns)
+            found.frames += len(some)
+            found.bytes += sum(map(len, some))
+            found.last_ns = max(found.last_ns, last[index])
+            stream = self._streams.get(name)
+            if stream is not None and self._exchange is not None:
+                self._decode(found, self._follow(link, session, stream), some)
+
+    def _follow(self, link: str, session: int, stream: AnyStream) -> Subscription:
+        """How far a stream is; another session begins anew."""
+        known = self._followed.get((link, stream.name))
+        if known is not None and known[0] == session:
+            return known[1]
+        made = Subscription(stream, Full())
+        made.attach(self._room)
+        self._followed[link, stream.name] = (session, made)
+        return made
+
+    def _decode(
+        self, found: StreamReport, subscription: Subscription, payloads: list[bytes]
+    ) -> None:
+        """Decode frames of one stream, and look at their ids."""
+        streams = {subscription.name.encode(): subscription}
+        checks = subscription.stream.sequence is not None
+        if checks:
+            found.sequence = "checked"
+        first = 0
+        while first < len(payloads):
+            events: list[Event] = []
+            taken, run, event, odd, verdict = take(
+                payloads, first, 0, 0, events, streams, self._shape
+            )
+            if run is None:
+                self._decode_one(found, subscription, payloads[first])
+                first += 1
+                continue
+            if checks:
+                found.checked += len(events) + (verdict is not None)
+            if verdict is not None:
+                self._out_of_sequence(found, subscription, event, verdict)
+            if odd:
+                self._decode_one(found, subscription, payloads[taken])
+                taken += 1
+            first = taken
+
+    def _decode_one(self, found: StreamReport, subscription: Subscription, payload: bytes) -> None:
+        """Decode a frame of another shape, or one that holds a list."""
+        assert self._exchange is not None
+        stream = subscription.stream
         try:
             message = self._exchange.parse(payload)
             decoded = stream.decode(message.payload) if isinstance(message, Data) else []
+        except PartlyUndecodable as error:
+            found.undecodable += 1
+            decoded = error.events
         except UNDECODABLE:
             found.undecodable += 1
             return
         if stream.sequence is None:
             return
-        found.sequence = "checked"
         for event in decoded if isinstance(decoded, list) else [decoded]:
-            self._id(key, found, stream, event)
+            found.checked += 1
+            verdict = stream.sequence(subscription.last_id, event)
+            if verdict > 0:
+                subscription.last_id = verdict
+            else:
+                self._out_of_sequence(found, subscription, event, verdict)
 
-    def _id(
-        self,
-        key: tuple[str, int, str],
-        found: StreamReport,
-        stream: AnyStream,
-        event: Event,
+    @staticmethod
+    def _out_of_sequence(
+        found: StreamReport, subscription: Subscription, event: Event, verdict: int
     ) -> None:
-        assert stream.sequence is not None
-        found.checked += 1
-        last_id = self._last.get(key, 0)
-        verdict = stream.sequence(last_id, event)
-        if verdict == 0 and stream.blank_id is not None and stream.blank_id(event) > last_id:
-            verdict = stream.blank_id(event)
+        blank_id = subscription.stream.blank_id
+        if verdict == 0 and blank_id is not None and blank_id(event) > subscription.last_id:
+            verdict = blank_id(event)
         if verdict == 0:
             found.repeated += 1
             return
         found.gaps += verdict < 0
-        self._last[key] = abs(verdict)
+        subscription.last_id = abs(verdict)
+
+
+def _last_of_each(sources: Sequence[int], times: Sequence[int], most: int) -> dict[int, int]:
+    """The last time of each source, of which there are at most so many."""
+    last: dict[int, int] = {}
+    for index, time_ns in zip(reversed(sources), reversed(times), strict=True):
+        if index not in last:
+            last[index] = time_ns
+            if len(last) == most:
+                break
+    return last

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+import uuid
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import Protocol
@@ -21,6 +22,7 @@ from connector.errors import ConnectorError, DecodeError
 from connector.events import Gap
 from connector.lifecycle import LinkEvent, Rejected
 from connector.link.raw_frames import FrameItem, RawFrame, RestAnswer
+from connector.recording.clock import ClockWatch
 from connector.recording.format import (
     Answer,
     AnyMark,
@@ -74,9 +76,18 @@ class Subject:
 
 
 class Presence:
-    """Which sessions are open, from the marks that pass: what a file that follows begins with."""
+    """Which sessions are open, from the marks that pass: what a file that follows begins with.
 
-    def __init__(self) -> None:
+    The files of one recording share it, and a reader knows them by its name.
+
+    Args:
+        recording: the name; one that nobody else has, if left out.
+    """
+
+    def __init__(self, recording: str | None = None) -> None:
+        self.recording = uuid.uuid4().hex if recording is None else recording
+        self.files = 0
+        """How many were begun."""
         self._open: dict[str, tuple[int, bool]] = {}
 
     def see(self, mark: Mark) -> None:
@@ -100,7 +111,9 @@ class Writer:
         file: where to; closed by `end` or `abandon`.
         subject: what is recorded.
         presence: shared by the files of a recording.
-        number: of the file among them.
+        number: of the file among them; the next one if left out.
+        run: of the recording among those of its folder; 0 if it is not known.
+        clock: knows when the wall clock is set, which leaves a mark; None not to look.
         started_ns: when it begins.
         sync: whether every block is forced to the disk, so that it survives a power cut; without
             it only `end` does so.
@@ -115,13 +128,17 @@ class Writer:
         subject: Subject,
         presence: Presence,
         *,
-        number: int = 1,
+        number: int | None = None,
+        run: int = 0,
+        clock: ClockWatch | None = None,
         started_ns: int,
         sync: bool = False,
     ) -> None:
         self._file = file
         self._presence = presence
         self._sync = sync
+        self._clock = clock
+        presence.files = presence.files + 1 if number is None else number
         self.bytes = 0
         """Written so far."""
         self.raw_bytes = 0
@@ -135,6 +152,7 @@ class Writer:
         self._indices: list[int] = []
         self._payloads: list[bytes] = []
         self._gathered = 0
+        self._last_ns = 0
         self._due = time.monotonic() + BLOCK_SECONDS
         self._mark(
             Start(
@@ -143,7 +161,9 @@ class Writer:
                 streams=list(subject.streams),
                 routes=dict(subject.routes),
                 started_ns=started_ns,
-                number=number,
+                number=presence.files,
+                recording=presence.recording,
+                run=run,
                 software=f"trio-connector {__version__}",
                 python=platform.python_version(),
                 present=presence.now(),
@@ -157,11 +177,14 @@ class Writer:
         Raises:
             RecordingFailed: a block had to be written, and could not be.
         """
+        if self._clock is not None and (by_ns := self._clock.moved_ns()):
+            items = self._clock.marked(tuple(items), by_ns, self._last_ns)
         sources = self._sources
         for item in items:
             if type(item) is not RawFrame:
                 self._mark(_mark_of(item))
                 continue
+            self._last_ns = item.received_ns
             source = (item.link, item.session, item.stream)
             self._times.append(item.received_ns)
             self._indices.append(sources.setdefault(source, len(sources)))

@@ -1,8 +1,9 @@
 /* The hottest loops of the library, in C: optional, and exactly as those in Python.
 
-   `connector.transport.websocket_frames`, `connector.transport.deflate` and `connector.feeds.hot_loop` say what the
-   functions do and have each of them in Python, too; tests hold both to the same results. Nothing
-   here keeps state, waits, or knows of trio, sockets or an exchange. */
+   `connector.transport.websocket_frames`, `connector.transport.deflate` and
+   `connector.feeds.hot_loop` say what the functions do and have each of them in Python, too; tests
+   hold both to the same results. Nothing here keeps state, waits, or knows of trio, sockets or an
+   exchange. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -12,7 +13,8 @@
 static PyObject *undecodable;
 
 static PyObject *name_received_ns, *name_session, *name_group, *name_room, *name_decode,
-    *name_sequence, *name_last_id, *name_messages, *name_payload_bytes, *name_eof, *name_decompress;
+    *name_decode_unchecked, *name_sequence, *name_last_id, *name_messages, *name_payload_bytes,
+    *name_eof, *name_decompress;
 
 /* --- numbers from outside */
 
@@ -245,6 +247,7 @@ inflate_text(PyObject *module, PyObject *const *args, Py_ssize_t count)
 typedef struct {
     PyObject *subscription;
     PyObject *decode;
+    PyObject *decode_unchecked;
     PyObject *rule;
     PyObject *last_id;
     Py_ssize_t messages;
@@ -256,6 +259,7 @@ forget_run(Run *run)
 {
     Py_CLEAR(run->subscription);
     Py_CLEAR(run->decode);
+    Py_CLEAR(run->decode_unchecked);
     Py_CLEAR(run->rule);
     Py_CLEAR(run->last_id);
 }
@@ -266,9 +270,13 @@ begin_run(Run *run, PyObject *subscription)
     run->messages = run->payload_bytes = 0;
     run->subscription = Py_NewRef(subscription);
     run->decode = PyObject_GetAttr(subscription, name_decode);
+    run->decode_unchecked = PyObject_GetAttr(subscription, name_decode_unchecked);
     run->rule = PyObject_GetAttr(subscription, name_sequence);
     run->last_id = PyObject_GetAttr(subscription, name_last_id);
-    return run->decode == NULL || run->rule == NULL || run->last_id == NULL ? -1 : 0;
+    return run->decode == NULL || run->decode_unchecked == NULL || run->rule == NULL
+                   || run->last_id == NULL
+               ? -1
+               : 0;
 }
 
 static int
@@ -427,6 +435,34 @@ room_of(PyObject *group)
     return count;
 }
 
+/* Whether JSON could hold what msgspec takes for a number and is none: NaN or Infinity, in any case,
+   spelled out or in escapes. Where it cannot, which is nearly everywhere, nothing need be checked. */
+static int
+is_suspect(const char *data, Py_ssize_t size)
+{
+    const char *end = data + size;
+    for (const char *letter = "nN"; *letter; letter++) {
+        for (const char *at = data; (at = memchr(at, *letter, (size_t)(end - at))) != NULL; at++) {
+            if ((at + 1 < end && (at[1] | 0x20) == 'a') || (at > data && (at[-1] | 0x20) == 'i')) {
+                return 1;
+            }
+        }
+    }
+    return memchr(data, '\\', (size_t)size) != NULL;
+}
+
+/* What the stream reads in `data`; NULL with an exception set. */
+static PyObject *
+decode_data(const Run *run, PyObject *data)
+{
+    PyObject *read = run->decode;
+    if (run->decode_unchecked != Py_None
+        && !is_suspect(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))) {
+        read = run->decode_unchecked;
+    }
+    return PyObject_CallOneArg(read, data);
+}
+
 /* Stamps `event`; -1 with an exception set. */
 static int
 stamp(const Order *order, PyObject *event)
@@ -442,7 +478,7 @@ static PyObject *
 decode(const Order *order, const Run *run, PyObject *message, Py_ssize_t behind)
 {
     if (order->whole) {
-        return PyObject_CallOneArg(run->decode, message);
+        return decode_data(run, message);
     }
     Py_ssize_t left = PyBytes_GET_SIZE(message) - behind;
     Py_ssize_t length = left > order->tail ? left - order->tail : 0;
@@ -450,7 +486,7 @@ decode(const Order *order, const Run *run, PyObject *message, Py_ssize_t behind)
     if (data == NULL) {
         return NULL;
     }
-    PyObject *event = PyObject_CallOneArg(run->decode, data);
+    PyObject *event = decode_data(run, data);
     Py_DECREF(data);
     return event;
 }
@@ -700,11 +736,17 @@ static const struct {
     PyObject **place;
     const char *text;
 } names[] = {
-    {&name_received_ns, "received_ns"},     {&name_session, "session"},
-    {&name_group, "group"},                 {&name_room, "room"},
-    {&name_decode, "decode"},               {&name_sequence, "sequence"},
-    {&name_last_id, "last_id"},             {&name_messages, "messages"},
-    {&name_payload_bytes, "payload_bytes"}, {&name_eof, "eof"},
+    {&name_received_ns, "received_ns"},
+    {&name_session, "session"},
+    {&name_group, "group"},
+    {&name_room, "room"},
+    {&name_decode, "decode"},
+    {&name_decode_unchecked, "decode_unchecked"},
+    {&name_sequence, "sequence"},
+    {&name_last_id, "last_id"},
+    {&name_messages, "messages"},
+    {&name_payload_bytes, "payload_bytes"},
+    {&name_eof, "eof"},
     {&name_decompress, "decompress"},
 };
 

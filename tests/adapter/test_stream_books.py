@@ -8,7 +8,8 @@ import attrs
 import trio
 from trio.testing import MockClock
 
-from connector.adapter.local_book import BookSubscription, LocalBook
+from connector.adapter.book_subscription import BookSubscription
+from connector.adapter.local_book import LocalBook
 from connector.book import Extent
 from connector.book.rules import BYBIT, OKX, OKX_REST, BookRules
 from connector.channels import BookDeltas, OrderBook

@@ -1,4 +1,4 @@
-"""Rows 7–12 of the fault table: the connection is there, and nothing comes."""
+"""Rows 7–12, 42 and 43 of the fault table: the connection is there, and nothing comes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,17 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from connector import Feed, SlowConsumer
-from connector.channels import AggregateTrades, BestQuote, PartialBook, RawStream, Trades
+from connector import Feed, Overflow, SlowConsumer, SubscriptionRejected
+from connector.channels import (
+    AggregateTrades,
+    BestQuote,
+    OrderBook,
+    PartialBook,
+    RawStream,
+    Trades,
+)
 from connector.events import Gap
-from connector.lifecycle import Disconnected, Lifecycle, Stale
+from connector.lifecycle import Disconnected, Lifecycle, NotTrading, Rejected, Stale
 from connector.testing import Audience, Fault, FaultPlan, Silent, When
 from tests.faults.world import (
     BOOK,
@@ -200,7 +207,7 @@ async def test_a_mute_stream_is_asked_for_anew_and_then_given_up_with_its_connec
         open_world(reconnect=QUICK) as world,
         world.adapter.subscribe(BOOK, OTHER, gaps=True) as feed,
     ):
-        await take(feed, 10)
+        await take(feed, 400)  # for as long as it takes to know its pace
         world.happened()
         began = trio.current_time()
         world.exchange.break_connections(Fault("mute_stream", stream=BOOK_STREAM))
@@ -249,26 +256,27 @@ async def test_a_stream_that_has_ended_for_good_is_asked_ever_more_rarely(
     autojump_clock: MockClock,
 ) -> None:
     async with (
-        open_world(reconnect=QUICK, source=Forgetful(BOOK_STREAM, for_good=True, every=1)) as world,
+        open_world(
+            reconnect=QUICK, source=Forgetful(BOOK_STREAM, for_good=True, every=1), links=2
+        ) as world,
         world.adapter.subscribe(BOOK, OTHER) as feed,
     ):
         with trio.move_on_after(3600):
             async for _ in feed:
                 pass
 
-        records = list(world.network.ledger)[:-1]
-        lives = [record.ended - record.began for record in records if record.ended is not None]
-        # Each life holds two limits: one until the resubscription and one until the reconnect.
-        assert lives[0] > 2 * BOOK_LIMIT
-        assert all(new > 1.6 * old for old, new in itertools.pairwise(lives))
-        assert len(lives) <= 8
-        assert world.reasons() == {"stale": len(records)}
+        # The others are not disturbed.
+        assert world.reasons() == {}
+        stale = of_kind(world.happened(), Stale)
+        assert all(event.stream == BOOK_STREAM and event.resubscribing for event in stale)
+        assert 7 <= len(stale) <= 10
 
 
 async def test_data_gives_the_patience_back(autojump_clock: MockClock) -> None:
-    plan = FaultPlan((Fault("ack_silence", When(last=4)),))
+    # The symbol is looked up between the third and the fourth.
+    plan = FaultPlan((Fault("ack_silence", When(last=5)),))
     async with (
-        open_world(reconnect=QUICK, faults=plan) as world,
+        open_world(reconnect=QUICK, faults=plan, links=2) as world,
         world.adapter.subscribe(BOOK, gaps=True) as feed,
     ):
         gaps, event = 0, await feed.receive()
@@ -295,7 +303,10 @@ async def test_a_quiet_market_is_left_alone(
     autojump_clock: MockClock, venue: str, pings: float | None
 ) -> None:
     async with (
-        open_world(venue=venue, source=Silent(), exchange_options={"ping_seconds": pings}) as world,
+        # After a minute the symbols are looked up, once.
+        open_world(
+            venue=venue, source=Silent(), links=2, exchange_options={"ping_seconds": pings}
+        ) as world,
         world.adapter.subscribe(TRADES, AggregateTrades("ETHUSDC"), gaps=True) as feed,
     ):
         world.happened()
@@ -314,7 +325,7 @@ async def test_half_open_under_a_quiet_market_is_found_by_a_ping(
     autojump_clock: MockClock,
 ) -> None:
     async with (
-        open_world(reconnect=QUICK, source=Silent()) as world,
+        open_world(reconnect=QUICK, source=Silent(), links=2) as world,
         world.adapter.subscribe(TRADES, gaps=True) as feed,
     ):
         await trio.sleep(600)
@@ -357,7 +368,7 @@ async def test_an_exchange_that_answers_no_ping_costs_a_bounded_number_of_dials(
 ) -> None:
     plan = FaultPlan((Fault("no_pong"),))
     async with (
-        open_world(reconnect=QUICK, source=Silent(), faults=plan) as world,
+        open_world(reconnect=QUICK, source=Silent(), faults=plan, links=2) as world,
         world.adapter.subscribe(TRADES),
     ):
         await trio.sleep(1800)
@@ -482,3 +493,155 @@ async def test_one_link_at_rest_does_not_excuse_another(autojump_clock: MockCloc
         links = {link.route: link for link in world.adapter.statistics().links}
         assert links["market"].reconnects == {"stale": 1}
         assert links["public"].reconnects == {}
+
+
+# Rows 42 and 43: it does not exist, or it is not traded; Binance acknowledges it all the same.
+
+
+@attrs.frozen
+class Listing:
+    """Sends books of one symbol, and lists what a test wants."""
+
+    listed: tuple[str, ...] = ("ETHUSDC", "ETHUSDT", "BTCUSDC")
+    halted: tuple[str, ...] = ()
+    every: float = 0.1
+
+    def begin(self, audience: Audience) -> ListingPlayer:
+        return ListingPlayer(self, audience)
+
+
+@attrs.frozen
+class ListingPlayer:
+    source: Listing
+    audience: Audience
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return self.source.listed
+
+    @property
+    def statuses(self) -> dict[str, str]:
+        return dict.fromkeys(self.source.halted, "BREAK")
+
+    def snapshot(self, symbol: str, limit: int) -> bytes | None:
+        return None
+
+    async def play(self) -> None:
+        for count in itertools.count(1):
+            await trio.sleep(self.source.every)
+            self.audience.publish(BOOK_STREAM, book("ethusdc", count))
+
+
+@pytest.mark.parametrize("venue", ["usdm", "spot"])
+@pytest.mark.parametrize(
+    "channel",
+    [Trades("ETHUDSC"), PartialBook("ethudsc", levels=5, interval_ms=100), OrderBook("ETHUDSC")],
+)
+async def test_a_mistyped_symbol_is_rejected_with_what_was_meant(
+    autojump_clock: MockClock, venue: str, channel: Any
+) -> None:
+    async with (
+        open_world(venue=venue, source=Listing(), links=3) as world,
+        world.adapter.subscribe(channel) as typo,
+    ):
+        with pytest.raises(SubscriptionRejected, match="ETHUDSC") as caught, trio.fail_after(120):
+            await typo.receive()
+
+        assert caught.value.channel == channel
+        assert caught.value.code == "unknown symbol"
+        assert "did you mean ETHUSDC or ETHUSDT" in caught.value.message
+        (rejected,) = of_kind(world.happened(), Rejected)
+        assert rejected.error.code == "unknown symbol"
+        assert typo.channels == ()
+        await trio.sleep(5)
+        assert all(not connection.subscriptions for connection in world.exchange.connections)
+
+
+async def test_a_mistyped_symbol_does_not_disturb_the_others(autojump_clock: MockClock) -> None:
+    typos = [PartialBook(name, levels=5, interval_ms=100) for name in ("ETHUSDX", "EHTUSDC")]
+    async with (
+        open_world(source=Listing(), links=2) as world,
+        world.adapter.subscribe(*typos) as feed,
+        world.adapter.subscribe(BOOK, overflow=Overflow.DROP_OLDEST, gaps=True) as books,
+    ):
+        rejected = []
+        for _ in typos:
+            with pytest.raises(SubscriptionRejected) as caught, trio.fail_after(120):
+                await feed.receive()
+            rejected.append(caught.value.channel)
+        assert set(rejected) == set(typos)
+        await trio.sleep(600)
+
+        assert world.reasons() == {}
+        async for batch in books.batches():
+            gaps = {event.reason for event in batch if isinstance(event, Gap)}
+            assert gaps <= {"overflow"}  # nobody has read meanwhile
+            break
+        now = world.adapter.statistics()
+        assert now.rest is not None
+        assert now.rest.requests == 1
+        assert list(now.streams) == [BOOK_STREAM]
+
+
+async def test_a_symbol_that_is_not_traded_is_told_and_ends_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    source = Listing(halted=("BTCUSDC",))
+    async with (
+        open_world(source=source, links=3) as world,
+        world.adapter.subscribe(OTHER, TRADES, gaps=True) as feed,
+        world.adapter.subscribe(BOOK, overflow=Overflow.DROP_OLDEST),
+    ):
+        with trio.move_on_after(3600):
+            async for event in feed:
+                assert isinstance(event, Gap)
+
+        events = world.happened()
+        (told,) = of_kind(events, NotTrading)
+        assert (told.stream, told.channel, told.status) == (OTHER_STREAM, OTHER, "BREAK")
+        # Asked for anew a few times before that, and never again.
+        assert 1 <= len(of_kind(events, Stale)) <= 4
+        assert world.reasons() == {}
+        assert world.adapter.statistics().streams_silent == ()
+
+        # It goes on when the exchange does, and is watched again.
+        world.exchange.publish(OTHER_STREAM, book("btcusdc", 7))
+        with trio.fail_after(1):
+            event = await feed.receive()
+            while isinstance(event, Gap):
+                event = await feed.receive()
+        assert event.update_id == 7
+        await trio.sleep(15)
+        assert world.adapter.statistics().streams_silent == (OTHER_STREAM,)
+
+
+async def test_a_symbol_that_exists_and_is_quiet_ends_nothing(autojump_clock: MockClock) -> None:
+    async with (
+        open_world(source=Listing(), links=2) as world,
+        world.adapter.subscribe(OTHER, gaps=True) as feed,
+        world.adapter.subscribe(BOOK, overflow=Overflow.DROP_OLDEST),
+    ):
+        for number in range(1, 140):
+            with trio.move_on_after(25):
+                while True:
+                    await feed.receive()
+            world.exchange.publish(OTHER_STREAM, book("btcusdc", number))
+
+        assert world.reasons() == {}
+        assert len(of_kind(world.happened(), Stale)) <= 3
+        assert world.adapter.statistics().sessions_opened == 1
+
+
+async def test_while_instruments_cannot_be_had_nobody_is_rejected(
+    autojump_clock: MockClock,
+) -> None:
+    fault = Fault("http_status", When(first=2, last=9), status=503)
+    async with (
+        open_world(source=Listing(), faults=FaultPlan((fault,)), links=2) as world,
+        world.adapter.subscribe(Trades("ETHUDSC")) as typo,
+    ):
+        with trio.move_on_after(75):
+            await typo.receive()
+        assert of_kind(world.happened(), Rejected) == []
+        with pytest.raises(SubscriptionRejected), trio.fail_after(120):
+            await typo.receive()

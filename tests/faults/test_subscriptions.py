@@ -300,7 +300,7 @@ def test_the_wire_converges_to_what_is_wanted(seed: int, steps: list[tuple[float
     async def scenario() -> None:
         held: list[Channel[Any]] = []
         subscribers: list[tuple[Channel[Any], trio.CancelScope, trio.Event]] = []
-        async with open_world(reconnect=QUICK, source=Silent()) as world:
+        async with open_world(reconnect=QUICK, source=Silent(), links=2) as world:
             async with trio.open_nursery() as nursery:
                 for pause, (what, detail) in steps:
                     await trio.sleep(pause)

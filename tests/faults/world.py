@@ -54,6 +54,10 @@ class PulsePlayer:
     every: float
     audience: Audience
 
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return ("ETHUSDC", "BTCUSDC")
+
     def snapshot(self, symbol: str, limit: int) -> bytes | None:
         return None
 

@@ -16,7 +16,15 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from connector.errors import RAW_EXCERPT_BYTES, DecodeError
 from connector.events import Event, Gap
-from connector.exchanges.protocol import Envelope, Inbound, Part, Reply, Shutdown, Unknown
+from connector.exchanges.protocol import (
+    Envelope,
+    Inbound,
+    Part,
+    PartlyUndecodable,
+    Reply,
+    Shutdown,
+    Unknown,
+)
 from connector.feeds.backpressure import Full
 from connector.feeds.buffer import Buffer, Overflow
 from connector.feeds.delivery import Delivery
@@ -90,6 +98,40 @@ class World:
 
 
 # --- frames
+
+
+def partly(payload: bytes) -> list[Tick]:
+    """Ticks of a list, of which those below 0 do not decode."""
+    ticks = msgspec.json.Decoder(list[Tick]).decode(payload)
+    good = [tick for tick in ticks if tick.n >= 0]
+    if len(good) == len(ticks):
+        return ticks
+    bad = [tick for tick in ticks if tick.n < 0]
+    raise PartlyUndecodable("below 0", good, lost=len(bad), raw=b"%d" % bad[0].n, symbol="C1")
+
+
+@pytest.mark.parametrize("bad", [1, 2])
+async def test_an_element_that_does_not_decode_is_lost_alone(bad: int) -> None:
+    world = World(Toy())
+    world.subscriptions[2].decode = partly  # type: ignore[assignment]
+
+    world.deliver([frame("C*", 1, *[-5] * bad, 2), frame("C*", 3)])
+    world.drain()
+
+    gap, *ticks = world.got
+    assert isinstance(gap, Gap)
+    assert (gap.reason, gap.dropped, gap.symbol) == (
+        "decode error",
+        bad,
+        "C1" if bad == 1 else "C*",
+    )
+    assert [event.n for event in ticks] == [1, 2, 3]  # type: ignore[attr-defined]
+    (error,) = world.reader.errors
+    assert (error.stream, error.raw) == ("C*", b"-5")
+    assert "below 0" in error.reason
+    counts = world.counts()["C*"]
+    assert (counts.messages, counts.decode_errors, counts.gaps) == (2, bad, 1)
+
 
 numbers = st.integers(1, 9)
 ticks = st.builds(frame, st.sampled_from("AB"), numbers)

@@ -6,6 +6,7 @@ that every time can be told to the second.
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 from collections.abc import AsyncIterator
@@ -111,6 +112,7 @@ class Owner:
     told: list[object] = attrs.Factory(list)
     converged_at: list[float] = attrs.Factory(list)
     silences: list[tuple[str, float, bool]] = attrs.Factory(list)
+    doubted: list[tuple[float, str]] = attrs.Factory(list)
 
     def refused(self, refusal: Refusal) -> None:
         self.told.append(refusal)
@@ -123,6 +125,9 @@ class Owner:
 
     def stale(self, subscription: Subscription, seconds: float, *, resubscribing: bool) -> None:
         self.silences.append((subscription.name, seconds, resubscribing))
+
+    def doubts(self, subscription: Subscription) -> None:
+        self.doubted.append((trio.current_time(), subscription.name))
 
     def twins_carry_on(self) -> bool:
         self.looks.append(trio.current_time())
@@ -415,8 +420,11 @@ async def test_streams_that_are_silent_among_others_are_asked_for_anew_first(
 ) -> None:
     exchange = toy(4.0)
     streams = [subscription(name, exchange) for name in "ABC"]
+    for each in streams:
+        each.heard_times = 10  # its pace is known
     async with at_work(*streams, exchange=exchange) as desk:
-        for number in range(1, 12):
+        desk.line.say(frame("A", 1), frame("B", 1))
+        for number in range(1, 13):
             desk.line.say(frame("C", number))
             await trio.sleep(0.5)
 
@@ -424,17 +432,73 @@ async def test_streams_that_are_silent_among_others_are_asked_for_anew_first(
         assert desk.line.asked[1:] == [(5, "2 - A B"), (5.2, "3 + A B")]
         assert desk.owner.converged_at == [0, 5.2]
         assert desk.over == []
-        assert [each.patience for each in streams] == [1, 1, 1]
 
-        # It has not helped: only another connection can.
-        for number in range(12, 40):
+        # It has helped neither: only another connection can.
+        for number in range(13, 40):
             if not desk.over:
                 desk.line.say(frame("C", number))
                 await trio.sleep(0.5)
         when, reason, detail = await desk.ended()
         assert 9 <= when <= 10.5
-        assert (reason, detail) == ("stale", "no data of A for 4 s")
+        assert (reason, detail) == ("stale", "no data of A for 8 s")
         assert [each.patience for each in streams] == [2, 2, 1]
+
+
+async def test_what_has_never_brought_anything_ends_nothing_and_is_doubted(
+    autojump_clock: MockClock,
+) -> None:
+    exchange = toy(4.0)
+    mute, lively = subscription("A", exchange), subscription("B", exchange)
+    async with at_work(mute, lively, exchange=exchange) as desk:
+        for number in range(1, 1300):
+            desk.line.say(frame("B", number))
+            await trio.sleep(1)
+            mute.listed = mute.listed or bool(desk.owner.doubted)
+
+        assert desk.over == []
+        assert desk.owner.doubted == [(61, "A")]
+        times = [when for when, text in desk.line.asked if "- A" in text]
+        assert times[0] == 5
+        assert len(times) <= 9
+        waits = [later - earlier for earlier, later in itertools.pairwise(times)]
+        assert all(new > 1.5 * old for old, new in itertools.pairwise(waits))
+
+
+async def test_what_waits_in_the_socket_of_a_process_that_was_stopped_is_no_silence(
+    autojump_clock: MockClock,
+) -> None:
+    one, other = subscription("A", toy(4.0)), subscription("B", toy(4.0))
+    async with at_work(one, other) as desk:
+        desk.line.say(frame("A", 1), frame("B", 1))
+        await trio.sleep(1.5)
+        desk.line.acknowledges = False
+        desk.want(subscription("C"))
+        await trio.sleep(0.5)
+        # Stopped for as long as nothing may be silent or unanswered, and woken.
+        autojump_clock.jump(15)
+        await trio.sleep(0.01)
+        assert desk.over == []
+        desk.line.say(frame("A", 2), frame("B", 2), {"id": 2})
+        await trio.sleep(3)
+        assert desk.over == []
+        assert desk.owner.silences == []
+        # From there on it counts.
+        when, reason, _ = await desk.ended()
+        assert reason == "stale"
+        assert 21 <= when <= 23
+
+
+async def test_a_ping_that_was_not_answered_while_the_process_stood_still_is_sent_once_more(
+    autojump_clock: MockClock,
+) -> None:
+    async with at_work(subscription("A"), pongs=False) as desk:
+        await trio.sleep(35)
+        autojump_clock.jump(60)
+        await trio.sleep(0.01)
+        assert len(desk.line.pings) == 2
+        assert desk.over == []
+        when, reason, _ = await desk.ended()
+        assert (when, reason) == (pytest.approx(105), "stale")
 
 
 async def test_what_was_not_read_is_neither_silent_nor_unanswered(

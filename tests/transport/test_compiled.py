@@ -14,7 +14,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from connector.channels import BookDeltas
+from connector.exchanges import binance
 from connector.exchanges.envelope import Envelope, Part, Shape
+from connector.feeds.backpressure import Full
 from connector.feeds.buffer import Overflow
 from connector.feeds.hot_loop import take_in_python
 from connector.feeds.lossy_buffers import make_buffer
@@ -386,6 +389,41 @@ def test_a_shape_that_no_message_has(
     assert (taken, odd, verdict) == (0, int(shape[1:] == (b'"', sys.maxsize)), None)
 
 
+WRITTEN = st.sampled_from(
+    [
+        *("1.5", "3", "NaN", "nan", "-nAN", "Infinity", "-inf", "INF"),
+        *(r"\u004eaN", r"\u0069nf", r"n\u0061n", r"1\u002e5"),
+    ]
+)
+
+
+@given(
+    symbol=st.sampled_from(["ETHUSDC", "LINKUSDT", "NANUSDT", "BNBUSDT"]),
+    pairs=st.lists(st.tuples(WRITTEN, WRITTEN), min_size=1, max_size=3),
+)
+def test_what_is_decoded_unchecked_need_not_be_checked(
+    symbol: str, pairs: list[tuple[str, str]]
+) -> None:
+    stream = binance.UsdMFutures().stream(BookDeltas(symbol))
+    assert stream.decode_unchecked is not None
+    levels = ",".join(f'["{price}","{quantity}"]' for price, quantity in pairs)
+    name = stream.name
+    text = (
+        f'{{"stream":"{name}","data":{{"e":"depthUpdate","E":1,"T":1,"s":"{symbol}",'
+        f'"U":1,"u":2,"pu":0,"b":[{levels}],"a":[]}}}}'
+    )
+    seen = []
+    for module in (None, COMPILED):
+        subscription = Subscription(stream, Full())
+        subscription.attach(make_buffer(10, Overflow.BLOCK, gaps=False))
+        seen.append(outcome(module, keyed(subscription), [text.encode()]))
+
+    assert seen[0] == seen[1]
+    events = seen[0][5]
+    good = {"1.5", "3", r"1\u002e5"}
+    assert bool(events) == all(good.issuperset(pair) for pair in pairs)
+
+
 class Roomy:
     """A group of buffers that takes whatever comes."""
 
@@ -412,7 +450,7 @@ def test_a_stream_that_leaves_while_it_is_looked_up(module: ModuleType | None) -
         """Nobody holds it but the streams, from which it takes itself."""
 
         decode = staticmethod(Toy().stream(Ticks("A")).decode)
-        sequence = None
+        decode_unchecked = sequence = None
         last_id = messages = payload_bytes = 0
 
         @property

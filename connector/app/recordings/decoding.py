@@ -13,9 +13,10 @@ from connector.channels import AnyChannel, RawStream
 from connector.errors import ConfigError
 from connector.events import Event
 from connector.exchanges.binance.spot import INTERVALS
-from connector.exchanges.protocol import UNDECODABLE, AnyStream, Data, Exchange
-from connector.link.raw_frames import RawFrame
-from connector.recording import Mark, read_frames, start_of
+from connector.exchanges.protocol import UNDECODABLE, AnyStream, Data, Exchange, PartlyUndecodable
+from connector.recording import Mark, Span, start_of
+from connector.recording.reader import ALWAYS
+from connector.recording.steps import Frames, steps_of
 
 _INTERVALS_MS = (100, 0, 250, 500, 1000, 3000)
 _LEVELS = (5, 10, 20)
@@ -64,28 +65,40 @@ class Decoded:
     event: Event
 
 
-def events_of(exchange: Exchange, paths: Iterable[Path]) -> Iterator[Decoded | Mark]:
+def events_of(
+    exchange: Exchange, paths: Iterable[Path], span: Span = ALWAYS
+) -> Iterator[Decoded | Mark]:
     """The events of a recording, stamped as they were received, and the marks between them.
 
     What does not decode is left out; ``connector verify`` counts it.
+
+    Args:
+        exchange: whose.
+        paths: the files in their order.
+        span: what is wanted of them.
 
     Raises:
         OSError, ConfigError, RecordingDamaged: as `connector.recording.read_frames`.
     """
     files = tuple(paths)
     streams = streams_of(exchange, files)
-    for item in itertools.chain.from_iterable(map(read_frames, files)):
-        if isinstance(item, Mark):
-            yield item
-        if not isinstance(item, RawFrame) or item.stream not in streams:
+    for step in steps_of(files, span):
+        if isinstance(step, Mark):
+            yield step
+        if not isinstance(step, Frames):
             continue
-        stream = streams[item.stream]
-        try:
-            message = exchange.parse(item.payload)
-            decoded = stream.decode(message.payload) if isinstance(message, Data) else []
-        except UNDECODABLE:
-            continue
-        for event in decoded if isinstance(decoded, list) else [decoded]:
-            event.received_ns = item.received_ns
-            event.session = item.session
-            yield Decoded(stream, event)
+        for name, payload in zip(step.streams, step.payloads, strict=True):
+            if name not in streams:
+                continue
+            stream = streams[name]
+            try:
+                message = exchange.parse(payload)
+                decoded = stream.decode(message.payload) if isinstance(message, Data) else []
+            except PartlyUndecodable as error:
+                decoded = error.events
+            except UNDECODABLE:
+                continue
+            for event in decoded if isinstance(decoded, list) else [decoded]:
+                event.received_ns = step.time_ns
+                event.session = step.session
+                yield Decoded(stream, event)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from io import StringIO
-from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import parse_qs, urlsplit
@@ -16,8 +14,9 @@ import trio
 
 from connector.app.recordings.progress import HowFar
 from connector.exchanges.protocol import UNDECODABLE, Data, Exchange
-from connector.link.raw_frames import RawFrame
-from connector.recording import Answer, read_frames, span_of
+from connector.recording import Answer, Span, span_of
+from connector.recording.reader import ALWAYS
+from connector.recording.steps import Elapsed, Frames, steps_of
 from connector.testing import Audience
 
 _FRAMES_PER_CHECKPOINT = 64
@@ -35,12 +34,14 @@ class Playback:
         paths: its files, in their order.
         speed: 1 as it was, 10 ten times as fast, `math.inf` as fast as the clients read.
         out: is told how far it is, if it is a terminal.
+        span: what is played of it.
     """
 
     exchange: Exchange
     paths: tuple[Path, ...]
     speed: float = 1.0
     out: TextIO | None = None
+    span: Span = ALWAYS
 
     def begin(self, audience: Audience) -> _Playing:
         """Begin at the first file."""
@@ -76,35 +77,30 @@ class _Playing:
         speed = self._playback.speed
         out = self._playback.out or StringIO()
         how_far = HowFar(span_of(self._playback.paths), out, clock=trio.current_time)
-        zero_ns, zero = 0, trio.current_time()
-        for number, item in enumerate(self._items()):
-            if number % _FRAMES_PER_CHECKPOINT == 0:
-                await trio.lowlevel.checkpoint()
-            if isinstance(item, Answer):
-                self._keep(item)
+        zero, elapsed, number = trio.current_time(), Elapsed(), 0
+        for step in steps_of(self._playback.paths, self._playback.span):
+            elapsed.see(step)
+            if isinstance(step, Answer):
+                self._keep(step)
+            if not isinstance(step, Frames):
                 continue
-            zero_ns = zero_ns or item.received_ns
             if not math.isinf(speed):
-                due = zero + (item.received_ns - zero_ns) / 1e9 / speed
+                due = zero + elapsed.until(step.time_ns) / 1e9 / speed
                 if due > trio.current_time():
                     await trio.sleep_until(due)
-            await self._publish(item)
-            how_far.show(number + 1, item.received_ns)
+            for stream, payload in zip(step.streams, step.payloads, strict=True):
+                if number % _FRAMES_PER_CHECKPOINT == 0:
+                    await trio.lowlevel.checkpoint()
+                number += 1
+                if stream:
+                    await self._publish(stream, payload)
+            how_far.show(number, step.time_ns)
 
-    def _items(self) -> Iterator[RawFrame | Answer]:
-        items = chain.from_iterable(map(read_frames, self._playback.paths))
-        return (
-            item
-            for item in items
-            if isinstance(item, Answer) or (isinstance(item, RawFrame) and item.stream)
-        )
-
-    async def _publish(self, frame: RawFrame) -> None:
-        stream = frame.stream or ""
+    async def _publish(self, stream: str, payload: bytes) -> None:
         if not self._audience.wants(stream):
             return
         try:
-            message = self._playback.exchange.parse(frame.payload)
+            message = self._playback.exchange.parse(payload)
         except UNDECODABLE:
             return
         if isinstance(message, Data):

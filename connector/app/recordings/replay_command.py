@@ -3,66 +3,147 @@
 from __future__ import annotations
 
 import errno
+import heapq
 import logging
 import math
 import signal
 import sys
 from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import attrs
 import click
 import msgspec
 import trio
 
-from connector import open_adapter
-from connector.app.naming import EXCHANGES
+from connector import Feed, open_adapter
+from connector.app.naming import find_exchange
 from connector.app.recordings.decoding import channel_of, streams_of
+from connector.app.recordings.moments import span_between, span_options
 from connector.app.recordings.playback import Playback
 from connector.app.recordings.progress import HowFar
 from connector.app.recordings.record_command import SIMULATED
+from connector.app.recordings.verify_command import name_of
 from connector.errors import ConfigError, ConnectorError
 from connector.events import Event, Gap, asdict
-from connector.recording import files_of, replay, span_of, start_of
+from connector.recording import Recorded, Span, look_for, replay, span_of
+from connector.recording.folder import one_of
+from connector.recording.reader import ALWAYS
 from connector.testing import open_exchange
 
 
-async def print_events(paths: tuple[Path, ...], speed: float, *, as_json: bool) -> dict[str, int]:
-    """Print every event of a recording; how many there were by kind.
+@attrs.define
+class _Printer:
+    """Prints events, and counts them by kind."""
 
-    How far it is goes to stderr, if that is a terminal.
+    as_json: bool
+    how_far: HowFar
+    counts: Counter[str] = attrs.field(factory=Counter)
+
+    def show(self, event: Event | Gap, of: str) -> None:
+        """Print `event`, and whose it is, if there are several recordings."""
+        kind = repr(event).partition("(")[0]
+        self.counts[kind] += 1
+        if self.as_json:
+            click.echo(_line(kind, event, of))
+        else:
+            click.echo(f"{of}: {event!r}" if of else repr(event))
+        if not isinstance(event, Gap):
+            self.how_far.show(self.counts.total(), event.received_ns)
+
+
+async def print_events(
+    recordings: Sequence[Recorded], speed: float, span: Span = ALWAYS, *, as_json: bool
+) -> dict[str, int]:
+    """Print every event of some recordings; how many there were by kind.
+
+    Each goes through an adapter of its own. As fast as they are read, they are printed in the order
+    of their times; at any other speed as they come, by one clock. How far it is goes to stderr, if
+    that is a terminal.
 
     Raises:
-        ConnectorError: it cannot be played.
+        ConnectorError: one cannot be played.
 
     Cancellation: nothing is left.
     """
-    exchange = EXCHANGES[start_of(paths[0]).exchange]()
-    channels = [channel_of(exchange, name) for name in streams_of(exchange, paths)]
-    counts: Counter[str] = Counter()
-    how_far = HowFar(span_of(paths), sys.stderr, what="events", clock=trio.current_time)
+    first_ns, last_ns = zip(*(span_of(each.paths) for each in recordings), strict=True)
+    zero_ns = max(min(first_ns), span.since_ns or 0) if len(recordings) > 1 else None
+    whole = min(first_ns), max(last_ns)
+    how_far = HowFar(whole, sys.stderr, what="events", clock=trio.current_time)
+    printer = _Printer(as_json, how_far)
+    names = [name_of(each) if len(recordings) > 1 else "" for each in recordings]
+    if math.isinf(speed):
+        async with AsyncExitStack() as stack:
+            feeds = [
+                (name, await stack.enter_async_context(_played(each, speed, span, zero_ns)))
+                for name, each in zip(names, recordings, strict=True)
+            ]
+            await _print_by_time(feeds, printer)
+        return dict(printer.counts)
+
+    async def print_one(name: str, recorded: Recorded) -> None:
+        async with _played(recorded, speed, span, zero_ns) as feed:
+            async for event in feed:
+                printer.show(event, name)
+
+    async with trio.open_nursery() as nursery:
+        for name, each in zip(names, recordings, strict=True):
+            nursery.start_soon(print_one, name, each)
+    return dict(printer.counts)
+
+
+@asynccontextmanager
+async def _played(
+    recorded: Recorded, speed: float, span: Span, zero_ns: int | None
+) -> AsyncIterator[Feed[Event | Gap]]:
+    """A feed of all that was recorded."""
+    exchange = find_exchange(recorded.exchange)()
+    channels = [channel_of(exchange, name) for name in streams_of(exchange, recorded.paths)]
+    played = replay(
+        exchange,
+        recorded.paths,
+        speed=speed,
+        since_ns=span.since_ns,
+        until_ns=span.until_ns,
+    )
+    source = attrs.evolve(played.source, zero_ns=zero_ns)
     async with (
-        open_adapter(replay(exchange, paths, speed=speed)) as adapter,
+        open_adapter(played, source=source) as adapter,
         adapter.subscribe(*channels, gaps=True) as feed,
     ):
-        async for event in feed:
-            kind = repr(event).partition("(")[0]
-            counts[kind] += 1
-            click.echo(_line(kind, event) if as_json else repr(event))
-            if not isinstance(event, Gap):
-                how_far.show(counts.total(), event.received_ns)
-    return dict(counts)
+        yield feed
 
 
-def _line(kind: str, event: Event | Gap) -> str:
+async def _print_by_time(feeds: Sequence[tuple[str, Feed[Event | Gap]]], printer: _Printer) -> None:
+    """Print the events of all feeds in the order of their times."""
+    waiting: list[tuple[int, int, Event | Gap]] = []
+
+    async def take(index: int) -> None:
+        async for event in feeds[index][1]:
+            heapq.heappush(waiting, (event.received_ns, index, event))
+            return
+
+    for index in range(len(feeds)):
+        await take(index)
+    while waiting:
+        _, index, event = heapq.heappop(waiting)
+        printer.show(event, feeds[index][0])
+        await take(index)
+
+
+def _line(kind: str, event: Event | Gap, of: str) -> str:
     values = {name: _plain(value) for name, value in asdict(event).items()}
-    return msgspec.json.encode({"event": kind, **values}).decode()
+    head = {"recording": of, "event": kind} if of else {"event": kind}
+    return msgspec.json.encode({**head, **values}).decode()
 
 
 def _plain(value: object) -> object:
     return [repr(each) for each in value] if isinstance(value, tuple) else value
 
 
-async def serve(paths: tuple[Path, ...], speed: float, port: int) -> None:
+async def serve(recorded: Recorded, speed: float, port: int, span: Span = ALWAYS) -> None:
     """Be the exchange of a recording, on loopback, until a signal.
 
     How far it is goes to stderr, if that is a terminal.
@@ -72,13 +153,13 @@ async def serve(paths: tuple[Path, ...], speed: float, port: int) -> None:
 
     Cancellation: every connection is dropped.
     """
-    start = start_of(paths[0])
-    exchange = EXCHANGES[start.exchange]()
+    exchange = find_exchange(recorded.exchange)()
+    began_ns = span.since_ns or recorded.starts[0].started_ns
     async with open_exchange(
-        SIMULATED[start.exchange],
-        source=Playback(exchange, paths, speed, sys.stderr),
+        SIMULATED[recorded.exchange],
+        source=Playback(exchange, recorded.paths, speed, sys.stderr, span),
         port=port,
-        epoch_ms=start.started_ns // 1_000_000,
+        epoch_ms=began_ns // 1_000_000,
     ) as served:
         click.echo(f"streams at {served.url}, REST at {served.rest_url}; it begins with the first")
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
@@ -97,21 +178,33 @@ async def serve(paths: tuple[Path, ...], speed: float, port: int) -> None:
 @click.option("--serve", "serves", is_flag=True, help="Be an exchange on loopback, for any client.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of it; 0 chooses one.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per event.")
+@span_options
 def replay_command(
-    *, paths: tuple[Path, ...], speed: float, serves: bool, port: int, as_json: bool
+    *,
+    paths: tuple[Path, ...],
+    speed: float,
+    serves: bool,
+    port: int,
+    as_json: bool,
+    since_ns: int | None,
+    until_ns: int | None,
 ) -> None:
-    """Play the recording in PATHS (files or folders), with its disconnects and gaps."""
+    """Play the recordings in PATHS (files or folders), with their disconnects and gaps."""
     if serves and as_json:
         raise click.UsageError("--json prints events, and --serve prints none")
     if port and not serves:
         raise click.UsageError("--port is where to --serve: add that")
+    span = span_between(since_ns, until_ns)
     logging.getLogger("connector").addHandler(logging.NullHandler())
     try:
-        files = files_of(paths)
+        found = look_for(paths)
+        for skipped in found.skipped:
+            click.echo(f"skipped: {skipped.path}: it {skipped.why}", err=True)
         if serves:
-            trio.run(serve, files, speed, port)
+            trio.run(serve, one_of(found), speed, port, span)
             return
-        counts = trio.run(lambda: print_events(files, speed, as_json=as_json))
+        recordings = found.recordings
+        counts = trio.run(lambda: print_events(recordings, speed, span, as_json=as_json))
     except* BrokenPipeError as gone:
         # Whoever read has read enough: click ends without a word.
         raise BrokenPipeError(errno.EPIPE, "nobody reads any more") from gone

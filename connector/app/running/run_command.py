@@ -14,7 +14,9 @@ import trio
 from connector.app.numbers import FiniteRange
 from connector.app.running import logs
 from connector.app.running.configuration import Configuration, Misconfigured, read_configuration
+from connector.app.running.online_check import check_symbols
 from connector.app.running.program import Options, run_program
+from connector.app.running.venues import RealWorld
 from connector.errors import ConnectorError
 from connector.transport.error_groups import leaves
 
@@ -33,8 +35,9 @@ def _read(path: Path) -> Configuration:
 @click.command()
 @CONFIG
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def check(*, config: Path, as_json: bool) -> None:
-    """Say what is wrong with CONFIG, all of it, with lines; connects to nothing.
+@click.option("--online", is_flag=True, help="Ask the exchanges whether they list the symbols.")
+def check(*, config: Path, as_json: bool, online: bool) -> None:
+    """Say what is wrong with CONFIG, all of it, with lines; connects to nothing unless --online.
 
     The exit status is 1 when something is.
     """
@@ -56,9 +59,16 @@ def check(*, config: Path, as_json: bool) -> None:
         "channels": sum(len(each.channels) for each in configuration.groups.values()),
         "sinks": len(configuration.sinks),
     }
+    wrong, notes = trio.run(check_symbols, configuration, RealWorld()) if online else ([], [])
     if as_json:
-        click.echo(msgspec.json.encode({"ok": True, **counts, "mistakes": []}))
-        return
+        online_said = {"symbols": wrong, "notes": notes} if online else {}
+        said_all = {"ok": not wrong, **counts, "mistakes": [], **online_said}
+        click.echo(msgspec.json.encode(said_all))
+        sys.exit(1 if wrong else 0)
+    for line in (*wrong, *notes):
+        click.echo(f"{config}: {line}")
+    if wrong:
+        sys.exit(1)
     said = ", ".join(
         f"{count} {name if count > 1 else name.removesuffix('s')}" for name, count in counts.items()
     )

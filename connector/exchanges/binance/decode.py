@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 import msgspec
 
 from connector.events import Event, RawMessage
+from connector.exchanges.numbers import decoder
+from connector.exchanges.protocol import UNDECODABLE, PartlyUndecodable
 
 Reader: TypeAlias = Callable[[bytes], Any]
 MakeReader: TypeAlias = Callable[[Any, str], Reader]
@@ -21,6 +23,9 @@ MakeReader: TypeAlias = Callable[[Any, str], Reader]
 _COIN_MARGINED = re.compile(r"(?<!BTCB)(?<!ETHB)USD_(PERP|\d{6})$")
 """A COIN-M symbol: quoted in USD, as BTCUSD_PERP or BNBUSD_240927. BTCBUSD_210129 is a USD-M one
 quoted in BUSD. Only asked of frames without ``st``, that is from before 2026-06-30."""
+_MOST_ELEMENTS = 16_384
+"""Of one frame. All markets together have 4,000 symbols; a frame of 20 MiB could have millions, and
+reading it would keep the loop for many seconds."""
 _NO_RATE = re.compile(rb'"r"\s*:\s*""')
 
 
@@ -37,6 +42,10 @@ class _Market(msgspec.Struct, frozen=True, gc=False):
     o: _Inner | str = ""
     """The order of a liquidation, which has symbol and market; the opening price of a ticker."""
 
+    @property
+    def symbol(self) -> str:
+        return self.o.s if isinstance(self.o, _Inner) else self.s
+
     def is_coin_margined(self) -> bool:
         inner = self.o if isinstance(self.o, _Inner) else self
         market = self.st or inner.st
@@ -47,12 +56,12 @@ class _Market(msgspec.Struct, frozen=True, gc=False):
 
 def plain(kind: Any, symbol: str) -> Reader:
     """The payload is the event: msgspec's decoder and nothing around it."""
-    return msgspec.json.Decoder(kind, strict=False).decode
+    return decoder(kind)
 
 
 def anonymous(kind: Any, symbol: str) -> Reader:
     """The payload is the event but does not say of which symbol."""
-    decode = msgspec.json.Decoder(kind, strict=False).decode
+    decode = decoder(kind)
 
     def read(payload: bytes) -> Event:
         event: Event = decode(payload)
@@ -68,7 +77,7 @@ def funded(kind: Any, symbol: str) -> Reader:
     A contract that expires has none. Binance documents this for COIN-M; that the USD-M ones
     (BTCUSDT_260327), which ``!markPrice@arr`` has among the others, are written alike is assumed.
     """
-    decode = msgspec.json.Decoder(kind, strict=False).decode
+    decode = decoder(kind)
 
     def read(payload: bytes) -> Event:
         event: Event = decode(_NO_RATE.sub(rb'"r":null', payload))
@@ -79,7 +88,7 @@ def funded(kind: Any, symbol: str) -> Reader:
 
 def nested(kind: Any, symbol: str) -> Reader:
     """The event's fields are in an object of their own: the struct's `event()` flattens them."""
-    decode = msgspec.json.Decoder(kind, strict=False).decode
+    decode = decoder(kind)
 
     def read(payload: bytes) -> Event:
         event: Event = decode(payload).event()
@@ -94,6 +103,8 @@ def all_of(one: MakeReader) -> MakeReader:
     Since 2026-06-30 they carry the symbols of the COIN-M market too. Those are left out before
     they are decoded: their numbers mean something else and need not even have our form.
     Source: binance_usdm §4.
+
+    An element that does not decode is lost, and the others are not: `PartlyUndecodable` has them.
     """
 
     def make(kind: Any, symbol: str) -> Reader:
@@ -105,13 +116,44 @@ def all_of(one: MakeReader) -> MakeReader:
             parts = split(payload)
             if isinstance(parts, _Market):
                 return [] if parts.is_coin_margined() else [read_one(payload)]
-            return [
-                read_one(bytes(part)) for part in parts if not market_of(part).is_coin_margined()
-            ]
+            if len(parts) > _MOST_ELEMENTS:
+                raise msgspec.ValidationError(f"a list of {len(parts)} elements")
+            try:
+                return [
+                    read_one(bytes(part))
+                    for part in parts
+                    if not market_of(part).is_coin_margined()
+                ]
+            except UNDECODABLE:
+                return _read_each(parts, market_of, read_one)
 
         return read
 
     return make
+
+
+def _read_each(
+    parts: list[msgspec.Raw], market_of: Callable[[msgspec.Raw], _Market], read_one: Reader
+) -> list[Event]:
+    """Read a list of which at least one element does not decode.
+
+    Raises:
+        PartlyUndecodable: with all those that do.
+    """
+    events: list[Event] = []
+    lost: list[bytes] = []
+    symbol, reason = "", ""
+    for part in parts:
+        market = _Market()
+        try:
+            market = market_of(part)
+            if not market.is_coin_margined():
+                events.append(read_one(bytes(part)))
+        except UNDECODABLE as error:
+            if not lost:
+                symbol, reason = market.symbol, str(error)
+            lost.append(bytes(part))
+    raise PartlyUndecodable(reason, events, lost=len(lost), raw=lost[0], symbol=symbol)
 
 
 def raw(name: str, symbol: str) -> Reader:

@@ -18,6 +18,7 @@ from connector.channels import AnyChannel, BookDeltas, Channel, OrderBook, RawSt
 from connector.errors import ConfigError
 from connector.exchanges.binance import decode, names
 from connector.exchanges.binance.rest import BookOffer
+from connector.exchanges.numbers import ON_WIRE
 from connector.exchanges.protocol import E, Stream
 
 NumberType: TypeAlias = type[float | Decimal]
@@ -83,11 +84,15 @@ class Catalogue:
         }
         wire_symbol = "" if symbol is None else names.wire_symbol(symbol)
         name = names.check_length(offer.name.format(symbol=wire_symbol, **spelling))
+        unchecked = numbers is float and symbol is not None
         return Stream(
             name=name,
             route=self.route(name),
             channel=channel,
-            decode=offer.make_reader(offer.kind[numbers], wire_symbol.upper()),
+            decode=offer.make_reader(offer.kind[ON_WIRE[numbers]], wire_symbol.upper()),
+            decode_unchecked=(
+                offer.make_reader(offer.kind[float], wire_symbol.upper()) if unchecked else None
+            ),
             many=symbol is None,
             silence_seconds=offer.silence_of(channel),
             sequence=offer.sequence,

@@ -20,6 +20,7 @@ from connector.channels import OrderBook
 from connector.errors import ConfigError
 from connector.events import BookDelta, BookSnapshot
 from connector.exchanges.binance import decode, names, wire
+from connector.exchanges.numbers import ON_WIRE
 from connector.exchanges.protocol import UNDECODABLE, BookSource, RestRequest, RestService, Stream
 from connector.instruments import Instrument, Kind, Status
 
@@ -77,7 +78,7 @@ def _snapshot_reader(
     numbers: type[float | Decimal], symbol: str
 ) -> Callable[[bytes], BookSnapshot]:
     kind: Any = wire.SpotPartialBook
-    reader: Callable[[bytes], BookSnapshot] = decode.anonymous(kind[numbers], symbol)
+    reader: Callable[[bytes], BookSnapshot] = decode.anonymous(kind[ON_WIRE[numbers]], symbol)
     return reader
 
 

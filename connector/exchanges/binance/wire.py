@@ -3,7 +3,8 @@
 Each is generic in the number type, so that one definition gives both variants: ``Trade[float]``
 and ``Trade[Decimal]``. The tag is Binance's ``e``; msgspec checks it at no measurable cost, and a
 payload without it (spot ``bookTicker``) passes. Fields nobody reads are left out: msgspec skips
-them faster than it stores them. Times are milliseconds on the wire (``timeUnit`` is not used).
+them faster than it stores them. Times are milliseconds on the wire (``timeUnit`` is not used), and
+one that cannot be does not decode.
 
 Source: binance_spot §5, binance_usdm §4.
 """
@@ -22,6 +23,7 @@ from msgspec import field
 
 from connector import events
 from connector.events import Number, Side
+from connector.exchanges.numbers import Milliseconds
 
 N = TypeVar("N", bound=Number)
 
@@ -43,7 +45,7 @@ class Trade(events.Trade, Generic[N], gc=False, kw_only=True, tag_field="e", tag
     """``<symbol>@trade``."""
 
     symbol: str = field(name="s")
-    trade_time_ms: int = field(name="T")
+    trade_time_ms: Milliseconds = field(name="T")
     price: N = field(name="p")
     quantity: N = field(name="q")
     trade_id: int = field(name="t")
@@ -90,7 +92,7 @@ class Quote(events.Quote, Generic[N], gc=False, kw_only=True, tag_field="e", tag
 class TimedQuote(Quote[N], gc=False, kw_only=True):
     """``<symbol>@bookTicker`` of futures."""
 
-    transaction_time_ms: int = field(name="T")
+    transaction_time_ms: Milliseconds = field(name="T")
 
     @property
     def exchange_time_ns(self) -> int:
@@ -112,7 +114,7 @@ class PartialBook(
     """``<symbol>@depth5`` of futures: the form of a delta, but the sides are complete."""
 
     symbol: str = field(name="s")
-    event_time_ms: int = field(name="E")
+    event_time_ms: Milliseconds = field(name="E")
     bids: list[Level[N]] = field(name="b")  # type: ignore[assignment]
     asks: list[Level[N]] = field(name="a")  # type: ignore[assignment]
     update_id: int = field(name="u")
@@ -142,7 +144,7 @@ class BookDelta(
     """``<symbol>@depth`` of spot."""
 
     symbol: str = field(name="s")
-    event_time_ms: int = field(name="E")
+    event_time_ms: Milliseconds = field(name="E")
     bids: list[Level[N]] = field(name="b")  # type: ignore[assignment]
     asks: list[Level[N]] = field(name="a")  # type: ignore[assignment]
     first_update_id: int = field(name="U")
@@ -167,7 +169,7 @@ class Ticker(events.Ticker, Generic[N], gc=False, kw_only=True, tag_field="e", t
     """``<symbol>@ticker`` and an element of ``!ticker@arr``."""
 
     symbol: str = field(name="s")
-    event_time_ms: int = field(name="E")
+    event_time_ms: Milliseconds = field(name="E")
     last: N = field(name="c")
     open: N = field(name="o")
     high: N = field(name="h")
@@ -188,11 +190,11 @@ class MarkPrice(
     """``<symbol>@markPrice`` and an element of ``!markPrice@arr``; before 2020 without ``i``."""
 
     symbol: str = field(name="s")
-    event_time_ms: int = field(name="E")
+    event_time_ms: Milliseconds = field(name="E")
     mark_price: N = field(name="p")
     index_price: N | None = field(name="i", default=None)
     funding_rate: N | None = field(name="r", default=None)
-    next_funding_time_ms: int = field(name="T", default=0)
+    next_funding_time_ms: Milliseconds = field(name="T", default=0)
 
     @property
     def exchange_time_ns(self) -> int:
@@ -207,7 +209,7 @@ class MarkPrice(
 class Candle(events.Candle, gc=False, kw_only=True):
     """A candle with the time of its event."""
 
-    event_time_ms: int
+    event_time_ms: Milliseconds
 
     @property
     def exchange_time_ns(self) -> int:
@@ -218,8 +220,8 @@ class KlineBody(msgspec.Struct, Generic[N], gc=False):
     """The ``k`` of a kline."""
 
     interval: str = field(name="i")
-    open_time_ms: int = field(name="t")
-    close_time_ms: int = field(name="T")
+    open_time_ms: Milliseconds = field(name="t")
+    close_time_ms: Milliseconds = field(name="T")
     open: N = field(name="o")
     high: N = field(name="h")
     low: N = field(name="l")
@@ -234,7 +236,7 @@ class Kline(msgspec.Struct, Generic[N], gc=False, tag_field="e", tag="kline"):
     """``<symbol>@kline_<interval>``."""
 
     symbol: str = field(name="s")
-    event_time_ms: int = field(name="E")
+    event_time_ms: Milliseconds = field(name="E")
     body: KlineBody[N] = field(name="k")
 
     def event(self) -> Candle:
@@ -260,7 +262,7 @@ class Kline(msgspec.Struct, Generic[N], gc=False, tag_field="e", tag="kline"):
 class Liquidation(events.Liquidation, gc=False, kw_only=True):
     """A liquidation with the time of its event."""
 
-    event_time_ms: int
+    event_time_ms: Milliseconds
 
     @property
     def exchange_time_ns(self) -> int:
@@ -281,7 +283,7 @@ class ForceOrderBody(msgspec.Struct, Generic[N], gc=False):
 class ForceOrder(msgspec.Struct, Generic[N], gc=False, tag_field="e", tag="forceOrder"):
     """``<symbol>@forceOrder`` and ``!forceOrder@arr``."""
 
-    event_time_ms: int = field(name="E")
+    event_time_ms: Milliseconds = field(name="E")
     body: ForceOrderBody[N] = field(name="o")
 
     def event(self) -> Liquidation:

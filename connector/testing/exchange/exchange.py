@@ -210,7 +210,7 @@ class SimulatedExchange:
     @property
     def endpoints(self) -> Endpoints:
         """Where it is, for ``binance.Spot(endpoints=…)`` and ``binance.UsdMFutures(…)``."""
-        return Endpoints(stream=self.url, rest=self.rest_url, trades=self._trades)
+        return Endpoints(self.url, self.rest_url, trades=self._trades, orders=self.url)
 
     @property
     def url(self) -> str:

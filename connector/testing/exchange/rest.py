@@ -15,7 +15,7 @@ import msgspec
 from connector.testing.exchange.trading.opening import TradingSide
 from connector.testing.exchange.trading.refusals import Refused as TradingRefused
 from connector.testing.market.audience import Audience
-from connector.testing.market.sources import Player
+from connector.testing.market.sources import Player, Statuses
 from connector.testing.network.server_websocket import Request, response
 from connector.testing.venues.rules import QUOTES
 
@@ -155,9 +155,10 @@ class RestServer:
         quote = next(
             (each for each in QUOTES if symbol.endswith(each) and symbol != each), symbol[-3:]
         )
+        statuses = self.player.statuses if isinstance(self.player, Statuses) else {}
         described: dict[str, Any] = {
             "symbol": symbol,
-            "status": "TRADING",
+            "status": statuses.get(symbol, "TRADING"),
             "baseAsset": symbol.removesuffix(quote),
             "quoteAsset": quote,
         }

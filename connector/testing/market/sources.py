@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
 import attrs
 import trio
@@ -24,6 +25,16 @@ class Player(Protocol):
 
     def snapshot(self, symbol: str, limit: int) -> bytes | None:
         """The body of a REST depth snapshot as of now; None: there is no such symbol."""
+        ...
+
+
+@runtime_checkable
+class Statuses(Protocol):
+    """A player that lists some of its symbols as not traded now."""
+
+    @property
+    def statuses(self) -> Mapping[str, str]:
+        """The venue's word, such as ``BREAK``, by symbol; all others are ``TRADING``."""
         ...
 
 

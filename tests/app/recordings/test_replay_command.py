@@ -17,10 +17,11 @@ from connector import open_adapter
 from connector.app.commands import group
 from connector.app.recordings import progress
 from connector.app.recordings.playback import Playback
+from connector.app.recordings.replay_command import print_events
 from connector.channels import Trades
 from connector.exchanges import binance
 from connector.link.raw_frames import RawFrame
-from connector.recording import Answer, Mark, Subject
+from connector.recording import Answer, Mark, Subject, look_for
 from connector.testing import MemoryNetwork, open_exchange
 from tests.app.recordings.test_progress import Terminal
 from tests.faults.world import trade
@@ -75,6 +76,113 @@ def test_an_option_that_would_do_nothing_is_refused(
 
     assert done.exit_code == 2
     assert said in done.output
+
+
+def test_a_part_of_it_is_printed(recording: Path) -> None:
+    command = ["replay", str(recording), "--json", "--from", "1970-01-01T00:00:02", "--to"]
+    done = CliRunner().invoke(group, [*command, "1970-01-01T00:00:05Z"])
+
+    events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert [(each["event"], each.get("trade_id")) for each in events] == [
+        ("Trade", 2), ("Gap", None),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--from", "yesterday"), "'yesterday' is no time; write 2026-11-25"),
+        (("--from", "2026-11-25", "--to", "2026-11-25T00:00:00Z"), "--from must be before --to"),
+    ],
+)
+def test_a_part_that_is_none_is_refused(
+    recording: Path, options: tuple[str, ...], said: str
+) -> None:
+    done = CliRunner().invoke(group, ["replay", str(recording), *options])
+
+    assert done.exit_code == 2
+    assert said in done.output
+
+
+@pytest.fixture
+def several(tmp_path: Path) -> Path:
+    """Folders as ``kind = "recording"`` makes them: one for each adapter."""
+    for name, numbers in (("futures", (1, 4, 5)), ("spot", (2, 3, 6))):
+        (tmp_path / "rec" / name).mkdir(parents=True)
+        frames = [frame(number) for number in numbers]
+        write(tmp_path / "rec" / name / "a.rec.zst", frames, subject=SUBJECT)
+    (tmp_path / "rec" / "spot" / "b.rec.zst").write_bytes(b"")
+    return tmp_path / "rec"
+
+
+def test_recordings_of_several_adapters_are_printed_in_the_order_of_their_times(
+    several: Path,
+) -> None:
+    done = CliRunner().invoke(group, ["replay", str(several), "--json"])
+
+    assert done.exit_code == 0, done.output
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    events = [each for each in lines if each["event"] == "Trade"]
+    assert [each["trade_id"] for each in events] == [1, 2, 3, 4, 5, 6]
+    assert [each["recording"].partition(":")[0] for each in events] == [
+        "futures", "spot", "spot", "futures", "futures", "spot",
+    ]  # fmt: skip
+    assert "skipped: " in done.stderr
+    assert "b.rec.zst: it is no recording: it is empty" in done.stderr
+
+
+async def test_recordings_of_several_adapters_are_played_by_one_clock(
+    several: Path, autojump_clock: MockClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    began = trio.current_time()
+
+    counts = await print_events(look_for(several).recordings, 1.0, as_json=True)
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    events = [each for each in lines if each["event"] == "Trade"]
+    assert counts == {"Trade": 6, "Gap": 2}
+    assert [each["trade_id"] for each in events] == [1, 2, 3, 4, 5, 6]
+    assert trio.current_time() - began == pytest.approx(5.0)
+
+
+def test_one_of_several_is_served(several: Path) -> None:
+    done = CliRunner().invoke(group, ["replay", str(several), "--serve"])
+
+    assert done.exit_code == 1
+    assert "there are 2 recordings" in done.output
+    assert f"{several / 'spot'} (binance_usdm); choose one of them" in done.output
+
+
+def test_several_are_verified_each(several: Path) -> None:
+    done = CliRunner().invoke(group, ["verify", str(several), "--json"])
+    told = CliRunner().invoke(group, ["verify", str(several)])
+
+    report = json.loads(done.output)
+    assert done.exit_code == told.exit_code == 0
+    assert report["sound"]
+    names = [(each["name"], each["frames"]) for each in report["recordings"]]
+    assert names == [("futures: binance_usdm", 3), ("spot: binance_usdm", 3)]
+    assert "skipped: b.rec.zst: it is no recording: it is empty" in told.output
+    assert "== spot: binance_usdm" in told.output
+
+
+def test_a_part_is_verified(several: Path) -> None:
+    command = ["verify", str(several / "futures"), "--json", "--from", "1970-01-01T00:00:04"]
+    done = CliRunner().invoke(group, command)
+
+    assert json.loads(done.output)["frames"] == 2
+
+
+def test_a_file_whose_beginning_is_damaged_is_damage(several: Path) -> None:
+    path = several / "futures" / "b.rec.zst"
+    data = bytearray((several / "futures" / "a.rec.zst").read_bytes())
+    data[60] ^= 0xFF
+    path.write_bytes(data)
+
+    done = CliRunner().invoke(group, ["verify", str(several / "futures"), "--json"])
+
+    assert done.exit_code == 1
+    assert [each.partition(":")[0] for each in json.loads(done.output)["damage"]] == ["b.rec.zst"]
 
 
 def test_what_cannot_be_played_is_told(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from connector.channels import (
 )
 from connector.events import Event, Liquidation, MarkPrice, Ticker, asdict
 from connector.exchanges import binance
-from connector.exchanges.protocol import UNDECODABLE
+from connector.exchanges.protocol import UNDECODABLE, PartlyUndecodable
 
 Json = dict[str, Any]
 
@@ -304,6 +304,64 @@ def test_another_kind_of_event_is_refused(channel: AnyChannel, payload: Json) ->
         decode(USDM, channel, payload)
 
 
+# --- what cannot be
+
+
+def with_each(value: Any, number: str) -> list[Any]:
+    """`value` with `number` in place of one text in it, once for each."""
+    if isinstance(value, str):
+        return [number]
+    if not isinstance(value, dict | list):
+        return []
+    found = []
+    for place, each in value.items() if isinstance(value, dict) else enumerate(value):
+        for other in with_each(each, number):
+            copy = value.copy()
+            copy[place] = other
+            found.append(copy)
+    return found
+
+
+def shows(exchange: binance.Spot | binance.UsdMFutures, channel: AnyChannel, payload: Json) -> bool:
+    """Whether one of the event's numbers is 7777."""
+    try:
+        event = decode(exchange, channel, payload)
+    except UNDECODABLE:
+        return False
+    return 7777 in [value for _, value in numbers_of(asdict(event))]
+
+
+@each_case
+@pytest.mark.parametrize("bad", ["NaN", "-Infinity", "inf", "1_000", " 1 "])
+def test_a_number_that_is_none_does_not_decode(
+    exchange: binance.Spot | binance.UsdMFutures, channel: AnyChannel, payload: Json, bad: str
+) -> None:
+    tried = 0
+    for right, wrong in zip(with_each(payload, "7777"), with_each(payload, bad), strict=True):
+        if not shows(exchange, channel, right):
+            continue
+        tried += 1
+        for numbers in (exchange, EXACT[type(exchange)]):
+            with pytest.raises(UNDECODABLE):
+                decode(numbers, channel, wrong)
+    assert tried >= 2
+
+
+@each_case
+def test_microseconds_taken_for_milliseconds_do_not_decode(
+    exchange: binance.Spot | binance.UsdMFutures, channel: AnyChannel, payload: Json
+) -> None:
+    now = 1_785_000_000_000
+    field = {1: "T", 2: "E"}.get(
+        (decode(exchange, channel, payload).exchange_time_ns or 0) // 10**6
+    )
+    if field is None:
+        return
+    assert decode(exchange, channel, {**payload, field: now}).exchange_time_ns == now * 10**6
+    with pytest.raises(UNDECODABLE):
+        decode(exchange, channel, {**payload, field: now * 1000})
+
+
 # --- all-market streams
 
 
@@ -318,6 +376,32 @@ def of_symbol(payload: Json, symbol: str, **more: Any) -> Json:
 each_of_all = pytest.mark.parametrize(
     ("channel", "payload"), OF_ALL, ids=[type(channel).__name__ for channel, _ in OF_ALL]
 )
+
+
+@each_of_all
+@pytest.mark.parametrize("numbers", [float, Decimal])
+def test_an_element_that_does_not_decode_is_lost_alone(
+    channel: AnyChannel, payload: Json, numbers: type[float | Decimal]
+) -> None:
+    exchange = binance.UsdMFutures(numbers=numbers)
+    bad = of_symbol(payload, "BADUSDT", st=1, E=10**15)
+    other = of_symbol(payload, "BTCUSDT", st=1)
+
+    with pytest.raises(PartlyUndecodable, match=r"\$\.E") as found:
+        decode(exchange, channel, [payload, bad, other, bad, None])
+
+    assert [event.symbol for event in found.value.events] == ["ETHUSDC", "BTCUSDT"]
+    assert (found.value.lost, found.value.symbol) == (3, "BADUSDT")
+    assert json.loads(found.value.raw) == bad
+    assert isinstance(found.value, UNDECODABLE)
+
+
+@each_of_all
+def test_more_elements_than_there_are_symbols_are_not_read(
+    channel: AnyChannel, payload: Json
+) -> None:
+    with pytest.raises(UNDECODABLE, match="20000 elements"):
+        decode(USDM, channel, [0] * 20_000)
 
 
 @each_of_all

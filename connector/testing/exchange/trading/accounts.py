@@ -133,11 +133,14 @@ class SimulatedAccount:
     _by_client_id: dict[tuple[str, str], list[int]] = attrs.field(factory=dict, init=False)
     _wallet: History[Mapping[str, Decimal]] = attrs.field(init=False)
     _positions: History[Positions] = attrs.field(init=False)
+    _touched: History[int] = attrs.field(init=False)
+    """When a balance, a position or an order was changed last."""
 
     def __attrs_post_init__(self) -> None:
         self.hedge = self.spec.hedge
         self._wallet = History(self.opened_ms, dict(self.spec.balances))
         self._positions = History(self.opened_ms, {})
+        self._touched = History(self.opened_ms, self.opened_ms)
 
     @property
     def name(self) -> str:
@@ -189,12 +192,11 @@ class SimulatedAccount:
         else:
             states = (history.at(ms) for history in self._orders.values())
             open_orders = tuple(order for order in states if order is not None and order.is_open)
-        times = [order.updated_ms for order in open_orders]
         return AccountView(
             self._wallet.at(ms) or {},
             self._positions.at(ms) or {},
             open_orders,
-            max(times, default=0),
+            self._touched.at(ms) or 0,
         )
 
     def named(self, symbol: str, client_id: str) -> tuple[int, ...]:
@@ -209,6 +211,7 @@ class SimulatedAccount:
 
     def keep(self, order: Order, ms: int) -> None:
         """Takes in an order, new or changed."""
+        self._touched.put(ms, ms)
         known = self._orders.get(order.order_id)
         if known is None or known.now.client_id != order.client_id:
             key = order.symbol, order.client_id
@@ -224,6 +227,7 @@ class SimulatedAccount:
 
     def pay(self, ms: int, amounts: Mapping[str, Decimal]) -> None:
         """Adds amounts to the wallet; they may be negative."""
+        self._touched.put(ms, ms)
         wallet = dict(self._wallet.now)
         for asset, amount in amounts.items():
             wallet[asset] = wallet.get(asset, ZERO) + amount

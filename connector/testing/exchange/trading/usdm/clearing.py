@@ -82,15 +82,29 @@ class UsdmClearing:
     def available(self, account: SimulatedAccount, asset: str) -> Decimal:
         """What new orders may still use of a margin asset; negative when there is too little."""
         left = account.balances.get(asset, ZERO)
-        for position in account.positions.values():
-            if self.instruments[position.symbol].quote == asset and position.quantity:
-                mark = self.mark(position.symbol)
-                left += position.profit(mark)
-                left -= cut(abs(position.quantity) * mark / self.leverage(account, position.symbol))
+        for position in self._held(account, asset):
+            left += position.profit(self.mark(position.symbol))
+        positions, orders, _ = self.margins(account, asset)
+        return left - positions - orders
+
+    def margins(self, account: SimulatedAccount, asset: str) -> tuple[Decimal, Decimal, Decimal]:
+        """Initial margin of positions and of open orders, and maintenance margin."""
+        initial = orders = maintenance = ZERO
+        for position in self._held(account, asset):
+            value = abs(position.quantity) * self.mark(position.symbol)
+            initial += cut(value / self.leverage(account, position.symbol))
+            maintenance += cut(value * self.instruments[position.symbol].maintenance)
         for order in account.open_orders:
             if self.instruments[order.symbol].quote == asset:
-                left -= self._order_margin(account, order)
-        return left
+                orders += self._order_margin(account, order)
+        return initial, orders, maintenance
+
+    def _held(self, account: SimulatedAccount, asset: str) -> list[Position]:
+        return [
+            position
+            for position in account.positions.values()
+            if position.quantity and self.instruments[position.symbol].quote == asset
+        ]
 
     def _order_margin(self, account: SimulatedAccount, order: Order) -> Decimal:
         if order.reduce_only:

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import attrs
 
-from connector.testing.exchange.trading.accounts import AccountView, Position
+from connector.testing.exchange.trading.accounts import AccountView, Position, SimulatedAccount
 from connector.testing.exchange.trading.house import House
 from connector.testing.exchange.trading.methods import Call
 from connector.testing.exchange.trading.orders import ZERO
@@ -29,7 +29,6 @@ class UsdmWallets:
         return self.house.view(call.owner)
 
     def _assets(self, call: Call) -> list[dict[str, Any]]:
-        clearing = cast("UsdmClearing", self.house.clearing)
         view, account = self._view(call), call.owner
         profits: dict[str, Decimal] = {}
         for position in view.positions.values():
@@ -37,19 +36,37 @@ class UsdmWallets:
             profit = position.profit(self.house.floor.mark(position.symbol))
             profits[asset] = profits.get(asset, ZERO) + profit
         return [
-            {
-                "asset": asset,
-                "walletBalance": reports.eight(total),
-                "unrealizedProfit": reports.eight(profits.get(asset, ZERO)),
-                "marginBalance": reports.eight(total + profits.get(asset, ZERO)),
-                "crossWalletBalance": reports.eight(total),
-                "crossUnPnl": reports.eight(profits.get(asset, ZERO)),
-                "availableBalance": reports.eight(max(ZERO, clearing.available(account, asset))),
-                "maxWithdrawAmount": reports.eight(max(ZERO, clearing.available(account, asset))),
-                "updateTime": self.house.seen_ms(),
-            }
+            self._asset(account, asset, total, profits.get(asset, ZERO), view.updated_ms)
             for asset, total in view.wallet.items()
         ]
+
+    def _asset(
+        self,
+        account: SimulatedAccount,
+        asset: str,
+        total: Decimal,
+        profit: Decimal,
+        updated_ms: int,
+    ) -> dict[str, Any]:
+        clearing, text = cast("UsdmClearing", self.house.clearing), reports.eight
+        positions, orders, maintenance = clearing.margins(account, asset)
+        available = text(max(ZERO, clearing.available(account, asset)))
+        return {
+            "asset": asset,
+            "walletBalance": text(total),
+            "unrealizedProfit": text(profit),
+            "marginBalance": text(total + profit),
+            "maintMargin": text(maintenance),
+            "initialMargin": text(positions + orders),
+            "positionInitialMargin": text(positions),
+            "openOrderInitialMargin": text(orders),
+            "crossWalletBalance": text(total),
+            "crossUnPnl": text(profit),
+            "availableBalance": available,
+            "maxWithdrawAmount": available,
+            "marginAvailable": True,
+            "updateTime": updated_ms,
+        }
 
     def account(self, call: Call) -> dict[str, Any]:
         """``account.status``: totals, assets and positions."""
@@ -64,6 +81,10 @@ class UsdmWallets:
             "canDeposit": True,
             "canWithdraw": True,
             "multiAssetsMargin": False,
+            "totalInitialMargin": total("initialMargin"),
+            "totalMaintMargin": total("maintMargin"),
+            "totalPositionInitialMargin": total("positionInitialMargin"),
+            "totalOpenOrderInitialMargin": total("openOrderInitialMargin"),
             "totalWalletBalance": total("walletBalance"),
             "totalUnrealizedProfit": total("unrealizedProfit"),
             "totalMarginBalance": total("marginBalance"),

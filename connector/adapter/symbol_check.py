@@ -1,0 +1,116 @@
+"""Looking up the symbols of streams that bring nothing: an exchange acknowledges any name.
+
+The instruments are fetched when the first symbol is doubted, and again when they are too old to say
+that a symbol does not exist. No task waits for them: the check stands in the line for REST.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import trio
+
+from connector.adapter.runners import Loops
+from connector.errors import ConfigError
+from connector.exchanges.protocol import Exchange, RestRequest
+from connector.feeds.subscription import Subscription
+from connector.instruments import Instrument, Status, say_unknown
+from connector.link.link import Link
+
+_OLD_SECONDS = 300.0
+_LIVELY = frozenset({Status.TRADING, Status.UNKNOWN})
+
+
+class SymbolCheck:
+    """The symbols that are doubted (`connector.link.request_line.Job`).
+
+    Args:
+        exchange: says how its instruments are asked for.
+        loops: where requests stand in line.
+    """
+
+    def __init__(self, exchange: Exchange, loops: Loops) -> None:
+        self._exchange = exchange
+        self._loops = loops
+        self._doubted: dict[Subscription, Link] = {}
+        self._known: Mapping[str, Instrument] = {}
+        self._known_at = -math.inf
+        self._in_line = False
+
+    def doubt(self, link: Link, subscription: Subscription) -> None:
+        """Look up the symbol of `subscription`, now or when the instruments have come."""
+        if subscription in self._doubted:
+            return
+        symbol = getattr(subscription.stream.channel, "symbol", None)
+        if not isinstance(symbol, str) or not self._can_ask():
+            subscription.listed = True  # as far as anybody can know
+            return
+        self._doubted[subscription] = link
+        if trio.current_time() - self._known_at < _OLD_SECONDS:
+            self._judge()
+        elif not self._in_line:
+            self._in_line = True
+            self._loops.rest().ask(self)
+
+    @property
+    def request(self) -> RestRequest[Any]:
+        """The instruments."""
+        return self._exchange.instruments()
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a stream in doubt is still wanted."""
+        return any(_holds(link, each) for each, link in self._doubted.items())
+
+    def begin(self) -> bool:
+        """The instruments are about to be asked for."""
+        self._in_line = self.wanted
+        if not self._in_line:
+            self._doubted.clear()
+        return self._in_line
+
+    def answered(self, answer: tuple[Instrument, ...]) -> None:
+        """Here they are."""
+        self._in_line = False
+        self._known = {each.symbol.upper(): each for each in answer}
+        self._known_at = trio.current_time()
+        self._judge()
+
+    def failed(self, cause: str) -> None:
+        """They did not come; they will be asked for again."""
+
+    def refused(self, error: Exception) -> None:
+        """They will not come: nobody can say whether the symbols exist."""
+        self._in_line = False
+        for subscription in self._doubted:
+            subscription.listed = True
+        self._doubted.clear()
+
+    def _can_ask(self) -> bool:
+        try:
+            self._exchange.instruments()
+            self._loops.rest()
+        except (ConfigError, AttributeError):
+            return False
+        return True
+
+    def _judge(self) -> None:
+        doubted, self._doubted = self._doubted, {}
+        for subscription, link in doubted.items():
+            if not _holds(link, subscription):
+                continue
+            symbol = str(getattr(subscription.stream.channel, "symbol", ""))
+            instrument = self._known.get(symbol.upper())
+            if instrument is None and self._known:
+                said = say_unknown(symbol, self._known, self._exchange.name)
+                link.find_unknown(subscription, said)
+                continue
+            subscription.listed = True
+            if instrument is not None and instrument.status not in _LIVELY:
+                link.find_halted(subscription, instrument.exchange_status)
+
+
+def _holds(link: Link, subscription: Subscription) -> bool:
+    return link.subscriptions.get(subscription.name.encode()) is subscription
