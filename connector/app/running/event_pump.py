@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
+import math
 from contextlib import AsyncExitStack, suppress
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 import trio
 
-from connector import Adapter, ConnectorError, Feed, SubscriptionRejected
+from connector import Adapter, ConnectorError, Feed, Overflow, SlowConsumer, SubscriptionRejected
 from connector.app.naming import write_channel
+from connector.app.running.backlog import Backlog
 from connector.app.running.configuration import GroupPlan
+from connector.app.running.sink_slot import SinkAway
 from connector.app.running.sinks import Batch
+from connector.app.running.trouble import Trouble
 from connector.channels import AnyChannel
-from connector.events import Event
+from connector.events import Event, Gap
 from connector.lifecycle import write_fields
 
 _log = logging.getLogger("connector.run")
@@ -29,8 +33,21 @@ class Taker(Protocol):
         """Of the sink."""
         ...
 
-    async def write(self, batch: Batch) -> None:
-        """Take `batch`."""
+    @property
+    def trouble(self) -> Trouble:
+        """What is wrong with the sink."""
+        ...
+
+    async def write(self, batch: Batch, *, last: bool = False) -> None:
+        """Take `batch`.
+
+        Raises:
+            SinkAway: it cannot at the moment.
+        """
+        ...
+
+    def lose(self, events: int, where: str) -> None:
+        """So many events will never come."""
         ...
 
 
@@ -42,10 +59,18 @@ class Pump:
         adapter_name, group: what the configuration calls them.
         plan: the group; `follow` changes its channels.
         slot: where the events go.
+        resumes: whether events are missing before the first, as the adapter has failed.
     """
 
     def __init__(
-        self, adapter: Adapter, adapter_name: str, group: str, plan: GroupPlan, slot: Taker
+        self,
+        adapter: Adapter,
+        adapter_name: str,
+        group: str,
+        plan: GroupPlan,
+        slot: Taker,
+        *,
+        resumes: bool = False,
     ) -> None:
         self.plan = plan
         self.slot = slot
@@ -60,6 +85,12 @@ class Pump:
         self._waiting = trio.CancelScope()
         self._scope = trio.CancelScope()
         self._ended = trio.Event()
+        self._backlog: Backlog[Event] = Backlog(plan.buffer)
+        self._missing = "disconnected" if resumes else ""
+        """Why events are missing before the first."""
+        self._in_flight = self._unread = 0
+        """Events that the sink is given at this moment; that the feed had in the end."""
+        self._complete = True
 
     def follow(self, plan: GroupPlan) -> None:
         """Want the channels of `plan`, which differs in nothing else."""
@@ -68,30 +99,43 @@ class Pump:
         self.refused &= set(plan.channels)
         self._changed.set()
 
-    async def stop(self) -> None:
-        """Write what is buffered, then end; waits for it."""
+    async def stop(self, within: float = math.inf) -> bool:
+        """Write what is buffered, then end; waits for it, but for no longer than `within` seconds.
+
+        Returns:
+            Whether everything was written.
+        """
         self._stopping = True
         self._waiting.cancel()
-        await self._ended.wait()
+        with trio.move_on_after(within):
+            await self._ended.wait()
+        if not self._ended.is_set():
+            self._scope.cancel()
+            await self._ended.wait()
+        return self._complete
 
     async def run(self) -> None:
         """Subscribe and read until `stop`.
 
         Raises:
-            SinkFailed: the sink does not take the events.
+            SinkFailed: the sink does not take the events, and shall not be tried again.
             SlowConsumer: with ``overflow = "fail"``.
 
         Cancellation: what is buffered is lost.
         """
         try:
-            async with AsyncExitStack() as stack:
-                feed: Feed[Event] | None = None
-                with self._waiting, suppress(trio.ClosedResourceError):
-                    # Closed: the adapter has failed, and says why.
-                    feed = await self._subscribe(stack)
-                if feed is not None and not self._stopping:
-                    await self._read(feed)
+            with self._scope:
+                async with AsyncExitStack() as stack:
+                    feed: Feed[Event] | None = None
+                    with self._waiting, suppress(trio.ClosedResourceError):
+                        # Closed: the adapter has failed, and says why.
+                        feed = await self._subscribe(stack)
+                    if feed is not None and not self._stopping:
+                        await self._read(feed)
         finally:
+            left = len(self._backlog) + self._in_flight + self._unread
+            self._complete = not left
+            self.slot.lose(left, f"group {self._names[2]}")
             self._ended.set()
 
     async def _subscribe(self, stack: AsyncExitStack) -> Feed[Event]:
@@ -109,7 +153,7 @@ class Pump:
                 gaps=self.plan.gaps,
             )
             try:
-                return await stack.enter_async_context(feed)
+                return cast("Feed[Event]", await stack.enter_async_context(feed))
             except SubscriptionRejected as rejection:
                 # Logged by `connector.lifecycle`; one of two hundred must not stop the others.
                 self.refused.add(rejection.channel)
@@ -117,24 +161,86 @@ class Pump:
     async def _read(self, feed: Feed[Event]) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._keep_converged, feed)
-            batches = feed.batches()
-            while not self._stopping:
-                batch: list[Event] = []
-                # Only the wait may be cut off, never a write.
-                with trio.CancelScope() as self._waiting:
-                    try:
-                        batch = await anext(batches)
-                    except SubscriptionRejected as rejection:
-                        self.refused.add(rejection.channel)
-                    except trio.ClosedResourceError:
-                        break  # the adapter has failed, and says why
-                await self._write(batch)
-            await self._write(take_rest(feed))
+            try:
+                await self._read_batches(feed)
+            finally:
+                self._unread = feed.statistics().buffered
             nursery.cancel_scope.cancel()
 
-    async def _write(self, events: list[Event]) -> None:
-        if events:
-            await self.slot.write(Batch(*self._names, events))
+    async def _read_batches(self, feed: Feed[Event]) -> None:
+        batches = feed.batches()
+        while not self._stopping:
+            batch: list[Event] = []
+            # Only the wait may be cut off, never a write.
+            with trio.CancelScope(deadline=self._retry_at()) as self._waiting:
+                try:
+                    batch = await anext(batches)
+                except SubscriptionRejected as rejection:
+                    self.refused.add(rejection.channel)
+                except trio.ClosedResourceError:
+                    break  # the adapter has failed, and says why
+            await self._write(batch)
+        await self._write(take_rest(feed), last=True)
+
+    def _retry_at(self) -> float:
+        """When what waits for the sink may be tried again; until then it only waits for more."""
+        return max(self.slot.trouble.retry_at, trio.current_time()) if self._backlog else math.inf
+
+    async def _write(self, events: list[Event], *, last: bool = False) -> None:
+        """Hand over what there is, or keep it for a sink that has failed."""
+        backlog = self._backlog
+        if backlog:
+            self._keep(events)
+            events = backlog.items
+        if not events:
+            return
+        if self.slot.trouble.resting and not last:
+            if not backlog:
+                self._keep(events)
+            await trio.lowlevel.checkpoint()
+            return
+        self._in_flight = 0 if backlog else len(events)
+        try:
+            await self.slot.write(Batch(*self._names, self._with_gap(events)), last=last)
+        except SinkAway:
+            if not backlog:
+                self._keep(events)
+        else:
+            self._missing = ""
+            backlog.clear()
+        self._in_flight = 0
+
+    def _keep(self, events: list[Event]) -> None:
+        """Let `events` wait; what there is no room for is lost.
+
+        Raises:
+            SlowConsumer: with ``overflow = "fail"``, if there is no room.
+        """
+        lost = self._backlog.add(events)
+        if not lost:
+            return
+        adapter, _, group = self._names
+        self.slot.lose(lost, f"group {group}")
+        if self.plan.overflow is Overflow.FAIL:
+            raise SlowConsumer(
+                f"group {group} of {adapter}: the sink {self.slot.name} has failed, and more than "
+                f"{self._backlog.capacity} events wait for it"
+            )
+
+    def _with_gap(self, events: list[Event]) -> list[Event]:
+        """`events`, and what is missing before them."""
+        lost = self._backlog.lost
+        if not self.plan.gaps or not (lost or self._missing):
+            return events
+        gap = Gap(
+            symbol="",
+            received_ns=events[0].received_ns,
+            session=events[0].session,
+            channels=self.plan.channels,
+            reason="overflow" if lost else self._missing,
+            dropped=lost or None,
+        )
+        return [gap, *events]
 
     async def _keep_converged(self, feed: Feed[Event]) -> None:
         """Let the feed have what is wanted, for as long as it lasts."""

@@ -6,14 +6,21 @@ under it: the feed of frames goes on, so nothing is missing and nothing is there
 
 from __future__ import annotations
 
+import math
+import time
+from contextlib import suppress
+
 import attrs
 import trio
 
 from connector import Adapter, Feed
+from connector.app.running.backlog import Backlog
 from connector.app.running.event_pump import take_rest
-from connector.app.running.sink_slot import FrameSlot
+from connector.app.running.sink_slot import FrameSlot, SinkAway
 from connector.app.running.sinks import FrameBatch, FrameSettings, Origin
 from connector.channels import AnyChannel
+from connector.errors import SlowConsumer
+from connector.events import Gap
 from connector.feeds.buffer import Overflow
 from connector.link.raw_frames import FrameItem
 from connector.recording.writer import BLOCK_SECONDS, Presence
@@ -28,6 +35,7 @@ class FramePump:
         slot: where they go.
         channels: what the sink wants of the adapter; something else keeps them subscribed.
         settings: of the sink: how many frames may wait, and what happens then.
+        resumes: whether frames are missing before the first, as the adapter has failed.
     """
 
     def __init__(
@@ -37,6 +45,8 @@ class FramePump:
         slot: FrameSlot,
         channels: tuple[AnyChannel, ...],
         settings: FrameSettings,
+        *,
+        resumes: bool = False,
     ) -> None:
         self.slot = slot
         self._adapter = adapter
@@ -44,7 +54,13 @@ class FramePump:
         self._policy = _policy_of(settings)
         self._stopping = False
         self._waiting = trio.CancelScope()
+        self._scope = trio.CancelScope()
         self._ended = trio.Event()
+        self._backlog: Backlog[FrameItem] = Backlog(settings.buffer)
+        self._missing = resumes
+        self._in_flight = 0
+        """Frames that the sink is given at this moment."""
+        self._complete = True
 
     def follow(self, channels: tuple[AnyChannel, ...], settings: FrameSettings) -> None:
         """Want `channels` from now on, under the policy of `settings`."""
@@ -52,13 +68,23 @@ class FramePump:
             self._origin = attrs.evolve(self._origin, channels=channels)
         if _policy_of(settings) != self._policy:
             self._policy = _policy_of(settings)
+            self._backlog.capacity = settings.buffer
             self._waiting.cancel()
 
-    async def stop(self) -> None:
-        """Write what is buffered, then end; waits for it."""
+    async def stop(self, within: float = math.inf) -> bool:
+        """Write what is buffered, then end; waits for it, but for no longer than `within` seconds.
+
+        Returns:
+            Whether everything was written.
+        """
         self._stopping = True
         self._waiting.cancel()
-        await self._ended.wait()
+        with trio.move_on_after(within):
+            await self._ended.wait()
+        if not self._ended.is_set():
+            self._scope.cancel()
+            await self._ended.wait()
+        return self._complete
 
     async def run(  # noqa: ASYNC114  # started by the service
         self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -66,26 +92,31 @@ class FramePump:
         """Read until `stop`; for ``nursery.start``, which returns when nothing passes it by.
 
         Raises:
-            SinkFailed: the sink does not take the frames.
+            SinkFailed: the sink does not take the frames, and shall not be tried again.
             SlowConsumer: with ``overflow = "fail"``.
 
         Cancellation: what is buffered is lost.
         """
         rest: list[FrameItem] = []
         try:
-            going_on = True
-            while going_on:  # noqa: ASYNC913  # it writes
-                buffer, overflow = self._policy
-                with self._adapter.frames(buffer=buffer, overflow=overflow) as feed:
-                    task_status.started()
-                    task_status = trio.TASK_STATUS_IGNORED
-                    await self._write(rest)
-                    going_on = await self._read(feed)
-                    # No checkpoint until the next feed is there: every frame is in one of them.
-                    rest = take_rest(feed)
-            await self._write(rest)
-            await self.slot.end(self._origin.adapter)
+            with self._scope:
+                going_on = True
+                while going_on:  # noqa: ASYNC913  # it writes
+                    buffer, overflow = self._policy
+                    with self._adapter.frames(buffer=buffer, overflow=overflow) as feed:
+                        task_status.started()
+                        task_status = trio.TASK_STATUS_IGNORED
+                        await self._write(rest)
+                        going_on = await self._read(feed)
+                        # No checkpoint until the next feed is there: every frame is in one of them.
+                        rest = take_rest(feed)
+                await self._write(rest, last=True)
+                with suppress(SinkAway):  # it rests from a failure, and has told it
+                    await self.slot.end(self._origin.adapter)
         finally:
+            left = len(self._backlog) + self._in_flight
+            self._complete = not left
+            self.slot.lose(left, f"frames of {self._origin.adapter}")
             self._ended.set()
 
     async def _read(self, feed: Feed[FrameItem]) -> bool:
@@ -103,8 +134,57 @@ class FramePump:
             await self._write(items)
         return not self._stopping
 
-    async def _write(self, items: list[FrameItem]) -> None:
-        await self.slot.write(FrameBatch(self._origin, items))
+    async def _write(self, items: list[FrameItem], *, last: bool = False) -> None:
+        """Hand over what there is, or keep it for a sink that has failed."""
+        backlog = self._backlog
+        if backlog:
+            self._keep(items)
+            items = backlog.items
+        if self.slot.trouble.resting and not last:
+            if not backlog:
+                self._keep(items)
+            await trio.lowlevel.checkpoint()
+            return
+        self._in_flight = 0 if backlog else len(items)
+        try:
+            await self.slot.write(FrameBatch(self._origin, self._with_gap(items)), last=last)
+        except SinkAway:
+            if not backlog:
+                self._keep(items)
+        else:
+            self._missing = False
+            backlog.clear()
+        self._in_flight = 0
+
+    def _keep(self, items: list[FrameItem]) -> None:
+        """Let `items` wait; what there is no room for is lost.
+
+        Raises:
+            SlowConsumer: with ``overflow = "fail"``, if there is no room.
+        """
+        lost = self._backlog.add(items)
+        if not lost:
+            return
+        self.slot.lose(lost, f"frames of {self._origin.adapter}")
+        if self._policy[1] is Overflow.FAIL:
+            raise SlowConsumer(
+                f"frames of {self._origin.adapter}: the sink {self.slot.name} has failed, and more "
+                f"than {self._backlog.capacity} frames wait for it"
+            )
+
+    def _with_gap(self, items: list[FrameItem]) -> list[FrameItem]:
+        """`items`, and what is missing before them."""
+        lost = self._backlog.lost
+        if not (lost or self._missing):
+            return items
+        gap = Gap(
+            symbol="",
+            received_ns=time.time_ns(),
+            channels=self._origin.channels,
+            reason="overflow" if lost else "disconnected",
+            dropped=lost or None,
+        )
+        return [gap, *items]
 
 
 def _policy_of(settings: FrameSettings) -> tuple[int, Overflow]:

@@ -1,11 +1,12 @@
 """Holding a context manager open in a task of its own, until it is told to leave it.
 
 What comes and goes while a program runs cannot be nested in one function. Each such thing has a
-task; who holds it decides when it ends, and waits for that. Its error ends the nursery, as any.
+task; who holds it decides when it ends, and waits for that.
 """
 
 from __future__ import annotations
 
+import math
 from contextlib import AbstractAsyncContextManager
 from typing import Generic, TypeVar, cast
 
@@ -15,12 +16,18 @@ T = TypeVar("T")
 
 
 class Held(Generic[T]):
-    """One context manager, entered by `run` in a task."""
+    """One context manager, entered by `run` in a task.
+
+    An error with which it ends does not leave the task: it is `error`, for who holds it to see. An
+    error of entering it comes out of ``nursery.start``.
+    """
 
     def __init__(self, opened: AbstractAsyncContextManager[T]) -> None:
+        self.error: Exception | None = None
         self._opened = opened
         self._leave = trio.Event()
         self._left = trio.Event()
+        self._scope = trio.CancelScope()
         self._value: T | None = None
 
     @property
@@ -28,18 +35,44 @@ class Held(Generic[T]):
         """What the context manager gave."""
         return cast("T", self._value)
 
+    @property
+    def ended(self) -> bool:
+        """Whether everything in it is gone."""
+        return self._left.is_set()
+
     async def run(  # noqa: ASYNC114  # started by whoever holds it
         self, task_status: trio.TaskStatus[T] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Enter, tell, wait, leave; for ``nursery.start``, which raises what entering raises."""
+        entered = False
         try:
-            async with self._opened as self._value:
-                task_status.started(self.value)
-                await self._leave.wait()
+            with self._scope:
+                async with self._opened as self._value:
+                    entered = True
+                    task_status.started(self.value)
+                    await self._leave.wait()
+        except Exception as error:
+            if not entered:
+                raise
+            self.error = error
         finally:
             self._left.set()
 
-    async def close(self) -> None:
-        """Leave, and wait until everything in it is gone."""
-        self._leave.set()
+    async def wait(self) -> None:
+        """Wait until everything in it is gone."""
         await self._left.wait()
+
+    async def close(self, within: float = math.inf) -> bool:
+        """Leave, and wait until everything in it is gone; what takes too long is cut off.
+
+        Returns:
+            Whether it went in order.
+        """
+        self._leave.set()
+        with trio.move_on_after(within):
+            await self._left.wait()
+        if not self.ended:
+            self._scope.cancel()
+            await self._left.wait()
+            return False
+        return self.error is None

@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from connector._version import __version__
 from connector.app.naming import write_channel
+from connector.app.running.readiness import unready
 from connector.app.running.registry import PrometheusRegistry
 from connector.app.running.server import Page
 from connector.app.running.service import Registry, Service
@@ -99,7 +100,7 @@ class Pages:
         return Page(200, "text/plain", b"ok\n")
 
     def _readiness(self) -> Page:
-        reasons = self._service.unready()
+        reasons = unready(self._service)
         text = "\n".join(reasons) or "ready"
         return Page(503 if reasons else 200, "text/plain", f"{text}\n".encode())
 
@@ -125,7 +126,7 @@ class Pages:
 
     def _fragment(self) -> str:
         service = self._service
-        reasons = service.unready()
+        reasons = unready(service)
         state = '<span class="good">ready</span>'
         if reasons:
             state = f'<span class="bad">not ready: {escape("; ".join(reasons[:5]))}</span>'

@@ -18,8 +18,9 @@ import trio
 
 from connector.app.running import logs
 from connector.app.running.configuration import Configuration, Misconfigured, read_configuration
-from connector.app.running.service import Registry, Service, Summary, open_service
+from connector.app.running.service import Registry, Service, open_service
 from connector.app.running.sink_slot import SinkFailed
+from connector.app.running.tally import Summary
 from connector.app.running.venues import RealWorld, World, open_simulated_world
 from connector.errors import ConfigError
 from connector.transport.error_groups import leaves

@@ -23,6 +23,8 @@ from connector.transport.error_groups import leaves
 CONFIG = click.argument(
     "config", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 )
+OK, FAILED, FLAWED = 0, 1, 3
+"""Exit statuses: 2 is that of a wrong command line."""
 
 
 def _read(path: Path) -> Configuration:
@@ -89,8 +91,8 @@ def run(*, config: Path, simulate: bool, break_every: float, duration: float | N
     """Run what CONFIG says: adapters into sinks, with metrics, until SIGINT or SIGTERM.
 
     SIGHUP reads CONFIG again and changes what has changed in it, nothing else. The log goes to
-    standard error. The exit status is 1 when something failed that retrying cannot mend, or when
-    the end was not clean.
+    standard error. The exit status is 1 when it could not start or had to end, and 3 when it ended
+    as asked, but something was failing, was cut off, or has lost events to a failure.
     """
     if break_every and not simulate:
         raise click.UsageError("--break-every is for simulated exchanges: add --simulate")
@@ -107,9 +109,9 @@ def run(*, config: Path, simulate: bool, break_every: float, duration: float | N
         break_every_seconds=break_every,
         duration_seconds=duration,
     )
-    clean = False
+    status = FAILED
     try:
-        clean = trio.run(run_program, options, configuration).clean
+        status = OK if trio.run(run_program, options, configuration).flawless else FLAWED
     except* (ConnectorError, OSError) as group:
         logging.getLogger("connector.run").error("failed: %s", next(leaves(group)))  # noqa: TRY400
-    sys.exit(0 if clean else 1)
+    sys.exit(status)

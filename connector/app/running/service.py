@@ -2,12 +2,15 @@
 
 `Service.apply` makes what runs equal to a configuration, at the beginning and again when its file
 has changed. What is the same stays as it is: an adapter keeps its sessions, a feed its channels.
+What fails is tried again (`connector.app.running.sink_slot`, `connector.app.running.adapter_slot`),
+and nothing else waits for it.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import Counter, deque
+import math
+from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 
@@ -15,7 +18,7 @@ import attrs
 import trio
 
 from connector import Adapter, open_adapter
-from connector.adapter.statistics import AdapterStatistics
+from connector.app.running.adapter_slot import AdapterSlot
 from connector.app.running.configuration import (
     AdapterPlan,
     Configuration,
@@ -26,12 +29,19 @@ from connector.app.running.configuration import (
 )
 from connector.app.running.event_pump import Pump, Taker
 from connector.app.running.frame_pump import FramePump
-from connector.app.running.held_context import Held
-from connector.app.running.sink_slot import AnySlot, FrameSlot, SinkFailed, SinkSlot, slot_for
+from connector.app.running.sink_slot import (
+    GRACE_SECONDS,
+    AnySlot,
+    FrameSlot,
+    SinkFailed,
+    SinkSlot,
+    slot_for,
+)
 from connector.app.running.sinks import takes_frames
+from connector.app.running.tally import Summary, Tally
 from connector.app.running.venues import World
 from connector.channels import AnyChannel
-from connector.lifecycle import Lifecycle, write_fields
+from connector.lifecycle import Lifecycle, Subscribed, write_fields
 
 _log = logging.getLogger("connector.run")
 
@@ -47,29 +57,13 @@ class Registry:
         return nullcontext()
 
 
-@attrs.frozen(kw_only=True)
-class Summary:
-    """What a run has done."""
-
-    seconds: float
-    clean: bool
-    """Whether everything ended within the bound."""
-    sessions: int
-    reconnects: dict[str, int]
-    messages: int
-    wire_bytes: int
-    gaps: int
-    drops: int
-    events: dict[str, int]
-    """Events written, by sink; of a sink of frames the frames."""
-
-
 class Service:
     """What runs; made by `open_service`.
 
     Attributes:
         configuration: what it is kept at.
-        adapters, slots: by name.
+        adapters: those that are open, by name.
+        adapter_slots, slots: by name.
         pumps: by group and sink.
         frame_pumps: by adapter and sink.
         recent: the last things that happened to connections, with the adapter's name.
@@ -87,10 +81,9 @@ class Service:
         self._nursery = nursery
         self._world = world
         self._registry = registry
-        self._held: dict[str, Held[Adapter]] = {}
-        self._past: list[AdapterStatistics] = []
-        self._events: Counter[str] = Counter()
-        self._began = trio.current_time()
+        self.adapter_slots: dict[str, AdapterSlot] = {}
+        self._applying = trio.Lock()
+        self._tally = Tally()
 
     async def apply(self, new: Configuration) -> None:
         """Make what runs equal to `new`.
@@ -100,6 +93,10 @@ class Service:
 
         Cancellation: what runs is something between the two.
         """
+        async with self._applying:
+            await self._apply(new)
+
+    async def _apply(self, new: Configuration) -> None:
         old = self.configuration
         displaced = await self._apply_sinks(old, new)
         same = {name for name, plan in new.adapters.items() if old.adapters.get(name) == plan}
@@ -109,66 +106,55 @@ class Service:
         await self._stop_pumps(
             key for key, pump in self.pumps.items() if not self._keeps(key, pump, new, same)
         )
-        await self._close_adapters([name for name in self._held if name not in same])
+        await self._close_adapters([name for name in self.adapter_slots if name not in same])
         for name in [name for name in self.slots if name not in new.sinks]:
             await self._close_slot(self.slots.pop(name))
         for slot in displaced:
             await self._close_slot(slot)
         for name, plan in new.adapters.items():
-            if name not in self._held:
+            if name not in self.adapter_slots:
                 await self._open_adapter(name, plan)
-        for sink, sink_plan in new.sinks.items():
-            # Before anything is subscribed for it: it has the first frame, too.
-            await self._record(sink, sink_plan, new)
-            for group in sink_plan.groups:
-                self._pump(group, sink, new.groups[group])
+        await self._fill_sinks(new)
         self.configuration = new
 
-    def unready(self) -> list[str]:
-        """Why not everything that is wanted is there; empty if it is."""
-        if self.stopping:
-            return ["stopping"]
-        reasons = [
-            f"{link.name} is {link.state}"
-            for adapter in self.adapters.values()
-            for link in adapter.statistics().links
-            if link.streams and link.state != "streaming"
-        ]
-        reasons += [
-            f"group {group} is not subscribed yet"
-            for group in sorted({group for (group, _), pump in self.pumps.items() if not pump.live})
-        ]
-        return reasons
+    async def _fill_sinks(self, of: Configuration, *, resumes: bool = False) -> None:
+        """Let every sink have what it wants of the adapters that are open."""
+        for sink, plan in of.sinks.items():
+            # Before anything is subscribed for it: it has the first frame, too.
+            await self._record(sink, plan, of, resumes=resumes)
+            for group in plan.groups:
+                self._pump(group, sink, of.groups[group], resumes=resumes)
+
+    async def reopen_sinks(self) -> None:
+        """Let sinks that write to a file begin anew at its path."""
+        for slot in self.slots.values():
+            await slot.reopen()
 
     def summary(self, *, clean: bool = True) -> Summary:
         """What has been done so far."""
-        adapters = [*self._past, *(each.statistics() for each in self.adapters.values())]
-        reconnects: Counter[str] = Counter()
-        for each in adapters:
-            reconnects.update(each.reconnects)
-        events = self._events.copy()
-        events.update({name: each.events for name, each in self.slots.items()})  # "+" leaves out 0
-        return Summary(
-            seconds=round(trio.current_time() - self._began, 3),
-            clean=clean,
-            sessions=sum(each.sessions_opened for each in adapters),
-            reconnects=dict(reconnects),
-            messages=sum(each.messages for each in adapters),
-            wire_bytes=sum(each.wire_bytes for each in adapters),
-            gaps=sum(each.gaps for each in adapters),
-            drops=sum(each.drops for each in adapters),
-            events=dict(events),
-        )
+        adapters = [each.statistics() for each in self.adapters.values()]
+        return self._tally.summary(adapters, self.slots, self.adapter_slots, clean=clean)
 
-    async def close(self) -> None:
-        """End everything in order: what is buffered is written, connections are closed politely."""
+    async def close(self, within: float = math.inf) -> None:
+        """End everything in order: what is buffered is written, connections are closed politely.
+
+        A sink that does not take what is buffered has half of `within` seconds for it, so that all
+        others are closed in order, too.
+        """
         self.stopping = True
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._stop_frame_pumps, self.frame_pumps)
-            nursery.start_soon(self._stop_pumps, self.pumps)
-        await self._close_adapters(self._held)
-        for name in list(self.slots):
-            await self._close_slot(self.slots.pop(name))
+        async with self._applying:
+            self._tally.remember_failing([*self.slots.values(), *self.adapter_slots.values()])
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._stop_frame_pumps, self.frame_pumps, within / 2)
+                nursery.start_soon(self._stop_pumps, self.pumps, within / 2)
+            await self._close_adapters(self.adapter_slots)
+            for name in list(self.slots):
+                await self._close_slot(self.slots.pop(name))
+
+    @property
+    def complete(self) -> bool:
+        """Whether no sink was cut off while it had something to write."""
+        return not self._tally.cut_off
 
     # Sinks.
 
@@ -185,9 +171,11 @@ class Service:
                 self.slots[name].plan = plan
                 continue
             present = done[name] = self.slots.get(name)
-            self.slots[name] = slot_for(name, plan, present)
+            slot = self.slots[name] = slot_for(name, plan, present)
             try:
-                await self.slots[name].fill(self._nursery, plan)
+                await slot.fill(self._nursery, plan)
+                if slot is not present and isinstance(slot, SinkSlot):
+                    self._nursery.start_soon(slot.write_marks, name=f"marks into {name}")
             except SinkFailed as error:
                 failure = error
                 break
@@ -209,20 +197,39 @@ class Service:
 
     async def _close_slot(self, slot: AnySlot) -> None:
         await slot.close()
-        self._events[slot.name] += slot.events
+        self._tally.add_sink(slot)
 
     # Adapters.
 
     async def _open_adapter(self, name: str, plan: AdapterPlan) -> None:
-        held = Held(self._adapter(name, plan))
-        self.adapters[name] = await self._nursery.start(held.run, name=f"adapter {name}")
-        self._held[name] = held
+        slot = self.adapter_slots[name] = AdapterSlot(name, plan)
+        await slot.fill(self._nursery, self._adapter(slot))
+        self._nursery.start_soon(self._keep_open, slot, name=f"adapter {name} again")
         fields = {"adapter": name, "exchange": plan.exchange.name}
         text = write_fields(fields)
         _log.info("adapter opened %s", text, extra={"fields": fields})
 
+    async def _keep_open(self, slot: AdapterSlot) -> None:
+        """Open an adapter again each time that it has failed, until it is closed.
+
+        Raises:
+            ConnectorError, OSError: what it has failed with, with ``on_failure = "stop"``.
+        """
+        while await slot.wait_failed():
+            async with self._applying:
+                if self.adapter_slots.get(slot.name) is not slot:
+                    return
+                # They have ended with the adapter.
+                await self._stop_frame_pumps(key for key in self.frame_pumps if key[0] == slot.name)
+                await self._stop_pumps(
+                    key for key, pump in self.pumps.items() if pump.plan.adapter == slot.name
+                )
+                await slot.fill(self._nursery, self._adapter(slot))
+                await self._fill_sinks(self.configuration, resumes=True)
+
     @asynccontextmanager
-    async def _adapter(self, name: str, plan: AdapterPlan) -> AsyncIterator[Adapter]:
+    async def _adapter(self, slot: AdapterSlot) -> AsyncIterator[Adapter]:
+        name, plan = slot.name, slot.plan
         exchange, dialer = self._world.place(plan)
         async with open_adapter(
             exchange,
@@ -232,20 +239,25 @@ class Service:
             dialer=dialer,
         ) as adapter:
             with self._registry.show(adapter, name):
-                self._nursery.start_soon(self._mark, name, adapter)
-                yield adapter
-                self._past.append(adapter.statistics())
-                del self.adapters[name]
+                self.adapters[name] = adapter
+                self._nursery.start_soon(self._mark, slot, adapter)
+                try:
+                    yield adapter
+                finally:
+                    self._tally.past.append(adapter.statistics())
+                    del self.adapters[name]
 
-    async def _mark(self, name: str, adapter: Adapter) -> None:
+    async def _mark(self, place: AdapterSlot, adapter: Adapter) -> None:
         """Tell the adapter's sinks what happens to its connections, until it is gone."""
         with adapter.lifecycle() as events:
             try:
                 async for event in events:
-                    self.recent.append((name, event))
+                    self.recent.append((place.name, event))
+                    if isinstance(event, Subscribed):
+                        place.trouble.over()
                     for slot in [*self.slots.values()]:
-                        if isinstance(slot, SinkSlot) and self._takes(slot.plan, name):
-                            await slot.mark(name, event)
+                        if isinstance(slot, SinkSlot) and self._takes(slot.plan, place.name):
+                            slot.mark(place.name, event)
             except trio.ClosedResourceError:
                 return
 
@@ -256,7 +268,9 @@ class Service:
     async def _close_adapters(self, names: Iterable[str]) -> None:
         async with trio.open_nursery() as nursery:
             for name in list(names):
-                nursery.start_soon(self._held.pop(name).close)
+                slot = self.adapter_slots.pop(name)
+                self._tally.add_adapter(slot)
+                nursery.start_soon(slot.close)
                 _log.info("adapter closing adapter=%s", name, extra={"fields": {"adapter": name}})
 
     # Pumps.
@@ -274,20 +288,26 @@ class Service:
             and attrs.evolve(plan, channels=()) == attrs.evolve(pump.plan, channels=())
         )
 
-    def _pump(self, group: str, sink: str, plan: GroupPlan) -> None:
-        pump = self.pumps.get((group, sink))
-        if pump is None:
-            adapter = self.adapters[plan.adapter]
-            pump = Pump(adapter, plan.adapter, group, plan, _taker_of(self.slots[sink]))
+    def _pump(self, group: str, sink: str, plan: GroupPlan, *, resumes: bool) -> None:
+        pump, adapter = self.pumps.get((group, sink)), self.adapters.get(plan.adapter)
+        if pump is not None:
+            if pump.plan != plan:
+                pump.follow(plan)
+        elif adapter is not None:  # otherwise it has failed, and this comes when it is open again
+            taker = _taker_of(self.slots[sink])
+            pump = Pump(adapter, plan.adapter, group, plan, taker, resumes=resumes)
             self.pumps[group, sink] = pump
             self._nursery.start_soon(pump.run, name=f"{group} into {sink}")
-        elif pump.plan != plan:
-            pump.follow(plan)
 
-    async def _stop_pumps(self, keys: Iterable[tuple[str, str]]) -> None:
+    async def _stop_pumps(
+        self, keys: Iterable[tuple[str, str]], within: float = GRACE_SECONDS
+    ) -> None:
         async with trio.open_nursery() as nursery:
             for key in list(keys):
-                nursery.start_soon(self.pumps.pop(key).stop)
+                nursery.start_soon(self._stop, self.pumps.pop(key), within)
+
+    async def _stop(self, pump: Pump | FramePump, within: float) -> None:
+        self._tally.cut_off += not await pump.stop(within)
 
     # Pumps of frames.
 
@@ -304,24 +324,28 @@ class Service:
             and pump.slot is self.slots[sink]
         )
 
-    async def _record(self, sink: str, plan: SinkPlan, new: Configuration) -> None:
+    async def _record(
+        self, sink: str, plan: SinkPlan, new: Configuration, *, resumes: bool
+    ) -> None:
         """Let a sink of frames have what it wants; nothing for one of events."""
         slot, settings = self.slots[sink], plan.settings
         if not isinstance(slot, FrameSlot) or not takes_frames(settings):
             return
         for name, channels in _channels_of(plan, new).items():
-            pump = self.frame_pumps.get((name, sink))
-            if pump is None:
-                pump = FramePump(self.adapters[name], name, slot, channels, settings)
+            pump, adapter = self.frame_pumps.get((name, sink)), self.adapters.get(name)
+            if pump is not None:
+                pump.follow(channels, settings)
+            elif adapter is not None:  # as above
+                pump = FramePump(adapter, name, slot, channels, settings, resumes=resumes)
                 self.frame_pumps[name, sink] = pump
                 await self._nursery.start(pump.run, name=f"frames of {name} into {sink}")
-            else:
-                pump.follow(channels, settings)
 
-    async def _stop_frame_pumps(self, keys: Iterable[tuple[str, str]]) -> None:
+    async def _stop_frame_pumps(
+        self, keys: Iterable[tuple[str, str]], within: float = GRACE_SECONDS
+    ) -> None:
         async with trio.open_nursery() as nursery:
             for key in list(keys):
-                nursery.start_soon(self.frame_pumps.pop(key).stop)
+                nursery.start_soon(self._stop, self.frame_pumps.pop(key), within)
 
 
 def _taker_of(slot: AnySlot) -> Taker:
@@ -338,8 +362,8 @@ def _channels_of(plan: SinkPlan, of: Configuration) -> dict[str, tuple[AnyChanne
 
 
 def _what_opens(plan: SinkPlan) -> SinkPlan:
-    """All of `plan` but the groups, which a sink can change while it is open."""
-    return attrs.evolve(plan, groups=())
+    """All of `plan` but what a sink can change while it is open."""
+    return attrs.evolve(plan, groups=(), on_failure="retry")
 
 
 @asynccontextmanager
@@ -349,8 +373,9 @@ async def open_service(
     """Run what `configuration` says for as long as the block lasts.
 
     Raises:
-        SinkFailed: a sink cannot be opened, or does not take what it should.
-        HandshakeRejected, ExchangeUnavailable: an adapter has given up.
+        SinkFailed: a sink cannot be opened, or does not take what it should and has
+            ``on_failure = "stop"``.
+        HandshakeRejected, ExchangeUnavailable: an adapter has given up that has that.
         SlowConsumer: with ``overflow = "fail"``.
 
     They come in an ExceptionGroup. Cancellation: everything is cut off. Otherwise leaving takes at
@@ -360,9 +385,10 @@ async def open_service(
         service = Service(nursery, world, registry or Registry())
         await service.apply(configuration)
         yield service
-        with trio.move_on_after(service.configuration.run.shutdown_timeout) as bound:
-            await service.close()
-        service.ended_clean = not bound.cancelled_caught
+        seconds = service.configuration.run.shutdown_timeout
+        with trio.move_on_after(seconds) as bound:
+            await service.close(seconds)
+        service.ended_clean = service.complete and not bound.cancelled_caught
         summary = service.summary(clean=service.ended_clean)
         fields = attrs.asdict(summary)
         text = write_fields(fields)

@@ -43,6 +43,7 @@ def nothing() -> AdapterStatistics:
         streams={},
         delivery=Delays().statistics(),
         books={},
+        rest=None,
         past_gaps=0,
         past_drops=0,
     )

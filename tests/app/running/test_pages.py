@@ -14,6 +14,7 @@ import trio
 
 from connector.app.running.configuration import read_configuration
 from connector.app.running.pages import Pages, table
+from connector.app.running.readiness import unready
 from connector.app.running.registry import PrometheusRegistry
 from connector.app.running.server import serve
 from connector.app.running.service import Service, open_service
@@ -46,7 +47,7 @@ async def served(token: Secret | None = None) -> AsyncIterator[tuple[Service, Si
         ):
             pages = Pages(service, registry, token)
             url = await nursery.start(serve, pages, "127.0.0.1:0")
-            while service.unready():
+            while unready(service):
                 await trio.sleep(0.01)
             yield service, world, url
             nursery.cancel_scope.cancel()
@@ -61,7 +62,7 @@ async def test_what_found_the_leak_shows_a_flat_line() -> None:
         for _ in range(5):
             sessions = service.summary().sessions
             world.exchanges["binance_usdm"].break_connections("reset")
-            while service.summary().sessions < sessions + 2 or service.unready():
+            while service.summary().sessions < sessions + 2 or unready(service):
                 await trio.sleep(0.01)
             answer = await trio.run_process([CURL, "-s", f"{url}/metrics"], capture_stdout=True)
             lines |= {
@@ -132,7 +133,7 @@ async def test_a_browser_shows_the_live_state(tmp_path: Path) -> None:
     async with served() as (service, world, url):
         # Only the fragment that the script fetches can know of the second session.
         world.exchanges["binance_usdm"].break_connections("reset")
-        while service.summary().sessions < 4 or service.unready():
+        while service.summary().sessions < 4 or unready(service):
             await trio.sleep(0.01)
         seen = await trio.run_process(
             [

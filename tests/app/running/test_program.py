@@ -134,13 +134,10 @@ async def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) 
 
 
 async def test_an_adapter_that_gives_up_ends_it_with_the_reason(tmp_path: Path) -> None:
-    text = CONFIG.format(stream="ws://127.0.0.1:1", rest="http://127.0.0.1:1", path="x")
+    text = CONFIG.format(stream="ws://127.0.0.1:1", rest="http://127.0.0.1:1", path="-")
     config = tmp_path / "run.toml"
-    config.write_text(
-        text.replace('"binance_usdm"', '"binance_usdm"\nreconnect = { max_attempts = 1 }').replace(
-            'path = "x"', 'path = "-"'
-        )
-    )
+    strict = 'reconnect = { max_attempts = 1 }\non_failure = "stop"'
+    config.write_text(text.replace('"binance_usdm"', f'"binance_usdm"\n{strict}'))
 
     ended = await trio.run_process(
         [*COMMAND, "run", str(config)], capture_stderr=True, capture_stdout=True, check=False

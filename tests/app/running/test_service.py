@@ -15,6 +15,7 @@ from trio.testing import MockClock
 
 from connector import Overflow, SlowConsumer
 from connector.app.running.configuration import read_configuration
+from connector.app.running.readiness import unready
 from connector.app.running.service import Service, open_service
 from connector.app.running.sink_slot import SinkFailed
 from connector.app.running.sinks.jsonl import JsonLinesSink
@@ -59,7 +60,7 @@ async def running(text: str) -> AsyncIterator[tuple[Service, SimulatedWorld]]:
 
 async def ready(service: Service) -> None:
     with trio.fail_after(60):
-        while service.unready():
+        while unready(service):
             await trio.sleep(0.05)
 
 
@@ -219,10 +220,10 @@ async def test_leaving_is_bounded_whatever_a_sink_does(
     async with running(text) as (service, _):
         await ready(service)
 
-        async def hang(batch: object) -> None:
+        async def hang(*_: object) -> None:
             await trio.sleep_forever()
 
-        monkeypatch.setattr(service.slots["jsonl"], "write", hang)
+        monkeypatch.setattr(JsonLinesSink, "write", hang)
         await trio.sleep(2)
         began = trio.current_time()
 
@@ -237,22 +238,22 @@ async def test_readiness_says_what_is_missing(autojump_clock: MockClock, text: s
         world.exchanges["binance_usdm"].break_connections("reset")
         await trio.sleep(0.001)
 
-        reasons = service.unready()
+        reasons = unready(service)
 
         assert any(each.startswith("binance_usdm/") for each in reasons)
         await ready(service)
         service.stopping = True
-        assert service.unready() == ["stopping"]
+        assert unready(service) == ["stopping"]
 
 
-async def test_a_sink_that_fails_ends_the_run_with_its_name(
+async def test_a_sink_that_fails_ends_the_run_with_its_name_if_that_is_wanted(
     autojump_clock: MockClock, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def write(descriptor: int, data: bytes) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(ExceptionGroup) as raised:
-        async with running(text) as (service, _):
+        async with running(text + 'on_failure = "stop"\n') as (service, _):
             await ready(service)
             monkeypatch.setattr(JsonLinesSink, "_write", write)
             await trio.sleep(60)

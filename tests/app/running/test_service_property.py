@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from connector.app.running.configuration import Configuration, read_configuration
+from connector.app.running.readiness import unready
 from connector.app.running.service import Service, open_service
 from connector.app.running.venues import SimulatedWorld, open_simulated_world
 
@@ -91,7 +92,7 @@ def test_the_last_configuration_holds(
                         for exchange in world.exchanges.values():
                             exchange.break_connections("reset")
                 with trio.fail_after(120):
-                    while service.unready():
+                    while unready(service):
                         await trio.sleep(0.05)
                 await trio.sleep(2)
                 check_equal(service, world, configurations[-1])

@@ -175,6 +175,7 @@ class _Reader:
             reconnect=Reconnect(**msgspec.structs.asdict(table.reconnect)),
             stale_after=table.stale_after,
             close_timeout=table.close_timeout,
+            on_failure=table.on_failure,
         )
 
     def _endpoints(
@@ -305,7 +306,9 @@ class _Reader:
         if isinstance(settings, RedisEvents | RedisFrames):
             self._try((*path, "url"), check_written, settings.url)
         taken = tuple(groups if table.groups is None else table.groups)
-        return None if settings is None else SinkPlan(table.kind, taken, settings)
+        if settings is None:
+            return None
+        return SinkPlan(table.kind, taken, settings, table.on_failure)
 
     def _try(self, path: Path, make: Callable[..., T], *arguments: Any) -> T | None:
         """What `make` makes; its ConfigError is a mistake at `path`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import attrs
 
@@ -22,6 +23,7 @@ class AdapterPlan:
     reconnect: Reconnect
     stale_after: float | None
     close_timeout: float
+    on_failure: Literal["retry", "stop"] = "retry"
 
 
 @attrs.frozen
@@ -42,6 +44,7 @@ class SinkPlan:
     kind: str
     groups: tuple[str, ...]
     settings: AnySettings
+    on_failure: Literal["retry", "stop"] = "retry"
 
 
 @attrs.frozen

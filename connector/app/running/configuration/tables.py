@@ -46,6 +46,10 @@ class RunTable(Table, frozen=True):
     """A clean end takes no longer; what is left then is cut off."""
 
 
+OnFailure = Annotated[Literal["retry", "stop"], Meta(examples=["stop"])]
+"""Of a sink or an adapter that has failed: try it again for ever, or end the run."""
+
+
 class EndpointsTable(Table, frozen=True):
     """``endpoints = { stream = "…", rest = "…" }``: a server of one's own."""
 
@@ -74,6 +78,7 @@ class AdapterTable(Table, frozen=True):
     compression: Annotated[bool, Meta(examples=[True])] = False
     stale_after: Annotated[float, Meta(gt=0, examples=[5.0])] | None = None
     close_timeout: Annotated[float, Meta(ge=0, examples=[2.0])] = 2.0
+    on_failure: OnFailure = "retry"
     reconnect: Annotated[ReconnectTable, Meta(examples=[{"initial": 0.25, "cap": 10.0}])] = (
         ReconnectTable()
     )
@@ -100,3 +105,4 @@ class SinkTable(Table, frozen=True):
     """What logs and metrics call it; its kind, if it has none."""
     groups: Annotated[tuple[str, ...] | None, Meta(examples=[["ticks"]])] = None
     """The groups that it takes; all, if there is none."""
+    on_failure: OnFailure = "retry"

@@ -22,7 +22,7 @@ from connector.app.running.sinks.log import LogLines
 from connector.app.running.sinks.recording import RecordedFrames
 from connector.app.running.sinks.redis import RedisEvents
 from connector.app.running.sinks.redis_frames import RedisFrames
-from connector.app.running.sinks.sink import Batch, Sink, SinkSettings
+from connector.app.running.sinks.sink import Batch, Reopens, Sink, SinkBroken, SinkSettings
 
 AnySettings: TypeAlias = SinkSettings | FrameSettings
 
@@ -62,7 +62,9 @@ __all__ = [
     "RecordedFrames",
     "RedisEvents",
     "RedisFrames",
+    "Reopens",
     "Sink",
+    "SinkBroken",
     "SinkSettings",
     "settings_of",
     "takes_frames",

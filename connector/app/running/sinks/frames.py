@@ -56,8 +56,9 @@ class FrameSink(Protocol):
     async def write(self, batch: FrameBatch) -> None:
         """Take `batch`; return when the next one may come.
 
-        An exception ends the run with its message. Cancellation: what became of the batch is not
-        defined.
+        An `OSError` or a `ConnectorError` says that nothing of the batch was taken; the sink must
+        then be ready to be given the same batch once more, after a while. Cancellation: what became
+        of the batch is not defined.
         """
         ...
 

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import attrs
 
+from connector.errors import ConnectorError
 from connector.events import Event
 from connector.lifecycle import Lifecycle
 
@@ -36,14 +37,33 @@ class Batch:
     """At least one. A `BookView` is a window that changes: copy what is kept across an await."""
 
 
+class SinkBroken(ConnectorError):
+    """A sink cannot take anything any more, and trying again would not help."""
+
+
+@runtime_checkable
+class Reopens(Protocol):
+    """A sink that writes to a path, where another file may stand now."""
+
+    def reopen(self) -> None:
+        """Begin anew at the path, after what was written.
+
+        Raises:
+            OSError: it cannot be opened; then everything is as before.
+        """
+        ...
+
+
 class Sink(Protocol):
     """Where events go. Its methods are never called while another call is under way."""
 
     async def write(self, batch: Batch) -> None:
         """Take `batch`; return when the next one may come.
 
-        An exception ends the run with its message. Cancellation: what became of the batch is not
-        defined; a sink that must not tear anything shields, with a deadline.
+        An `OSError` or a `ConnectorError` says that nothing of the batch was taken; the sink must
+        then be ready to be given the same batch once more, after a while. `SinkBroken` says that
+        this would not help. Cancellation: what became of the batch is not defined; a sink that must
+        not tear anything shields, with a deadline.
         """
         ...
 

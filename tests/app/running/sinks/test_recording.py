@@ -21,6 +21,7 @@ from connector import open_adapter
 from connector.app.commands import group
 from connector.app.naming import EXCHANGES
 from connector.app.running.configuration import Misconfigured, read_configuration
+from connector.app.running.readiness import unready
 from connector.app.running.service import Service, open_service
 from connector.app.running.sink_slot import SinkFailed
 from connector.app.running.sinks import FRAME_KINDS, RecordedFrames
@@ -80,7 +81,7 @@ async def running(text: str) -> AsyncIterator[tuple[Service, SimulatedWorld]]:
 
 async def ready(service: Service) -> None:
     with trio.fail_after(60):
-        while service.unready():
+        while unready(service):
             await trio.sleep(0.05)
 
 
@@ -276,14 +277,14 @@ async def test_files_are_rotated_by_age(
     check_complete(tmp_path / "rec" / "futures")
 
 
-async def test_a_disk_that_refuses_ends_the_run_with_the_name_of_the_sink(
+async def test_a_disk_that_refuses_ends_the_run_if_that_is_wanted(
     autojump_clock: MockClock, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise RecordingFailed("a block of 10 bytes cannot be written: no room")
 
     with pytest.raises(ExceptionGroup) as raised:
-        async with running(text):
+        async with running(text + 'on_failure = "stop"\n'):
             await trio.sleep(3)
             monkeypatch.setattr("connector.recording.Writer._write", refuse)
             await trio.sleep(30)
