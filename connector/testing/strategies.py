@@ -15,9 +15,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
+from typing import Any, get_args, get_type_hints
 
+import attrs
 from hypothesis import strategies as st
 
+from connector.testing.exchange.trading.delays import Delays
+from connector.testing.exchange.trading.readings import Readings
+from connector.testing.exchange.trading.refusals import SAYINGS, UNAVAILABLE_503, UNKNOWN_503
 from connector.testing.explore.faults import OPERATION_FAULTS, STEP_FAULTS
 from connector.testing.explore.plan import OPERATIONS, Plan, Trigger
 from connector.testing.explore.schedule import Fifo, Picks, Schedule, Seeded
@@ -29,6 +34,13 @@ from connector.testing.faults.faults import (
     FaultPlan,
     When,
 )
+from connector.testing.faults.trading import EVENT_KINDS, TradingFault, TradingFaultKind
+
+TRADING_KINDS: tuple[TradingFaultKind, ...] = (
+    "late_reply", "double_reply", "lose_reply", "lose_request", "late_request", "cut_reply",
+    "cut_request", "answer", "double_event", "late_event", "swap_events", "lose_event",
+)  # fmt: skip
+"""Faults of trading, the mildest first."""
 
 BREAKING: tuple[FaultKind, ...] = (
     "close", "fin", "reset", "half_open", "mute", "close_and_hold", "bad_reserved_bits",
@@ -105,6 +117,69 @@ def fault_plans(
     """Plans for `open_exchange(faults=…)`."""
     drawn = st.lists(faults(kinds, most_seconds=most_seconds), max_size=most_faults)
     return drawn.map(lambda several: FaultPlan(tuple(several)))
+
+
+def trading_faults(methods: Sequence[str] = ("order.*",)) -> st.SearchStrategy[TradingFault]:
+    """Faults for `Trading.inject`: of requests, replies and private events.
+
+    Args:
+        methods: the requests that may be struck, as patterns of names on the WebSocket API.
+    """
+    return st.sampled_from(TRADING_KINDS).flatmap(lambda kind: _trading_fault(kind, methods))
+
+
+def readings() -> st.SearchStrategy[Readings]:
+    """Every combination of what the documentation leaves open; shrinks to the defaults."""
+    choices: dict[str, st.SearchStrategy[Any]] = {}
+    for field in attrs.fields(Readings):
+        values = (False, True) if isinstance(field.default, bool) else _values(field.name)
+        others = [value for value in values if value != field.default]
+        choices[field.name] = st.sampled_from([field.default, *others])
+    return st.builds(Readings, **choices)
+
+
+def delays(most_seconds: float = 1.0) -> st.SearchStrategy[Delays]:
+    """Delays of requests, events and queries up to so long; shrinks to none."""
+    tenths = st.integers(0, round(most_seconds * 10)).map(lambda number: number / 10)
+    return st.builds(
+        Delays, gateway=tenths, engine=tenths, events=tenths, queries=tenths,
+        seed=st.integers(0, 2**16),
+    )  # fmt: skip
+
+
+def _values(name: str) -> tuple[Any, ...]:
+    return get_args(get_type_hints(Readings)[name])
+
+
+def _trading_fault(
+    kind: TradingFaultKind, methods: Sequence[str]
+) -> st.SearchStrategy[TradingFault]:
+    common = {"skip": st.integers(0, 3), "times": st.integers(1, 3)}
+    seconds = st.integers(1, 50).map(lambda tenths: tenths / 10)
+    if kind in EVENT_KINDS:
+        event = st.sampled_from(["*", "executionReport", "ORDER_TRADE_UPDATE", "*:TRADE"])
+        return st.builds(TradingFault, st.just(kind), event=event, seconds=seconds, **common)
+    method = st.sampled_from(list(methods))
+    if kind != "answer":
+        return st.builds(
+            TradingFault, st.just(kind), method, seconds=seconds,
+            reply_bytes=st.integers(0, 200) if kind == "cut_reply" else st.just(0), **common,
+        )  # fmt: skip
+    answers = [
+        (UNAVAILABLE_503, 503, None, False),
+        *((UNKNOWN_503, 503, None, effect) for effect in (False, True)),
+        *(
+            (SAYINGS[name][2], SAYINGS[name][0], SAYINGS[name][1], effect)
+            for name in ("unexpected_response", "timeout")
+            for effect in (False, True)
+        ),
+    ]
+    return st.tuples(method, st.sampled_from(answers), common["skip"], common["times"]).map(
+        lambda drawn: TradingFault(
+            "answer", drawn[0], text=drawn[1][0], status=drawn[1][1], code=drawn[1][2],
+            effect=drawn[1][3], skip=drawn[2], times=drawn[3],
+        )
+    )  # fmt: skip
 
 
 def chunks(data: bytes) -> st.SearchStrategy[list[bytes]]:

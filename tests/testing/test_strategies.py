@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import hashlib
 
+import attrs
+import msgspec
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
-from connector.testing import Fault, FaultPlan
+from connector.testing import Delays, Fault, FaultPlan, Readings, TradingFault
 from connector.testing.explore import Fifo, Plan, Schedule, parse_plan, parse_schedule, run
 from connector.testing.explore.scenarios import SCENARIOS
 from connector.testing.strategies import (
     chunks,
+    delays,
     fault_plans,
     operation_plans,
+    readings,
     schedules,
     step_plans,
+    trading_faults,
 )
 
 
@@ -47,6 +52,21 @@ def test_operation_plans_read_back(plan: Plan) -> None:
 @given(fault_plans())
 def test_fault_plans_survive_json(plan: FaultPlan) -> None:
     assert FaultPlan.from_json(plan.to_json()) == plan
+
+
+@given(trading_faults())
+def test_trading_faults_survive_json(fault: TradingFault) -> None:
+    assert msgspec.json.decode(msgspec.json.encode(fault), type=TradingFault) == fault
+
+
+def test_readings_and_delays_shrink_to_the_defaults_and_reach_every_value() -> None:
+    assert find(readings(), lambda _: True, settings=SEARCH) == Readings()
+    assert find(delays(), lambda _: True, settings=SEARCH) == Delays()
+    for field in attrs.fields(Readings):
+        changed = find(
+            readings(), lambda r, f=field: getattr(r, f.name) != f.default, settings=SEARCH
+        )
+        assert sum(getattr(changed, f.name) != f.default for f in attrs.fields(Readings)) == 1
 
 
 @given(st.binary(max_size=100).flatmap(lambda data: st.tuples(st.just(data), chunks(data))))

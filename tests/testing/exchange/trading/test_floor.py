@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trio
 
-from connector.testing import OrderFlow
+from connector.testing import MemoryNetwork, OrderFlow, open_exchange
 from connector.testing.exchange.trading.accounts import TradingAccount
 from tests.testing.exchange.trading.client import RICH, SYMBOL, Client, World, world
 
@@ -135,6 +135,25 @@ def check_the_wallet(venue: str, account: Any) -> None:
         assert position.quantity == held
         cost = position.cost if held > 0 else -position.cost
         assert account.balances["USDC"] == dollars + cost
+
+
+@VENUES
+async def test_accounts_that_do_nothing_change_nothing(autojump_clock: Any, venue: str) -> None:
+    name = SYMBOL.lower()
+    path = PUBLIC[venue].format(f"{name}@depth@100ms/{name}@bookTicker")
+
+    async def run(*accounts: TradingAccount) -> list[Any]:
+        network = MemoryNetwork()
+        async with (
+            open_exchange(venue, source=BUSY, network=network, accounts=accounts) as exchange,  # type: ignore[arg-type]
+            World(network, exchange).dial(path) as public,
+        ):
+            await trio.sleep(10)
+            return list(public.events)
+
+    alone = await run()
+    assert len(alone) > 100
+    assert await run(TradingAccount("mm1", RICH)) == alone
 
 
 async def test_the_same_seed_and_script_are_the_same_events(autojump_clock: Any) -> None:
