@@ -354,8 +354,9 @@ class Gap(Event, gc=False, kw_only=True):
 
     channels: tuple[AnyChannel, ...]
     reason: str
-    """"disconnected", "overflow", "conflated", "sequence", "decode error" or "resubscribed"; of a
-    local order book also "checksum", "crossed" or "depth" (the price left what is known)."""
+    """"disconnected", "overflow", "conflated" (with ``gaps="all"``), "sequence", "decode error"
+    or "resubscribed"; of a local order book also "checksum", "crossed" or "depth" (the price left
+    what is known)."""
     dropped: int | None = None
     """How many events were lost, if that is known."""
     since_ns: int | None = None

@@ -30,7 +30,7 @@ from connector.channels import AnyChannel, Channel
 from connector.errors import ConfigError, SubscriptionRejected
 from connector.events import Event, Gap
 from connector.exchanges.protocol import AnyStream, Exchange
-from connector.feeds.buffer import Overflow
+from connector.feeds.buffer import Gaps, Overflow
 from connector.feeds.delivery_delay import Delays
 from connector.feeds.feed import Feed
 from connector.feeds.lossy_buffers import make_buffer
@@ -94,12 +94,12 @@ class Adapter:
         *channels: Channel[E],
         buffer: int = ...,
         overflow: Overflow = ...,
-        gaps: Literal[True],
+        gaps: Literal[True, "all"],
     ) -> AbstractAsyncContextManager[Feed[E | Gap]]: ...
 
     @overload
     def subscribe(
-        self, *channels: Channel[E], buffer: int = ..., overflow: Overflow = ..., gaps: bool
+        self, *channels: Channel[E], buffer: int = ..., overflow: Overflow = ..., gaps: Gaps
     ) -> AbstractAsyncContextManager[Feed[E] | Feed[E | Gap]]: ...
 
     def subscribe(
@@ -107,7 +107,7 @@ class Adapter:
         *channels: AnyChannel,
         buffer: int = 1024,
         overflow: Overflow = Overflow.BLOCK,
-        gaps: bool = False,
+        gaps: Gaps = False,
     ) -> AbstractAsyncContextManager[Feed[Any]]:
         """A feed of `channels`, for as long as the block lasts.
 
@@ -118,7 +118,8 @@ class Adapter:
             channels: one or many; each exactly what it yields (`connector.channels`).
             buffer: events that the feed holds for a slow consumer.
             overflow: what happens when it is full.
-            gaps: whether the feed yields a `Gap` where data was, or may have been, lost.
+            gaps: whether the feed yields a `Gap` where data was, or may have been, lost; "all":
+                also for events that `Overflow.CONFLATE` replaced by newer ones.
 
         Raises:
             ConfigError: the exchange does not offer a channel, or an argument cannot work.
@@ -408,7 +409,7 @@ class Adapter:
 
     @asynccontextmanager
     async def _subscribe(
-        self, channels: tuple[AnyChannel, ...], capacity: int, overflow: Overflow, *, gaps: bool
+        self, channels: tuple[AnyChannel, ...], capacity: int, overflow: Overflow, *, gaps: Gaps
     ) -> AsyncIterator[Feed[object]]:
         self._check_open()
         if not channels:

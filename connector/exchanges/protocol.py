@@ -182,6 +182,8 @@ class Stream(Generic[E_co]):
     ``NaN`` or ``Infinity``; the compiled loop sees that for less than msgspec checks it."""
     many: bool = False
     """Whether it is of many symbols."""
+    symbol: str = ""
+    """As its events spell it; empty where they are of several, or of none."""
     silence_seconds: float | None = None
     """Longest time without data that cannot be a quiet market; None when any time can be."""
     sequence: SequenceRule | None = None

@@ -26,7 +26,7 @@ import enum
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeAlias, TypeVar
 
 from connector.channels import AnyChannel
 from connector.errors import ConnectorError
@@ -36,6 +36,8 @@ from connector.feeds.gap_markers import joins
 from connector.feeds.wakeup import Waking
 
 T = TypeVar("T")
+Gaps: TypeAlias = bool | Literal["all"]
+"""Whether a feed yields gaps; "all": also for what `Overflow.CONFLATE` replaced."""
 
 
 class Overflow(enum.Enum):
@@ -54,13 +56,16 @@ class Buffer(Waking, Generic[T]):
     by_stream = False
     """Whether `put_run` looks at the stream; if not, a run may be of several."""
 
-    def __init__(self, capacity: int, *, gaps: bool) -> None:
+    def __init__(self, capacity: int, *, gaps: Gaps) -> None:
         super().__init__()
         self.capacity = capacity
         self.channels: tuple[AnyChannel, ...] = ()
-        self.gaps_wanted = gaps
+        self.gaps_wanted = bool(gaps)
+        self.all_gaps = gaps == "all"
+        """Whether what is replaced by something newer is a gap, too."""
         self.items: deque[T | Gap] = deque()
         self.dropped = 0
+        self.replaced = 0
         self.gaps = 0
         self._errors: deque[ConnectorError] = deque()
         self.closed = False

@@ -33,6 +33,8 @@ class FeedStatistics:
     tasks_waiting: int
     waiting_seconds: float = 0.0
     """How long ago the oldest event that is buffered was read; 0 without one."""
+    replaced: int = 0
+    """Events that `Overflow.CONFLATE` replaced by a newer one of the same stream and symbol."""
 
 
 class FeedOwner(Protocol):
@@ -193,6 +195,7 @@ class Feed(Generic[T]):
             capacity=buffer.capacity,
             buffered=len(buffer),
             dropped=buffer.dropped,
+            replaced=buffer.replaced,
             gaps=buffer.gaps,
             tasks_waiting=int(buffer.has_waiter()),
             waiting_seconds=(buffer.waiting_ns() or 0) / NS_PER_SECOND,

@@ -13,16 +13,23 @@ from typing import Any, TypeVar, cast
 from connector.errors import ConfigError, SlowConsumer
 from connector.events import Event, Gap
 from connector.feeds.backpressure import ROOM_BEFORE_ENTERED
-from connector.feeds.buffer import Buffer, Overflow
-from connector.feeds.gap_markers import added, count_drop, joins, name_channels
+from connector.feeds.buffer import Buffer, Gaps, Overflow
+from connector.feeds.gap_markers import Sources, added, count_drop, joins, name_channels
 from connector.feeds.late_decoding import Unread, read_all
 from connector.validation import check_count
 
 T = TypeVar("T")
 
+_REPLACED = "conflated"
+"""The reason of a gap where something newer is in the place of what is missing."""
+
 
 class _NeverFull(Buffer[T]):
     """A buffer that takes every event, whatever becomes of it."""
+
+    def __init__(self, capacity: int, *, gaps: Gaps) -> None:
+        super().__init__(capacity, gaps=gaps)
+        self._sources = Sources()
 
     def room(self) -> int:
         return sys.maxsize
@@ -42,7 +49,7 @@ class DroppingBuffer(_NeverFull[T]):
 
     overflow = Overflow.DROP_OLDEST
 
-    def __init__(self, capacity: int, *, gaps: bool) -> None:
+    def __init__(self, capacity: int, *, gaps: Gaps) -> None:
         super().__init__(capacity, gaps=gaps)
         self._seen: set[str] = set()
         """Reasons of the markers that the consumer has taken since the last event."""
@@ -85,7 +92,8 @@ class DroppingBuffer(_NeverFull[T]):
             lost = items.popleft()
             self.dropped += 1
             owed = "overflow" in self._seen
-            if count_drop(self._owed if owed else markers, "overflow", self.channels, lost):
+            channels = self._sources.of(lost, self.channels)
+            if count_drop(self._owed if owed else markers, "overflow", channels, lost):
                 self.gaps += 1
             self._pop_markers(markers)
         items.extendleft(reversed(markers.values()))
@@ -109,7 +117,7 @@ class ConflatingBuffer(_NeverFull[T]):
     overflow = Overflow.CONFLATE
     by_stream = True
 
-    def __init__(self, capacity: int, *, gaps: bool) -> None:
+    def __init__(self, capacity: int, *, gaps: Gaps) -> None:
         super().__init__(capacity, gaps=gaps)
         self._latest: OrderedDict[object, T | Gap | Unread] = OrderedDict()
         self.items = self._latest  # type: ignore[assignment]  # only its length and truth are used
@@ -177,7 +185,7 @@ class ConflatingBuffer(_NeverFull[T]):
             # As if each had replaced the one before it.
             if self._waiting_markers():
                 self._latest.move_to_end(key)
-            self._count_loss("conflated", item, count - 1)
+            self._count_loss(_REPLACED, item, count - 1)
         return waited
 
     def lose(self, gap: Gap) -> None:
@@ -205,7 +213,7 @@ class ConflatingBuffer(_NeverFull[T]):
                 latest.move_to_end(key)
             # A view that waits shows the newest book by itself.
             if latest[key] is not item:
-                self._count_loss("conflated", latest[key])
+                self._count_loss(_REPLACED, latest[key])
         elif len(latest) >= self.capacity + self._waiting_markers():
             lost = latest.pop(next(each for each in latest if each not in self._reasons))
             self._count_loss("overflow", lost)
@@ -217,12 +225,18 @@ class ConflatingBuffer(_NeverFull[T]):
         return len(self._latest.keys() & self._reasons) if self._reasons else 0
 
     def _count_loss(self, reason: str, lost: object, count: int = 1) -> None:
-        self.dropped += count
-        if not self.gaps_wanted:
-            return
+        if reason == _REPLACED:
+            self.replaced += count
+            if not self.all_gaps:
+                return
+        else:
+            self.dropped += count
+            if not self.gaps_wanted:
+                return
         latest = self._latest
         owed = reason in self._seen and reason not in latest
-        if count_drop(self._owed if owed else latest, reason, self.channels, lost, count):
+        channels = self._sources.of(lost, self.channels)
+        if count_drop(self._owed if owed else latest, reason, channels, lost, count):
             self.gaps += 1
             if not owed:
                 self._stand_in_front(reason)
@@ -237,7 +251,7 @@ class FailingBuffer(_NeverFull[T]):
 
     overflow = Overflow.FAIL
 
-    def __init__(self, capacity: int, *, gaps: bool) -> None:
+    def __init__(self, capacity: int, *, gaps: Gaps) -> None:
         super().__init__(capacity, gaps=gaps)
         self._failure: SlowConsumer | None = None
         self._most = capacity
@@ -276,12 +290,15 @@ _KINDS: tuple[type[Buffer[Any]], ...] = (
 )
 
 
-def make_buffer(capacity: int, overflow: Overflow, *, gaps: bool) -> Buffer[Any]:
+def make_buffer(capacity: int, overflow: Overflow, *, gaps: Gaps) -> Buffer[Any]:
     """A buffer of `capacity` events with the policy `overflow`.
 
     Raises:
-        ConfigError: `capacity` is not a positive integer or `overflow` not an `Overflow`.
+        ConfigError: `capacity` is not a positive integer, `overflow` not an `Overflow`, or `gaps`
+            not one of `Gaps`.
     """
+    if gaps not in (True, False, "all"):
+        raise ConfigError(f'gaps={gaps!r} is not possible; write True, False or "all"')
     for kind in _KINDS:
         if kind.overflow is overflow:
             return kind(check_count("buffer", capacity), gaps=gaps)

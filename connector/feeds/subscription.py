@@ -119,6 +119,11 @@ class Subscription:
         return f"<Subscription {self.name}{' live' if self.live else ''}>"
 
     @property
+    def symbol(self) -> str:
+        """The symbol of its events; empty where they are of several, or of none."""
+        return self.stream.symbol or getattr(self.stream.channel, "symbol", None) or ""
+
+    @property
     def wire(self) -> Subscription:
         """What is asked for on the wire: itself."""
         return self
@@ -185,7 +190,7 @@ class Subscription:
         for buffer in self._buffers:
             buffer.lose(
                 Gap(
-                    symbol=symbol or getattr(self.stream.channel, "symbol", None) or "",
+                    symbol=symbol or self.symbol,
                     received_ns=since_ns or 0,
                     session=session,
                     channels=(self.stream.channel,),

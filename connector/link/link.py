@@ -18,7 +18,6 @@ import attrs
 import trio
 
 from connector import lifecycle
-from connector.channels import AnyChannel
 from connector.errors import (
     DecodeError,
     ExchangeUnavailable,
@@ -308,19 +307,19 @@ class Link:
         self._current = self._carrier = None
         if session.reason == "ended":
             return  # nothing was lost
-        lost: dict[Buffer[object], list[AnyChannel]] = {}
+        lost: dict[Buffer[object], list[Subscription]] = {}
         for subscription in self.subscriptions.values():
             if subscription.interrupted():
                 for buffer in subscription.buffers():
-                    lost.setdefault(buffer, []).append(subscription.stream.channel)
-        for buffer, channels in lost.items():
-            symbol = getattr(channels[0], "symbol", None) if len(channels) == 1 else None
+                    lost.setdefault(buffer, []).append(subscription)
+        for buffer, subscriptions in lost.items():
+            symbols = {each.symbol for each in subscriptions}
             buffer.lose(
                 Gap(
-                    symbol=symbol or "",
+                    symbol=symbols.pop() if len(symbols) == 1 else "",
                     received_ns=self._settings.now_ns(),
                     session=self.session,
-                    channels=tuple(channels),
+                    channels=tuple(each.stream.channel for each in subscriptions),
                     reason="disconnected",
                     since_ns=session.delivery.received_ns,
                 )

@@ -102,7 +102,7 @@ async def test_a_gap_says_when_and_on_which_connection_as_every_event_does(
     channels = (TRADES, Trades("BTCUSDT"))
     async with (
         open_world(source=Silent(), reconnect=QUICK, stale_after=3.0) as world,
-        world.adapter.subscribe(*channels, gaps=True, buffer=30, overflow=overflow) as feed,
+        world.adapter.subscribe(*channels, gaps="all", buffer=30, overflow=overflow) as feed,
     ):
         world.adapter.reconnect()
         await world.adapter.wait_connected()
@@ -479,7 +479,7 @@ async def test_what_a_slow_consumer_gets_and_what_the_gaps_say_is_everything(
     async with open_world(source=Silent()) as world:
         async with (
             world.adapter.subscribe(
-                BOOK, OTHER, buffer=capacity, overflow=overflow, gaps=True
+                BOOK, OTHER, buffer=capacity, overflow=overflow, gaps="all"
             ) as feed,
             trio.open_nursery() as nursery,
         ):
@@ -494,7 +494,7 @@ async def test_what_a_slow_consumer_gets_and_what_the_gaps_say_is_everything(
                 await trio.sleep(0.05)
             statistics = feed.statistics()
 
-        assert statistics.dropped == lost(seen) > 0
+        assert statistics.dropped + statistics.replaced == lost(seen) > 0
         for symbol in ("ETHUSDC", "BTCUSDT"):
             received = ids([event for event in seen if event.symbol == symbol])
             assert received == sorted(set(received))
@@ -507,12 +507,17 @@ async def test_conflate_keeps_the_latest_of_each_symbol(autojump_clock: MockCloc
     async with (
         open_world(source=Silent()) as world,
         world.adapter.subscribe(BOOK, OTHER, overflow=Overflow.CONFLATE, gaps=True) as feed,
+        world.adapter.subscribe(BOOK, OTHER, overflow=Overflow.CONFLATE, gaps="all") as all_gaps,
     ):
         publish_books(world, 1, 500)
         publish_books(world, 1, 300, OTHER_STREAM)
         await trio.sleep(1)
-        gap, *events = drain(feed)
-        assert (gap.reason, gap.dropped) == ("conflated", 798)
+        gap, *events = drain(all_gaps)
+        assert (gap.reason, gap.dropped, gap.symbol) == ("conflated", 798, "")
+        assert set(gap.channels) == {BOOK, OTHER}
+        # What is newer is there: nobody has lost anything.
+        assert drain(feed) == events
+        assert (feed.statistics().replaced, feed.statistics().dropped) == (798, 0)
         assert {event.symbol: event.update_id for event in events} == {
             "ETHUSDC": 500, "BTCUSDT": 300,
         }  # fmt: skip

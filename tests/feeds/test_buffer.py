@@ -13,10 +13,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
+from connector.channels import BestQuote, Tickers, Trades
 from connector.errors import ConfigError, ConnectorError, SlowConsumer
-from connector.events import Event, Gap
+from connector.events import Event, Gap, Trade
 from connector.feeds.backpressure import ROOM_BEFORE_ENTERED, Full
-from connector.feeds.buffer import Buffer, Overflow
+from connector.feeds.buffer import Buffer, Gaps, Overflow
 from connector.feeds.lossy_buffers import make_buffer
 from tests.toy import Tick, Ticks
 
@@ -71,7 +72,7 @@ def gap(reason: str = "disconnected", *channels: Ticks, dropped: int | None = No
 class Run:
     """A buffer, everything that happened to it in order, and what came out."""
 
-    def __init__(self, capacity: int, overflow: Overflow, *, gaps: bool = True) -> None:
+    def __init__(self, capacity: int, overflow: Overflow, *, gaps: Gaps = "all") -> None:
         self.buffer: Buffer[Event] = make_buffer(capacity, overflow, gaps=gaps)
         self.buffer.channels = (A, B, C)
         self.full: set[Buffer[Event]] = set()
@@ -125,9 +126,9 @@ def held(buffer: Buffer[Any]) -> list[Any]:
 # --- for every policy
 
 
-@given(st.sampled_from(Overflow), capacities, st.booleans(), steps)
-def test_what_was_put_was_delivered_dropped_or_waits(
-    overflow: Overflow, capacity: int, gaps: bool, steps: list[Step]
+@given(st.sampled_from(Overflow), capacities, st.sampled_from([True, False, "all"]), steps)
+def test_what_was_put_was_delivered_dropped_replaced_or_waits(
+    overflow: Overflow, capacity: int, gaps: Gaps, steps: list[Step]
 ) -> None:
     run = Run(capacity, overflow, gaps=gaps)
 
@@ -135,7 +136,9 @@ def test_what_was_put_was_delivered_dropped_or_waits(
         run.step(step)
 
         waiting = sum(isinstance(item, Tick) for item in held(run.buffer))
-        assert len(run.put) == len(run.events()) + run.buffer.dropped + waiting
+        missing = run.buffer.dropped + run.buffer.replaced
+        assert len(run.put) == len(run.events()) + missing + waiting
+        assert not run.buffer.replaced or overflow is Overflow.CONFLATE
 
 
 @given(st.sampled_from(Overflow), capacities, steps)
@@ -227,7 +230,64 @@ def test_every_drop_is_in_exactly_one_marker(
     run.drain()
 
     told = sum(each.dropped or 0 for each in run.got if isinstance(each, Gap))
-    assert told == run.buffer.dropped == len(run.put) - len(run.events())
+    assert told == run.buffer.dropped + run.buffer.replaced == len(run.put) - len(run.events())
+
+
+@given(capacities, steps)
+def test_what_was_replaced_is_no_gap_unless_all_are_asked_for(
+    capacity: int, steps: list[Step]
+) -> None:
+    run, everything = Run(capacity, Overflow.CONFLATE, gaps=True), Run(capacity, Overflow.CONFLATE)
+
+    for step in steps:
+        run.step(step)
+        everything.step(step)
+    for each in (run, everything):
+        each.drain()
+
+    told = {each.reason for each in run.got if isinstance(each, Gap)}
+    assert "conflated" not in told
+    assert run.buffer.dropped == sum(
+        each.dropped or 0 for each in run.got if isinstance(each, Gap) and each.reason == "overflow"
+    )
+
+
+@pytest.mark.parametrize("overflow", LOSSY)
+def test_a_marker_of_what_was_dropped_names_its_channels_and_its_symbol(
+    overflow: Overflow,
+) -> None:
+    run = Run(1, overflow)
+    if overflow is Overflow.DROP_OLDEST:
+        run.step(Put("B"))
+    for stream in ("B", "A"):
+        run.step(Put(stream))
+    (one, *_) = run.buffer.take_all()
+    for stream in ("A", "B", "C"):
+        run.step(Put(stream))
+    (both, *_) = run.buffer.take_all()
+
+    assert isinstance(one, Gap)
+    assert (one.channels, one.symbol) == ((B,), "B")
+    assert isinstance(both, Gap)
+    assert (set(both.channels), both.symbol) == ({A, B}, "")
+
+
+def test_a_marker_names_the_channels_that_yield_what_was_dropped() -> None:
+    buffer: Buffer[Any] = make_buffer(1, Overflow.DROP_OLDEST, gaps=True)
+    trades, quotes = Trades("ethusdc"), BestQuote("ETHUSDC")
+    buffer.channels = (quotes, trades, Trades("BTCUSDC"), Tickers())
+    for number in range(2):
+        buffer.put(Trade(symbol="ETHUSDC", price=1.0, quantity=1.0, trade_id=number))
+
+    marker = buffer.take()
+
+    assert (marker.channels, marker.symbol, marker.dropped) == ((trades,), "ETHUSDC", 1)
+
+
+@pytest.mark.parametrize("gaps", ["everything", None, 2])
+def test_gaps_are_wanted_or_not(gaps: Any) -> None:
+    with pytest.raises(ConfigError, match='write True, False or "all"'):
+        make_buffer(1, Overflow.CONFLATE, gaps=gaps)
 
 
 @given(capacities, steps)
@@ -244,7 +304,10 @@ def test_where_events_were_dropped_there_is_a_marker(capacity: int, steps: list[
                 each for each in run.markers_between(before, after) if each.reason == "overflow"
             ]
             assert overflows
-            assert all(each.channels == (A, B, C) for each in overflows)
+            first = before.n + 1 if before is not None else 0
+            last = after.n if after is not None else len(run.put)
+            named = {each for marker in overflows for each in marker.channels}
+            assert named >= {Ticks(each.symbol) for each in run.put[first:last]}
 
 
 @given(capacities, st.lists(st.one_of(puts, puts, puts, losses, st.just(TakeAll())), max_size=60))
@@ -554,11 +617,11 @@ def test_how_many_were_lost_is_told_only_if_it_is_known(overflow: Overflow) -> N
 def test_an_overflow_marker_names_channels_that_came_later(overflow: Overflow) -> None:
     buffer: Buffer[Tick] = make_buffer(1, overflow, gaps=True)
     buffer.channels = (A,)
-    buffer.put(Tick(n=1))
-    buffer.put(Tick(n=2))
+    buffer.put_run([Tick(n=1, symbol="A")], "a")
+    buffer.put_run([Tick(n=2, symbol="B")], "b")
 
     buffer.channels = (A, B)
-    buffer.put(Tick(n=3))
+    buffer.put_run([Tick(n=3, symbol="A")], "a")
 
     marker = buffer.take()
     assert isinstance(marker, Gap)

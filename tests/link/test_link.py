@@ -14,7 +14,7 @@ from trio.testing import MockClock
 from wsproto.handshake import H11Handshake
 
 from connector import Adapter, open_adapter
-from connector.channels import AnyChannel, BestQuote
+from connector.channels import AnyChannel, BestQuote, PartialBook
 from connector.errors import DecodeError, InvariantViolated
 from connector.exchanges import binance
 from connector.lifecycle import Disconnected
@@ -134,9 +134,17 @@ async def test_what_a_link_counts_adds_up_over_its_sessions(autojump_clock: Mock
             assert between.wire_bytes >= bytes_before
 
 
-@pytest.mark.parametrize("channels", [(BOOK,), (BOOK, BestQuote("ETHUSDC"))], ids=["one", "two"])
-async def test_a_gap_names_the_symbol_when_there_is_only_one_stream(
-    autojump_clock: MockClock, channels: tuple[AnyChannel, ...]
+@pytest.mark.parametrize(
+    ("channels", "symbol"),
+    [
+        ((PartialBook("ethUSDC"),), "ETHUSDC"),
+        ((BOOK, BestQuote("ETHUSDC")), "ETHUSDC"),
+        ((BOOK, BestQuote("BTCUSDT")), ""),
+    ],
+    ids=["one", "two", "two symbols"],
+)
+async def test_a_gap_names_the_symbol_when_there_is_only_one(
+    autojump_clock: MockClock, channels: tuple[AnyChannel, ...], symbol: str
 ) -> None:
     async with open_world(reconnect=QUICK) as world:
         async with world.adapter.subscribe(*channels, gaps=True) as feed:
@@ -144,7 +152,7 @@ async def test_a_gap_names_the_symbol_when_there_is_only_one_stream(
             world.exchange.break_connections("reset")
             _, gap = await take_until_gap(feed)
 
-            assert gap.symbol == ("ETHUSDC" if len(channels) == 1 else "")
+            assert gap.symbol == symbol
             assert (gap.channels, gap.session, gap.reason) == (channels, 1, "disconnected")
             assert gap.since_ns == before.received_ns
 

@@ -94,6 +94,7 @@ class Catalogue:
                 offer.make_reader(offer.kind[float], wire_symbol.upper()) if unchecked else None
             ),
             many=symbol is None,
+            symbol=wire_symbol.upper(),
             silence_seconds=offer.silence_of(channel),
             sequence=offer.sequence,
             blank_id=offer.blank_id,
@@ -107,6 +108,7 @@ class Catalogue:
             route=self.route(name),
             channel=channel,
             decode=decode.raw(name, names.symbol_in(name)),
+            symbol=names.symbol_in(name),
         )
 
     def _book(self, channel: OrderBook, numbers: NumberType) -> Stream[Any]:
@@ -117,6 +119,7 @@ class Catalogue:
             name=f"book of {deltas.name}, {shown} levels{', synced' * channel.synced_only}",
             route=deltas.route,
             channel=channel,
+            symbol=deltas.symbol,
             decode=cast("decode.Reader", deltas.decode),  # never asked: the deltas are
             book=self.books.source(channel, deltas, numbers),
         )
