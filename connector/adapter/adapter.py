@@ -22,6 +22,7 @@ from connector.account.opening import AccountSettings, check_settings, run_accou
 from connector.accounts import Timing
 from connector.adapter.book_subscription import BookSubscription
 from connector.adapter.journal import Journal
+from connector.adapter.paging import fetch_pages
 from connector.adapter.runners import Loops
 from connector.adapter.statistics import AdapterStatistics, summed
 from connector.adapter.symbol_check import SymbolCheck
@@ -223,7 +224,7 @@ class Adapter:
         Cancellation: the request is dropped.
         """
         self._check_open()
-        return await self._loops.rest().fetch(self._exchange.instruments(), timeout)
+        return await fetch_pages(self._loops.rest(), self._exchange.instruments(), timeout)
 
     def open_account(
         self,

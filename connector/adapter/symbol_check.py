@@ -14,7 +14,7 @@ import trio
 
 from connector.adapter.runners import Loops
 from connector.errors import ConfigError
-from connector.exchanges.protocol import Exchange, RestRequest
+from connector.exchanges.protocol import Exchange, Page, RestRequest
 from connector.feeds.subscription import Subscription
 from connector.instruments import Instrument, Status, say_unknown
 from connector.link.link import Link
@@ -38,6 +38,9 @@ class SymbolCheck:
         self._known: Mapping[str, Instrument] = {}
         self._known_at = -math.inf
         self._in_line = False
+        self._next_page: RestRequest[Any] | None = None
+        self._pages: list[Instrument] = []
+        """Of an answer of which more will come."""
 
     def doubt(self, link: Link, subscription: Subscription) -> None:
         """Look up the symbol of `subscription`, now or when the instruments have come."""
@@ -56,8 +59,8 @@ class SymbolCheck:
 
     @property
     def request(self) -> RestRequest[Any]:
-        """The instruments."""
-        return self._exchange.instruments()
+        """The instruments, or those of the next page."""
+        return self._exchange.instruments() if self._next_page is None else self._next_page
 
     @property
     def wanted(self) -> bool:
@@ -71,10 +74,16 @@ class SymbolCheck:
             self._doubted.clear()
         return self._in_line
 
-    def answered(self, answer: tuple[Instrument, ...]) -> None:
-        """Here they are."""
+    def answered(self, answer: tuple[Instrument, ...] | Page[Instrument]) -> None:
+        """Here they are, or some of them."""
+        self._next_page = answer.next if isinstance(answer, Page) else None
+        self._pages += answer.items if isinstance(answer, Page) else answer
+        if self._next_page is not None:
+            self._loops.rest().ask(self)
+            return
         self._in_line = False
-        self._known = {each.symbol.upper(): each for each in answer}
+        self._known = {each.symbol.upper(): each for each in self._pages}
+        self._pages.clear()
         self._known_at = trio.current_time()
         self._judge()
 
@@ -84,6 +93,8 @@ class SymbolCheck:
     def refused(self, error: Exception) -> None:
         """They will not come: nobody can say whether the symbols exist."""
         self._in_line = False
+        self._next_page = None
+        self._pages.clear()
         for subscription in self._doubted:
             subscription.listed = True
         self._doubted.clear()

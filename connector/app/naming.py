@@ -17,12 +17,37 @@ import attrs
 from connector import channels
 from connector.channels import AnyChannel, Channel
 from connector.errors import ConfigError
-from connector.exchanges import binance
+from connector.exchanges import binance, bybit
 from connector.exchanges.protocol import Exchange
 
-EXCHANGES: Mapping[str, type[binance.Spot | binance.UsdMFutures]] = MappingProxyType(
-    {"binance_spot": binance.Spot, "binance_usdm": binance.UsdMFutures}
+EXCHANGES: Mapping[str, type[Any]] = MappingProxyType(
+    {
+        "binance_spot": binance.Spot,
+        "binance_usdm": binance.UsdMFutures,
+        "bybit_spot": bybit.Spot,
+        "bybit_linear": bybit.Linear,
+        "bybit_inverse": bybit.Inverse,
+    }
 )
+"""Exchange classes by the names of their exchanges."""
+
+_MODULES: Mapping[str, Any] = MappingProxyType({"binance": binance, "bybit": bybit})
+_ENVIRONMENTS = ("production", "testnet", "demo")
+
+
+def environments(exchange: str) -> Mapping[str, Any]:
+    """The installations of an exchange that is in `EXCHANGES`, by name, for its ``endpoints=``."""
+    module = module_of(exchange)
+    return {
+        each: getattr(module, each.upper())
+        for each in _ENVIRONMENTS
+        if hasattr(module, each.upper())
+    }
+
+
+def module_of(exchange: str) -> Any:
+    """The module of an exchange that is in `EXCHANGES`: it has its `Endpoints`."""
+    return _MODULES[exchange.partition("_")[0]]
 
 
 def _snake_case(name: str) -> str:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Annotated, Any, TypeAlias, get_args, get_origin
+from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 
 import msgspec
 
@@ -29,17 +29,18 @@ ON_WIRE = MappingProxyType[type[float | Decimal], Any]({float: Finite, Decimal: 
 """What a payload's numbers are decoded to, by what the events have."""
 
 
-def decoder(kind: Any) -> Callable[[bytes], Any]:
+def decoder(kind: Any, *others: Any) -> Callable[[bytes], Any]:
     """What decodes a JSON payload to a struct.
 
     Args:
         kind: the struct; where it is generic in its numbers, with one of `ON_WIRE` filled in, or
             with float if nothing is to be checked.
+        others: what else it can be, generic in the same way.
     """
-    decode = msgspec.json.Decoder(kind, strict=False).decode
+    decode = _decode(kind, *others)
     if get_args(kind) != (Decimal,):
         return decode
-    check = msgspec.json.Decoder(get_origin(kind)[Finite], strict=False).decode
+    check = _decode(*(get_origin(each)[Finite] for each in (kind, *others)))
 
     def decode_checked(payload: bytes) -> Any:
         if not is_plain(payload):
@@ -47,6 +48,10 @@ def decoder(kind: Any) -> Callable[[bytes], Any]:
         return decode(payload)
 
     return decode_checked
+
+
+def _decode(*kinds: Any) -> Callable[[bytes], Any]:
+    return msgspec.json.Decoder(Union[kinds], strict=False).decode  # noqa: UP007
 
 
 def is_plain(payload: bytes) -> bool:

@@ -121,6 +121,10 @@ def _say_nothing(_: bytes) -> tuple[int | str | None, str]:
     return None, "(no reason given)"
 
 
+def _refuses_never(_: bytes) -> bool:
+    return False
+
+
 @attrs.frozen
 class RestRequest(Generic[_T_co]):
     """A GET of an exchange's public REST interface."""
@@ -135,6 +139,15 @@ class RestRequest(Generic[_T_co]):
 
 
 @attrs.frozen
+class Page(Generic[_T_co]):
+    """A part of an answer that comes in several."""
+
+    items: tuple[_T_co, ...]
+    next: RestRequest[Page[_T_co]] | None
+    """The request for what follows; None when this is the last."""
+
+
+@attrs.frozen
 class RestService:
     """Where an exchange answers REST requests, and how many."""
 
@@ -146,6 +159,10 @@ class RestService:
     """The header that tells how much of it this address has used, in lower case."""
     error: Callable[[bytes], tuple[int | str | None, str]] = _say_nothing
     """The body of a refusal to its code and text."""
+    refuses: Callable[[bytes], bool] = _refuses_never
+    """Of an exchange that refuses with status 200: whether such a body is a refusal."""
+    banned: frozenset[int] = frozenset({418, 429})
+    """Statuses after which nothing may be asked for a while."""
 
 
 @attrs.frozen
@@ -282,8 +299,8 @@ class Exchange(Protocol):
         """
         raise ConfigError(f"{self.name} has no REST interface")
 
-    def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
-        """The request for everything that is traded.
+    def instruments(self) -> RestRequest[tuple[Instrument, ...]] | RestRequest[Page[Instrument]]:
+        """The request for everything that is traded, whole or a page at a time.
 
         Raises:
             ConfigError: the exchange does not tell.
@@ -304,6 +321,7 @@ __all__ = [
     "Inbound",
     "Limits",
     "Liveness",
+    "Page",
     "Part",
     "PartlyUndecodable",
     "Question",

@@ -32,7 +32,7 @@ import trio
 from connector.errors import ExchangeUnavailable, RequestRejected
 from connector.exchanges.protocol import RestRequest, RestService
 from connector.lifecycle import RequestsFailing, RequestsRecovered
-from connector.link.pacing import BANNED, Reconnect, retry_after_seconds
+from connector.link.pacing import Reconnect, retry_after_seconds
 from connector.link.request_line import Job, RestOwner, Waiting, left
 from connector.link.request_trouble import RestStatistics, Trouble
 from connector.link.source import Rest as Answers
@@ -291,7 +291,7 @@ class Rest:
         if used.isdecimal():
             self._gate.observe(int(used))
         status = response.status
-        if status in BANNED:
+        if status in self._service.banned:
             seconds = self._gate.ban.strike(retry_after_seconds(response.headers))
             detail = f"HTTP status {status}, nothing is asked for {seconds:.3g} s"
             self._fail(job, "limited", detail, due=-math.inf)
@@ -300,7 +300,7 @@ class Rest:
         if status >= 500 or status in _RETRYABLE:
             self._back_off()
             self._fail(job, "unavailable", f"HTTP status {status}{_excerpt(response.body)}")
-        elif status != 200:
+        elif status != 200 or self._service.refuses(response.body):
             self._take_refusal(job, response)
         else:
             self._decode(job, response.body)

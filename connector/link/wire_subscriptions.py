@@ -106,6 +106,10 @@ class Wire:
         if pending is None:
             return []
         named = pending.left if reply.streams is None else reply.streams
+        if reply.message is not None and pending.left.keys().isdisjoint(named):
+            # It calls its streams by other names than we do: one of them, whichever, is meant.
+            reply = attrs.evolve(reply, streams=None, others="wait")
+            named = pending.left
         about = [pending.left.pop(name) for name in tuple(named) if name in pending.left]
         others = list(pending.left.values()) if reply.others != "wait" else []
         for each in others:

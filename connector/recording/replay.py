@@ -28,6 +28,7 @@ from connector.exchanges.protocol import (
     Inbound,
     Limits,
     Liveness,
+    Page,
     Reply,
     RestRequest,
     RestService,
@@ -139,7 +140,9 @@ class Replay:
         """As of the exchange; it is not sent."""
         return self.exchange.unsubscribe(request_id, streams)
 
-    def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
+    def instruments(
+        self,
+    ) -> RestRequest[tuple[Instrument, ...]] | RestRequest[Page[Instrument]]:
         """As of the exchange; answered if they were recorded."""
         return self.exchange.instruments()
 

@@ -150,6 +150,15 @@ def test_a_stream_that_is_subscribed_already_is_live_and_the_others_are_asked_fo
     assert names(wire.next_request(1.0)) == ["B"]
 
 
+def test_a_refusal_that_names_what_was_not_asked_is_one_of_the_whole_request() -> None:
+    wire, request = asked("A", "B")
+
+    named = Reply(request.request_id, 1, "bad", streams=("a",), others="again")
+    assert wire.read(named) == []
+
+    assert [names(wire.next_request(1.0)), names(wire.next_request(1.0))] == [["A"], ["B"]]
+
+
 def test_what_is_not_acknowledged_can_be_taken_for_refused() -> None:
     wire, _ = asked("A", "B")
     wire.read(Reply(None, streams=("A",)))

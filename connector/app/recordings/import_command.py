@@ -88,7 +88,8 @@ def _exchange_of(capture: Path, name: str | None) -> Exchange:
     folder = capture.resolve().parent.name
     if name is None and folder not in EXCHANGES:
         raise ConfigError(f"its folder {folder!r} is no exchange; say whose it is with --exchange")
-    return EXCHANGES[name or folder]()
+    exchange: Exchange = EXCHANGES[name or folder]()
+    return exchange
 
 
 def _look_through(capture: Path) -> tuple[tuple[str, ...], tuple[int, int]]:

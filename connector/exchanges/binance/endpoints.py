@@ -9,11 +9,11 @@ import enum
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
 
 import attrs
 
 from connector.errors import ConfigError
+from connector.exchanges.endpoints import what_is_wrong
 
 _SCHEMES = MappingProxyType(
     {"stream": ("ws", "wss"), "rest": ("http", "https"), "orders": ("ws", "wss")}
@@ -56,27 +56,11 @@ def _check_route(_: object, __: attrs.Attribute[Any], route: object) -> None:
 
 def _what_is_wrong(url: str, schemes: tuple[str, ...], appended: tuple[str, ...]) -> str | None:
     """What keeps `url` from being a base URL; it may hold a password, so it is not repeated."""
-    if not url.isprintable() or " " in url:
-        return "holds a space or an unprintable character"
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return "is not a URL"
-    if parts.scheme not in schemes:
-        return f"does not begin with {' or '.join(f'{scheme}://' for scheme in schemes)}"
-    if not parts.hostname:
-        return "names no host"
-    if port == 0:
-        return "names port 0"
-    if "@" in parts.netloc:
-        return "holds a user name or password"
-    if "?" in url or "#" in url:
-        return "holds a query or a fragment"
-    last = parts.path.rpartition("/")[2]
-    if last in appended:
+    wrong = what_is_wrong(url, schemes)
+    last = url.rpartition("/")[2]
+    if wrong is None and last in appended:
         return f"ends in /{last}, which is added where it is needed"
-    return None
+    return wrong
 
 
 @attrs.frozen
@@ -102,6 +86,16 @@ class Endpoints:
     stream: str = attrs.field(converter=_without_trailing_slash, validator=_check_url)
     rest: str = attrs.field(converter=_without_trailing_slash, validator=_check_url)
     trades: str = attrs.field(default="market", validator=_check_route)
+
+    @classmethod
+    def at(cls, *, stream: str, rest: str) -> Endpoints:
+        """Those of a server of your own, which has every route.
+
+        Raises:
+            ConfigError: as the class.
+        """
+        return cls(stream, rest)
+
     orders: str = attrs.field(
         default=attrs.Factory(lambda self: self.stream, takes_self=True),
         converter=_without_trailing_slash,

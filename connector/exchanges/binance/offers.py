@@ -8,9 +8,8 @@ table out.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import attrs
 
@@ -19,9 +18,8 @@ from connector.errors import ConfigError
 from connector.exchanges.binance import decode, names
 from connector.exchanges.binance.rest import BookOffer
 from connector.exchanges.numbers import ON_WIRE
+from connector.exchanges.parameters import NumberType
 from connector.exchanges.protocol import E, Stream
-
-NumberType: TypeAlias = type[float | Decimal]
 
 
 @attrs.frozen

@@ -23,10 +23,10 @@ from connector.channels import (
     Trades,
 )
 from connector.errors import ConfigError
+from connector.exchanges import parameters
 from connector.exchanges.binance import (
     decode,
     frames,
-    parameters,
     requests,
     rest,
     sequence,

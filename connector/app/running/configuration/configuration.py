@@ -17,7 +17,13 @@ from typing import Any, TypeVar
 import attrs
 import msgspec
 
-from connector.app.naming import EXCHANGES, parse_channels, write_channel
+from connector.app.naming import (
+    EXCHANGES,
+    environments,
+    module_of,
+    parse_channels,
+    write_channel,
+)
 from connector.app.redis_address import check_written
 from connector.app.running.configuration.places import Path, find_places
 from connector.app.running.configuration.plans import (
@@ -29,7 +35,6 @@ from connector.app.running.configuration.plans import (
 from connector.app.running.configuration.reading import Findings, Mistake, read_table, unknown
 from connector.app.running.configuration.tables import (
     AdapterTable,
-    EndpointsTable,
     GroupTable,
     LogTable,
     MetricsTable,
@@ -46,7 +51,6 @@ from connector.app.running.sinks import (
 )
 from connector.channels import AnyChannel
 from connector.errors import ConfigError
-from connector.exchanges import binance
 from connector.feeds.buffer import Overflow
 from connector.link.pacing import Reconnect
 
@@ -59,7 +63,6 @@ _SERVED_BY = MappingProxyType({"prometheus_client": "prometheus-client", "hyperc
 _NUMBERS: Mapping[str, type[float | Decimal]] = MappingProxyType(
     {"float": float, "decimal": Decimal}
 )
-_ENVIRONMENTS = MappingProxyType({each.value: each for each in binance.Environment})
 
 
 class Misconfigured(ConfigError):
@@ -160,7 +163,7 @@ class _Reader:
     def _adapter(self, table: AdapterTable, path: Path) -> AdapterPlan | None:
         exchange = EXCHANGES.get(table.exchange)
         # Read in any case, for the mistakes in it.
-        endpoints = self._endpoints(table.endpoints, (*path, "endpoints"))
+        endpoints = self._endpoints(table, (*path, "endpoints"))
         if exchange is None:
             if table.exchange:
                 known = unknown("exchange", table.exchange, EXCHANGES)
@@ -178,23 +181,29 @@ class _Reader:
             on_failure=table.on_failure,
         )
 
-    def _endpoints(
-        self, written: str | EndpointsTable, path: Path
-    ) -> binance.Endpoints | binance.Environment:
+    def _endpoints(self, table: AdapterTable, path: Path) -> Any:
+        written = table.endpoints
+        # Whatever the exchange is called, the mistakes in its endpoints are told.
+        name = table.exchange if table.exchange in EXCHANGES else next(iter(EXCHANGES))
         if isinstance(written, str):
-            environment = _ENVIRONMENTS.get(written)
+            known = environments(name)
+            environment = known.get(written)
             if environment is None:
                 own = '; or a server of your own, { stream = "ws://…", rest = "http://…" }'
-                self.findings.add(path, unknown("environment", written, _ENVIRONMENTS) + own)
-            return environment or binance.PRODUCTION
+                self.findings.add(path, unknown("environment", written, known) + own)
+            return known["production"] if environment is None else environment
+        kind = module_of(name).Endpoints
         # One at a time, so that each is told where it stands.
         made: dict[str, str] = {}
         for key, other in {"stream": "ws://localhost", "rest": "http://localhost"}.items():
             urls = {"stream": "ws://localhost", "rest": "http://localhost"}
             urls[key] = getattr(written, key) or other
-            right = self._try((*path, key), lambda each: binance.Endpoints(**each), urls)
+            right = self._try((*path, key), lambda each: kind.at(**each), urls)
             made[key] = other if right is None else urls[key]
-        return binance.Endpoints(**made, trades=written.trades)
+        endpoints = kind.at(**made)
+        if hasattr(endpoints, "trades"):
+            return attrs.evolve(endpoints, trades=written.trades)
+        return endpoints
 
     def _group(self, table: GroupTable, path: Path) -> GroupPlan | None:
         adapters = self._document.get("adapters", {})

@@ -1,14 +1,15 @@
-"""The parameters that both Binance exchanges take, checked."""
+"""The parameters that exchanges take, checked."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 
 from connector.errors import ConfigError
-from connector.exchanges.binance.offers import NumberType
+
+NumberType: TypeAlias = type[float | Decimal]
 
 
 def check_numbers(instance: object, _: attrs.Attribute[Any], numbers: NumberType) -> None:

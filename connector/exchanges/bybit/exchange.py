@@ -1,0 +1,301 @@
+"""Bybit's three public markets, each on a connection of its own: `Spot`, `Linear`, `Inverse`.
+
+One connection carries one category: the same symbol exists in several, and frames do not say of
+which they are.
+
+Source: bybit §1–§6.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import attrs
+
+from connector.book import Extent
+from connector.book.rules import BYBIT
+from connector.channels import (
+    BestQuote,
+    BookDeltas,
+    Candles,
+    Channel,
+    Liquidations,
+    MarkPrices,
+    OrderBook,
+    RawStream,
+    Tickers,
+    Trades,
+)
+from connector.errors import ConfigError
+from connector.exchanges import parameters, protocol
+from connector.exchanges.bybit import decode, frames, rest
+from connector.exchanges.endpoints import Endpoints, check_endpoints
+from connector.exchanges.offers import Catalogue, Offer, raw
+from connector.exchanges.protocol import (
+    AnyStream,
+    BookSource,
+    E,
+    Envelope,
+    Inbound,
+    Limits,
+    Liveness,
+    Page,
+    RestRequest,
+    RestService,
+    Stream,
+)
+from connector.instruments import Instrument
+
+PRODUCTION = Endpoints("wss://stream.bybit.com", "https://api.bybit.com")
+TESTNET = Endpoints("wss://stream-testnet.bybit.com", "https://api-testnet.bybit.com")
+DEMO = Endpoints("wss://stream.bybit.com", "https://api-demo.bybit.com")
+"""Play money; its public data is that of production. Source: bybit §1."""
+
+LIVENESS = Liveness(ping=frames.PING, ping_seconds=20.0)
+"""Source: bybit §2."""
+
+_LIMITS = Limits(
+    # 21,000 bytes of arguments, which are no longer than `frames.LONGEST_TOPIC_BYTES` and quotes.
+    streams_per_connection=390,
+    # Not documented.
+    requests_per_second=5,
+    # Not documented but for spot.
+    streams_per_request=100,
+    connections_per_window=500,
+    window_seconds=300,
+    # There is none.
+    lifetime_seconds=math.inf,
+    # Not documented; a snapshot of 1,000 levels has about 60 kB.
+    max_message_bytes=16 * 2**20,
+)
+"""Source: bybit §2."""
+
+_LEVELS = {20: "50", 100: "200", 200: "1000"}
+"""Levels of a book by the milliseconds between its deltas: 200 levels of spot came every 200 ms
+until 2026-03-19."""
+_QUOTE_SILENCE = 15.0
+"""A quote is sent again after 3 s without a change."""
+_BOOK_SILENCE = 60.0
+_TICKER_SILENCE = 60.0
+"""Assumed: long before these even a quiet market has moved."""
+
+INTERVALS = MappingProxyType(
+    {
+        "1m": "1", "3m": "3", "5m": "5", "15m": "15", "30m": "30", "1h": "60", "2h": "120",
+        "4h": "240", "6h": "360", "12h": "720", "1d": "D", "1w": "W", "1M": "M",
+    }
+)  # fmt: skip
+"""Intervals as other exchanges write them, and as Bybit does; both can be asked for."""
+
+_COMMON: Mapping[type[Any], Offer] = MappingProxyType(
+    {
+        Trades: Offer(name="publicTrade.{symbol}", reader=decode.trades),
+        BestQuote: Offer(
+            name="orderbook.1.{symbol}",
+            reader=decode.book,
+            fold=decode.best_quote,
+            sequence=decode.rising_quote_ids,
+            silence_seconds=_QUOTE_SILENCE,
+        ),
+        BookDeltas: Offer(
+            name="orderbook.{interval_ms}.{symbol}",
+            reader=decode.book,
+            parameters={"interval_ms": _LEVELS},
+            sequence=decode.dense_book_ids,
+            silence_seconds=_BOOK_SILENCE,
+        ),
+        Candles: Offer(
+            name="kline.{interval}.{symbol}",
+            reader=decode.candles,
+            parameters={"interval": {**INTERVALS, **{each: each for each in INTERVALS.values()}}},
+        ),
+        Tickers: Offer(
+            name="tickers.{symbol}",
+            reader=decode.ticker,
+            fold=decode.whole_ticker,
+            silence_seconds=_TICKER_SILENCE,
+        ),
+    }
+)
+_OF_DERIVATIVES: Mapping[type[Any], Offer] = MappingProxyType(
+    {
+        **_COMMON,
+        MarkPrices: Offer(
+            name="tickers.{symbol}",
+            reader=decode.ticker,
+            fold=decode.mark_price,
+            silence_seconds=_TICKER_SILENCE,
+        ),
+        Liquidations: Offer(name="allLiquidation.{symbol}", reader=decode.liquidations),
+    }
+)
+"""Source: bybit §4."""
+
+
+def _book(channel: OrderBook, deltas: Stream[Any], numbers: parameters.NumberType) -> BookSource:
+    levels = int(_LEVELS[channel.interval_ms])
+    if channel.depth is not None and channel.depth > levels:
+        raise ConfigError(
+            f"bybit: a book of {channel.interval_ms} ms has {levels} levels, not {channel.depth}; "
+            "with interval_ms=200 there are 1,000"
+        )
+    # Whether a level that leaves the depth is deleted is not documented: cutting is right if it
+    # is and if it is not.
+    return BookSource(deltas, BYBIT, Extent(shown=channel.depth, needed=1, truncated=levels))
+
+
+def _catalogue(name: str, offers: Mapping[type[Any], Offer]) -> Catalogue:
+    return Catalogue(
+        exchange=name,
+        of_symbol=offers,
+        book=_book,
+        longest_name_bytes=frames.LONGEST_TOPIC_BYTES,
+    )
+
+
+@attrs.frozen(kw_only=True)
+class _Market(protocol.Exchange):
+    """What the three have in common."""
+
+    category: ClassVar[str]
+    catalogue: ClassVar[Catalogue]
+    streams_per_request: ClassVar[int] = 100
+
+    endpoints: Endpoints = attrs.field(default=PRODUCTION, validator=check_endpoints)
+    """Where it connects."""
+    numbers: type[float | Decimal] = attrs.field(default=float, validator=parameters.check_numbers)
+    compression: bool = attrs.field(default=False, validator=parameters.check_compression)
+
+    @property
+    def name(self) -> str:
+        """Such as ``bybit_linear``."""
+        return self.catalogue.exchange
+
+    @property
+    def limits(self) -> Limits:
+        """What Bybit allows on public streams."""
+        return attrs.evolve(_LIMITS, streams_per_request=self.streams_per_request)
+
+    @property
+    def liveness(self) -> Liveness:
+        """Bybit wants to see a message every 20 s."""
+        return LIVENESS
+
+    @property
+    def envelope(self) -> Envelope:
+        """The topic names the stream; the whole frame is its payload."""
+        return frames.ENVELOPE
+
+    @property
+    def default_route(self) -> str:
+        """The only route."""
+        return "public"
+
+    def url(self, route: str) -> str:
+        """Where to connect.
+
+        Raises:
+            ConfigError: there is no such route.
+        """
+        if route != self.default_route:
+            raise ConfigError(f"{self.name} has no route {route!r}; it has 'public'")
+        return f"{self.endpoints.stream}/v5/public/{self.category}"
+
+    def stream(self, channel: Channel[E]) -> Stream[E]:
+        """The stream of `channel`.
+
+        Raises:
+            ConfigError: the exchange does not offer it; the message lists what it does.
+        """
+        if isinstance(channel, RawStream):
+            name = self.catalogue.check_name(channel.name)
+            return raw(channel, name, name.rpartition(".")[2], self.default_route)
+        return self.catalogue.stream(channel, self.numbers)
+
+    @property
+    def rest(self) -> RestService:
+        """Where instruments are fetched."""
+        return rest.service(self.endpoints.rest)
+
+    def instruments(self) -> RestRequest[Page[Instrument]]:
+        """The request for everything that is traded, a page at a time."""
+        return rest.instruments(self.category)
+
+    def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
+        """The request that subscribes to `streams`."""
+        return frames.subscribe(request_id, streams)
+
+    def unsubscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
+        """The request that ends the subscription of `streams`."""
+        return frames.unsubscribe(request_id, streams)
+
+    def parse(self, frame: bytes) -> Inbound:
+        """What a whole frame says.
+
+        Raises:
+            connector.exchanges.protocol.UNDECODABLE: it is not JSON, or not of the documented form.
+        """
+        return frames.parse(frame)
+
+
+@attrs.frozen(kw_only=True)
+class Spot(_Market):
+    """Bybit spot.
+
+    Args:
+        endpoints: `bybit.TESTNET`, `bybit.DEMO`, or ``bybit.Endpoints.at(stream=…, rest=…)`` of a
+            server that speaks as Bybit does; production by default.
+        numbers: `float`, or `decimal.Decimal` for prices and quantities to the last digit.
+        compression: whether to offer permessage-deflate, which Bybit does not document.
+
+    Offers trades, best quotes, book deltas and order books (20, 100, 200 ms with 50, 200, 1,000
+    levels), candles, tickers and raw streams, all of one symbol. A trade's id is a UUID as a
+    number: it tells nothing about the order, and a missing trade is not noticed.
+
+    Raises:
+        ConfigError: a parameter cannot work.
+    """
+
+    category = "spot"
+    catalogue = _catalogue("bybit_spot", _COMMON)
+    streams_per_request = 10
+
+
+@attrs.frozen(kw_only=True)
+class Linear(_Market):
+    """Bybit perpetuals and futures in USDT and USDC; quantities in the base asset.
+
+    Args:
+        endpoints, numbers, compression: as of `Spot`.
+
+    Offers what `Spot` does, mark prices and liquidations. Mark prices come when they change, up to
+    ten times a second, whatever `interval_ms`; they are the stream of the ticker, so one adapter
+    has the one or the other. The price of a liquidation is that of bankruptcy.
+
+    Raises:
+        ConfigError: a parameter cannot work.
+    """
+
+    category = "linear"
+    catalogue = _catalogue("bybit_linear", _OF_DERIVATIVES)
+
+
+@attrs.frozen(kw_only=True)
+class Inverse(_Market):
+    """Bybit perpetuals and futures settled in the base asset; quantities in USD.
+
+    Args:
+        endpoints, numbers, compression: as of `Spot`.
+
+    Offers what `Linear` does. The volume of a ticker is in USD, its quote volume in the base.
+
+    Raises:
+        ConfigError: a parameter cannot work.
+    """
+
+    category = "inverse"
+    catalogue = _catalogue("bybit_inverse", _OF_DERIVATIVES)

@@ -1,0 +1,87 @@
+"""Where a venue is: the base URLs of its streams and of its REST interface.
+
+Each venue names its own installations, such as ``bybit.PRODUCTION`` and ``bybit.TESTNET``; every
+one is such a value, and so is a server of your own: ``bybit.Endpoints.at(stream=…, rest=…)``.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+
+from connector.errors import ConfigError
+
+_SCHEMES = MappingProxyType({"stream": ("ws", "wss"), "rest": ("http", "https")})
+
+
+def _without_trailing_slash(url: str) -> str:
+    # str() so that what is not a string comes to the validator, whose words are clearer.
+    return str(url).rstrip("/")
+
+
+def _check_url(_: object, attribute: attrs.Attribute[Any], url: str) -> None:
+    wrong = what_is_wrong(url, _SCHEMES[attribute.name])
+    if wrong:
+        example = f"{_SCHEMES[attribute.name][0]}://127.0.0.1:8080"
+        raise ConfigError(
+            f"Endpoints: {attribute.name} {wrong}; write the base of the URLs, such as {example!r}"
+        )
+
+
+def what_is_wrong(url: str, schemes: tuple[str, ...]) -> str | None:
+    """What keeps `url` from being a base URL; it may hold a password, so it is not repeated."""
+    if not url.isprintable() or " " in url:
+        return "holds a space or an unprintable character"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "is not a URL"
+    if parts.scheme not in schemes:
+        return f"does not begin with {' or '.join(f'{scheme}://' for scheme in schemes)}"
+    if not parts.hostname:
+        return "names no host"
+    if port == 0:
+        return "names port 0"
+    if "@" in parts.netloc:
+        return "holds a user name or password"
+    if "?" in url or "#" in url:
+        return "holds a query or a fragment"
+    return None
+
+
+@attrs.frozen
+class Endpoints:
+    """Base URLs of a venue; the paths of its routes and requests are added to them.
+
+    Args:
+        stream: of the streams, for example ``"ws://127.0.0.1:8080"``.
+        rest: of the REST interface, for example ``"http://127.0.0.1:8080"``.
+
+    Raises:
+        ConfigError: one of them is not such a URL.
+    """
+
+    stream: str = attrs.field(converter=_without_trailing_slash, validator=_check_url)
+    rest: str = attrs.field(converter=_without_trailing_slash, validator=_check_url)
+
+    @classmethod
+    def at(cls, *, stream: str, rest: str) -> Endpoints:
+        """Those of a server of your own, which has every route.
+
+        Raises:
+            ConfigError: as the class.
+        """
+        return cls(stream, rest)
+
+
+def check_endpoints(instance: object, _: attrs.Attribute[Any], endpoints: object) -> None:
+    """Refuse what is no `Endpoints`."""
+    if not isinstance(endpoints, Endpoints):
+        raise ConfigError(
+            f"{type(instance).__name__}: endpoints is a {type(endpoints).__name__}; write one of "
+            "the venue's, such as bybit.TESTNET, or Endpoints.at(stream=…, rest=…)"
+        )

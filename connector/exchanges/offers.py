@@ -1,0 +1,173 @@
+"""What a venue offers, as a table: from a channel to its stream.
+
+An `Offer` is one row: how the stream is called, how its payload is read, and which values each
+parameter of the channel may have. Whatever is not in the table is a `ConfigError` that reads the
+table out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import attrs
+import msgspec
+
+from connector.channels import AnyChannel, BookDeltas, Channel, OrderBook, RawStream
+from connector.errors import ConfigError
+from connector.events import RawMessage
+from connector.exchanges.numbers import ON_WIRE
+from connector.exchanges.parameters import NumberType
+from connector.exchanges.protocol import (
+    BookSource,
+    E,
+    Fold,
+    Stream,
+)
+
+Reader: TypeAlias = Callable[[bytes], Any]
+MakeReader: TypeAlias = Callable[[Any, str], Reader]
+"""From the number type of the payload (`connector.exchanges.numbers.ON_WIRE`, or float to check
+nothing) and the symbol, as the venue spells it, to a reader."""
+MakeBook: TypeAlias = Callable[[OrderBook, Stream[Any], NumberType], BookSource]
+"""From the channel, the stream of its deltas and the number type to what the book is made of."""
+
+_MEANINGFUL = frozenset("\"'\\ \t\n")
+
+
+@attrs.frozen(kw_only=True)
+class Offer:
+    """One kind of stream."""
+
+    name: str
+    """The stream's name with ``{symbol}`` and the channel's parameters in braces."""
+    reader: MakeReader
+    parameters: Mapping[str, Mapping[Any, str]] = attrs.field(factory=dict)
+    """For each parameter of the channel: the values offered, and how the name spells them. Others
+    are not looked at."""
+    sequence: Callable[[int, Any], int] | None = None
+    """As `Stream.sequence`."""
+    fold: Callable[[NumberType], Fold] | None = None
+    silence_seconds: float | None = None
+    route: str = "public"
+    batch: str = ""
+    """As `Stream.batch`, with the same in braces as `name`."""
+
+
+@attrs.frozen(kw_only=True)
+class Catalogue:
+    """All that one exchange offers."""
+
+    exchange: str
+    """Its name, for messages."""
+    of_symbol: Mapping[type[AnyChannel], Offer]
+    """Streams of one symbol."""
+    of_all: Mapping[type[AnyChannel], Offer] = attrs.field(factory=dict)
+    """Streams of all symbols, by the channels whose symbol may be None."""
+    spell: Callable[[str], str] = str.upper
+    """A symbol as the venue writes it."""
+    example: str = "BTCUSDT"
+    """A symbol, for messages."""
+    book: MakeBook | None = None
+    """How local order books are kept; None when there are none."""
+    longest_name_bytes: int = 64
+    """A longer name is misspelt; so that the number of streams bounds the size of a request."""
+
+    def stream(self, channel: Channel[E], numbers: NumberType) -> Stream[E]:
+        """The stream of `channel`, its prices and quantities as `numbers`.
+
+        Raises:
+            ConfigError: the exchange does not offer it; the message lists what it does.
+        """
+        if isinstance(channel, OrderBook) and self.book is not None:
+            return self._book(channel, self.book, numbers)
+        symbol = getattr(channel, "symbol", None)
+        offer = self._offer(channel, self.of_all if symbol is None else self.of_symbol)
+        words = {
+            parameter: self._spell(channel, parameter, values)
+            for parameter, values in offer.parameters.items()
+        }
+        words["symbol"] = "" if symbol is None else self._symbol(symbol)
+        return Stream(
+            name=self.check_name(offer.name.format(**words)),
+            route=offer.route,
+            channel=channel,
+            decode=offer.reader(ON_WIRE[numbers], words["symbol"]),
+            decode_unchecked=offer.reader(float, words["symbol"]) if numbers is float else None,
+            many=symbol is None,
+            silence_seconds=offer.silence_seconds,
+            sequence=offer.sequence,
+            fold=offer.fold and offer.fold(numbers),
+            batch=offer.batch.format(**words),
+        )
+
+    def check_name(self, name: str) -> str:
+        """`name`, when it can be a stream's.
+
+        Raises:
+            ConfigError: it is longer than any, or holds what a request cannot.
+        """
+        if len(name.encode()) > self.longest_name_bytes or _MEANINGFUL.intersection(name):
+            raise ConfigError(
+                f"{self.exchange}: {name!r} is no stream; a name has at most "
+                f"{self.longest_name_bytes} bytes, and neither quotes nor spaces"
+            )
+        return name
+
+    def _symbol(self, symbol: str) -> str:
+        spelled = self.spell(symbol)
+        if _MEANINGFUL.intersection(spelled) or len(spelled.encode()) > self.longest_name_bytes:
+            raise ConfigError(
+                f"{symbol!r} is not a symbol; write it as {self.exchange} does, such as "
+                f"{self.example!r}"
+            )
+        return spelled
+
+    def _book(self, channel: OrderBook, book: MakeBook, numbers: NumberType) -> Stream[Any]:
+        """A book is no stream of the wire; its name is only its own."""
+        deltas = self.stream(BookDeltas(channel.symbol, channel.interval_ms), numbers)
+        shown = "all" if channel.depth is None else channel.depth
+        return Stream(
+            name=f"book of {deltas.name}, {shown} levels{', synced' * channel.synced_only}",
+            route=deltas.route,
+            channel=channel,
+            decode=deltas.decode,  # never asked: the deltas are
+            book=book(channel, deltas, numbers),
+        )
+
+    def _offer(self, channel: AnyChannel, offers: Mapping[type[AnyChannel], Offer]) -> Offer:
+        kind = type(channel)
+        if kind in offers:
+            return offers[kind]
+        if kind in self.of_symbol:
+            of_all = ", ".join(sorted(each.__name__ for each in self.of_all)) or "no channel"
+            raise ConfigError(
+                f"{self.exchange} offers {kind.__name__} for one symbol at a time: write "
+                f'{kind.__name__}("{self.example}"); for all symbols at once it offers {of_all}'
+            )
+        kinds = {*self.of_symbol, *self.of_all, RawStream}
+        offered = ", ".join(
+            sorted(each.__name__ for each in (kinds if self.book is None else kinds | {OrderBook}))
+        )
+        raise ConfigError(f"{self.exchange} does not offer {channel!r}; it offers {offered}")
+
+    def _spell(self, channel: AnyChannel, parameter: str, values: Mapping[Any, str]) -> str:
+        wanted = getattr(channel, parameter)
+        for value, text in values.items():
+            if value == wanted:
+                return text
+        offered = ", ".join(map(str, values))
+        raise ConfigError(
+            f"{self.exchange} does not offer {channel!r}: {parameter} can be {offered}"
+        )
+
+
+def raw(channel: RawStream, name: str, symbol: str, route: str) -> Stream[Any]:
+    """The stream of a raw channel, whose payload stays as it is, if it is JSON at all."""
+    check = msgspec.json.Decoder(msgspec.Raw).decode
+
+    def read(payload: bytes) -> RawMessage:
+        check(payload)
+        return RawMessage(symbol=symbol, stream=name, data=payload)
+
+    return Stream(name, route, channel, read)
