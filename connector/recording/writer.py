@@ -13,6 +13,7 @@ import time
 import uuid
 import zlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Protocol
 
 import attrs
@@ -146,6 +147,9 @@ class Writer:
         self.frames = 0
         """In the blocks that were written."""
         self.blocks = 0
+        self.closed = False
+        self._torn = False
+        """Whether part of a block stands behind the last whole one."""
         self._marks: list[tuple[int, AnyMark]] = []
         self._sources: dict[tuple[str, int, str | None], int] = {}
         self._times: list[int] = []
@@ -175,8 +179,10 @@ class Writer:
         """Take what a feed of frames has yielded, or marks of this format.
 
         Raises:
-            RecordingFailed: a block had to be written, and could not be.
+            RecordingFailed: a block had to be written, and could not be; all of `items` are taken
+                nevertheless, and written by the next `flush` that succeeds.
         """
+        failure: RecordingFailed | None = None
         if self._clock is not None and (by_ns := self._clock.moved_ns()):
             items = self._clock.marked(tuple(items), by_ns, self._last_ns)
         sources = self._sources
@@ -190,8 +196,20 @@ class Writer:
             self._indices.append(sources.setdefault(source, len(sources)))
             self._payloads.append(item.payload)
             self._gathered += len(item.payload) + _FRAME_BYTES
-            if self._gathered >= BLOCK_BYTES:
-                self.flush()
+            if self._gathered >= BLOCK_BYTES and failure is None:
+                try:
+                    self.flush()
+                except RecordingFailed as error:
+                    failure = error
+        if failure is not None:
+            raise failure
+
+    def adopt(self, other: Writer) -> None:
+        """Take what `other` has gathered and not written, in front of all that comes."""
+        self._marks += other._marks
+        self._sources = other._sources
+        self._times, self._indices = other._times, other._indices
+        self._payloads, self._gathered = other._payloads, other._gathered
 
     def is_due(self) -> bool:
         """Whether a second has passed since the last block was written."""
@@ -201,7 +219,8 @@ class Writer:
         """Write what has gathered, if anything.
 
         Raises:
-            RecordingFailed: it cannot be written; the file ends with the block before it.
+            RecordingFailed: it cannot be written; the file ends with the block before it, and what
+                has gathered stays.
         """
         self._due = time.monotonic() + BLOCK_SECONDS
         if not (self._times or self._marks):
@@ -232,18 +251,32 @@ class Writer:
         Raises:
             RecordingFailed: it cannot be written; the file is closed all the same.
         """
+        if self.closed:
+            return
         try:
             self._marks.append(
                 (len(self._times), End(time_ns, self.frames + len(self._times), reason))
             )
             self.flush()
             _force(self._file)
+        except OSError as error:
+            raise RecordingFailed(f"the file cannot be ended: {error.strerror or error}") from error
         finally:
-            self._file.close()
+            self.abandon()
 
     def abandon(self) -> None:
         """Close the file as it is."""
-        self._file.close()
+        if not self.closed:
+            self.closed = True
+            with suppress(OSError):  # what a network tells at the end is no news
+                self._file.close()
+
+    def is_removed(self) -> bool:
+        """Whether somebody has removed the file: what is written to it will be gone."""
+        try:
+            return not self.closed and os.fstat(self._file.fileno()).st_nlink == 0
+        except (OSError, AttributeError):
+            return False
 
     def _mark(self, mark: AnyMark) -> None:
         if isinstance(mark, Mark):
@@ -255,25 +288,27 @@ class Writer:
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)
         try:
+            if self._torn:
+                self._cut()
             while rest:
                 rest = rest[self._file.write(bytes(rest)) or 0 :]
             if self._sync:
                 _force(self._file)
         except OSError as error:
-            self._cut()
+            self._torn = True
+            with suppress(OSError):
+                self._cut()
             raise RecordingFailed(
                 f"a block of {len(data)} bytes cannot be written: {error.strerror or error}; the "
-                "recording ends with the block before it"
+                "file ends with the block before it"
             ) from error
         self.bytes += len(data)
 
     def _cut(self) -> None:
         """Take back part of a block, where the disk lets us; a reader stops before it anyway."""
-        try:
-            self._file.truncate(self.bytes)
-            self._file.seek(self.bytes)
-        except OSError:
-            pass
+        self._file.truncate(self.bytes)
+        self._file.seek(self.bytes)
+        self._torn = False
 
 
 def _force(file: RawFile) -> None:

@@ -72,6 +72,7 @@ def sentence(progress: Progress) -> str:
         f"{progress.seconds:7.1f} s  {progress.frames:,} frames, {progress.bytes / MIB:.2f} MiB "
         f"(1:{ratio:.1f}) in {progress.files} files, {progress.reconnects} reconnects, "
         f"{progress.gaps} gaps, {progress.dropped} dropped"
+        + (f", {progress.removed} files removed by somebody" if progress.removed else "")
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 from typing import Protocol
 
@@ -16,9 +18,12 @@ from connector import Adapter, Feed, Overflow
 from connector.app.naming import write_channel
 from connector.channels import AnyChannel, OrderBook
 from connector.exchanges.protocol import Exchange
+from connector.lifecycle import write_fields
 from connector.link.raw_frames import FrameItem
 from connector.recording import SUFFIX, RecordingFailed, Subject, Writer
 from connector.recording.writer import BLOCK_SECONDS, Presence
+
+_log = logging.getLogger("connector.recorder")
 
 NS_PER_SECOND = 1_000_000_000
 MIB = 1024 * 1024
@@ -43,6 +48,8 @@ class Progress:
     """Frames lost to the recorder's own policy."""
     path: str
     """The present file."""
+    removed: int = 0
+    """Files that somebody has removed while they were written; their frames are lost."""
 
 
 class Screen(Protocol):
@@ -62,6 +69,8 @@ class Files:
     sync: bool = False
     presence: Presence = attrs.field(factory=Presence, kw_only=True)
     paths: list[Path] = attrs.field(factory=list, kw_only=True)
+    removed: int = attrs.field(default=0, kw_only=True)
+    """Files that somebody has removed while they were written."""
     _past_frames: int = 0
     _past_bytes: int = 0
     _past_raw_bytes: int = 0
@@ -78,11 +87,9 @@ class Files:
         self.begin()
         try:
             yield self.writer
-        except RecordingFailed:
-            self.writer.abandon()
-            raise
         except BaseException:
-            self.end("failed")
+            with suppress(RecordingFailed):  # which it may be that we are told of
+                self.end("failed")
             raise
         self.end("stopped")
 
@@ -92,12 +99,49 @@ class Files:
         assert self._writer is not None
         return self._writer
 
-    def rotate_if_due(self) -> None:
-        """End the present file, and begin the next, when it is old or large enough."""
+    def write_if_due(self) -> bool:
+        """Write what has gathered when it is time; whether it was.
+
+        Raises:
+            RecordingFailed: as `write`.
+        """
+        due = self.writer.is_due()
+        if due:
+            self.write()
+        return due
+
+    def write(self) -> None:
+        """Write what has gathered, into another file if the present one is removed, old or large.
+
+        Raises:
+            RecordingFailed: it cannot be written, or the next file not be begun; what has gathered
+                waits for the next call.
+        """
+        if self.writer.closed:
+            self.begin()
+        elif self.writer.is_removed():
+            self._begin_instead()
+        self.writer.flush()
         old = trio.current_time() - self._began >= self.rotate_seconds
         if old or self.writer.bytes >= self.rotate_bytes:
-            self.end("rotated")
+            self._end_written()
             self.begin()
+
+    def _begin_instead(self) -> None:
+        """Begin a file for one that somebody has removed."""
+        removed = self.writer
+        fields = {"path": str(self.paths[-1]), "lost_frames": removed.frames}
+        text = write_fields(fields)
+        _log.error("the file of a recording was removed %s", text, extra={"fields": fields})
+        self.removed += 1
+        self.begin()
+        self.writer.adopt(removed)
+        removed.abandon()
+
+    def _end_written(self) -> None:
+        """End a file in which all is that has gathered."""
+        with suppress(RecordingFailed):  # that it was ended in order; nothing else is missing
+            self.end("rotated")
 
     def follow(self, subject: Subject) -> None:
         """Record `subject` from now on: in a file of its own, if it is another one.
@@ -106,7 +150,9 @@ class Files:
             RecordingFailed: as `opened`.
         """
         if subject != self.subject:
-            self.end("rotated")
+            if not self.writer.closed:
+                self.writer.flush()
+                self._end_written()
             self.subject = subject
             self.begin()
 
@@ -137,11 +183,22 @@ class Files:
             raise RecordingFailed(
                 f"{path} cannot be written: {error.strerror or error}; choose another folder"
             ) from error
+        try:
+            writer = self._begun(file, number, now_ns)
+        except RecordingFailed:
+            # A full disk: an empty file would only be in the way of readers.
+            with suppress(OSError):
+                file.close()
+                path.unlink()
+            raise
         if self._writer is not None:
             self._past_frames, self._past_bytes, self._past_raw_bytes = self.counts()
         self.paths.append(path)
         self._began = trio.current_time()
-        self._writer = Writer(
+        self._writer = writer
+
+    def _begun(self, file: FileIO, number: int, now_ns: int) -> Writer:
+        return Writer(
             file,
             self.subject,
             self.presence,
@@ -216,6 +273,7 @@ async def record(
             gaps=counted.gaps,
             dropped=feed.statistics().dropped,
             path=str(files.paths[-1]),
+            removed=files.removed,
         )
 
     with adapter.frames(buffer=BUFFER_FRAMES, overflow=overflow) as feed, files.opened():
@@ -225,9 +283,7 @@ async def record(
             while not stop.is_set():
                 with trio.move_on_after(BLOCK_SECONDS / 4):
                     files.writer.add(await anext(batches))
-                if files.writer.is_due():
-                    files.writer.flush()
-                    files.rotate_if_due()
+                if files.write_if_due():
                     screen.show(progress())
             _take_rest(feed, files.writer)
             nursery.cancel_scope.cancel()

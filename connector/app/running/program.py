@@ -1,7 +1,8 @@
 """The program of ``connector run``: the service, its pages, and the signals that steer it.
 
 SIGINT and SIGTERM end it: cleanly within the ``shutdown_timeout``, a second one at once. SIGHUP
-reads the file again; what is wrong with it is logged, and everything stays as it was.
+reads the file again; what is wrong with it is logged, and everything stays as it was. It also lets
+sinks that write lines begin anew at their path, for a program that moves logs away.
 """
 
 from __future__ import annotations
@@ -151,6 +152,8 @@ async def _follow_file(path: Path, service: Service, requests: Requests) -> None
     while True:
         await requests.reload.wait()
         requests.reload = trio.Event()
+        # Whatever the configuration is now: somebody may have moved files away.
+        await service.reopen_sinks()
         try:
             new = read_configuration(path.read_text("utf-8-sig"))  # noqa: ASYNC240  # small, and rare
         except Misconfigured as error:

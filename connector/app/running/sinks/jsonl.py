@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import select
-import stat
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, cast
+from typing import Annotated, Any
 
 import attrs
 import msgspec
@@ -17,14 +13,13 @@ import trio
 from msgspec import Meta
 
 from connector.app.naming import write_channel
+from connector.app.running.sinks.line_file import LineFile
 from connector.app.running.sinks.sink import Batch
 from connector.errors import DecodeError
 from connector.events import Event, Gap, RawMessage, asdict
 from connector.lifecycle import Lifecycle, Rejected, Stale
 
 STANDARD_OUTPUT = "-"
-_WRITABLE_BYTES = getattr(select, "PIPE_BUF", 512)
-"""What is writable takes so many bytes without blocking (POSIX)."""
 
 
 class JsonLines(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,30 +38,40 @@ class JsonLines(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             OSError: it cannot be written.
         """
         await trio.lowlevel.checkpoint()
-        if self.path == STANDARD_OUTPUT:
-            yield JsonLinesSink(sys.stdout.fileno(), marks=self.marks)
-            return
-        with _open_to_append(self.path) as file:
-            yield JsonLinesSink(file.fileno(), marks=self.marks)
+        file = LineFile(_place(self.path))
+        file.open()
+        try:
+            yield JsonLinesSink(file, marks=self.marks)
+        finally:
+            file.close()
 
 
 class JsonLinesSink:
-    """Writes lines to a descriptor, each batch at once and whole.
+    """Writes lines to a file, each batch at once and whole.
 
     A pipe whose reader is slow holds back the feed, not the program. A file is written directly:
-    the operating system takes a batch into its cache, and a full disk is an error at once.
+    the operating system takes a batch into its cache, and a full disk is an error at once, after
+    which nothing of the batch is there.
     """
 
-    def __init__(self, descriptor: int, *, marks: bool) -> None:
-        self._descriptor = descriptor
+    def __init__(self, file: LineFile, *, marks: bool) -> None:
+        self._file = file
         self._marks = marks
-        self._may_block = _may_block(descriptor)
+
+    def reopen(self) -> None:
+        """Write to what is at the path now.
+
+        Raises:
+            OSError: it cannot be written; then everything is as before.
+        """
+        self._file.reopen()
 
     async def write(self, batch: Batch) -> None:
         """Write one line per event.
 
         Raises:
-            OSError: the disk is full, or nobody reads the pipe any more.
+            OSError: the disk is full, or nobody reads the pipe at the moment.
+            SinkBroken: nobody reads standard output any more.
 
         Cancellation: the last line may be torn.
         """
@@ -85,26 +90,11 @@ class JsonLinesSink:
         await self._write(_line(about | _fields_of(event)))
 
     async def _write(self, lines: bytes) -> None:
-        await trio.lowlevel.checkpoint()
-        rest = memoryview(lines)
-        while rest:
-            if self._may_block:
-                await trio.lowlevel.wait_writable(self._descriptor)
-                rest = rest[os.write(self._descriptor, rest[:_WRITABLE_BYTES]) :]
-            else:
-                rest = rest[os.write(self._descriptor, rest) :]
+        await self._file.append(lines)
 
 
-def _open_to_append(path: str) -> BinaryIO:
-    # Unbuffered: what was written is in the operating system's hands, whatever happens to us.
-    return cast("BinaryIO", Path(path).expanduser().open("ab", buffering=0))
-
-
-def _may_block(descriptor: int) -> bool:
-    """Whether a reader on the other side can make a write wait."""
-    mode = os.fstat(descriptor).st_mode
-    pipe = stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor)
-    return pipe and sys.platform != "win32"
+def _place(path: str) -> Path | None:
+    return None if path == STANDARD_OUTPUT else Path(path).expanduser()
 
 
 def _fields_of(event: Lifecycle) -> dict[str, Any]:

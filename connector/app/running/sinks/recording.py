@@ -68,6 +68,8 @@ class _Recorded:
 
     origin: Origin
     files: Files
+    waits: bool = False
+    """Whether what has gathered could not be written, and nothing more is taken until it is."""
 
     def wants(self, item: FrameItem) -> bool:
         """Whether `item` is no frame, or of no stream, or of one that is recorded."""
@@ -91,22 +93,22 @@ class RecordingSink:
         """Take `batch`, and write what has gathered if it is time.
 
         Raises:
-            RecordingFailed: it cannot be written; what was written before can be read.
+            RecordingFailed: what gathered before cannot be written; `batch` is not taken, and what
+                was written before can be read.
 
         Executes a checkpoint; cancellation: the batch is taken or not.
         """
         await trio.lowlevel.checkpoint()
         recorded = self._recorded_from(batch.origin)
         files = recorded.files
+        if recorded.waits:
+            files.write()
+            recorded.waits = False
         try:
             files.writer.add(each for each in batch.items if recorded.wants(each))
-            if files.writer.is_due():
-                files.writer.flush()
-                files.rotate_if_due()
+            files.write_if_due()
         except RecordingFailed:
-            del self._recorded[batch.origin.adapter]
-            files.writer.abandon()
-            raise
+            recorded.waits = True  # The batch is taken: the next call tells.
 
     async def end(self, adapter: str) -> None:
         """End the present file of `adapter`, if it has one.
@@ -150,8 +152,8 @@ class RecordingSink:
             files.begin()
             recorded = self._recorded[origin.adapter] = _Recorded(origin, files)
         elif recorded.origin is not origin:
-            recorded.origin = origin
             recorded.files.follow(subject_of(origin.exchange, origin.channels))
+            recorded.origin = origin
         return recorded
 
 

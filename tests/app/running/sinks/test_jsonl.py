@@ -14,6 +14,7 @@ import trio.testing
 
 from connector.app.running.sinks import Batch, JsonLines
 from connector.app.running.sinks.jsonl import JsonLinesSink
+from connector.app.running.sinks.line_file import LineFile
 from connector.channels import OrderBook, PartialBook, RawStream, Trades
 from connector.errors import DecodeError, SubscriptionRejected
 from connector.events import BookSnapshot, Event, Gap, Level, RawMessage
@@ -102,9 +103,13 @@ async def test_marks_are_written_if_they_are_wanted(tmp_path: Path) -> None:
     assert "Invalid symbol." in lines[1]["error"]
 
 
-async def test_a_slow_reader_of_a_pipe_holds_the_sink_back_and_not_the_program() -> None:
+async def test_a_slow_reader_of_a_pipe_holds_the_sink_back_and_not_the_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     near, far = os.pipe()
-    sink = JsonLinesSink(far, marks=False)
+    with os.fdopen(far, "wb", buffering=0, closefd=False) as standard_output:
+        monkeypatch.setattr("sys.stdout", standard_output)
+        sink = JsonLinesSink(LineFile(None), marks=False)
     events = [trade() for _ in range(2_000)]
     done = trio.Event()
 

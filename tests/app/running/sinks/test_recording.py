@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,7 +31,16 @@ from connector.app.running.venues import SimulatedWorld, open_simulated_world
 from connector.channels import OrderBook, Trades
 from connector.events import Event, Trade
 from connector.link.raw_frames import RawFrame
-from connector.recording import End, Mark, RecordingFailed, Start, files_of, read_frames, replay
+from connector.recording import (
+    End,
+    Mark,
+    RecordingFailed,
+    Start,
+    Writer,
+    files_of,
+    read_frames,
+    replay,
+)
 from connector.transport.error_groups import leaves
 
 TEMPLATE = """
@@ -382,3 +393,161 @@ def wait_for_blocks(folder: Path, size: int, process: subprocess.Popen[bytes]) -
                 return path
         trio.run(trio.sleep, 0.05)
     raise AssertionError(f"nothing was recorded: {process.poll()}")
+
+
+# --- disks and folders that go wrong
+
+
+def names(folder: Path) -> list[str]:
+    return [each.name for each in folder.iterdir()]
+
+
+class Disk:
+    """A disk that is full now and then."""
+
+    def __init__(self) -> None:
+        self.full = self.takes_no_new_file = False
+
+    def write(self, writer: Any, data: bytes) -> None:
+        """As `Writer._write`: half of a block is written before it is noticed."""
+        if self.full or (self.takes_no_new_file and not writer.bytes):
+            file = writer._file
+            writer._file = HalfWritten(file)
+            try:
+                _write(writer, data)
+            finally:
+                writer._file = file
+        else:
+            _write(writer, data)
+
+
+class HalfWritten:
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._wrote = False
+
+    def write(self, data: bytes) -> int:
+        if self._wrote:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self._wrote = True
+        written: int = self._file.write(data[: len(data) // 2])
+        return written
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+_write = Writer._write
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    disk = Disk()
+
+    def write(writer: Any, data: bytes) -> None:
+        disk.write(writer, data)
+
+    monkeypatch.setattr(Writer, "_write", write)
+    return disk
+
+
+async def test_a_disk_that_was_full_for_a_while_loses_nothing(
+    autojump_clock: MockClock, text: str, tmp_path: Path, disk: Disk
+) -> None:
+    async with running(text) as (service, _):
+        await trio.sleep(5)
+        disk.full = True
+        await trio.sleep(20)
+        (reason,) = unready(service)
+        assert reason.startswith("sink recording has failed: a block of ")
+        assert "No space left on device" in reason
+        disk.full = False
+        await trio.sleep(40)
+        assert unready(service) == []
+
+    assert service.ended_clean and service.summary().lost == {}
+    assert len(files_of(tmp_path / "rec" / "futures")) == 1
+    assert service.summary().sessions == 1
+    check_complete(tmp_path / "rec" / "futures")
+
+
+async def test_a_disk_that_is_full_at_the_start_leaves_no_empty_file(
+    autojump_clock: MockClock, text: str, tmp_path: Path, disk: Disk
+) -> None:
+    folder = tmp_path / "rec" / "futures"
+    disk.full = True
+    configuration = read_configuration(text)
+    async with (
+        open_simulated_world(configuration) as world,
+        open_service(configuration, world) as service,
+    ):
+        await trio.sleep(20)
+        assert names(folder) == []
+        disk.full = False
+        await trio.sleep(40)
+        assert unready(service) == []
+
+    assert len(files_of(folder)) == 1
+    check_complete(folder)
+
+
+async def test_a_disk_that_is_full_when_the_next_file_is_due(
+    autojump_clock: MockClock, text: str, tmp_path: Path, disk: Disk
+) -> None:
+    folder = tmp_path / "rec" / "futures"
+    async with running(text + "rotate_minutes = 0.5\n") as (service, _):
+        disk.takes_no_new_file = True
+        await trio.sleep(50)
+        assert [each.startswith("sink recording has failed: ") for each in unready(service)] == [
+            True
+        ]
+        # The first was ended in order, and what should be the second is not there.
+        assert len(files_of(folder)) == len(names(folder)) == 1
+        assert isinstance(items(folder)[0][-1], End)
+        disk.takes_no_new_file = False
+        await trio.sleep(40)
+        assert unready(service) == []
+
+    assert len(files_of(folder)) >= 2
+    assert service.ended_clean and service.summary().lost == {}
+    check_complete(folder)
+
+
+async def test_an_end_with_a_full_disk_is_told_and_no_traceback(
+    autojump_clock: MockClock,
+    text: str,
+    tmp_path: Path,
+    disk: Disk,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with running(text) as (service, _):
+        await trio.sleep(5)
+        disk.full = True
+        await trio.sleep(1)
+
+    assert not service.summary(clean=service.ended_clean).flawless
+    assert any("No space left on device" in each.getMessage() for each in caplog.records)
+    assert not any(each.exc_info for each in caplog.records)
+    assert verify(tmp_path / "rec" / "futures")[0] == 0
+
+
+async def test_a_folder_that_is_removed_is_made_again_and_told(
+    autojump_clock: MockClock, text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "rec" / "futures"
+    async with running(text):
+        await trio.sleep(5)
+        shutil.rmtree(tmp_path / "rec")
+        await trio.sleep(5)
+        assert len(files_of(folder)) == 1
+        await trio.sleep(5)
+
+    told = [each.getMessage() for each in caplog.records if "removed" in each.getMessage()]
+    assert len(told) == 1
+    assert told[0].startswith("the file of a recording was removed path=")
+    assert "lost_frames=" in told[0]
+    code, report = verify(folder)
+    assert code == 0 and report["torn"] == []
+    ids = trade_ids(folder)
+    # What had not been written when the folder was removed is in the next file.
+    assert ids == list(range(ids[0], ids[0] + len(ids))) and len(ids) > 10
