@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
+import attrs
 import pytest
 import trio
+import trustme
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from connector.testing import MemoryNetwork, open_exchange
 from connector.testing.exchange.trading.accounts import TradingAccount
 from connector.testing.exchange.trading.readings import Readings
-from tests.testing.exchange.trading.client import RICH, SYMBOL, Client, world
+from tests.testing.exchange.trading.client import RICH, STILL, SYMBOL, Client, World, world
 
 
 async def subscribe(client: Client) -> None:
@@ -373,8 +379,6 @@ async def test_public_methods_need_no_key(autojump_clock: Any) -> None:
 
 
 async def test_nobody_trades_where_there_are_no_accounts(autojump_clock: Any) -> None:
-    from connector.testing import MemoryNetwork, open_exchange
-
     network = MemoryNetwork()
     async with open_exchange("spot", network=network) as exchange:
         assert exchange.accounts == {}
@@ -383,3 +387,47 @@ async def test_nobody_trades_where_there_are_no_accounts(autojump_clock: Any) ->
     with pytest.raises(ValueError, match="need a market"):
         async with open_exchange("spot", network=MemoryNetwork(), accounts=(TradingAccount("a"),)):
             pass
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+async def test_accounts_trade_over_real_sockets(encrypted: bool) -> None:
+    authority = trustme.CA()
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    async with open_exchange(
+        "spot",
+        source=STILL,
+        accounts=(TradingAccount("mm1", RICH),),
+        ssl_context=server if encrypted else None,
+    ) as exchange:
+        here = World(Loopback(context if encrypted else None), exchange)  # type: ignore[arg-type]
+        with trio.fail_after(20):
+            async with here.dial() as client:
+                await subscribe(client)
+                assert (await client.place())["status"] == 200
+                report = await client.event("executionReport")
+                exchange.trading.cut_reply("order.place", after_bytes=10)
+                assert await client.place() is None
+            status, _, opened = await here.rest("GET", "/api/v3/openOrders")
+
+    assert report["x"] == "NEW"
+    assert (status, len(opened)) == (200, 2)
+
+
+@attrs.frozen
+class Loopback:
+    """Sockets, plain or with TLS, in place of a network in memory."""
+
+    context: ssl.SSLContext | None
+
+    @asynccontextmanager
+    async def connect(self, host: str, port: int) -> AsyncIterator[trio.abc.Stream]:
+        stream: trio.abc.Stream = await trio.open_tcp_stream(host, port)
+        if self.context is not None:
+            stream = trio.SSLStream(stream, self.context, server_hostname=host)
+        try:
+            yield stream
+        finally:
+            await trio.aclose_forcefully(stream)
