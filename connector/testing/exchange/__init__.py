@@ -2,7 +2,8 @@
 
 `exchange` is the door (`open_exchange`); `handshake` meets a client; `connection` serves it,
 `stream_requests` and `rest` answer; `outbox` bounds what is unsent; `running_plan` and
-`lasting_faults` decide what goes wrong; `event_log` remembers it.
+`lasting_faults` decide what goes wrong; `event_log` remembers it. `trading` is its private side:
+accounts, orders, and what can go wrong with them.
 
 .. code-block:: text
 

@@ -1,8 +1,13 @@
 """How the simulated exchange trades: keys, filters, limits, a matching engine, wallets, reports.
 
 Written from the protocol notes alone, and from no client: whoever is tested against it is not
-tested against itself. All of it is pure but what says that it is not: time comes in as a number.
+tested against itself. `conversation`, `private_stream` and `rest_door` are its doors, `desk` lets
+time pass and things go wrong, `gateway` lets requests in, `spot` and `usdm` know the methods and
+words of their venue, `engine` matches, `accounts` are the truth, and `control` is what a test
+holds. Only the doors and the desk know trio; the rest is told the time.
 
-    request → gateway (window, signature, weight, filters) → engine (matching, clearing)
-            ← reply                                        → reports → streams → private sockets
+.. code-block:: text
+
+    request → door → desk → gateway → spot/usdm → engine → clearing
+      reply ← door ← desk ←            the method ←┘   └→ tape → reports → streams → door → event
 """

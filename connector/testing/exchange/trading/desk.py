@@ -119,7 +119,7 @@ class Desk:
                 "E": str(now_ms) if house.readings.expiry_time_as_text else now_ms,
                 "listenKey": key.text,
             }
-            house.streams.tell(house.accounts[key.account], event)
+            house.streams.end(house.accounts[key.account], event)
         house.streams.deafen(key.account)
 
     def charge_funding(self, symbol: str, rate: Decimal) -> None:

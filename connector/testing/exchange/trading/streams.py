@@ -93,17 +93,26 @@ class Streams:
         else:
             self._send(account.name, event)
 
+    def end(self, account: SimulatedAccount, event: dict[str, Any]) -> None:
+        """Sends the last event that the listeners of an account hear, late as it may be."""
+        last = self.listeners(account.name)
+        self.deafen(account.name)
+        self.told.append((account.name, event))
+        self._send(account.name, event, last)
+
     def tell_algo(self, account: SimulatedAccount, order: algo.AlgoOrder, ms: int) -> None:
         """``ALGO_UPDATE``."""
         self.tell(account, algo.update(order, ms))
 
-    def _send(self, account: str, event: dict[str, Any]) -> None:
+    def _send(
+        self, account: str, event: dict[str, Any], to: tuple[Listener, ...] | None = None
+    ) -> None:
         for spoilt, seconds in self.script.spoil_event(account, event):
             late = seconds + self._delay(account)
             if late:
-                self.later(late, _Sending(self, account, spoilt))
+                self.later(late, _Sending(self, account, spoilt, to))
             else:
-                self._deliver(account, spoilt)
+                self._deliver(account, spoilt, to)
 
     def _delay(self, account: str) -> float:
         """How late the next event is, never before those that went before it."""
@@ -113,9 +122,11 @@ class Streams:
         self._due[account] = due
         return due - now
 
-    def _deliver(self, account: str, event: dict[str, Any]) -> None:
+    def _deliver(
+        self, account: str, event: dict[str, Any], to: tuple[Listener, ...] | None
+    ) -> None:
         name, data = event["e"], msgspec.json.encode(event)
-        for listener in self.listeners(account):
+        for listener in self.listeners(account) if to is None else to:
             listener.hear(data, name)
 
 
@@ -124,6 +135,7 @@ class _Sending:
     streams: Streams
     account: str
     event: dict[str, Any]
+    to: tuple[Listener, ...] | None
 
     def __call__(self) -> None:
-        self.streams._deliver(self.account, self.event)
+        self.streams._deliver(self.account, self.event, self.to)

@@ -174,6 +174,16 @@ async def test_a_test_may_expire_a_key(autojump_clock: Any, announce: bool) -> N
     assert ears.names == (["listenKeyExpired"] if announce else [])
 
 
+async def test_an_announcement_may_be_late(autojump_clock: Any) -> None:
+    async with world("usdm") as here, both(here) as (client, ears):
+        here.exchange.trading.delay_events(2)
+        here.exchange.trading.expire_listen_key("mm1")
+        await client.place(quantity="0.100")
+        await trio.sleep(5)
+
+    assert ears.names == ["listenKeyExpired"]
+
+
 async def test_deleting_a_key_ends_it_for_everybody(autojump_clock: Any) -> None:
     async with world("usdm") as here, both(here) as (client, ears):
         await here.rest("DELETE", "/fapi/v1/listenKey", signed=False)
