@@ -59,7 +59,7 @@ class Loops:
                 return link
         shard = 1 + sum(link.route == route for link in self._links)
         name = f"{self._settings.exchange.name}/{route}" + (f"#{shard}" if shard > 1 else "")
-        link = Link(self._settings, route, name, self._owner)
+        link = Link(self._settings, route, name, self._owner, self._links)
         self._links.append(link)
         self.start(link)
         return link

@@ -65,7 +65,8 @@ class SymbolCheck:
     @property
     def wanted(self) -> bool:
         """Whether a stream in doubt is still wanted."""
-        return any(_holds(link, each) for each, link in self._doubted.items())
+        self._doubted = {each: link for each, link in self._doubted.items() if _holds(link, each)}
+        return bool(self._doubted)
 
     def begin(self) -> bool:
         """The instruments are about to be asked for."""

@@ -37,6 +37,8 @@ def takes_out_of_sequence(
         subscription.old_ids = 0
         subscription.lose("sequence", received_ns, session=session)
         return True
+    if not subscription.last_id and not subscription.blank_id:
+        return True  # nothing came before: the exchange counts from 0
     subscription.duplicates += 1
     subscription.old_ids += 1
     if subscription.old_ids <= _MAX_OLD_IDS:

@@ -7,9 +7,8 @@ session; `_Slot` and a look at the sockets before each dial watch that it stays 
 
 from __future__ import annotations
 
-import ssl
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
@@ -31,6 +30,7 @@ from connector.feeds.backpressure import Full
 from connector.feeds.buffer import Buffer
 from connector.feeds.delivery_delay import NS_PER_SECOND
 from connector.feeds.subscription import Subscription
+from connector.link.lasting import lasts, wait_seconds
 from connector.link.link_statistics import LinkStatistics, Totals
 from connector.link.pacing import HostGate
 from connector.link.planned_ends import Twins
@@ -45,10 +45,6 @@ from connector.transport import (
     is_open,
     open_connection,
 )
-
-_FATAL = frozenset({400, 401, 403, 404, 451})
-"""Statuses that say what waiting does not mend (DESIGN §5); they are raised to the program. All
-others are retried: a redirect to a captive portal, say, ends some day."""
 
 
 class _Slot:
@@ -90,7 +86,14 @@ class LinkOwner(Protocol):
 class Link:
     """One reconnect loop of an adapter, for one route, for up to the limit of streams."""
 
-    def __init__(self, settings: Settings, route: str, name: str, owner: LinkOwner) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        route: str,
+        name: str,
+        owner: LinkOwner,
+        peers: Sequence[Link] = (),
+    ) -> None:
         self.route = route
         self.name = name
         self.state: State = "idle"
@@ -115,6 +118,8 @@ class Link:
         self._totals = Totals()
         self._compression = settings.exchange.compression
         self._failures = 0
+        self._refusals = 0
+        self._peers = peers
         self._delay = 0.0
         if settings.supply is not None:
             settings.supply.expect(name)
@@ -195,7 +200,7 @@ class Link:
         """Keep the link connected for as long as something is wanted.
 
         Raises:
-            HandshakeRejected: with a status that retrying cannot mend.
+            HandshakeRejected: with a status that lasts (`connector.link.lasting`), at the start.
             ExchangeUnavailable: `max_attempts` are used up, or the certificate is not trusted.
         """
         self._task = trio.lowlevel.current_task()
@@ -347,6 +352,10 @@ class Link:
             self._delay = max(self._delay, self._gate().rejected(error.status, error.headers))
         elif isinstance(error, CompressionRefused):
             self._compression = False
+        refusal = error if error is not None and lasts(error) else None
+        self._refusals = self._refusals + 1 if refusal else 0
+        if refusal:
+            self._delay = max(self._delay, wait_seconds(self._refusals))
         if self._settings.supply is not None:
             self._delay = self._settings.supply.pause(self.name, self._delay)
         self._tell(
@@ -356,14 +365,18 @@ class Link:
             connected=connected,
             retry_seconds=self._delay,
         )
-        if error is not None and _is_fatal(error):
-            raise error
+        if refusal and not self._had_data():
+            raise refusal
         limit = self._settings.reconnect.max_attempts
         if limit is not None and self._failures >= limit:
             raise ExchangeUnavailable(
                 f"{self.name}: gave up after {limit} failed attempts in a row, the last because: "
                 f"{reason} {session.detail}".rstrip()
             ) from error
+
+    def _had_data(self) -> bool:
+        """Whether any link of the adapter ever had data: then a refusal may pass."""
+        return any(link.statistics().messages for link in (self, *self._peers))
 
     def _gate(self) -> HostGate:
         return HostGate.of(urlsplit(self._url).hostname or "")
@@ -484,10 +497,3 @@ class Link:
             lag_seconds=self._lag_seconds(),
             **attrs.asdict(totals),
         )
-
-
-def _is_fatal(error: ExchangeUnavailable | HandshakeRejected) -> bool:
-    """Whether retrying cannot help."""
-    if isinstance(error, HandshakeRejected):
-        return error.status in _FATAL
-    return isinstance(error.__cause__, ssl.SSLCertVerificationError)

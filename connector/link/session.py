@@ -195,6 +195,7 @@ class Session:
             while True:
                 if self._work.is_set():
                     self._work = trio.Event()
+                    silence.forget_all_but(self._wanted)
                     if self._to_send and not self._sending:
                         self._sending = True
                         nursery.start_soon(self._send, carrier)

@@ -20,7 +20,7 @@ One stream's silence is first its own:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import attrs
 
@@ -133,6 +133,13 @@ class Silence:
             else:
                 self._try_again(clock, now, silent)
         return silent + self._given_up(tried, now)
+
+    def forget_all_but(self, wanted: Mapping[bytes, Subscription]) -> None:
+        """Let go of streams that are not wanted any more."""
+        for name, clock in tuple(self._clocks.items()):
+            if wanted.get(name.encode()) is not clock.subscription:
+                del self._clocks[name]
+        self.doubtful = []
 
     def forgive(self, now: float) -> None:
         """Start every clock again: we were not reading."""

@@ -273,7 +273,7 @@ class Tap(trio.abc.Stream):
     # --- inside
 
     async def _receive_head(self) -> bytes:
-        """Wait for the whole head of the answer and pass it up."""
+        """Wait for the whole head of the answer and pass it up; others come before it (1xx)."""
         data = b""
         while True:
             chunk = await self._read()
@@ -283,7 +283,12 @@ class Tap(trio.abc.Stream):
                 raise ExchangeUnavailable(f"{what} the connection {when}") from self._ending
             split = split_head(data, chunk)
             data += chunk
+            while split is not None and split[0].is_interim:
+                data = data[split[1] :]
+                split = split_head(b"", data)
             if split is None:
+                if self.wire_bytes > 2 * HEAD_LIMIT_BYTES:
+                    raise ExchangeUnavailable("gives interim responses (1xx) without an end")
                 continue
             self.head, size = split
             if self.head.status == SWITCHING_PROTOCOLS:

@@ -42,6 +42,11 @@ class ResponseHead:
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
         return headers
 
+    @property
+    def is_interim(self) -> bool:
+        """Whether the answer itself is still to come (RFC 9110 §15.2)."""
+        return 100 <= self.status < 200 and self.status != SWITCHING_PROTOCOLS
+
     def without_extensions(self) -> bytes:
         """The head as the server would have sent it, had no extension been offered."""
         kept = [line for line in self.lines if _header(line)[0] != _EXTENSIONS]

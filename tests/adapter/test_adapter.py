@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import trio
 from trio.testing import MockClock, assert_checkpoints
 
 from connector import Overflow, open_adapter
-from connector.channels import AggregateTrades, BestQuote
+from connector.adapter.book_subscription import BookSubscription
+from connector.channels import AggregateTrades, BestQuote, OrderBook
 from connector.errors import ConfigError
 from connector.exchanges import binance
 from connector.lifecycle import Connected, Connecting, Disconnected, Subscribed
-from connector.testing import Fault, FaultPlan, MemoryNetwork, open_exchange
+from connector.testing import Fault, FaultPlan, MemoryNetwork, OrderFlow, open_exchange
 from tests.faults.world import BOOK, QUICK, TRADES, Pulse, World, open_world, take
 
 STATES = {"idle", "waiting", "connecting", "subscribing", "streaming", "closing"}
@@ -247,3 +252,41 @@ async def test_ctrl_c_waits_for_no_close_frame(autojump_clock: MockClock) -> Non
                     raise KeyboardInterrupt
         assert trio.current_time() - pressed_at < 0.1
         assert network.ledger.open_now() == 0
+
+
+def test_without_trio_there_is_a_clear_error_at_the_door() -> None:
+    async def main() -> None:
+        async with open_adapter(binance.Spot()):
+            raise AssertionError("unreachable")
+
+    with pytest.raises(ConfigError, match=r"needs trio: write trio\.run\(main\)"):
+        asyncio.run(main())
+
+
+@pytest.mark.parametrize("overflow", Overflow)
+@pytest.mark.parametrize("channel", [TRADES, BOOK, OrderBook("ETHUSDC")])
+async def test_what_was_left_is_let_go_at_once(
+    autojump_clock: MockClock, channel: Any, overflow: Overflow
+) -> None:
+    source = OrderFlow(symbols=("ETHUSDC", "BTCUSDC"))
+    async with (
+        open_world(links=3, source=source) as world,
+        world.adapter.subscribe(BestQuote("BTCUSDC"), overflow=Overflow.DROP_OLDEST),
+    ):
+        gc.collect()
+        gc.disable()
+        try:
+            async with world.adapter.subscribe(channel, overflow=overflow, buffer=4096) as feed:
+                await feed.receive()
+                await trio.sleep(3)  # it is looked at for silence
+                held = [weakref.ref(feed), weakref.ref(feed.buffer)]
+                for subscription in world.adapter._feeds[feed].values():
+                    held += [weakref.ref(subscription), weakref.ref(subscription.wire)]
+                    if isinstance(subscription, BookSubscription):
+                        held.append(weakref.ref(subscription.book))
+                del subscription
+            del feed
+            await trio.sleep(0.5)  # the exchange answers
+            assert [ref() for ref in held if ref() is not None] == []
+        finally:
+            gc.enable()

@@ -201,20 +201,55 @@ async def test_a_refusal_for_good_is_raised_as_itself(
     assert len(dials) == 1
 
 
-async def test_a_refusal_on_reconnecting_is_raised_too(autojump_clock: MockClock) -> None:
-    seen = []
-    with pytest.raises(HandshakeRejected):
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 451])
+async def test_a_refusal_after_there_was_data_is_retried_with_long_waits_and_told(
+    autojump_clock: MockClock, status: int
+) -> None:
+    async with (
+        open_world(reconnect=QUICK) as world,
+        world.adapter.subscribe(BOOK, gaps=True) as feed,
+    ):
+        await take(feed, 1)
+        known = len(world.dials())
+        world.exchange.inject(Fault("http_status", status=status, times=5))
+        world.exchange.break_connections("close")
+        await take_until_gap(feed)
+        (event,) = await take(feed, 1)
+
+        assert event.session == 7
+        dials = world.dials()[known:]
+        waits = [new - old for old, new in itertools.pairwise(dials)]
+        for wait, most in zip(waits, [10, 20, 40, 80, 160], strict=True):
+            assert min(5, most / 2) <= wait <= most + 1
+        told = [e for e in world.happened() if getattr(e, "reason", "") == "rejected"]
+        assert len(told) == 5
+        assert all(f"HTTP status {status}" in event.detail for event in told)
+
+
+async def test_a_refusal_that_stays_ends_the_adapter_when_its_attempts_are_used_up(
+    autojump_clock: MockClock,
+) -> None:
+    with pytest.raises(ExchangeUnavailable, match="gave up after 3 failed attempts"):
         async with (
-            open_world(reconnect=QUICK) as world,
-            world.adapter.subscribe(BOOK, gaps=True) as feed,
+            open_world(reconnect=attrs.evolve(QUICK, max_attempts=3)) as world,
+            world.adapter.subscribe(BOOK) as feed,
         ):
             await take(feed, 1)
             world.exchange.inject(Fault("http_status", status=403))
             world.exchange.break_connections("close")
-            seen += (await take_until_gap(feed))[1:]
-            await feed.receive()
+            await trio.sleep_forever()
 
-    assert seen[-1].reason == "disconnected"
+
+async def test_another_link_that_has_data_makes_a_refusal_pass(autojump_clock: MockClock) -> None:
+    async with (
+        open_world(links=2, reconnect=QUICK) as world,
+        world.adapter.subscribe(BOOK) as feed,
+    ):
+        await take(feed, 1)
+        world.exchange.inject(Fault("http_status", status=403, times=2))
+        async with world.adapter.subscribe(TRADES) as trades:
+            (event,) = await take(trades, 1)
+        assert event.session == 3
 
 
 async def test_the_blocks_own_exception_is_not_lost_behind_a_refusal(
@@ -391,6 +426,36 @@ async def test_a_certificate_that_is_not_trusted_is_raised_at_once(
     assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
     assert len(network.ledger) == 1
     assert network.ledger.open_now() == 0
+
+
+async def test_a_certificate_that_is_foreign_for_a_moment_in_mid_run_is_retried(
+    autojump_clock: MockClock,
+) -> None:
+    ours, foreign = trustme.CA(), trustme.CA()
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    ours.issue_cert("127.0.0.1").configure_cert(server)
+    client = ssl.create_default_context()
+    ours.configure_trust(client)
+    network = MemoryNetwork(ssl_context=client)
+    async with (
+        open_world(
+            network=network, exchange_options={"ssl_context": server}, reconnect=QUICK
+        ) as world,
+        world.adapter.subscribe(BOOK, gaps=True) as feed,
+    ):
+        await take(feed, 1)
+        foreign.issue_cert("127.0.0.1").configure_cert(server)
+        world.exchange.break_connections("reset")
+        await take_until_gap(feed)
+        await trio.sleep(2)
+        ours.issue_cert("127.0.0.1").configure_cert(server)
+        with trio.fail_after(15):
+            (event,) = await take(feed, 1)
+
+        assert event.session == 3
+        (told,) = [e for e in world.happened() if getattr(e, "reason", "") == "unavailable"]
+        assert "is not trusted" in told.detail
+        assert told.retry_seconds >= 5
 
 
 # Compression.

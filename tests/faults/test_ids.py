@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from trio.testing import MockClock
 
 from connector.events import Gap
 from connector.testing import Silent
-from tests.faults.world import TRADES, open_world, trade
+from tests.faults.world import QUICK, TRADES, open_world, trade
 
 
 async def test_a_count_that_begins_anew_is_no_silent_stall(autojump_clock: MockClock) -> None:
@@ -52,3 +53,22 @@ async def test_missing_ids_are_a_gap(autojump_clock: MockClock) -> None:
     assert isinstance(events[2], Gap)
     assert events[2].reason == "sequence"
     assert events[3].trade_id == 5
+
+
+@pytest.mark.parametrize("venue", ["spot", "usdm"])
+async def test_a_trade_with_the_id_0_is_a_trade(autojump_clock: MockClock, venue: str) -> None:
+    async with (
+        open_world(venue=venue, source=Silent(), reconnect=QUICK) as world,
+        world.adapter.subscribe(TRADES, gaps=True) as feed,
+    ):
+        for _ in range(2):
+            for trade_id in [0, 1, 1, 2]:
+                world.exchange.publish("ethusdc@trade", trade("ethusdc", trade_id))
+            assert [(await feed.receive()).trade_id for _ in range(3)] == [0, 1, 2]
+            world.exchange.break_connections("reset")
+            assert isinstance(await feed.receive(), Gap)
+            await world.adapter.wait_connected()
+        statistics = world.adapter.statistics().streams["ethusdc@trade"]
+
+    assert statistics.duplicates == 2
+    assert statistics.gaps == 2

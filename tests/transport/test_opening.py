@@ -105,10 +105,32 @@ async def test_rejected_with_an_endless_body(far: Any, autojump_clock: Any) -> N
     assert (error.status, took) == (503, 0)
 
 
-async def test_an_early_hint_is_no_upgrade(far: Any, autojump_clock: Any) -> None:
-    error, _ = await opening(far, say(b"HTTP/1.1 103 Early Hints\r\n\r\n"), ending="silence")
+INTERIM = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+
+
+@pytest.mark.parametrize("size", [1, 7, 60, 10_000])
+async def test_what_comes_before_the_answer_is_passed_over(
+    far: Any, autojump_clock: Any, size: int
+) -> None:
+    error, _ = await opening(
+        far,
+        say(INTERIM, b"HTTP/1.1 503 No\r\nRetry-After: 9\r\nContent-Length: 2\r\n\r\nno"),
+        cut=lambda data: [data[at : at + size] for at in range(0, len(data), size)],
+    )
     assert isinstance(error, HandshakeRejected)
-    assert error.status == 103
+    assert (error.status, error.headers["retry-after"], error.body) == (503, "9", b"no")
+
+
+async def test_an_early_hint_alone_is_no_answer(far: Any, autojump_clock: Any) -> None:
+    error, _ = await opening(far, say(INTERIM), ending="silence")
+    assert isinstance(error, ExchangeUnavailable)
+    assert "did not complete the WebSocket handshake" in str(error)
+
+
+async def test_early_hints_without_an_end_are_no_answer(far: Any, autojump_clock: Any) -> None:
+    error, _ = await opening(far, say(INTERIM * 5_000), ending="silence")
+    assert isinstance(error, ExchangeUnavailable)
+    assert "interim responses" in str(error)
 
 
 # --- answers that make no sense

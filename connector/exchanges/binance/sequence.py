@@ -35,7 +35,7 @@ def blank_id(trade: FuturesTrade[Number]) -> int:
 
     It is not documented. Source: github.com/nkaz001/hftbacktest/issues/263, of 2025-08-26.
     """
-    return 0 if trade.quantity else trade.trade_id
+    return 0 if trade.quantity else trade.trade_id or 1
 
 
 def rising_quote_ids(last_id: int, quote: Quote) -> int:

@@ -1,0 +1,29 @@
+"""Failures that waiting does not mend at the start, and may mend later.
+
+An adapter that never had data raises them: the URL, the key or the trust is wrong. One that had
+data meets them in passing: a firewall before the exchange, a captive portal, a certificate that is
+being changed. Then they are retried after a wait that is long and grows.
+"""
+
+from __future__ import annotations
+
+import ssl
+
+from connector.errors import ExchangeUnavailable, HandshakeRejected
+from connector.link.pacing import Reconnect
+
+LASTING_STATUSES = frozenset({400, 401, 403, 404, 451})
+"""All other statuses may pass at any time: a redirect to a captive portal, say, ends some day."""
+_WAITS = Reconnect(initial=5.0, cap=300.0)
+
+
+def lasts(error: ExchangeUnavailable | HandshakeRejected) -> bool:
+    """Whether waiting would not help at the start."""
+    if isinstance(error, HandshakeRejected):
+        return error.status in LASTING_STATUSES
+    return isinstance(error.__cause__, ssl.SSLCertVerificationError)
+
+
+def wait_seconds(times: int) -> float:
+    """How long to wait after the `times`-th of them in a row: 5 to 10 s, then up to 5 minutes."""
+    return _WAITS.delay(times + 1)
