@@ -29,15 +29,16 @@ class ExchangeUnavailable(ConnectorError):
     """The exchange could not be reached, or the connection did not survive its handshake.
 
     The adapter retries this by itself; a program sees it only when `Reconnect.max_attempts` is
-    used up or when retrying cannot help (a certificate that is not trusted).
+    used up or when retrying cannot help (a certificate that is not trusted, at the start).
     """
 
 
 class HandshakeRejected(ConnectorError):
     """The server answered the WebSocket upgrade with an HTTP status other than 101.
 
-    Raised to the program for statuses that retrying cannot mend (400, 401, 403, 404, 451);
-    429, 418 and 5xx are retried by the adapter, which obeys ``Retry-After``.
+    Raised to the program for statuses that retrying cannot mend (400, 401, 403, 404, 451), before
+    the adapter has had data; after that, and for 429, 418 and 5xx, the adapter tries again. It
+    obeys ``Retry-After``.
     """
 
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:

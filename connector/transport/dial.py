@@ -18,6 +18,7 @@ import attrs
 import trio
 
 from connector.errors import ConfigError
+from connector.transport.name_lookup import open_tcp
 
 _DEFAULT_PORTS = {"ws": 80, "wss": 443}
 _TARGET_CHARACTERS = "!#$%&'()*+,-./:;=?@[]_~"
@@ -45,6 +46,8 @@ class Dialer(Protocol):
 class TcpDialer:
     """Real TCP connections, to whichever of the host's addresses answers first (RFC 8305).
 
+    A host's name is looked up in one of two threads that lookups of this host have for themselves.
+
     Args:
         ssl_context: whom to trust instead of the system's certificates.
 
@@ -71,7 +74,7 @@ class TcpDialer:
 
         Cancellation: attempts in progress are closed.
         """
-        stream = await trio.open_tcp_stream(host, port)
+        stream = await open_tcp(host, port)
         async with closed_after(stream):
             yield stream
 

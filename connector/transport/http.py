@@ -31,6 +31,10 @@ from connector.transport.tls import secure
 
 _MAX_BODY_BYTES = 64 * 1024 * 1024
 """Of a decompressed answer: the instruments of a large exchange are 20 MB."""
+_ANSWER_SECONDS = 10.0
+"""For an answer that is short; longer ones have more time."""
+_LEAST_BYTES_PER_SECOND = 16 * 1024
+"""Of an answer, decompressed: a snapshot of 200 kB has 22 s."""
 
 
 @attrs.frozen
@@ -132,21 +136,30 @@ class Http:
 
         Cancellation: the connection is of no use afterwards.
         """
+        body = bytearray()
+        began = trio.current_time()
         try:
-            async with (
-                self._client.stream(verb, target, headers=headers) as response,
-                aclosing(response.aiter_bytes()) as parts,
-            ):
-                body = bytearray()
-                async for part in parts:
-                    body += part
-                    if len(body) > _MAX_BODY_BYTES:
-                        raise ExchangeUnavailable(
-                            f"{self._address} answers with more than {_MAX_BODY_BYTES} bytes"
-                        )
-                return Response(response.status_code, response.headers, bytes(body))
+            # Bytes that come are not enough: they may come one by one, or be "100 Continue".
+            with trio.CancelScope(deadline=began + _ANSWER_SECONDS) as limit:
+                async with (
+                    self._client.stream(verb, target, headers=headers) as response,
+                    aclosing(response.aiter_bytes()) as parts,
+                ):
+                    async for part in parts:
+                        body += part
+                        if len(body) > _MAX_BODY_BYTES:
+                            raise ExchangeUnavailable(
+                                f"{self._address} answers with more than {_MAX_BODY_BYTES} bytes"
+                            )
+                        pace = len(body) / _LEAST_BYTES_PER_SECOND
+                        limit.deadline = began + _ANSWER_SECONDS + pace
+                    return Response(response.status_code, response.headers, bytes(body))
         except _FAILURES as error:
             raise ExchangeUnavailable(f"{self._address} gave no answer: {said(error)}") from error
+        seconds = trio.current_time() - began
+        raise ExchangeUnavailable(
+            f"{self._address} answers too slowly: {len(body)} bytes in {seconds:.3g} s"
+        )
 
 
 _FAILURES = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ class Server:
     answer: Answer = ok
     asked: list[tuple[float, str]] = attrs.field(factory=list)
     connections: int = 0
+    endless: dict[str, Callable[[MemoryStream], Awaitable[None]]] = attrs.field(factory=dict)
 
     async def serve(
         self,
@@ -57,6 +58,8 @@ class Server:
         try:
             while (request := await read_request(stream, rest)) is not None:
                 self.asked.append((trio.current_time(), request.target))
+                if request.target in self.endless:
+                    await self.endless[request.target](stream)
                 said = self.answer(request)
                 if said is None:
                     await trio.sleep_forever()
@@ -540,3 +543,46 @@ async def test_a_ban_that_names_no_time_lasts_longer_each_time(
         waits = [later - earlier for earlier, later in itertools.pairwise(times)]
         for wait, least in zip(waits, [60, 120, 240, 480], strict=True):
             assert least <= wait <= least + 1.5
+
+
+# --- answers that never end
+
+
+async def trickle(stream: MemoryStream) -> None:
+    await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    while True:
+        await trio.sleep(0.2)
+        await stream.send_all(b"x")
+
+
+async def continue_for_ever(stream: MemoryStream) -> None:
+    while True:
+        await trio.sleep(0.2)
+        await stream.send_all(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+async def headers_for_ever(stream: MemoryStream) -> None:
+    await stream.send_all(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        await trio.sleep(0.2)
+        await stream.send_all(b"X-Y: z\r\n")
+
+
+@pytest.mark.parametrize("endless", [trickle, continue_for_ever, headers_for_ever])
+async def test_an_answer_that_never_ends_is_given_up_and_others_get_their_turn(
+    autojump_clock: MockClock, endless: Callable[[MemoryStream], Awaitable[None]]
+) -> None:
+    async with open_world() as world:
+        world.server.endless = {"/endless": endless}
+        wish = Wish(request("/endless"))
+        world.rest.ask(wish)
+        await trio.sleep(0.1)
+        with trio.fail_after(15):
+            assert await world.rest.fetch(request("/other")) == "/other"
+
+        assert wish.failures >= 1
+        assert world.rest.statistics().failures == {"no answer": 1}
+        (told,) = world.told
+        assert isinstance(told, RequestsFailing)
+        assert "too slowly" in told.detail
+        wish.wanted = False

@@ -1,0 +1,109 @@
+"""From a host name to an open TCP connection, without filling the threads of the program.
+
+Names are looked up in threads, for which the operating system has no other way, and a lookup that
+hangs cannot be ended: its thread is left behind. trio has room for 40 threads, for everything that
+the program does in them. So the lookups of each host have room of their own, for two; when both
+hang, the next attempt waits for one of them and fails in time.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Sequence
+from itertools import zip_longest
+
+import trio
+
+_LOOKUPS_PER_HOST = 2
+_HEAD_START_SECONDS = 0.25
+"""RFC 8305 §8: before the next address is tried, too."""
+
+_limiters: trio.lowlevel.RunVar[dict[str, trio.CapacityLimiter]] = trio.lowlevel.RunVar(
+    "connector_lookup_limiters"
+)
+
+
+def limiter_of(host: str) -> trio.CapacityLimiter:
+    """The room for lookups of `host`, shared by everybody in this `trio.run`."""
+    try:
+        limiters = _limiters.get()
+    except LookupError:
+        limiters = {}
+        _limiters.set(limiters)
+    return limiters.setdefault(host, trio.CapacityLimiter(_LOOKUPS_PER_HOST))
+
+
+async def look_up(host: str, port: int) -> list[str]:
+    """The addresses of `host`, in the order in which to try them.
+
+    Raises:
+        OSError: the name is unknown, or nobody could be asked.
+
+    Cancellation: the lookup is left behind, and keeps its place in the room for lookups.
+    """
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        pass
+    else:
+        await trio.lowlevel.checkpoint()
+        return [host]
+    found = await trio.to_thread.run_sync(
+        _ask_system, host, port, abandon_on_cancel=True, limiter=limiter_of(host)
+    )
+    first = found[0][0]
+    same = [address for family, address in found if family == first]
+    others = [address for family, address in found if family != first]
+    # One family may be broken on the way: the second attempt is of the other (RFC 8305 §4).
+    both = (each for pair in zip_longest(same, others) for each in pair if each is not None)
+    return list(dict.fromkeys(both))
+
+
+async def open_tcp(host: str, port: int) -> trio.SocketStream:
+    """Connect to whichever address of `host` answers first (RFC 8305).
+
+    Raises:
+        OSError: the name is unknown, or no address accepts the connection.
+
+    Cancellation: attempts in progress are closed.
+    """
+    addresses = await look_up(host, port)
+    if len(addresses) == 1:
+        return await trio.open_tcp_stream(addresses[0], port)
+    return await _open_first(addresses, port)
+
+
+async def _open_first(addresses: Sequence[str], port: int) -> trio.SocketStream:
+    winners: list[trio.SocketStream] = []
+    errors: list[OSError] = []
+    try:
+        async with trio.open_nursery() as nursery:
+
+            async def attempt(address: str, failed: trio.Event) -> None:
+                try:
+                    winners.append(await trio.open_tcp_stream(address, port))
+                    nursery.cancel_scope.cancel()
+                except OSError as error:
+                    errors.append(error)
+                    failed.set()
+
+            for address in addresses:
+                failed = trio.Event()
+                nursery.start_soon(attempt, address, failed)
+                with trio.move_on_after(_HEAD_START_SECONDS):
+                    await failed.wait()
+    except BaseException:
+        for stream in winners:
+            stream.socket.close()
+        raise
+    for stream in winners[1:]:
+        stream.socket.close()
+    if not winners:
+        raise errors[0] from ExceptionGroup("no address accepts a connection", errors)
+    return winners[0]
+
+
+def _ask_system(host: str, port: int) -> list[tuple[int, str]]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [(family, str(address[0])) for family, _, _, _, address in found]
