@@ -83,6 +83,14 @@ class NotTrading(LinkEvent):
 
 
 @attrs.frozen(kw_only=True)
+class BookCrossed(LinkEvent):
+    """A local book stayed crossed: bids at or above asks. It is built anew."""
+
+    channel: AnyChannel
+    crossed_seconds: float
+
+
+@attrs.frozen(kw_only=True)
 class ShutdownAnnounced(LinkEvent):
     """The exchange said that it will close this connection; the link moves on by itself."""
 
@@ -140,6 +148,7 @@ Lifecycle: TypeAlias = (
     | Subscribed
     | Stale
     | NotTrading
+    | BookCrossed
     | ShutdownAnnounced
     | Rejected
     | Disconnected
@@ -154,6 +163,7 @@ _LEVELS: dict[type, int] = {
     Subscribed: logging.INFO,
     Stale: logging.WARNING,
     NotTrading: logging.WARNING,
+    BookCrossed: logging.WARNING,
     ShutdownAnnounced: logging.INFO,
     Rejected: logging.ERROR,
     Disconnected: logging.WARNING,

@@ -13,6 +13,7 @@ from connector import lifecycle
 from connector.channels import Trades
 from connector.errors import DecodeError, SubscriptionRejected
 from connector.lifecycle import (
+    BookCrossed,
     Connected,
     Connecting,
     Disconnected,
@@ -38,6 +39,7 @@ EVENTS: dict[Lifecycle, int] = {
     NotTrading(
         link=LINK, session=1, stream="ethusdc@trade", channel=CHANNEL, status="BREAK"
     ): logging.WARNING,
+    BookCrossed(link=LINK, session=1, channel=CHANNEL, crossed_seconds=6.5): logging.WARNING,
     ShutdownAnnounced(link=LINK, session=1, detail="maintenance"): logging.INFO,
     Rejected(
         link=LINK, session=1, error=SubscriptionRejected(CHANNEL, 2, "unknown")

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 import trio
 
-from connector.book import BookStatistics, Outcome, RenewedBook
+from connector.book import BookStatistics, Crossing, Outcome, RenewedBook
 from connector.channels import OrderBook
 from connector.errors import ConnectorError, RequestRejected, SubscriptionRejected
 from connector.events import BookSnapshot, BookView, Event, Gap
@@ -51,6 +51,9 @@ class BookKeeper(Protocol):
     def book_refused(self, book: LocalBook, error: SubscriptionRejected) -> None:
         """The exchange refuses the book's snapshot; every reader has been told."""
 
+    def book_crossed(self, book: LocalBook, seconds: float) -> None:
+        """The book was crossed for so long that it is fetched anew."""
+
     def resubscribe(self, subscription: Subscription) -> bool:
         """Ask for the deltas anew; False when they are not subscribed, or that is under way."""
         ...
@@ -77,7 +80,8 @@ class LocalBook(Buffer[Any]):
         self._name = stream.name
         self.joins = 0
         self.losses = 0
-        self._channel = channel
+        self.channel = channel
+        """What a program subscribed to."""
         self._source = source
         self._rest = rest
         self._owner = owner
@@ -98,12 +102,13 @@ class LocalBook(Buffer[Any]):
         self._stale = 0
         self._refusals = 0
         self._last_ns: int | None = None
+        self._crossing = Crossing()
         self._snapshot_after = 0.0
         self._unsynced_since = trio.current_time()
         self._cause = ""
 
     def __repr__(self) -> str:
-        return f"<LocalBook {self._channel!r}: {self._book!r}>"
+        return f"<LocalBook {self.channel!r}: {self._book!r}>"
 
     # What a feed asks for.
 
@@ -169,6 +174,9 @@ class LocalBook(Buffer[Any]):
                     was_synced = changed = False
         if items:
             self._last_ns = items[-1].received_ns
+        if changed and self._crossing.is_due(items[-1].received_ns):
+            looks |= self._stays_crossed(items[-1])
+            changed = book.synced
         if changed:
             self._show()
         # A book that is live and will stay so wants nothing.
@@ -178,6 +186,17 @@ class LocalBook(Buffer[Any]):
             self._want_snapshot_in_stream()
         elif book.wants_snapshot:
             self._ask()
+
+    def _stays_crossed(self, latest: Event) -> bool:
+        """Whether the book is given up because it has been crossed for long."""
+        crossed = self._book.book.is_crossed
+        seconds = self._crossing.look(latest.received_ns, crossed=crossed)
+        if seconds is None:
+            return False
+        self._owner.book_crossed(self, seconds)
+        self._book.lost("crossed")
+        self._tell_loss("crossed", latest)
+        return True
 
     def _want_snapshot_in_stream(self) -> None:
         """Deltas come, and no snapshot: it was lost, or is no longer sent."""
@@ -222,7 +241,7 @@ class LocalBook(Buffer[Any]):
         """`error` as a reader of the book sees it: of the channel that it subscribed to."""
         if not isinstance(error, SubscriptionRejected):
             return copy(error)
-        rejection = SubscriptionRejected(self._channel, error.code, error.message)
+        rejection = SubscriptionRejected(self.channel, error.code, error.message)
         rejection.__cause__ = error.__cause__
         return rejection
 
@@ -286,7 +305,7 @@ class LocalBook(Buffer[Any]):
             self._ask_again(self._refusals)
         else:
             self._book.refused()
-            rejection = SubscriptionRejected(self._channel, error.code, error.message)
+            rejection = SubscriptionRejected(self.channel, error.code, error.message)
             rejection.__cause__ = error
             self.fail(rejection)
             self._owner.book_refused(self, rejection)
@@ -342,7 +361,7 @@ class LocalBook(Buffer[Any]):
                     symbol=view.symbol,
                     received_ns=cause.received_ns or self._last_ns or 0,
                     session=cause.session or view.session,
-                    channels=(self._channel,),
+                    channels=(self.channel,),
                     reason=reason,
                     since_ns=self._last_ns,
                 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from connector import lifecycle
 from connector.adapter.book_subscription import BookSubscription
 from connector.adapter.local_book import LocalBook
 from connector.adapter.runners import Loops
@@ -77,7 +78,12 @@ class Desired:
         _, link = self._subscriptions[book.wire.name]
         refused = next(each for each in self._books.values() if each.book is book)
         self._owner.rejected(refused)
-        link.announce_refusal(error)
+        link.tell(lifecycle.Rejected, error=error)
+
+    def book_crossed(self, book: LocalBook, seconds: float) -> None:
+        """A book stays crossed (`connector.adapter.local_book.BookKeeper`)."""
+        _, link = self._subscriptions[book.wire.name]
+        link.tell(lifecycle.BookCrossed, channel=book.channel, crossed_seconds=seconds)
 
     def resubscribe(self, subscription: Subscription) -> bool:
         """A book wants its deltas anew (`connector.adapter.book_subscription.BookOwner`)."""

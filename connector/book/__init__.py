@@ -6,6 +6,7 @@
 >>> book.fetched(snapshot)     # BUFFERING -> LIVE, if a kept delta covers it
 """
 
+from connector.book.crossing import Crossing
 from connector.book.levels import Asks, Bids, BookSide, DigitLevel, Extent
 from connector.book.machine import Book, BookStatistics, Outcome
 from connector.book.renewal import RenewedBook
@@ -21,6 +22,7 @@ __all__ = [
     "BookRules",
     "BookSide",
     "BookStatistics",
+    "Crossing",
     "DigitLevel",
     "Extent",
     "Input",

@@ -90,6 +90,12 @@ class Book:
         return self.rules.snapshot == "stream" and self.state is State.GAP
 
     @property
+    def is_crossed(self) -> bool:
+        """Whether the best bid is at or above the best ask."""
+        (bid,), (ask,) = self.bids.top(1) or (None,), self.asks.top(1) or (None,)
+        return bid is not None and ask is not None and bid.price >= ask.price
+
+    @property
     def buffered(self) -> int:
         """Deltas that wait for a snapshot."""
         return len(self._buffer)
@@ -257,7 +263,7 @@ class Book:
         self._last_id = self.update_id = snapshot.update_id
         for side, levels in ((self.bids, snapshot.bids), (self.asks, snapshot.asks)):
             side.load(levels, complete=limit is None or len(levels) < limit)
-        self._crossed_from_the_start = self._is_crossed()
+        self._crossed_from_the_start = self.is_crossed
 
     def _what_is_wrong(self, event: BookDelta | BookSnapshot) -> str | None:
         """What shows that the book is not the exchange's; None if nothing does."""
@@ -266,13 +272,9 @@ class Book:
             count = self._checksum.levels
             if self._checksum.of(self.bids.top(count), self.asks.top(count)) != claimed:
                 return "checksum"
-        if self.rules.never_crosses and not self._crossed_from_the_start and self._is_crossed():
+        if self.rules.never_crosses and not self._crossed_from_the_start and self.is_crossed:
             return "crossed"
         return None
-
-    def _is_crossed(self) -> bool:
-        (bid,), (ask,) = self.bids.top(1) or (None,), self.asks.top(1) or (None,)
-        return bid is not None and ask is not None and bid.price >= ask.price
 
     def _lose(self, happening: Input, reason: str) -> Outcome:
         was_synced = self.synced

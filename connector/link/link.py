@@ -255,7 +255,7 @@ class Link:
         with self._slot.occupied():
             self.session = number
             self._enter("connecting")
-            self._tell(lifecycle.Connecting, attempt=self._failures + 1)
+            self.tell(lifecycle.Connecting, attempt=self._failures + 1)
             session = Session(
                 self._exchange,
                 number,
@@ -302,7 +302,7 @@ class Link:
         if self._settings.supply is None:
             self._gate().ban.lift()
         self._enter("subscribing")
-        self._tell(lifecycle.Connected)
+        self.tell(lifecycle.Connected)
         if self._settings.recorders:
             self.recorders_changed()
 
@@ -358,7 +358,7 @@ class Link:
             self._delay = max(self._delay, wait_seconds(self._refusals))
         if self._settings.supply is not None:
             self._delay = self._settings.supply.pause(self.name, self._delay)
-        self._tell(
+        self.tell(
             lifecycle.Disconnected,
             reason=reason,
             detail=session.detail,
@@ -381,7 +381,7 @@ class Link:
     def _gate(self) -> HostGate:
         return HostGate.of(urlsplit(self._url).hostname or "")
 
-    def _tell(self, kind: type[lifecycle.LinkEvent], **what: Any) -> None:
+    def tell(self, kind: type[lifecycle.LinkEvent], **what: Any) -> None:
         """Announce an event of the present session."""
         event = kind(link=self.name, session=self.session, time_ns=self._settings.now_ns(), **what)
         self._owner.announce(cast("lifecycle.Lifecycle", event))
@@ -422,24 +422,20 @@ class Link:
         self.unwant(subscription)
         subscription.reject(error)
         self._owner.rejected(subscription)
-        self.announce_refusal(error)
-
-    def announce_refusal(self, error: SubscriptionRejected) -> None:
-        """Tell that the exchange refuses a channel of this link."""
-        self._tell(lifecycle.Rejected, error=error)
+        self.tell(lifecycle.Rejected, error=error)
 
     def noticed(self, notice: Shutdown | DecodeError) -> None:
         if isinstance(notice, Shutdown):
-            self._tell(lifecycle.ShutdownAnnounced, detail=notice.reason)
+            self.tell(lifecycle.ShutdownAnnounced, detail=notice.reason)
         else:
             self._owner.announce(notice)
 
     def converged(self) -> None:
         self._enter("streaming")
-        self._tell(lifecycle.Subscribed, streams=len(self.subscriptions))
+        self.tell(lifecycle.Subscribed, streams=len(self.subscriptions))
 
     def stale(self, subscription: Subscription, seconds: float, *, resubscribing: bool) -> None:
-        self._tell(
+        self.tell(
             lifecycle.Stale,
             stream=subscription.name,
             channel=subscription.stream.channel,
@@ -463,7 +459,7 @@ class Link:
         """The exchange lists the symbol as not traded: its silence is no fault."""
         subscription.halted = True
         subscription.silent_seconds = None
-        self._tell(
+        self.tell(
             lifecycle.NotTrading,
             stream=subscription.name,
             channel=subscription.stream.channel,

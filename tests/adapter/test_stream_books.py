@@ -48,6 +48,9 @@ class Owner:
     def release(self, subscription: BookSubscription) -> None:
         raise AssertionError
 
+    def book_crossed(self, book: LocalBook, seconds: float) -> None:
+        raise AssertionError
+
     def book_refused(self, book: LocalBook, error: SubscriptionRejected) -> None:
         raise AssertionError
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import attrs
+import msgspec
 import pytest
 import trio
 from trio.testing import MockClock
@@ -15,7 +17,7 @@ from trio.testing import MockClock
 from connector import ConfigError, Feed, Overflow, SubscriptionRejected
 from connector.channels import BookDeltas, OrderBook, PartialBook, RawStream
 from connector.events import BookDelta, BookSnapshot, BookView, Gap
-from connector.lifecycle import Rejected, RequestsFailing, RequestsRecovered
+from connector.lifecycle import BookCrossed, Rejected, RequestsFailing, RequestsRecovered
 from connector.testing import Audience, Fault, FaultPlan, MemoryNetwork, OrderFlow, When
 from connector.testing.market.sources import Player
 from tests.faults.world import QUICK, open_world
@@ -492,6 +494,71 @@ async def test_a_symbol_that_the_stream_refuses(autojump_clock: MockClock) -> No
             async with world.adapter.subscribe(BOOK):
                 raise AssertionError("unreachable")
         assert world.adapter.statistics().books == {}
+
+
+@attrs.frozen
+class Phantom:
+    """Books of spot whose first snapshots hold a bid above the asks, which no delta removes."""
+
+    wrong: int
+    asked: list[float] = attrs.field(factory=list)
+
+    def begin(self, audience: Audience) -> PhantomPlayer:
+        return PhantomPlayer(self, audience)
+
+
+@attrs.define
+class PhantomPlayer:
+    source: Phantom
+    audience: Audience
+    last: int = 1000
+    symbols: tuple[str, ...] = ("ETHUSDC",)
+
+    def snapshot(self, symbol: str, limit: int) -> bytes | None:
+        self.source.asked.append(trio.current_time())
+        bids = [["3001", "1"]] if len(self.source.asked) <= self.source.wrong else []
+        return msgspec.json.encode(
+            {"lastUpdateId": self.last, "bids": [*bids, ["2999", "1"]], "asks": [["3000", "1"]]}
+        )
+
+    async def play(self) -> None:
+        while True:
+            await trio.sleep(0.1)
+            self.last += 1
+            payload = {
+                "e": "depthUpdate", "E": self.audience.now_ms(), "s": "ETHUSDC",
+                "U": self.last, "u": self.last, "b": [["2998", "1"]], "a": [],
+            }  # fmt: skip
+            self.audience.publish(STREAM, payload)
+
+
+@pytest.mark.parametrize("wrong", [1, 3])
+async def test_a_book_that_stays_crossed_is_fetched_anew_and_told(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, wrong: int
+) -> None:
+    # Receipt is stamped by the wall clock; here it is that of the test.
+    monkeypatch.setattr(time, "time_ns", lambda: round((1e9 + trio.current_time()) * 1e9))
+    witness = Witness()
+    source = Phantom(wrong)
+    async with (
+        open_world(venue="spot", source=source, links=2) as world,
+        world.adapter.subscribe(OrderBook("ETHUSDC", depth=20), gaps=True) as feed,
+    ):
+        await witness.watch(feed, 60)
+        (book,) = world.adapter.statistics().books.values()
+
+        assert witness.gaps() == ["crossed"] * wrong
+        assert (book.losses, book.synced) == (wrong, True)
+        told = [each for each in world.happened() if isinstance(each, BookCrossed)]
+        assert [event.channel for event in told] == [OrderBook("ETHUSDC", depth=20)] * wrong
+        assert all(event.crossed_seconds >= 5 for event in told)
+        # Ever more rarely, and no more when it is right.
+        assert len(source.asked) == wrong + 1
+        waits = [later - earlier for earlier, later in itertools.pairwise(source.asked)]
+        assert all(wait >= least for wait, least in zip(waits, [5, 10, 20], strict=False))
+        view = [event for event in witness.events if isinstance(event, BookView)][-1]
+        assert view.best_bid is not None
+        assert view.best_bid.price == 2999
 
 
 async def test_books_share_the_wire_with_deltas_and_each_other(autojump_clock: MockClock) -> None:

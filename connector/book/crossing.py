@@ -1,0 +1,42 @@
+"""A book whose best bid stays at or above its best ask is wrong, whatever its ids say.
+
+It may be crossed for a moment between two deltas. One that stays so holds a level that the exchange
+has not: it is to be fetched anew. Where that does not help, the exchange's own book is crossed (an
+auction, a halt), and it is tried ever more rarely.
+
+It is looked at once a second at most, so that it costs a delta nothing.
+"""
+
+from __future__ import annotations
+
+_EVERY_NS = 1_000_000_000
+_PATIENCE_SECONDS = (5.0, 600.0)
+"""At first, at most: how long a book may stay crossed."""
+
+
+class Crossing:
+    """Watches one book."""
+
+    def __init__(self) -> None:
+        self._look_at_ns = 0
+        self._since_ns: int | None = None
+        self._patience = _PATIENCE_SECONDS[0]
+
+    def is_due(self, now_ns: int) -> bool:
+        """Whether to look; also when the clock was set back."""
+        return not self._look_at_ns - 2 * _EVERY_NS <= now_ns < self._look_at_ns
+
+    def look(self, now_ns: int, *, crossed: bool) -> float | None:
+        """For how many seconds the book has been crossed, if that is too long; else None."""
+        self._look_at_ns = now_ns + _EVERY_NS
+        if not crossed:
+            self._since_ns, self._patience = None, _PATIENCE_SECONDS[0]
+            return None
+        if self._since_ns is None or now_ns < self._since_ns:
+            self._since_ns = now_ns
+        seconds = (now_ns - self._since_ns) / 1e9
+        if seconds < self._patience:
+            return None
+        self._since_ns = None
+        self._patience = min(self._patience * 2, _PATIENCE_SECONDS[1])
+        return seconds
