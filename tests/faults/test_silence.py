@@ -1,4 +1,4 @@
-"""Rows 7–12, 42 and 43 of the fault table: the connection is there, and nothing comes."""
+"""Rows 7–12, 42, 43 and 45 of the fault table: the connection is there, and nothing comes."""
 
 from __future__ import annotations
 
@@ -493,6 +493,35 @@ async def test_one_link_at_rest_does_not_excuse_another(autojump_clock: MockCloc
         links = {link.route: link for link in world.adapter.statistics().links}
         assert links["market"].reconnects == {"stale": 1}
         assert links["public"].reconnects == {}
+
+
+# Row 45: the process did not run, and what came then waits to be read.
+
+
+@pytest.mark.parametrize("seconds", [3.0, 15.0, 25.0])
+async def test_what_waits_after_a_stall_is_read_before_anything_is_judged(
+    autojump_clock: MockClock, seconds: float
+) -> None:
+    async with (
+        open_world(reconnect=QUICK, stale_after=2) as world,
+        world.adapter.subscribe(BOOK, gaps=True) as feed,
+    ):
+        before = await take(feed, 5)
+        world.happened()
+        (connection,) = world.network.connections
+        for _ in range(5):
+            connection.stall()
+            await trio.sleep(0.5)
+            # The process stops here; the exchange has sent all the time.
+            autojump_clock.jump(seconds)
+            await trio.lowlevel.checkpoint()
+            connection.resume()
+            before += await take(feed, 5)
+
+        assert world.happened() == []
+        assert world.reasons() == {}
+        ids = [event.update_id for event in before]
+        assert ids == list(range(ids[0], ids[0] + len(ids)))
 
 
 # Rows 42 and 43: it does not exist, or it is not traded; Binance acknowledges it all the same.
