@@ -139,7 +139,7 @@ class Writer:
         self._presence = presence
         self._sync = sync
         self._clock = clock
-        presence.files = presence.files + 1 if number is None else number
+        number = presence.files + 1 if number is None else number
         self.bytes = 0
         """Written so far."""
         self.raw_bytes = 0
@@ -165,7 +165,7 @@ class Writer:
                 streams=list(subject.streams),
                 routes=dict(subject.routes),
                 started_ns=started_ns,
-                number=presence.files,
+                number=number,
                 recording=presence.recording,
                 run=run,
                 software=f"trio-connector {__version__}",
@@ -174,6 +174,7 @@ class Writer:
             )
         )
         self.flush()
+        presence.files = number  # a file that could not be begun is none
 
     def add(self, items: Iterable[FrameItem | AnyMark]) -> None:
         """Take what a feed of frames has yielded, or marks of this format.
@@ -210,6 +211,7 @@ class Writer:
         self._sources = other._sources
         self._times, self._indices = other._times, other._indices
         self._payloads, self._gathered = other._payloads, other._gathered
+        self._last_ns = other._last_ns
 
     def is_due(self) -> bool:
         """Whether a second has passed since the last block was written."""

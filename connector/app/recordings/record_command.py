@@ -18,6 +18,7 @@ from connector import open_adapter
 from connector.app.naming import EXCHANGES, find_exchange, parse_channel
 from connector.app.numbers import FiniteRange
 from connector.app.recordings.recorder import MIB, Files, Progress, Screen, record, subject_of
+from connector.app.recordings.retention import retention_of
 from connector.channels import AnyChannel
 from connector.errors import ConfigError, ConnectorError
 from connector.exchanges.protocol import Exchange
@@ -39,6 +40,8 @@ class Options:
     out: Path
     rotate_minutes: float = 60.0
     rotate_mib: float = 256.0
+    keep_days: float | None = None
+    max_total_gib: float | None = None
     sync: bool = False
     simulate: bool = False
     seed: int = 0
@@ -93,6 +96,7 @@ async def run_record(options: Options, screen: Screen) -> Progress:
             options.rotate_minutes * 60,
             round(options.rotate_mib * MIB),
             options.sync,
+            retention=retention_of(options.keep_days, options.max_total_gib),
         )
         nursery.start_soon(_stop_when_interrupted, stop)
         if options.duration_seconds is not None:
@@ -160,6 +164,16 @@ async def _stop_after(seconds: float, stop: trio.Event) -> None:
     show_default=True,
     help="Size at which it is.",
 )
+@click.option(
+    "--keep-days",
+    type=FiniteRange(min=0, min_open=True),
+    help="Delete files of this exchange in the folder that are older; none if left out.",
+)
+@click.option(
+    "--max-total-gib",
+    type=FiniteRange(min=0, min_open=True),
+    help="Delete the oldest of them when all take more; none if left out.",
+)
 @click.option("--fsync", is_flag=True, help="Let every block survive a power cut, not only a kill.")
 @click.option("--duration", type=FiniteRange(min=0.1), help="Seconds; until Ctrl-C if left.")
 @click.option("--simulate", is_flag=True, help="Record a simulated exchange, without a network.")
@@ -172,6 +186,8 @@ def record_command(
     out: Path,
     rotate_minutes: float,
     rotate_mib: float,
+    keep_days: float | None,
+    max_total_gib: float | None,
     fsync: bool,
     duration: float | None,
     simulate: bool,
@@ -194,6 +210,8 @@ def record_command(
             out=out,
             rotate_minutes=rotate_minutes,
             rotate_mib=rotate_mib,
+            keep_days=keep_days,
+            max_total_gib=max_total_gib,
             sync=fsync,
             simulate=simulate,
             seed=seed,

@@ -16,11 +16,15 @@ import trio
 
 from connector import Adapter, Feed, Overflow
 from connector.app.naming import write_channel
+from connector.app.recordings.folder_lock import FolderLock
+from connector.app.recordings.retention import Retention, delete_old
 from connector.channels import AnyChannel, OrderBook
 from connector.exchanges.protocol import Exchange
 from connector.lifecycle import write_fields
 from connector.link.raw_frames import FrameItem
 from connector.recording import SUFFIX, RecordingFailed, Subject, Writer
+from connector.recording.clock import ClockWatch
+from connector.recording.folder import starts_in
 from connector.recording.writer import BLOCK_SECONDS, Presence
 
 _log = logging.getLogger("connector.recorder")
@@ -67,7 +71,9 @@ class Files:
     rotate_seconds: float
     rotate_bytes: int
     sync: bool = False
+    retention: Retention = attrs.field(factory=Retention, kw_only=True)
     presence: Presence = attrs.field(factory=Presence, kw_only=True)
+    clock: ClockWatch = attrs.field(factory=ClockWatch, kw_only=True)
     paths: list[Path] = attrs.field(factory=list, kw_only=True)
     removed: int = attrs.field(default=0, kw_only=True)
     """Files that somebody has removed while they were written."""
@@ -76,6 +82,8 @@ class Files:
     _past_raw_bytes: int = 0
     _writer: Writer | None = None
     _began: float = 0.0
+    _lock: FolderLock | None = None
+    _run: int = 0
 
     @contextmanager
     def opened(self) -> Iterator[Writer]:
@@ -173,19 +181,23 @@ class Files:
         """
         now_ns = time.time_ns()
         moment = datetime.fromtimestamp(now_ns / NS_PER_SECOND, UTC).strftime("%Y%m%dT%H%M%SZ")
-        number = len(self.paths) + 1
+        number = self.presence.files + 1
         path = self.folder / f"{self.subject.exchange}-{moment}-{number:04}{SUFFIX}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            if self._lock is None or not self._lock.holds():
+                self._lock_folder()
             path = _free(path, number)
             file = path.open("xb", buffering=0)
         except OSError as error:
+            self._release_unless_begun()
             raise RecordingFailed(
                 f"{path} cannot be written: {error.strerror or error}; choose another folder"
             ) from error
         try:
             writer = self._begun(file, number, now_ns)
         except RecordingFailed:
+            self._release_unless_begun()
             # A full disk: an empty file would only be in the way of readers.
             with suppress(OSError):
                 file.close()
@@ -196,6 +208,7 @@ class Files:
         self.paths.append(path)
         self._began = trio.current_time()
         self._writer = writer
+        delete_old(self.folder, self._kept(), self.subject.exchange, path)
 
     def _begun(self, file: FileIO, number: int, now_ns: int) -> Writer:
         return Writer(
@@ -203,6 +216,8 @@ class Files:
             self.subject,
             self.presence,
             number=number,
+            run=self._run,
+            clock=self.clock,
             started_ns=now_ns,
             sync=self.sync,
         )
@@ -213,7 +228,42 @@ class Files:
         Raises:
             RecordingFailed: the rest cannot be written.
         """
-        self.writer.end(reason, time.time_ns())
+        try:
+            self.writer.end(reason, time.time_ns())
+        finally:
+            if reason != "rotated":
+                self._release()
+
+    def _lock_folder(self) -> None:
+        """Let nobody else record here, and find out which recording of this folder this is.
+
+        Raises:
+            RecordingFailed: somebody else records here.
+            OSError: the folder may not be written.
+        """
+        self._release()
+        lock = FolderLock(self.folder)
+        lock.take()
+        self._lock = lock
+        runs = {each.recording: each.run for each in starts_in(self.folder)}
+        self._run = runs.get(self.presence.recording, 0) or 1 + max(runs.values(), default=0)
+
+    def _release(self) -> None:
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release()
+
+    def _release_unless_begun(self) -> None:
+        """Give the folder back when there is no file; one that was begun is gone on with."""
+        if self._writer is None:
+            self._release()
+
+    def _kept(self) -> Retention:
+        """What the files before the present one may take, so that there is room for it, too."""
+        most = self.retention.bytes
+        if most is None:
+            return self.retention
+        return attrs.evolve(self.retention, bytes=most - min(self.rotate_bytes, most // 2))
 
 
 def _free(path: Path, number: int) -> Path:

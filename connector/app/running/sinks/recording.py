@@ -20,6 +20,7 @@ import trio
 from msgspec import Meta
 
 from connector.app.recordings.recorder import BUFFER_FRAMES, MIB, Files, subject_of
+from connector.app.recordings.retention import retention_of
 from connector.app.running.sinks.frames import FrameBatch, Origin, OverflowName
 from connector.link.raw_frames import FrameItem, RawFrame
 from connector.recording import RecordingFailed
@@ -37,6 +38,10 @@ class RecordedFrames(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Age at which a file is ended and the next begun."""
     rotate_mib: Annotated[float, Meta(gt=0, examples=[256.0])] = 256.0
     """Size at which it is."""
+    keep_days: Annotated[float, Meta(gt=0, examples=[30.0])] | None = None
+    """Age at which a file is deleted; never, if left out."""
+    max_total_gib: Annotated[float, Meta(gt=0, examples=[100.0])] | None = None
+    """What all files of one adapter may take; the oldest are deleted. No limit, if left out."""
     fsync: bool = False
     """Whether every block survives a power cut, not only a kill."""
     buffer: Annotated[int, Meta(ge=1, examples=[BUFFER_FRAMES])] = BUFFER_FRAMES
@@ -148,6 +153,7 @@ class RecordingSink:
                 round(self._settings.rotate_mib * MIB),
                 self._settings.fsync,
                 presence=origin.presence,
+                retention=retention_of(self._settings.keep_days, self._settings.max_total_gib),
             )
             files.begin()
             recorded = self._recorded[origin.adapter] = _Recorded(origin, files)
