@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote
 
 import attrs
 
@@ -20,13 +20,16 @@ from connector.channels import AnyChannel
 from connector.errors import ConfigError
 from connector.events import Event, Level
 from connector.exchanges.protocol import Exchange
-from connector.recording import Mark
+from connector.recording import Mark, Span
+from connector.recording.reader import ALWAYS
 
 NS_PER_SECOND = 1_000_000_000
 ROWS_PER_GROUP = 65_536
 """Held in memory per file, and one row group of it."""
 EVERY = 50_000
 """Rows between two words on the progress."""
+_SAFE = "!@_"
+"""Beside letters, digits and ``-.~``: what else stands in the name of a folder."""
 
 _INTEGERS = frozenset(
     {"session", "trade_id", "trades", "update_id", "first_update_id", "last_update_id",
@@ -52,6 +55,8 @@ class Summary:
     rows: int = 0
     files: dict[str, int] = attrs.field(factory=dict)
     """Rows by file."""
+    unfit: dict[str, int] = attrs.field(factory=dict)
+    """Values that a column cannot hold and that are missing in it, by file and column."""
 
 
 def columns_of(kind: type[Event]) -> tuple[str, ...]:
@@ -73,13 +78,21 @@ def row_of(event: Event) -> list[Any]:
         value = getattr(event, name)
         if name in ("bids", "asks"):
             levels: list[Level] = value
-            row.append([float(level.price) for level in levels])
-            row.append([float(level.quantity) for level in levels])
+            row.append([_number(level.price) for level in levels])
+            row.append([_number(level.quantity) for level in levels])
         elif name in _KINDS or name.endswith("_ns") or value is None:
             row.append(value)
         else:
-            row.append(float(value))
+            row.append(_number(value))
     return row
+
+
+def _number(value: Any) -> Any:
+    """`value` as a float, or as it is: then its column does not take it."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return value
 
 
 class _Table:
@@ -88,12 +101,13 @@ class _Table:
     def __init__(self, path: Path, names: tuple[str, ...]) -> None:
         self._arrow, parquet = _pyarrow()
         self._schema = self._arrow.schema([(name, self._type(name)) for name in names])
-        self._path = path
+        self.path = path
         self._part = path.with_suffix(".part")
         path.parent.mkdir(parents=True, exist_ok=True)
         self._writer = parquet.ParquetWriter(self._part, self._schema, compression="zstd")
         self._rows: list[list[Any]] = []
         self.count = 0
+        self.unfit: dict[str, int] = {}
 
     def add(self, row: list[Any]) -> None:
         self._rows.append(row)
@@ -104,7 +118,7 @@ class _Table:
         """Write the rest; now it is a file."""
         self._flush()
         self._writer.close()
-        self._part.replace(self._path)
+        self._part.replace(self.path)
 
     def abandon(self) -> None:
         """Leave nothing, unless it is finished."""
@@ -114,12 +128,28 @@ class _Table:
     def _flush(self) -> None:
         if self._rows:
             columns = [
-                self._arrow.array(values, field.type)
+                self._column(list(values), field)
                 for values, field in zip(zip(*self._rows, strict=True), self._schema, strict=True)
             ]
             self._writer.write_table(self._arrow.table(columns, schema=self._schema))
             self.count += len(self._rows)
             self._rows.clear()
+
+    def _column(self, values: list[Any], field: Any) -> Any:
+        """A column of `values`; those that do not fit are missing, and counted."""
+        unfit = (self._arrow.ArrowException, TypeError, ValueError, OverflowError)
+        with suppress(*unfit):
+            return self._arrow.array(values, field.type)
+        fitting: list[Any] = []
+        for value in values:
+            each = _readable(value) if field.type == self._arrow.string() else value
+            try:
+                self._arrow.array([each], field.type)
+            except unfit:
+                self.unfit[field.name] = self.unfit.get(field.name, 0) + 1
+                each = None
+            fitting.append(each)
+        return self._arrow.array(fitting, field.type)
 
     def _type(self, name: str) -> Any:
         arrow = self._arrow
@@ -130,11 +160,21 @@ class _Table:
         return getattr(arrow, _KINDS.get(name, "float64"))()
 
 
+def _readable(value: Any) -> str | None:
+    """A text that can be written, whatever is in it."""
+    if value is None:
+        return None
+    return str(value).encode("utf-8", "backslashreplace").decode()
+
+
 def export(
     exchange: Exchange,
     paths: Iterable[Path],
     out: Path,
     progress: Callable[[int], None] = lambda _: None,
+    *,
+    span: Span = ALWAYS,
+    append: bool = False,
 ) -> Summary:
     """Write the events of a recording into the folder `out`.
 
@@ -143,37 +183,60 @@ def export(
         paths: the files of the recording.
         out: gets ``trades/ETHUSDC/2024-08-08.parquet`` and so on, by the day of receipt in UTC.
         progress: is told the number of rows now and then.
+        span: what of the recording.
+        append: whether a day that is there gets another file; if not, it is an error.
 
     Raises:
-        ConfigError: pyarrow is not installed, or `paths` are no recording.
+        ConfigError: pyarrow is not installed, or `paths` are no recording, or a day is there.
         OSError: a file cannot be read or written; of those begun none is left.
     """
     _pyarrow()
     summary = Summary()
-    tables: dict[Path, _Table] = {}
+    tables: dict[tuple[Path, str], _Table] = {}
     with ExitStack() as stack:
 
-        def table(path: Path, names: tuple[str, ...]) -> _Table:
-            if path not in tables:
-                tables[path] = made = _Table(out / path, names)
+        def table(folder: Path, time_ns: int, names: tuple[str, ...]) -> _Table:
+            day = _day(time_ns)
+            if (folder, day) not in tables:
+                path = _free(out / folder, day, append=append)
+                tables[folder, day] = made = _Table(path, names)
                 stack.callback(made.abandon)
-            return tables[path]
+            return tables[folder, day]
 
-        for item in events_of(exchange, paths):
+        for item in events_of(exchange, paths, span):
             if isinstance(item, Decoded):
-                event = item.event
-                path = _folder(item.stream.channel) / f"{_day(event.received_ns)}.parquet"
-                table(path, columns_of(_public(event))).add(row_of(event))
+                event, columns = item.event, columns_of(_public(item.event))
+                folder = _folder(item.stream.channel, columns)
+                table(folder, event.received_ns, columns).add(row_of(event))
             else:
-                path = Path("lifecycle") / f"{_day(item.time_ns)}.parquet"
-                table(path, _LIFECYCLE).add(_lifecycle_row(item))
+                table(Path("lifecycle"), item.time_ns, _LIFECYCLE).add(_lifecycle_row(item))
             summary.rows += 1
             if summary.rows % EVERY == 0:
                 progress(summary.rows)
-        for path, made in tables.items():
+        for made in tables.values():
             made.finish()
-            summary.files[path.as_posix()] = made.count
+            name = made.path.relative_to(out).as_posix()
+            summary.files[name] = made.count
+            summary.unfit.update({f"{name}: {column}": n for column, n in made.unfit.items()})
     return summary
+
+
+def _free(folder: Path, day: str, *, append: bool) -> Path:
+    """The file of a day, or one beside those that are there.
+
+    Raises:
+        ConfigError: it is there.
+    """
+    path, number = folder / f"{day}.parquet", 1
+    if path.exists() and not append:
+        raise ConfigError(
+            f"{path} is there already; choose another --out, or --append, which writes a file "
+            "beside it"
+        )
+    while path.exists():
+        number += 1
+        path = folder / f"{day}-{number}.parquet"
+    return path
 
 
 def _lifecycle_row(mark: Mark) -> list[Any]:
@@ -181,13 +244,34 @@ def _lifecycle_row(mark: Mark) -> list[Any]:
     return [mark.time_ns, mark.kind, mark.link, mark.session, *said]
 
 
-def _folder(channel: AnyChannel) -> Path:
-    """``partial_book/ETHUSDC/levels=20``: what comes after the symbol is a partition."""
-    return Path(re.sub(r"[:,]", "/", write_channel(channel)))
+def _folder(channel: AnyChannel, columns: tuple[str, ...]) -> Path:
+    """``partial_book/ETHUSDC/levels=20/interval_ms=100``: what follows the symbol are partitions.
+
+    All parameters are there, so that every file below ``partial_book`` has the same partitions. One
+    that is a column already, as of candles, is none: ``candles/ETHUSDC/1m``.
+    """
+    kind = write_channel(channel).partition(":")[0]
+    fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(type(channel))  # type: ignore[arg-type]
+    symbol, *others = fields
+    value = getattr(channel, symbol.name)
+    names = [] if value is None else [_segment(value)]
+    for field in others:
+        key = "" if field.name in columns else f"{field.name}="
+        names.append(key + _segment(getattr(channel, field.name)))
+    return Path(kind, *names)
+
+
+def _segment(value: object) -> str:
+    """The name of a folder: one, whatever an exchange calls its symbols."""
+    name = quote(str(value), safe=_SAFE)
+    return name.replace(".", "%2E") if not name.strip(".") else name
 
 
 def _day(time_ns: int) -> str:
-    return datetime.fromtimestamp(time_ns // NS_PER_SECOND, UTC).strftime("%Y-%m-%d")
+    try:
+        return datetime.fromtimestamp(time_ns // NS_PER_SECOND, UTC).strftime("%Y-%m-%d")
+    except (OverflowError, ValueError, OSError):
+        return "unknown"
 
 
 def _public(event: Event) -> type[Event]:
