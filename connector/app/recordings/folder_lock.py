@@ -9,14 +9,9 @@ from pathlib import Path
 
 from connector.recording import RecordingFailed
 
-NAME = ".recorder.lock"
-
 
 class FolderLock:
-    """The lock of a folder, from `take` to `release`.
-
-    The file stays, with nothing in it that matters: what counts is the lock on it.
-    """
+    """The lock on a folder, from `take` to `release`. It leaves no file."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -27,35 +22,28 @@ class FolderLock:
 
         Raises:
             RecordingFailed: another recorder has it.
-            OSError: the folder may not be written.
+            OSError: there is no such folder.
         """
         if self._descriptor is not None:
             return
-        descriptor = os.open(self._folder / NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            who = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
-            os.close(descriptor)
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                return  # a file system without locks, such as some on the network
-            raise RecordingFailed(
-                f"another recorder writes to {self._folder}, in process {who or 'unknown'}; "
-                "end it, or choose another folder"
-            ) from error
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                os.close(descriptor)
+                raise RecordingFailed(
+                    f"another recorder writes to {self._folder}; end it, or choose another folder"
+                ) from error
+            # A file system without locks, such as some on the network: then it is not watched.
         self._descriptor = descriptor
-        try:
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        except OSError:
-            pass  # on a full disk nobody learns the number
 
     def holds(self) -> bool:
         """Whether it has the lock of the folder that is there now: somebody may have removed it."""
         if self._descriptor is None:
             return False
         try:
-            there = os.stat(self._folder / NAME)
+            there = self._folder.stat()
         except OSError:
             return False
         return os.path.samestat(there, os.fstat(self._descriptor))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from connector.app.commands import group
-from connector.app.recordings.folder_lock import NAME, FolderLock
+from connector.app.recordings.folder_lock import FolderLock
 from connector.app.recordings.recorder import Files
 from connector.recording import Mark, RecordingFailed, Start, Subject, files_of, read_frames
 from connector.recording.clock import ClockWatch
@@ -56,6 +57,16 @@ async def test_a_second_recorder_of_a_folder_is_refused(tmp_path: Path) -> None:
     assert len(files_of(tmp_path)) == 3
 
 
+async def test_the_lock_is_taken_anew_in_a_folder_that_was_removed(tmp_path: Path) -> None:
+    recorder = files(tmp_path / "rec")
+    with recorder.opened():
+        shutil.rmtree(tmp_path / "rec")
+        recorder.write()
+
+        with pytest.raises(RecordingFailed, match="another recorder writes to"):
+            files(tmp_path / "rec").begin()
+
+
 def test_the_lock_dies_with_its_process(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLDER, str(tmp_path)]
     with subprocess.Popen(
@@ -70,12 +81,12 @@ def test_the_lock_dies_with_its_process(tmp_path: Path) -> None:
         process.kill()
 
     assert refused.exit_code == 1
-    assert f"another recorder writes to {tmp_path}, in process {process.pid}" in refused.output
+    assert f"another recorder writes to {tmp_path}; end it" in refused.output
     lock = FolderLock(tmp_path)
     lock.take()
     lock.take()  # has it already
     lock.release()
-    assert names(tmp_path) == [NAME]
+    assert names(tmp_path) == []
 
 
 async def test_recordings_of_a_folder_are_numbered_and_come_in_that_order(
@@ -137,7 +148,7 @@ async def test_a_disk_that_is_full_from_the_start_leaves_no_empty_file(
     with pytest.raises(RecordingFailed, match="No space left on device"):
         files(tmp_path).begin()
 
-    assert names(tmp_path) == [NAME]
+    assert names(tmp_path) == []
     monkeypatch.undo()
     with files(tmp_path).opened():
         pass  # the lock was given back

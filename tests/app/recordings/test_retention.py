@@ -107,8 +107,7 @@ async def test_a_recorder_keeps_within_its_limit_at_every_rotation(tmp_path: Pat
     with recorder.opened():
         for n in range(1, 60):
             recorder.writer.add([RawFrame(LINK, 1, n, "A", os.urandom(1_000))])
-            recorder.writer.flush()
-            recorder.rotate_if_due()
+            recorder.write()
             largest = max(largest, taken_by(tmp_path))
 
     assert most / 2 < largest <= most
