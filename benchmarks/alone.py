@@ -68,7 +68,7 @@ async def connector(sender: Sender, stream: trio.SocketStream) -> None:
         nursery.start_soon(tap.receive_some)
         sender.begin()
         async for event in feed:
-            if sender.note(event.trade_time_ms):
+            if sender.note(event.trade_id):
                 break
         nursery.cancel_scope.cancel()
 

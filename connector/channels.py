@@ -1,12 +1,16 @@
 """What can be subscribed to: frozen values, the same for every exchange.
 
 A channel says what is wanted; the exchange says what it is called on the wire and on which
-connection it travels (`connector.exchanges.protocol.Stream`). Symbols are written in any case. The
-type parameter is the type of event that a feed of the channel yields.
+connection it travels (`connector.exchanges.protocol.Stream`). Write symbols in any case. The type
+parameters are the event that a feed of the channel yields: with float numbers, and with Decimals.
 """
+
+# The symbol of most channels is a field in place of the property of all.
+# pyright: reportIncompatibleMethodOverride=false
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -38,7 +42,7 @@ def _check_symbol(instance: object, attribute: attrs.Attribute[Any], symbol: obj
 
 
 @attrs.frozen
-class Trades(Channel[Trade]):
+class Trades(Channel[Trade[float], Trade[Decimal]]):
     """Every single trade of `symbol`; of Binance's futures also what was not matched in the order
     book, which says so (`Trade.off_book`).
     """
@@ -47,21 +51,21 @@ class Trades(Channel[Trade]):
 
 
 @attrs.frozen
-class AggregateTrades(Channel[Trade]):
+class AggregateTrades(Channel[Trade[float], Trade[Decimal]]):
     """Trades of one taker order at one price, as one event."""
 
     symbol: str = attrs.field(validator=_check_symbol)
 
 
 @attrs.frozen
-class BestQuote(Channel[Quote]):
+class BestQuote(Channel[Quote[float], Quote[Decimal]]):
     """Best bid and ask at every change."""
 
     symbol: str = attrs.field(validator=_check_symbol)
 
 
 @attrs.frozen
-class PartialBook(Channel[BookSnapshot]):
+class PartialBook(Channel[BookSnapshot[float], BookSnapshot[Decimal]]):
     """The best `levels` of both sides every `interval_ms`, each complete in itself."""
 
     symbol: str = attrs.field(validator=_check_symbol)
@@ -70,7 +74,7 @@ class PartialBook(Channel[BookSnapshot]):
 
 
 @attrs.frozen
-class BookDeltas(Channel[BookDelta]):
+class BookDeltas(Channel[BookDelta[float], BookDelta[Decimal]]):
     """Changes of the whole book every `interval_ms`; 0 is real time where it is offered."""
 
     symbol: str = attrs.field(validator=_check_symbol)
@@ -86,7 +90,7 @@ def _check_depth(instance: object, _: attrs.Attribute[Any], depth: object) -> No
 
 
 @attrs.frozen
-class OrderBook(Channel[BookView]):
+class OrderBook(Channel[BookView[float], BookView[Decimal]]):
     """A local order book: kept from deltas and a snapshot, right whenever it is `synced`.
 
     `depth` is how many levels per side are shown, None for all that are known; a small one saves
@@ -101,7 +105,7 @@ class OrderBook(Channel[BookView]):
 
 
 @attrs.frozen
-class Candles(Channel[Candle]):
+class Candles(Channel[Candle[float], Candle[Decimal]]):
     """Candles of one `interval` ("1m", "4h", …) in the exchange's spelling."""
 
     symbol: str = attrs.field(validator=_check_symbol)
@@ -109,14 +113,14 @@ class Candles(Channel[Candle]):
 
 
 @attrs.frozen
-class Tickers(Channel[Ticker]):
+class Tickers(Channel[Ticker[float], Ticker[Decimal]]):
     """Rolling 24 hour statistics of one symbol, or of all that changed (None)."""
 
     symbol: str | None = attrs.field(default=None, validator=_check_symbol)
 
 
 @attrs.frozen
-class MarkPrices(Channel[MarkPrice]):
+class MarkPrices(Channel[MarkPrice[float], MarkPrice[Decimal]]):
     """Mark price and funding of one symbol, or of all (None)."""
 
     symbol: str | None = attrs.field(default=None, validator=_check_symbol)
@@ -124,14 +128,14 @@ class MarkPrices(Channel[MarkPrice]):
 
 
 @attrs.frozen
-class Liquidations(Channel[Liquidation]):
+class Liquidations(Channel[Liquidation[float], Liquidation[Decimal]]):
     """Liquidation orders of one symbol, or of all (None)."""
 
     symbol: str | None = attrs.field(default=None, validator=_check_symbol)
 
 
 @attrs.frozen
-class RawStream(Channel[RawMessage]):
+class RawStream(Channel[RawMessage, RawMessage]):
     """A stream by its name on the wire, undecoded: for what has no channel yet."""
 
     name: str = attrs.field(validator=_check_symbol)

@@ -14,23 +14,21 @@ from msgspec import field
 
 from connector.channels import Trades
 from connector.errors import ConfigError
-from connector.events import Side, Trade
+from connector.events import Trade
 from connector.exchanges import protocol
 from connector.exchanges.protocol import Envelope, Inbound, Limits, Liveness, Part, Stream
+from connector.exchanges.spelling import spelled
 
 
-class Deal(Trade, gc=False, kw_only=True):
+@spelled(side=lambda deal: "buy" if deal.wire_side else "sell")
+class Deal(Trade[float], gc=False, kw_only=True):
     """``{"topic":"A","p":1.5,"q":2,"n":7,"buy":true}``: a frame that is the event."""
 
     symbol: str = field(name="topic")
     price: float = field(name="p")
     quantity: float = field(name="q")
     trade_id: int = field(name="n")
-    buy: bool
-
-    @property
-    def side(self) -> Side:
-        return "buy" if self.buy else "sell"
+    side: bool = field(name="buy")  # type: ignore[assignment]
 
 
 @attrs.frozen

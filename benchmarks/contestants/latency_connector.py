@@ -19,7 +19,7 @@ async def main() -> None:
     ):
         measure.begin()
         async for event in feed:
-            if measure.note(event.trade_time_ms):
+            if measure.note((event.exchange_time_ns or 0) // 1_000_000):
                 break
         measure.report()
 

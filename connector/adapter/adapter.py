@@ -8,12 +8,8 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import (
-    AbstractAsyncContextManager,
-    asynccontextmanager,
-    contextmanager,
-)
-from typing import Any, Literal, TypeVar, cast, overload
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import Literal, cast
 
 import trio
 
@@ -25,11 +21,12 @@ from connector.adapter.journal import Journal
 from connector.adapter.paging import fetch_pages
 from connector.adapter.runners import Loops
 from connector.adapter.statistics import AdapterStatistics, summed
+from connector.adapter.subscribing import Subscribing
 from connector.adapter.symbol_check import SymbolCheck
 from connector.adapter.wanted_streams import Desired
-from connector.channels import AnyChannel, Channel
+from connector.channels import AnyChannel
 from connector.errors import ConfigError, SubscriptionRejected
-from connector.events import Event, Gap
+from connector.events import N_co
 from connector.exchanges.protocol import AnyStream, Exchange
 from connector.feeds.buffer import Gaps, Overflow
 from connector.feeds.delivery_delay import Delays
@@ -44,13 +41,15 @@ from connector.link.raw_frames import FrameItem
 from connector.link.settings import Settings
 from connector.orders import Limits
 
-E = TypeVar("E", bound=Event)
-
 _LIFECYCLE_BUFFER = 1024
 
 
-class Adapter:
-    """The running connections to one exchange. Made by `open_adapter` only."""
+class Adapter(Subscribing[N_co]):
+    """The running connections to one exchange. Made by `open_adapter` only.
+
+    ``Adapter`` is short for ``Adapter[float]``; of an exchange with ``numbers=Decimal`` it is an
+    ``Adapter[Decimal]``.
+    """
 
     def __init__(self, settings: Settings, count_adapter_tasks: Callable[[], int]) -> None:
         self._settings = settings
@@ -70,7 +69,7 @@ class Adapter:
         self._closed = False
 
     @property
-    def exchange(self) -> Exchange:
+    def exchange(self) -> Exchange[N_co]:
         """What it is connected to."""
         return self._exchange
 
@@ -78,58 +77,7 @@ class Adapter:
         state = "closed" if self._closed else f"{len(self._loops)} links"
         return f"<Adapter {self._exchange.name}, {state}>"
 
-    # What a program uses.
-
-    @overload
-    def subscribe(
-        self,
-        *channels: Channel[E],
-        buffer: int = ...,
-        overflow: Overflow = ...,
-        gaps: Literal[False] = ...,
-    ) -> AbstractAsyncContextManager[Feed[E]]: ...
-
-    @overload
-    def subscribe(
-        self,
-        *channels: Channel[E],
-        buffer: int = ...,
-        overflow: Overflow = ...,
-        gaps: Literal[True, "all"],
-    ) -> AbstractAsyncContextManager[Feed[E | Gap]]: ...
-
-    @overload
-    def subscribe(
-        self, *channels: Channel[E], buffer: int = ..., overflow: Overflow = ..., gaps: Gaps
-    ) -> AbstractAsyncContextManager[Feed[E] | Feed[E | Gap]]: ...
-
-    def subscribe(
-        self,
-        *channels: AnyChannel,
-        buffer: int = 1024,
-        overflow: Overflow = Overflow.BLOCK,
-        gaps: Gaps = False,
-    ) -> AbstractAsyncContextManager[Feed[Any]]:
-        """A feed of `channels`, for as long as the block lasts.
-
-        Entering waits for the exchange's acknowledgements, in the current session or the next.
-        Leaving unsubscribes what no other feed reads.
-
-        Args:
-            channels: one or many; each exactly what it yields (`connector.channels`).
-            buffer: events that the feed holds for a slow consumer.
-            overflow: what happens when it is full.
-            gaps: whether the feed yields a `Gap` where data was, or may have been, lost; "all":
-                also for events that `Overflow.CONFLATE` replaced by newer ones.
-
-        Raises:
-            ConfigError: the exchange does not offer a channel, or an argument cannot work.
-            SubscriptionRejected: the exchange refused a channel.
-            trio.ClosedResourceError: the adapter's block has been left.
-
-        Cancellation: while waiting for the acknowledgements nothing stays subscribed.
-        """
-        return self._subscribe(channels, buffer, overflow, gaps=gaps)
+    # What a program uses; `Subscribing` has `subscribe`.
 
     async def wait_connected(self) -> None:
         """Wait until every link is connected and everything wanted is acknowledged.

@@ -254,7 +254,7 @@ class LocalBook(Buffer[Any]):
     # What `Rest` asks for (`connector.link.rest.Job`).
 
     @property
-    def request(self) -> RestRequest[BookSnapshot]:
+    def request(self) -> RestRequest[BookSnapshot[Any]]:
         """The snapshot."""
         assert self._source.snapshot is not None
         return self._source.snapshot
@@ -338,7 +338,7 @@ class LocalBook(Buffer[Any]):
         view.symbol = latest.symbol  # as the exchange spells it
         view.update_id = book.update_id
         view.synced = True
-        view.changed_ns = latest.exchange_time_ns
+        view.exchange_time_ns = latest.exchange_time_ns
         view.received_ns = latest.received_ns
         view.session = latest.session
         run = [view]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from typing import Any
 
 import attrs
 import trio
@@ -12,6 +13,7 @@ from connector.adapter.adapter import Adapter
 from connector.adapter.outcome import only_error
 from connector.adapter.runners import Loops
 from connector.errors import ConfigError, InvariantViolated
+from connector.events import N_co
 from connector.exchanges.protocol import Exchange
 from connector.link.pacing import Reconnect
 from connector.link.settings import Settings, check
@@ -24,14 +26,14 @@ _GRACE_SECONDS = 1.0
 
 @asynccontextmanager
 async def open_adapter(
-    exchange: Exchange,
+    exchange: Exchange[N_co],
     *,
     reconnect: Reconnect | None = None,
     stale_after: float | None = None,
     close_timeout: float = 2.0,
     dialer: Dialer | None = None,
     source: FrameSource | None = None,
-) -> AsyncIterator[Adapter]:
+) -> AsyncIterator[Adapter[N_co]]:
     """Connect to `exchange` for as long as the block lasts.
 
     Everything the adapter does lives inside this block: when it is left, in whatever way, its
@@ -82,11 +84,11 @@ async def open_adapter(
 
 
 @asynccontextmanager
-async def _run_adapter(settings: Settings) -> AsyncIterator[Adapter]:
+async def _run_adapter(settings: Settings) -> AsyncIterator[Adapter[Any]]:
     """The nursery of an adapter."""
     body_error: BaseException | None = None
     outcome: BaseException | None = None
-    adapter: Adapter | None = None
+    adapter: Adapter[Any] | None = None
     try:
         async with trio.open_nursery() as nursery:
             adapter = Adapter(settings, lambda: count_tasks(nursery))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from itertools import chain, zip_longest
+from typing import Any
 from zlib import crc32
 
 import attrs
@@ -26,11 +27,11 @@ class Checksum:
 
     levels: int
     """Of each side, as far as there are so many."""
-    of: Callable[[Sequence[Level], Sequence[Level]], int]
+    of: Callable[[Sequence[Level[Any]], Sequence[Level[Any]]], int]
     """From the bids and the asks, best first, to what the exchange would write."""
 
 
-def interleaved(bids: Sequence[Level], asks: Sequence[Level]) -> int:
+def interleaved(bids: Sequence[Level[Any]], asks: Sequence[Level[Any]]) -> int:
     """``bid:quantity:ask:quantity:…``, signed. Source: okx §5, bitget §5."""
     pairs = zip_longest(bids, asks)
     levels = (level for level in chain.from_iterable(pairs) if level is not None)
@@ -39,12 +40,12 @@ def interleaved(bids: Sequence[Level], asks: Sequence[Level]) -> int:
     return unsigned - (1 << 32) if unsigned >= 1 << 31 else unsigned
 
 
-def asks_then_bids(bids: Sequence[Level], asks: Sequence[Level]) -> int:
+def asks_then_bids(bids: Sequence[Level[Any]], asks: Sequence[Level[Any]]) -> int:
     """All prices and quantities without points and leading zeros. Source: kraken §3."""
     return crc32((_stripped(asks) + _stripped(bids)).encode())
 
 
-def digits(level: Level) -> tuple[str, str]:
+def digits(level: Level[Any]) -> tuple[str, str]:
     """Price and quantity of `level` as the exchange wrote them.
 
     Raises:
@@ -60,7 +61,7 @@ def digits(level: Level) -> tuple[str, str]:
     )
 
 
-def _stripped(levels: Iterable[Level]) -> str:
+def _stripped(levels: Iterable[Level[Any]]) -> str:
     return "".join(part.replace(".", "").lstrip("0") for level in levels for part in digits(level))
 
 

@@ -25,13 +25,13 @@ from typing import Any, overload
 
 import attrs
 
-from connector.events import Level, Number
+from connector.events import Level, N_co, Number
 
 _BOTTOM = float("-inf")
 _NEVER = 1 << 62
 
 
-class DigitLevel(Level, frozen=True, gc=False):
+class DigitLevel(Level[N_co], frozen=True, gc=False):
     """A level with the digits that the exchange wrote: what its checksum is made of."""
 
     price_digits: str
@@ -53,7 +53,7 @@ class Extent:
     after every event loses nothing; None if it does not."""
 
 
-class BookSide(Sequence[Level]):
+class BookSide(Sequence[Level[Any]]):
     """A live side of a book: `len`, indices, slices and iteration, best first.
 
     It changes as the book does. Iterating over a side that changes meanwhile raises RuntimeError;
@@ -95,12 +95,12 @@ class BookSide(Sequence[Level]):
         return min(self._shown, count)
 
     @overload
-    def __getitem__(self, index: int) -> Level: ...
+    def __getitem__(self, index: int) -> Level[Any]: ...
 
     @overload
-    def __getitem__(self, index: slice) -> list[Level]: ...
+    def __getitem__(self, index: slice) -> list[Level[Any]]: ...
 
-    def __getitem__(self, index: int | slice) -> Level | list[Level]:
+    def __getitem__(self, index: int | slice) -> Level[Any] | list[Level[Any]]:
         if index == 0 and self._keys:
             return self._at(0)
         count = len(self)
@@ -112,7 +112,7 @@ class BookSide(Sequence[Level]):
             raise IndexError(f"level {index} of a side with {count} levels")
         return self._at(index)
 
-    def __iter__(self) -> Iterator[Level]:
+    def __iter__(self) -> Iterator[Level[Any]]:
         version = self._version
         for index in range(len(self)):
             if self._version != version:
@@ -131,13 +131,13 @@ class BookSide(Sequence[Level]):
 
     def clear(self) -> None:
         """Forget every level: nothing is known."""
-        self._levels: dict[Number, Level] = {}
+        self._levels: dict[Number, Level[Any]] = {}
         self._keys: list[Any] = []
         self._floor: Any = _BOTTOM
         self._stored_from: Any = _BOTTOM
         self._settle()
 
-    def load(self, levels: Iterable[Level], *, complete: bool) -> None:
+    def load(self, levels: Iterable[Level[Any]], *, complete: bool) -> None:
         """Begin anew with the levels of a snapshot.
 
         Args:
@@ -151,10 +151,10 @@ class BookSide(Sequence[Level]):
         self._settle()
 
     @abstractmethod
-    def apply(self, changes: Iterable[Level]) -> None:
+    def apply(self, changes: Iterable[Level[Any]]) -> None:
         """Take absolute quantities per price; 0 removes a level, also one that is not known."""
 
-    def top(self, count: int) -> list[Level]:
+    def top(self, count: int) -> list[Level[Any]]:
         """The best levels, also those that are kept but not shown."""
         return [self._at(index) for index in range(min(count, len(self._keys)))]
 
@@ -175,7 +175,7 @@ class BookSide(Sequence[Level]):
         """What a price is sorted by: greater is better."""
 
     @abstractmethod
-    def _at(self, index: int) -> Level:
+    def _at(self, index: int) -> Level[Any]:
         """The level at `index`, 0 is the best; only when there is one."""
 
     @abstractmethod
@@ -215,7 +215,7 @@ class Bids(BookSide):
 
     __slots__ = ()
 
-    def apply(self, changes: Iterable[Level]) -> None:
+    def apply(self, changes: Iterable[Level[Any]]) -> None:
         """Take absolute quantities per price; 0 removes a level, also one that is not known."""
         levels, keys, stored_from = self._levels, self._keys, self._stored_from
         for level in changes:
@@ -237,7 +237,7 @@ class Bids(BookSide):
     def _price(self, key: Any) -> Any:
         return key
 
-    def _at(self, index: int) -> Level:
+    def _at(self, index: int) -> Level[Any]:
         return self._levels[self._keys[-1 - index]]
 
 
@@ -246,7 +246,7 @@ class Asks(BookSide):
 
     __slots__ = ()
 
-    def apply(self, changes: Iterable[Level]) -> None:
+    def apply(self, changes: Iterable[Level[Any]]) -> None:
         """Take absolute quantities per price; 0 removes a level, also one that is not known."""
         levels, keys, stored_from = self._levels, self._keys, self._stored_from
         for level in changes:
@@ -272,5 +272,5 @@ class Asks(BookSide):
     def _price(self, key: Any) -> Any:
         return self._key(key)
 
-    def _at(self, index: int) -> Level:
+    def _at(self, index: int) -> Level[Any]:
         return self._levels[self._key(self._keys[-1 - index])]

@@ -9,7 +9,8 @@ import attrs
 
 from connector.errors import ConfigError
 
-NumberType: TypeAlias = type[float | Decimal]
+NumberType: TypeAlias = type[Any]
+"""`float` or `Decimal`."""
 
 
 def check_numbers(instance: object, _: attrs.Attribute[Any], numbers: NumberType) -> None:

@@ -8,14 +8,14 @@ socket and the order of things; whatever differs between exchanges is data here.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar, cast
 
 import attrs
 import msgspec
 
 from connector.channels import AnyChannel, Channel
 from connector.errors import ConfigError
-from connector.events import BookDelta, BookSnapshot, Event
+from connector.events import BookDelta, BookSnapshot, Event, N_co, Number
 from connector.exchanges.envelope import Envelope, Part
 from connector.exchanges.inbound import (
     Data,
@@ -169,11 +169,11 @@ class RestService:
 class BookSource:
     """What a local order book is made of."""
 
-    deltas: Stream[BookDelta]
+    deltas: Stream[BookDelta[Number]]
     """Its events are `BookDelta`; where the snapshot comes in the stream, `BookSnapshot` too."""
     rules: BookRules
     extent: Extent
-    snapshot: RestRequest[BookSnapshot] | None = None
+    snapshot: RestRequest[BookSnapshot[Number]] | None = None
     """How it is fetched; None when it only comes in the stream."""
     snapshot_levels: int | None = None
     """The most levels per side that the snapshot has; None when it is complete."""
@@ -225,8 +225,8 @@ class Stream(Generic[E_co]):
 AnyStream: TypeAlias = Stream[Event]
 
 
-class Exchange(Protocol):
-    """A description of a venue: a frozen value.
+class Exchange(Protocol[N_co]):
+    """A description of a venue: a frozen value, generic in the numbers of its events.
 
     What has a body here is what most venues need; a class that inherits from this one leaves it
     out.
@@ -236,6 +236,11 @@ class Exchange(Protocol):
     def name(self) -> str:
         """Short name for logs and metrics, such as ``binance_usdm``."""
         ...
+
+    @property
+    def numbers(self) -> type[N_co]:
+        """What prices and quantities are: `float` or `decimal.Decimal`."""
+        return cast("type[N_co]", float)
 
     @property
     def limits(self) -> Limits:
@@ -267,7 +272,8 @@ class Exchange(Protocol):
         ...
 
     def stream(self, channel: Channel[E]) -> Stream[E]:
-        """The stream of `channel`.
+        """The stream of `channel`. Its events have `numbers`, whatever the type of the channel
+        says: type checkers are told so by `Adapter.subscribe`.
 
         Raises:
             ConfigError: the exchange does not offer it; the message lists what it does.
@@ -308,9 +314,14 @@ class Exchange(Protocol):
         raise ConfigError(f"{self.name} does not tell what is traded")
 
 
+AnyExchange: TypeAlias = Exchange[Any]
+"""An exchange, whatever its numbers are."""
+
+
 __all__ = [
     "UNDECODABLE",
     "AnyChannel",
+    "AnyExchange",
     "AnyStream",
     "BookSource",
     "Data",

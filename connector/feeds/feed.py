@@ -15,7 +15,7 @@ from connector.feeds.buffer import Buffer, Overflow
 from connector.feeds.delivery_delay import NS_PER_SECOND, Delays
 from connector.feeds.late_decoding import Unreadable
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @attrs.frozen
@@ -49,7 +49,7 @@ class FeedOwner(Protocol):
     def streams(self, feed: Feed[object]) -> tuple[AnyStream, ...]: ...
 
 
-class Feed(Generic[T]):
+class Feed(Generic[T_co]):
     """A bounded buffer of events, read by one consumer. Made by `Adapter.subscribe`.
 
     ``async for`` yields events for as long as the subscription lasts. It touches the scheduler
@@ -58,14 +58,16 @@ class Feed(Generic[T]):
     time to consume one buffer.
     """
 
-    def __init__(self, owner: FeedOwner, buffer: Buffer[T], delays: Delays | None = None) -> None:
+    def __init__(
+        self, owner: FeedOwner, buffer: Buffer[T_co], delays: Delays | None = None
+    ) -> None:
         # `buffer` is for the adapter and its links; a program reads through the methods below.
         self._owner = owner
         self._delays = delays
         self.buffer = buffer
         self._items = buffer.items
         plain = type(buffer).take is Buffer.take
-        self._take = cast("Callable[[], T]", self._items.popleft if plain else buffer.take)
+        self._take = cast("Callable[[], T_co]", self._items.popleft if plain else buffer.take)
 
     @property
     def channels(self) -> tuple[AnyChannel, ...]:
@@ -83,10 +85,10 @@ class Feed(Generic[T]):
     def __repr__(self) -> str:
         return f"<Feed of {len(self.channels)} channels, {len(self._items)} events buffered>"
 
-    def __aiter__(self) -> Feed[T]:
+    def __aiter__(self) -> Feed[T_co]:
         return self
 
-    async def __anext__(self) -> T:
+    async def __anext__(self) -> T_co:
         if not self._items:
             try:
                 await self._refill()
@@ -100,7 +102,7 @@ class Feed(Generic[T]):
             self.buffer.unblock_if_drained()
         return event
 
-    async def receive(self) -> T:
+    async def receive(self) -> T_co:
         """The next event; always executes a checkpoint.
 
         Raises:
@@ -120,7 +122,7 @@ class Feed(Generic[T]):
         except StopAsyncIteration:
             raise trio.EndOfChannel from None
 
-    def receive_nowait(self) -> T:
+    def receive_nowait(self) -> T_co:
         """The next event if there is one.
 
         Raises:
@@ -136,7 +138,7 @@ class Feed(Generic[T]):
         self._raise_if_over()
         raise trio.WouldBlock
 
-    def batches(self) -> AsyncIterator[list[T]]:
+    def batches(self) -> AsyncIterator[list[T_co]]:
         """Iterate over lists: each time all that is buffered, at least one event."""
         return _Batches(self)
 
@@ -174,13 +176,13 @@ class Feed(Generic[T]):
         self._owner.remove_feed(cast("Feed[object]", self))
         self.buffer.close()
 
-    def __enter__(self) -> Feed[T]:
+    def __enter__(self) -> Feed[T_co]:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    async def __aenter__(self) -> Feed[T]:
+    async def __aenter__(self) -> Feed[T_co]:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -213,7 +215,7 @@ class Feed(Generic[T]):
         if self._delays is not None and (waited := self.buffer.waiting_ns()) is not None:
             self._delays.observe(waited)
 
-    async def _next_readable(self) -> T:
+    async def _next_readable(self) -> T_co:
         """The next event that decodes; only what conflates can hold another, and never blocks."""
         while True:  # noqa: ASYNC913  # what is buffered is bounded, and then it waits
             if not self._items:
@@ -234,27 +236,27 @@ class Feed(Generic[T]):
         if error is not None:
             raise error
 
-    async def _take_batch(self) -> list[T]:
+    async def _take_batch(self) -> list[T_co]:
         if self._items:
             await trio.lowlevel.checkpoint()
             self._observe()
-        batch: list[T] = []
+        batch: list[T_co] = []
         while not batch:
             if not self._items:
                 await self._refill()
-            batch = cast("list[T]", self.buffer.take_all())
+            batch = cast("list[T_co]", self.buffer.take_all())
         self._unblock()
         return batch
 
 
-class _Batches(Generic[T]):
-    def __init__(self, feed: Feed[T]) -> None:
+class _Batches(Generic[T_co]):
+    def __init__(self, feed: Feed[T_co]) -> None:
         self._feed = feed
 
-    def __aiter__(self) -> _Batches[T]:
+    def __aiter__(self) -> _Batches[T_co]:
         return self
 
-    async def __anext__(self) -> list[T]:
+    async def __anext__(self) -> list[T_co]:
         try:
             return await self._feed._take_batch()
         except trio.EndOfChannel:

@@ -7,7 +7,7 @@ import time
 import attrs
 
 from connector.errors import ConfigError
-from connector.exchanges.protocol import Exchange, Limits
+from connector.exchanges.protocol import AnyExchange, Limits
 from connector.link.pacing import Reconnect
 from connector.link.raw_frames import Recorders
 from connector.link.source import FrameSource, Supply
@@ -19,7 +19,7 @@ from connector.validation import check_seconds
 class Settings:
     """The arguments of `open_adapter`, and what all links share."""
 
-    exchange: Exchange
+    exchange: AnyExchange
     reconnect: Reconnect
     stale_after: float | None
     close_timeout: float
@@ -34,7 +34,7 @@ class Settings:
 
 
 def check(
-    exchange: Exchange,
+    exchange: AnyExchange,
     *,
     reconnect: Reconnect | None,
     stale_after: float | None,

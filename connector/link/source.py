@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol
 
-from connector.exchanges.protocol import Exchange, Reply
+from connector.exchanges.protocol import AnyExchange, Reply
 from connector.link.wire_subscriptions import Request
 from connector.transport import Sink
 from connector.transport.http import Response
@@ -216,7 +216,7 @@ class FrameSource(Protocol):
     An exchange that has one as its attribute `source` needs no ``source=``.
     """
 
-    def begin(self, exchange: Exchange) -> AbstractContextManager[Supply]:
+    def begin(self, exchange: AnyExchange) -> AbstractContextManager[Supply]:
         """Begin at the source's beginning, for the one adapter whose block this is.
 
         Raises:

@@ -12,15 +12,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Generic
 
 import attrs
 import trio
 
 from connector.channels import Channel
 from connector.errors import ConfigError, ExchangeUnavailable
+from connector.events import N_co
 from connector.exchanges.protocol import (
     UNDECODABLE,
+    AnyExchange,
     AnyStream,
     E,
     Envelope,
@@ -35,7 +37,7 @@ from connector.exchanges.protocol import (
     Stream,
 )
 from connector.instruments import Instrument
-from connector.link.source import FrameSink, FrameSource, stream_names
+from connector.link.source import FrameSink, stream_names
 from connector.link.wire_subscriptions import Request
 from connector.recording.folder import files_of
 from connector.recording.format import Mark
@@ -62,14 +64,13 @@ class Recording:
     zero_ns: int | None = None
 
     @contextmanager
-    def begin(self, exchange: Exchange) -> Iterator[_Replaying]:
+    def begin(self, exchange: AnyExchange) -> Iterator[_Replaying]:
         """Begin at the first file."""
         starts = [start_of(path) for path in self.paths]
         for start, path in zip(starts, self.paths, strict=True):
             if start.exchange != exchange.name:
-                raise ConfigError(
-                    f"{path} is a recording of {start.exchange}, not of {exchange.name}"
-                )
+                said = f"{path} is a recording of {start.exchange}, not of {exchange.name}"
+                raise ConfigError(said)
         streams = frozenset(name for start in starts for name in start.streams)
         playhead = Playhead(self.paths, self.speed, self.span, self.zero_ns)
         playhead.now_ns = starts[0].started_ns
@@ -80,10 +81,10 @@ class Recording:
 
 
 @attrs.frozen
-class Replay:
+class Replay(Generic[N_co]):
     """An exchange with a recording as its source; made by `replay`."""
 
-    exchange: Exchange
+    exchange: Exchange[N_co]
     source: Recording
     routes: Mapping[str, str] = attrs.field(eq=False)
     """Of streams by name, as they were recorded; an exchange may carry them elsewhere now."""
@@ -92,6 +93,11 @@ class Replay:
     def name(self) -> str:
         """As of the exchange."""
         return self.exchange.name
+
+    @property
+    def numbers(self) -> type[N_co]:
+        """As of the exchange."""
+        return self.exchange.numbers
 
     @property
     def limits(self) -> Limits:
@@ -152,13 +158,13 @@ class Replay:
 
 
 def replay(
-    exchange: Exchange,
+    exchange: Exchange[N_co],
     paths: str | Path | Sequence[str | Path],
     *,
     speed: float = 1.0,
     since_ns: int | None = None,
     until_ns: int | None = None,
-) -> Replay:
+) -> Replay[N_co]:
     """`exchange` as it was recorded; give it to `open_adapter`.
 
     Args:
@@ -181,7 +187,7 @@ def replay(
     return _replay(exchange, Recording(files, float(speed), Span(since_ns, until_ns)))
 
 
-def _replay(exchange: Exchange, recording: Recording) -> Replay:
+def _replay(exchange: Exchange[N_co], recording: Recording) -> Replay[N_co]:
     routes: dict[str, str] = {}
     with suppress(OSError, ConfigError):  # raised when it begins
         for path in recording.paths:
@@ -200,7 +206,7 @@ class _Ending:
 class _Replaying:
     """A recording at work for one adapter (`connector.link.source.Supply`)."""
 
-    def __init__(self, exchange: Exchange, playhead: Playhead, streams: frozenset[str]) -> None:
+    def __init__(self, exchange: AnyExchange, playhead: Playhead, streams: frozenset[str]) -> None:
         self.exchange = exchange
         self.playhead = playhead
         self.streams = streams
@@ -392,9 +398,3 @@ class _Session:
             return isinstance(self._supply.exchange.parse(payload), Reply)
         except UNDECODABLE:
             return False
-
-
-if TYPE_CHECKING:
-
-    def _(exchange: Exchange, recording: Recording) -> tuple[Exchange, FrameSource]:
-        return _replay(exchange, recording), recording

@@ -23,7 +23,7 @@ def view(bids: Any = BIDS, asks: Any = ASKS) -> BookView:
         side.load([Level(*level) for level in levels], complete=True)
     return BookView(
         symbol="X", bids=sides[0], asks=sides[1], update_id=7, synced=True, received_ns=5,
-        session=2, changed_ns=3,
+        session=2, exchange_time_ns=3,
     )  # fmt: skip
 
 

@@ -36,7 +36,7 @@ from connector.merging.merge import MergedFeed
 async def exchanges_fit_the_interface() -> None:
     endpoints = binance.Endpoints(stream="ws://127.0.0.1:8080", rest="http://127.0.0.1:8080")
     async with open_adapter(binance.Spot(endpoints=endpoints, numbers=Decimal)) as adapter:
-        assert_type(adapter, Adapter)
+        assert_type(adapter, Adapter[Decimal])
     async with open_adapter(
         binance.UsdMFutures(endpoints=binance.TESTNET),
         reconnect=Reconnect(initial=0.25, factor=2, cap=10, jitter="full", stable_after=10),

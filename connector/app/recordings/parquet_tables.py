@@ -33,7 +33,7 @@ _SAFE = "!@_"
 
 _INTEGERS = frozenset(
     {"session", "trade_id", "trades", "update_id", "first_update_id", "last_update_id",
-     "previous_update_id"}
+     "previous_update_id", "checksum"}
 )  # fmt: skip
 _TEXTS = frozenset({"symbol", "side", "interval", "stream", "kind", "link", "reason", "detail"})
 _LIFECYCLE = ("time_ns", "kind", "link", "session", "reason", "detail")
@@ -42,6 +42,7 @@ _KINDS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(_INTEGERS, "int64"),
         **dict.fromkeys(_TEXTS, "string"),
         "closed": "bool_",
+        "off_book": "bool_",
         "data": "binary",
     }
 )

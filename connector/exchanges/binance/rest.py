@@ -47,7 +47,7 @@ class BookOffer:
     """Which of them serves a book without a depth."""
 
     def source(
-        self, channel: OrderBook, deltas: Stream[BookDelta], numbers: type[float | Decimal]
+        self, channel: OrderBook, deltas: Stream[BookDelta], numbers: type[Any]
     ) -> BookSource:
         """What the book of `channel` is made of."""
         chosen = self.snapshots[self.whole]
@@ -74,9 +74,7 @@ class BookOffer:
         )
 
 
-def _snapshot_reader(
-    numbers: type[float | Decimal], symbol: str
-) -> Callable[[bytes], BookSnapshot]:
+def _snapshot_reader(numbers: type[Any], symbol: str) -> Callable[[bytes], BookSnapshot]:
     kind: Any = wire.SpotPartialBook
     reader: Callable[[bytes], BookSnapshot] = decode.anonymous(kind[ON_WIRE[numbers]], symbol)
     return reader

@@ -7,7 +7,9 @@ nothing precedes, so it is always taken.
 
 from __future__ import annotations
 
-from connector.events import BookDelta, BookSnapshot, Number, Quote, Trade
+from typing import Any
+
+from connector.events import BookDelta, BookSnapshot, Quote, Trade
 from connector.exchanges.binance.wire import FuturesTrade
 
 
@@ -19,7 +21,7 @@ def dense_trade_ids(last_id: int, trade: Trade) -> int:
     return 0 if trade_id <= last_id else -trade_id
 
 
-def dense_ids_of_trades_and_blanks(last_id: int, trade: FuturesTrade[Number]) -> int:
+def dense_ids_of_trades_and_blanks(last_id: int, trade: FuturesTrade[Any]) -> int:
     """As `dense_trade_ids`, but that some ids are of nothing: `blank_id`."""
     trade_id = trade.trade_id
     if trade_id == last_id + 1 or not last_id:
@@ -29,7 +31,7 @@ def dense_ids_of_trades_and_blanks(last_id: int, trade: FuturesTrade[Number]) ->
     return 0 if trade_id <= last_id else -trade_id
 
 
-def blank_id(trade: FuturesTrade[Number]) -> int:
+def blank_id(trade: FuturesTrade[Any]) -> int:
     """The id of what ``@trade`` of futures sends between trades, every few seconds: price and
     quantity 0, ``X`` "NA".
 

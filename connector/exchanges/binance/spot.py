@@ -6,8 +6,7 @@ Source: binance_spot §1–§5.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, cast
 
 import attrs
 
@@ -23,6 +22,7 @@ from connector.channels import (
     Trades,
 )
 from connector.errors import ConfigError
+from connector.events import N_co
 from connector.exchanges import parameters
 from connector.exchanges.binance import (
     decode,
@@ -135,7 +135,7 @@ def _resolve(given: Endpoints | Environment) -> Endpoints:
 
 
 @attrs.frozen(kw_only=True)
-class Spot:
+class Spot(Generic[N_co]):
     """Binance spot.
 
     Args:
@@ -156,7 +156,10 @@ class Spot:
 
     endpoints: Endpoints = attrs.field(default=SPOT[Environment.PRODUCTION], converter=_resolve)
     """Where it connects, resolved to URLs."""
-    numbers: type[float | Decimal] = attrs.field(default=float, validator=parameters.check_numbers)
+    numbers: type[N_co] = attrs.field(
+        default=cast("Any", float), validator=parameters.check_numbers
+    )
+    """What prices and quantities are."""
     compression: bool = attrs.field(default=False, validator=parameters.check_compression)
 
     @property

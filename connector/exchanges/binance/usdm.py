@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, cast
 
 import attrs
 
@@ -35,6 +34,7 @@ from connector.channels import (
     Trades,
 )
 from connector.errors import ConfigError
+from connector.events import N_co
 from connector.exchanges import parameters
 from connector.exchanges.binance import (
     decode,
@@ -218,7 +218,7 @@ def _resolve(given: Endpoints | Environment) -> Endpoints:
 
 
 @attrs.frozen(kw_only=True)
-class UsdMFutures:
+class UsdMFutures(Generic[N_co]):
     """Binance USDⓈ-M futures.
 
     Args:
@@ -242,7 +242,10 @@ class UsdMFutures:
         default=USDM_FUTURES[Environment.PRODUCTION], converter=_resolve
     )
     """Where it connects, resolved to URLs."""
-    numbers: type[float | Decimal] = attrs.field(default=float, validator=parameters.check_numbers)
+    numbers: type[N_co] = attrs.field(
+        default=cast("Any", float), validator=parameters.check_numbers
+    )
+    """What prices and quantities are."""
     compression: bool = attrs.field(default=False, validator=parameters.check_compression)
 
     @property

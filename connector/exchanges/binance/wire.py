@@ -6,122 +6,113 @@ payload without it (spot ``bookTicker``) passes. Fields nobody reads are left ou
 them faster than it stores them. Times are milliseconds on the wire (``timeUnit`` is not used), and
 one that cannot be does not decode.
 
+A field that needs more than another name (a time in milliseconds, the maker flag for a side) is
+stored as Binance sends it and converted when somebody looks (`connector.exchanges.spelling`).
+
 Source: binance_spot §5, binance_usdm §4.
 """
 
-# The fields of an event are narrowed here (a Number to a float, a Level to its variant), which is
-# sound because events are values: nobody assigns to them.
+# What is stored in a field that is `spelled` has another type than what is read.
 # pyright: reportIncompatibleVariableOverride=false, reportUnnecessaryTypeIgnoreComment=false
 
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import field
 
 from connector import events
-from connector.events import Number, Side
+from connector.events import Level, N_co, Number, Side
 from connector.exchanges.numbers import Milliseconds
+from connector.exchanges.spelling import NS_PER_MS, from_milliseconds, spelled
 
 N = TypeVar("N", bound=Number)
-
-NS_PER_MS = 1_000_000
 
 _OFF_BOOK = frozenset({"INSURANCE_FUND", "ADL"})
 """Values of ``X`` of a trade. Source: binance_usdm §4."""
 _SIDES = MappingProxyType[str, Side]({"BUY": "buy", "SELL": "sell"})
 
 
-class Level(events.Level, Generic[N], array_like=True, frozen=True, gc=False):
-    """``["61837.63", "3.788"]``."""
-
-    price: N
-    quantity: N
+def _side_of_taker(trade: Any) -> Side:
+    return "sell" if trade.wire_side else "buy"
 
 
-class Trade(events.Trade, Generic[N], gc=False, kw_only=True, tag_field="e", tag="trade"):
+def _is_off_book(trade: Any) -> bool:
+    return trade.wire_off_book in _OFF_BOOK
+
+
+def _time_of_funding(price: Any) -> int | None:
+    # 0 for a contract that expires and has no funding.
+    return price.wire_next_funding_time_ns * NS_PER_MS or None
+
+
+@spelled(exchange_time_ns=from_milliseconds, side=_side_of_taker)
+class Trade(events.Trade[N_co], gc=False, kw_only=True, tag_field="e", tag="trade"):
     """``<symbol>@trade``."""
 
     symbol: str = field(name="s")
-    trade_time_ms: Milliseconds = field(name="T")
-    price: N = field(name="p")
-    quantity: N = field(name="q")
+    exchange_time_ns: Milliseconds = field(name="T")
+    price: N_co = field(name="p")
+    quantity: N_co = field(name="q")
     trade_id: int = field(name="t")
-    buyer_is_maker: bool = field(name="m")
-
-    @property
-    def exchange_time_ns(self) -> int:
-        return self.trade_time_ms * NS_PER_MS
-
-    @property
-    def side(self) -> Side:
-        return "sell" if self.buyer_is_maker else "buy"
+    side: bool = field(name="m")  # type: ignore[assignment]  # whether the buyer is the maker
 
 
-class FuturesTrade(Trade[N], gc=False, kw_only=True, tag_field="e", tag="trade"):
+@spelled(off_book=_is_off_book)
+class FuturesTrade(Trade[N_co], gc=False, kw_only=True, tag_field="e", tag="trade"):
     """``<symbol>@trade`` of futures, where not everything was traded in the order book."""
 
-    order_type: str = field(name="X", default="MARKET")
+    off_book: str = field(name="X", default="MARKET")  # type: ignore[assignment]
     previous_id: int = 0
     """The id that this one follows, where it is not the one before: that stood for nothing."""
 
-    @property
-    def off_book(self) -> bool:
-        return self.order_type in _OFF_BOOK
 
-
-class AggregateTrade(Trade[N], gc=False, kw_only=True, tag_field="e", tag="aggTrade"):
+class AggregateTrade(Trade[N_co], gc=False, kw_only=True, tag_field="e", tag="aggTrade"):
     """``<symbol>@aggTrade``."""
 
     trade_id: int = field(name="a")
 
 
-class Quote(events.Quote, Generic[N], gc=False, kw_only=True, tag_field="e", tag="bookTicker"):
+class Quote(events.Quote[N_co], gc=False, kw_only=True, tag_field="e", tag="bookTicker"):
     """``<symbol>@bookTicker`` of spot, which has neither ``e`` nor any time."""
 
     symbol: str = field(name="s")
-    bid_price: N = field(name="b")
-    bid_quantity: N = field(name="B")
-    ask_price: N = field(name="a")
-    ask_quantity: N = field(name="A")
+    bid_price: N_co = field(name="b")
+    bid_quantity: N_co = field(name="B")
+    ask_price: N_co = field(name="a")
+    ask_quantity: N_co = field(name="A")
     update_id: int = field(name="u")
 
 
-class TimedQuote(Quote[N], gc=False, kw_only=True):
+@spelled(exchange_time_ns=from_milliseconds)
+class TimedQuote(Quote[N_co], gc=False, kw_only=True):
     """``<symbol>@bookTicker`` of futures."""
 
-    transaction_time_ms: Milliseconds = field(name="T")
-
-    @property
-    def exchange_time_ns(self) -> int:
-        return self.transaction_time_ms * NS_PER_MS
+    exchange_time_ns: Milliseconds = field(name="T")
 
 
-class SpotPartialBook(events.BookSnapshot, Generic[N], gc=False, kw_only=True):
+class SpotPartialBook(events.BookSnapshot[N_co], gc=False, kw_only=True):
     """``<symbol>@depth5`` of spot: neither ``e`` nor symbol nor time."""
 
     symbol: str = field(name="s", default="")
-    bids: list[Level[N]]  # type: ignore[assignment]
-    asks: list[Level[N]]  # type: ignore[assignment]
+    bids: list[Level[N_co]]
+    asks: list[Level[N_co]]
     update_id: int = field(name="lastUpdateId")
 
 
+@spelled(exchange_time_ns=from_milliseconds)
 class PartialBook(
-    events.BookSnapshot, Generic[N], gc=False, kw_only=True, tag_field="e", tag="depthUpdate"
+    events.BookSnapshot[N_co], gc=False, kw_only=True, tag_field="e", tag="depthUpdate"
 ):
     """``<symbol>@depth5`` of futures: the form of a delta, but the sides are complete."""
 
     symbol: str = field(name="s")
-    event_time_ms: Milliseconds = field(name="E")
-    bids: list[Level[N]] = field(name="b")  # type: ignore[assignment]
-    asks: list[Level[N]] = field(name="a")  # type: ignore[assignment]
+    exchange_time_ns: Milliseconds = field(name="E")
+    bids: list[Level[N_co]] = field(name="b")
+    asks: list[Level[N_co]] = field(name="a")
     update_id: int = field(name="u")
-
-    @property
-    def exchange_time_ns(self) -> int:
-        return self.event_time_ms * NS_PER_MS
 
 
 class PartialBookGlance(events.Event, gc=False, kw_only=True, tag_field="e", tag="depthUpdate"):
@@ -138,82 +129,52 @@ class SpotPartialBookGlance(events.Event, gc=False, kw_only=True):
     update_id: int = field(name="lastUpdateId")
 
 
-class BookDelta(
-    events.BookDelta, Generic[N], gc=False, kw_only=True, tag_field="e", tag="depthUpdate"
-):
+@spelled(exchange_time_ns=from_milliseconds)
+class BookDelta(events.BookDelta[N_co], gc=False, kw_only=True, tag_field="e", tag="depthUpdate"):
     """``<symbol>@depth`` of spot."""
 
     symbol: str = field(name="s")
-    event_time_ms: Milliseconds = field(name="E")
-    bids: list[Level[N]] = field(name="b")  # type: ignore[assignment]
-    asks: list[Level[N]] = field(name="a")  # type: ignore[assignment]
+    exchange_time_ns: Milliseconds = field(name="E")
+    bids: list[Level[N_co]] = field(name="b")
+    asks: list[Level[N_co]] = field(name="a")
     first_update_id: int = field(name="U")
     last_update_id: int = field(name="u")
 
-    @property
-    def exchange_time_ns(self) -> int:
-        return self.event_time_ms * NS_PER_MS
 
-
-class ChainedBookDelta(BookDelta[N], gc=False, kw_only=True):
+class ChainedBookDelta(BookDelta[N_co], gc=False, kw_only=True):
     """``<symbol>@depth`` of futures: each names the one before."""
 
-    previous: int = field(name="pu")
-
-    @property
-    def previous_update_id(self) -> int:
-        return self.previous
+    previous_update_id: int = field(name="pu")
 
 
-class Ticker(events.Ticker, Generic[N], gc=False, kw_only=True, tag_field="e", tag="24hrTicker"):
+@spelled(exchange_time_ns=from_milliseconds)
+class Ticker(events.Ticker[N_co], gc=False, kw_only=True, tag_field="e", tag="24hrTicker"):
     """``<symbol>@ticker`` and an element of ``!ticker@arr``."""
 
     symbol: str = field(name="s")
-    event_time_ms: Milliseconds = field(name="E")
-    last: N = field(name="c")
-    open: N = field(name="o")
-    high: N = field(name="h")
-    low: N = field(name="l")
-    volume: N = field(name="v")
-    quote_volume: N = field(name="q")
-    price_change: N = field(name="p")
-    price_change_percent: N = field(name="P")
-
-    @property
-    def exchange_time_ns(self) -> int:
-        return self.event_time_ms * NS_PER_MS
+    exchange_time_ns: Milliseconds = field(name="E")
+    last: N_co = field(name="c")
+    open: N_co = field(name="o")
+    high: N_co = field(name="h")
+    low: N_co = field(name="l")
+    volume: N_co = field(name="v")
+    quote_volume: N_co = field(name="q")
+    price_change: N_co = field(name="p")
+    price_change_percent: N_co = field(name="P")
 
 
+@spelled(exchange_time_ns=from_milliseconds, next_funding_time_ns=_time_of_funding)
 class MarkPrice(
-    events.MarkPrice, Generic[N], gc=False, kw_only=True, tag_field="e", tag="markPriceUpdate"
+    events.MarkPrice[N_co], gc=False, kw_only=True, tag_field="e", tag="markPriceUpdate"
 ):
     """``<symbol>@markPrice`` and an element of ``!markPrice@arr``; before 2020 without ``i``."""
 
     symbol: str = field(name="s")
-    event_time_ms: Milliseconds = field(name="E")
-    mark_price: N = field(name="p")
-    index_price: N | None = field(name="i", default=None)
-    funding_rate: N | None = field(name="r", default=None)
-    next_funding_time_ms: Milliseconds = field(name="T", default=0)
-
-    @property
-    def exchange_time_ns(self) -> int:
-        return self.event_time_ms * NS_PER_MS
-
-    @property
-    def next_funding_time_ns(self) -> int | None:
-        # 0 for a contract that expires and has no funding.
-        return self.next_funding_time_ms * NS_PER_MS or None
-
-
-class Candle(events.Candle, gc=False, kw_only=True):
-    """A candle with the time of its event."""
-
-    event_time_ms: Milliseconds
-
-    @property
-    def exchange_time_ns(self) -> int:
-        return self.event_time_ms * NS_PER_MS
+    exchange_time_ns: Milliseconds = field(name="E")
+    mark_price: N_co = field(name="p")
+    index_price: N_co | None = field(name="i", default=None)
+    funding_rate: N_co | None = field(name="r", default=None)
+    next_funding_time_ns: Milliseconds = field(name="T", default=0)
 
 
 class KlineBody(msgspec.Struct, Generic[N], gc=False):
@@ -239,12 +200,12 @@ class Kline(msgspec.Struct, Generic[N], gc=False, tag_field="e", tag="kline"):
     event_time_ms: Milliseconds = field(name="E")
     body: KlineBody[N] = field(name="k")
 
-    def event(self) -> Candle:
+    def event(self) -> events.Candle[N]:
         """The same, flat."""
         body = self.body
-        return Candle(
+        return events.Candle(
             symbol=self.symbol,
-            event_time_ms=self.event_time_ms,
+            exchange_time_ns=self.event_time_ms * NS_PER_MS,
             interval=body.interval,
             open_time_ns=body.open_time_ms * NS_PER_MS,
             close_time_ns=body.close_time_ms * NS_PER_MS,
@@ -257,16 +218,6 @@ class Kline(msgspec.Struct, Generic[N], gc=False, tag_field="e", tag="kline"):
             trades=body.trades,
             closed=body.closed,
         )
-
-
-class Liquidation(events.Liquidation, gc=False, kw_only=True):
-    """A liquidation with the time of its event."""
-
-    event_time_ms: Milliseconds
-
-    @property
-    def exchange_time_ns(self) -> int:
-        return self.event_time_ms * NS_PER_MS
 
 
 class ForceOrderBody(msgspec.Struct, Generic[N], gc=False):
@@ -286,12 +237,12 @@ class ForceOrder(msgspec.Struct, Generic[N], gc=False, tag_field="e", tag="force
     event_time_ms: Milliseconds = field(name="E")
     body: ForceOrderBody[N] = field(name="o")
 
-    def event(self) -> Liquidation:
+    def event(self) -> events.Liquidation[N]:
         """The same, flat."""
         body = self.body
-        return Liquidation(
+        return events.Liquidation(
             symbol=body.symbol,
-            event_time_ms=self.event_time_ms,
+            exchange_time_ns=self.event_time_ms * NS_PER_MS,
             side=_SIDES[body.side],
             price=body.price,
             average_price=body.average_price,

@@ -12,11 +12,11 @@ import msgspec
 from connector import events
 from connector.events import Event
 from connector.exchanges.bybit import wire
-from connector.exchanges.bybit.wire import NS_PER_MS
 from connector.exchanges.numbers import decoder
 from connector.exchanges.offers import Reader
 from connector.exchanges.parameters import NumberType
 from connector.exchanges.protocol import Fold
+from connector.exchanges.spelling import NS_PER_MS
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ def book(numbers: Any, symbol: str) -> Reader:
     def read(frame: bytes) -> Event:
         said = decode(frame)
         event: Any = said.data
-        event.engine_time_ms = said.cts or said.ts
+        event.exchange_time_ns = (said.cts or said.ts) * NS_PER_MS
         return cast("Event", event)
 
     return read
@@ -52,7 +52,7 @@ def best_quote(numbers: NumberType) -> Fold:
     """``orderbook.1``: whole each time; in frames of 2023 also what has changed."""
     nothing: Any = (numbers(0), numbers(0))
 
-    def fold(last: wire.Quote | None, book: Any) -> list[wire.Quote]:
+    def fold(last: events.Quote[Any] | None, book: Any) -> list[events.Quote[Any]]:
         if isinstance(book, events.BookSnapshot):
             bid = _first(book.bids, nothing)
             ask = _first(book.asks, nothing)
@@ -62,14 +62,14 @@ def best_quote(numbers: NumberType) -> Fold:
             bid = _changed(book.bids, (last.bid_price, last.bid_quantity), nothing)
             ask = _changed(book.asks, (last.ask_price, last.ask_quantity), nothing)
         return [
-            wire.Quote(
+            events.Quote(
                 symbol=book.symbol,
                 bid_price=bid[0],
                 bid_quantity=bid[1],
                 ask_price=ask[0],
                 ask_quantity=ask[1],
                 update_id=_id_of(book),
-                engine_time_ms=book.engine_time_ms,
+                exchange_time_ns=book.exchange_time_ns,
             )
         ]
 
@@ -81,12 +81,12 @@ def _id_of(book: Any) -> int:
     return number
 
 
-def _first(levels: list[events.Level], nothing: T) -> T:
+def _first(levels: list[events.Level[Any]], nothing: T) -> T:
     """The best of one side; price and quantity 0 if it is empty."""
     return cast("T", (levels[0].price, levels[0].quantity)) if levels else nothing
 
 
-def _changed(levels: list[events.Level], last: T, nothing: T) -> T:
+def _changed(levels: list[events.Level[Any]], last: T, nothing: T) -> T:
     """The best of one side, of which `levels` have changed: at most one can be there."""
     there = [each for each in levels if each.quantity]
     if there:
@@ -131,7 +131,7 @@ def _check(text: str | None) -> None:
 def whole_ticker(numbers: NumberType) -> Fold:
     """The statistics of 24 hours out of what has changed in them."""
 
-    def fold(last: wire.Ticker | None, said: wire.TickerFrame) -> list[wire.Ticker]:
+    def fold(last: events.Ticker[Any] | None, said: wire.TickerFrame) -> list[events.Ticker[Any]]:
         if said.type == "delta" and last is None:
             return []
         data, before = said.data, last if said.type == "delta" else None
@@ -143,7 +143,7 @@ def whole_ticker(numbers: NumberType) -> Fold:
         opened = pick(data.prev_price24h, before and before.open)
         share = before and before.price_change_percent
         return [
-            wire.Ticker(
+            events.Ticker(
                 symbol=data.symbol,
                 last=price,
                 open=opened,
@@ -155,7 +155,7 @@ def whole_ticker(numbers: NumberType) -> Fold:
                 price_change_percent=(
                     numbers(data.price24h_pcnt) * 100 if data.price24h_pcnt else pick(None, share)
                 ),
-                event_time_ms=said.ts,
+                exchange_time_ns=said.ts * NS_PER_MS or None,
             )
         ]
 
@@ -165,7 +165,9 @@ def whole_ticker(numbers: NumberType) -> Fold:
 def mark_price(numbers: NumberType) -> Fold:
     """Mark price and funding out of what has changed in the ticker; nothing if they have not."""
 
-    def fold(last: wire.MarkPrice | None, said: wire.TickerFrame) -> list[wire.MarkPrice]:
+    def fold(
+        last: events.MarkPrice[Any] | None, said: wire.TickerFrame
+    ) -> list[events.MarkPrice[Any]]:
         data = said.data
         told = data.mark_price, data.index_price, data.funding_rate, data.next_funding_time
         whole = said.type == "snapshot"
@@ -176,16 +178,18 @@ def mark_price(numbers: NumberType) -> Fold:
         def pick(text: str | None, known: Any) -> Any:
             return known if text is None else numbers(text) if text else None
 
-        known_ms: Any = before and before.next_funding_ms
+        known_ns = None if before is None else before.next_funding_time_ns
         funding = data.next_funding_time
         return [
-            wire.MarkPrice(
+            events.MarkPrice(
                 symbol=data.symbol,
                 mark_price=pick(data.mark_price or None, before and before.mark_price),
                 index_price=pick(data.index_price, before and before.index_price),
                 funding_rate=pick(data.funding_rate, before and before.funding_rate),
-                next_funding_ms=known_ms if funding is None else int(float(funding or 0)),
-                event_time_ms=said.ts,
+                next_funding_time_ns=(
+                    known_ns if funding is None else int(float(funding or 0)) * NS_PER_MS or None
+                ),
+                exchange_time_ns=said.ts * NS_PER_MS or None,
             )
         ]
 
@@ -197,10 +201,10 @@ def candles(numbers: Any, symbol: str) -> Reader:
     kind: Any = wire.Candles
     decode = decoder(kind[numbers])
 
-    def read(frame: bytes) -> list[wire.Candle]:
+    def read(frame: bytes) -> list[events.Candle[Any]]:
         said = decode(frame)
         return [
-            wire.Candle(
+            events.Candle(
                 symbol=symbol,
                 interval=row.interval,
                 open_time_ns=row.start * NS_PER_MS,
@@ -213,7 +217,7 @@ def candles(numbers: Any, symbol: str) -> Reader:
                 quote_volume=row.turnover,
                 trades=0,
                 closed=row.confirm,
-                event_time_ms=said.ts,
+                exchange_time_ns=said.ts * NS_PER_MS or None,
             )
             for row in said.data
         ]
@@ -226,7 +230,7 @@ def liquidations(numbers: Any, symbol: str) -> Reader:
     kind: Any = wire.Liquidations
     decode = decoder(kind[numbers])
 
-    def read(frame: bytes) -> list[wire.Liquidation]:
+    def read(frame: bytes) -> list[events.Liquidation[Any]]:
         return [row.event() for row in decode(frame).data]
 
     return read

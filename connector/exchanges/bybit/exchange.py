@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import attrs
 
@@ -31,6 +30,7 @@ from connector.channels import (
     Trades,
 )
 from connector.errors import ConfigError
+from connector.events import N_co
 from connector.exchanges import parameters, protocol
 from connector.exchanges.bybit import decode, frames, rest
 from connector.exchanges.endpoints import Endpoints, check_endpoints
@@ -158,7 +158,7 @@ def _catalogue(name: str, offers: Mapping[type[Any], Offer]) -> Catalogue:
 
 
 @attrs.frozen(kw_only=True)
-class _Market(protocol.Exchange):
+class _Market(protocol.Exchange[N_co]):
     """What the three have in common."""
 
     category: ClassVar[str]
@@ -167,7 +167,10 @@ class _Market(protocol.Exchange):
 
     endpoints: Endpoints = attrs.field(default=PRODUCTION, validator=check_endpoints)
     """Where it connects."""
-    numbers: type[float | Decimal] = attrs.field(default=float, validator=parameters.check_numbers)
+    numbers: type[N_co] = attrs.field(
+        default=cast("Any", float), validator=parameters.check_numbers
+    )
+    """What prices and quantities are."""
     compression: bool = attrs.field(default=False, validator=parameters.check_compression)
 
     @property
@@ -243,7 +246,7 @@ class _Market(protocol.Exchange):
 
 
 @attrs.frozen(kw_only=True)
-class Spot(_Market):
+class Spot(_Market[N_co]):
     """Bybit spot.
 
     Args:
@@ -266,7 +269,7 @@ class Spot(_Market):
 
 
 @attrs.frozen(kw_only=True)
-class Linear(_Market):
+class Linear(_Market[N_co]):
     """Bybit perpetuals and futures in USDT and USDC; quantities in the base asset.
 
     Args:
@@ -285,7 +288,7 @@ class Linear(_Market):
 
 
 @attrs.frozen(kw_only=True)
-class Inverse(_Market):
+class Inverse(_Market[N_co]):
     """Bybit perpetuals and futures settled in the base asset; quantities in USD.
 
     Args:

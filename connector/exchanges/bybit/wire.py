@@ -6,73 +6,52 @@ dropped when its data is taken out. Times are milliseconds.
 Source: bybit §4, §5.
 """
 
-# The fields of an event are narrowed here (a Number to a float, a Level to its variant), which is
-# sound because events are values: nobody assigns to them.
+# What is stored in a field that is `spelled` has another type than what is read.
 # pyright: reportIncompatibleVariableOverride=false, reportUnnecessaryTypeIgnoreComment=false
-# pyright: reportIncompatibleMethodOverride=false
 
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import field
 
 from connector import events
-from connector.events import Number, Side
+from connector.events import Level, N_co, Number, Side
 from connector.exchanges.numbers import Milliseconds
+from connector.exchanges.spelling import NS_PER_MS, from_milliseconds, spelled
 
 N = TypeVar("N", bound=Number)
 
-NS_PER_MS = 1_000_000
 _SIDES = MappingProxyType[str, Side]({"Buy": "buy", "Sell": "sell"})
 _LIQUIDATES = MappingProxyType[str, Side]({"Buy": "sell", "Sell": "buy"})
 """``S`` of a liquidation is the side of the position: a long one is closed by selling."""
 
 
-class Level(events.Level, Generic[N], array_like=True, frozen=True, gc=False):
-    """``["16493.50", "0.006"]``."""
-
-    price: N
-    quantity: N
+def _side(trade: Any) -> Side:
+    return _SIDES[trade.wire_side]
 
 
-class _Trade(events.Trade, gc=False, kw_only=True):
-    trade_id: int = field(name="-", default=0)
+def _number_of_execution(trade: Any) -> int:
+    """The id, which is a UUID or digits, as a number, of a UUID its first 63 bits: it says nothing
+    about the order of trades.
+    """
+    digits: str = trade.wire_trade_id
+    return int(digits) if digits.isdecimal() else int(digits.replace("-", "")[:16], 16) >> 1
 
 
-class Trade(_Trade, Generic[N], gc=False, kw_only=True):
+@spelled(exchange_time_ns=from_milliseconds, side=_side, trade_id=_number_of_execution)
+class Trade(events.Trade[N_co], gc=False, kw_only=True):
     """A row of ``publicTrade``."""
 
     symbol: str = field(name="s")
-    trade_time_ms: Milliseconds = field(name="T")
-    price: N = field(name="p")
-    quantity: N = field(name="v")
-    taker: Literal["Buy", "Sell"] = field(name="S")
-    execution_id: str = field(name="i")
-    """A UUID, or digits."""
-    block: bool = field(name="BT", default=False)
-
-    @property
-    def exchange_time_ns(self) -> int:
-        return self.trade_time_ms * NS_PER_MS
-
-    @property
-    def side(self) -> Side:
-        return _SIDES[self.taker]
-
-    @property  # type: ignore[misc]
-    def trade_id(self) -> int:  # type: ignore[override]
-        """`execution_id` as a number, of a UUID its first 63 bits: it says nothing about the order
-        of trades.
-        """
-        digits = self.execution_id
-        return int(digits) if digits.isdecimal() else int(digits.replace("-", "")[:16], 16) >> 1
-
-    @property
-    def off_book(self) -> bool:
-        return self.block
+    exchange_time_ns: Milliseconds = field(name="T")
+    price: N_co = field(name="p")
+    quantity: N_co = field(name="v")
+    side: Literal["Buy", "Sell"] = field(name="S")  # type: ignore[assignment]
+    trade_id: str = field(name="i")  # type: ignore[assignment]
+    off_book: bool = field(name="BT", default=False)
 
 
 class Trades(msgspec.Struct, Generic[N], gc=False):
@@ -81,41 +60,29 @@ class Trades(msgspec.Struct, Generic[N], gc=False):
     data: list[Trade[N]]
 
 
-class BookSnapshot(events.BookSnapshot, Generic[N], gc=False, kw_only=True):
+class BookSnapshot(events.BookSnapshot[N_co], gc=False, kw_only=True):
     """The ``data`` of a snapshot of ``orderbook``: it replaces the book."""
 
     symbol: str = field(name="s")
-    bids: list[Level[N]] = field(name="b")  # type: ignore[assignment]
-    asks: list[Level[N]] = field(name="a")  # type: ignore[assignment]
+    bids: list[Level[N_co]] = field(name="b")
+    asks: list[Level[N_co]] = field(name="a")
     update_id: int = field(name="u")
-    engine_time_ms: int = field(name="-", default=0)
-
-    @property
-    def exchange_time_ns(self) -> int:
-        return self.engine_time_ms * NS_PER_MS
 
 
-class _Delta(events.BookDelta, gc=False, kw_only=True):
-    first_update_id: int = field(name="-", default=0)
+def _only_id(delta: Any) -> int:
+    """Each delta has one id."""
+    return delta.last_update_id  # type: ignore[no-any-return]
 
 
-class BookDelta(_Delta, Generic[N], gc=False, kw_only=True):
+@spelled(first_update_id=_only_id)
+class BookDelta(events.BookDelta[N_co], gc=False, kw_only=True):
     """The ``data`` of a delta of ``orderbook``."""
 
     symbol: str = field(name="s")
-    bids: list[Level[N]] = field(name="b")  # type: ignore[assignment]
-    asks: list[Level[N]] = field(name="a")  # type: ignore[assignment]
+    bids: list[Level[N_co]] = field(name="b")
+    asks: list[Level[N_co]] = field(name="a")
+    first_update_id: int = field(name="-", default=0)
     last_update_id: int = field(name="u")
-    engine_time_ms: int = field(name="--", default=0)
-
-    @property
-    def exchange_time_ns(self) -> int:
-        return self.engine_time_ms * NS_PER_MS
-
-    @property  # type: ignore[misc]
-    def first_update_id(self) -> int:  # type: ignore[override]
-        """Each delta has one id."""
-        return self.last_update_id
 
 
 class SnapshotFrame(msgspec.Struct, Generic[N], gc=False, tag_field="type", tag="snapshot"):
@@ -133,16 +100,6 @@ class DeltaFrame(msgspec.Struct, Generic[N], gc=False, tag_field="type", tag="de
     data: BookDelta[N]
     ts: Milliseconds
     cts: Milliseconds | None = None
-
-
-class Quote(events.Quote, gc=False, kw_only=True):
-    """``orderbook.1``, flat."""
-
-    engine_time_ms: int
-
-    @property
-    def exchange_time_ns(self) -> int:
-        return self.engine_time_ms * NS_PER_MS
 
 
 class TickerData(msgspec.Struct, rename="camel", gc=False):
@@ -174,31 +131,6 @@ class TickerFrame(msgspec.Struct, gc=False):
     """Absent in some snapshots of 2023."""
 
 
-class Ticker(events.Ticker, gc=False, kw_only=True):
-    """``tickers``, complete."""
-
-    event_time_ms: int
-
-    @property
-    def exchange_time_ns(self) -> int | None:
-        return self.event_time_ms * NS_PER_MS or None
-
-
-class MarkPrice(events.MarkPrice, gc=False, kw_only=True):
-    """What ``tickers`` says of mark price and funding, complete."""
-
-    event_time_ms: int
-    next_funding_ms: int | None
-
-    @property
-    def exchange_time_ns(self) -> int | None:
-        return self.event_time_ms * NS_PER_MS or None
-
-    @property
-    def next_funding_time_ns(self) -> int | None:
-        return self.next_funding_ms * NS_PER_MS if self.next_funding_ms else None
-
-
 class CandleRow(msgspec.Struct, Generic[N], gc=False):
     """A row of ``kline``."""
 
@@ -223,16 +155,6 @@ class Candles(msgspec.Struct, Generic[N], gc=False):
     ts: Milliseconds
 
 
-class Candle(events.Candle, gc=False, kw_only=True):
-    """``kline``, flat."""
-
-    event_time_ms: int
-
-    @property
-    def exchange_time_ns(self) -> int:
-        return self.event_time_ms * NS_PER_MS
-
-
 class LiquidationRow(msgspec.Struct, Generic[N], gc=False):
     """A row of ``allLiquidation``."""
 
@@ -242,16 +164,16 @@ class LiquidationRow(msgspec.Struct, Generic[N], gc=False):
     quantity: N = field(name="v")
     price: N = field(name="p")
 
-    def event(self) -> Liquidation:
+    def event(self) -> events.Liquidation[N]:
         """The same as an order: of the other side, at the price of bankruptcy, wholly filled."""
-        return Liquidation(
+        return events.Liquidation(
             symbol=self.symbol,
             side=_LIQUIDATES[self.position],
             price=self.price,
             average_price=self.price,
             quantity=self.quantity,
             filled_quantity=self.quantity,
-            event_time_ms=self.time_ms,
+            exchange_time_ns=self.time_ms * NS_PER_MS,
         )
 
 
@@ -259,13 +181,3 @@ class Liquidations(msgspec.Struct, Generic[N], gc=False):
     """A frame of ``allLiquidation``."""
 
     data: list[LiquidationRow[N]]
-
-
-class Liquidation(events.Liquidation, gc=False, kw_only=True):
-    """A liquidation with its time."""
-
-    event_time_ms: int
-
-    @property
-    def exchange_time_ns(self) -> int:
-        return self.event_time_ms * NS_PER_MS

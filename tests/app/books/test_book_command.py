@@ -13,8 +13,7 @@ from trio.testing import MockClock
 from connector.app.books.book_command import Options, run_book
 from connector.app.books.ladder import Ladder, line, render
 from connector.app.commands import group
-from connector.events import BookView, Level
-from connector.exchanges.binance import wire
+from connector.events import BookView, Level, Trade
 
 NAMES = {"spot": "spot", "usdm": "USD-M"}
 
@@ -62,7 +61,7 @@ async def test_it_shows_a_book_and_its_unsynced_spans(
 def ladder(**book: object) -> Ladder:
     view = BookView(
         symbol="X", bids=(Level(99.5, 1.0),), asks=(Level(101.25, 2.0),), received_ns=7_000_000,
-        synced=True, changed_ns=2_000_000,
+        synced=True, exchange_time_ns=2_000_000,
     )  # fmt: skip
     for name, value in book.items():
         setattr(view, name, value)
@@ -88,14 +87,7 @@ def test_a_ladder_without_a_side_or_a_book() -> None:
 
 def test_prices_stand_below_each_other() -> None:
     trades = tuple(
-        wire.Trade(
-            symbol="X",
-            price=price,
-            quantity=1.0,
-            buyer_is_maker=False,
-            trade_id=number,
-            trade_time_ms=0,
-        )
+        Trade(symbol="X", price=price, quantity=1.0, side="buy", trade_id=number)
         for number, price in enumerate((99.5, 101.25, 100.0))
     )
 

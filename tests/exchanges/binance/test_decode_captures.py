@@ -109,6 +109,7 @@ def expected(payload: Json, symbol: str, number: Any) -> Json:
             "quantity": number(payload["q"]),
             "side": "sell" if payload["m"] else "buy",
             "trade_id": payload["t" if kind == "trade" else "a"],
+            "off_book": payload.get("X") in ("INSURANCE_FUND", "ADL"),
         }
     if kind == "bookTicker":
         return base | {
@@ -124,6 +125,7 @@ def expected(payload: Json, symbol: str, number: Any) -> Json:
             "bids": levels("bids"),
             "asks": levels("asks"),
             "update_id": payload["lastUpdateId"],
+            "checksum": None,
         }
     if kind == "depthUpdate":
         return base | {
@@ -132,6 +134,7 @@ def expected(payload: Json, symbol: str, number: Any) -> Json:
             "first_update_id": payload["U"],
             "last_update_id": payload["u"],
             "previous_update_id": payload.get("pu"),
+            "checksum": None,
         }
     if kind == "kline":
         k = payload["k"]
@@ -187,7 +190,7 @@ def said(event: events.Event) -> Json:
 def as_snapshot(fields: Json) -> Json:
     """A futures partial book has the form of a delta."""
     snapshot = {key: fields[key] for key in ("symbol", "exchange_time_ns", "bids", "asks")}
-    return snapshot | {"update_id": fields["last_update_id"]}
+    return snapshot | {"update_id": fields["last_update_id"], "checksum": None}
 
 
 def normalised_name(event: events.Event) -> str:

@@ -97,7 +97,7 @@ def check(frame: bytes) -> str:
     events, data = decoded(frame), said["data"]
     if kind == "publicTrade":
         assert [
-            (e.symbol, e.exchange_time_ns, e.price, e.quantity, e.side, e.execution_id, e.off_book)
+            (e.symbol, e.exchange_time_ns, e.price, e.quantity, e.side, e.wire_trade_id, e.off_book)
             for e in events
         ] == [
             (d["s"], d["T"] * MS, Decimal(d["p"]), Decimal(d["v"]), d["S"].lower(), d["i"], d["BT"])

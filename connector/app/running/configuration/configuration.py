@@ -60,9 +60,7 @@ T = TypeVar("T")
 
 _SERVED_BY = MappingProxyType({"prometheus_client": "prometheus-client", "hypercorn": "hypercorn"})
 
-_NUMBERS: Mapping[str, type[float | Decimal]] = MappingProxyType(
-    {"float": float, "decimal": Decimal}
-)
+_NUMBERS: Mapping[str, type[Any]] = MappingProxyType({"float": float, "decimal": Decimal})
 
 
 class Misconfigured(ConfigError):

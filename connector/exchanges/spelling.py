@@ -1,0 +1,67 @@
+"""Fields that an exchange spells in its own way: stored as sent, converted when somebody looks.
+
+Most fields of an event need only another name on the wire. A time in milliseconds or a maker flag
+instead of a side needs a conversion, which would cost every message; few programs look at every
+field of every message. So the struct of an exchange declares the event's own field with the type
+that is on the wire, and `spelled` puts a property over it. The attribute ``wire_NAME`` is what is
+stored:
+
+.. code-block:: python
+
+    @spelled(exchange_time_ns=from_milliseconds, side=lambda trade: trade.wire_side.lower())
+    class Trade(events.Trade[N_co], gc=False, kw_only=True):
+        symbol: str = field(name="s")
+        exchange_time_ns: int = field(name="T")
+        price: N_co = field(name="p")
+        quantity: N_co = field(name="q")
+        side: str = field(name="S")  # type: ignore[assignment]
+        trade_id: int = field(name="i")
+
+The struct has no more fields than the event, so decoding costs nothing more. What msgspec itself
+does with such a struct (encode it, `msgspec.structs.replace` it) sees what is stored; use
+`connector.events.plain` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MemberDescriptorType
+from typing import Any, TypeVar
+
+from connector.events import Event
+
+S = TypeVar("S", bound=Event)
+
+NS_PER_MS = 1_000_000
+NS_PER_US = 1_000
+
+
+def spelled(**conversions: Callable[[Any], Any]) -> Callable[[type[S]], type[S]]:
+    """Convert the fields named when they are read, each by a function of the event."""
+
+    def decorate(kind: type[S]) -> type[S]:
+        for name, convert in conversions.items():
+            setattr(kind, f"wire_{name}", _stored(kind, name))
+            setattr(kind, name, property(convert))
+        return kind
+
+    return decorate
+
+
+def _stored(kind: type[Event], name: str) -> MemberDescriptorType:
+    """What reads the field `name` as it is stored, also where a property is over it."""
+    found = (vars(base).get(name) for base in kind.__mro__)
+    return next(each for each in found if isinstance(each, MemberDescriptorType))
+
+
+def from_milliseconds(event: Any) -> int:
+    """`Event.exchange_time_ns` of an exchange whose times are milliseconds."""
+    return event.wire_exchange_time_ns * NS_PER_MS  # type: ignore[no-any-return]
+
+
+def from_microseconds(event: Any) -> int:
+    """`Event.exchange_time_ns` of an exchange whose times are microseconds."""
+    return event.wire_exchange_time_ns * NS_PER_US  # type: ignore[no-any-return]
+
+
+__all__ = ["from_microseconds", "from_milliseconds", "spelled"]
