@@ -119,8 +119,8 @@ class SimulatedAccount:
     opened_ms: int
     revoked: bool = False
     hedge: bool = False
-    closing_only: bool = False
-    """Whether it may only close positions (binance_trading §6, -4087)."""
+    restricted: bool = False
+    """Whether it may not trade any more: on spot at all, on USD-M but to close positions."""
     fills: list[Fill] = attrs.field(factory=list, init=False)
     """Every fill, in order."""
     executions: list[Execution] = attrs.field(factory=list, init=False)

@@ -186,6 +186,10 @@ class Trading:
         """USD-M: the listen key is over, announced or in silence; sockets stay open (§2.2)."""
         self._desk.expire_listen_key(account, announce=announce)
 
+    def restrict(self, account: str) -> None:
+        """The account may not trade any more; on USD-M it may still close positions (§6)."""
+        self.accounts[account].restricted = True
+
     def halt(self, symbol: str) -> None:
         """Spot: the market of a symbol is closed."""
         self._house.instruments[symbol] = attrs.evolve(

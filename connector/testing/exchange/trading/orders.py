@@ -53,6 +53,11 @@ class Draft:
         return self.type in ("LIMIT", "LIMIT_MAKER")
 
     @property
+    def only_closes(self) -> bool:
+        """Reduce-only by its flag, or because it is against its side in hedge mode."""
+        return self.reduce_only or self.position_side == ("SHORT" if self.side == "BUY" else "LONG")
+
+    @property
     def is_post_only(self) -> bool:
         """LIMIT_MAKER on spot, GTX on USD-M."""
         return self.type == "LIMIT_MAKER" or self.time_in_force == "GTX"
@@ -91,6 +96,11 @@ class Order:
     changes: int = 0
     """How often it was amended or modified."""
     expiry_reason: str = ""
+
+    @property
+    def only_closes(self) -> bool:
+        """Reduce-only by its flag, or because it is against its side in hedge mode."""
+        return self.reduce_only or self.position_side == ("SHORT" if self.side == "BUY" else "LONG")
 
     @property
     def remaining(self) -> Decimal:

@@ -22,6 +22,8 @@ class Readings:
     """Self-trade prevention of an order that names no mode (§5.3, §14)."""
     hedge_reduce_only: Literal[-1106, -4062] = -1106
     """The code for ``reduceOnly`` in hedge mode (§5.3)."""
+    unwanted_time_in_force: Literal[-1106, -1114] = -1106
+    """Spot: the code for ``timeInForce`` with an order that takes none (§5.1)."""
     client_id_scope: Literal["symbol", "account"] = "symbol"
     """Spot: among which open orders a client id is unique (§14)."""
     reused_id_finds: Literal["newest", "oldest"] = "newest"

@@ -37,9 +37,6 @@ class Refused(Exception):
 
 SAYINGS: dict[str, tuple[int, int, str]] = {
     # binance_trading §6
-    "disconnected": (
-        500, -1001, "Internal error; unable to process your request. Please try again.",
-    ),
     "too_much_weight": (
         429, -1003,
         ("Too much request weight used; current limit is {} request weight per 1 MINUTE. "
@@ -111,7 +108,6 @@ SAYINGS: dict[str, tuple[int, int, str]] = {
     ),
     # USD-M, binance_trading §6 and binance_usdm §7
     "margin": (400, -2019, "Margin is insufficient."),
-    "unfillable": (400, -2020, "Unable to fill."),
     "would_trigger": (400, -2021, "Order would immediately trigger."),
     "reduce_only": (400, -2022, "ReduceOnly Order is rejected."),
     "open_orders": (400, -2025, "Reach max open order limit."),
@@ -138,6 +134,7 @@ SAYINGS: dict[str, tuple[int, int, str]] = {
     "side_change_position": (
         400, -4068, "Position side cannot be changed if there exists position.",
     ),
+    "only_reduce": (400, -4087, "User can only place reduce only order."),
     "duplicate_usdm": (400, -4116, "ClientOrderId is duplicated."),
     "use_algo": (
         400, -4120,
@@ -162,19 +159,14 @@ SAYINGS: dict[str, tuple[int, int, str]] = {
         ("Due to the order could not be executed as maker, the Post Only order will be rejected. "
         "The order will not be recorded in the order history"),
     ),
-    "modify_type": (
-        400, -5024, "Symbol is not in trading status. Order amendment is not permitted.",
-    ),
     "modify_not_limit": (400, -5025, "Only limit order is supported."),
     "modify_too_often": (400, -5026, "Exceed maximum modify order limit."),
     "modify_same": (400, -5027, "No need to modify the order."),
     "engine_window": (
         400, -5028, "Timestamp for this request is outside of the ME recvWindow.",
     ),
-    "modify_notional": (400, -5029, "Order's notional must be no smaller than {}."),
     "stp": (400, -5038, "Invalid selfTradePreventionMode."),
     "good_till": (400, -5040, "Invalid goodTillDate."),
-    "modify_pending": (400, -5043, "A pending modification already exists for this order."),
     "modify_reduce_only": (400, -5047, "The order is not reduce-only."),  # text assumed
 }  # fmt: skip
 """Name to (status, code, text); ``{}`` is filled in."""

@@ -349,6 +349,23 @@ async def test_a_closed_market_takes_no_orders(autojump_clock: Any) -> None:
     assert reply["error"] == {"code": -2010, "msg": "Market is closed."}
 
 
+@pytest.mark.parametrize(("venue", "code"), [("spot", -2010), ("usdm", -4087)])
+async def test_a_restricted_account_opens_nothing(
+    autojump_clock: Any, venue: str, code: int
+) -> None:
+    async with world(venue) as here, here.dial() as client:
+        await client.place(price="3100", quantity="0.1")
+        await client.place(newClientOrderId="mine")
+        here.exchange.trading.restrict("mm1")
+        opens = await client.place()
+        cancel = await client.ask("order.cancel", symbol=SYMBOL, origClientOrderId="mine")
+        closes = await client.place(side="SELL", price="3200", quantity="0.1", reduceOnly="true")
+
+    assert opens["error"]["code"] == code
+    assert cancel["status"] == 200
+    assert closes["status"] == (200 if venue == "usdm" else 400)
+
+
 async def test_a_stop_order_waits_and_goes_to_the_book(autojump_clock: Any) -> None:
     async with world("spot") as here, here.dial() as client:
         await listening(client)

@@ -60,6 +60,17 @@ async def test_hedge_reduce_only(autojump_clock: Any, code: Any) -> None:
     assert reply["error"]["code"] == code
 
 
+@pytest.mark.parametrize("code", [-1106, -1114])
+async def test_unwanted_time_in_force(autojump_clock: Any, code: Any) -> None:
+    async with (
+        world("spot", readings=Readings(unwanted_time_in_force=code)) as here,
+        here.dial() as client,
+    ):
+        reply = await client.place(type="LIMIT_MAKER")
+
+    assert reply["error"]["code"] == code
+
+
 @pytest.mark.parametrize(("scope", "status"), [("symbol", 200), ("account", 400)])
 async def test_client_id_scope(autojump_clock: Any, scope: Any, status: int) -> None:
     two = OrderFlow(symbols=(SYMBOL, "BTCUSDC"), rate_per_second=1e-6)

@@ -66,6 +66,8 @@ class SpotOrders:
         instrument = self.house.instrument(draft.symbol)
         if instrument.status != "TRADING":
             raise refusal("market_closed")
+        if call.owner.restricted:
+            raise refusal("trading_disabled")
         filters.check(draft, instrument, self.house.floor.last_price(draft.symbol), call.owner)
 
     def draft(self, params: Mapping[str, str]) -> Draft:
@@ -108,6 +110,8 @@ class SpotOrders:
 
     def _time_in_force(self, params: Mapping[str, str], kind: str) -> str:
         if kind in ("LIMIT_MAKER", "MARKET"):
+            if params.get("timeInForce") and self.house.readings.unwanted_time_in_force == -1114:
+                raise refusal("tif_unwanted")
             unwanted(params, "timeInForce")
             return "GTC"
         tif = text_of(params, "timeInForce")

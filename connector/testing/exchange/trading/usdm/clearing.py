@@ -122,7 +122,7 @@ class UsdmClearing:
             Refused: -2019, there is no margin; -2022, nothing to reduce.
         """
         closes = self.reducible(account, draft.symbol, draft.side, draft.position_side)
-        if self._only_closes(draft):
+        if draft.only_closes:
             if not closes or (account.hedge and quantity > closes):
                 raise refusal("reduce_only")
             return min(quantity, closes)
@@ -133,12 +133,6 @@ class UsdmClearing:
                 raise refusal("margin")
         return quantity
 
-    def _only_closes(self, order: Draft | Order) -> bool:
-        """Reduce-only by its flag, or because it is against its side in hedge mode."""
-        return order.reduce_only or order.position_side == (
-            "SHORT" if order.side == "BUY" else "LONG"
-        )
-
     def overhang(self, account: SimulatedAccount, symbol: str) -> list[tuple[Order, Decimal]]:
         """Reduce-only orders that could turn the position, with what may stay of each.
 
@@ -147,9 +141,7 @@ class UsdmClearing:
         """
         found: list[tuple[Order, Decimal]] = []
         closing = [
-            order
-            for order in account.open_orders
-            if order.symbol == symbol and self._only_closes(order)
+            order for order in account.open_orders if order.symbol == symbol and order.only_closes
         ]
         closing.sort(key=lambda each: -each.price if each.side == "BUY" else each.price)
         left: dict[tuple[Side, PositionSide], Decimal] = {}

@@ -65,6 +65,8 @@ class UsdmOrders:
     def _checked(self, call: Call, params: Mapping[str, str]) -> Draft:
         house, draft = self.house, self.draft(call, params)
         instrument = house.instrument(draft.symbol)
+        if call.owner.restricted and not draft.only_closes:
+            raise refusal("only_reduce")
         side = house.floor.book(draft.symbol).side("ask" if draft.side == "BUY" else "bid")
         best = None if side.best is None else instrument.price(side.best)
         filters.check(draft, instrument, house.floor.mark(draft.symbol), call.owner, best)
