@@ -62,6 +62,14 @@ def positive(name: str, value: object) -> Decimal:
     return number
 
 
+def not_negative(name: str, value: object) -> Decimal:
+    """`exact`, 0 or above; errors as of `positive`."""
+    number = exact(name, value)
+    if number < 0:
+        raise OrderInvalid(f"{name}={value!r}; it must be 0 or above")
+    return number
+
+
 def product(*factors: Decimal) -> Decimal:
     """The exact product."""
     with localcontext(Context(prec=DIGITS)):
@@ -111,6 +119,7 @@ __all__ = [
     "exact",
     "floor_to",
     "is_multiple",
+    "not_negative",
     "positive",
     "product",
     "quotient",

@@ -18,5 +18,6 @@ from its cancellation until the block of `open_account` has cancelled and confir
 
 from connector.account.account import Account, LastKnown
 from connector.account.order import Order
+from connector.account.quotes import Behind, Quotes
 
-__all__ = ["Account", "LastKnown", "Order"]
+__all__ = ["Account", "Behind", "LastKnown", "Order", "Quotes"]

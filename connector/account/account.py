@@ -11,15 +11,19 @@ import trio
 
 from connector.account.leaving import orders_left, wait_until_over
 from connector.account.order import Order
+from connector.account.quotes import Quotes, QuoteSettings
 from connector.account.running import RunningAccount
 from connector.accounts import AnyAccountEvent, Balance, Position, Summary
-from connector.decimals import ZERO
-from connector.errors import ConfigError, NotSynced, OrderUnknown
+from connector.decimals import ZERO, Exact, not_negative
+from connector.errors import ConfigError, NotSynced, OrderInvalid, OrderUnknown
 from connector.feeds.feed import Feed
 from connector.instruments import Instrument
-from connector.orders import Intent, OrderState
+from connector.orders import Intent, Keep, Leg, OrderState
 from connector.trading.account_like import AccountLike
+from connector.trading.order_record import OrderRecord
+from connector.trading.quoting import Bounds
 from connector.trading.reports import OrderReport
+from connector.validation import check_seconds
 
 EVENTS = 65_536
 
@@ -232,20 +236,70 @@ class Account:
             body_error = error
             raise
         finally:
-            await self._end_working(order, body_error)
+            if not self._closed:
+                self._running.cancel(order._record)
+            await self._confirm([order._record], body_error)
 
-    async def _end_working(self, order: Order, body_error: BaseException | None) -> None:
-        if not self._closed:
-            self._running.cancel(order._record)
-        deadline = trio.current_time() + self._office.timing.leave_timeout
-        with trio.CancelScope(shield=True, deadline=deadline):
-            await order.wait_done()
-        if order.ended:
-            return
-        left = orders_left(self.name, (order,))
-        if body_error is None or isinstance(body_error, trio.Cancelled):
-            raise left from body_error
-        body_error.add_note(str(left))
+    @asynccontextmanager
+    async def quotes(
+        self,
+        symbol: str,
+        *,
+        max_long: Exact,
+        max_short: Exact,
+        max_age: float,
+        overlap: Exact = 0,
+        keep: Keep | None = None,
+        leg: Leg | None = None,
+        tag: str = "",
+    ) -> AsyncIterator[Quotes]:
+        """Quotes of one instrument, for the length of a block: cancelled when it is left.
+
+        Args:
+            symbol: the instrument.
+            max_long, max_short: how far the position may go, whichever orders are filled.
+            max_age: seconds after which a `Quotes.want` withdraws everything.
+            overlap: how much may be placed before the cancel of what it replaces is confirmed.
+            keep: how much less aggressive than wanted an order may be and stay.
+            leg: "long" or "short": required in hedge mode, refused elsewhere.
+            tag: of the orders.
+
+        Raises:
+            OrderInvalid: there is no such instrument, or a number is negative.
+            ConfigError: an argument cannot work.
+            OrdersLeft: some orders could not be confirmed to be over within
+                `Timing.leave_timeout`.
+            trio.ClosedResourceError: the account's block has been left.
+
+        Cancellation: the orders are cancelled all the same, shielded.
+        """
+        self._check_open()
+        instrument = self._office.instruments.get(self._office.trading.symbol(symbol))
+        if instrument is None:
+            raise OrderInvalid(f"{self._office.trading.name} has no instrument {symbol!r}")
+        bounds = Bounds(
+            max_long=not_negative("max_long", max_long),
+            max_short=not_negative("max_short", max_short),
+            overlap=not_negative("overlap", overlap),
+            keep=Keep() if keep is None else keep,
+        )
+        settings = QuoteSettings(
+            instrument=instrument,
+            bounds=bounds,
+            max_age=check_seconds("max_age", max_age),
+            leg=leg,
+            tag=tag,
+        )
+        quotes = Quotes(self._running, settings)
+        self._running.begin(quotes.run)
+        body_error: BaseException | None = None
+        try:
+            yield quotes
+        except BaseException as error:
+            body_error = error
+            raise
+        finally:
+            await self._confirm(quotes.close(), body_error)
 
     # --- events
 
@@ -264,6 +318,19 @@ class Account:
         return self._office.publishing.open(buffer, tag)
 
     # --- inside
+
+    async def _confirm(self, records: list[OrderRecord], body_error: BaseException | None) -> None:
+        """Wait until these orders are over, or name them."""
+        deadline = trio.current_time() + self._office.timing.leave_timeout
+        with trio.CancelScope(shield=True, deadline=deadline):
+            await wait_until_over(self._running, records)
+        left = tuple(self._office.orders[each.client_id] for each in records if not each.over)
+        if not left:
+            return
+        named = orders_left(self.name, left)
+        if body_error is None or isinstance(body_error, trio.Cancelled):
+            raise named from body_error
+        body_error.add_note(str(named))
 
     def _check_ours(self, order: Order) -> None:
         if self._office.orders.get(order.client_id) is not order and not order.ended:

@@ -11,6 +11,7 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 import trio
 
@@ -34,6 +35,9 @@ _DISAGREEMENTS = 2
 """So many audits in a row must disagree: one may have met an event on its way."""
 
 
+Work: TypeAlias = Callable[[], Awaitable[None]]
+
+
 class RunningAccount:
     """What runs for one account; `connector.account.opening` makes it."""
 
@@ -48,7 +52,7 @@ class RunningAccount:
         self.begun = False
         self.state_changed = trio.Event()
         self._scope = trio.CancelScope(shield=True, deadline=math.inf)
-        self._work: list[Callable[[], Awaitable[None]]] = []
+        self._work: list[Work] = []
         self._more = trio.Event()
         self._cancelling: set[str] = set()
         self._resolving: set[str] = set()
@@ -71,7 +75,7 @@ class RunningAccount:
             with self._scope:
                 async with trio.open_nursery() as nursery:
 
-                    async def _watched(task: Callable[[], Awaitable[None]]) -> None:
+                    async def _watched(task: Work) -> None:
                         try:
                             await task()
                         except ConnectorError as error:
@@ -112,7 +116,7 @@ class RunningAccount:
             finally:
                 self._resolving.discard(record.client_id)
 
-        self._begin(work)
+        self.begin(work)
 
     def cancel(self, record: OrderRecord) -> None:
         """Cancel an order until it is certain how it ended."""
@@ -127,7 +131,7 @@ class RunningAccount:
             finally:
                 self._cancelling.discard(record.client_id)
 
-        self._begin(work)
+        self.begin(work)
 
     def read_anew(self, reason: str, *, after: float = 0.0, stream_too: bool = False) -> None:
         """Read the account again, at the latest in `after` seconds."""
@@ -150,7 +154,12 @@ class RunningAccount:
         self.state_changed.set()
         self.state_changed = trio.Event()
 
-    def _begin(self, work: Callable[[], Awaitable[None]]) -> None:
+    def is_cancelling(self, client_id: str) -> bool:
+        """Whether the cancel of an order is on its way, or will be repeated."""
+        return client_id in self._cancelling
+
+    def begin(self, work: Work) -> None:
+        """Run something until the account is left."""
         self._work.append(work)
         self._more.set()
 

@@ -63,6 +63,27 @@ async def trade(world: World) -> None:
             told.judge_complete(world.truth)
 
 
+async def quote(world: World) -> None:
+    """A market maker whose market moves, and whose quotes are taken."""
+    async with world.account(timing=Timing(leave_timeout=60.0)) as account:
+        async with listening(account) as told:
+            async with account.quotes("ETHUSDC", max_long=51, max_short=1, max_age=10.0) as quotes:
+                for number in range(3):
+                    quotes.want(bids=[(2980 + number, "0.1")], asks=[(3020 + number, "0.1")])
+                    await trio.sleep(0.05)
+                    if number == 1:
+                        for each in world.truth.open_orders[:1]:
+                            world.exchange.trading.fill(each, "0.05")
+            await account.wait_synced()
+            assert not [each for each in account.orders.values() if not each.ended]
+            await world.settled(account, 200.0)
+            world.judge(account, told)
+            told.judge_complete(world.truth)
+
+
+PROGRAMS = {"trade": trade, "quote": quote}
+
+
 async def _place(account: Any, intent: Any) -> Any:
     while True:
         try:
@@ -75,7 +96,7 @@ async def _place(account: Any, intent: Any) -> Any:
             return None
 
 
-def run(venue: str, fault: str, at: int) -> Strike:
+def run(program: str, venue: str, fault: str, at: int) -> Strike:
     strike = Strike(at)
 
     async def main() -> None:
@@ -83,7 +104,7 @@ def run(venue: str, fault: str, at: int) -> Strike:
             with trio.CancelScope() as scope:
                 actions = {"cancel": scope.cancel, "reset": world.cut_streams, "none": int}
                 strike.action = actions[fault]
-                await trade(world)
+                await PROGRAMS[program](world)
             ids = world.truth.client_ids
             assert len(set(ids)) == len(ids)
             assert world.truth.open_orders == ()
@@ -94,14 +115,15 @@ def run(venue: str, fault: str, at: int) -> Strike:
 
 @pytest.mark.parametrize("venue", VENUES)
 @pytest.mark.parametrize("fault", ["cancel", "reset"])
-def test_at_every_step(venue: str, fault: str) -> None:
-    steps = run(venue, "none", 0).steps
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_at_every_step(program: str, venue: str, fault: str) -> None:
+    steps = run(program, venue, "none", 0).steps
     assert steps > 300
     failed = []
     struck = 0
     for at in range(1, steps, STRIDE):
         try:
-            struck += run(venue, fault, at).struck
+            struck += run(program, venue, fault, at).struck
         except (AssertionError, ConnectorError, BaseExceptionGroup, trio.TooSlowError) as error:
             failed.append((at, repr(error)[:300]))
     assert not failed

@@ -1,0 +1,299 @@
+"""Quotes of one instrument: a budget that the program writes, and a loop that makes it so.
+
+`connector.trading.quoting.plan` decides what to send; this sends it, hears what became of it, and
+withdraws everything when the budget is old or the account is blind.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from decimal import Decimal
+
+import attrs
+import trio
+
+from connector.account.jobs import QUOTE
+from connector.account.order import Order
+from connector.account.running import RunningAccount
+from connector.decimals import ZERO, Exact
+from connector.errors import LimitReached, NotSent, NotSynced, OrderNotPlaced
+from connector.instruments import Instrument
+from connector.orders import Leg, Limit, Side
+from connector.trading.exposure import exposure_of
+from connector.trading.order_record import OrderRecord
+from connector.trading.quoting import (
+    Bounds,
+    Plan,
+    Quote,
+    Resting,
+    Wanted,
+    plan,
+    read_wanted,
+)
+
+_LIMIT_PAUSE = 0.05
+"""How soon to look again when the exchange's limit of orders held something back."""
+_NOTHING = Plan((), (), 0)
+
+
+@attrs.frozen
+class Behind:
+    """How far the orders are from what is wanted."""
+
+    number: int
+    """Requests that it takes, and that must wait: for a confirmation, a limit, a rest."""
+    seconds: float
+    """For how long it has not been 0."""
+
+
+@attrs.frozen(kw_only=True)
+class QuoteSettings:
+    """The arguments of `Account.quotes`, checked."""
+
+    instrument: Instrument
+    bounds: Bounds
+    max_age: float
+    leg: Leg | None
+    tag: str
+
+
+class Quotes:
+    """The quotes of one instrument. Made by `Account.quotes` only."""
+
+    def __init__(self, running: RunningAccount, settings: QuoteSettings) -> None:
+        self._running = running
+        self._office = running.office
+        self._settings = settings
+        self._wanted = Wanted()
+        self._wanted_at = -math.inf
+        self._number = 0
+        self._stale = True
+        """Whether the account was not synced since the last `want`: then nothing is placed."""
+        self._mine: dict[str, Order] = {}
+        self._seen: dict[str, Decimal] = {}
+        self._resting = Resting()
+        self._plan = _NOTHING
+        self._behind_since: float | None = None
+        self._blind_since: float | None = None
+        self._held_back = False
+        self._closing = False
+
+    def __repr__(self) -> str:
+        return f"<Quotes of {self._settings.instrument.symbol}, {len(self._mine)} orders>"
+
+    @property
+    def orders(self) -> tuple[Order, ...]:
+        """Those that are not over."""
+        return tuple(each for each in self._mine.values() if not each.ended)
+
+    @property
+    def behind(self) -> Behind:
+        """How far the orders are from what is wanted."""
+        since = self._behind_since
+        seconds = 0.0 if since is None else trio.current_time() - since
+        return Behind(self._plan.behind, seconds)
+
+    def want(
+        self,
+        *,
+        bids: Iterable[tuple[Exact, Exact]] = (),
+        asks: Iterable[tuple[Exact, Exact]] = (),
+    ) -> None:
+        """From now on these quotes are wanted, and no others: pairs of price and quantity.
+
+        It is a budget: what fills of it is gone until the next `want`.
+
+        Raises:
+            OrderInvalid: one of them breaks a rule of the instrument, or the sides cross; nothing
+                is changed then.
+            trio.ClosedResourceError: the block of the quotes has been left.
+        """
+        if self._closing:
+            raise trio.ClosedResourceError("the block of these quotes has been left")
+        wanted = read_wanted(self._settings.instrument, bids, asks)
+        self._absorb_fills()
+        self._wanted = wanted
+        self._wanted_at = trio.current_time()
+        self._number += 1
+        self._stale = not self._office.book.synced
+        self._running.changed()
+
+    async def settled(self) -> None:
+        """Wait until the orders are what is wanted, or until the next `want`.
+
+        Cancellation: nothing is lost.
+        """
+        await trio.lowlevel.checkpoint()
+        number = self._number
+        while number == self._number and not self._closing:
+            self._turn()
+            if self._plan == _NOTHING and all(each.state == "open" for each in self.orders):
+                return
+            await self._running.state_changed.wait()
+
+    # For the account.
+
+    async def run(self) -> None:
+        """Make the orders what is wanted, until the block is left.
+
+        Cancellation: the orders stay as they are.
+        """
+        while not self._closing:
+            self._turn()
+            with trio.move_on_at(self._next_look()):
+                await self._running.state_changed.wait()
+            await trio.lowlevel.checkpoint()
+
+    def close(self) -> list[OrderRecord]:
+        """Want nothing more; the orders that are to be confirmed to be over."""
+        self._closing = True
+        records = [each._record for each in self._mine.values() if not each.ended]
+        for record in records:
+            self._running.cancel(record)
+        self._running.changed()
+        return records
+
+    # Inside.
+
+    def _turn(self) -> None:
+        """Take in what has happened, and send what that asks for."""
+        if self._closing:
+            return
+        now = trio.current_time()
+        self._absorb_fills()
+        self._absorb_ends(now)
+        self._look_at_age(now)
+        self._plan = self._make_plan(now)
+        self._behind_since = (self._behind_since or now) if self._plan.behind else None
+        for cancel in self._plan.cancels:
+            self._running.cancel(self._mine[cancel.client_id]._record)
+        self._held_back = False
+        for place in self._plan.places:
+            if not self._place(place.side, place.price, place.quantity, now):
+                break
+
+    def _make_plan(self, now: float) -> Plan:
+        book = self._office.book
+        settings = self._settings
+        symbol = settings.instrument.symbol
+        others = exposure_of(
+            (each for key, each in book.records.items() if key not in self._mine), symbol
+        )
+        room = 0
+        if book.synced and not self._stale and not self._office.leaving:
+            free = self._office.budget.room(now, quotes=True) - self._office.waiting_places
+            room = max(free, 0)
+        return plan(
+            self._wanted,
+            self._quotes(),
+            settings.instrument,
+            settings.bounds,
+            position=self._position(),
+            others={"buy": others.buys, "sell": others.sells},
+            room=room,
+            resting=self._resting,
+            now=now,
+        )
+
+    def _quotes(self) -> list[Quote]:
+        found = []
+        for order in self._mine.values():
+            record = order._record
+            if record.over or record.worst_price is None:
+                continue
+            found.append(
+                Quote(
+                    record.client_id,
+                    record.intent.side,
+                    record.worst_price,
+                    record.remaining,
+                    cancelling=self._running.is_cancelling(record.client_id),
+                    reachable=record.state != "sent",
+                )
+            )
+        return found
+
+    def _position(self) -> Decimal:
+        position = self._office.book.holdings.position(self._settings.instrument.symbol)
+        match self._settings.leg:
+            case "long":
+                return position.long
+            case "short":
+                return -position.short
+            case _:
+                return position.quantity
+
+    def _place(self, side: Side, price: Decimal, quantity: Decimal, now: float) -> bool:
+        """Place one quote; whether the next may be tried."""
+        settings = self._settings
+        intent = Limit(
+            settings.instrument.symbol,
+            side,
+            quantity=quantity,
+            price=price,
+            post_only=True,
+            leg=settings.leg,
+            tag=settings.tag,
+        )
+        try:
+            order = self._office.submit(intent, priority=QUOTE)
+        except (LimitReached, NotSynced):
+            self._held_back = True
+            return False
+        except OrderNotPlaced:
+            self._resting.refused(side, price, now)
+            return True
+        self._mine[order.client_id] = order
+        self._seen[order.client_id] = ZERO
+        return True
+
+    def _absorb_fills(self) -> None:
+        """What was filled since the last look is gone from the budget."""
+        for client_id, order in self._mine.items():
+            new = order.filled - self._seen[client_id]
+            if new > ZERO and order.price is not None:
+                self._seen[client_id] = order.filled
+                self._wanted.filled(order.side, order.price, new)
+
+    def _absorb_ends(self, now: float) -> None:
+        """Let what was refused rest, and forget what is over."""
+        for client_id, order in tuple(self._mine.items()):
+            price = order.intent.price if isinstance(order.intent, Limit) else None
+            if price is None:
+                continue
+            if order.state == "open":
+                self._resting.accepted(order.side, price)
+            if not order.ended:
+                continue
+            refused = order.state == "refused" and not isinstance(order._error, NotSent)
+            if refused or (order.state == "expired" and not order.filled):
+                self._resting.refused(order.side, price, now)
+            del self._mine[client_id]
+            del self._seen[client_id]
+
+    def _look_at_age(self, now: float) -> None:
+        """Want nothing if the budget is old, or the account has been blind for too long."""
+        if self._office.book.synced:
+            self._blind_since = None
+        else:
+            self._stale = True
+            self._blind_since = self._blind_since or now
+        blind = (
+            self._blind_since is not None
+            and now - self._blind_since >= self._office.timing.blind_seconds
+        )
+        if blind or now - self._wanted_at >= self._settings.max_age:
+            self._wanted = Wanted()
+
+    def _next_look(self) -> float:
+        """When something may be due although nothing happens."""
+        now = trio.current_time()
+        due = [self._plan.resting_until]
+        if self._wanted.bids or self._wanted.asks:
+            due.append(self._wanted_at + self._settings.max_age)
+            if self._blind_since is not None:
+                due.append(self._blind_since + self._office.timing.blind_seconds)
+        if self._held_back or (self._plan.behind and self._office.book.synced):
+            due.append(now + _LIMIT_PAUSE)
+        return max(min(due), now)
