@@ -16,8 +16,9 @@ from its cancellation until the block of `open_account` has cancelled and confir
 `Timing.leave_timeout` at most.
 """
 
-from connector.account.account import Account, LastKnown
+from connector.account.account import Account
 from connector.account.order import Order
 from connector.account.quotes import Behind, Quotes
+from connector.account.views import LastKnown
 
 __all__ = ["Account", "Behind", "LastKnown", "Order", "Quotes"]

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
-import attrs
 import trio
 
+from connector.account.amending import amend, wanted_shape
 from connector.account.leaving import orders_left, wait_until_over
 from connector.account.order import Order
 from connector.account.quotes import Quotes, QuoteSettings
 from connector.account.running import RunningAccount
+from connector.account.views import Balances, LastKnown
 from connector.accounts import AnyAccountEvent, Balance, Position, Summary
-from connector.decimals import ZERO, Exact, not_negative
+from connector.decimals import Exact, not_negative, positive
 from connector.errors import ConfigError, NotSynced, OrderInvalid, OrderUnknown
 from connector.feeds.feed import Feed
-from connector.instruments import Instrument
 from connector.orders import Intent, Keep, Leg, OrderState
 from connector.trading.account_like import AccountLike
 from connector.trading.order_record import OrderRecord
@@ -26,17 +26,6 @@ from connector.trading.reports import OrderReport
 from connector.validation import check_seconds
 
 EVENTS = 65_536
-
-
-@attrs.frozen
-class LastKnown:
-    """What an account has last shown, whether that is still true or not: for screens."""
-
-    as_of_ns: int | None
-    """Wall clock; None if it never was synced."""
-    balances: Mapping[str, Balance]
-    positions: Mapping[str, Position]
-    summary: Summary | None
 
 
 class Account:
@@ -89,7 +78,7 @@ class Account:
             NotSynced: it may be wrong.
         """
         self._check_synced()
-        return _Balances(self._office.book.holdings.balances(), self._office.instruments)
+        return Balances(self._office.book.holdings.balances(), self._office.instruments)
 
     @property
     def positions(self) -> Mapping[str, Position]:
@@ -194,6 +183,42 @@ class Account:
         self._check_ours(order)
         self._running.cancel(order._record)
         return await order.wait_done()
+
+    async def amend(
+        self,
+        order: Order,
+        *,
+        price: Exact | None = None,
+        quantity: Exact | None = None,
+    ) -> Order:
+        """Change an order in place, and return it when it is so.
+
+        Until it is known, the larger quantity and the worse price count.
+
+        Args:
+            order: one of this account's.
+            price: the new one.
+            quantity: the new one in total, what is filled of it included.
+
+        Raises:
+            ConfigError: the exchange does not amend that in place; it says what it does.
+            OrderInvalid, LimitExceeded, NotSent, AmendRefused: it is unchanged, for certain.
+            OrderEnded: it is over; some exchanges end an order by an amend.
+            OrderUnknown: whether it was changed is not known after `Timing.patience`.
+            trio.ClosedResourceError: the account's block has been left.
+
+        Cancellation: it may be changed or not; the account finds out.
+        """
+        self._check_open()
+        self._check_ours(order)
+        changed = wanted_shape(
+            self._office,
+            order,
+            None if price is None else positive("price", price),
+            None if quantity is None else positive("quantity", quantity),
+        )
+        await amend(self._office, order, changed)
+        return order
 
     async def cancel_all(
         self, *, symbol: str | None = None, tag: str | None = None
@@ -345,30 +370,6 @@ class Account:
     def _check_synced(self) -> None:
         if not self.synced:
             raise NotSynced("the account is not synced: what it would show may be wrong")
-
-
-class _Balances(Mapping[str, Balance]):
-    """Balances that are told, and 0 of other assets that the exchange has."""
-
-    def __init__(self, told: Mapping[str, Balance], instruments: Mapping[str, Instrument]) -> None:
-        self._told = told
-        self._instruments = instruments
-
-    def __getitem__(self, asset: str) -> Balance:
-        found = self._told.get(asset)
-        if found is not None:
-            return found
-        if any(
-            asset in (each.base, each.quote, each.settle) for each in self._instruments.values()
-        ):
-            return Balance(asset=asset, total=ZERO, available=ZERO, locked=ZERO)
-        raise KeyError(asset)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._told)
-
-    def __len__(self) -> int:
-        return len(self._told)
 
 
 if TYPE_CHECKING:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Protocol
 
+import attrs
 import trio
 
 from connector.accounts import Timing
 from connector.decimals import total
 from connector.errors import LimitReached, NotSynced, OrderInvalid
 from connector.instruments import Instrument
-from connector.orders import Intent
+from connector.orders import Intent, Limit
 from connector.trading.account_book import AccountBook
 from connector.trading.budgets import OrderBudget
 from connector.trading.exposure import OwnLimits, exposure_of, notional_of
 from connector.trading.filters import check_intent
+from connector.trading.order_record import OrderRecord
 from connector.trading.venue import Trading
 
 
@@ -79,6 +81,40 @@ def check(known: Known, intent: Intent, *, quote: bool) -> Instrument:
     return instrument
 
 
+def check_amend(known: Known, changed: Limit, record: OrderRecord) -> None:
+    """Refuse an amend that breaks a rule or a limit: the order as it is to be, instead of as it is.
+
+    Raises:
+        OrderInvalid, LimitExceeded: as `check`.
+    """
+    instrument = known.instruments[record.symbol]
+    check_intent(instrument, changed)
+    book = known.book
+    others = [each for each in book.records.values() if each is not record]
+    exposure = exposure_of(others, record.symbol)
+    position = book.holdings.position(record.symbol)
+    held = position.quantity
+    if changed.leg is not None:
+        held = position.long if changed.leg == "long" else -position.short
+    known.own_limits.check(
+        # What is filled of it is in the position already.
+        attrs.evolve(
+            changed, quantity=max(changed.quantity - record.filled, instrument_step(known, record))
+        ),
+        instrument,
+        price=None,
+        position=held,
+        exposure=exposure,
+        open_notional=_open_notional(known, others),
+        now=trio.current_time(),
+    )
+
+
+def instrument_step(known: Known, record: OrderRecord) -> Decimal:
+    """The least that an order can be of."""
+    return known.instruments[record.symbol].step_size or Decimal(1)
+
+
 def _check_leg(book: AccountBook, intent: Intent) -> None:
     if book.holdings.hedge_mode and intent.leg is None:
         raise OrderInvalid("the account is in hedge mode: write leg='long' or leg='short'")
@@ -100,15 +136,15 @@ def _check_own_limits(
         price=reference,
         position=held,
         exposure=exposure_of(book.records.values(), instrument.symbol),
-        open_notional=_open_notional(known),
+        open_notional=_open_notional(known, known.book.records.values()),
         now=trio.current_time(),
     )
 
 
-def _open_notional(known: Known) -> Decimal:
+def _open_notional(known: Known, records: Iterable[OrderRecord]) -> Decimal:
     prices = known.book.holdings.last_prices
     return total(
         notional_of(each, known.instruments[each.symbol], prices.get(each.symbol))
-        for each in known.book.records.values()
+        for each in records
         if not each.over and not each.intent.reduce_only and each.symbol in known.instruments
     )

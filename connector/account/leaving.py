@@ -33,6 +33,8 @@ async def leave(running: RunningAccount, *, cancel: bool) -> tuple[Order, ...]:
         if running.begun and not running.over.is_set():
             with trio.CancelScope(shield=True, deadline=deadline):
                 await _settle(running, cancel=cancel)
+                if running.switch is not None and cancel:
+                    await running.switch.disarm()
         left = [each for each in office.book.records.values() if not each.over] if cancel else []
         for record in left:
             _log.error("order left: %r", office.orders[record.client_id])

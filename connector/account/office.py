@@ -16,7 +16,7 @@ import trio
 from connector.account.asking import Asking
 from connector.account.checking import check
 from connector.account.exchange_clock import ExchangeClock
-from connector.account.jobs import CANCEL, PLACE, QUOTE, Job
+from connector.account.jobs import PLACE, QUOTE, Job
 from connector.account.order import Order
 from connector.account.order_link import OrderLink
 from connector.account.publishing import Publishing
@@ -55,6 +55,9 @@ class Tasks(Protocol):
 
     def resolve(self, record: OrderRecord) -> None:
         """Find out what became of a place."""
+
+    def resolve_amend(self, record: OrderRecord) -> None:
+        """Find out whether an order was amended."""
 
     def cancel(self, record: OrderRecord) -> None:
         """Cancel an order until it is certain how it ended."""
@@ -109,7 +112,7 @@ class Office:
         self.link: OrderLink | None = None
         self._ids = ids
         self._orphans = orphans
-        self._tasks = tasks
+        self.tasks = tasks
         self._places: dict[str, Job] = {}
 
     @property
@@ -170,8 +173,8 @@ class Office:
             self.move(record, "sent")
 
     def answered(self, job: Job, answer: Answer) -> None:
-        """A reply. Those to cancels are read by the task that waits for them."""
-        if job.priority == CANCEL:
+        """A reply. Those to cancels and amends are read by the task that waits for them."""
+        if job.request.what != "place":
             return
         record = job.record
         assert record is not None
@@ -189,14 +192,14 @@ class Office:
 
     def lost(self, job: Job) -> None:
         """No reply came."""
-        if job.record is not None and job.priority != CANCEL:
+        if job.record is not None and job.request.what == "place":
             self._places.pop(job.record.client_id, None)
             self.lose(job.record)
 
     def unsent(self, job: Job, why: str) -> None:
         """A place was not sent."""
         record = job.record
-        if record is None:
+        if record is None or job.request.what != "place":
             return
         self._places.pop(record.client_id, None)
         self.orders[record.client_id]._fail(NotSent(why))
@@ -246,7 +249,7 @@ class Office:
         """A place may have arrived, and nothing tells."""
         if self.move(record, "lost"):
             _log.warning("order %s is unknown: it was sent and not answered", record.client_id)
-            self._tasks.resolve(record)
+            self.tasks.resolve(record)
 
     def move(self, record: OrderRecord, news: str, reason: str = "", code: object = None) -> bool:
         """What we learned of an order other than by a report; whether it changed its state."""
@@ -268,7 +271,7 @@ class Office:
             self._unsettle_available()
         self._tell_all(self.book.read(report, time.time_ns()))
         if isinstance(report, FillReport) and self.book.record_of(report) is not None:
-            self._tasks.read_anew(FILL_MISSING, after=CONTRADICTION_SECONDS)
+            self.tasks.read_anew(FILL_MISSING, after=CONTRADICTION_SECONDS)
 
     def tell(self, told: Sequence[Told]) -> None:
         """Pass on what the book told."""
@@ -279,20 +282,20 @@ class Office:
             match each:
                 case Contradiction(client_id=client_id, text=text):
                     _log.error("order %s: %s", client_id, text)
-                    self._tasks.read_anew(f"a contradiction: {text}", after=CONTRADICTION_SECONDS)
+                    self.tasks.read_anew(f"a contradiction: {text}", after=CONTRADICTION_SECONDS)
                 case Stranger(client_id=client_id, text=text):
-                    self._tasks.fail(
+                    self.tasks.fail(
                         IdInUse(f"another order was found under our client id {client_id}: {text}")
                     )
                 case OrphanFound(report=report):
                     self._take_orphan(report)
                 case ReadAnew(reason=reason, stream_over=stream_over):
-                    self._tasks.read_anew(reason, stream_too=stream_over)
+                    self.tasks.read_anew(reason, stream_too=stream_over)
                 case _:
                     self.publishing.tell(each)
                     if isinstance(each, OrderUpdate | Fill | FillFee):
                         self._wake(each)
-        self._tasks.changed()
+        self.tasks.changed()
 
     def _wake(self, event: OrderUpdate | Fill | FillFee) -> None:
         order = self.orders.get(event.client_id)
@@ -302,7 +305,7 @@ class Office:
         if isinstance(event, OrderUpdate):
             self._note(order, event)
         if record.has_hole and record.state != "queued":
-            self._tasks.read_anew(FILL_MISSING, after=CONTRADICTION_SECONDS)
+            self.tasks.read_anew(FILL_MISSING, after=CONTRADICTION_SECONDS)
         order._wake()
 
     def _note(self, order: Order, event: OrderUpdate) -> None:
@@ -318,7 +321,7 @@ class Office:
             if event.filled == 0:
                 _log.info("order open: %r", order)
             if self.leaving or not record.wanted:
-                self._tasks.cancel(record)
+                self.tasks.cancel(record)
 
     def _take_orphan(self, report: OrderReport) -> None:
         made_ns = report.created_ns or report.time_ns
@@ -326,7 +329,7 @@ class Office:
         longest += self.trading.constants.engine_seconds
         since = self.synced_since_ns
         if made_ns is not None and since is not None and made_ns > since + longest * 1e9:
-            self._tasks.fail(
+            self.tasks.fail(
                 NameInUse(
                     f"another program uses this account under the name {self.name!r}: order "
                     f"{report.client_id} was made long after this one was synced"
@@ -369,7 +372,7 @@ class Office:
         self.orders[record.client_id] = Order(record, self.instruments.get(report.symbol))
         self.read(report)
         if not wanted:
-            self._tasks.cancel(record)
+            self.tasks.cancel(record)
 
     def forget_old(self) -> None:
         """Drop orders that have been over for long."""

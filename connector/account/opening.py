@@ -13,6 +13,7 @@ import trio
 
 from connector.account.account import Account
 from connector.account.asking import Asking
+from connector.account.dead_man import Switch
 from connector.account.exchange_clock import ExchangeClock
 from connector.account.leaving import leave, orders_left
 from connector.account.office import Office
@@ -20,7 +21,7 @@ from connector.account.order_link import OrderLink
 from connector.account.reconnecting import Dialling
 from connector.account.running import Alarm, RunningAccount
 from connector.account.stream_link import PrivateStream
-from connector.accounts import Timing
+from connector.accounts import DeadMan, Timing
 from connector.errors import ConfigError
 from connector.instruments import Instrument
 from connector.keys import ApiKey
@@ -48,6 +49,7 @@ class AccountSettings:
     on_leave: str
     bookmark: tuple[int, dict[str, str]] | None
     timing: Timing
+    dead_man: DeadMan | None
     trading: Trading
 
 
@@ -62,6 +64,7 @@ def check_settings(
     on_leave: str,
     bookmark: str | None,
     timing: Timing,
+    dead_man: DeadMan | None,
 ) -> AccountSettings:
     """The settings of an account that does not run yet.
 
@@ -94,8 +97,25 @@ def check_settings(
         on_leave=on_leave,
         bookmark=_read_bookmark(bookmark),
         timing=timing,
+        dead_man=_checked_switch(trading, dead_man),
         trading=trading,
     )
+
+
+def _checked_switch(trading: Trading, dead_man: DeadMan | None) -> DeadMan | None:
+    if dead_man is None:
+        return None
+    if not isinstance(dead_man, DeadMan):
+        raise ConfigError(f"dead_man={dead_man!r}: write a DeadMan, such as DeadMan(30)")
+    scope = trading.promises.dead_man
+    if scope is None:
+        raise ConfigError(f"{trading.name} has no dead man's switch")
+    if not dead_man.others_too:
+        raise ConfigError(
+            f"the dead man's switch of {trading.name} cancels all orders of the {scope}, those of "
+            "other programs too; if you want that, write DeadMan(…, others_too=True)"
+        )
+    return dead_man
 
 
 def _read_bookmark(bookmark: str | None) -> tuple[int, dict[str, str]] | None:
@@ -192,5 +212,7 @@ def _make(
     running.link = office.link = OrderLink(
         dialling("orders"), asking, office.budget, office, window=window
     )
+    if settings.dead_man is not None:
+        running.switch = Switch(office, settings.dead_man.seconds)
     running.stream = PrivateStream(dialling("private"), asking, running, window=window)
     return running

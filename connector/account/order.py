@@ -184,6 +184,11 @@ class Order:
         while self.state in ("queued", "sent", "unknown"):
             await self._changed.wait()
 
+    async def _wait_amended(self) -> None:
+        """Wait until no amend is on its way, or it is over."""
+        while self._record.amending is not None and not self.ended:
+            await self._changed.wait()
+
     def _wake(self) -> None:
         self._changed.set()
         self._changed = trio.Event()

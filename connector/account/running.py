@@ -15,8 +15,10 @@ from typing import TypeAlias
 
 import trio
 
+from connector.account.amending import resolve_amend
 from connector.account.asking import Refused
 from connector.account.cancelling import cancel_until_certain
+from connector.account.dead_man import Switch
 from connector.account.office import FILL_MISSING, Office
 from connector.account.order_link import OrderLink
 from connector.account.resolving import resolve
@@ -46,6 +48,7 @@ class RunningAccount:
         self.office: Office
         self.stream: PrivateStream
         self.link: OrderLink
+        self.switch: Switch | None = None
         self.error: ConnectorError | None = None
         self.over = trio.Event()
         self.failed = trio.Event()
@@ -83,6 +86,8 @@ class RunningAccount:
 
                     nursery.start_soon(_watched, self.stream.run)
                     nursery.start_soon(_watched, self.link.run)
+                    if self.switch is not None:
+                        nursery.start_soon(_watched, self.switch.keep)
                     while True:
                         work, self._work = self._work, []
                         for task in work:
@@ -115,6 +120,16 @@ class RunningAccount:
                 await resolve(self.office, record)
             finally:
                 self._resolving.discard(record.client_id)
+
+        self.begin(work)
+
+    def resolve_amend(self, record: OrderRecord) -> None:
+        """Find out whether an order was amended."""
+        if record.amending is None:
+            return
+
+        async def work() -> None:
+            await resolve_amend(self.office, record)
 
         self.begin(work)
 

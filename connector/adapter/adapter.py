@@ -15,7 +15,7 @@ import trio
 
 from connector.account.account import Account
 from connector.account.opening import AccountSettings, check_settings, run_account
-from connector.accounts import Timing
+from connector.accounts import DeadMan, Timing
 from connector.adapter.book_subscription import BookSubscription
 from connector.adapter.journal import Journal
 from connector.adapter.paging import fetch_pages
@@ -183,6 +183,7 @@ class Adapter(Subscribing[N_co]):
         symbols: Iterable[str] = (),
         orphans: Literal["cancel", "adopt", "leave"] = "cancel",
         on_leave: Literal["cancel", "keep"] = "cancel",
+        dead_man: DeadMan | None = None,
         bookmark: str | None = None,
         timing: Timing | None = None,
     ) -> AbstractAsyncContextManager[Account]:
@@ -198,6 +199,7 @@ class Adapter(Subscribing[N_co]):
             symbols: whose trades are read after a disconnect although none was traded yet.
             orphans: what becomes of open orders of the same name and an earlier run.
             on_leave: whether the orders are cancelled, or kept.
+            dead_man: let the exchange cancel the orders when this program is silent.
             bookmark: `Account.bookmark` of an earlier run: fills since then are told.
             timing: how long it waits for what.
 
@@ -223,6 +225,7 @@ class Adapter(Subscribing[N_co]):
             on_leave=on_leave,
             bookmark=bookmark,
             timing=Timing() if timing is None else timing,
+            dead_man=dead_man,
         )
         return self._open_account(settings)
 

@@ -148,6 +148,10 @@ class OrderRecord:
         self.amending = quantity, price
         self._shapes.append((quantity, price))
 
+    def give_up_amend(self) -> None:
+        """The amend was certainly not carried out."""
+        self.amending = None
+
     # --- what the exchange says
 
     def belongs(self, report: OrderReport) -> bool:

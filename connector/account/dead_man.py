@@ -1,0 +1,54 @@
+"""The dead man's switch of an exchange, kept from firing while the program is alive."""
+
+from __future__ import annotations
+
+import logging
+
+import trio
+
+from connector.account.asking import Refused
+from connector.account.office import Office
+from connector.errors import ExchangeUnavailable
+
+_log = logging.getLogger("connector.account")
+
+
+class Switch:
+    """Armed for every instrument that the account trades; renewed every third of its time."""
+
+    def __init__(self, office: Office, seconds: float) -> None:
+        self._office = office
+        self._seconds = seconds
+        self.armed: set[str] = set()
+
+    async def keep(self) -> None:
+        """Arm and renew, until the account is left.
+
+        Cancellation: the switch stays armed, and fires.
+        """
+        renewed = -self._seconds
+        while not self._office.leaving:
+            due = trio.current_time() >= renewed + self._seconds / 3
+            traded = {each.symbol for each in self._office.book.records.values()}
+            wanted = traded if due else traded - self.armed
+            if due:
+                renewed = trio.current_time()
+            for symbol in sorted(wanted):
+                await self._arm(symbol, self._seconds)
+            await trio.sleep(min(self._seconds / 3, 0.25))
+
+    async def disarm(self) -> None:
+        """Switch it off: everything is confirmed to be over.
+
+        Cancellation: it may stay armed.
+        """
+        for symbol in sorted(self.armed):
+            await self._arm(symbol, 0.0)
+
+    async def _arm(self, symbol: str, seconds: float) -> None:
+        try:
+            await self._office.asking.ask(self._office.trading.dead_man(symbol, seconds))
+        except (ExchangeUnavailable, Refused) as error:
+            _log.error("the dead man's switch of %s could not be set: %s", symbol, error)
+        else:
+            self.armed.add(symbol)

@@ -1,0 +1,140 @@
+"""Amending orders of futures in place, and what holds while nobody knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import trio
+
+from connector.errors import (
+    AmendRefused,
+    ConfigError,
+    ConnectorError,
+    LimitExceeded,
+    OrderEnded,
+    OrderInvalid,
+    OrderUnknown,
+)
+from connector.orders import Limits
+from connector.testing.exchange.trading.control import Trading
+from tests.account.trader import bid, listening, open_world
+
+
+async def test_price_and_quantity(autojump_clock: Any) -> None:
+    async with open_world("usdm") as world, world.account() as account:
+        async with listening(account) as told:
+            order = await account.place(bid())
+            for changes in (
+                {"price": "2991"},
+                {"quantity": "0.7"},
+                {"price": 2980, "quantity": "0.1"},
+            ):
+                assert await account.amend(order, **changes) is order
+                (truth,) = world.truth.open_orders
+                assert (order.price, order.quantity) == (truth.price, truth.quantity)
+                assert truth.client_id == order.client_id
+                world.judge(account, told)
+            assert (order.price, order.quantity) == (2980, Decimal("0.1"))
+
+
+async def test_what_is_refused_before_it_is_sent(autojump_clock: Any) -> None:
+    limits = Limits(order_notional=2000)
+    async with open_world("usdm") as world, world.account(limits=limits) as account:
+        order = await account.place(bid())
+        with pytest.raises(OrderInvalid, match="tick"):
+            await account.amend(order, price="2990.001")
+        with pytest.raises(LimitExceeded):
+            await account.amend(order, quantity="0.9")
+        with pytest.raises(ConfigError, match="needs a price"):
+            await account.amend(order)
+        with pytest.raises(TypeError):
+            await account.amend(order, price=1.5)
+        assert world.truth.open_orders[0].changes == 0
+        await account.cancel(order)
+        with pytest.raises(OrderEnded):
+            await account.amend(order, price="2991")
+
+
+async def test_spot_says_what_it_amends(autojump_clock: Any) -> None:
+    async with open_world("spot") as world, world.account() as account:
+        order = await account.place(bid())
+        with pytest.raises(ConfigError, match="amends nothing"):
+            await account.amend(order, quantity="0.1")
+
+
+async def test_an_amend_that_ends_the_order(autojump_clock: Any) -> None:
+    async with open_world("usdm") as world, world.account() as account:
+        crossing = await account.place(bid(post_only=True))
+        with pytest.raises((OrderEnded, AmendRefused)):
+            await account.amend(crossing, price="3100")
+        filled = await account.place(bid())
+        for each in world.truth.open_orders:
+            if each.client_id == filled.client_id:
+                world.exchange.trading.fill(each, "0.3")
+        with pytest.raises((OrderEnded, AmendRefused)):
+            await account.amend(filled, quantity="0.2")
+        await world.settled(account)
+        world.judge(account)
+
+
+FAULTS: dict[str, Callable[[Trading], None]] = {
+    "reply lost": lambda it: it.lose_reply("order.modify"),
+    "request lost": lambda it: it.lose_request("order.modify"),
+    "cut before": lambda it: it.cut_request("order.modify"),
+    "cut after": lambda it: it.cut_reply("order.modify"),
+    "-1007, amended": lambda it: it.time_out("order.modify", effect=True),
+    "-1007, not amended": lambda it: it.time_out("order.modify", effect=False),
+    "-1008": lambda it: it.overload("order.modify"),
+    "all lost, queries lag": lambda it: (
+        it.lag_queries(1.5), it.lose_event(times=None), it.lose_reply("order.modify")
+    )[2],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_an_amend_that_goes_wrong(fault: str, autojump_clock: Any) -> None:
+    async with open_world("usdm") as world, world.account() as account:
+        order = await account.place(bid())
+        FAULTS[fault](world.exchange.trading)
+        error: ConnectorError | None = None
+        try:
+            await account.amend(order, price="2995", quantity="0.7")
+        except (AmendRefused, OrderUnknown) as raised:
+            error = raised
+        (truth,) = world.truth.open_orders
+        assert order.remaining >= truth.remaining
+        if error is None:
+            assert (truth.price, truth.quantity) == (2995, Decimal("0.7"))
+        if isinstance(error, AmendRefused):
+            assert (truth.price, truth.quantity) == (2990, Decimal("0.5"))
+        world.exchange.trading.mend()
+        with trio.fail_after(60):
+            while order._record.amending is not None:
+                await trio.sleep(0.5)
+        assert (order.price, order.quantity) == (truth.price, truth.quantity)
+        await trio.sleep(100)
+        await world.settled(account)
+        world.judge(account)
+
+
+async def test_an_amend_crosses_a_fill(autojump_clock: Any) -> None:
+    async with open_world("usdm") as world, world.account() as account:
+        async with listening(account) as told:
+            order = await account.place(bid())
+            world.exchange.trading.delay_engine(1.0)
+            async with trio.open_nursery() as nursery:
+
+                async def change() -> None:
+                    with pytest.raises((OrderEnded, AmendRefused)):
+                        await account.amend(order, price="2991")
+
+                nursery.start_soon(change)
+                await trio.sleep(0.5)
+                world.exchange.trading.fill(world.truth.open_orders[0])
+            assert order.state == "filled"
+            await world.settled(account)
+            told.judge_complete(world.truth)
+            world.judge(account)

@@ -1,0 +1,52 @@
+"""The dead man's switch: renewed while the program lives, disarmed when nothing is left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import trio
+
+from connector.accounts import DeadMan, Timing
+from connector.errors import ConfigError, OrdersLeft
+from tests.account.trader import bid, open_world
+
+SWITCH = DeadMan(30, others_too=True)
+
+
+async def test_it_is_renewed_and_disarmed(autojump_clock: Any) -> None:
+    async with open_world("usdm") as world:
+        async with world.account(dead_man=SWITCH) as account:
+            order = await account.place(bid())
+            await trio.sleep(300)
+            assert order.state == "open"
+        other = world.exchange.trading.place(
+            "mm1", symbol="ETHUSDC", side="BUY", type="LIMIT", timeInForce="GTC",
+            quantity="0.5", price="2900",
+        )  # fmt: skip
+        await trio.sleep(100)
+        assert [each.order_id for each in world.truth.open_orders] == [other.order_id]
+
+
+async def test_it_fires_when_orders_are_left(autojump_clock: Any) -> None:
+    async with open_world("usdm") as world:
+        with pytest.raises(OrdersLeft):
+            async with world.account(dead_man=SWITCH, timing=Timing(leave_timeout=5)) as account:
+                await account.place(bid())
+                await trio.sleep(1)
+                world.exchange.inject("refuse")
+                world.cut_streams()
+        assert len(world.truth.open_orders) == 1
+        await trio.sleep(60)
+        assert world.truth.open_orders == ()
+
+
+async def test_its_scope_must_be_said(autojump_clock: Any) -> None:
+    async with open_world("usdm") as world:
+        with pytest.raises(ConfigError, match="others_too=True"):
+            world.account(dead_man=DeadMan(30))
+        with pytest.raises(ConfigError, match="write a DeadMan"):
+            world.account(dead_man=30)
+    async with open_world("spot") as world:
+        with pytest.raises(ConfigError, match="no dead man's switch"):
+            world.account(dead_man=SWITCH)
