@@ -110,7 +110,9 @@ async def test_over_real_sockets(venue: str) -> None:
                     exchange.trading.fill(truth.open_orders[0], "0.1")
                     assert await order.wait_filled("0.1") == Decimal("0.1")
                     exchange.break_connections("reset")
-                    await trio.lowlevel.checkpoint()
+                    link = account._running.link
+                    while link.dialling.sessions < 2 or not link.connected:
+                        await trio.sleep(0.01)
                     other = await place_when_synced(account)
                     assert await account.cancel(order) == "cancelled"
                     assert other.state == "open"

@@ -17,7 +17,8 @@ from tests.account.trader import VENUES, bid, listening, open_world
 async def test_nothing_secret_is_shown(
     venue: str, autojump_clock: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG, logger="connector")
+    # Every logger: those of libraries too.
+    caplog.set_level(logging.DEBUG)
     shown: list[object] = []
     async with open_world(venue) as world:
         truth = world.truth
