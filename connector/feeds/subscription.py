@@ -219,6 +219,7 @@ class Subscription:
         lost = self.live or self.messages != self._messages_before
         self._messages_before = self.messages
         self.live = False
+        self.silent_seconds = None
         self.forget_sequence()
         if lost:
             self.gaps += 1

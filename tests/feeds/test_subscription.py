@@ -245,3 +245,13 @@ def test_it_tells_what_it_brought() -> None:
 
     assert (statistics.messages, statistics.payload_bytes, statistics.live) == (3, 99, True)
     assert repr(stream) == "<Subscription A live>"
+
+
+def test_who_is_not_connected_is_not_silent() -> None:
+    wanted = subscription("A")
+    wanted.acknowledged()
+    wanted.silent_seconds = 12.0
+
+    wanted.interrupted()
+
+    assert wanted.statistics().silent_seconds is None
