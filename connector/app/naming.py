@@ -24,6 +24,7 @@ EXCHANGES: Mapping[str, type[Any]] = MappingProxyType(
     {
         "binance_spot": binance.Spot,
         "binance_usdm": binance.UsdMFutures,
+        "binance_coinm": binance.CoinMFutures,
         "bybit_spot": bybit.Spot,
         "bybit_linear": bybit.Linear,
         "bybit_inverse": bybit.Inverse,

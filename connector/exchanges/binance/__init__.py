@@ -1,4 +1,4 @@
-"""Binance: `Spot` and `UsdMFutures`, public market data.
+"""Binance: `Spot`, `UsdMFutures` and `CoinMFutures`.
 
 .. code-block:: python
 
@@ -10,6 +10,7 @@
                                              rest="http://127.0.0.1:8080"))
 """
 
+from connector.exchanges.binance.coinm import CoinMFutures
 from connector.exchanges.binance.endpoints import Endpoints, Environment
 from connector.exchanges.binance.spot import Spot
 from connector.exchanges.binance.usdm import UsdMFutures
@@ -22,6 +23,7 @@ __all__ = [
     "DEMO",
     "PRODUCTION",
     "TESTNET",
+    "CoinMFutures",
     "Endpoints",
     "Environment",
     "Spot",

@@ -97,12 +97,16 @@ def nested(kind: Any, symbol: str) -> Reader:
     return read
 
 
-def all_of(one: MakeReader) -> MakeReader:
+def all_of(one: MakeReader, *, coin_margined: bool = False) -> MakeReader:
     """A reader of all-market payloads, whose elements `one` reads: a list, or one object bare.
 
-    Since 2026-06-30 they carry the symbols of the COIN-M market too. Those are left out before
-    they are decoded: their numbers mean something else and need not even have our form.
-    Source: binance_usdm §4.
+    Since 2026-06-30 those of USD-M and COIN-M carry the symbols of both markets. The symbols of
+    the other market are left out before they are decoded: their numbers mean something else and
+    need not even have our form. Source: binance_usdm §4, binance_coinm §3.
+
+    Args:
+        one: reads an element.
+        coin_margined: whether the elements of COIN-M are wanted, and not those of USD-M.
 
     An element that does not decode is lost, and the others are not: `PartlyUndecodable` has them.
     """
@@ -115,17 +119,18 @@ def all_of(one: MakeReader) -> MakeReader:
         def read(payload: bytes) -> list[Event]:
             parts = split(payload)
             if isinstance(parts, _Market):
-                return [] if parts.is_coin_margined() else [read_one(payload)]
+                is_ours = parts.is_coin_margined() == coin_margined
+                return [read_one(payload)] if is_ours else []
             if len(parts) > _MOST_ELEMENTS:
                 raise msgspec.ValidationError(f"a list of {len(parts)} elements")
             try:
                 return [
                     read_one(bytes(part))
                     for part in parts
-                    if not market_of(part).is_coin_margined()
+                    if market_of(part).is_coin_margined() == coin_margined
                 ]
             except UNDECODABLE:
-                return _read_each(parts, market_of, read_one)
+                return _read_each(parts, market_of, read_one, coin_margined=coin_margined)
 
         return read
 
@@ -133,7 +138,11 @@ def all_of(one: MakeReader) -> MakeReader:
 
 
 def _read_each(
-    parts: list[msgspec.Raw], market_of: Callable[[msgspec.Raw], _Market], read_one: Reader
+    parts: list[msgspec.Raw],
+    market_of: Callable[[msgspec.Raw], _Market],
+    read_one: Reader,
+    *,
+    coin_margined: bool,
 ) -> list[Event]:
     """Read a list of which at least one element does not decode.
 
@@ -147,7 +156,7 @@ def _read_each(
         market = _Market()
         try:
             market = market_of(part)
-            if not market.is_coin_margined():
+            if market.is_coin_margined() == coin_margined:
                 events.append(read_one(bytes(part)))
         except UNDECODABLE as error:
             if not lost:

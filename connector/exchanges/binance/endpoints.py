@@ -164,6 +164,28 @@ USDM_FUTURES: Mapping[Environment, Endpoints] = MappingProxyType(
 carry trades where production does, and that demo has the testnet's WebSocket API, is assumed."""
 
 
+COINM_FUTURES: Mapping[Environment, Endpoints] = MappingProxyType(
+    {
+        Environment.PRODUCTION: Endpoints(
+            stream="wss://dstream.binance.com",
+            rest="https://dapi.binance.com",
+            orders="wss://ws-dapi.binance.com",
+        ),
+        Environment.TESTNET: Endpoints(
+            stream="wss://dstream.binancefuture.com",
+            rest="https://testnet.binancefuture.com",
+            orders="wss://testnet.binancefuture.com",
+        ),
+        Environment.DEMO: Endpoints(
+            stream="wss://demo-dstream.binance.com",
+            rest="https://demo-dapi.binance.com",
+            orders="wss://testnet.binancefuture.com",
+        ),
+    }
+)
+"""Source: binance_coinm §1. That demo has the testnet's WebSocket API is assumed."""
+
+
 def resolve(
     endpoints: Endpoints | Environment, known: Mapping[Environment, Endpoints]
 ) -> Endpoints:

@@ -68,8 +68,11 @@ SMALL = [
 MS = 1_000_000
 
 
-def exchange_of(capture: str, numbers: Any = float) -> binance.Spot | binance.UsdMFutures:
-    # COIN-M frames have the form of USD-M ones.
+def exchange_of(
+    capture: str, numbers: Any = float
+) -> binance.Spot | binance.UsdMFutures | binance.CoinMFutures:
+    if "coinm" in capture:
+        return binance.CoinMFutures(numbers=numbers)
     return (binance.Spot if "spot" in capture else binance.UsdMFutures)(numbers=numbers)
 
 

@@ -1,0 +1,179 @@
+"""Binance COIN-M futures: public market data of contracts that are settled in the coin.
+
+Everything is as on USD-M futures except for this:
+
+.. code-block:: text
+
+    one route       dstream is not split into /public and /market
+    quantities      are numbers of contracts; `Instrument.contract_size` has the dollars of one
+    turnover        (`quote_volume` of candles and tickers) is an amount of the base asset
+    mark prices     are of one symbol: no stream has those of all
+
+A symbol is BTCUSD_PERP (perpetual) or BTCUSD_260925 (delivery). Source: binance_coinm §1–§5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Generic, cast
+
+import attrs
+
+from connector.channels import Channel, Liquidations, Tickers
+from connector.errors import ConfigError
+from connector.events import N_co
+from connector.exchanges import parameters
+from connector.exchanges.binance import decode, frames, requests, rest, usdm, wire
+from connector.exchanges.binance.endpoints import COINM_FUTURES, Endpoints, Environment, resolve
+from connector.exchanges.binance.offers import Catalogue, Offer, table
+from connector.exchanges.protocol import (
+    AnyStream,
+    E,
+    Envelope,
+    Inbound,
+    Limits,
+    Liveness,
+    RestRequest,
+    RestService,
+    Stream,
+)
+from connector.instruments import Instrument
+
+if TYPE_CHECKING:
+    from connector.exchanges.protocol import Exchange
+
+ROUTE = "stream"
+
+WEIGHT_PER_MINUTE = 2400
+"""Of REST requests. The page's example of ``exchangeInfo`` says 6000, and that one has to read it
+there (binance_coinm §2); this is what USD-M allows, and below either."""
+
+CATALOGUE = Catalogue(
+    exchange="binance_coinm",
+    of_symbol=usdm.CATALOGUE.of_symbol,
+    of_all=table(
+        {
+            Tickers: Offer(
+                "!ticker@arr",
+                wire.Ticker,
+                make_reader=decode.all_of(decode.plain, coin_margined=True),
+                silence_seconds=30.0,
+            ),
+            Liquidations: Offer(
+                "!forceOrder@arr",
+                wire.ForceOrder,
+                make_reader=decode.all_of(decode.nested, coin_margined=True),
+            ),
+        }
+    ),
+    route=lambda _: ROUTE,
+    books=attrs.evolve(usdm.CATALOGUE.books, path="/dapi/v1/depth"),
+)
+"""Source: binance_coinm §3, §4."""
+
+
+def _resolve(given: Endpoints | Environment) -> Endpoints:
+    return resolve(given, COINM_FUTURES)
+
+
+@attrs.frozen(kw_only=True)
+class CoinMFutures(Generic[N_co]):
+    """Binance COIN-M futures.
+
+    Args:
+        endpoints: `binance.TESTNET`, `binance.DEMO`, or `binance.Endpoints` of a server that
+            speaks as Binance does; production by default.
+        numbers: `float`, or `decimal.Decimal` for prices and quantities to the last digit, at
+            about four times the cost.
+        compression: whether to offer permessage-deflate. Binance has answered it malformed on
+            the hosts of futures (binance_usdm §3).
+
+    Offers what `binance.UsdMFutures` offers, without mark prices of all symbols. Quantities are
+    numbers of contracts: `Instrument.base_quantity` converts them. Streams of all symbols leave
+    out those of the USD-M market, which Binance mixes in.
+
+    Raises:
+        ConfigError: a parameter cannot work.
+    """
+
+    endpoints: Endpoints = attrs.field(
+        default=COINM_FUTURES[Environment.PRODUCTION], converter=_resolve
+    )
+    """Where it connects, resolved to URLs."""
+    numbers: type[N_co] = attrs.field(
+        default=cast("Any", float), validator=parameters.check_numbers
+    )
+    """What prices and quantities are."""
+    compression: bool = attrs.field(default=False, validator=parameters.check_compression)
+
+    @property
+    def name(self) -> str:
+        """``binance_coinm``."""
+        return CATALOGUE.exchange
+
+    @property
+    def limits(self) -> Limits:
+        """What Binance allows on futures streams."""
+        return usdm.LIMITS
+
+    @property
+    def envelope(self) -> Envelope:
+        """How a combined connection wraps its data."""
+        return frames.ENVELOPE
+
+    @property
+    def liveness(self) -> Liveness:
+        """Binance pings, and asks nothing else of a client."""
+        return usdm.LIVENESS
+
+    @property
+    def default_route(self) -> str:
+        """The only route there is."""
+        return ROUTE
+
+    def url(self, route: str) -> str:
+        """Where to connect for `route`: the combined form, without any stream yet.
+
+        Raises:
+            ConfigError: there is no such route.
+        """
+        if route != ROUTE:
+            raise ConfigError(f"{self.name} has no route {route!r}; it has {ROUTE!r}")
+        return f"{self.endpoints.stream}/stream"
+
+    def stream(self, channel: Channel[E]) -> Stream[E]:
+        """The stream of `channel`.
+
+        Raises:
+            ConfigError: the exchange does not offer it; the message lists what it does.
+        """
+        return CATALOGUE.stream(channel, self.numbers)
+
+    @property
+    def rest(self) -> RestService:
+        """Where snapshots and instruments are fetched."""
+        return rest.service(self.endpoints.rest, WEIGHT_PER_MINUTE)
+
+    def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
+        """The request for everything that is traded."""
+        return rest.instruments("/dapi/v1/exchangeInfo", 1, futures=True)
+
+    def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
+        """The request that subscribes to `streams`."""
+        return requests.subscribe(request_id, streams)
+
+    def unsubscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
+        """The request that ends the subscription of `streams`."""
+        return requests.unsubscribe(request_id, streams)
+
+    def parse(self, frame: bytes) -> Inbound:
+        """What a whole frame says.
+
+        Raises:
+            connector.exchanges.protocol.UNDECODABLE: it is not JSON, or not of the documented form.
+        """
+        return frames.parse(frame)
+
+
+if TYPE_CHECKING:
+    _: Exchange = CoinMFutures()
