@@ -14,11 +14,13 @@ import yaml
 from click.testing import CliRunner
 
 from connector.app.commands import group
+from connector.app.running.configuration import RunTable
+from connector.app.running.service_metrics import SERVICE_FAMILIES
 from connector.metrics import DELIVERY, FAMILIES
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 OPERATIONS = DEPLOY.parent / "docs" / "operations.md"
-EXISTING = {family.name for family in FAMILIES} | {DELIVERY, "connector_sink_events_total"}
+EXISTING = {family.name for family in (*FAMILIES, *SERVICE_FAMILIES)} | {DELIVERY}
 PROMTOOL = shutil.which("promtool")
 DOCKER = shutil.which("docker")
 
@@ -41,7 +43,7 @@ def test_operations_explain_every_metric_and_every_alert() -> None:
     alerts = re.findall(r"- alert: (\w+)", (DEPLOY / "alerts.yml").read_text())
 
     assert metrics_in(page) == EXISTING
-    assert len(alerts) == 10
+    assert len(alerts) == len(set(alerts)) == 21
     assert [alert for alert in alerts if alert not in page] == []
 
 
@@ -99,6 +101,18 @@ def test_the_unit_runs_commands_that_exist() -> None:
     assert commands == ["check", "run"]
     for command in commands:
         assert CliRunner().invoke(group, [command, "--help"]).exit_code == 0
+
+
+def test_the_unit_watches_over_the_process() -> None:
+    unit = (DEPLOY / "connector.service").read_text()
+    settings = dict(re.findall(r"^(\w+)=(.*)$", unit, re.MULTILINE))
+
+    assert settings["Type"] == "notify" and int(settings["WatchdogSec"]) > 0
+    assert settings["LimitCORE"] == "0" and int(settings["LimitNOFILE"]) > 1024
+    assert settings["Restart"] == "on-failure"
+    assert float(settings["RestartMaxDelaySec"]) > float(settings["RestartSec"])
+    # A clean end takes no longer than the configuration says, by default.
+    assert float(settings["TimeoutStopSec"]) > RunTable().shutdown_timeout
 
 
 # --- containers

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from connector._version import __version__
 from connector.app.books.book_command import book
+from connector.app.build import describe_build
 from connector.app.demo.dashboard import Dashboard, render_summary
 from connector.app.demo.demo import Options, Result, run_demo
 from connector.app.demo.leaky_command import show_comparison
@@ -34,7 +35,7 @@ from connector.errors import ConfigError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="connector")
+@click.version_option(__version__, prog_name="connector", message=describe_build())
 def group() -> None:
     """Exchange connections for trio applications that cannot leak."""
 

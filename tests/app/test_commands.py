@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from connector.app.demo.demo import Options, Result
 from connector.app.demo.market import Market
 from connector.app.demo.report import Report, Sample, Span
 from connector.app.demo.snapshot import Screen
+from connector.transport.compiled import EXTENSION
 
 DEMO = [sys.executable, "-c", "from connector.app.cli import main; main()", "demo"]
 
@@ -34,7 +36,9 @@ def leaking(options: Options, market: Market, screen: Screen) -> Result:
 def test_it_says_its_version() -> None:
     result = CliRunner().invoke(group, ["--version"])
 
-    assert result.output == f"connector, version {__version__}\n"
+    loops = "not compiled" if EXTENSION is None else "compiled"
+    python = platform.python_version()
+    assert result.output == f"connector {__version__}, Python {python}, hot loops {loops}\n"
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])

@@ -15,10 +15,11 @@ from types import MappingProxyType
 
 from connector._version import __version__
 from connector.app.naming import write_channel
-from connector.app.running.readiness import unready
+from connector.app.running.readiness import STUCK_SECONDS, unready
 from connector.app.running.registry import PrometheusRegistry
 from connector.app.running.server import Page
 from connector.app.running.service import Registry, Service
+from connector.app.running.sink_slot import AnySlot
 from connector.app.secret import Secret
 from connector.errors import DecodeError
 from connector.lifecycle import Lifecycle
@@ -70,7 +71,7 @@ class Pages:
         self._service = service
         self._registry = registry
         self._token = token
-        registry.show_sinks(service)
+        registry.show_service(service)
         self._open: Mapping[str, Callable[[], Page]] = MappingProxyType(
             {"/healthz": self._health, "/readyz": self._readiness}
         )
@@ -163,8 +164,8 @@ class Pages:
             ),
             "<h2>sinks</h2>",
             table(
-                ("sink", "kind", "events", "batches"),
-                ((name, slot.plan.kind, slot.events, slot.batches)
+                ("sink", "kind", "events", "batches", "lost", "state"),
+                ((name, slot.plan.kind, slot.events, slot.batches, slot.lost, state_of(slot))
                  for name, slot in service.slots.items()),
             ),
             "<h2>what happened last</h2>",
@@ -174,6 +175,14 @@ class Pages:
             ),
         ]  # fmt: skip
         return "".join(parts)
+
+
+def state_of(slot: AnySlot) -> str:
+    """How a sink is."""
+    if slot.trouble.reason:
+        return f"failed: {slot.trouble.reason}"
+    seconds = slot.stuck_seconds
+    return f"busy for {seconds:.0f} s" if seconds >= STUCK_SECONDS else "well"
 
 
 def _given(authorization: str) -> bytes:

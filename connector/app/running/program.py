@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from connector.app.running import logs
 from connector.app.running.configuration import Configuration, Misconfigured, read_configuration
 from connector.app.running.service import Registry, Service, open_service
 from connector.app.running.sink_slot import SinkFailed
+from connector.app.running.systemd import ServiceManager, service_manager
 from connector.app.running.tally import Summary
 from connector.app.running.venues import RealWorld, World, open_simulated_world
 from connector.errors import ConfigError
@@ -76,11 +78,15 @@ async def run_program(
         ):
             if configuration.metrics is not None:
                 await _serve_pages(around, service, configuration, registry)
-            around.start_soon(_follow_file, options.path, service, asked)
+            manager = service_manager()
+            around.start_soon(_follow_file, options.path, service, asked, manager)
             _log.info("started")
+            manager.tell("READY=1")
+            around.start_soon(manager.keep_informed, service)
             with trio.move_on_after(options.duration_seconds or math.inf):
                 await asked.stop.wait()
             _log.info("stopping")
+            manager.tell("STOPPING=1")
             around.cancel_scope.cancel()
         nursery.cancel_scope.cancel()
     return service.summary(clean=service.ended_clean)
@@ -147,29 +153,41 @@ async def _receive_signals(  # noqa: ASYNC114  # started above, and no context m
                 requests.stop.set()
 
 
-async def _follow_file(path: Path, service: Service, requests: Requests) -> None:
+async def _follow_file(
+    path: Path, service: Service, requests: Requests, manager: ServiceManager
+) -> None:
     """Make the service equal to the file, each time it is asked for."""
     while True:
         await requests.reload.wait()
         requests.reload = trio.Event()
-        # Whatever the configuration is now: somebody may have moved files away.
-        await service.reopen_sinks()
-        try:
-            new = read_configuration(path.read_text("utf-8-sig"))  # noqa: ASYNC240  # small, and rare
-        except Misconfigured as error:
-            for mistake in error.mistakes:
-                fields = attrs.asdict(mistake)
-                _log.error("not reloaded: %s: %s", path, mistake, extra={"fields": fields})
-            continue
-        except (OSError, UnicodeDecodeError) as error:
-            _log.error("not reloaded: %s", error)
-            continue
-        if new.metrics != service.configuration.metrics:
-            _log.warning("the table [metrics] is read only at the start; restart to apply it")
-        try:
-            await service.apply(new)
-        except SinkFailed as error:
-            _log.error("not reloaded: %s", error)
-            continue
-        logs.configure(new.log)
-        _log.info("reloaded")
+        manager.tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        if await _reload(path, service):
+            _log.info("reloaded")
+        else:
+            service.last_reload = attrs.evolve(service.last_reload, success=False)
+        manager.tell("READY=1")
+
+
+async def _reload(path: Path, service: Service) -> bool:
+    """Make the service equal to the file; whether it is."""
+    # Whatever the configuration is now: somebody may have moved files away.
+    await service.reopen_sinks()
+    try:
+        new = read_configuration(path.read_text("utf-8-sig"))  # noqa: ASYNC240  # small, and rare
+    except Misconfigured as error:
+        for mistake in error.mistakes:
+            fields = attrs.asdict(mistake)
+            _log.error("not reloaded: %s: %s", path, mistake, extra={"fields": fields})
+        return False
+    except (OSError, UnicodeDecodeError) as error:
+        _log.error("not reloaded: %s", error)
+        return False
+    if new.metrics != service.configuration.metrics:
+        _log.warning("the table [metrics] is read only at the start; restart to apply it")
+    try:
+        await service.apply(new)
+    except SinkFailed as error:
+        _log.error("not reloaded: %s", error)
+        return False
+    logs.configure(new.log)
+    return True

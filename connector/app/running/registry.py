@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, Metric
 
 from connector import Adapter
 from connector.app.running.exposition import exposition
 from connector.app.running.service import Registry, Service
+from connector.app.running.service_metrics import ServiceCollector
 
 
 class PrometheusRegistry(Registry):
@@ -35,27 +35,11 @@ class PrometheusRegistry(Registry):
         finally:
             del self._adapters[name]
 
-    def show_sinks(self, service: Service) -> None:
-        """Show what was written, by sink."""
-        self._registry.register(SinkCollector(service))
+    def show_service(self, service: Service) -> None:
+        """Show the run itself: its sinks, what has failed, the build."""
+        self._registry.register(ServiceCollector(service))
 
     def text(self) -> bytes:
         """Everything, in the text format of Prometheus."""
         adapters = {name: each.statistics() for name, each in self._adapters.items()}
         return exposition(adapters, streams=self._streams) + generate_latest(self._registry)
-
-
-class SinkCollector:
-    """What the sinks of a service have taken."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-
-    def collect(self) -> Iterator[Metric]:
-        """``connector_sink_events_total{sink}``."""
-        metric = CounterMetricFamily(
-            "connector_sink_events_total", "Events that the sink has taken.", labels=("sink",)
-        )
-        for name, slot in self._service.slots.items():
-            metric.add_metric((name,), slot.events)
-        yield metric

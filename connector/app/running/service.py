@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
@@ -38,7 +39,7 @@ from connector.app.running.sink_slot import (
     slot_for,
 )
 from connector.app.running.sinks import takes_frames
-from connector.app.running.tally import Summary, Tally
+from connector.app.running.tally import Reload, Summary, Tally
 from connector.app.running.venues import World
 from connector.channels import AnyChannel
 from connector.lifecycle import Lifecycle, Subscribed, write_fields
@@ -76,6 +77,7 @@ class Service:
         self.pumps: dict[tuple[str, str], Pump] = {}
         self.frame_pumps: dict[tuple[str, str], FramePump] = {}
         self.recent: deque[tuple[str, Lifecycle]] = deque(maxlen=RECENT_EVENTS)
+        self.last_reload = Reload(success=True, applied_at=time.time())
         self.stopping = False
         self.ended_clean = True
         self._nursery = nursery
@@ -95,6 +97,7 @@ class Service:
         """
         async with self._applying:
             await self._apply(new)
+        self.last_reload = Reload(success=True, applied_at=time.time())
 
     async def _apply(self, new: Configuration) -> None:
         old = self.configuration

@@ -140,12 +140,16 @@ class Slot(Generic[S]):
                 fields["reason"] = self.trouble.reason
             _log.error("sink loses events %s", write_fields(fields), extra={"fields": fields})
 
-    async def deliver(self, do: Callable[[S], Awaitable[None]], *, last: bool = False) -> None:
+    async def deliver(
+        self, do: Callable[[S], Awaitable[None]], *, last: bool = False, proves: bool = True
+    ) -> None:
         """Let the sink do something, when it is the caller's turn; all of it or nothing is done.
 
         Args:
             do: what.
             last: whether it is tried even while the sink rests from a failure.
+            proves: whether the sink works again when it is done; not all that is asked of it
+                writes anything.
 
         Raises:
             SinkAway: it cannot at the moment.
@@ -169,7 +173,8 @@ class Slot(Generic[S]):
                         self._failed(error)
                     finally:
                         self._call = None
-                    self._works()
+                    if proves:
+                        self._works()
                     return
             # Cut off: another sink is there now, or nothing.
 
@@ -284,7 +289,7 @@ class SinkSlot(Slot[Sink]):
                 continue
             adapter, event = mark = self._marks[0]
             try:
-                await self.deliver(lambda sink: sink.mark(adapter, event))  # noqa: B023  # now
+                await self.deliver(lambda sink: sink.mark(adapter, event), proves=False)  # noqa: B023  # now
             except SinkAway:
                 if self._closed:
                     return
@@ -344,7 +349,7 @@ class FrameSlot(Slot[FrameSink]):
 
         Raises, Cancellation: as `deliver`.
         """
-        await self.deliver(lambda sink: sink.end(adapter), last=True)
+        await self.deliver(lambda sink: sink.end(adapter), last=True, proves=False)
 
 
 AnySlot: TypeAlias = SinkSlot | FrameSlot

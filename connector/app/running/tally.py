@@ -41,6 +41,16 @@ class Summary:
         return self.clean and not self.failed and not self.lost
 
 
+@attrs.frozen(kw_only=True)
+class Reload:
+    """The configuration that was read last."""
+
+    success: bool
+    """Whether it is the one that runs."""
+    applied_at: float
+    """When the one that runs was applied, in seconds since the epoch."""
+
+
 class Tally:
     """Sums over what is gone, to which `summary` adds what is there.
 

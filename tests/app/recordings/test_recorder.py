@@ -152,6 +152,26 @@ def test_a_disk_that_is_full_ends_the_recording_with_an_error(tmp_path: Path) ->
     assert report["frames"] > 10
 
 
+def test_a_disk_that_is_full_from_the_beginning_leaves_nothing(tmp_path: Path) -> None:
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+    done = subprocess.run(
+        [*RECORD, "--out", str(tmp_path), "--duration", "30"],
+        preexec_fn=limit,  # no thread of ours is there
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 1
+    assert list(tmp_path.glob("*.rec.zst")) == []
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Error: a block of ") and "cannot be written: File too large" in line
+
+
 def test_damage_is_told_and_the_exit_status_is_one(tmp_path: Path) -> None:
     record = ["record", "binance_spot", "trades:BTCUSDT", "--simulate", "--duration", "2.5"]
     done = CliRunner().invoke(group, [*record, "--out", str(tmp_path)])
