@@ -22,7 +22,7 @@ from connector.app.running import logs
 from connector.app.running.configuration import Configuration, Misconfigured, read_configuration
 from connector.app.running.service import Registry, Service, open_service
 from connector.app.running.sink_slot import SinkFailed
-from connector.app.running.systemd import ServiceManager, service_manager
+from connector.app.running.systemd import Supervisor, supervisor_of_process
 from connector.app.running.tally import Summary
 from connector.app.running.venues import RealWorld, World, open_simulated_world
 from connector.errors import ConfigError
@@ -78,15 +78,15 @@ async def run_program(
         ):
             if configuration.metrics is not None:
                 await _serve_pages(around, service, configuration, registry)
-            manager = service_manager()
-            around.start_soon(_follow_file, options.path, service, asked, manager)
+            supervisor = supervisor_of_process()
+            around.start_soon(_follow_file, options.path, service, asked, supervisor)
             _log.info("started")
-            manager.tell("READY=1")
-            around.start_soon(manager.keep_informed, service)
+            supervisor.tell("READY=1")
+            around.start_soon(supervisor.keep_informed, service)
             with trio.move_on_after(options.duration_seconds or math.inf):
                 await asked.stop.wait()
             _log.info("stopping")
-            manager.tell("STOPPING=1")
+            supervisor.tell("STOPPING=1")
             around.cancel_scope.cancel()
         nursery.cancel_scope.cancel()
     return service.summary(clean=service.ended_clean)
@@ -136,7 +136,7 @@ async def _serve_pages(
     _log.info("serving url=%s", url, extra={"fields": {"url": url}})
 
 
-async def _receive_signals(  # noqa: ASYNC114  # started above, and no context manager
+async def _receive_signals(  # noqa: ASYNC114  # started above, and no context supervisor
     requests: Requests,
     scope: trio.CancelScope,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
@@ -154,18 +154,18 @@ async def _receive_signals(  # noqa: ASYNC114  # started above, and no context m
 
 
 async def _follow_file(
-    path: Path, service: Service, requests: Requests, manager: ServiceManager
+    path: Path, service: Service, requests: Requests, supervisor: Supervisor
 ) -> None:
     """Make the service equal to the file, each time it is asked for."""
     while True:
         await requests.reload.wait()
         requests.reload = trio.Event()
-        manager.tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        supervisor.tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
         if await _reload(path, service):
             _log.info("reloaded")
         else:
             service.last_reload = attrs.evolve(service.last_reload, success=False)
-        manager.tell("READY=1")
+        supervisor.tell("READY=1")
 
 
 async def _reload(path: Path, service: Service) -> bool:

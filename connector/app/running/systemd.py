@@ -1,8 +1,8 @@
-"""What a service manager is told: that the run is ready, alive, reloading or stopping.
+"""What a supervisor such as systemd is told: that the run is ready, alive, reloading or stopping.
 
 The protocol is that of ``sd_notify(3)``: datagrams of ``NAME=value`` lines to the Unix socket that
 ``NOTIFY_SOCKET`` names. Without one nothing is sent, and nothing that goes wrong is an error: the
-manager notices by itself.
+supervisor notices by itself.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ STATUS_SECONDS = 10.0
 
 
 @attrs.frozen
-class ServiceManager:
+class Supervisor:
     """Who watches over this process."""
 
     address: str = ""
@@ -33,18 +33,18 @@ class ServiceManager:
     """It ends a process that it has not heard of for so long."""
 
     @staticmethod
-    def of(environment: Mapping[str, str], pid: int) -> ServiceManager:
+    def of(environment: Mapping[str, str], pid: int) -> Supervisor:
         """The one that the variables of `environment` name for the process `pid`."""
         address = environment.get("NOTIFY_SOCKET", "")
         if not address.startswith(("/", "@")):
-            return ServiceManager()
+            return Supervisor()
         if environment.get("WATCHDOG_PID", str(pid)) != str(pid):
-            return ServiceManager(address)
+            return Supervisor(address)
         try:
             microseconds = int(environment.get("WATCHDOG_USEC", ""))
         except ValueError:
-            return ServiceManager(address)
-        return ServiceManager(address, microseconds / 1e6 if microseconds > 0 else math.inf)
+            return Supervisor(address)
+        return Supervisor(address, microseconds / 1e6 if microseconds > 0 else math.inf)
 
     def tell(self, *lines: str) -> None:
         """Send `lines`, such as ``READY=1``; never waits."""
@@ -68,6 +68,6 @@ class ServiceManager:
             await trio.sleep(min(self.watchdog_seconds / 2, STATUS_SECONDS))
 
 
-def service_manager() -> ServiceManager:
+def supervisor_of_process() -> Supervisor:
     """The one of this process."""
-    return ServiceManager.of(os.environ, os.getpid())
+    return Supervisor.of(os.environ, os.getpid())

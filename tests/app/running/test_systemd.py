@@ -13,7 +13,7 @@ import trio
 
 from connector.app.running.configuration import read_configuration
 from connector.app.running.program import Options, Requests, run_program
-from connector.app.running.systemd import ServiceManager
+from connector.app.running.systemd import Supervisor
 from tests.app.running.test_pages import TEXT
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix sockets here")
@@ -66,18 +66,18 @@ async def test_a_run_says_what_becomes_of_it(
 
 
 def test_where_it_is_and_how_long_it_waits() -> None:
-    def of(**environment: str) -> ServiceManager:
-        return ServiceManager.of(environment, 7)
+    def of(**environment: str) -> Supervisor:
+        return Supervisor.of(environment, 7)
 
-    assert of() == of(NOTIFY_SOCKET="relative") == ServiceManager("", math.inf)
-    assert of(NOTIFY_SOCKET="/run/n") == ServiceManager("/run/n", math.inf)
+    assert of() == of(NOTIFY_SOCKET="relative") == Supervisor("", math.inf)
+    assert of(NOTIFY_SOCKET="/run/n") == Supervisor("/run/n", math.inf)
     watched = {"NOTIFY_SOCKET": "@n", "WATCHDOG_USEC": "30000000"}
-    assert of(**watched) == of(**watched, WATCHDOG_PID="7") == ServiceManager("@n", 30.0)
-    assert of(**watched, WATCHDOG_PID="8") == ServiceManager("@n", math.inf)
-    assert of(NOTIFY_SOCKET="@n", WATCHDOG_USEC="soon") == ServiceManager("@n", math.inf)
+    assert of(**watched) == of(**watched, WATCHDOG_PID="7") == Supervisor("@n", 30.0)
+    assert of(**watched, WATCHDOG_PID="8") == Supervisor("@n", math.inf)
+    assert of(NOTIFY_SOCKET="@n", WATCHDOG_USEC="soon") == Supervisor("@n", math.inf)
 
 
 def test_a_manager_that_is_gone_is_no_error(tmp_path: Path) -> None:
-    ServiceManager().tell("READY=1")
-    ServiceManager(str(tmp_path / "nothing")).tell("READY=1")
-    ServiceManager("@trio-connector-test-nobody").tell("READY=1")
+    Supervisor().tell("READY=1")
+    Supervisor(str(tmp_path / "nothing")).tell("READY=1")
+    Supervisor("@trio-connector-test-nobody").tell("READY=1")
