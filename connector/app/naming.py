@@ -19,6 +19,7 @@ from connector.channels import AnyChannel, Channel
 from connector.errors import ConfigError
 from connector.exchanges import binance, bybit
 from connector.exchanges.protocol import Exchange
+from connector.testing.venues.rules import VenueName
 
 EXCHANGES: Mapping[str, type[Any]] = MappingProxyType(
     {
@@ -31,6 +32,17 @@ EXCHANGES: Mapping[str, type[Any]] = MappingProxyType(
     }
 )
 """Exchange classes by the names of their exchanges."""
+
+SIMULATED: Mapping[str, VenueName] = MappingProxyType(
+    {
+        "binance_spot": "spot",
+        "binance_usdm": "usdm",
+        "bybit_spot": "bybit_spot",
+        "bybit_linear": "bybit_linear",
+        "bybit_inverse": "bybit_inverse",
+    }
+)
+"""What simulates an exchange, by its name (`connector.testing.open_exchange`)."""
 
 _MODULES: Mapping[str, Any] = MappingProxyType({"binance": binance, "bybit": bybit})
 _ENVIRONMENTS = ("production", "testnet", "demo")

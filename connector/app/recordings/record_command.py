@@ -15,7 +15,7 @@ import msgspec
 import trio
 
 from connector import open_adapter
-from connector.app.naming import EXCHANGES, find_exchange, parse_channel
+from connector.app.naming import EXCHANGES, SIMULATED, find_exchange, parse_channel
 from connector.app.numbers import FiniteRange
 from connector.app.recordings.recorder import MIB, Files, Progress, Screen, record, subject_of
 from connector.app.recordings.retention import retention_of
@@ -24,11 +24,9 @@ from connector.errors import ConfigError, ConnectorError
 from connector.exchanges.protocol import Exchange
 from connector.recording import RecordingFailed
 from connector.testing import MemoryNetwork, OrderFlow, open_exchange
-from connector.testing.venues.rules import VenueName
 from connector.transport import Dialer, TcpDialer
 
 NS_PER_MS = 1_000_000
-SIMULATED: dict[str, VenueName] = {"binance_spot": "spot", "binance_usdm": "usdm"}
 
 
 @attrs.frozen(kw_only=True)

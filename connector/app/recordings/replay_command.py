@@ -19,12 +19,11 @@ import msgspec
 import trio
 
 from connector import Feed, open_adapter
-from connector.app.naming import find_exchange
+from connector.app.naming import SIMULATED, find_exchange
 from connector.app.recordings.decoding import channel_of, streams_of
 from connector.app.recordings.moments import span_between, span_options
 from connector.app.recordings.playback import Playback
 from connector.app.recordings.progress import HowFar
-from connector.app.recordings.record_command import SIMULATED
 from connector.app.recordings.verify_command import name_of
 from connector.errors import ConfigError, ConnectorError
 from connector.events import Event, Gap, asdict

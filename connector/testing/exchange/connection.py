@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 import trio
 
 from connector.testing.exchange import stream_requests
 from connector.testing.exchange.event_log import Log
+from connector.testing.exchange.kit_conversation import conversation_of
 from connector.testing.exchange.lasting_faults import LASTING, Spoiler
 from connector.testing.exchange.outbox import Outbox
 from connector.testing.exchange.trading.conversation import Conversation
@@ -90,6 +92,8 @@ class ServerConnection:
         self._pings: dict[bytes, float] = {}
         self._conversation: Conversation | None = None
         self._private: PrivateStream | None = None
+        self._kit = conversation_of(self, venue, audience, self._spoiler)
+        self._heard = trio.current_time()
         if trading is not None and self.route == API_ROUTE:
             self._conversation = trading.converse(self, path)
         elif trading is not None and self.route == PRIVATE_ROUTE:
@@ -145,6 +149,9 @@ class ServerConnection:
             self._private.begin(*self.path.partition("?")[::2])
         for name in self._initial:
             self._subscribe(name, by_url=True)
+        if self._kit is not None:
+            self._kit.begin()
+        self._timers.after(rules.client_silence_seconds, self._miss_client)
         self._timers.after(rules.ping_seconds, self._ping)
         if rules.announces_shutdown:
             notice = max(0.0, rules.lifetime_seconds - rules.shutdown_notice_seconds)
@@ -219,17 +226,23 @@ class ServerConnection:
                 self.close(closes.code or GOING_AWAY, closes.message)
             if closes is not None or self._spoiler.withholds(stream):
                 return False
-            text = distortion.payload_of(stream, data, combined=self.combined)
+            text = self._message(stream, data)
             frame = self._spoiler.spoil(stream, text, frame or server_websocket.text_frame(text))
         elif frame is None:
-            frame = server_websocket.text_frame(
-                distortion.payload_of(stream, data, combined=self.combined)
-            )
+            frame = server_websocket.text_frame(self._message(stream, data))
         self._put(frame)
         self.messages_sent += 1
         while self._by_count and self._by_count[0][0] <= self.messages_sent:
             self.strike(self._by_count.pop(0)[1])
         return True
+
+    def _message(self, stream: str, data: bytes) -> bytes:
+        wrapped = distortion.payload_of(stream, data, combined=self.combined)
+        return wrapped if self._kit is None else self._kit.message(stream, data)
+
+    def say(self, text: bytes) -> None:
+        """Sends a message that is neither data nor a reply."""
+        self._put(server_websocket.text_frame(text))
 
     # -- receiving ------------------------------------------------------------------------------
 
@@ -259,6 +272,7 @@ class ServerConnection:
 
     async def _receive(self, message: server_websocket.Message) -> None:
         self.messages_received += 1
+        self._heard = trio.current_time()
         if message.opcode == server_websocket.CLOSE:
             await self._receive_close(message.close_code)
         elif self._counts(message) and self._is_too_fast():
@@ -297,6 +311,9 @@ class ServerConnection:
         self._log.note(self.number, "request", text.decode())
         if self._conversation is not None:
             self._conversation.receive(text)
+            return
+        if self._kit is not None:
+            self._kit.receive(text)
             return
         try:
             command = stream_requests.parse(text, self._rules)
@@ -373,6 +390,25 @@ class ServerConnection:
             if self._venue.serves(self.route, name):
                 self._audience.add(name, self)
 
+    # -- for a kit ----------------------------------------------------------------------------
+
+    def hold(self, stream: str) -> None:
+        """Counts a stream as subscribed to; its data begins with `begin_stream`."""
+        self._streams[stream] = None
+
+    def begin_stream(self, stream: str, first: Iterable[bytes]) -> None:
+        """Sends what a stream begins with, and its data from now on."""
+        for data in first:
+            self.deliver(stream, data)
+        if stream in self._streams:
+            self._audience.add(stream, self)
+
+    def drop(self, stream: str) -> None:
+        """Sends no more of a stream."""
+        if stream in self._streams:
+            del self._streams[stream]
+            self._audience.remove(stream, self)
+
     # -- liveness -------------------------------------------------------------------------------
 
     def _ping(self) -> None:
@@ -393,7 +429,18 @@ class ServerConnection:
         if payload in self._pings:
             self._forbid("a ping was not answered")
 
+    def _miss_client(self) -> None:
+        left = self._heard + self._rules.client_silence_seconds - trio.current_time()
+        if left <= 0:
+            self._log.note(self.number, "violation", "the client says nothing")
+            self._end("the client says nothing")
+        else:
+            self._timers.after(left, self._miss_client)
+
     def _announce_shutdown(self) -> None:
+        if self._kit is not None:
+            self._kit.shut_down()
+            return
         data = b'{"e":"serverShutdown","E":%d}' % self._audience.now_ms()
         text = distortion.payload_of("!serverShutdown", data, combined=self.combined)
         if self._conversation is not None:

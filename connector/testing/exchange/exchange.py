@@ -1,4 +1,4 @@
-"""A simulated Binance: the stream servers of spot and USD-M futures, as strict as the real ones.
+"""A simulated exchange: the stream servers of a venue, as strict as the real ones.
 
     network = MemoryNetwork()
     async with open_exchange("usdm", network=network) as exchange:
@@ -14,6 +14,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 import trio
 
@@ -21,7 +22,7 @@ from connector.exchanges.binance import Endpoints
 from connector.testing.exchange.connection import ServerConnection
 from connector.testing.exchange.event_log import Log
 from connector.testing.exchange.handshake import Reception, Upgrade
-from connector.testing.exchange.rest import RestServer
+from connector.testing.exchange.rest import rest_server
 from connector.testing.exchange.running_plan import RunningPlan
 from connector.testing.exchange.statistics import ExchangeStatistics
 from connector.testing.exchange.trading.accounts import SimulatedAccount, TradingAccount
@@ -35,19 +36,20 @@ from connector.testing.exchange.trading.opening import (
 )
 from connector.testing.exchange.trading.readings import Readings
 from connector.testing.faults.faults import HANDSHAKE_KINDS, Fault, FaultKind, FaultPlan
-from connector.testing.market.audience import Audience
+from connector.testing.kits.kit_market import audience_of
+from connector.testing.kits.table import KITS, rules_of
 from connector.testing.market.sources import Silent, Source
 from connector.testing.network import server_websocket
 from connector.testing.network.network import MemoryListener, MemoryNetwork
 from connector.testing.network.server_end import Wire
 from connector.testing.network.world_tasks import WORLD
-from connector.testing.venues.rules import VENUES, AttemptBudget, Venue, VenueName, adjusted, routed
+from connector.testing.venues.rules import AttemptBudget, Venue, VenueName, adjusted
 
 EPOCH_MS = 1_785_000_000_000
 """The exchange's time when it is opened, unless it is told another: fixed, so that a run is."""
 
 REFUSE: frozenset[FaultKind] = frozenset({"refuse"})
-"""Kinds that a network in memory deals with at the dial; on a socket they are a reset."""
+"""A network in memory deals with it at the dial; on a socket it is a reset."""
 
 
 @asynccontextmanager
@@ -75,7 +77,7 @@ async def open_exchange(
     """Opens a simulated exchange that serves until the block is left.
 
     Args:
-        venue: "spot" or "usdm".
+        venue: "spot" or "usdm" of Binance, or another's name, such as "bybit_linear".
         source: where its data comes from; None: `Silent`, nothing but what you `publish`.
         faults: what will go wrong.
         network: the network to listen on; None: a real socket on the loopback interface.
@@ -84,8 +86,7 @@ async def open_exchange(
         epoch_ms: the exchange's own time when it is opened.
         nested_errors: refusals as ``{"error": {…}, "id": …}``, as some hosts send them, and not
             flat as documented.
-        trades: the route of ``<symbol>@trade`` on "usdm": "market", or "public" as Binance's own
-            servers (`connector.exchanges.binance.Endpoints`).
+        trades: the route of ``<symbol>@trade`` on "usdm", as `binance.Endpoints` has it.
         ping_seconds, pong_timeout_seconds, lifetime_seconds, attempts_per_window: instead of the
             venue's own; more attempts to connect than the last in five minutes are refused.
         shutdown_notice_seconds: how long before the end of its life a connection is told
@@ -96,14 +97,12 @@ async def open_exchange(
 
     Raises:
         OSError: the address is in use.
-        ValueError: accounts have no market to trade on, or two of them are alike.
+        ValueError: accounts cannot trade here, or two of them are alike.
 
     Cancellation: every connection is dropped without a word.
     """
-    if venue not in VENUES:
-        raise ValueError(f"{venue!r} is no venue; there are {', '.join(map(repr, VENUES))}")
     rules = adjusted(
-        routed(VENUES[venue], trades),
+        rules_of(venue, trades, trades_privately=bool(accounts)),
         ping_seconds=ping_seconds,
         pong_timeout_seconds=pong_timeout_seconds,
         lifetime_seconds=lifetime_seconds,
@@ -119,7 +118,7 @@ async def open_exchange(
         listener = network.listen(host, port)
         port = listener.port
     exchange = SimulatedExchange(
-        Venue(rules),
+        Venue(rules, routes_are_paths=venue in KITS),
         listener,
         host=host,
         port=port,
@@ -176,7 +175,7 @@ class SimulatedExchange:
         self.port = port
         self.log = Log()
         self._venue = venue
-        self._audience = Audience(self._venue, epoch_ms)
+        self._audience = audience_of(self._venue, epoch_ms)
         self._played = trio.Event()
         self._player = source.begin(self._audience)
         self._listener = listener
@@ -190,7 +189,7 @@ class SimulatedExchange:
         self._reception = Reception(
             venue,
             self._plan,
-            RestServer(self._audience, self._player, self._trading),
+            rest_server(self._audience, self._player, self._trading),
             self.log,
             AttemptBudget(venue.rules),
             HANDSHAKE_KINDS,
@@ -208,9 +207,11 @@ class SimulatedExchange:
     # -- what a test looks at -------------------------------------------------------------------
 
     @property
-    def endpoints(self) -> Endpoints:
-        """Where it is, for ``binance.Spot(endpoints=…)`` and ``binance.UsdMFutures(…)``."""
-        return Endpoints(self.url, self.rest_url, trades=self._trades, orders=self.url)
+    def endpoints(self) -> Any:
+        """Where it is, for the ``endpoints=`` of the exchange that it simulates."""
+        kit, at = KITS.get(self.rules.name), (self.url, self.rest_url)
+        own = Endpoints(*at, trades=self._trades, orders=self.url)
+        return own if kit is None else kit.endpoints(*at)
 
     @property
     def url(self) -> str:

@@ -8,7 +8,7 @@ import attrs
 import trio
 
 from connector.testing.exchange.event_log import Log
-from connector.testing.exchange.rest import RestServer
+from connector.testing.exchange.rest import Answers
 from connector.testing.exchange.running_plan import RunningPlan
 from connector.testing.exchange.trading.opening import TradingSide
 from connector.testing.exchange.trading.refusals import Refused
@@ -37,7 +37,7 @@ class Reception:
 
     venue: Venue
     plan: RunningPlan
-    rest: RestServer
+    rest: Answers
     log: Log
     budget: AttemptBudget
     fault_kinds: frozenset[FaultKind]

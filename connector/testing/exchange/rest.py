@@ -6,7 +6,7 @@ Source: binance_spot §6, §9; binance_usdm §5, §8.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 import attrs
@@ -14,6 +14,8 @@ import msgspec
 
 from connector.testing.exchange.trading.opening import TradingSide
 from connector.testing.exchange.trading.refusals import Refused as TradingRefused
+from connector.testing.kits.kit import Kit
+from connector.testing.kits.table import KITS
 from connector.testing.market.audience import Audience
 from connector.testing.market.sources import Player, Statuses
 from connector.testing.network.server_websocket import Request, response
@@ -33,6 +35,31 @@ class _Refused(Exception):
         super().__init__(message)
         self.status = status
         self.body = msgspec.json.encode({"code": code, "msg": message})
+
+
+class Answers(Protocol):
+    """What answers REST requests."""
+
+    def answer(self, request: Request) -> bytes:
+        """The whole HTTP response to a request, in one piece."""
+        ...
+
+
+@attrs.frozen
+class _KitServer:
+    """Lets the kit of a venue answer."""
+
+    kit: Kit
+    player: Player
+
+    def answer(self, request: Request) -> bytes:
+        return self.kit.answer(request, self.player.symbols, self.player)
+
+
+def rest_server(audience: Audience, player: Player, trading: TradingSide | None) -> Answers:
+    """What answers the requests of a venue."""
+    kit = KITS.get(audience.venue.rules.name)
+    return RestServer(audience, player, trading) if kit is None else _KitServer(kit, player)
 
 
 @attrs.define

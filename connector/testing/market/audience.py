@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 import trio
@@ -32,6 +32,19 @@ class Listener(Protocol):
         ...
 
 
+class Listing(Protocol):
+    """A source, as who subscribes sees it."""
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """What is traded; nothing if the source does not say."""
+        ...
+
+    def first(self, stream: str) -> Iterable[bytes]:
+        """What a new listener of a stream gets before anything else."""
+        ...
+
+
 class Audience:
     """The subscribed connections of a simulated exchange, by stream.
 
@@ -49,9 +62,21 @@ class Audience:
         """The same as `trio.current_time()`."""
         self.skew_ms = 0
         """By how much the exchange's clock has jumped; the market's own times do not."""
+        self.listing: Listing | None = None
+        """The source, where it is asked what a stream begins with."""
         self._silent = False
         self._by_stream: dict[str, dict[Listener, None]] = {}
         self._changed = trio.lowlevel.ParkingLot()
+
+    def open_market(self, start_ticks: Mapping[str, int], seed: int, rate_per_second: float) -> Any:
+        """What plays the order flow where the venue has a market of its own kind; None if not.
+
+        Args:
+            start_ticks: the symbols, and the price at which each begins.
+            seed: decides everything that happens.
+            rate_per_second: actions of traders per symbol.
+        """
+        return None
 
     def now_ms(self) -> int:
         """The exchange's time, in milliseconds since 1970."""

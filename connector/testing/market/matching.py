@@ -208,6 +208,11 @@ class BookSide:
                 self._texts[price] = text
         return text
 
+    def best_levels(self, levels: int) -> list[tuple[int, int]]:
+        """Price and lots of the best levels, best first."""
+        prices = [self._sign * key for key in self._keys[:levels]]
+        return [(price, self.quantities[price]) for price in prices]
+
     def top(self, levels: int) -> str:
         """The best levels as a JSON array."""
         return f"[{','.join(self.text(self._sign * key) for key in self._keys[:levels])}]"

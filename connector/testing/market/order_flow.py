@@ -53,7 +53,9 @@ class OrderFlow:
 
     def begin(self, audience: Audience) -> Player:
         """Opens the market; what its past would have been is not simulated."""
-        return Market(self, audience)
+        ticks = {symbol: _start_ticks(symbol) for symbol in self.symbols}
+        player = audience.open_market(ticks, self.seed, self.rate_per_second)
+        return player or Market(self, audience)
 
 
 def _start_ticks(symbol: str) -> int:

@@ -5,13 +5,15 @@ A rule that no source states is marked *assumed*: the strictest reading that cli
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, Literal, TypeAlias
 from urllib.parse import unquote
 
 import attrs
 
-VenueName: TypeAlias = Literal["spot", "usdm"]
+VenueName: TypeAlias = Literal["spot", "usdm", "bybit_spot", "bybit_linear", "bybit_inverse"]
+"""The first two are Binance."""
 
 _SPOT_INTERVALS = "1s|1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d|3d|1w|1M"
 _USDM_INTERVALS = "1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d|3d|1w|1M"
@@ -77,6 +79,8 @@ class Rules:
     weight_per_minute: int
     depth_weights: tuple[tuple[int, int], ...]
     """(largest limit, weight) of a REST depth snapshot."""
+    client_silence_seconds: float = math.inf
+    """A client that sends nothing for so long is cut off."""
 
 
 SPOT = Rules(
@@ -158,8 +162,9 @@ class StreamPath:
 class Venue:
     """The rules of one venue with its stream names compiled."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, *, routes_are_paths: bool = False) -> None:
         self.rules = rules
+        self._routes_are_paths = routes_are_paths
         self._patterns = tuple((re.compile(pattern), route) for pattern, route in rules.streams)
         self._routes: dict[str, str | None] = {}
 
@@ -179,6 +184,9 @@ class Venue:
     def parse_path(self, target: str) -> StreamPath | None:
         """A request target as the venue understands it; None is a 404."""
         path, _, query = target.partition("?")
+        if self._routes_are_paths:
+            known = path in self.rules.routes
+            return StreamPath(path, combined=False, streams=()) if known else None
         for route in self.rules.routes:
             rest = path.removeprefix(route)
             if not path.startswith(route) or not rest.startswith(("/ws", "/stream")):

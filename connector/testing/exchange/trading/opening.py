@@ -151,7 +151,7 @@ def open_trading(terms: TradingTerms, audience: Audience, player: Player) -> Tra
             streams, instruments, floor.mark, clock_ms, lite_last=readings.lite_last
         )
     house = build(
-        rules.name,
+        "spot" if spot else "usdm",
         floor=floor,
         accounts=running_accounts(terms.accounts, clock_ms()),
         instruments=instruments,

@@ -1,0 +1,139 @@
+"""A connection of a venue that has a kit: what its client says, and what it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from connector.testing.exchange.lasting_faults import Spoiler
+from connector.testing.faults.faults import Fault
+from connector.testing.kits.kit import Kit
+from connector.testing.kits.table import KITS
+from connector.testing.market.audience import Audience
+from connector.testing.venues.rules import Venue
+
+
+class Line(Protocol):
+    """The connection, as its conversation sees it."""
+
+    number: int
+    route: str
+
+    @property
+    def subscriptions(self) -> tuple[str, ...]:
+        """What is subscribed to."""
+        ...
+
+    def hold(self, stream: str) -> None:
+        """Count a stream as subscribed to."""
+
+    def begin_stream(self, stream: str, first: Iterable[bytes]) -> None:
+        """Send what a stream begins with, and its data from now on."""
+
+    def drop(self, stream: str) -> None:
+        """Undo both."""
+
+    def reply(self, text: bytes) -> None:
+        """Send a reply, unless a fault keeps it back."""
+
+    def say(self, text: bytes) -> None:
+        """Send a message that is no reply."""
+
+    def close(self, code: int, reason: str = "", *, drop: bool = False) -> None:
+        """Close the connection."""
+
+
+class KitConversation:
+    """Between a connection and the dialect of its venue (`connector.testing.kits.kit.Ears`)."""
+
+    def __init__(
+        self, kit: Kit, line: Line, venue: Venue, audience: Audience, spoiler: Spoiler
+    ) -> None:
+        self._line = line
+        self._venue = venue
+        self._audience = audience
+        self._spoiler = spoiler
+        self._fresh: list[str] = []
+        self._asked = False
+        self._dialect = kit.converse(self)
+
+    def begin(self) -> None:
+        """The connection has come to be."""
+        for text in self._dialect.greet():
+            self._line.say(text)
+
+    def receive(self, text: bytes) -> None:
+        """Carry out a request: its replies, then what its streams begin with."""
+        self._asked = False
+        for said in self._dialect.hear(text):
+            if self._asked:
+                self._line.reply(said)
+            elif self._spoiler.has("no_pong") is None:
+                self._line.say(said)
+        fresh, self._fresh = self._fresh, []
+        for stream in fresh:
+            listing = self._audience.listing
+            self._line.begin_stream(stream, () if listing is None else listing.first(stream))
+
+    def message(self, stream: str, data: bytes) -> bytes:
+        """The message that brings the data of a stream."""
+        return self._dialect.say(stream, data)
+
+    def shut_down(self) -> None:
+        """Announce the end, where that is done."""
+        said = self._dialect.announce_shutdown()
+        if said is not None:
+            self._line.say(said)
+
+    # What the dialect sees.
+
+    @property
+    def number(self) -> int:
+        """Of the connection."""
+        return self._line.number
+
+    @property
+    def route(self) -> str:
+        """The path that the client connected to."""
+        return self._line.route
+
+    @property
+    def subscriptions(self) -> tuple[str, ...]:
+        """What the client has subscribed to."""
+        return self._line.subscriptions
+
+    def knows(self, stream: str, symbol: str) -> bool:
+        """Whether the route carries such a stream, and the symbol is traded."""
+        self._asked = True
+        listing = self._audience.listing
+        symbols = () if listing is None else listing.symbols
+        return self._venue.serves(self.route, stream) and (not symbols or symbol in symbols)
+
+    def refusal(self, stream: str) -> Fault | None:
+        """The fault by which a stream is to be refused."""
+        self._asked = True
+        return self._spoiler.has("reject_subscription", stream)
+
+    def subscribe(self, stream: str) -> None:
+        """Let the client have a stream, from behind the replies on."""
+        self._asked = True
+        if self._spoiler.has("no_ack") is None:
+            self._line.hold(stream)
+            self._fresh.append(stream)
+
+    def unsubscribe(self, stream: str) -> None:
+        """Let the client have a stream no longer."""
+        self._asked = True
+        self._line.drop(stream)
+
+    def close(self, code: int, reason: str = "", *, drop: bool = False) -> None:
+        """Close the connection."""
+        self._line.close(code, reason, drop=drop)
+
+
+def conversation_of(
+    line: Line, venue: Venue, audience: Audience, spoiler: Spoiler
+) -> KitConversation | None:
+    """The conversation of a new connection; None where the venue has no kit."""
+    kit = KITS.get(venue.rules.name)
+    return None if kit is None else KitConversation(kit, line, venue, audience, spoiler)

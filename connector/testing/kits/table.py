@@ -1,0 +1,40 @@
+"""The simulated venues by the name that `open_exchange` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from connector.testing.kits.bybit.kit import BybitKit
+from connector.testing.kits.kit import Kit
+from connector.testing.venues.rules import VENUES, Rules, VenueName, routed
+
+KITS: Mapping[VenueName, Kit] = MappingProxyType(
+    {
+        "bybit_spot": BybitKit("spot"),
+        "bybit_linear": BybitKit("linear"),
+        "bybit_inverse": BybitKit("inverse"),
+    }
+)
+
+
+def rules_of(venue: VenueName, trades: str, *, trades_privately: bool) -> Rules:
+    """What a venue allows.
+
+    Args:
+        venue: its name.
+        trades: the route of ``<symbol>@trade`` on "usdm".
+        trades_privately: whether accounts are to trade there.
+
+    Raises:
+        ValueError: there is no such venue or route, or nobody can trade there.
+    """
+    kit = KITS.get(venue)
+    if venue not in VENUES and kit is None:
+        there = ", ".join(map(repr, (*VENUES, *KITS)))
+        raise ValueError(f"{venue!r} is no venue; there are {there}")
+    if kit is None:
+        return routed(VENUES[venue], trades)
+    if trades_privately:
+        raise ValueError(f"nobody can trade at {venue!r} yet: leave the accounts out")
+    return kit.rules

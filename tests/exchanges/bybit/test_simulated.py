@@ -1,0 +1,182 @@
+"""Bybit as it is simulated, met by the whole connector, in virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+import trio
+from trio.testing import MockClock
+
+from connector import Adapter, Reconnect, open_adapter
+from connector.channels import (
+    BestQuote,
+    BookDeltas,
+    Candles,
+    Channel,
+    Liquidations,
+    MarkPrices,
+    OrderBook,
+    Tickers,
+    Trades,
+)
+from connector.errors import SubscriptionRejected
+from connector.events import BookSnapshot, BookView, Gap, Level
+from connector.exchanges import bybit
+from connector.testing import (
+    Fault,
+    MemoryNetwork,
+    OrderFlow,
+    SimulatedExchange,
+    Source,
+    open_exchange,
+)
+
+EXCHANGES = {
+    "bybit_spot": bybit.Spot,
+    "bybit_linear": bybit.Linear,
+    "bybit_inverse": bybit.Inverse,
+}
+SYMBOLS = ("BTCUSDT", "ETHUSDT")
+COMMON = [
+    Trades("BTCUSDT"), BestQuote("BTCUSDT"), BookDeltas("BTCUSDT"), BookDeltas("BTCUSDT", 20),
+    OrderBook("BTCUSDT", 10), Candles("BTCUSDT"), Tickers("BTCUSDT"),
+]  # fmt: skip
+OF_DERIVATIVES = [MarkPrices("ETHUSDT"), Liquidations("ETHUSDT")]
+LONG = 30
+
+
+@attrs.frozen
+class World:
+    exchange: SimulatedExchange
+    adapter: Adapter
+
+
+@asynccontextmanager
+async def world(
+    venue: Any, *, source: Source | None = None, numbers: Any = float, **options: Any
+) -> AsyncIterator[World]:
+    network = MemoryNetwork()
+    flow = OrderFlow(symbols=SYMBOLS) if source is None else source
+    async with open_exchange(venue, source=flow, network=network, **options) as exchange:
+        made: Any = EXCHANGES[venue](endpoints=exchange.endpoints, numbers=numbers)
+        reconnect = Reconnect(initial=0.1, jitter="none")
+        async with open_adapter(made, dialer=network, reconnect=reconnect) as adapter:
+            yield World(exchange, adapter)
+
+
+async def events_of(adapter: Adapter, channel: Channel[Any], count: int = 3) -> list[Any]:
+    with trio.fail_after(600):
+        async with adapter.subscribe(channel, gaps=True) as feed:
+            return [await anext(feed) for _ in range(count)]
+
+
+@pytest.mark.parametrize("venue", EXCHANGES)
+async def test_every_channel_brings_events(autojump_clock: MockClock, venue: str) -> None:
+    channels = COMMON if venue == "bybit_spot" else COMMON + OF_DERIVATIVES
+    async with world(venue, source=OrderFlow(symbols=SYMBOLS, rate_per_second=200)) as there:
+        for channel in channels:
+            for event in await events_of(there.adapter, channel):
+                assert not isinstance(event, Gap), event
+                assert event.symbol == channel.symbol
+                assert event.exchange_time_ns
+        assert there.adapter.statistics().decode_errors == 0
+
+
+async def test_a_book_is_the_books_of_the_exchange_and_agrees_with_quotes(
+    autojump_clock: MockClock,
+) -> None:
+    compared = 0
+    async with world("bybit_linear", numbers=Decimal) as there:
+        flow: Any = there.exchange._player  # the truth
+        async with there.adapter.subscribe(OrderBook("BTCUSDT", interval_ms=20)) as feed:
+            with trio.fail_after(600):
+                async for view in feed:
+                    assert isinstance(view, BookView)
+                    if not view.synced:
+                        continue
+                    book = flow.desks["BTCUSDT"].flow.book
+                    if flow.desks["BTCUSDT"].flow.changed_ms * 10**6 != view.exchange_time_ns:
+                        continue  # the market has gone on
+                    top = [(int(level.price * 100), int(level.quantity * 1000))
+                           for level in view.bids]  # fmt: skip
+                    assert top == book.bids.best_levels(50)
+                    assert len(view.asks) <= 50
+                    compared += 1
+                    if compared == 200:
+                        break
+
+
+async def test_a_snapshot_comes_first_and_deltas_follow(autojump_clock: MockClock) -> None:
+    async with world("bybit_spot") as there:
+        first, *rest = await events_of(there.adapter, BookDeltas("BTCUSDT", 20), 20)
+        assert isinstance(first, BookSnapshot)
+        assert all(isinstance(level, Level) for level in first.bids)
+        ids = [first.update_id, *(each.last_update_id for each in rest)]
+        assert ids == list(range(first.update_id, first.update_id + 20))
+
+
+async def test_one_bad_symbol_is_refused_and_the_others_live(autojump_clock: MockClock) -> None:
+    async with world("bybit_linear") as there, trio.open_nursery() as nursery:
+        nursery.start_soon(events_of, there.adapter, Trades("BTCUSDT"))
+        nursery.start_soon(events_of, there.adapter, Trades("ETHUSDT"))
+        with pytest.raises(SubscriptionRejected, match="handler not found"):
+            with trio.fail_after(LONG):
+                await events_of(there.adapter, Trades("NOPEUSDT"))
+
+
+async def test_pings_keep_a_quiet_connection(autojump_clock: MockClock) -> None:
+    silent = OrderFlow(symbols=("BTCUSDT",), rate_per_second=1e-9)
+    async with world("bybit_linear", source=silent) as there:
+        async with there.adapter.subscribe(Liquidations("BTCUSDT")):
+            await trio.sleep(2000)
+            requests = [each for each in there.exchange.log if "ping" in each.detail]
+            assert len(requests) > 90
+            assert there.exchange.accepted == 1
+            assert there.adapter.statistics().unknown_messages == 0
+
+
+@pytest.mark.parametrize("kind", ["reset", "close", "fin", "half_open"])
+async def test_a_break_is_a_gap_and_the_book_is_right_again(
+    autojump_clock: MockClock, kind: Any
+) -> None:
+    async with world("bybit_linear") as there:
+        async with there.adapter.subscribe(OrderBook("BTCUSDT"), gaps=True) as feed:
+            while not (await anext(feed)).synced:
+                pass
+            there.exchange.break_connections(kind)
+            with trio.fail_after(120):
+                while not isinstance(await anext(feed), Gap):
+                    pass
+                while not ((event := await anext(feed)) and getattr(event, "synced", False)):
+                    pass
+        assert there.exchange.max_concurrent == 1
+
+
+async def test_a_lost_delta_is_mended_by_subscribing_anew(autojump_clock: MockClock) -> None:
+    async with world("bybit_linear") as there:
+        async with there.adapter.subscribe(OrderBook("BTCUSDT"), gaps=True) as feed:
+            while not (await anext(feed)).synced:
+                pass
+            there.exchange.break_connections(Fault("truncated_json", stream="orderbook.*"))
+            with trio.fail_after(60):
+                while not isinstance(await anext(feed), Gap):
+                    pass
+                while not ((event := await anext(feed)) and getattr(event, "synced", False)):
+                    pass
+        assert there.exchange.accepted == 1
+        (book,) = there.adapter.statistics().books.values() or (None,)  # it is gone
+        assert book is None
+
+
+async def test_instruments(autojump_clock: MockClock) -> None:
+    symbols = tuple(f"A{number}USDT" for number in range(1500))
+    flow = OrderFlow(symbols=symbols, rate_per_second=0.001)
+    async with world("bybit_linear", source=flow) as there:
+        found = await there.adapter.instruments(timeout=60)
+        assert [each.symbol for each in found] == list(symbols)
+        assert found[0].tick_size == Decimal("0.01")
