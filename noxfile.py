@@ -150,6 +150,7 @@ def lint(session: nox.Session) -> None:
         session.run("flake8-async", ASYNC_RULES, left_out, *python_files(folder), log=False)
     session.run("mypy")
     session.run("pyright")
+    session.run("python", "-m", "pytest", "-q", "tests/test_docs_types.py")
     session.run("lint-imports")
 
 

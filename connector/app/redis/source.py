@@ -23,7 +23,7 @@ from connector.app.redis.client import TIMEOUT_SECONDS, Client, Patience, open_r
 from connector.app.redis.entries import Entry, decode, key_of
 from connector.app.redis_address import check_address
 from connector.errors import ConfigError
-from connector.exchanges.protocol import Exchange, Reply
+from connector.exchanges.protocol import AnyExchange, Reply
 from connector.link.source import Ending, FrameSink, Rest, stream_names
 from connector.link.wire_subscriptions import Request
 from connector.transport import Ended, TcpDialer
@@ -70,7 +70,7 @@ class RedisSource:
             raise ConfigError(f'RedisSource(start={self.start!r}): write "new" or "oldest"')
 
     @contextmanager
-    def begin(self, exchange: Exchange) -> Iterator[_Supply]:
+    def begin(self, exchange: AnyExchange) -> Iterator[_Supply]:
         """Serve one adapter (`connector.link.source.FrameSource`)."""
         yield _Supply(self, exchange)
 
@@ -93,7 +93,7 @@ class _Place:
 class _Supply:
     """The source of one adapter (`connector.link.source.Supply`)."""
 
-    def __init__(self, settings: RedisSource, exchange: Exchange) -> None:
+    def __init__(self, settings: RedisSource, exchange: AnyExchange) -> None:
         self._settings = settings
         self._exchange = exchange
         self._places: dict[str, dict[bytes, _Place]] = {}
@@ -167,6 +167,9 @@ class _Carrier:
             for key, entries in (await self._patience.until_done(self._read)).items():
                 await self._take(key, entries)
         return Ended("closed")
+
+    def deliver_to(self, sink: FrameSink) -> None:
+        self._sink = sink
 
     async def ask(self, request: Request) -> Reply | None:
         for stream in stream_names(request):

@@ -6,6 +6,9 @@ which they are.
 Source: bybit §1–§6.
 """
 
+# Parameters take the place of properties of all exchanges.
+# pyright: reportIncompatibleMethodOverride=false
+
 from __future__ import annotations
 
 import math
