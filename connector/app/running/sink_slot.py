@@ -157,9 +157,15 @@ class Slot(Generic[S]):
 
         Cancellation: whether it was done is not known.
         """
-        while True:
-            await self._entry.wait()
-            async with self._turn:
+        while True:  # noqa: ASYNC913  # it does what it is told to, which waits
+            if not self._entry.is_set():
+                await self._entry.wait()
+            # A scheduler's round costs as much as a small batch: none when it is free.
+            try:
+                self._turn.acquire_nowait()
+            except trio.WouldBlock:
+                await self._turn.acquire()
+            try:
                 if not self._entry.is_set():
                     continue  # it is being replaced
                 if self.trouble.resting and not last:
@@ -176,6 +182,8 @@ class Slot(Generic[S]):
                     if proves:
                         self._works()
                     return
+            finally:
+                self._turn.release()
             # Cut off: another sink is there now, or nothing.
 
     async def _present(self) -> S:
@@ -293,7 +301,9 @@ class SinkSlot(Slot[Sink]):
             except SinkAway:
                 if self._closed:
                     return
-                await trio.sleep(self.trouble.retry_seconds)
+                self._marked = trio.Event()
+                with trio.move_on_after(self.trouble.retry_seconds):
+                    await self._marked.wait()  # for `close`; another mark comes too early
                 continue
             if self._marks and self._marks[0] is mark:
                 self._marks.popleft()

@@ -224,6 +224,21 @@ async def test_what_shall_not_be_tried_again_ends_it_with_its_name(
             await slot.write(BATCH)
 
 
+async def test_closing_a_sink_that_has_failed_waits_for_nothing(autojump_clock: MockClock) -> None:
+    sink = Slow([], "first", broken=True, seconds=0.0)
+    async with filled(sink) as (slot, _):
+        for _ in range(6):
+            slot.mark("futures", Connected(link="a/b", session=1))
+            await trio.sleep(10)
+        with pytest.raises(SinkAway):
+            await slot.write(BATCH)
+        began = trio.current_time()
+        await slot.close()
+        assert trio.current_time() - began < 0.5
+
+    assert slot.cut_off == 0
+
+
 async def test_a_sink_that_has_ended_by_itself_is_opened_again(autojump_clock: MockClock) -> None:
     log: list[str] = []
     sink = Slow(log, "first", lives=5.0)
