@@ -170,11 +170,14 @@ class _Market(protocol.Exchange[N_co]):
 
     endpoints: Endpoints = attrs.field(default=PRODUCTION, validator=check_endpoints)
     """Where it connects."""
-    numbers: type[N_co] = attrs.field(
+    # A field stands in for a property of the interface.
+    numbers: type[N_co] = attrs.field(  # pyright: ignore[reportIncompatibleMethodOverride]
         default=cast("Any", float), validator=parameters.check_numbers
     )
     """What prices and quantities are."""
-    compression: bool = attrs.field(default=False, validator=parameters.check_compression)
+    compression: bool = attrs.field(  # pyright: ignore[reportIncompatibleMethodOverride]
+        default=False, validator=parameters.check_compression
+    )
 
     @property
     def name(self) -> str:
