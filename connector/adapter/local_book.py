@@ -27,6 +27,7 @@ from connector.errors import ConnectorError, RequestRejected, SubscriptionReject
 from connector.events import BookSnapshot, BookView, Event, Gap
 from connector.exchanges.protocol import AnyStream, RestRequest
 from connector.feeds.buffer import Buffer
+from connector.feeds.lossy_buffers import ConflatingBuffer
 from connector.feeds.subscription import Subscription
 from connector.link.rest import Rest
 
@@ -143,6 +144,23 @@ class LocalBook(Buffer[Any]):
             unsynced_seconds=0.0 if book.synced else trio.current_time() - self._unsynced_since,
             cause=self._cause,
         )
+
+    def unread(self) -> int:
+        """Events that wait in the feeds of the book, but for those that want the newest alone."""
+        return sum(len(each) for each in self._readers if not isinstance(each, ConflatingBuffer))
+
+    def keep_unread(self) -> None:
+        """Let a view that waits in a feed say what the book is now, whatever becomes of it.
+
+        For a recording, which is played faster than it came: its views must not depend on how fast.
+        """
+        kept = copy(self._view)
+        kept.bids, kept.asks = tuple(kept.bids), tuple(kept.asks)
+        for buffer in self._readers:
+            if not isinstance(buffer, ConflatingBuffer):
+                for index, each in enumerate(buffer.items):
+                    if each is self._view:
+                        buffer.items[index] = kept
 
     # What the subscription of the deltas does (`connector.feeds.buffer.Buffer`).
 

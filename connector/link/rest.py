@@ -139,6 +139,8 @@ class Rest:
             job.refused(left())
             return
         self._put(job, trio.current_time() + after)
+        if self._supply is not None:
+            self._supply.asking()
         self._changed.set()
         if not self._running:
             self._running = True

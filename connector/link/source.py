@@ -201,6 +201,10 @@ class Supply(Protocol):
         """Seconds before the next session of `link`, where the backoff says `delay`."""
         ...
 
+    def asking(self) -> None:
+        """A request waits for an answer from now on: `open_rest` will be called, or is in use."""
+        ...
+
     def open_rest(self) -> AbstractAsyncContextManager[Rest]:
         """Answer requests for the length of a block.
 

@@ -8,7 +8,7 @@ brought comes in the order in which it came, at any speed.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
@@ -24,6 +24,8 @@ from connector.transport.http import Response
 
 _IN_A_ROW = 64
 """Steps without a checkpoint, while nobody is full."""
+_LOOKS = 2
+"""Checkpoints that a consumer needs to look at what it was woken for."""
 _CHANCES = 50
 """Checkpoints for somebody to ask for an answer that was recorded at this place."""
 
@@ -36,8 +38,25 @@ class Ear(Protocol):
 
     number: int
 
+    @property
+    def deltas(self) -> Mapping[str | None, object]:
+        """Streams of which local books may be kept, by name."""
+        ...
+
     def accept(self, step: Frames) -> Frames | None:
-        """Take `step`; what of it has to wait for room, or for the first subscription."""
+        """Take `step`; what of it has to wait for room."""
+        ...
+
+    def shows(self, step: Frames | None) -> bool:
+        """Whether `step` changes a local book; None for what may change each of the session."""
+        ...
+
+    def unread(self, step: Frames | None) -> int:
+        """How many events wait in the feeds of the books that `step` changes."""
+        ...
+
+    def keep_unread(self, step: Frames | None) -> None:
+        """Let views that wait there say what these books are before `step`."""
         ...
 
 
@@ -81,6 +100,8 @@ class Playhead:
         self._zero: float | None = None
         self._elapsed = Elapsed(zero_ns)
         self._asking: _Asking | None = None
+        self._question = False
+        """Whether somebody is about to ask."""
         self._kept: dict[str, bytes] = {}
         self._answered: set[str] = set()
         self._in_a_row = 0
@@ -114,6 +135,10 @@ class Playhead:
     def leave(self, link: str) -> None:
         """Undo `attend`."""
         self._ears.pop(link, None)
+
+    def expect_question(self) -> None:
+        """Somebody is about to ask for an answer: play on when it has been done."""
+        self._question = True
 
     def take(self, step: Step, rest: Frames | None = None) -> None:
         """The present step has been dealt with, but for `rest`."""
@@ -158,8 +183,10 @@ class Playhead:
         kept = next((each for each in self._kept if serves(each, target)), None)
         if kept is not None or self.over:
             await trio.lowlevel.checkpoint()
+            self._question = False
             return self._none(target) if kept is None else _found(self._kept.pop(kept))
         asking = self._asking = _Asking(target)
+        self._question = False
         try:
             await asking.done.wait()
         finally:
@@ -205,6 +232,11 @@ class Playhead:
                     if not await self._play(step):
                         return
                     continue
+                if step is not None and not isinstance(step, Frames):
+                    # A session that ends, and a snapshot, change books, too.
+                    self._ahead = step
+                    for ear in [each for each in self._ears.values() if each.shows(None)]:
+                        await self._let_look(ear, None)
                 self._ahead = None
                 if isinstance(step, Frames):
                     await self._count()
@@ -245,8 +277,15 @@ class Playhead:
             self._in_a_row += 1
             if self._in_a_row >= _IN_A_ROW:
                 await self._count()
+            if self._question:
+                await self._wait_for_question()
             ear = ears.get(step.link)
             if ear is not None and ear.number == step.session:
+                streams = step.streams
+                if (streams[0] in ear.deltas or len(streams) > 1) and ear.shows(step):
+                    await self._let_look(ear, step)
+                    if ears.get(step.link) is not ear:
+                        continue  # it has ended meanwhile
                 rest = ear.accept(step)
             else:
                 rest = step if step.link in self._links else None  # dismissed meanwhile
@@ -258,6 +297,29 @@ class Playhead:
                 self._ahead = following
                 return True
             step = following
+
+    async def _wait_for_question(self) -> None:
+        """Let whoever is about to ask do so: what it needs begins with the next step."""
+        for _ in range(_CHANCES):
+            if not self._question or self._asking is not None:
+                break
+            await trio.lowlevel.checkpoint()
+        self._question = False
+
+    async def _let_look(self, ear: Ear, step: Frames | None) -> None:
+        """Let consumers see the books as they are, before `step` changes them.
+
+        Whoever does not come within a few turns finds views that were kept for it.
+        """
+        for _ in range(_LOOKS):
+            await trio.lowlevel.checkpoint()
+        left, idle = ear.unread(step), 0
+        while left and idle < _LOOKS:
+            await trio.lowlevel.checkpoint()
+            now = ear.unread(step)
+            left, idle = now, idle + 1 if now >= left else 0
+        if left:
+            ear.keep_unread(step)
 
     async def _offer(self, answer: Answer) -> None:
         """Give an answer to whoever asks for it here; it is kept if nobody does."""

@@ -9,19 +9,17 @@ were received. Two replays of one recording give the same events, at whatever sp
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Generic
 
 import attrs
-import trio
 
 from connector.channels import Channel
-from connector.errors import ConfigError, ExchangeUnavailable
+from connector.errors import ConfigError
 from connector.events import N_co
 from connector.exchanges.protocol import (
-    UNDECODABLE,
     AnyExchange,
     AnyStream,
     E,
@@ -31,20 +29,15 @@ from connector.exchanges.protocol import (
     Limits,
     Liveness,
     Page,
-    Reply,
     RestRequest,
     RestService,
     Stream,
 )
 from connector.instruments import Instrument
-from connector.link.source import FrameSink, stream_names
-from connector.link.wire_subscriptions import Request
 from connector.recording.folder import files_of
-from connector.recording.format import Mark
-from connector.recording.playhead import Playhead, give_others_a_turn
+from connector.recording.playhead import Playhead
+from connector.recording.playing import Replaying
 from connector.recording.reader import ALWAYS, Span, links_of, start_of
-from connector.recording.steps import Frames
-from connector.transport.http import Response
 
 
 @attrs.frozen
@@ -64,7 +57,7 @@ class Recording:
     zero_ns: int | None = None
 
     @contextmanager
-    def begin(self, exchange: AnyExchange) -> Iterator[_Replaying]:
+    def begin(self, exchange: AnyExchange) -> Iterator[Replaying]:
         """Begin at the first file."""
         starts = [start_of(path) for path in self.paths]
         for start, path in zip(starts, self.paths, strict=True):
@@ -75,7 +68,7 @@ class Recording:
         playhead = Playhead(self.paths, self.speed, self.span, self.zero_ns)
         playhead.now_ns = starts[0].started_ns
         try:
-            yield _Replaying(exchange, playhead, streams)
+            yield Replaying(exchange, playhead, streams)
         finally:
             playhead.close()
 
@@ -195,206 +188,3 @@ def _replay(exchange: Exchange[N_co], recording: Recording) -> Replay[N_co]:
         for stream, link in links_of(recording.paths).items():
             routes[stream] = link.removeprefix(f"{exchange.name}/").partition("#")[0]
     return Replay(exchange, recording, routes)
-
-
-@attrs.frozen
-class _Ending:
-    reason: str
-    text: str = ""
-
-
-class _Replaying:
-    """A recording at work for one adapter (`connector.link.source.Supply`)."""
-
-    def __init__(self, exchange: AnyExchange, playhead: Playhead, streams: frozenset[str]) -> None:
-        self.exchange = exchange
-        self.playhead = playhead
-        self.streams = streams
-        self.asked = trio.Event()
-        self._endings: dict[str, Mark] = {}
-        """Ends that were read, by link; taken when the link has drawn its consequences."""
-        self.expect = playhead.expect
-        self.dismiss = playhead.dismiss
-
-    def now_ns(self) -> int:
-        return self.playhead.now_ns
-
-    def pause(self, link: str, delay: float) -> float:
-        """As it was recorded; the recording goes on from here."""
-        ending = self._endings.pop(link, None)
-        if ending is None:
-            return 0.0
-        self.playhead.take(ending)
-        return float(ending.what.get("retry_seconds") or 0.0)
-
-    async def next_session(self, link: str, session: int, delay: float) -> int:
-        """Wait for a mark or a frame that says that a session begins, or is there."""
-        while True:
-            step = await self.playhead.turn(link)
-            if isinstance(step, Frames) or step.kind in ("Connected", "Connecting"):
-                if isinstance(step, Mark) and step.kind == "Connecting":
-                    self.playhead.take(step)
-                return step.session
-            self.playhead.take(step)
-
-    @asynccontextmanager
-    async def open(self, link: str, session: int, sink: FrameSink) -> AsyncIterator[_Session]:
-        """Wait for the mark that says how it went."""
-        try:
-            step = await self.playhead.turn(link)
-        except trio.EndOfChannel:
-            raise ExchangeUnavailable("the recording ends here") from None
-        if isinstance(step, Mark) and step.kind == "Disconnected":
-            self.remember(step)
-            raise ExchangeUnavailable(str(step.what.get("detail", "")))
-        if isinstance(step, Mark) and step.kind == "Connected":
-            self.playhead.take(step)
-        yield _Session(self, link, session, sink)
-
-    def remember(self, disconnected: Mark) -> None:
-        """Let the recording stand still until the link has dealt with the end of its session."""
-        self._endings[disconnected.link] = disconnected
-
-    @asynccontextmanager
-    async def open_rest(self) -> AsyncIterator[_Answers]:
-        await trio.lowlevel.checkpoint()
-        yield _Answers(self.playhead)
-
-
-@attrs.frozen
-class _Answers:
-    playhead: Playhead
-
-    async def get(self, target: str) -> Response:
-        return await self.playhead.answer(target)
-
-
-class _Session:
-    """One session of the recording (`connector.link.source.Carrier`)."""
-
-    watched = False
-
-    def __init__(self, supply: _Replaying, link: str, number: int, sink: FrameSink) -> None:
-        self._supply = supply
-        self._playhead = supply.playhead
-        self._link = link
-        self.number = number
-        self._sink = sink
-        self._acknowledged = trio.Event()
-        self._known = False
-        """Whether data came, which acknowledges what was asked for."""
-        self._holes = supply.playhead.holes
-        self.payload_bytes = 0
-        self.blocked = False
-
-    @property
-    def wire_bytes(self) -> int:
-        """What was recorded is what came out of the wire, compressed or not."""
-        return self.payload_bytes
-
-    def deliver_to(self, sink: FrameSink) -> None:
-        self._sink = sink
-
-    async def ask(self, request: Request) -> Reply | None:
-        """Acknowledged when it was, or when the first data came; unless it was not recorded."""
-        self._supply.asked.set()
-        names = stream_names(request)
-        if not request.subscribes:
-            await trio.lowlevel.checkpoint()
-            return Reply(request.request_id)
-        missing = [name for name in names if name not in self._supply.streams]
-        if missing:
-            await trio.lowlevel.checkpoint()
-            return Reply(request.request_id, None, f"the recording does not have {missing[0]}")
-        await self._acknowledged.wait()
-        return Reply(request.request_id)
-
-    async def send(self, text: str) -> None:
-        """Nobody is there."""
-        await trio.lowlevel.checkpoint()
-
-    async def ping(self) -> None:
-        """Nobody is there."""
-        await trio.lowlevel.checkpoint()
-
-    async def close(self, *, timeout: float) -> None:  # noqa: ASYNC109
-        """Nothing is open."""
-        await trio.lowlevel.checkpoint()
-
-    async def run(self) -> _Ending:
-        """Play the session."""
-        await trio.lowlevel.checkpoint()
-        try:
-            return await self._play()
-        finally:
-            self._playhead.leave(self._link)
-
-    async def _play(self) -> _Ending:
-        while True:  # noqa: ASYNC913  # the playhead executes a checkpoint now and then
-            try:
-                step = await self._playhead.turn(self._link)
-            except trio.EndOfChannel:
-                await give_others_a_turn()  # what they ask for is answered before the end
-                return _Ending("ended")
-            if step.session != self.number:
-                return _Ending("error", "the recording does not say how this session ended")
-            if isinstance(step, Frames):
-                # Nobody would see what is played before the first subscription.
-                await self._supply.asked.wait()
-                await self._deliver(step)
-                self._playhead.attend(self._link, self)
-                continue
-            if step.kind == "Disconnected":
-                self._supply.remember(step)
-                return _Ending(str(step.what.get("reason")), str(step.what.get("detail", "")))
-            self._playhead.take(step)
-            if step.kind == "Subscribed":
-                self._acknowledged.set()
-            elif step.kind == "Stale" and step.what.get("resubscribing"):
-                self._sink.lost(str(step.what.get("stream")), "resubscribed")
-
-    async def _deliver(self, step: Frames) -> None:
-        """Deliver all of `step`, which is the present one, as there is room."""
-        while (rest := self.accept(step)) is not None:  # noqa: ASYNC913  # it waits for room
-            self._playhead.take(step, rest)
-            step = rest
-            self.blocked = True
-            try:
-                await self._sink.wait_for_room()
-            finally:
-                self.blocked = False
-        self._playhead.take(step)
-
-    def accept(self, step: Frames) -> Frames | None:
-        """Deliver `step` (`connector.recording.playhead.Ear`)."""
-        sink, payloads, streams = self._sink, step.payloads, step.streams
-        if len(streams) > 1 or streams[0] is None or not sink.wants(streams[0]):
-            pairs = [
-                pair
-                for pair in zip(streams, payloads, strict=True)
-                if (not self._is_reply(pair[1]) if pair[0] is None else sink.wants(pair[0]))
-            ]
-            if not pairs:
-                return None
-            streams, payloads = zip(*pairs, strict=True)
-        if not self._known and any(streams):
-            self._known = True
-            self._acknowledged.set()
-        if self._holes != self._playhead.holes:
-            self._holes = self._playhead.holes
-            for name in sorted(self._supply.streams):
-                sink.lost(name, "overflow")
-        sink.stamp(step.time_ns, step.session)
-        taken = sink.deliver(payloads, 0)
-        for payload in payloads if taken == len(payloads) else payloads[:taken]:
-            self.payload_bytes += len(payload)
-        if taken == len(payloads):
-            return None
-        return Frames(step.link, step.session, step.time_ns, streams[taken:], payloads[taken:])
-
-    def _is_reply(self, payload: bytes) -> bool:
-        """Whether a frame answers a request of whoever recorded it."""
-        try:
-            return isinstance(self._supply.exchange.parse(payload), Reply)
-        except UNDECODABLE:
-            return False

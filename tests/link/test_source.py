@@ -117,6 +117,9 @@ class ScriptSupply:
         self.pauses.append((link, delay))
         return 0.5
 
+    def asking(self) -> None:
+        """It answers nothing."""
+
     @asynccontextmanager
     async def open_rest(self) -> AsyncIterator[Any]:
         yield self

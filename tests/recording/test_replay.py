@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import trio
-from hypothesis import example, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from connector import ConfigError, Overflow, SubscriptionRejected, open_adapter
 from connector.channels import BookDeltas, Channel, OrderBook, PartialBook, Trades
-from connector.events import Gap
+from connector.events import BookView, Gap
 from connector.exchanges import binance
 from connector.lifecycle import Connected, Connecting, Disconnected, LinkEvent
 from connector.recording import (
@@ -51,9 +51,10 @@ async def record(
     breaks: tuple[tuple[float, FaultKind], ...] = (),
     seconds: float = 5.0,
     rotate_after: float = math.inf,
+    links: int = 2,
 ) -> tuple[list[Any], list[Any]]:
     """Record a simulated exchange; what a feed yielded and what happened meanwhile."""
-    async with open_world(links=2, source=OrderFlow(symbols=("ETHUSDC",))) as world:
+    async with open_world(links=links, source=OrderFlow(symbols=("ETHUSDC",))) as world:
         happened = world.adapter.lifecycle()
         presence = Presence()
         writer = _writer(folder, presence, 1)
@@ -170,11 +171,66 @@ async def test_a_local_book_is_kept_from_recorded_snapshots(
     breaks: tuple[tuple[float, FaultKind], ...] = ((3.0, "reset"), (3.0, "reset"))
     live, _ = await record(tmp_path, book, breaks=breaks, seconds=10.0)
 
-    # A view is looked at when a consumer runs, for which as fast as possible leaves no time.
-    again, _ = await play(tmp_path, book, speed=1)
-
     assert [each[0] for each in live].count("gap") == 2
-    assert told(again) == told(live)
+    for speed in (1, 20, math.inf, math.inf):
+        again, _ = await play(tmp_path, book, speed=speed)
+        assert told(again) == told(live)
+
+
+async def watched(
+    folder: Path, speed: float, *, pause: int, buffer: int = 1024
+) -> tuple[list[Any], list[Any]]:
+    """What a consumer sees of a book that is a little slow, and one that holds a view."""
+    book, seen, held = OrderBook("ETHUSDC", depth=20), [], []
+    exchange = replay(binance.UsdMFutures(), folder, speed=speed)
+    async with (
+        open_adapter(exchange) as adapter,
+        adapter.subscribe(book, Trades("ETHUSDC"), gaps=True) as both,
+        adapter.subscribe(book, gaps=True, buffer=buffer) as books,
+        trio.open_nursery() as nursery,
+    ):
+
+        async def hold() -> None:
+            view = None
+            async for event in both:
+                if isinstance(event, BookView):
+                    view = event
+                elif not isinstance(event, Gap):
+                    held.append((event.trade_id, None if view is None else plain(view)))
+
+        nursery.start_soon(hold)
+        async for event in books:
+            seen.append(plain(event))
+            for _ in range(pause):
+                await trio.lowlevel.checkpoint()
+    return seen, held
+
+
+@settings(max_examples=5, phases=[Phase.explicit, Phase.generate])
+@given(
+    breaks=st.lists(st.tuples(st.floats(0.3, 3), st.sampled_from(BREAKS)), max_size=2).map(tuple),
+    pause=st.sampled_from([0, 1, 7, 200]),
+)
+def test_local_books_are_the_same_at_every_speed_and_every_time(
+    tmp_path_factory: pytest.TempPathFactory,
+    breaks: tuple[tuple[float, FaultKind], ...],
+    pause: int,
+) -> None:
+    folder = tmp_path_factory.mktemp("r")
+    book = OrderBook("ETHUSDC", depth=20)
+
+    async def main() -> list[Any]:
+        channels = (book, Trades("ETHUSDC"))
+        await record(folder, *channels, breaks=breaks, seconds=5.0, links=3)  # and REST
+        speeds = (1.0, 9.0, math.inf, math.inf)
+        return [await watched(folder, speed, pause=pause) for speed in speeds]
+
+    first, *others = trio.run(main, clock=MockClock(autojump_threshold=0))
+
+    assert len(first[0]) > 3
+    assert len(first[1]) > 3
+    for again in others:
+        assert [told(again[0]), again[1]] == [told(first[0]), first[1]]
 
 
 async def test_a_book_without_another_snapshot_is_no_error_at_the_end(

@@ -121,6 +121,9 @@ class _Supply:
     def pause(self, link: str, delay: float) -> float:
         return delay
 
+    def asking(self) -> None:
+        """Answers come when they come."""
+
     def open_rest(self) -> AbstractAsyncContextManager[Rest]:
         # Snapshots and instruments are the exchange's own: they are asked for seldom.
         return open_http(
