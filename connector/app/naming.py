@@ -17,7 +17,7 @@ import attrs
 from connector import channels
 from connector.channels import AnyChannel, Channel
 from connector.errors import ConfigError
-from connector.exchanges import binance, bybit
+from connector.exchanges import binance, bybit, okx
 from connector.exchanges.protocol import Exchange
 from connector.testing.venues.rules import VenueName
 
@@ -29,6 +29,7 @@ EXCHANGES: Mapping[str, type[Any]] = MappingProxyType(
         "bybit_spot": bybit.Spot,
         "bybit_linear": bybit.Linear,
         "bybit_inverse": bybit.Inverse,
+        "okx": okx.Okx,
     }
 )
 """Exchange classes by the names of their exchanges."""
@@ -44,7 +45,19 @@ SIMULATED: Mapping[str, VenueName] = MappingProxyType(
 )
 """What simulates an exchange, by its name (`connector.testing.open_exchange`)."""
 
-_MODULES: Mapping[str, Any] = MappingProxyType({"binance": binance, "bybit": bybit})
+
+def simulator_of(exchange: str) -> VenueName:
+    """What simulates an exchange that is in `EXCHANGES`.
+
+    Raises:
+        ConfigError: nothing does.
+    """
+    if exchange not in SIMULATED:
+        raise ConfigError(f"{exchange} cannot be simulated; {', '.join(SIMULATED)} can")
+    return SIMULATED[exchange]
+
+
+_MODULES: Mapping[str, Any] = MappingProxyType({"binance": binance, "bybit": bybit, "okx": okx})
 _ENVIRONMENTS = ("production", "testnet", "demo")
 
 

@@ -15,7 +15,7 @@ import msgspec
 import trio
 
 from connector import open_adapter
-from connector.app.naming import EXCHANGES, SIMULATED, find_exchange, parse_channel
+from connector.app.naming import EXCHANGES, find_exchange, parse_channel, simulator_of
 from connector.app.numbers import FiniteRange
 from connector.app.recordings.recorder import MIB, Files, Progress, Screen, record, subject_of
 from connector.app.recordings.retention import retention_of
@@ -119,7 +119,7 @@ async def _exchange(options: Options) -> AsyncIterator[tuple[Exchange, Dialer]]:
         seed=options.seed,
     )
     async with open_exchange(
-        SIMULATED[options.exchange],
+        simulator_of(options.exchange),
         source=source,
         network=network,
         epoch_ms=time.time_ns() // NS_PER_MS,

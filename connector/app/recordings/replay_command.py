@@ -19,7 +19,7 @@ import msgspec
 import trio
 
 from connector import Feed, open_adapter
-from connector.app.naming import SIMULATED, find_exchange
+from connector.app.naming import find_exchange, simulator_of
 from connector.app.recordings.decoding import channel_of, streams_of
 from connector.app.recordings.moments import span_between, span_options
 from connector.app.recordings.playback import Playback
@@ -155,7 +155,7 @@ async def serve(recorded: Recorded, speed: float, port: int, span: Span = ALWAYS
     exchange = find_exchange(recorded.exchange)()
     began_ns = span.since_ns or recorded.starts[0].started_ns
     async with open_exchange(
-        SIMULATED[recorded.exchange],
+        simulator_of(recorded.exchange),
         source=Playback(exchange, recorded.paths, speed, sys.stderr, span),
         port=port,
         epoch_ms=began_ns // 1_000_000,

@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast
 import attrs
 import trio
 
-from connector.app.naming import SIMULATED
+from connector.app.naming import SIMULATED, simulator_of
 from connector.app.running.configuration import AdapterPlan, Configuration
 from connector.channels import AnyChannel
 from connector.exchanges.protocol import Exchange
@@ -45,6 +45,7 @@ class SimulatedWorld:
 
     def place(self, plan: AdapterPlan) -> tuple[Exchange, Dialer]:
         """The exchange that simulates the one of `plan`."""
+        simulator_of(plan.exchange.name)  # or there is none
         endpoints = self.exchanges[plan.exchange.name].endpoints
         exchange = plan.exchange
         return attrs.evolve(cast("Any", exchange), endpoints=endpoints), self.network
