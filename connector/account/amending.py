@@ -132,8 +132,7 @@ async def resolve_amend(office: Office, record: OrderRecord) -> None:
         shape = report.quantity, report.price
         if record.amending == shape or report.state != "open":
             office.read(report)
-            continue
-        if now > window_end:
+        elif now > window_end:
             unchanged_since = now if unchanged_since is None else unchanged_since
             if now - unchanged_since >= constants.settle_seconds:
                 record.give_up_amend()

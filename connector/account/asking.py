@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 _SILENCE_SECONDS = 5.0
 _ANSWER_SECONDS = 20.0
+_SHORTEST_PAUSE = 0.001
+"""What is left of a pause by rounding is none that a clock can measure."""
 _LONGEST_PAUSE = 10.0
 """A question that would have to wait for longer has failed: others may be asked instead."""
 
@@ -129,7 +131,7 @@ class Conversation:
         while (wait := self._gate.wait_seconds(request.weight, asking.service)) > 0:
             if wait > _LONGEST_PAUSE:
                 raise ExchangeUnavailable(f"{request.what}: no weight is left for {wait:.3g} s")
-            await trio.sleep(wait)
+            await trio.sleep(max(wait, _SHORTEST_PAUSE))
         self._gate.take(request.weight)
         now_ns = 0 if request.signing != "signed" else asking.clock.now_ns(trio.current_time())
         written = asking.trading.write_rest(request, asking.key, now_ns, _SILENCE_SECONDS)

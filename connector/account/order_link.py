@@ -188,9 +188,10 @@ class OrderLink:
         while True:
             oldest = min((job.sent_at for job in self._pending.values()), default=None)
             now = trio.current_time()
-            if oldest is not None and now - oldest >= REPLY_SECONDS:
+            due = now + REPLY_SECONDS / 10 if oldest is None else oldest + REPLY_SECONDS
+            if now >= due:
                 return
-            await trio.sleep(REPLY_SECONDS / 10 if oldest is None else oldest + REPLY_SECONDS - now)
+            await trio.sleep_until(due)
 
     def _answer(self, answer: Answer) -> None:
         for window, used in answer.used:

@@ -281,9 +281,9 @@ class Quotes:
             self._blind_since = self._blind_since or now
         blind = (
             self._blind_since is not None
-            and now - self._blind_since >= self._office.timing.blind_seconds
+            and now >= self._blind_since + self._office.timing.blind_seconds
         )
-        if blind or now - self._wanted_at >= self._settings.max_age:
+        if blind or now >= self._wanted_at + self._settings.max_age:
             self._wanted = Wanted()
 
     def _next_look(self) -> float:

@@ -70,6 +70,7 @@ async def _ask(office: Office, record: OrderRecord, resolution: Resolution) -> N
         resolution.failed(trio.current_time())
     else:
         office.read(report)
+        resolution.failed(trio.current_time())  # unless it was found by that, ask again later
 
 
 async def _fence(office: Office, record: OrderRecord, resolution: Resolution) -> None:
@@ -78,6 +79,7 @@ async def _fence(office: Office, record: OrderRecord, resolution: Resolution) ->
     now = trio.current_time()
     if kind == "done" and report is not None:
         office.read(report)
+        resolution.failed(now)
     elif kind == "absent":
         resolution.fenced(now)
     else:

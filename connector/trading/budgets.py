@@ -15,6 +15,8 @@ from collections.abc import Sequence
 
 from connector.trading.venue import Window
 
+_TICK = 0.001
+"""The shortest wait: what rounding leaves of one, no clock can measure."""
 QUOTES_SHARE = 0.8
 """Of each limit; the rest is for `place`."""
 
@@ -64,7 +66,7 @@ class OrderBudget:
                 wait = max(wait, moment + window.seconds - now)
             if excess > 0:
                 wait = max(wait, window.seconds)
-        return max(wait, 0.0)
+        return max(wait, _TICK) if wait > 0 else 0.0
 
     def room(self, now: float, *, quotes: bool = False) -> int:
         """How many new ones may go now."""

@@ -197,6 +197,9 @@ class OrderRecord:
             )
         elif report.filled < self.filled and state == "open":
             effect = "stale"
+        if effect == "stale" and self.amending == (report.quantity, report.price):
+            # Older in what is filled, and yet the amend is told to be carried out.
+            self._take_shape(report)
         if effect in ("moves", "late"):
             self.late = self.late or effect == "late"
             self._take_shape(report)

@@ -267,6 +267,17 @@ def test_an_unanswered_amend_counts_the_larger_and_the_worse() -> None:
     assert (order.remaining, order.worst_price) == (2, 3001)
 
 
+def test_an_amend_is_told_by_a_report_that_is_older_in_what_is_filled() -> None:
+    order = record()
+    order.read(report(filled="0.2", fill=fill("1", "0.2", "0.2")), 1)
+    order.amend(Decimal("0.5"), Decimal(3001))
+
+    order.read(report(quantity=Decimal("0.5"), price=Decimal(3001)), 2)
+
+    assert order.amending is None
+    assert (order.quantity, order.filled) == (Decimal("0.5"), Decimal("0.2"))
+
+
 def test_a_record_that_was_never_sent_is_refused_for_certain() -> None:
     order = OrderRecord(INTENT, "c1", "ETHUSDC")
 
