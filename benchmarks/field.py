@@ -7,6 +7,8 @@ import attrs
 MARK = "picows bare"
 """What ratios are to."""
 US = "connector"
+TWO_TASKS = "trio, two tasks"
+"""The least that a reading and a consuming task of trio can do."""
 ANY = ("depth5", "trade", "aggTrade", "bookTicker", "depth", "mix")
 
 
@@ -68,7 +70,7 @@ PACED = {
     US: Contestant("latency_connector"),
     "websockets": Contestant("latency_websockets"),
     "trio, one task": Contestant("latency_trio"),
-    "trio, two tasks": Contestant("latency_trio", options=("--way", "batches")),
+    TWO_TASKS: Contestant("latency_trio", options=("--way", "batches")),
 }
 """Who is measured for latency: the last two are no clients, but the least that trio can do."""
 

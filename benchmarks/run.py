@@ -1,6 +1,6 @@
 """Run the contestants side by side; print the tables, and write them.
 
-python -m benchmarks.run --quick            # the two headline ratios, in under a minute
+python -m benchmarks.run --quick            # the three headline ratios, in about a minute
 python -m benchmarks.run                    # everything; benchmarks/results.{json,md}
 python -m benchmarks.run --page docs/performance.md --chart docs/_static/growth.svg
 """
@@ -28,6 +28,7 @@ from benchmarks.field import (
     LATE,
     MARK,
     PACED,
+    TWO_TASKS,
     US,
     WORKLOADS,
     Contestant,
@@ -39,6 +40,7 @@ from benchmarks.workloads import CAPTURE
 RATES = {"1,000/s": (1_000, 3_000), "5,000/s": (5_000, 10_000), "20,000/s": (20_000, 40_000),
          "bursts of 1,131 in 100 ms": (0, 11_310)}  # fmt: skip
 """Messages per second, 0 for bursts, and how many of them."""
+QUICK_RATE = "5,000/s"
 LATE_RATE, LATE_MESSAGES = 50_000, 100_000
 PACKAGES = ("picows", "aiohttp", "websockets", "trio", "trio-websocket", "msgspec")
 
@@ -138,7 +140,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="the two headline ratios")
+    parser.add_argument("--quick", action="store_true", help="the three headline ratios")
     parser.add_argument("--rounds", type=int, default=None)
     parser.add_argument("--parts", nargs="*", choices=tables.SECTIONS, default=tables.SECTIONS)
     parser.add_argument("--only", nargs="*", help="names of workloads, for the part cost")
@@ -211,12 +213,16 @@ def measured(options: argparse.Namespace, rounds: int) -> Iterator[tuple[str, An
 
 
 def quick(rounds: int) -> None:
-    """Print the two headline ratios."""
+    """Print the headline ratios: CPU of two workloads, and latency beside two tasks of trio."""
     with Site.prepared(HERE / ".environments") as site:
         results = {
             str(workload): cost(site, workload, [MARK, US], rounds) for workload in HEADLINES
         }
+        field = {name: PACED[name] for name in (TWO_TASKS, US)}
+        rate, messages = RATES[QUICK_RATE]
+        found = paced(site, "trade", rate, messages, field=field, rounds=rounds)
     print(tables.headlines(results))
+    print(tables.latency_headline(QUICK_RATE, found))
 
 
 if __name__ == "__main__":

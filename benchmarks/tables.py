@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.field import MARK, US
+from benchmarks.field import MARK, TWO_TASKS, US
 
 Results = Mapping[str, Any]
 """What `benchmarks.run` writes as JSON."""
@@ -52,6 +52,14 @@ def headlines(results: Results) -> str:
         if "cpu_us" in mark and "cpu_us" in ours:
             lines.append(f"{workload}: {ours['cpu_us'] / mark['cpu_us']:.2f} × {MARK}")
     return "\n".join(lines)
+
+
+def latency_headline(offered: str, contestants: Results) -> str:
+    """The ratio of the medians beside the least that two tasks of trio can do."""
+    least, ours = contestants.get(TWO_TASKS, {}), contestants.get(US, {})
+    if "p50" not in least or "p50" not in ours:
+        return f"latency at {offered}: not measured"
+    return f"latency at {offered}: {ours['p50'] / least['p50']:.2f} × {TWO_TASKS}"
 
 
 def latency(results: Results) -> str:

@@ -214,8 +214,11 @@ async def test_streams_that_take_turns_cost_little_more(workload: str, loops: st
 
 @pytest.mark.parametrize("workload", ["depth5", "trade"])
 async def test_a_batch_costs_little_beside_its_messages(workload: str, loops: str) -> None:
-    budget = {"python": (87, 25), "compiled": (44, 16)}
-    alone = Way(CHANNELS[workload]).go(workloads.texts(workload, 1, 1))
+    budget = {"python": (87, 24), "compiled": (44, 15)}
+    way = Way(CHANNELS[workload])
+    first, second = workloads.texts(workload, 2, 1)
+    way.go([first])  # from which it learns what kind of events they are
+    alone = way.go([second])
 
     check(f"a batch of one {workload}", (alone.lines, alone.calls), budget[loops])
 
@@ -285,6 +288,21 @@ async def test_a_single_message_wakes_the_reader_once_and_the_consumer_once() ->
     assert turns.steps["reader"] == 10
 
 
+async def test_a_message_that_comes_alone_costs_little_from_the_socket_to_the_consumer(
+    loops: str,
+) -> None:
+    budget = {"python": (138, 47), "compiled": (95, 38)}
+    steps = []
+    for messages in (10, 10 + MORE):
+        with counted() as found:
+            await alone.send("connector", messages)
+        steps.append(found)
+
+    few, many = steps
+    per_message = (many.lines - few.lines) / MORE, (many.calls - few.calls) / MORE
+    check("a message that comes alone", per_message, budget[loops])
+
+
 @pytest.mark.parametrize("client", alone.CLIENTS)
 async def test_what_is_counted_of_messages_that_come_alone_comes(client: str) -> None:
     turns = Turns()
@@ -327,6 +345,13 @@ def test_the_page_has_a_place_for_every_table_and_shows_it(tmp_path: Path) -> No
     assert "| 1,000/s | **connector** | 100 | 300 | 400 | 1.25 | 9.0 |" in text
     assert "| connector, CONFLATE | 3.00 | 1.50 |" in text
     assert "| links of one adapter | depth5 | 1: 2.50, 16: 2.75 |" in text
+
+
+def test_the_headline_of_latency_is_beside_two_tasks_of_trio() -> None:
+    found = {tables.TWO_TASKS: {"p50": 40.0}, tables.US: {"p50": 44.0}}
+
+    assert tables.latency_headline("5,000/s", found) == "latency at 5,000/s: 1.10 × trio, two tasks"
+    assert "not measured" in tables.latency_headline("5,000/s", {tables.US: {"failed": "no"}})
 
 
 def test_a_picture_of_curves_has_every_line(tmp_path: Path) -> None:

@@ -23,10 +23,11 @@ entered nobody can read, so until then `BLOCK` and `FAIL` hold more
 from __future__ import annotations
 
 import enum
-import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Generic, Literal, TypeAlias, TypeVar
+
+from trio.lowlevel import reschedule
 
 from connector.channels import AnyChannel
 from connector.errors import ConnectorError
@@ -90,13 +91,13 @@ class Buffer(Waking, Generic[T]):
         self.items.clear()
         return batch
 
-    def waiting_ns(self) -> int | None:
-        """How long ago the oldest item was read; None without one, or when it does not tell."""
-        return self._age_ns(self.items[0]) if self.items else None
+    def oldest_ns(self) -> int:
+        """When the oldest item was read; 0 without one, or when it does not tell."""
+        return getattr(self.items[0], "received_ns", 0) if self.items else 0
 
-    def _age_ns(self, item: object) -> int | None:
-        received_ns = getattr(item, "received_ns", 0)
-        return max(time.time_ns() - received_ns, 0) if received_ns else None
+    def is_over(self) -> bool:
+        """Whether there is something else than items for the consumer: an error, or the end."""
+        return self.closed or self.over or bool(self._errors)
 
     def next_error(self) -> ConnectorError | None:
         """An error that the consumer has not seen, and now has; None if there is none."""
@@ -122,8 +123,13 @@ class Buffer(Waking, Generic[T]):
     def put_run(self, items: Sequence[T], stream: str) -> None:
         """Put a run of events of `stream`, at most `room` of them."""
         self.items.extend(items)
-        if self._waiter is not None:
-            self.wake()
+        # As `wake`, which this is the most frequent occasion for.
+        task = self._waiter
+        if task is not None:
+            self._waiter = None
+            if self._beside:
+                self._let_go()
+            reschedule(task)
         if len(self.items) >= self.capacity:
             self._block()
 

@@ -86,8 +86,8 @@ class Delivery:
         """`trio.current_time` of the first event."""
         self.messages = 0
         """Messages of streams."""
-        self.lag_ns: int | None = None
-        """From the exchange's time to ours, of the newest event that tells, once per batch."""
+        self.timed: Event | None = None
+        """The newest event that says when it happened, once per batch."""
 
     def deliver(self, payloads: Sequence[bytes], first: int) -> int:
         """Take ``payloads[first:]``; the index of the first that must wait for room.
@@ -138,7 +138,8 @@ class Delivery:
             if events:
                 # First what somebody waits for.
                 subscription.group.put_run(events, subscription.name)
-                self._note_lag(events[-1])
+                if subscription.tells_time is not False:
+                    self._note_lag(subscription, events[-1])
             self.messages += taken - begin
             if verdict is not None and self._takes_out_of_sequence(subscription, event, verdict):
                 subscription.readers.put_run((event,), subscription.name)
@@ -236,11 +237,12 @@ class Delivery:
             taken += 1
         return taken
 
-    def _note_lag(self, event: Event) -> None:
-        """Remember how far `event`, one of a batch, is behind the exchange's clock."""
-        moment = event.exchange_time_ns
-        if moment is not None and self.received_ns is not None:
-            self.lag_ns = self.received_ns - moment
+    def _note_lag(self, subscription: Subscription, event: Event) -> None:
+        """Remember `event`, one of a batch, if it says when it happened."""
+        if subscription.tells_time is None:
+            subscription.tells_time = event.exchange_time_ns is not None
+        if subscription.tells_time:
+            self.timed = event
 
     def _unread(
         self, subscription: Subscription, glance: Event, payload: bytes, skip: int
@@ -302,7 +304,7 @@ class Delivery:
             event.received_ns = self.received_ns or 0
             event.session = self.session
         if events:
-            self._note_lag(events[-1])
+            self._note_lag(subscription, events[-1])
         self._rest.extend((subscription, event) for event in events)
         self._put_rest()
 

@@ -35,9 +35,9 @@ class Delays:
 
     def observe(self, ns: int) -> None:
         """Count a delay of `ns`; a clock that was set back makes it none."""
-        ns = max(ns, 0)
         self._counts[bisect_left(_BOUNDS_NS, ns)] += 1
-        self._sum_ns += ns
+        if ns > 0:
+            self._sum_ns += ns
 
     def statistics(self) -> DelayStatistics:
         """A snapshot."""

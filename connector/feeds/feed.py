@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar, cast
@@ -66,6 +67,7 @@ class Feed(Generic[T_co]):
         self._delays = delays
         self.buffer = buffer
         self._items = buffer.items
+        self._waits_plainly = type(buffer).wait is Buffer.wait
         plain = type(buffer).take is Buffer.take
         self._take = cast("Callable[[], T_co]", self._items.popleft if plain else buffer.take)
 
@@ -90,10 +92,17 @@ class Feed(Generic[T_co]):
 
     async def __anext__(self) -> T_co:
         if not self._items:
-            try:
-                await self._refill()
-            except trio.EndOfChannel:
-                raise StopAsyncIteration from None
+            # As `_refill`, without a coroutine of its own between the wake-up and the consumer.
+            buffer = self.buffer
+            while not self._items:
+                if buffer.is_over():
+                    self._stop_or_raise()
+                if self._waits_plainly:
+                    await trio.lowlevel.wait_task_rescheduled(buffer.begin_waiting())
+                else:
+                    await buffer.wait()
+            if self._delays is not None and (since_ns := buffer.oldest_ns()):
+                self._delays.observe(time.time_ns() - since_ns)
         try:
             event = self._take()
         except Unreadable:
@@ -200,7 +209,7 @@ class Feed(Generic[T_co]):
             replaced=buffer.replaced,
             gaps=buffer.gaps,
             tasks_waiting=int(buffer.has_waiter()),
-            waiting_seconds=(buffer.waiting_ns() or 0) / NS_PER_SECOND,
+            waiting_seconds=_seconds_since(buffer.oldest_ns()),
         )
 
     async def _refill(self) -> None:
@@ -212,8 +221,8 @@ class Feed(Generic[T_co]):
 
     def _observe(self) -> None:
         """Once per batch: how long has its first event waited for us?"""
-        if self._delays is not None and (waited := self.buffer.waiting_ns()) is not None:
-            self._delays.observe(waited)
+        if self._delays is not None and (since_ns := self.buffer.oldest_ns()):
+            self._delays.observe(time.time_ns() - since_ns)
 
     async def _next_readable(self) -> T_co:
         """The next event that decodes; only what conflates can hold another, and never blocks."""
@@ -226,6 +235,13 @@ class Feed(Generic[T_co]):
     def _unblock(self) -> None:
         if self.buffer.blocking:
             self.buffer.unblock_if_drained()
+
+    def _stop_or_raise(self) -> None:
+        """Do as `_raise_if_over`, where the end is the end of an iteration."""
+        try:
+            self._raise_if_over()
+        except trio.EndOfChannel:
+            raise StopAsyncIteration from None
 
     def _raise_if_over(self) -> None:
         if self.buffer.closed:
@@ -247,6 +263,11 @@ class Feed(Generic[T_co]):
             batch = cast("list[T_co]", self.buffer.take_all())
         self._unblock()
         return batch
+
+
+def _seconds_since(ns: int) -> float:
+    """How long ago `ns` was, wall clock; 0 when it is 0."""
+    return max(time.time_ns() - ns, 0) / NS_PER_SECOND if ns else 0.0
 
 
 class _Batches(Generic[T_co]):

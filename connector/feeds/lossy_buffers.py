@@ -162,8 +162,8 @@ class ConflatingBuffer(_NeverFull[T]):
             for link in links:
                 link.waiting.discard(self)
 
-    def waiting_ns(self) -> int | None:
-        return self._age_ns(next(iter(self._latest.values()), None))
+    def oldest_ns(self) -> int:
+        return getattr(next(iter(self._latest.values()), None), "received_ns", 0)
 
     def put(self, item: T) -> None:
         self._put((None, getattr(item, "symbol", None)), item)

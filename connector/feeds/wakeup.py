@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
 import trio
+
+Abort: TypeAlias = Callable[[Any], trio.lowlevel.Abort]
 
 _BUSY = "a feed has one consumer, and it is waiting already"
 
@@ -34,11 +39,19 @@ class Waking:
 
         Cancellation: it is not waited for any more.
         """
+        await trio.lowlevel.wait_task_rescheduled(self.begin_waiting())
+
+    def begin_waiting(self) -> Abort:
+        """Note that this task waits, which must then do so at once, as `wait` does; for whom a
+        coroutine less between the wake-up and the consumer counts.
+
+        Raises:
+            trio.BusyResourceError: another task is waiting already.
+        """
         if self._waiter is not None:
             raise trio.BusyResourceError(_BUSY)
         self._waiter = trio.lowlevel.current_task()
-        # What `wait_for_any` does, with one coroutine less between the wake-up and the consumer.
-        await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
+        return self._stop_waiting
 
     def _stop_waiting(self, _: object) -> trio.lowlevel.Abort:
         self._let_go()

@@ -471,8 +471,11 @@ class Link:
         return sum(map(is_open, self.sockets))
 
     def _lag_seconds(self) -> float | None:
-        lag_ns = None if self._current is None else self._current.delivery.lag_ns
-        return None if lag_ns is None else lag_ns / NS_PER_SECOND
+        event = None if self._current is None else self._current.delivery.timed
+        moment = None if event is None else event.exchange_time_ns
+        if event is None or moment is None:
+            return None
+        return (event.received_ns - moment) / NS_PER_SECOND
 
     def statistics(self) -> LinkStatistics:
         """Counts over all sessions, the present one included."""

@@ -324,7 +324,7 @@ class Tap(trio.abc.Stream):
 
     async def _lift(self) -> None:
         """Deliver messages until something must be passed up."""
-        data, position = self._data, self._position
+        data, position, receive = self._data, self._position, self._receive
         while True:
             wanted = ODD
             if not self._fragmented:
@@ -348,7 +348,15 @@ class Tap(trio.abc.Stream):
             if self._sink.leisurely:
                 await self._sink.rest()
             if position == len(data):
-                data = await self._read()
+                # As `_read`, with a coroutine less between the socket and this one.
+                size = _READ_BYTES if self._inflater is None else self._compressed_bytes()
+                try:
+                    chunk = await receive(size)
+                except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+                    chunk = self._broken(error)
+                self._ended = not chunk
+                self.wire_bytes += len(chunk)
+                data = chunk if type(chunk) is bytes else bytes(chunk)
             else:
                 data = await self._refill(data[position:], wanted)
             position = 0
@@ -368,10 +376,9 @@ class Tap(trio.abc.Stream):
 
     def _deliver(self, batch: list[bytes]) -> int:
         """Give `batch` to the sink; how much of it found room."""
-        taken = self._sink.deliver(batch, 0)
         self.messages += len(batch)
         self.payload_bytes += sum(map(len, batch))
-        return taken
+        return self._sink.deliver(batch, 0)
 
     async def _deliver_rest(self, batch: list[bytes], taken: int) -> None:
         """Deliver what had to wait: for `go_live`, or for room in the sink."""
@@ -471,7 +478,7 @@ class Tap(trio.abc.Stream):
         return b"".join(parts)
 
     def _compressed_bytes(self) -> int:
-        """How much to read: what inflates to `_READ_BYTES`, by what was inflated so far."""
+        """What inflates to `_READ_BYTES`, by what was inflated so far."""
         if self.payload_bytes <= self.wire_bytes:
             return _READ_BYTES
         return max(_LEAST_READ_BYTES, _READ_BYTES * self.wire_bytes // self.payload_bytes)
@@ -480,21 +487,17 @@ class Tap(trio.abc.Stream):
         """Read once; empty at the end."""
         if self._ended:
             return b""
+        size = _READ_BYTES if self._inflater is None else self._compressed_bytes()
         try:
-            chunk = await self._receive(
-                _READ_BYTES if self._inflater is None else self._compressed_bytes()
-            )
-        except trio.BrokenResourceError as error:
-            self._ended = self.reset = True
-            self._ending = error
-            return b""
-        except trio.ClosedResourceError as error:
-            self._ended = True
-            self._ending = error
-            return b""
-        size = len(chunk)
-        if size == 0:
-            self._ended = True
-            return b""
-        self.wire_bytes += size
-        return chunk if type(chunk) is bytes else bytes(chunk)
+            chunk = await self._receive(size)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            return self._broken(error)
+        self._ended = not chunk
+        self.wire_bytes += len(chunk)
+        return bytes(chunk)
+
+    def _broken(self, error: trio.BrokenResourceError | trio.ClosedResourceError) -> bytes:
+        """Note that reading ended with `error`; the end of the stream."""
+        self.reset = isinstance(error, trio.BrokenResourceError)
+        self._ended, self._ending = True, error
+        return b""

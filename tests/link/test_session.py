@@ -450,6 +450,7 @@ async def test_what_has_never_brought_anything_ends_nothing_and_is_doubted(
     exchange = toy(4.0)
     mute, lively = subscription("A", exchange), subscription("B", exchange)
     async with at_work(mute, lively, exchange=exchange) as desk:
+        await trio.sleep(0.5)  # between two looks of the session
         for number in range(1, 1300):
             desk.line.say(frame("B", number))
             await trio.sleep(1)
