@@ -53,8 +53,7 @@ for every batch (depth5, 300 bytes: 256 KiB cost 1.4 times as much per message a
 _LEAST_READ_BYTES = 4_096
 """However well the server compresses."""
 _PORTION_MESSAGES = 512
-"""So many messages are delivered before others have their turn. Those of an exchange have 128 bytes
-and more, so that a read brings fewer; one of empty messages brings 32,768."""
+"""Before others have a turn. Usual reads bring fewer, one of empty messages 32,768."""
 _MESSAGE_TOO_BIG = 1009
 
 
@@ -230,7 +229,7 @@ class Tap(trio.abc.Stream):
             raise
 
     async def wait_send_all_might_not_block(self) -> None:
-        """Wait until `send_all` might not block."""
+        """See `trio.abc.SendStream`."""
         await self._stream.wait_send_all_might_not_block()
 
     async def aclose(self) -> None:
@@ -324,7 +323,7 @@ class Tap(trio.abc.Stream):
 
     async def _lift(self) -> None:
         """Deliver messages until something must be passed up."""
-        data, position, receive = self._data, self._position, self._receive
+        data, position = self._data, self._position
         while True:
             wanted = ODD
             if not self._fragmented:
@@ -336,10 +335,10 @@ class Tap(trio.abc.Stream):
                     taken = self._deliver(batch) if self._live else 0
                     if taken < len(batch):
                         await self._deliver_rest(batch, taken)
-            if wanted <= ODD:
-                if wanted == MORE:
-                    await trio.lowlevel.checkpoint()
-                    continue
+            if wanted == MORE:
+                await trio.lowlevel.checkpoint()
+                continue
+            if wanted == ODD:
                 if self._inflater is not None and self._inflater.failure is not None:
                     raise self._inflater.failure
                 wanted = self._judge(data, position)
@@ -347,11 +346,10 @@ class Tap(trio.abc.Stream):
                     break
             if self._sink.leisurely:
                 await self._sink.rest()
-            if position == len(data):
-                # As `_read`, with a coroutine less between the socket and this one.
+            if position == len(data):  # as `_read`, with a coroutine less
                 size = _READ_BYTES if self._inflater is None else self._compressed_bytes()
                 try:
-                    chunk = await receive(size)
+                    chunk = await self._receive(size)
                 except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
                     chunk = self._broken(error)
                 self._ended = not chunk
@@ -467,8 +465,7 @@ class Tap(trio.abc.Stream):
     async def _refill(self, rest: bytes, wanted: int) -> bytes:
         """Read until `rest` has grown to `wanted` bytes, or to the end of the stream."""
         # Joined once, at the end: a frame that trickles in must not be copied at every step.
-        parts = [rest]
-        have = len(rest)
+        parts, have = [rest], len(rest)
         while have < wanted:
             chunk = await self._read()
             if not chunk:
@@ -489,15 +486,15 @@ class Tap(trio.abc.Stream):
             return b""
         size = _READ_BYTES if self._inflater is None else self._compressed_bytes()
         try:
-            chunk = await self._receive(size)
+            chunk = bytes(await self._receive(size))
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             return self._broken(error)
         self._ended = not chunk
         self.wire_bytes += len(chunk)
-        return bytes(chunk)
+        return chunk
 
     def _broken(self, error: trio.BrokenResourceError | trio.ClosedResourceError) -> bytes:
         """Note that reading ended with `error`; the end of the stream."""
-        self.reset = isinstance(error, trio.BrokenResourceError)
         self._ended, self._ending = True, error
+        self.reset = isinstance(error, trio.BrokenResourceError)
         return b""
