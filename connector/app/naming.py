@@ -41,6 +41,7 @@ SIMULATED: Mapping[str, VenueName] = MappingProxyType(
         "bybit_spot": "bybit_spot",
         "bybit_linear": "bybit_linear",
         "bybit_inverse": "bybit_inverse",
+        "okx": "okx",
     }
 )
 """What simulates an exchange, by its name (`connector.testing.open_exchange`)."""

@@ -3,6 +3,9 @@
 Source: okx §1–§6.
 """
 
+# Parameters take the place of properties of all exchanges.
+# pyright: reportIncompatibleMethodOverride=false
+
 from __future__ import annotations
 
 import math
@@ -250,7 +253,8 @@ class Okx(protocol.Exchange[N_co]):
         if isinstance(channel, Candles) and channel.interval in _BARS:
             offer = _of_interval(_BARS[channel.interval])
             of_interval = attrs.evolve(CATALOGUE, of_symbol={**_OFFERS, Candles: offer})
-            return cast("Stream[E]", of_interval.stream(cast("Any", channel), self.numbers))
+            found: Any = of_interval.stream(cast("Any", channel), self.numbers)
+            return cast("Stream[E]", found)
         return CATALOGUE.stream(channel, self.numbers)
 
     @property

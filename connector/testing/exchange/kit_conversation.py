@@ -107,7 +107,9 @@ class KitConversation:
         self._asked = True
         listing = self._audience.listing
         symbols = () if listing is None else listing.symbols
-        return self._venue.serves(self.route, stream) and (not symbols or symbol in symbols)
+        return self._venue.serves(self.route, stream) and (
+            not (symbols and symbol) or symbol in symbols
+        )
 
     def refusal(self, stream: str) -> Fault | None:
         """The fault by which a stream is to be refused."""

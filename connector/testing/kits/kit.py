@@ -41,7 +41,7 @@ class Ears(Protocol):
         ...
 
     def knows(self, stream: str, symbol: str) -> bool:
-        """Whether the route carries such a stream, and the symbol is traded."""
+        """Whether the route carries such a stream, and the symbol, if there is one, is traded."""
         ...
 
     def refusal(self, stream: str) -> Fault | None:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from connector.testing.kits.bybit.kit import BybitKit
 from connector.testing.kits.kit import Kit
+from connector.testing.kits.okx.kit import OkxKit
 from connector.testing.venues.rules import VENUES, Rules, VenueName, routed
 
 KITS: Mapping[VenueName, Kit] = MappingProxyType(
@@ -14,6 +15,7 @@ KITS: Mapping[VenueName, Kit] = MappingProxyType(
         "bybit_spot": BybitKit("spot"),
         "bybit_linear": BybitKit("linear"),
         "bybit_inverse": BybitKit("inverse"),
+        "okx": OkxKit(),
     }
 )
 
