@@ -236,3 +236,20 @@ def _written(value: object) -> str:
         return ",".join(map(_written, value)) or "none"
     text = str(value)
     return text if not text or _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+
+
+__all__ = [
+    "BookCrossed",
+    "Connected",
+    "Connecting",
+    "Disconnected",
+    "Lifecycle",
+    "LinkEvent",
+    "NotTrading",
+    "Rejected",
+    "RequestsFailing",
+    "RequestsRecovered",
+    "ShutdownAnnounced",
+    "Stale",
+    "Subscribed",
+]

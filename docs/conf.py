@@ -1,5 +1,8 @@
 """How the documentation is built: `nox -s docs`."""
 
+from sphinx.application import Sphinx
+from sphinx.ext.napoleon.docstring import GoogleDocstring
+
 from connector import channels, errors, events
 from connector._version import __version__
 
@@ -32,3 +35,21 @@ autodoc_typehints = "signature"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 myst_heading_anchors = 3
+
+
+# To napoleon, "Whether it is over: …" below an attribute would be the type "Whether it is over".
+GoogleDocstring._parse_attribute_docstring = GoogleDocstring._consume_to_end
+
+
+def hide_constructor(  # noqa: PLR0917
+    app: Sphinx, what: str, name: str, object_: object, options: object, signature: str, result: str
+) -> tuple[str, str] | None:
+    """Show no arguments of what a program never makes itself."""
+    if what == "class" and "Made by `" in (getattr(object_, "__doc__", None) or ""):
+        return "", result
+    return None
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.connect("autodoc-process-signature", hide_constructor)

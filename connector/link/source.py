@@ -237,3 +237,13 @@ def source_of(exchange: object, given: FrameSource | None) -> FrameSource | None
 def stream_names(request: Request) -> Sequence[str]:
     """Names of the streams of `request`."""
     return [each.name for each in request.subscriptions]
+
+
+__all__ = [
+    "Carrier",
+    "Ending",
+    "FrameSink",
+    "FrameSource",
+    "Rest",
+    "Supply",
+]

@@ -447,3 +447,15 @@ def _trace(
         steps.append(Step(rule, number, world))
         world = before
     return (Step(None, 0, world), *reversed(steps))
+
+
+__all__ = [
+    "Counterexample",
+    "Loop",
+    "Rule",
+    "Step",
+    "Walk",
+    "World",
+    "check",
+    "with_callback",
+]

@@ -208,3 +208,17 @@ def _fault(kind: FaultKind, most_seconds: float) -> st.SearchStrategy[Fault]:
     )
     code = st.sampled_from([1000, 1001, 1011])
     return st.builds(Fault, st.just(kind), when, times=times, code=code)
+
+
+__all__ = [
+    "chunks",
+    "delays",
+    "fault_plans",
+    "faults",
+    "operation_plans",
+    "readings",
+    "schedules",
+    "step_faults",
+    "step_plans",
+    "trading_faults",
+]
