@@ -20,6 +20,7 @@ from connector.account.jobs import PLACE, QUOTE, Job
 from connector.account.order import Order
 from connector.account.order_link import OrderLink
 from connector.account.publishing import Publishing
+from connector.account.refusals import Refusals
 from connector.accounts import Fill, FillFee, OrderUpdate, Orphan, Timing
 from connector.errors import (
     ConnectorError,
@@ -101,7 +102,7 @@ class Office:
         self.orders: dict[str, Order] = {}
         self.leaving = False
         self.synced_since_ns: int | None = None
-        self.refusals: dict[str, int] = {}
+        self.refusals = Refusals()
         self.happenings = 0
         """How many reports have come by the stream."""
         self.since_ns = 0
@@ -217,7 +218,7 @@ class Office:
             return
         self._heed(refusal, verdict)
         reason = verdict.reason
-        self.refusals[reason] = self.refusals.get(reason, 0) + 1
+        self.refusals.note(reason, refusal, trio.current_time())
         error: OrderNotPlaced = OrderRefused(reason, refusal.code, refusal.text)
         if verdict.meaning in ("limit", "banned"):
             error = LimitReached(

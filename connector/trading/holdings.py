@@ -151,6 +151,8 @@ class Holdings:
     def differences(self, reading: AccountReading) -> list[str]:
         """In what a reading differs from what is shown, in words."""
         found = []
+        if reading.hedge_mode != self.hedge_mode:
+            found.append("the position mode has changed")
         for balance in reading.balances:
             shown = self._balances.get(balance.asset)
             known = None if shown is None else shown.total

@@ -108,15 +108,18 @@ async def test_a_blind_account_withdraws_and_only_a_new_want_sends(
 
 
 @venues
-async def test_a_refused_quote_does_not_loop(venue: str, autojump_clock: Any) -> None:
+async def test_a_refused_quote_does_not_loop(
+    venue: str, autojump_clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     """A bid above the market is refused as post-only; it is wanted for 20 seconds all the same."""
     async with open_world(venue) as world, world.account() as account:
         async with account.quotes(SYMBOL, **wide()) as quotes:
             for _ in range(200):
                 quotes.want(bids=[("3100", "0.5")])
                 await trio.sleep(0.1)
-            assert 4 <= account._office.refusals["post_only"] <= 6
+            assert 4 <= account._office.refusals.counts["post_only"] <= 6
             assert world.truth.orders == ()
+            assert "order refused: post_only" in caplog.text
 
 
 @venues

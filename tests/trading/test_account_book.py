@@ -363,6 +363,15 @@ def test_an_audit_names_what_differs() -> None:
     assert "ETHUSDC: 1 is shown, 0 was read" in found
 
 
+def test_an_audit_sees_another_position_mode() -> None:
+    account = subscribed()
+    account.join(AccountReading(balances=()), 1)
+
+    found = account.differences(AccountReading(balances=(), hedge_mode=True))
+
+    assert found == ["the position mode has changed"]
+
+
 @pytest.mark.parametrize(
     ("report", "stream_over"),
     [
