@@ -250,12 +250,11 @@ class Okx(protocol.Exchange[N_co]):
             kind, _, symbol = name.partition(":")
             business = kind.startswith(("candle", "trades-all", "mark-price-candle"))
             return raw(channel, name, symbol, BUSINESS if business else PUBLIC)
-        if isinstance(channel, Candles) and channel.interval in _BARS:
-            offer = _of_interval(_BARS[channel.interval])
-            of_interval = attrs.evolve(CATALOGUE, of_symbol={**_OFFERS, Candles: offer})
-            found: Any = of_interval.stream(cast("Any", channel), self.numbers)
-            return cast("Stream[E]", found)
-        return CATALOGUE.stream(channel, self.numbers)
+        catalogue, interval = CATALOGUE, str(getattr(channel, "interval", ""))
+        if interval in _BARS:
+            offer = _of_interval(_BARS[interval])
+            catalogue = attrs.evolve(CATALOGUE, of_symbol={**_OFFERS, Candles: offer})
+        return catalogue.stream(channel, self.numbers)
 
     @property
     def rest(self) -> RestService:
