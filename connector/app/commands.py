@@ -14,6 +14,7 @@ from rich.console import Console
 from connector._version import __version__
 from connector.app.books.book_command import book
 from connector.app.build import describe_build
+from connector.app.channels_command import channels_command
 from connector.app.demo.dashboard import Dashboard, render_summary
 from connector.app.demo.demo import Options, Result, run_demo
 from connector.app.demo.leaky_command import show_comparison
@@ -41,6 +42,7 @@ def group() -> None:
 
 
 group.add_command(book)
+group.add_command(channels_command)
 group.add_command(check)
 group.add_command(run)
 group.add_command(soak)

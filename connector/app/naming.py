@@ -131,37 +131,51 @@ def parse_channel(text: str) -> AnyChannel:
     Raises:
         ConfigError: as `make_channel`.
     """
-    return make_channel(*_read(text))
+    channel, *more = parse_channels(text, ())
+    if more:
+        raise ConfigError(f"{text!r}: write one symbol here")
+    return channel
 
 
 def parse_channels(text: str, symbols: Sequence[str]) -> tuple[AnyChannel, ...]:
-    """The channels that `text` writes: without a symbol in it, one for each of `symbols`.
+    """The channels that `text` writes, one for each symbol: ``trades:ETHUSDC,BTCUSDC`` is two.
+
+    Args:
+        text: one or several channels of one kind.
+        symbols: what a text without a symbol is for.
 
     Raises:
         ConfigError: as `make_channel`.
     """
-    kind, arguments = _read(text)
+    kind, arguments, written = _read(text)
     first, *_ = _fields(CHANNELS[kind])
-    if first.name != "symbol" or "symbol" in arguments or not symbols:
+    if first.name != "symbol" or "symbol" in arguments or not (written or symbols):
+        if written:
+            arguments[first.name] = written[0]
         return (make_channel(kind, arguments),)
-    return tuple(make_channel(kind, {"symbol": symbol, **arguments}) for symbol in symbols)
+    return tuple(
+        make_channel(kind, {"symbol": symbol, **arguments}) for symbol in written or symbols
+    )
 
 
-def _read(text: str) -> tuple[str, dict[str, Any]]:
-    """The kind of the channel that `text` writes, and its arguments by name."""
+def _read(text: str) -> tuple[str, dict[str, Any], list[str]]:
+    """The kind of the channel that `text` writes, its arguments by name, and its symbols."""
     kind, _, rest = text.partition(":")
     made = _find("channel", kind, CHANNELS)
     first, *_ = _fields(made)
     arguments: dict[str, Any] = {}
-    # A symbol may hold neither comma nor equals sign; whatever comes after one is named.
-    for position, part in enumerate(part for part in rest.split(",") if part):
+    symbols: list[str] = []
+    # A symbol may hold neither comma nor equals sign.
+    for part in filter(None, rest.split(",")):
         name, equals, value = part.partition("=")
-        if not equals and position:
+        if equals:
+            # A symbol of digits is still a symbol.
+            arguments[name] = value if name == first.name else _literal(value)
+        elif symbols and (first.name != "symbol" or _literal(part) != part):
             raise ConfigError(f"{text!r}: write {part!r} with its name, such as levels={part}")
-        key, written = (name, value) if equals else (first.name, name)
-        # A symbol of digits is still a symbol.
-        arguments[key] = written if key == first.name else _literal(written)
-    return kind, arguments
+        else:
+            symbols.append(part)
+    return kind, arguments, symbols
 
 
 def write_channel(channel: AnyChannel) -> str:

@@ -76,6 +76,12 @@ def test_a_channel_without_a_symbol_is_one_for_each_of_the_symbols() -> None:
         PartialBook("ETHUSDC", levels=10), PartialBook("BTCUSDC", levels=10),
     )  # fmt: skip
     assert parse_channels("trades:SOLUSDC", symbols) == (Trades("SOLUSDC"),)
+    assert parse_channels("trades:SOLUSDC,ETHUSDC", symbols) == (
+        Trades("SOLUSDC"), Trades("ETHUSDC"),
+    )  # fmt: skip
+    assert parse_channels("partial_book:A,B,levels=10", []) == (
+        PartialBook("A", levels=10), PartialBook("B", levels=10),
+    )  # fmt: skip
     assert parse_channels("liquidations", []) == (Liquidations(),)
     assert parse_channels("liquidations", ["X"]) == (Liquidations("X"),)
     assert parse_channels("raw_stream:!x", symbols) == (RawStream("!x"),)

@@ -15,7 +15,7 @@ import msgspec
 import trio
 
 from connector import open_adapter
-from connector.app.naming import EXCHANGES, find_exchange, parse_channel, simulator_of
+from connector.app.naming import EXCHANGES, find_exchange, parse_channels, simulator_of
 from connector.app.numbers import FiniteRange
 from connector.app.recordings.recorder import MIB, Files, Progress, Screen, record, subject_of
 from connector.app.recordings.retention import retention_of
@@ -204,7 +204,7 @@ def record_command(
     try:
         options = Options(
             exchange=exchange,
-            channels=tuple(map(parse_channel, channels)),
+            channels=tuple(each for text in channels for each in parse_channels(text, ())),
             out=out,
             rotate_minutes=rotate_minutes,
             rotate_mib=rotate_mib,

@@ -1,0 +1,40 @@
+"""`connector channels` lists what an exchange offers, in words that the other commands read."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from connector.app.channels_command import channels_command, offered
+from connector.app.naming import EXCHANGES, parse_channel
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+def test_every_line_is_a_channel_that_the_exchange_has(exchange: str) -> None:
+    lines = [line for line in offered(exchange) if "(all symbols)" not in line]
+
+    for line in lines:
+        EXCHANGES[exchange]().stream(parse_channel(line.replace("SYMBOL", "ETHUSDC")))
+    assert any(line.startswith("trades:SYMBOL") for line in lines)
+
+
+def test_what_is_offered_for_all_symbols_is_told() -> None:
+    assert "mark_prices  (all symbols)" in offered("binance_usdm")
+    assert not any("all symbols" in line for line in offered("binance_spot"))
+
+
+def test_an_exchange_that_there_is_not() -> None:
+    result = CliRunner().invoke(channels_command, ["usdm"])
+
+    assert result.exit_code == 1
+    assert "'usdm' is no exchange" in result.output
+
+
+def test_the_package_itself_is_the_command() -> None:
+    run = [sys.executable, "-m", "connector", "channels", "binance_usdm"]
+    result = subprocess.run(run, capture_output=True, text=True, check=True)
+
+    assert "liquidations:SYMBOL" in result.stdout
