@@ -85,7 +85,7 @@ NOT_PUBLIC = {
 
 SCENARIOS = {
     "deploy", "docs", "independent", "layers", "loopback", "mutation", "performance", "project",
-    "structure",
+    "structure", "words",
 }  # fmt: skip
 """Test files that are about no single module."""
 
