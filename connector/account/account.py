@@ -123,10 +123,8 @@ class Account:
     @property
     def bookmark(self) -> str:
         """Give it to the next run as ``bookmark=``: it then tells the fills since now."""
-        book = self._office.book
-        trades = ",".join(f"{symbol}={last}" for symbol, last in sorted(book.last_trades.items()))
-        since_ns = self._office.since_ns
-        return f"1:{since_ns}:{trades}"
+        office = self._office
+        return str(office.book.bookmark(office.since_ns, office.symbols()))
 
     def _positions(self) -> Mapping[str, Position]:
         holdings = self._office.book.holdings
@@ -332,6 +330,9 @@ class Account:
         self, *, tag: str | None = None, buffer: int = EVENTS
     ) -> AbstractAsyncContextManager[Feed[AnyAccountEvent]]:
         """A feed of what happens to the account from now on, for the length of a block.
+
+        The first feed begins with the fills, funding and orphans that were found while the account
+        was opened, such as those since the bookmark.
 
         A feed that is not read in time raises `SlowConsumer`; it never holds the account back.
 

@@ -6,7 +6,7 @@ import trio
 
 from connector.account.asking import Refused
 from connector.account.cancel_request import outcome_of, send_cancel
-from connector.account.history import end_without_word, fetch_fills, tell_fills
+from connector.account.history import end_without_word, read_fills
 from connector.account.office import Office
 from connector.errors import ExchangeUnavailable
 from connector.trading.order_record import OrderRecord
@@ -67,7 +67,7 @@ async def _explain(office: Office, record: OrderRecord, failures: int) -> None:
         return
     try:
         async with office.asking.open() as conversation:
-            tell_fills(office, await fetch_fills(office, conversation, record.symbol))
+            await read_fills(office, conversation, record.symbol)
     except (Refused, ExchangeUnavailable):
         return
     if record.state == "open":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from connector.account.asking import Conversation
+from connector.account.asking import Conversation, Refused
 from connector.account.office import Office
 from connector.trading.order_record import OrderRecord
 from connector.trading.reports import FillReport
@@ -25,7 +25,46 @@ async def fetch_fills(
         after = page[-1].trade_id
 
 
-def tell_fills(office: Office, fills: tuple[FillReport, ...]) -> None:
+async def read_fills(
+    office: Office, conversation: Conversation, symbol: str
+) -> tuple[FillReport, ...]:
+    """Fetch them, find out whose they are, and tell those that the stream did not tell."""
+    fills = await fetch_fills(office, conversation, symbol)
+    await _look_at_strange(office, conversation, fills)
+    _tell_fills(office, fills)
+    return fills
+
+
+async def _look_at_strange(
+    office: Office, conversation: Conversation, fills: tuple[FillReport, ...]
+) -> None:
+    """Ask whose a trade is that is of no known order: a list of trades tells no client ids.
+
+    It may be of an order of ours that was sent and not answered yet.
+    """
+    known = {each.exchange_id for each in office.book.records.values()}
+    for fill in fills:
+        if fill.exchange_id in known or office.book.is_known_trade(fill):
+            continue
+        if not any(_may_be_of(fill, each) for each in office.book.records.values()):
+            continue
+        known.add(fill.exchange_id)
+        try:
+            request = office.trading.order_by_exchange_id(fill.symbol, fill.exchange_id)
+            office.read(await conversation.ask(request))
+        except Refused:
+            continue
+
+
+def _may_be_of(fill: FillReport, record: OrderRecord) -> bool:
+    return (
+        record.exchange_id is None
+        and record.state in ("sent", "unknown", "absent")
+        and (record.symbol, record.intent.side) == (fill.symbol, fill.side)
+    )
+
+
+def _tell_fills(office: Office, fills: tuple[FillReport, ...]) -> None:
     """Tell those that were not told by the stream."""
     for fill in fills:
         office.tell(office.book.read_fill(fill, time.time_ns(), backfilled=True))

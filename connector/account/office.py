@@ -293,6 +293,8 @@ class Office:
                 case ReadAnew(reason=reason, stream_over=stream_over):
                     self.tasks.read_anew(reason, stream_too=stream_over)
                 case _:
+                    if isinstance(each, Fill):
+                        self.book.note_told(each)
                     self.publishing.tell(each)
                     if isinstance(each, OrderUpdate | Fill | FillFee):
                         self._wake(each)

@@ -27,6 +27,7 @@ from connector.instruments import Instrument
 from connector.keys import ApiKey
 from connector.link.settings import Settings
 from connector.orders import Limits
+from connector.trading.bookmarks import Bookmark
 from connector.trading.client_ids import ClientIds, check_name, new_run
 from connector.trading.venue import Trading
 
@@ -47,7 +48,7 @@ class AccountSettings:
     symbols: tuple[str, ...]
     orphans: str
     on_leave: str
-    bookmark: tuple[int, dict[str, str]] | None
+    bookmark: Bookmark | None
     timing: Timing
     dead_man: DeadMan | None
     trading: Trading
@@ -118,15 +119,11 @@ def _checked_switch(trading: Trading, dead_man: DeadMan | None) -> DeadMan | Non
     return dead_man
 
 
-def _read_bookmark(bookmark: str | None) -> tuple[int, dict[str, str]] | None:
+def _read_bookmark(bookmark: str | None) -> Bookmark | None:
     if bookmark is None:
         return None
     try:
-        version, since, trades = bookmark.split(":")
-        pairs = dict(each.split("=") for each in trades.split(",") if each)
-        if version != "1" or not all(each.isdecimal() for each in pairs.values()):
-            raise ValueError
-        return int(since), pairs
+        return Bookmark.parse(bookmark)
     except (ValueError, AttributeError):
         raise ConfigError(f"bookmark={bookmark!r}: write what Account.bookmark was") from None
 
@@ -147,6 +144,7 @@ async def run_account(
     try:
         await account.wait_synced()
         await _wait_for_orphans(account, running)
+        running.office.publishing.enter()
         yield account
     except BaseException as error:
         left = await _leave(account, running, cancel=cancel)
@@ -198,9 +196,9 @@ def _make(
     )
     office.symbols_given = set(settings.symbols)
     if settings.bookmark is not None:
-        office.since_ns, trades = settings.bookmark
-        office.book.last_trades.update(trades)
-        office.book.read_trades.update(trades)
+        office.since_ns = settings.bookmark.since_ns
+        office.symbols_given |= settings.bookmark.symbols
+        office.book.go_on(settings.bookmark)
 
     def dialling(what: str) -> Dialling:
         return Dialling(

@@ -2,27 +2,53 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any, cast
 
-from connector.accounts import AnyAccountEvent, Fill, FillFee, OrderUpdate
+from connector.accounts import (
+    AnyAccountEvent,
+    Fill,
+    FillFee,
+    FundingPayment,
+    OrderUpdate,
+    Orphan,
+)
 from connector.channels import AnyChannel
 from connector.exchanges.protocol import AnyStream
 from connector.feeds.buffer import Overflow
 from connector.feeds.feed import Feed
 from connector.feeds.lossy_buffers import make_buffer
 
+_EARLY = 65_537
+"""What is kept of the time before the block: one more than a feed holds, so that too much fails."""
+
 
 class Publishing:
-    """The feeds of one account."""
+    """The feeds of one account.
+
+    Fills, funding and orphans that are found while the account is being opened, when nobody can
+    have a feed yet, are kept for the first feed.
+    """
 
     def __init__(self) -> None:
         self._feeds: dict[Feed[AnyAccountEvent], str | None] = {}
         self._tags: dict[str, str] = {}
+        self._early: deque[AnyAccountEvent] = deque(maxlen=_EARLY)
+        self._entered = False
+
+    def enter(self) -> None:
+        """The block begins: from now on whoever has no feed does not want one."""
+        self._entered = True
 
     def open(self, buffer: int, tag: str | None) -> Feed[AnyAccountEvent]:
         """A feed of what happens from now on; with a tag only what is about its orders."""
         feed: Feed[AnyAccountEvent] = Feed(self, make_buffer(buffer, Overflow.FAIL, gaps=False))
         self._feeds[feed] = tag
+        for event in self._early:
+            if tag is None or self._is_about(event, tag):
+                feed.buffer.put(event)
+        if tag is None:
+            self._early.clear()
         return feed
 
     def name(self, client_id: str, tag: str) -> None:
@@ -35,6 +61,8 @@ class Publishing:
 
     def tell(self, event: AnyAccountEvent) -> None:
         """Put an event into every feed that wants it."""
+        if not self._entered and isinstance(event, Fill | FillFee | FundingPayment | Orphan):
+            self._early.append(event)
         for feed, tag in tuple(self._feeds.items()):
             if tag is None or self._is_about(event, tag):
                 feed.buffer.put(event)

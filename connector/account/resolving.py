@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import trio
 
-from connector.account.asking import Conversation, Refused
+from connector.account.asking import Refused
 from connector.account.cancel_request import outcome_of, send_cancel
-from connector.account.history import fetch_fills, tell_fills
+from connector.account.history import read_fills
 from connector.account.office import Office
 from connector.account.synchronising import read_holdings
 from connector.errors import ExchangeUnavailable, OrderNotPlaced
 from connector.trading.order_record import OrderRecord
-from connector.trading.reports import FillReport
 from connector.trading.resolution import Resolution
 
 
@@ -90,9 +89,7 @@ async def _read(office: Office, record: OrderRecord, resolution: Resolution) -> 
     """Read trades and position; trades of orders that nobody knows are looked at."""
     try:
         async with office.asking.open() as conversation:
-            fills = await fetch_fills(office, conversation, record.symbol)
-            await _look_at_unknown(office, conversation, record, fills)
-            tell_fills(office, fills)
+            fills = await read_fills(office, conversation, record.symbol)
             reading = await read_holdings(office, conversation)
     except (ExchangeUnavailable, Refused):
         resolution.failed(trio.current_time())
@@ -107,23 +104,3 @@ async def _read(office: Office, record: OrderRecord, resolution: Resolution) -> 
     ids = tuple(each.trade_id for each in fills)
     if resolution.read((ids, held), trio.current_time(), agrees=True):
         _conclude(office, record)
-
-
-async def _look_at_unknown(
-    office: Office,
-    conversation: Conversation,
-    record: OrderRecord,
-    fills: tuple[FillReport, ...],
-) -> None:
-    """Ask whose a trade is that is of no order that is known: it may be of this one."""
-    known = {each.exchange_id for each in office.book.records.values()}
-    for fill in fills:
-        if fill.exchange_id in known or fill.side != record.intent.side:
-            continue
-        known.add(fill.exchange_id)
-        request = office.trading.order_by_exchange_id(record.symbol, fill.exchange_id)
-        try:
-            report = await conversation.ask(request)
-        except Refused:
-            continue
-        office.read(report)

@@ -16,7 +16,7 @@ import trio
 
 from connector.account.asking import Conversation, Refused
 from connector.account.cancel_request import outcome_of, send_cancel
-from connector.account.history import end_without_word, fetch_fills, tell_fills
+from connector.account.history import end_without_word, read_fills
 from connector.account.office import Office
 from connector.accounts import Summary
 from connector.errors import ExchangeUnavailable
@@ -51,8 +51,7 @@ async def synchronise(office: Office) -> None:
             if order.client_id not in office.book.records:
                 office.read(order)
         for symbol in sorted(office.symbols()):
-            fills = await fetch_fills(office, conversation, symbol)
-            tell_fills(office, fills)
+            fills = await read_fills(office, conversation, symbol)
             if fills:
                 office.book.trades_are_complete({symbol: fills[-1].trade_id})
     while office.adopted:
@@ -136,7 +135,7 @@ async def _find_missing(office: Office, conversation: Conversation, record: Orde
     if report_of_cancel is not None:
         office.read(report_of_cancel)
     elif kind == "absent" and record.state == "open":
-        tell_fills(office, await fetch_fills(office, conversation, record.symbol))
+        await read_fills(office, conversation, record.symbol)
         end_without_word(office, record)
     elif record.state == "open":
         raise ExchangeUnavailable(f"what became of order {record.client_id} is not known yet")

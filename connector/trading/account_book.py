@@ -25,6 +25,7 @@ from connector.accounts import (
 )
 from connector.orders import Intent
 from connector.trading.account_states import AccountState, Happening, follow
+from connector.trading.bookmarks import Bookmark, ToldTrades
 from connector.trading.client_ids import ClientIds
 from connector.trading.holdings import Holdings
 from connector.trading.order_record import Contradiction, OrderRecord, Stranger
@@ -90,6 +91,9 @@ class AccountBook:
         self._by_exchange_id: dict[tuple[str, str], str] = {}
         self._seen: set[tuple[str, str]] = set()
         self._seen_order: deque[tuple[str, str]] = deque()
+        self._told_as_others: set[tuple[str, str]] = set()
+        """Trades that were told when nothing tied them to an order of ours, or by another run."""
+        self._told = ToldTrades()
 
     # --- what it shows
 
@@ -215,9 +219,10 @@ class AccountBook:
         if record is not None:
             if not fill.early:
                 self._remember_trade(fill)
-            return list(record.read_fill(fill, received_ns, backfilled=backfilled))
+            return self._once(record.read_fill(fill, received_ns, backfilled=backfilled))
         if fill.early or not self._remember_trade(fill):
             return []
+        self._told_as_others.add((fill.symbol, fill.trade_id))
         return [
             Fill(
                 trade_id=fill.trade_id,
@@ -259,7 +264,7 @@ class AccountBook:
             record = self.records.get(known)
         if record is None:
             return self._read_other(report, received_ns)
-        told: list[Told] = list(record.read(report, received_ns))
+        told = self._once(record.read(report, received_ns))
         if any(isinstance(each, Stranger) for each in told):
             return told
         if record.exchange_id is not None:
@@ -302,6 +307,30 @@ class AccountBook:
     def trades_are_complete(self, up_to: Mapping[str, str]) -> None:
         """None is missing up to these: they were read, or an audit found nothing wrong."""
         self.read_trades.update(up_to)
+        for symbol, trade_id in up_to.items():
+            self._told.complete(symbol, trade_id)
+
+    def note_told(self, fill: Fill) -> None:
+        """A trade was told."""
+        self._told.note(fill.symbol, fill.trade_id)
+
+    def bookmark(self, since_ns: int, symbols: Iterable[str]) -> Bookmark:
+        """For the next run: what was told of the trades of these instruments."""
+        told = self._told.behind(self.read_trades)
+        return Bookmark(since_ns, dict(self.read_trades), told, frozenset(symbols))
+
+    def go_on(self, bookmark: Bookmark) -> None:
+        """Tell nothing that was told by the run that left this bookmark."""
+        self.last_trades.update(bookmark.read)
+        self.read_trades.update(bookmark.read)
+        for symbol, told in bookmark.told.items():
+            self.last_trades[symbol] = max(told, key=_trade_number)
+            for trade_id in told:
+                key = symbol, trade_id
+                self._told.note(symbol, trade_id)
+                self._told_as_others.add(key)
+                self._seen.add(key)
+                self._seen_order.append(key)
 
     def _note_trade(self, fill: FillReport) -> None:
         self.holdings.last_prices[fill.symbol] = fill.price
@@ -317,8 +346,18 @@ class AccountBook:
         self._seen.add(key)
         self._seen_order.append(key)
         if len(self._seen_order) > _REMEMBERED_TRADES:
-            self._seen.discard(self._seen_order.popleft())
+            oldest = self._seen_order.popleft()
+            self._seen.discard(oldest)
+            self._told_as_others.discard(oldest)
         return True
+
+    def _once(self, told: Iterable[Told]) -> list[Told]:
+        """Without the trades that have been told before we knew whose they are."""
+        return [
+            each
+            for each in told
+            if not (isinstance(each, Fill) and (each.symbol, each.trade_id) in self._told_as_others)
+        ]
 
 
 def _trade_number(trade_id: str) -> tuple[int, str]:

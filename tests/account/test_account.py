@@ -329,10 +329,15 @@ async def test_a_bookmark_lets_the_next_run_tell_what_happened_between(
             bookmark = account.bookmark
         world.exchange.trading.fill(truth, "0.1")
 
-        async with world.account(orphans="adopt", bookmark=bookmark) as account:
+        async with (
+            world.account(orphans="adopt", bookmark=bookmark) as account,
+            listening(account) as told,
+        ):
             (order,) = account.orders.values()
             assert (order.state, order.filled) == ("open", Decimal("0.2"))
-            assert [each.trade_id for each in order.fills] == [str(world.truth.fills[1].trade_id)]
+            (fill,) = told.of(Fill)
+            assert fill.backfilled
+            assert fill.trade_id == str(world.truth.fills[1].trade_id)
             assert await account.cancel(order) == "cancelled"
             await world.settled(account)
             world.judge(account)
