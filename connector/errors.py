@@ -249,7 +249,8 @@ class NameInUse(ConnectorError):
 class OrdersLeft(ConnectorError):
     """Orders may still be open at the exchange although their block was left.
 
-    `orders` names each. ``connector stop NAME`` cancels them.
+    `orders` names each. Cancel them at the exchange, or open an account of the same name again: it
+    finds them and, by default, cancels them.
     """
 
     def __init__(self, message: str, orders: tuple[object, ...]) -> None:
