@@ -7,7 +7,7 @@ from decimal import Decimal
 import trio
 
 from connector.accounts import Fill
-from connector.decimals import ZERO, product, total
+from connector.decimals import ZERO, exact, product, total
 from connector.errors import OrderNotPlaced
 from connector.instruments import Instrument
 from connector.orders import Intent, Leg, OrderState, Side
@@ -167,11 +167,15 @@ class Order:
     async def wait_filled(self, quantity: Decimal | int | str | None = None) -> Decimal:
         """Wait until `quantity` is traded, by default all, or it is over; what is traded.
 
+        Raises:
+            TypeError: the quantity is a float.
+
         Cancellation: does nothing to the order.
         """
+        target = None if quantity is None else exact("quantity", quantity)
         await trio.lowlevel.checkpoint()
         while not self.ended:
-            wanted = self.quantity if quantity is None else Decimal(quantity)
+            wanted = self.quantity if target is None else target
             if wanted is not None and self.filled >= wanted:
                 break
             await self._changed.wait()

@@ -437,6 +437,10 @@ class Run:
                                 body.cancel()
                                 await trio.lowlevel.checkpoint()
                             proxy.weather = CALM
+                            # Until nothing is mute any more: silence is noticed late.
+                            await trio.sleep(self.storm.longest_delay)
+                            if self.storm.swallow:
+                                await trio.sleep(self.storm.longest_silence)
                             await settled(account, 0.5 if self.over_sockets else 5.0)
                             drain(feed, judge)
                             judge.at_rest(account)

@@ -359,3 +359,10 @@ async def test_orders_of_an_earlier_run(venue: str, orphans: str, autojump_clock
                 assert len(account.other_orders) == 1
             world.judge(account)
         assert len(world.truth.open_orders) == (1 if orphans == "leave" else 0)
+
+
+async def test_a_float_is_no_quantity_to_wait_for(venue: str, autojump_clock: Any) -> None:
+    async with open_world(venue) as world, world.account() as account:
+        order = await account.place(bid())
+        with pytest.raises(TypeError, match="float"):
+            await order.wait_filled(0.1)  # type: ignore[arg-type]
