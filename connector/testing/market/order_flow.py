@@ -33,6 +33,15 @@ BOUNDARY_MS = 50
 """Every cadence is a multiple of it."""
 
 
+def _in_upper_case(flow: OrderFlow, _: object, given: object) -> None:
+    """Channels ask in upper case: a market of another spelling would stay silent."""
+    if isinstance(given, str):
+        raise TypeError(f"symbols is one string; write OrderFlow(symbols=({given.upper()!r},))")
+    for symbol in flow.symbols:
+        if symbol != symbol.upper():
+            raise ValueError(f"symbol {symbol!r} is not in upper case; write {symbol.upper()!r}")
+
+
 @attrs.frozen(kw_only=True)
 class OrderFlow:
     """A seeded market: the same seed, the same market, to the byte.
@@ -45,9 +54,13 @@ class OrderFlow:
 
     24 hour statistics begin when the exchange is opened, and mark prices follow the middle of the
     book. Streams that it does not write (``@avgPrice``, ``!contractInfo``, …) stay silent.
+
+    Raises:
+        ValueError: a symbol is not in upper case.
+        TypeError: `symbols` is one string.
     """
 
-    symbols: tuple[str, ...] = ("ETHUSDC",)
+    symbols: tuple[str, ...] = attrs.field(default=("ETHUSDC",), validator=_in_upper_case)
     seed: int = 0
     rate_per_second: float = attrs.field(default=50.0, validator=attrs.validators.gt(0))
 

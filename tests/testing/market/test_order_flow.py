@@ -427,3 +427,16 @@ def test_a_machine_too_slow_for_the_rate_lags_behind_and_starves_nobody() -> Non
         return len(listener.heard)
 
     assert trio.run(main, clock=SlowMachine()) > 0
+
+
+# --- arguments
+
+
+def test_a_symbol_in_lower_case_is_refused_with_advice() -> None:
+    with pytest.raises(ValueError, match=r"'ethusdc' is not in upper case; write 'ETHUSDC'"):
+        OrderFlow(symbols=("BTCUSDC", "ethusdc"))
+
+
+def test_one_string_is_no_tuple_of_symbols() -> None:
+    with pytest.raises(TypeError, match=r"write OrderFlow\(symbols=\('ETHUSDC',\)\)"):
+        OrderFlow(symbols="ethusdc")  # type: ignore[arg-type]
