@@ -129,7 +129,7 @@ MISTAKES = {
                         await trio.sleep_forever()
                 await quotes.receive()
 """,
-        r"I7: silence is not noticed: not over after 120 s",
+        r"I7: silence is not noticed: not over after 120 s; .* needs stale_after in open_adapter",
     ),
     "an exception that only a fault provokes": (
         "reset",

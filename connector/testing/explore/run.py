@@ -199,7 +199,9 @@ class _Run:
             "I7": "silence is not noticed",
             "progress": "waits, and nothing will come",
         }
-        self.find(invariant, f"{words[invariant]}: not over after {trio.current_time():g} s")
+        advice = {"I7": "; a channel without a limit of silence needs stale_after in open_adapter"}
+        what = f"{words[invariant]}: not over after {trio.current_time():g} s"
+        self.find(invariant, what + advice.get(invariant, ""))
         stage.scope.cancel()
         await trio.sleep(GRACE_SECONDS)
         self.find("I12", f"cancelled, and still there {GRACE_SECONDS:g} s later")
