@@ -102,6 +102,7 @@ _BOOKS = (
                 Fault("http_status", _AFTER_THE_FIRST, times=1, status=418, retry_after=4.0),
             ),
         ),
+        limit_seconds=300.0,  # a host that bans again is left alone for 60 s, then for 120 s
     ),
     _book("instruments", instruments),
 )
