@@ -174,7 +174,7 @@ async def slow(stage: Stage, overflow: Overflow) -> None:
 
     async with (
         adapter_on(stage) as adapter,
-        adapter.subscribe(QUOTES, buffer=1, overflow=overflow, gaps=True) as slow_feed,
+        adapter.subscribe(QUOTES, buffer=1, overflow=overflow, gaps="all") as slow_feed,
         trio.open_nursery() as nursery,
     ):
         nursery.start_soon(consume_slowly, slow_feed)
