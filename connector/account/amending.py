@@ -10,11 +10,11 @@ from decimal import Decimal
 import attrs
 import trio
 
+from connector.account.account_state import Office
 from connector.account.asking import Refused
 from connector.account.checking import check_amend
-from connector.account.jobs import PLACE, Job
-from connector.account.office import Office
 from connector.account.order import Order
+from connector.account.order_requests import PLACE, Job
 from connector.errors import (
     AmendRefused,
     ConfigError,

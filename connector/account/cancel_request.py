@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from connector.account.jobs import CANCEL, Job
-from connector.account.office import Office
+from connector.account.account_state import Office
+from connector.account.order_requests import CANCEL, Job
 from connector.exchanges.protocol import UNDECODABLE
 from connector.trading.order_record import OrderRecord
 from connector.trading.reports import OrderReport

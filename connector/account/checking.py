@@ -23,7 +23,7 @@ from connector.trading.venue import Trading
 
 
 class Known(Protocol):
-    """What is looked at: `connector.account.office.Office`."""
+    """What is looked at: `connector.account.account_state.Office`."""
 
     @property
     def trading(self) -> Trading: ...

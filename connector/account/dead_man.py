@@ -6,8 +6,8 @@ import logging
 
 import trio
 
+from connector.account.account_state import Office
 from connector.account.asking import Refused
-from connector.account.office import Office
 from connector.errors import ExchangeUnavailable
 
 _log = logging.getLogger("connector.account")

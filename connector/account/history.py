@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
+from connector.account.account_state import Office
 from connector.account.asking import Conversation, Refused
-from connector.account.office import Office
 from connector.trading.order_record import OrderRecord
 from connector.trading.reports import FillReport
 

@@ -12,11 +12,11 @@ import attrs
 import trio
 
 from connector.account.account import Account
+from connector.account.account_state import Office
 from connector.account.asking import Asking
 from connector.account.dead_man import Switch
 from connector.account.exchange_clock import ExchangeClock
 from connector.account.leaving import leave, orders_left
-from connector.account.office import Office
 from connector.account.order_link import OrderLink
 from connector.account.reconnecting import Dialling
 from connector.account.running import Alarm, RunningAccount

@@ -12,7 +12,7 @@ from typing import Protocol
 import trio
 
 from connector.account.asking import Asking
-from connector.account.jobs import QUOTE, Job, Line
+from connector.account.order_requests import QUOTE, Job, Line
 from connector.account.reconnecting import Dialling, keep_asking_whether_alive
 from connector.errors import ExchangeUnavailable, HandshakeRejected
 from connector.trading.budgets import OrderBudget

@@ -13,8 +13,8 @@ from decimal import Decimal
 import attrs
 import trio
 
-from connector.account.jobs import QUOTE
 from connector.account.order import Order
+from connector.account.order_requests import QUOTE
 from connector.account.running import RunningAccount
 from connector.decimals import ZERO, Exact
 from connector.errors import LimitReached, NotSent, NotSynced, OrderNotPlaced

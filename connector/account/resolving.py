@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import trio
 
+from connector.account.account_state import Office
 from connector.account.asking import Refused
 from connector.account.cancel_request import outcome_of, send_cancel
 from connector.account.history import read_fills
-from connector.account.office import Office
 from connector.account.synchronising import read_holdings
 from connector.errors import ExchangeUnavailable, OrderNotPlaced
 from connector.trading.order_record import OrderRecord

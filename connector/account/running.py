@@ -15,11 +15,11 @@ from typing import TypeAlias
 
 import trio
 
+from connector.account.account_state import FILL_MISSING, Office
 from connector.account.amending import resolve_amend
 from connector.account.asking import Refused
 from connector.account.cancelling import cancel_until_certain
 from connector.account.dead_man import Switch
-from connector.account.office import FILL_MISSING, Office
 from connector.account.order_link import OrderLink
 from connector.account.resolving import resolve
 from connector.account.stream_link import PrivateStream
@@ -107,7 +107,7 @@ class RunningAccount:
         """Let nothing run after `deadline`."""
         self._scope.deadline = min(self._scope.deadline, deadline)
 
-    # --- `connector.account.office.Tasks`
+    # --- `connector.account.account_state.Tasks`
 
     def resolve(self, record: OrderRecord) -> None:
         """Find out what became of a place."""

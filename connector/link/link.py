@@ -30,7 +30,7 @@ from connector.feeds.backpressure import Full
 from connector.feeds.buffer import Buffer
 from connector.feeds.delivery_delay import NS_PER_SECOND
 from connector.feeds.subscription import Subscription
-from connector.link.lasting import lasts, wait_seconds
+from connector.link.lasting_failures import lasts, wait_seconds
 from connector.link.link_statistics import LinkStatistics, Totals
 from connector.link.pacing import HostGate
 from connector.link.planned_ends import Twins
@@ -200,7 +200,7 @@ class Link:
         """Keep the link connected for as long as something is wanted.
 
         Raises:
-            HandshakeRejected: with a status that lasts (`connector.link.lasting`), at the start.
+            HandshakeRejected: its status is one that lasts (`lasting_failures`), at the start.
             ExchangeUnavailable: `max_attempts` are used up, or the certificate is not trusted.
         """
         self._task = trio.lowlevel.current_task()

@@ -24,7 +24,7 @@ from connector.testing.explore.stage import Stage
 from connector.testing.explore.steps import Killed, Steps
 from connector.testing.explore.tls import contexts
 from connector.testing.explore.tree import all_tasks, draw
-from connector.testing.explore.wall import WallClock
+from connector.testing.explore.wall_clock import WallClock
 from connector.testing.network.ledger import DialRecord
 from connector.testing.network.world_tasks import WORLD
 

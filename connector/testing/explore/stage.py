@@ -9,7 +9,7 @@ import trio
 from connector.testing.exchange.exchange import SimulatedExchange
 from connector.testing.explore.numbered import Reader
 from connector.testing.explore.operations import ExploredNetwork
-from connector.testing.explore.wall import WallClock
+from connector.testing.explore.wall_clock import WallClock
 from connector.testing.network.memory_connection import MemoryConnection
 
 SETTLED_EVENTS = 2

@@ -16,8 +16,8 @@ import attrs
 
 from connector.testing.exchange.trading.accounts import Numbers, SimulatedAccount
 from connector.testing.exchange.trading.algo import AlgoOrder
-from connector.testing.exchange.trading.desk import Desk
-from connector.testing.exchange.trading.house import House
+from connector.testing.exchange.trading.dispatch import Desk
+from connector.testing.exchange.trading.exchange_state import House
 from connector.testing.exchange.trading.methods import Call
 from connector.testing.exchange.trading.orders import Draft, Order, PositionSide
 from connector.testing.exchange.trading.refusals import SAYINGS, UNAVAILABLE_503, UNKNOWN_503

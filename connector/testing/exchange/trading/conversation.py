@@ -13,7 +13,7 @@ import msgspec
 
 from connector.testing.exchange.trading.accounts import SimulatedAccount
 from connector.testing.exchange.trading.answers import Answer, over_websocket
-from connector.testing.exchange.trading.desk import Desk
+from connector.testing.exchange.trading.dispatch import Desk
 from connector.testing.exchange.trading.gateway import Asked
 from connector.testing.exchange.trading.refusals import Refused, refusal
 

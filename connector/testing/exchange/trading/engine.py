@@ -13,8 +13,8 @@ import attrs
 from connector.testing.exchange.trading.accounts import SimulatedAccount
 from connector.testing.exchange.trading.clearing import Clearing
 from connector.testing.exchange.trading.extent import extent_of
-from connector.testing.exchange.trading.floor import Floor
 from connector.testing.exchange.trading.instruments import Instrument
+from connector.testing.exchange.trading.market_access import Floor
 from connector.testing.exchange.trading.orders import (
     ZERO,
     Draft,

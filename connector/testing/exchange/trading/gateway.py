@@ -14,7 +14,7 @@ import attrs
 
 from connector.testing.exchange.trading.accounts import SimulatedAccount
 from connector.testing.exchange.trading.credentials import payload_of_params
-from connector.testing.exchange.trading.house import House
+from connector.testing.exchange.trading.exchange_state import House
 from connector.testing.exchange.trading.methods import Call, Method, Methods, Session
 from connector.testing.exchange.trading.refusals import Refused, refusal
 from connector.testing.exchange.trading.windows import Window, window_of

@@ -16,10 +16,9 @@ from connector.testing.exchange.trading.accounts import TradingAccount
 from connector.testing.exchange.trading.control import Trading
 from connector.testing.exchange.trading.conversation import Conversation, Port
 from connector.testing.exchange.trading.delays import Delays, DrawnDelays
-from connector.testing.exchange.trading.desk import FUNDING_MS, Desk
-from connector.testing.exchange.trading.floor import Floor
+from connector.testing.exchange.trading.dispatch import FUNDING_MS, Desk
+from connector.testing.exchange.trading.exchange_state import House, build, running_accounts
 from connector.testing.exchange.trading.gateway import Gateway
-from connector.testing.exchange.trading.house import House, build, running_accounts
 from connector.testing.exchange.trading.instruments import Instrument
 from connector.testing.exchange.trading.limits import (
     SPOT_ORDER_LIMITS,
@@ -28,6 +27,7 @@ from connector.testing.exchange.trading.limits import (
     Weights,
 )
 from connector.testing.exchange.trading.listen_keys import ListenKeys
+from connector.testing.exchange.trading.market_access import Floor
 from connector.testing.exchange.trading.methods import Call, Method, Methods
 from connector.testing.exchange.trading.private_stream import PrivateStream, Socket
 from connector.testing.exchange.trading.readings import Readings

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 import attrs
 
-from connector.testing.exchange.trading.house import House
+from connector.testing.exchange.trading.exchange_state import House
 
 ROUTE = "/private"
 

@@ -13,7 +13,7 @@ import trio
 
 from connector.testing.exchange.trading.answers import Answer, over_rest
 from connector.testing.exchange.trading.credentials import payload_of_request
-from connector.testing.exchange.trading.desk import Desk
+from connector.testing.exchange.trading.dispatch import Desk
 from connector.testing.exchange.trading.gateway import Asked, Signed
 from connector.testing.exchange.trading.methods import Methods
 from connector.testing.exchange.trading.refusals import Refused

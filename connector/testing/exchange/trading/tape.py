@@ -10,7 +10,7 @@ from typing import Protocol
 import attrs
 
 from connector.testing.exchange.trading.accounts import SimulatedAccount
-from connector.testing.exchange.trading.floor import Floor
+from connector.testing.exchange.trading.market_access import Floor
 from connector.testing.exchange.trading.orders import ZERO, Execution, ExecutionType, Fill, Order
 from connector.testing.market.matching import Side as BookSideName
 from connector.testing.market.payloads import TradeFacts

@@ -14,8 +14,8 @@ import attrs
 
 from connector.exchanges.endpoints import Endpoints
 from connector.testing.kits.bybit import rest
-from connector.testing.kits.bybit.desk import Desk
 from connector.testing.kits.bybit.dialect import BybitDialect
+from connector.testing.kits.bybit.symbol_topics import Desk
 from connector.testing.kits.kit import Ears
 from connector.testing.market.audience import Audience
 from connector.testing.market.matching import Scale

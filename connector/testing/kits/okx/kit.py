@@ -13,8 +13,8 @@ import attrs
 from connector.exchanges.endpoints import Endpoints
 from connector.testing.kits.kit import Ears
 from connector.testing.kits.okx import rest
-from connector.testing.kits.okx.desk import Desk
 from connector.testing.kits.okx.dialect import OkxDialect
+from connector.testing.kits.okx.symbol_topics import Desk
 from connector.testing.market.audience import Audience
 from connector.testing.market.matching import Scale
 from connector.testing.market.traders import SymbolFlow

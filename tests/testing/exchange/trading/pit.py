@@ -25,7 +25,7 @@ NOW_MS = 1_785_000_000_000
 
 @attrs.define(eq=False)
 class Pit:
-    """Implements `connector.testing.exchange.trading.floor.Floor`."""
+    """Implements `connector.testing.exchange.trading.market_access.Floor`."""
 
     scale: Scale = SPOT_SCALE
     symbols: tuple[str, ...] = (SYMBOL,)

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import attrs
 
-from connector.testing.exchange.trading.house import House
+from connector.testing.exchange.trading.exchange_state import House
 from connector.testing.exchange.trading.instruments import Instrument
 from connector.testing.exchange.trading.methods import Call
 from connector.testing.exchange.trading.orders import Draft, Fill, Order, Side

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import attrs
 
-from connector.testing.exchange.trading.house import House
+from connector.testing.exchange.trading.exchange_state import House
 from connector.testing.exchange.trading.orders import Order
 
 

@@ -16,7 +16,7 @@ from connector.testing.exchange.trading.algo import (
     AlgoStatus,
     described,
 )
-from connector.testing.exchange.trading.house import House
+from connector.testing.exchange.trading.exchange_state import House
 from connector.testing.exchange.trading.methods import Call
 from connector.testing.exchange.trading.orders import Draft, Side
 from connector.testing.exchange.trading.parameters import (

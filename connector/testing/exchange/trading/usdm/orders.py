@@ -14,7 +14,7 @@ import attrs
 import msgspec
 
 from connector.testing.exchange.trading.algo import ALGO_TYPES
-from connector.testing.exchange.trading.house import House
+from connector.testing.exchange.trading.exchange_state import House
 from connector.testing.exchange.trading.instruments import Instrument
 from connector.testing.exchange.trading.methods import Call
 from connector.testing.exchange.trading.orders import Draft, Order, PositionSide, Side

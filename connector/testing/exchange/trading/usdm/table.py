@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from connector.testing.exchange.trading.house import House
+from connector.testing.exchange.trading.exchange_state import House
 from connector.testing.exchange.trading.methods import Call, Method
 from connector.testing.exchange.trading.parameters import flag_of, text_of, whole_of
 from connector.testing.exchange.trading.refusals import refusal

@@ -11,7 +11,7 @@ from typing import Any, cast
 import attrs
 
 from connector.testing.exchange.trading.accounts import AccountView, Position, SimulatedAccount
-from connector.testing.exchange.trading.house import House
+from connector.testing.exchange.trading.exchange_state import House
 from connector.testing.exchange.trading.methods import Call
 from connector.testing.exchange.trading.orders import ZERO
 from connector.testing.exchange.trading.parameters import whole_of

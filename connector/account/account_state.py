@@ -16,9 +16,9 @@ import trio
 from connector.account.asking import Asking
 from connector.account.checking import check
 from connector.account.exchange_clock import ExchangeClock
-from connector.account.jobs import PLACE, QUOTE, Job
 from connector.account.order import Order
 from connector.account.order_link import OrderLink
+from connector.account.order_requests import PLACE, QUOTE, Job
 from connector.account.publishing import Publishing
 from connector.account.refusals import Refusals
 from connector.accounts import Fill, FillFee, OrderUpdate, Orphan, Timing

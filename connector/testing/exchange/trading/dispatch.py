@@ -16,8 +16,8 @@ import trio
 
 from connector.testing.exchange.trading.answers import Answer, ReplyTo
 from connector.testing.exchange.trading.delays import DrawnDelays
+from connector.testing.exchange.trading.exchange_state import House
 from connector.testing.exchange.trading.gateway import Asked, Gateway
-from connector.testing.exchange.trading.house import House
 from connector.testing.exchange.trading.listen_keys import ListenKey
 from connector.testing.exchange.trading.methods import Call
 from connector.testing.exchange.trading.refusals import Refused, refusal

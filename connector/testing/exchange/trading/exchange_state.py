@@ -20,9 +20,9 @@ from connector.testing.exchange.trading.accounts import (
 from connector.testing.exchange.trading.algo import AlgoOrders
 from connector.testing.exchange.trading.clearing import Clearing
 from connector.testing.exchange.trading.engine import Engine
-from connector.testing.exchange.trading.floor import Floor
 from connector.testing.exchange.trading.instruments import Instrument
 from connector.testing.exchange.trading.limits import OrderCounts, OrderLimit, Weights
+from connector.testing.exchange.trading.market_access import Floor
 from connector.testing.exchange.trading.orders import Order
 from connector.testing.exchange.trading.readings import Readings
 from connector.testing.exchange.trading.refusals import refusal
