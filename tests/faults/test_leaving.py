@@ -382,10 +382,12 @@ async def test_two_links_fail_and_one_error_comes_out(autojump_clock: MockClock)
     assert "the adapter failed, too: HandshakeRejected" in note
 
 
-async def test_a_link_that_fails_for_good_ends_one_that_streams(autojump_clock: MockClock) -> None:
+async def test_a_link_that_gives_up_ends_one_that_streams(autojump_clock: MockClock) -> None:
+    """Once there has been data a refusal is retried, for as long as `max_attempts` allows."""
     forbidden = Fault("http_status", When(first=2), status=451)
-    with pytest.raises(HandshakeRejected, match="451"):
-        async with open_world(faults=FaultPlan((forbidden,)), links=2) as world:
+    patience = Reconnect(max_attempts=2)
+    with pytest.raises(ConnectorError, match="451"):
+        async with open_world(faults=FaultPlan((forbidden,)), links=2, reconnect=patience) as world:
             async with world.adapter.subscribe(BOOK) as feed:
                 await take(feed, 3)
                 async with world.adapter.subscribe(TRADES):

@@ -357,7 +357,11 @@ async def test_wait_connected_ends_with_the_reason_when_the_adapter_gives_up(
 async def test_a_link_that_gives_up_takes_the_others_with_it(autojump_clock: MockClock) -> None:
     closed: list[bool] = []
     with pytest.raises(ConnectorError, match="HTTP status 451"):
-        async with open_world(links=2) as world, world.adapter.subscribe(BOOK) as feed:
+        patience = Reconnect(max_attempts=2)
+        async with (
+            open_world(links=2, reconnect=patience) as world,
+            world.adapter.subscribe(BOOK) as feed,
+        ):
             await take(feed, 1)
             world.exchange.inject(Fault("http_status", status=451))
             try:
