@@ -261,7 +261,7 @@ class Account:
         finally:
             if not self._closed:
                 self._running.cancel(order._record)
-            await self._confirm([order._record], body_error)
+            await self._confirm([order._record], body_error)  # noqa: ASYNC102 - bounded: it shields itself
 
     @asynccontextmanager
     async def quotes(
@@ -322,7 +322,7 @@ class Account:
             body_error = error
             raise
         finally:
-            await self._confirm(quotes.close(), body_error)
+            await self._confirm(quotes.close(), body_error)  # noqa: ASYNC102 - bounded: it shields itself
 
     # --- events
 

@@ -147,9 +147,9 @@ async def run_account(
         running.office.publishing.enter()
         yield account
     except BaseException as error:
-        left = await _leave(account, running, cancel=cancel)
+        left = await _leave(account, running, cancel=cancel)  # noqa: ASYNC102 - bounded: it shields itself
         if left and isinstance(error, trio.Cancelled):
-            raise orders_left(settings.name, left) from error
+            raise orders_left(settings.name, left) from error  # noqa: ASYNC104 - from the cancellation
         if left:
             error.add_note(str(orders_left(settings.name, left)))
         raise

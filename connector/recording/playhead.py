@@ -226,7 +226,7 @@ class Playhead:
         """Read up to the next step that a task must take; frames go to the sessions at once."""
         self._moving = True
         try:
-            while True:
+            while True:  # noqa: ASYNC913 - ends with the steps
                 step = self._ahead if self._ahead is not None else next(self._steps, None)
                 if isinstance(step, Frames) and step.link in self._links:
                     if not await self._play(step):
@@ -268,7 +268,7 @@ class Playhead:
         """Play frames, and those after them; False if a task must do what is left to be done."""
         unpaced = math.isinf(self._speed) and self._zero is not None
         ears, steps = self._ears, self._steps
-        while True:
+        while True:  # noqa: ASYNC913 - ends with the steps
             self._ahead = step
             if unpaced:
                 self.now_ns = step.time_ns

@@ -277,7 +277,7 @@ def test_a_marker_names_the_channels_that_yield_what_was_dropped() -> None:
     trades, quotes = Trades("ethusdc"), BestQuote("ETHUSDC")
     buffer.channels = (quotes, trades, Trades("BTCUSDC"), Tickers())
     for number in range(2):
-        buffer.put(Trade(symbol="ETHUSDC", price=1.0, quantity=1.0, trade_id=number))
+        buffer.put(Trade(symbol="ETHUSDC", price=1.0, quantity=1.0, side="buy", trade_id=number))
 
     marker = buffer.take()
 

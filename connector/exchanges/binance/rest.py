@@ -132,7 +132,7 @@ class _Symbol(msgspec.Struct, rename="camel"):
     quote_asset: str = ""
     margin_asset: str | None = None
     contract_type: str = ""
-    contract_size: Decimal | None = None
+    contract_size: Decimal | msgspec.UnsetType | None = msgspec.UNSET
     delivery_date: int | None = None
     filters: list[_Filter] = []
 
@@ -207,6 +207,11 @@ def _instrument(symbol: _Symbol, *, futures: bool) -> Instrument:
     expires = symbol.delivery_date if kind == "future" else None
     if not symbol.symbol:
         raise ConfigError("the symbol is empty")
+    size = symbol.contract_size
+    if isinstance(size, msgspec.UnsetType):
+        size = Decimal(1)
+    elif not size:
+        raise ConfigError(f"contractSize is {size}")
     return Instrument(
         symbol=symbol.symbol,
         base=symbol.base_asset,
@@ -226,9 +231,9 @@ def _instrument(symbol: _Symbol, *, futures: bool) -> Instrument:
         market_step_size=market.step_size or None,
         market_min_quantity=market.min_qty or None,
         market_max_quantity=market.max_qty or None,
-        contract_size=symbol.contract_size or Decimal(1),
+        contract_size=size,
         # Only those of COIN-M have a size: their quantities are numbers of contracts.
-        quantity_unit="base" if symbol.contract_size is None else "contracts",
+        quantity_unit="base" if symbol.contract_size is msgspec.UNSET else "contracts",
         inverse=futures and symbol.margin_asset == symbol.base_asset,
         settle=symbol.margin_asset if futures else None,
         expires_ns=expires * NS_PER_MS if expires else None,

@@ -107,7 +107,7 @@ async def test_a_slow_reader_of_a_pipe_holds_the_sink_back_and_not_the_program(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     near, far = os.pipe()
-    with os.fdopen(far, "wb", buffering=0, closefd=False) as standard_output:
+    with os.fdopen(far, "wb", buffering=0, closefd=False) as standard_output:  # noqa: ASYNC231 - a pipe
         monkeypatch.setattr("sys.stdout", standard_output)
         sink = JsonLinesSink(LineFile(None), marks=False)
     events = [trade() for _ in range(2_000)]

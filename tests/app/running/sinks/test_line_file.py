@@ -193,7 +193,7 @@ async def test_standard_output_that_nobody_reads_is_the_end(
 ) -> None:
     near, far = os.pipe()
     try:
-        with os.fdopen(far, "wb", buffering=0) as standard_output:
+        with os.fdopen(far, "wb", buffering=0) as standard_output:  # noqa: ASYNC231 - a pipe
             monkeypatch.setattr("sys.stdout", standard_output)
             file = LineFile(None)
             file.open()
