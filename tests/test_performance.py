@@ -8,6 +8,7 @@ nothing, and raise the budget in the same commit.
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -291,7 +292,13 @@ async def test_a_single_message_wakes_the_reader_once_and_the_consumer_once() ->
 async def test_a_message_that_comes_alone_costs_little_from_the_socket_to_the_consumer(
     loops: str,
 ) -> None:
-    budget = {"python": (139, 47), "compiled": (96, 38)}
+    # Where nothing is compiled, cutting frames runs in Python as well.
+    python = (
+        (160, 53)
+        if importlib.import_module("connector.transport.compiled").EXTENSION is None
+        else (139, 47)
+    )
+    budget = {"python": python, "compiled": (96, 38)}
     steps = []
     for messages in (10, 10 + MORE):
         with counted() as found:
