@@ -14,6 +14,7 @@ from connector.accounts import (
     Orphan,
 )
 from connector.channels import AnyChannel
+from connector.errors import ConfigError
 from connector.exchanges.protocol import AnyStream
 from connector.feeds.buffer import Overflow
 from connector.feeds.feed import Feed
@@ -21,6 +22,10 @@ from connector.feeds.lossy_buffers import make_buffer
 
 _EARLY = 65_537
 """What is kept of the time before the block: one more than a feed holds, so that too much fails."""
+
+_NO_CHANNELS = (
+    "a feed of account events has no channels; subscribe to channels with adapter.subscribe(...)"
+)
 
 
 class Publishing:
@@ -82,12 +87,20 @@ class Publishing:
     # What a feed asks for (`connector.feeds.feed.FeedOwner`).
 
     async def add_channels(self, feed: Feed[object], channels: tuple[AnyChannel, ...]) -> None:
-        """Account events have no channels."""
-        raise NotImplementedError("a feed of account events has no channels")
+        """Refuse channels: account events have none.
+
+        Raises:
+            ConfigError: always; it says what to open instead.
+        """
+        raise ConfigError(_NO_CHANNELS)
 
     def remove_channels(self, feed: Feed[object], channels: tuple[AnyChannel, ...]) -> None:
-        """Account events have no channels."""
-        raise NotImplementedError("a feed of account events has no channels")
+        """Refuse channels: account events have none.
+
+        Raises:
+            ConfigError: always; it says what to open instead.
+        """
+        raise ConfigError(_NO_CHANNELS)
 
     def remove_feed(self, feed: Feed[object]) -> None:
         """Nobody reads it any more."""
