@@ -96,7 +96,7 @@ def orders_left(name: str, left: tuple[Order, ...]) -> OrdersLeft:
         for each in left
     )
     return OrdersLeft(
-        f"{len(left)} orders of account {name!r} may still be open: {named}. Cancel them at the "
-        "exchange, by these ids",
+        f"{len(left)} orders of account {name!r} may still be open: {named}. Cancel them "
+        f"with `connector stop {name}`, or at the exchange by these ids",
         left,
     )

@@ -32,6 +32,7 @@ from connector.app.recordings.replay_command import replay_command
 from connector.app.recordings.verify_command import verify_command
 from connector.app.running.run_command import check, run
 from connector.app.soaking.soak_command import soak
+from connector.app.trading.stop_command import stop
 from connector.errors import ConfigError
 
 
@@ -46,6 +47,7 @@ group.add_command(channels_command)
 group.add_command(check)
 group.add_command(run)
 group.add_command(soak)
+group.add_command(stop)
 group.add_command(export_command)
 group.add_command(import_command)
 group.add_command(record_command, "record")

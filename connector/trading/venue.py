@@ -26,13 +26,7 @@ import attrs
 
 from connector.errors import RefusalReason
 from connector.trading.client_ids import Spelling
-from connector.trading.reports import (
-    BalanceReport,
-    FillReport,
-    OrderReport,
-    PositionReport,
-    Report,
-)
+from connector.trading.reports import BalanceReport, FillReport, OrderReport, PositionReport, Report
 
 if TYPE_CHECKING:
     from connector.accounts import Summary
@@ -312,6 +306,10 @@ class Trading(Protocol):
         self, placed: Intent, client_id: str, quantity: Decimal, price: Decimal | None
     ) -> Request[OrderReport | None]:
         """Change quantity (in total) and price; None of the answer: ask for the order."""
+        ...
+
+    def cancel_listed(self, order: OrderReport) -> Request[OrderReport | None]:
+        """Cancel, over REST, an order of `open_orders`, whoever made it; conditional ones too."""
         ...
 
     def order(self, symbol: str, client_id: str) -> Request[OrderReport]:

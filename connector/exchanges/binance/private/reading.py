@@ -23,6 +23,8 @@ from connector.trading.reports import (
 T = TypeVar("T")
 
 NS_PER_MS = 1_000_000
+ALGO = "algo"
+"""Before the id of a conditional order of futures: a number of another system."""
 
 STATES: Mapping[str, ReportedState] = MappingProxyType(
     {
@@ -100,7 +102,7 @@ def algo_report(order: shapes.AlgoOrder) -> OrderReport:
     return OrderReport(
         symbol=order.symbol,
         client_id=order.client_algo_id,
-        exchange_id=f"algo:{order.algo_id}",
+        exchange_id=f"{ALGO}:{order.algo_id}",
         side=side_of(order.side),
         leg=leg_of(order.position_side),
         state="open",

@@ -127,6 +127,18 @@ def cancel(symbol: str, client_id: str, weight: int) -> Request[OrderReport]:
     )
 
 
+def cancel_listed(path: str, order: OrderReport) -> Request[OrderReport | None]:
+    """Cancel by the exchange's id, over REST: of any order on the account."""
+    return Request(
+        what="cancel",
+        over="rest",
+        method=f"DELETE {path}",
+        parameters={"symbol": order.symbol, "orderId": int(order.exchange_id or 0)},
+        decode=read_order,
+        weight=1,
+    )
+
+
 def order(
     path: str, weight: int, symbol: str, which: Mapping[str, Parameter]
 ) -> Request[OrderReport]:

@@ -193,6 +193,10 @@ class SpotTrading:
         """``order.cancel`` by client id."""
         return requests.cancel(self.symbol(symbol), client_id, weight=1)
 
+    def cancel_listed(self, order: OrderReport) -> Request[OrderReport | None]:
+        """``DELETE /api/v3/order``; of a leg of a list it cancels the list (binance_trading §5)."""
+        return requests.cancel_listed("/api/v3/order", order)
+
     def amend(
         self, placed: Intent, client_id: str, quantity: Decimal, price: Decimal | None
     ) -> NoReturn:

@@ -263,6 +263,20 @@ class UsdMTrading:
         """``order.cancel`` by client id."""
         return requests.cancel(self.symbol(symbol), client_id, weight=1)
 
+    def cancel_listed(self, order: OrderReport) -> Request[OrderReport | None]:
+        """``DELETE /fapi/v1/order``; conditional orders are cancelled in their own system."""
+        system, _, number = (order.exchange_id or "").rpartition(":")
+        if system != reading.ALGO:
+            return requests.cancel_listed("/fapi/v1/order", order)
+        return Request(
+            what="cancel",
+            over="rest",
+            method="DELETE /fapi/v1/algoOrder",
+            parameters={"algoId": int(number)},
+            decode=requests.read_nothing,
+            weight=1,
+        )
+
     def amend(
         self, placed: Intent, client_id: str, quantity: Decimal, price: Decimal | None
     ) -> Request[OrderReport | None]:

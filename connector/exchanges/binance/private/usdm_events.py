@@ -164,7 +164,7 @@ def _algo_update(payload: bytes) -> list[Report]:
         OrderReport(
             symbol=order.symbol,
             client_id=order.client_id,
-            exchange_id=f"algo:{order.algo_id}",
+            exchange_id=f"{reading.ALGO}:{order.algo_id}",
             side=reading.side_of(order.side),
             leg=reading.leg_of(order.position_side),
             state=_ALGO_STATES.get(order.status, "open"),
