@@ -124,6 +124,11 @@ FAMILIES = (
         lambda now: [((), now.drops)],
     ),
     Family(
+        "connector_replaced_total", "counter",
+        "Events that a conflating feed replaced by newer ones; no loss.", (),
+        lambda now: [((), now.replaced)],
+    ),
+    Family(
         "connector_feed_buffered", "gauge", "Events that wait in the feed.", ("feed",),
         lambda now: [((_feed_name(feed),), feed.buffered) for feed in now.feeds],
     ),

@@ -65,7 +65,7 @@ class Adapter(Subscribing[N_co]):
         self._delays = Delays()
         self._journal = Journal()
         self._keys: set[ApiKey] = set()
-        self._past_drops = 0
+        self._past_drops = self._past_replaced = 0
         self._closed = False
 
     @property
@@ -254,6 +254,7 @@ class Adapter(Subscribing[N_co]):
             rest=self._loops.rest_statistics(),
             past_gaps=self._desired.past_gaps,
             past_drops=self._past_drops,
+            past_replaced=self._past_replaced,
         )
 
     # What a feed asks for (`connector.feeds.feed.FeedOwner`).
@@ -318,6 +319,7 @@ class Adapter(Subscribing[N_co]):
             self._detach(feed, channel)
         if self._feeds.pop(feed, None) is not None:
             self._past_drops += feed.buffer.dropped
+            self._past_replaced += feed.buffer.replaced
 
     def streams(self, feed: Feed[object]) -> tuple[AnyStream, ...]:
         """What the exchange calls the channels of `feed`."""

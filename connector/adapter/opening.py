@@ -12,7 +12,8 @@ import trio
 from connector.adapter.adapter import Adapter
 from connector.adapter.outcome import only_error
 from connector.adapter.runners import Loops
-from connector.errors import ConfigError, InvariantViolated
+from connector.adapter.runtime import require_trio
+from connector.errors import InvariantViolated
 from connector.events import N_co
 from connector.exchanges.protocol import Exchange
 from connector.link.pacing import Reconnect
@@ -64,11 +65,7 @@ async def open_adapter(
     Cancellation: passes through; leaving is immediate. Otherwise leaving takes at most
     `close_timeout` seconds, in which the connections are closed politely.
     """
-    if not trio.lowlevel.in_trio_task():
-        raise ConfigError(
-            "open_adapter() needs trio: write trio.run(main) instead of asyncio.run(main); inside "
-            "of an asyncio program, run trio in a thread of its own"
-        )
+    require_trio("open_adapter")
     source = source_of(exchange, source)
     settings = check(
         exchange,

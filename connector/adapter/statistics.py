@@ -39,7 +39,7 @@ class AdapterStatistics:
     gaps: int
     """Losses, counted per stream."""
     drops: int
-    """Events lost to overflow policies, over all feeds that are open."""
+    """Events lost to overflow policies."""
     links: tuple[LinkStatistics, ...]
     feeds: tuple[FeedStatistics, ...]
     streams: Mapping[str, StreamStatistics]
@@ -47,6 +47,8 @@ class AdapterStatistics:
     """From the read to the consumer, one sample per batch, over all feeds."""
     books: Mapping[str, BookStatistics] = attrs.field(factory=dict)
     """Local order books; the deltas that they are kept from are among `streams`."""
+    replaced: int = 0
+    """Events that `Overflow.CONFLATE` replaced by newer ones, which is no loss."""
     rest: RestStatistics | None = None
     """REST requests; None if none was wanted yet."""
 
@@ -73,6 +75,7 @@ def summed(
     rest: RestStatistics | None,
     past_gaps: int,
     past_drops: int,
+    past_replaced: int,
 ) -> AdapterStatistics:
     """The statistics of an adapter from those of its parts; `past_…` are of parts that are gone."""
     reconnects: Counter[str] = Counter()
@@ -91,6 +94,7 @@ def summed(
         unknown_messages=sum(link.unknown_messages for link in links),
         gaps=past_gaps + sum(stream.gaps for stream in streams.values()),
         drops=past_drops + sum(feed.dropped for feed in feeds),
+        replaced=past_replaced + sum(feed.replaced for feed in feeds),
         links=links,
         feeds=feeds,
         streams=streams,

@@ -521,6 +521,12 @@ async def test_conflate_keeps_the_latest_of_each_symbol(autojump_clock: MockCloc
         assert {event.symbol: event.update_id for event in events} == {
             "ETHUSDC": 500, "BTCUSDT": 300,
         }  # fmt: skip
+        assert world.adapter.statistics().replaced == 2 * 798
+        async with world.adapter.subscribe(BOOK, overflow=Overflow.CONFLATE):
+            publish_books(world, 501, 510)
+            await trio.sleep(1)
+        # What a feed replaced that is closed still counts.
+        assert world.adapter.statistics().replaced == 2 * 798 + 3 * 9
 
 
 async def test_fail_is_raised_in_that_feed_only(autojump_clock: MockClock) -> None:

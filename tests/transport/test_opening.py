@@ -15,6 +15,7 @@ import trustme
 
 from connector.errors import ConfigError, ExchangeUnavailable, HandshakeRejected
 from connector.transport import TcpDialer, is_open, open_connection
+from connector.transport.upgrade import HEAD_LIMIT_BYTES
 
 SECONDS = 3.0
 YES = b"HTTP/1.1 101 Yes\r\n"
@@ -131,6 +132,14 @@ async def test_early_hints_without_an_end_are_no_answer(far: Any, autojump_clock
     error, _ = await opening(far, say(INTERIM * 5_000), ending="silence")
     assert isinstance(error, ExchangeUnavailable)
     assert "interim responses" in str(error)
+
+
+async def test_a_few_early_hints_are_within_the_limit(far: Any, autojump_clock: Any) -> None:
+    most = 2 * HEAD_LIMIT_BYTES // len(INTERIM)
+    for count, words in ((most, "did not complete"), (most + 1, "interim responses")):
+        error, _ = await opening(far, say(INTERIM * count), ending="silence")
+        assert isinstance(error, ExchangeUnavailable)
+        assert words in str(error)
 
 
 # --- answers that make no sense

@@ -24,8 +24,8 @@ _COIN_MARGINED = re.compile(r"(?<!BTCB)(?<!ETHB)USD_(PERP|\d{6})$")
 """A COIN-M symbol: quoted in USD, as BTCUSD_PERP or BNBUSD_240927. BTCBUSD_210129 is a USD-M one
 quoted in BUSD. Only asked of frames without ``st``, that is from before 2026-06-30."""
 _MOST_ELEMENTS = 16_384
-"""Of one frame. All markets together have 4,000 symbols; a frame of 20 MiB could have millions, and
-reading it would keep the loop for many seconds."""
+"""Of one frame. All markets together have 4,000 symbols; a frame of 4 MiB could have
+hundreds of thousands, and reading it would keep the loop for seconds."""
 _NO_RATE = re.compile(rb'"r"\s*:\s*""')
 
 

@@ -62,8 +62,9 @@ LIMITS = Limits(
     connections_per_window=300,
     window_seconds=300,
     lifetime_seconds=24 * 3600,
-    # Not documented; the official SDK accepts this, and the largest frame seen has 35 kB.
-    max_message_bytes=20 * 2**20,
+    # Not documented. The largest frame seen has 35 kB; decoding one of 4 MiB keeps the loop for
+    # about 0.1 s, one of 20 MiB, which the official SDK accepts, for half a second.
+    max_message_bytes=4 * 2**20,
 )
 """Source: binance_spot §4."""
 

@@ -91,7 +91,7 @@ LIMITS = Limits(
     window_seconds=300,
     lifetime_seconds=24 * 3600,
     # Not documented; the official SDK accepts this, and the largest frame seen has 26 kB.
-    max_message_bytes=20 * 2**20,
+    max_message_bytes=4 * 2**20,
 )
 """Source: binance_usdm §3, binance_spot §4."""
 

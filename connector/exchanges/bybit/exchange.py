@@ -73,7 +73,7 @@ _LIMITS = Limits(
     # There is none.
     lifetime_seconds=math.inf,
     # Not documented; a snapshot of 1,000 levels has about 60 kB.
-    max_message_bytes=16 * 2**20,
+    max_message_bytes=4 * 2**20,
 )
 """Source: bybit §2."""
 

@@ -75,7 +75,7 @@ LIMITS = Limits(
     # There is none.
     lifetime_seconds=math.inf,
     # Not documented; a snapshot of 400 levels has about 30 kB.
-    max_message_bytes=16 * 2**20,
+    max_message_bytes=4 * 2**20,
     requests_per_hour=480,
 )
 """Source: okx §2."""

@@ -18,6 +18,7 @@ from typing import Any
 
 import trio
 
+from connector.adapter.runtime import require_trio
 from connector.exchanges.binance import Endpoints
 from connector.testing.exchange.connection import ServerConnection
 from connector.testing.exchange.event_log import Log
@@ -81,26 +82,25 @@ async def open_exchange(
         source: where its data comes from; None: `Silent`, nothing but what you `publish`.
         faults: what will go wrong.
         network: the network to listen on; None: a real socket on the loopback interface.
-        host, port: the address; port 0 chooses a free one.
+        host, port: the address; 0 is any free port.
         ssl_context: the server's TLS settings; None: plain ``ws://``.
         epoch_ms: the exchange's own time when it is opened.
-        nested_errors: refusals as ``{"error": {…}, "id": …}``, as some hosts send them, and not
-            flat as documented.
+        nested_errors: refusals as ``{"error": {…}, "id": …}``, as some hosts send them, not flat.
         trades: the route of ``<symbol>@trade`` on "usdm", as `binance.Endpoints` has it.
         ping_seconds, pong_timeout_seconds, lifetime_seconds, attempts_per_window: instead of the
             venue's own; more attempts to connect than the last in five minutes are refused.
-        shutdown_notice_seconds: how long before the end of its life a connection is told
-            ``serverShutdown``, on spot.
+        shutdown_notice_seconds: from ``serverShutdown`` to the end of a connection, on spot.
         accounts: who may trade; without any, the exchange has no private side at all.
         readings: how what the documentation leaves open is decided; None: as `Readings` has it.
         delays: how long requests, events and queries may take at most; None: no time.
 
     Raises:
-        OSError: the address is in use.
+        ConfigError: it is called outside trio. OSError: the address is in use.
         ValueError: accounts cannot trade here, or two of them are alike.
 
     Cancellation: every connection is dropped without a word.
     """
+    require_trio("open_exchange")
     rules = adjusted(
         rules_of(venue, trades, trades_privately=bool(accounts)),
         ping_seconds=ping_seconds,

@@ -46,6 +46,7 @@ def nothing() -> AdapterStatistics:
         rest=None,
         past_gaps=0,
         past_drops=0,
+        past_replaced=0,
     )
 
 

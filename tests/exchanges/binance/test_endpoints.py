@@ -126,4 +126,4 @@ def test_limits_stay_below_what_binance_allows() -> None:
         assert exchange.limits.streams_per_request <= 100
         assert exchange.limits.connections_per_window == exchange.limits.window_seconds == 300
         assert exchange.limits.lifetime_seconds == 86_400
-        assert exchange.limits.max_message_bytes == 20 * 1024 * 1024
+        assert exchange.limits.max_message_bytes == 4 * 1024 * 1024

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -171,6 +172,27 @@ async def test_a_lost_delta_is_mended_by_subscribing_anew(autojump_clock: MockCl
         assert there.exchange.accepted == 1
         (book,) = there.adapter.statistics().books.values() or (None,)  # it is gone
         assert book is None
+
+
+async def test_a_book_that_does_not_stay_synced_subscribes_less_and_less_often(
+    autojump_clock: MockClock,
+) -> None:
+    async with (
+        world("bybit_linear") as there,
+        there.adapter.subscribe(OrderBook("BTCUSDT"), gaps=True) as feed,
+    ):
+        for _ in range(4):
+            while not ((event := await anext(feed)) and getattr(event, "synced", False)):
+                pass
+            there.exchange.break_connections(Fault("truncated_json", stream="orderbook.*"))
+            known = len(there.exchange.log.of("request"))
+            with trio.fail_after(60):
+                while len(there.exchange.log.of("request")) == known:
+                    await anext(feed)
+        requests = there.exchange.log.of("request")
+
+    left = [entry.seconds for entry in requests if "unsubscribe" in entry.detail]
+    assert [round(after - before) for before, after in itertools.pairwise(left)] == [2, 4, 8]
 
 
 async def test_instruments(autojump_clock: MockClock) -> None:

@@ -5,6 +5,7 @@ The client is plain trio-websocket, or a few bytes written by hand where that is
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import ssl
@@ -25,6 +26,7 @@ from trio_websocket import (
     wrap_client_stream,
 )
 
+from connector.errors import ConfigError
 from connector.testing import (
     Fault,
     FaultPlan,
@@ -769,3 +771,14 @@ async def test_tls_on_the_network_in_memory(
                     assert not raises
                     await tls.send_all(b"GET /api/v3/ping HTTP/1.1\r\nHost: x\r\n\r\n")
                     assert (await tls.receive_some()).endswith(b"{}")
+
+
+def test_without_trio_there_is_a_clear_error_at_the_door() -> None:
+    async def main() -> None:
+        async with open_exchange("usdm"):
+            raise AssertionError("unreachable")
+
+    with pytest.raises(
+        ConfigError, match=r"^open_exchange\(\) needs trio: write trio\.run\(main\)"
+    ):
+        asyncio.run(main())

@@ -11,7 +11,7 @@ from connector.app.running.configuration.tables import LogTable, MetricsTable, R
 from connector.app.running.sinks import AnySettings
 from connector.channels import AnyChannel
 from connector.exchanges.protocol import Exchange
-from connector.feeds.buffer import Overflow
+from connector.feeds.buffer import Gaps, Overflow
 from connector.link.pacing import Reconnect
 
 
@@ -34,7 +34,7 @@ class GroupPlan:
     channels: tuple[AnyChannel, ...]
     buffer: int
     overflow: Overflow
-    gaps: bool
+    gaps: Gaps
 
 
 @attrs.frozen

@@ -94,7 +94,7 @@ class GroupTable(Table, frozen=True):
     overflow: Annotated[
         Literal["block", "drop_oldest", "conflate", "fail"], Meta(examples=["drop_oldest"])
     ] = "block"
-    gaps: Annotated[bool, Meta(examples=[True])] = True
+    gaps: Annotated[bool | Literal["all"], Meta(examples=[True])] = True
 
 
 class SinkTable(Table, frozen=True):

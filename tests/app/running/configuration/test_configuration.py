@@ -110,6 +110,14 @@ def test_everything_that_can_be_written_is_read(monkeypatch: pytest.MonkeyPatch)
     assert (found.log.level, found.log.format, found.run.shutdown_timeout) == ("debug", "json", 5.0)
 
 
+def test_gaps_may_be_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("METRICS_TOKEN", "hunter2")
+
+    found = read_configuration(WHOLE.replace("gaps = false", 'gaps = "all"'))
+
+    assert found.groups["all"].gaps == "all"
+
+
 def test_no_secret_is_in_a_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hunter2" not in repr(read(monkeypatch))
 

@@ -1,0 +1,20 @@
+"""The event loop that we need: trio's."""
+
+from __future__ import annotations
+
+import trio
+
+from connector.errors import ConfigError
+
+
+def require_trio(function: str) -> None:
+    """Raise `ConfigError` if `function` is called from anywhere but a task of trio.
+
+    Without this check `asyncio.run(main())` fails deep inside of trio, with words that do not say
+    what to change.
+    """
+    if not trio.lowlevel.in_trio_task():
+        raise ConfigError(
+            f"{function}() needs trio: write trio.run(main) instead of asyncio.run(main()); inside "
+            "an asyncio program, run trio in a thread of its own"
+        )
