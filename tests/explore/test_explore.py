@@ -50,6 +50,16 @@ def test_every_step_with_every_fault(name: str) -> None:
     assert report.tally(name).names == set(BUDGET[name])
 
 
+def test_a_stride_takes_a_sample_of_the_steps() -> None:
+    scenario = SCENARIOS["connect"]
+    every, tenth = (
+        sweep(each, kinds=("steps",), faults=("cancel",)).runs - 1
+        for each in (scenario, attrs.evolve(scenario, stride=10))
+    )
+
+    assert tenth == -(-every // 10) > 1
+
+
 @pytest.mark.parametrize("name", ["connect", "stream", "tls"])
 def test_every_operation_fails_once_and_for_ever(name: str) -> None:
     report = sweep(SCENARIOS[name], kinds=("operations",))

@@ -36,6 +36,8 @@ class Scenario:
     source: Source = attrs.field(factory=Numbered, repr=False)
     exchange_options: dict[str, Any] = attrs.field(factory=dict, repr=False)
     """Further arguments of `connector.testing.open_exchange`."""
+    stride: int = attrs.field(default=1, validator=attrs.validators.ge(1))
+    """A fault is tried at every so many-th step: a sample, for a program of many steps."""
     notice_seconds: float = math.inf
     """Longest time until a connection that breaks audibly (a reset, a FIN, a close frame, a bad
     frame) is closed on this side; a program that does not read does not notice."""

@@ -55,7 +55,7 @@ class Unit:
 def steps(scenario: Scenario, unit: Unit) -> Iterator[Result]:
     """One fault, at every step."""
     base = run(scenario)
-    for step in _steps_of(base, unit.fault):
+    for step in _steps_of(base, unit.fault, scenario.stride):
         yield run(scenario, plan=Plan.at_steps({step: unit.fault}))
 
 
@@ -226,10 +226,11 @@ def collector_off() -> Iterator[Callable[[], None]]:
             gc.enable()
 
 
-def _steps_of(base: Result, fault: str) -> Iterator[int]:
-    """Steps at which `fault` makes a difference."""
+def _steps_of(base: Result, fault: str, stride: int = 1) -> Iterator[int]:
+    """Steps at which `fault` makes a difference; every `stride`-th of them."""
     needs_connection = STEP_FAULTS[fault].needs_connection
-    stride = _SLOW_STRIDE if STEP_FAULTS[fault].slow and base.steps > _LONG_STEPS else 1
+    if STEP_FAULTS[fault].slow and base.steps > _LONG_STEPS:
+        stride = max(stride, _SLOW_STRIDE)
     for step in range(1, base.steps + 1, stride):
         if base.connected[step - 1] or not needs_connection:
             yield step
