@@ -3,6 +3,7 @@
 Each is defined in the room that counts it.
 """
 
+from connector.account.statistics import AccountStatistics, PrivateLinkStatistics
 from connector.adapter.statistics import AdapterStatistics
 from connector.book import BookStatistics
 from connector.feeds.delivery_delay import DelayStatistics
@@ -14,12 +15,14 @@ from connector.merging.arbitration import SideStatistics
 from connector.merging.merge import MergeStatistics
 
 __all__ = [
+    "AccountStatistics",
     "AdapterStatistics",
     "BookStatistics",
     "DelayStatistics",
     "FeedStatistics",
     "LinkStatistics",
     "MergeStatistics",
+    "PrivateLinkStatistics",
     "RestStatistics",
     "SideStatistics",
     "StreamStatistics",

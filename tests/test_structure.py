@@ -15,6 +15,7 @@ import connector
 
 PACKAGE = Path(connector.__file__).parent
 OPENS_NURSERIES = (
+    "account/opening.py",
     "account/order_link.py",
     "account/running.py",
     "account/stream_link.py",

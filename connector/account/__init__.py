@@ -11,9 +11,10 @@
                                         └── resolving, cancelling (until it is certain)
 
 It may import what is below it, `connector.trading` above all, which decides. What is here waits:
-for sockets, for time, for each other. Its tasks live in a nursery inside the adapter's, shielded
-from its cancellation until the block of `open_account` has cancelled and confirmed its orders, for
-`Timing.leave_timeout` at most.
+for sockets, for time, for each other. Its tasks live in the nursery of `open_account`, shielded
+from its cancellation until the block has cancelled and confirmed its orders, for
+`Timing.leave_timeout` at most. What ends an account ends its block and nothing else; what ends the
+adapter ends its accounts.
 """
 
 from connector.account.account import Account

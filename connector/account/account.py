@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from connector.account.amending import amend, wanted_shape
-from connector.account.leaving import orders_left, wait_until_over
+from connector.account.leaving import is_cancellation, orders_left, wait_until_over
 from connector.account.order import Order
 from connector.account.quotes import Quotes, QuoteSettings
 from connector.account.running import RunningAccount
@@ -347,14 +347,15 @@ class Account:
 
     async def _confirm(self, records: list[OrderRecord], body_error: BaseException | None) -> None:
         """Wait until these orders are over, or name them."""
-        deadline = trio.current_time() + self._office.timing.leave_timeout
+        deadline = self._running.deadline.begin(body_error)
         with trio.CancelScope(shield=True, deadline=deadline):
             await wait_until_over(self._running, records)
         left = tuple(self._office.orders[each.client_id] for each in records if not each.over)
         if not left:
             return
         named = orders_left(self.name, left)
-        if body_error is None or isinstance(body_error, trio.Cancelled):
+        if body_error is None or is_cancellation(body_error):
+            self._running.deadline.raised(named)
             raise named from body_error
         body_error.add_note(str(named))
 

@@ -8,42 +8,44 @@ import trio
 
 from connector.account.asking import Refused
 from connector.account.order import Order
-from connector.account.running import RunningAccount
+from connector.account.running import GRACE_SECONDS, RunningAccount
 from connector.account.synchronising import read_open_orders
 from connector.errors import ExchangeUnavailable, OrdersLeft
 from connector.trading.order_record import OrderRecord
+from connector.transport.error_groups import leaves
 
 _log = logging.getLogger("connector.account")
 
-_GRACE_SECONDS = 2.0
-"""For connections to be closed after the last confirmation."""
 _LOOK_AGAIN_SECONDS = 0.5
 
 
-async def leave(running: RunningAccount, *, cancel: bool) -> tuple[Order, ...]:
+async def leave(
+    running: RunningAccount, error: BaseException | None, *, cancel: bool
+) -> tuple[Order, ...]:
     """End the account; the orders that may still be open although they should not be.
+
+    Args:
+        running: the account.
+        error: with what its block is left.
+        cancel: whether its orders are cancelled.
 
     Cancellation: shielded, for `Timing.leave_timeout` at most.
     """
     office = running.office
     office.leaving = True
-    deadline = trio.current_time() + office.timing.leave_timeout
-    running.end_by(deadline + _GRACE_SECONDS)
+    deadline = running.deadline.begin(error)
+    running.end_by(deadline + GRACE_SECONDS)
     try:
-        if running.begun and not running.over.is_set():
-            with trio.CancelScope(shield=True, deadline=deadline):
-                await _settle(running, cancel=cancel)
-                if running.switch is not None and cancel:
-                    await running.switch.disarm()
+        with trio.CancelScope(shield=True, deadline=deadline):
+            await _settle(running, cancel=cancel)
+            if running.switch is not None and cancel:
+                await running.switch.disarm()
         left = [each for each in office.book.records.values() if not each.over] if cancel else []
         for record in left:
             _log.error("order left: %r", office.orders[record.client_id])
         return tuple(office.orders[each.client_id] for each in left)
     finally:
         running.finish()
-        if running.begun:
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + _GRACE_SECONDS):
-                await running.over.wait()
 
 
 async def _settle(running: RunningAccount, *, cancel: bool) -> None:
@@ -55,7 +57,7 @@ async def _settle(running: RunningAccount, *, cancel: bool) -> None:
             running.cancel(record)
     if not cancel:
         return
-    while True:
+    while not running.over.is_set():
         await wait_until_over(running, list(office.book.records.values()))
         if not office.orders:
             return
@@ -82,10 +84,15 @@ def _is_stale(running: RunningAccount, client_id: str) -> bool:
 
 
 async def wait_until_over(running: RunningAccount, records: list[OrderRecord]) -> None:
-    """Return when all of these orders are over."""
+    """Return when all of these orders are over, or the account is."""
     await trio.lowlevel.checkpoint()
-    while not all(each.over for each in records):
+    while not running.over.is_set() and not all(each.over for each in records):
         await running.state_changed.wait()
+
+
+def is_cancellation(error: BaseException) -> bool:
+    """Whether nothing but a cancellation leaves a block."""
+    return all(isinstance(leaf, trio.Cancelled) for leaf in leaves(error))
 
 
 def orders_left(name: str, left: tuple[Order, ...]) -> OrdersLeft:
@@ -96,7 +103,7 @@ def orders_left(name: str, left: tuple[Order, ...]) -> OrdersLeft:
         for each in left
     )
     return OrdersLeft(
-        f"{len(left)} orders of account {name!r} may still be open: {named}. Cancel them "
-        f"with `connector stop {name}`, or at the exchange by these ids",
+        f"{len(left)} orders of account {name!r} may still be open: {named}. Cancel them with "
+        f"`connector stop {name}`, or at the exchange by these ids",
         left,
     )

@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 import attrs
 import trio
@@ -16,15 +16,17 @@ from connector.account.account_state import Office
 from connector.account.asking import Asking
 from connector.account.dead_man import Switch
 from connector.account.exchange_clock import ExchangeClock
-from connector.account.leaving import leave, orders_left
+from connector.account.leave_deadline import LeaveDeadline
+from connector.account.leaving import is_cancellation, leave, orders_left
 from connector.account.order_link import OrderLink
-from connector.account.reconnecting import Dialling
-from connector.account.running import Alarm, RunningAccount
+from connector.account.reconnecting import Announcer, Dialling
+from connector.account.running import RunningAccount
 from connector.account.stream_link import PrivateStream
 from connector.accounts import DeadMan, Timing
 from connector.errors import ConfigError
 from connector.instruments import Instrument
 from connector.keys import ApiKey
+from connector.link.outcome import only_error
 from connector.link.settings import Settings
 from connector.orders import Limits
 from connector.trading.bookmarks import Bookmark
@@ -32,10 +34,13 @@ from connector.trading.client_ids import ClientIds, check_name, new_run
 from connector.trading.venue import Trading
 
 
-class Starter(Protocol):
-    """Who runs the tasks of an account: the adapter."""
+class AccountOwner(Announcer, Protocol):
+    """Whose account it is: the adapter, whose end is the account's."""
 
-    def start(self, loop: RunningAccount | Alarm) -> None: ...
+    def opened(self, running: RunningAccount) -> None:
+        """Raises trio.ClosedResourceError when the adapter's block has been left meanwhile."""
+
+    def closed(self, running: RunningAccount) -> None: ...
 
 
 @attrs.frozen(kw_only=True)
@@ -133,37 +138,65 @@ async def run_account(
     settings: AccountSettings,
     adapter: Settings,
     instruments: Iterable[Instrument],
-    starter: Starter,
+    owner: AccountOwner,
 ) -> AsyncIterator[Account]:
-    """The account for the length of a block; errors and cancellation as `Adapter.open_account`."""
-    running = _make(settings, adapter, {each.symbol: each for each in instruments})
+    """The account for the length of a block; errors and cancellation as `Adapter.open_account`.
+
+    Its nursery is here, so that what ends the account ends this block, and nothing else.
+    """
+    running = _make(settings, adapter, {each.symbol: each for each in instruments}, owner)
     account = Account(running)
-    starter.start(running)
-    starter.start(Alarm(running))
-    cancel = settings.on_leave == "cancel"
+    body_error: BaseException | None = None
+    outcome: BaseException | None = None
+    owner.opened(running)
     try:
-        await account.wait_synced()
-        await _wait_for_orphans(account, running)
-        running.office.publishing.enter()
-        yield account
-    except BaseException as error:
-        left = await _leave(account, running, cancel=cancel)  # noqa: ASYNC102 - bounded: it shields itself
-        if left and isinstance(error, trio.Cancelled):
-            raise orders_left(settings.name, left) from error  # noqa: ASYNC104 - from the cancellation
-        if left:
-            error.add_note(str(orders_left(settings.name, left)))
-        raise
-    left = await _leave(account, running, cancel=cancel)
-    if left:
-        raise orders_left(settings.name, left)
-
-
-async def _leave(account: Account, running: RunningAccount, *, cancel: bool) -> tuple[Any, ...]:
-    try:
-        account.left = await leave(running, cancel=cancel)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(running.run, name=running.name)
+            try:
+                with running.block:
+                    await account.wait_synced()
+                    await _wait_for_orphans(account, running)
+                    running.office.publishing.enter()
+                    yield account
+            except BaseException as error:
+                body_error = error
+                raise
+            finally:
+                try:
+                    leaving = body_error or running.error
+                    cancel = settings.on_leave == "cancel"
+                    account.left = await leave(running, leaving, cancel=cancel)  # noqa: ASYNC102 - bounded: it shields itself
+                finally:
+                    account._closed = True
+    except BaseException as error:  # noqa: BLE001, ASYNC103  # raised below, on every path
+        outcome = only_error(error, body_error, "account")
     finally:
-        account._closed = True
-    return account.left
+        running.deadline.forget()
+        owner.closed(running)
+    outcome = _with_what_is_left(outcome, running, account)
+    if outcome is not None:
+        # Raised out here, so that the group that carried it does not become its context.
+        raise outcome
+
+
+def _with_what_is_left(
+    outcome: BaseException | None, running: RunningAccount, account: Account
+) -> BaseException | None:
+    """What the block raises: its own error, or the account's; orders that are left are named."""
+    failure = running.error
+    cancellation = outcome if outcome is not None and is_cancellation(outcome) else None
+    if outcome is None or cancellation is not None:
+        outcome = failure or outcome
+    elif failure is not None and outcome is not failure:
+        outcome.add_note(f"the account failed, too: {failure!r}")
+    if not account.left:
+        return outcome
+    named = orders_left(account.name, account.left)
+    if outcome is None or outcome is cancellation:
+        named.__cause__ = cancellation
+        return named
+    outcome.add_note(str(named))
+    return outcome
 
 
 async def _wait_for_orphans(account: Account, running: RunningAccount) -> None:
@@ -175,7 +208,10 @@ async def _wait_for_orphans(account: Account, running: RunningAccount) -> None:
 
 
 def _make(
-    settings: AccountSettings, adapter: Settings, instruments: dict[str, Instrument]
+    settings: AccountSettings,
+    adapter: Settings,
+    instruments: dict[str, Instrument],
+    announcer: Announcer,
 ) -> RunningAccount:
     trading, exchange = settings.trading, adapter.exchange
     name = f"{trading.name}/{settings.name}"
@@ -202,10 +238,16 @@ def _make(
 
     def dialling(what: str) -> Dialling:
         return Dialling(
-            f"{name}/{what}", trading, exchange.limits, adapter.dialer, adapter.reconnect
+            f"{name}/{what}",
+            trading,
+            exchange.limits,
+            adapter.dialer,
+            adapter.reconnect,
+            announcer=announcer,
         )
 
     running.office = office
+    running.deadline = LeaveDeadline(settings.timing.leave_timeout)
     window = settings.timing.window
     running.link = office.link = OrderLink(
         dialling("orders"), asking, office.budget, office, window=window

@@ -130,15 +130,18 @@ class OrderLink:
         async with trio.open_nursery() as nursery:
 
             async def until_over() -> None:
-                await connection.run()
+                ended = await connection.run()
+                self.dialling.note_end(ended.reason, ended.text)
                 nursery.cancel_scope.cancel()
 
             async def until_dead() -> None:
                 await keep_asking_whether_alive(connection)
+                self.dialling.note_end("no reply", "no answer to a ping")
                 nursery.cancel_scope.cancel()
 
             async def until_unanswered() -> None:
                 await self._until_unanswered()
+                self.dialling.note_end("no reply", "a request was not answered")
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(until_over)
@@ -150,6 +153,7 @@ class OrderLink:
                 except ExchangeUnavailable:
                     wait = float("inf")  # `Connection.run` knows it, too
                 if (self._closing or trio.current_time() >= end_at) and not self._pending:
+                    self.dialling.note_end("shutdown" if self._closing else "age")
                     nursery.cancel_scope.cancel()
                     await trio.lowlevel.checkpoint()
                 with trio.move_on_after(wait):

@@ -1,8 +1,8 @@
 """The tasks of one account: its stream, its order entry, and whatever takes time, in one nursery.
 
-They run inside the adapter's nursery, shielded from its cancellation: whoever leaves the block of
-`open_account`, in whatever way, sets the moment at which they must be gone, and they use the time
-until then to cancel and confirm what is open.
+They run in the nursery of `open_account`, shielded from its cancellation: whoever leaves the block,
+in whatever way, sets the moment at which they must be gone, and they use the time until then to
+cancel and confirm what is open.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
@@ -20,19 +21,26 @@ from connector.account.amending import resolve_amend
 from connector.account.asking import Refused
 from connector.account.cancelling import cancel_until_certain
 from connector.account.dead_man import Switch
+from connector.account.leave_deadline import LeaveDeadline
 from connector.account.order_link import OrderLink
 from connector.account.resolving import resolve
+from connector.account.statistics import AccountStatistics
 from connector.account.stream_link import PrivateStream
 from connector.account.synchronising import differences, synchronise
 from connector.errors import ConnectorError, ExchangeUnavailable, RequestRejected
+from connector.link.task_count import count_family
 from connector.trading.order_record import OrderRecord
 from connector.trading.venue import Heard
+from connector.transport import is_open
 
 _log = logging.getLogger("connector.account")
 
 _RESYNC_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _CALM_SECONDS = 120.0
 """A resynchronisation so long after the last one is a first one."""
+_AUDIT = "audit: "
+GRACE_SECONDS = 2.0
+"""For connections to be closed after the last confirmation."""
 _DISAGREEMENTS = 2
 """So many audits in a row must disagree: one may have met an event on its way."""
 
@@ -49,10 +57,13 @@ class RunningAccount:
         self.stream: PrivateStream
         self.link: OrderLink
         self.switch: Switch | None = None
-        self.error: ConnectorError | None = None
+        self.deadline: LeaveDeadline
+        self.error: ConnectorError | trio.ClosedResourceError | None = None
+        """Why it has ended although its block was not left."""
+        self.block = trio.CancelScope()
+        """Around the block of `open_account`: cancelled when the account fails."""
         self.over = trio.Event()
-        self.failed = trio.Event()
-        self.begun = False
+        """Its tasks are gone, and its sockets are closed."""
         self.state_changed = trio.Event()
         self._scope = trio.CancelScope(shield=True, deadline=math.inf)
         self._work: list[Work] = []
@@ -65,6 +76,7 @@ class RunningAccount:
         self._reread = trio.Event()
         self._last_sync = -math.inf
         self._resyncs = 0
+        self._task: trio.lowlevel.Task | None = None
 
     # --- the tasks
 
@@ -73,7 +85,7 @@ class RunningAccount:
 
         Cancellation: shielded until the moment that `end_by` sets.
         """
-        self.begun = True
+        self._task = trio.lowlevel.current_task()
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
@@ -106,6 +118,39 @@ class RunningAccount:
     def end_by(self, deadline: float) -> None:
         """Let nothing run after `deadline`."""
         self._scope.deadline = min(self._scope.deadline, deadline)
+
+    def abandon(self) -> float:
+        """The adapter's block is left: the account's must end, too; when it will have, at last."""
+        self.fail(trio.ClosedResourceError("the adapter's block has been left"))
+        deadline = trio.current_time() + self.office.timing.leave_timeout + GRACE_SECONDS
+        self.end_by(deadline)
+        return deadline
+
+    @property
+    def sockets_open(self) -> int:
+        """Descriptors open at this moment."""
+        readings = sum(map(is_open, self.office.asking.sockets))
+        return self.stream.dialling.sockets_open + self.link.dialling.sockets_open + readings
+
+    def statistics(self) -> AccountStatistics:
+        """What it is and has done."""
+        office = self.office
+        return AccountStatistics(
+            name=self.name,
+            synced=office.book.synced,
+            tasks=0 if self._task is None else count_family(self._task),
+            sockets_open=self.sockets_open,
+            private=self.stream.dialling.statistics(),
+            orders=self.link.dialling.statistics(),
+            orders_by_state=Counter(each.state for each in office.orders.values()),
+            queued=self.link.queued,
+            in_flight=self.link.in_flight,
+            refusals=dict(office.refusals.counts),
+            limits_used={
+                window.seconds: (used, window.limit)
+                for window, used in office.budget.used().items()
+            },
+        )
 
     # --- `connector.account.account_state.Tasks`
 
@@ -156,12 +201,14 @@ class RunningAccount:
         self._reread_stream = self._reread_stream or stream_too
         self._reread.set()
 
-    def fail(self, error: ConnectorError) -> None:
-        """The account cannot go on."""
-        if self.error is None:
+    def fail(self, error: ConnectorError | trio.ClosedResourceError) -> None:
+        """The account cannot go on: its block is cancelled, and raises `error` when it is left."""
+        if self.error is not None:
+            return
+        _log.error("account %s has ended: %s", self.name, error)
+        if not self.office.leaving:
             self.error = error
-            _log.error("account %s has ended: %s", self.name, error)
-        self.failed.set()
+            self.block.cancel()
         self.changed()
 
     def changed(self) -> None:
@@ -224,7 +271,8 @@ class RunningAccount:
                 _log.warning("account %s is not synced: %s", self.name, reason)
                 self.office.tell(self.office.book.happen("reread", reason, time.time_ns()))
                 if self._reread_stream:
-                    self.stream.reopen(reason)
+                    audit = reason.startswith(_AUDIT)
+                    self.stream.reopen("audit" if audit else "key", reason)
                     await trio.sleep_forever()
                 await self._pause_before_resync()
                 continue
@@ -263,38 +311,10 @@ class RunningAccount:
                 _log.error("account %s: an audit disagrees: %s", self.name, "; ".join(found))
                 # Its events did not come: the stream may be mute.
                 self._reread_stream = True
-                return f"audit: {found[0]}"
+                return f"{_AUDIT}{found[0]}"
 
     def _still_wrong(self) -> bool:
         """Whether what was to be read again has not mended itself."""
         if self._reread_reason != FILL_MISSING:
             return True
         return any(each.has_hole for each in self.office.book.records.values())
-
-
-class Alarm:
-    """Raises into the adapter's nursery what ends an account, while the account still cancels."""
-
-    def __init__(self, running: RunningAccount) -> None:
-        self.name = f"{running.name}/alarm"
-        self._running = running
-
-    async def run(self) -> None:
-        """Wait for the account to fail.
-
-        Raises:
-            ConnectorError: it has.
-
-        Cancellation: nothing is lost.
-        """
-        async with trio.open_nursery() as nursery:
-
-            async def until_over() -> None:
-                await self._running.over.wait()
-                nursery.cancel_scope.cancel()
-
-            nursery.start_soon(until_over)
-            await self._running.failed.wait()
-            nursery.cancel_scope.cancel()
-        if self._running.error is not None and not self._running.office.leaving:
-            raise self._running.error

@@ -11,7 +11,7 @@ from typing import Protocol
 import trio
 
 from connector.account.asking import Asking, Refused
-from connector.account.reconnecting import Dialling, keep_asking_whether_alive
+from connector.account.reconnecting import Dialling, EndReason, keep_asking_whether_alive
 from connector.errors import ExchangeUnavailable, HandshakeRejected, RequestRejected
 from connector.trading.venue import Answer, Heard, Shutdown, StreamAccess
 
@@ -58,10 +58,11 @@ class PrivateStream:
         self._over = trio.Event()
         self._reason = ""
 
-    def reopen(self, reason: str) -> None:
+    def reopen(self, why: EndReason, detail: str = "") -> None:
         """End the present session; the loop opens the next one."""
         if not self._over.is_set():
-            self._reason = reason
+            self._reason = detail or why
+            self.dialling.note_end(why, detail)
             self._over.set()
 
     def heard(self, said: Heard) -> None:
@@ -72,7 +73,7 @@ class PrivateStream:
                     self._login = said
                     self._logged_in.set()
                 elif said.refusal is not None and said.refusal.status == 401:
-                    self.reopen("the key was revoked, or its permission")
+                    self.reopen("refused", "the key was revoked, or its permission")
             case Shutdown():
                 self.reopen("shutdown")
             case _:
@@ -125,11 +126,11 @@ class PrivateStream:
 
             async def until_over() -> None:
                 ended = await connection.run()
-                self.reopen(ended.reason)
+                self.reopen(ended.reason, ended.text)
 
             async def until_dead() -> None:
                 await keep_asking_whether_alive(connection)
-                self.reopen("no answer to a ping")
+                self.reopen("no reply", "no answer to a ping")
 
             async def until_old() -> None:
                 await trio.sleep(_LIFETIME_SECONDS)
@@ -158,10 +159,10 @@ class PrivateStream:
                     await self._wait_for_login()
                 await self._owner.keep_synced()
             except ExchangeUnavailable as error:
-                self.reopen(str(error))
+                self.reopen("error", str(error))
             except RequestRejected as rejected:
                 fatal = rejected
-                self.reopen("refused")
+                self.reopen("refused", str(rejected))
         if fatal is not None:
             raise fatal
 
@@ -192,11 +193,11 @@ class PrivateStream:
                 try:
                     await self._asking.ask(wanted.renew(token))
                 except Refused:
-                    self.reopen("the key to the private stream is gone")
+                    self.reopen("key", "the key to the private stream is gone")
                     return
                 except ExchangeUnavailable:
                     if trio.current_time() - renewed >= wanted.expire_seconds:
-                        self.reopen("the key to the private stream could not be renewed")
+                        self.reopen("key", "the key to the private stream could not be renewed")
                         return
                     await trio.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
                     failures += 1

@@ -2,8 +2,8 @@
 
 `opening` has the nursery. Inside it, `adapter` is what a program uses, `wanted_streams` keeps the
 set of streams that somebody wants, `runners` starts a loop per link, `local_book` keeps an order
-book from deltas, and `outcome` decides which one exception leaves the block. It may import every
-room below: links, feeds, exchanges, books, transport.
+book from deltas, and `accounts` are those that are open. It may import every room below: accounts,
+links, feeds, exchanges, books, transport.
 
 .. code-block:: text
 

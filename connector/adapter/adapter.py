@@ -15,7 +15,9 @@ import trio
 
 from connector.account.account import Account
 from connector.account.opening import AccountSettings, check_settings, run_account
+from connector.account.running import RunningAccount
 from connector.accounts import DeadMan, Timing
+from connector.adapter.accounts import Accounts
 from connector.adapter.book_subscription import BookSubscription
 from connector.adapter.journal import Journal
 from connector.adapter.paging import fetch_pages
@@ -64,7 +66,7 @@ class Adapter(Subscribing[N_co]):
         self._watchers: weakref.WeakSet[Feed[Lifecycle]] = weakref.WeakSet()
         self._delays = Delays()
         self._journal = Journal()
-        self._keys: set[ApiKey] = set()
+        self._accounts = Accounts()
         self._past_drops = self._past_replaced = 0
         self._closed = False
 
@@ -206,10 +208,11 @@ class Adapter(Subscribing[N_co]):
         Raises:
             ConfigError: an argument cannot work, or the exchange has no accounts.
             RequestRejected: the key does not exist, or may not read the account.
-            IdInUse, NameInUse: raised into the block: the account has ended.
+            IdInUse, NameInUse: the account has ended: its block is cancelled, and raises this.
+                Other accounts, and the adapter, go on.
             OrdersLeft: some orders could not be confirmed to be over in time; it names them. If the
                 block raised an exception of its own, that gets a note instead.
-            trio.ClosedResourceError: the adapter's block has been left.
+            trio.ClosedResourceError: the adapter's block has been left, before or meanwhile.
 
         Cancellation: the orders are cancelled and confirmed all the same, for
         `Timing.leave_timeout` at most.
@@ -231,15 +234,10 @@ class Adapter(Subscribing[N_co]):
 
     @asynccontextmanager
     async def _open_account(self, settings: AccountSettings) -> AsyncIterator[Account]:
-        if settings.key in self._keys:
-            raise ConfigError("an account of this API key is open already")
-        self._keys.add(settings.key)
-        try:
+        with self._accounts.reserved(settings.key):
             instruments = await self.instruments()
-            async with run_account(settings, self._settings, instruments, self._loops) as account:
+            async with run_account(settings, self._settings, instruments, self) as account:
                 yield account
-        finally:
-            self._keys.discard(settings.key)
 
     def statistics(self) -> AdapterStatistics:
         """What the adapter is and has done."""
@@ -252,6 +250,7 @@ class Adapter(Subscribing[N_co]):
             delivery=self._delays.statistics(),
             books=self._desired.book_statistics(),
             rest=self._loops.rest_statistics(),
+            accounts=self._accounts.statistics(),
             past_gaps=self._desired.past_gaps,
             past_drops=self._past_drops,
             past_replaced=self._past_replaced,
@@ -359,6 +358,23 @@ class Adapter(Subscribing[N_co]):
         self._changed.set()
         self._changed = trio.Event()
 
+    # What an account tells (`connector.account.opening.AccountOwner`).
+
+    def announce_private(self, event: Lifecycle) -> None:
+        """As `announce`, but not recorded: recordings are of public data."""
+        self._journal.tell(event, trio.current_time())
+        for feed in tuple(self._watchers):
+            feed.buffer.put(event)
+
+    def opened(self, running: RunningAccount) -> None:
+        """An account is about to run."""
+        self._check_open()
+        self._accounts.add(running)
+
+    def closed(self, running: RunningAccount) -> None:
+        """An account is over."""
+        self._accounts.discard(running)
+
     # Inside.
 
     @asynccontextmanager
@@ -425,4 +441,4 @@ class Adapter(Subscribing[N_co]):
         self._journal.close(trio.current_time())
         for feed in tuple(self._watchers):
             feed.buffer.end()
-        return self._loops.sockets_open()
+        return self._loops.sockets_open() + self._accounts.sockets_open

@@ -10,12 +10,12 @@ import attrs
 import trio
 
 from connector.adapter.adapter import Adapter
-from connector.adapter.outcome import only_error
 from connector.adapter.runners import Loops
 from connector.adapter.runtime import require_trio
 from connector.errors import InvariantViolated
 from connector.events import N_co
 from connector.exchanges.protocol import Exchange
+from connector.link.outcome import only_error
 from connector.link.pacing import Reconnect
 from connector.link.settings import Settings, check
 from connector.link.source import FrameSource, source_of
@@ -108,6 +108,7 @@ async def _run_adapter(settings: Settings) -> AsyncIterator[Adapter[Any]]:
                 nursery.cancel_scope.deadline = (
                     trio.current_time() + settings.close_timeout + _GRACE_SECONDS
                 )
+                await adapter._accounts.end()  # noqa: ASYNC102 - bounded: it shields itself
     except BaseException as error:  # noqa: BLE001, ASYNC103  # raised below, on every path
         outcome = only_error(error, body_error)
     if adapter is not None:

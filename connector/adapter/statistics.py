@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from connector.account.statistics import AccountStatistics
 from connector.book import BookStatistics
 from connector.feeds.delivery_delay import DelayStatistics
 from connector.feeds.feed import FeedStatistics
@@ -20,9 +21,9 @@ class AdapterStatistics:
     """A snapshot. Counts are over the adapter's whole life."""
 
     tasks: int
-    """Tasks alive below the adapter's nursery, as trio's task tree has them."""
+    """Tasks alive below the adapter's nursery and in its accounts, as trio's task tree has them."""
     sockets_open: int
-    """Connections whose file descriptor is open at this moment."""
+    """Connections whose file descriptor is open at this moment, those of accounts included."""
     sessions_open: int
     """Never more than there are links."""
     sessions_opened: int
@@ -51,6 +52,8 @@ class AdapterStatistics:
     """Events that `Overflow.CONFLATE` replaced by newer ones, which is no loss."""
     rest: RestStatistics | None = None
     """REST requests; None if none was wanted yet."""
+    accounts: tuple[AccountStatistics, ...] = ()
+    """Accounts that are open. Their connections are not among `links` and `sessions_open`."""
 
     @property
     def books_unsynced(self) -> tuple[str, ...]:
@@ -73,6 +76,7 @@ def summed(
     delivery: DelayStatistics,
     books: dict[str, BookStatistics],
     rest: RestStatistics | None,
+    accounts: tuple[AccountStatistics, ...],
     past_gaps: int,
     past_drops: int,
     past_replaced: int,
@@ -82,8 +86,8 @@ def summed(
     for link in links:
         reconnects.update(link.reconnects)
     return AdapterStatistics(
-        tasks=tasks,
-        sockets_open=sockets_open,
+        tasks=tasks + sum(account.tasks for account in accounts),
+        sockets_open=sockets_open + sum(account.sockets_open for account in accounts),
         sessions_open=sum(link.sessions_open for link in links),
         sessions_opened=sum(link.sessions_opened for link in links),
         reconnects=dict(reconnects),
@@ -101,4 +105,5 @@ def summed(
         delivery=delivery,
         books=books,
         rest=rest,
+        accounts=accounts,
     )

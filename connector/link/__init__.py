@@ -4,7 +4,8 @@
 `session` is one connection: `wire_subscriptions` makes what the exchange sends equal to what is
 wanted, `silence` notices a stream that has stopped. `rest` sends the adapter's requests. `source`
 is where frames come from when nothing is dialled (a recording, Redis), `raw_frames` where they are
-tapped for recording. It may import feeds, exchanges and transport.
+tapped for recording. `outcome` decides which one exception leaves a block of ours. It may import
+feeds, exchanges and transport.
 
 .. code-block:: text
 

@@ -7,12 +7,14 @@ fill told once, what is shown is what there is, and nothing is open after the bl
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import trio
 
+from connector import open_adapter
 from connector.accounts import Fill, OrderUpdate, PositionUpdate, Timing, Unsynced
 from connector.errors import (
     LimitReached,
@@ -22,11 +24,22 @@ from connector.errors import (
     OrderUnknown,
     RequestRejected,
 )
+from connector.keys import ApiKey
 from connector.orders import Limits
+from connector.testing.exchange.trading.accounts import TradingAccount
 from connector.testing.exchange.trading.control import Trading
 from connector.testing.exchange.trading.readings import Readings
 from connector.trading.client_ids import ClientIds
-from tests.account.trader import SYMBOL, VENUES, World, bid, listening, open_world
+from tests.account.trader import (
+    RICH,
+    SYMBOL,
+    VENUES,
+    World,
+    bid,
+    exchange_of,
+    listening,
+    open_world,
+)
 
 venues = pytest.mark.parametrize("venue", VENUES)
 
@@ -222,13 +235,24 @@ async def test_an_expired_listen_key(announce: bool, autojump_clock: Any) -> Non
 
 
 @venues
-async def test_a_revoked_key_ends_the_account(venue: str, autojump_clock: Any) -> None:
-    with pytest.raises(RequestRejected):
-        async with open_world(venue) as world, world.account() as account:
-            world.exchange.trading.revoke_key("mm1")
-            world.cut_streams()
-            await trio.sleep(300)
-            account.submit(bid())
+async def test_a_revoked_key_ends_the_account_and_nothing_else(
+    venue: str, autojump_clock: Any
+) -> None:
+    other = TradingAccount("mm2", RICH)
+    async with open_world(venue, TradingAccount("mm1", RICH), other) as world:
+        key = ApiKey(other.key, other.secret)
+        async with world.adapter.open_account(key, name="mm2", limits=Limits.none()) as second:
+            with pytest.raises(RequestRejected):
+                async with world.account() as account:
+                    world.exchange.trading.revoke_key("mm1")
+                    world.cut_streams()
+                    await trio.sleep(300)
+                    account.submit(bid())
+            assert trio.current_time() < 30
+            await second.wait_synced()
+            order = await second.place(bid())
+            assert order.state == "open"
+            assert await world.adapter.instruments()
 
 
 @venues
@@ -343,16 +367,23 @@ async def test_a_second_program_of_the_same_name_is_noticed(
     venue: str, autojump_clock: Any
 ) -> None:
     other = ClientIds("mm1", 5)
-    with pytest.raises(NameInUse):
-        async with open_world(venue) as world, world.account() as account:
-            await trio.sleep(100)
-            mine = await account.place(bid())
-            world.exchange.trading.place(
-                "mm1", symbol=SYMBOL, side="BUY", type="LIMIT", timeInForce="GTC",
-                quantity="0.5", price="2900", newClientOrderId=other.make(),
-            )  # fmt: skip
-            await trio.sleep(5)
-            await mine.wait_done()
+    async with open_world(venue) as world:
+        with pytest.raises(NameInUse):
+            async with world.account() as account:
+                await trio.sleep(100)
+                mine = await account.place(bid())
+                world.exchange.trading.place(
+                    "mm1", symbol=SYMBOL, side="BUY", type="LIMIT", timeInForce="GTC",
+                    quantity="0.5", price="2900", newClientOrderId=other.make(),
+                )  # fmt: skip
+                await trio.sleep(5)
+        assert trio.current_time() < 103
+        assert await mine.wait_done() == "cancelled"
+        (theirs,) = world.truth.open_orders
+        assert theirs.client_id != mine.client_id
+        assert world.adapter.statistics().accounts == ()
+        async with world.account(orphans="leave") as account:
+            assert account.synced
 
 
 @venues
@@ -385,6 +416,108 @@ async def test_what_cannot_be_confirmed_is_named(venue: str, autojump_clock: Any
         assert 20 <= trio.current_time() - began <= 23
         assert caught.value.orders == (order,) == account.left
         assert order.client_id in str(caught.value)
+
+
+@venues
+async def test_nested_blocks_share_one_deadline(venue: str, autojump_clock: Any) -> None:
+    """Of an error, of a cancellation, and of a block that is left in the ordinary way."""
+    for way in ("error", "cancel", "return"):
+        async with open_world(venue) as world:
+            wanted = ZeroDivisionError if way == "error" else OrdersLeft
+            with pytest.raises(wanted), trio.CancelScope() as scope:
+                async with world.account() as account:
+                    async with (
+                        account.quotes(SYMBOL, max_long=52, max_short=1, max_age=9) as quotes,
+                        account.working(bid()) as order,
+                    ):
+                        quotes.want(bids=[("2980", "0.1")])
+                        await quotes.settled()
+                        world.exchange.inject("refuse")
+                        world.cut_streams()
+                        began = trio.current_time()
+                        if way == "error":
+                            raise ZeroDivisionError
+                        if way == "cancel":
+                            scope.cancel()
+                            await trio.sleep_forever()
+            assert 20 <= trio.current_time() - began <= 26
+            assert order in account.left
+            assert len(account.left) == 2
+
+
+@venues
+async def test_a_block_that_is_left_by_itself_has_all_the_time(
+    venue: str, autojump_clock: Any
+) -> None:
+    async with open_world(venue) as world, world.account() as account:
+        with pytest.raises(OrdersLeft) as caught:
+            async with account.working(bid()):
+                world.exchange.trading.lose_request("order.cancel", times=1000)
+        assert "connector stop mm1" in str(caught.value)
+        world.exchange.trading.mend()
+        async with account.working(bid("2980")) as order:
+            world.exchange.trading.delay_gateway(1.5)
+        assert order.state == "cancelled"
+        world.exchange.trading.delay_gateway(0.0)
+
+
+@venues
+async def test_an_account_of_another_task_ends_with_the_adapter(
+    venue: str, autojump_clock: Any
+) -> None:
+    async with open_world(venue) as world:
+        outcomes = []
+
+        async def trade(adapter: Any, opened: trio.Event) -> None:
+            with pytest.raises(trio.ClosedResourceError):
+                async with adapter.open_account(
+                    world.key, name="mm1", limits=Limits.none()
+                ) as account:
+                    await account.place(bid())
+                    opened.set()
+                    await trio.sleep_forever()
+            outcomes.append(account.left)
+
+        opened = trio.Event()
+        async with trio.open_nursery() as nursery:
+            async with open_adapter(
+                exchange_of(venue, world.exchange), dialer=world.network
+            ) as adapter:
+                nursery.start_soon(trade, adapter, opened)
+                await opened.wait()
+                statistics = adapter.statistics()
+                assert statistics.sockets_open == world.network.ledger.open_now() > 0
+                assert statistics.accounts[0].tasks > 5
+                began = trio.current_time()
+            assert trio.current_time() - began < 5
+            assert world.network.ledger.open_now() == 0
+            assert world.truth.open_orders == ()
+        assert outcomes == [()]
+
+
+@venues
+async def test_the_lifecycle_tells_of_private_connections(venue: str, autojump_clock: Any) -> None:
+    async with open_world(venue) as world:
+        with world.adapter.lifecycle() as lifecycle:
+            async with world.account() as account:
+                world.cut_streams()
+                await trio.sleep(10)
+                await account.wait_synced()
+                (of_account,) = world.adapter.statistics().accounts
+                assert of_account.name == f"binance_{venue}/mm1"
+                assert of_account.synced
+                assert of_account.private.sessions_opened == 2
+                assert of_account.private.reconnects == {"reset": 1}
+                assert of_account.private.messages > 0 or venue == "usdm"
+            told = []
+            with suppress(trio.WouldBlock):
+                while True:
+                    told.append(lifecycle.receive_nowait())
+            private = [each for each in told if getattr(each, "link", "").endswith("/private")]
+            assert [type(each).__name__ for each in private] == [
+                "Connecting", "Connected", "Disconnected", "Connecting", "Connected", "Disconnected"
+            ]  # fmt: skip
+            assert [each.reason for each in private if hasattr(each, "reason")] == ["reset", "left"]
 
 
 @venues

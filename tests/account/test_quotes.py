@@ -91,10 +91,10 @@ async def test_a_blind_account_withdraws_and_only_a_new_want_sends(
         async with account.quotes(SYMBOL, **wide()) as quotes:
             quotes.want(bids=[("2980", "0.5")])
             await quotes.settled()
-            account._running.stream.reopen("a test")
-            account._running.stream.dialling._failures = 5
+            account._running.stream.reopen("error", "a test")
             while account.synced:
                 await trio.lowlevel.checkpoint()
+            account._running.stream.dialling._pause = 5.0
             began = trio.current_time()
             while world.truth.open_orders:
                 await trio.sleep(0.05)

@@ -13,11 +13,11 @@ from coredis import Redis
 from coredis.exceptions import RedisError
 from coredis.retry import NoRetryPolicy
 
-from connector.adapter.outcome import only_error
 from connector.app.redis.refusals import AWAY, describe, leads_elsewhere, passes
 from connector.app.redis_address import check_address
 from connector.errors import ConnectorError
 from connector.lifecycle import write_fields
+from connector.link.outcome import only_error
 from connector.link.pacing import Reconnect
 
 T = TypeVar("T")

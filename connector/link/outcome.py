@@ -1,4 +1,4 @@
-"""The one exception that leaves an adapter's block, out of all that its nursery has gathered."""
+"""The one exception that leaves a block of ours, out of all that its nursery has gathered."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from connector.errors import ConnectorError
 from connector.transport.error_groups import leaves
 
 
-def only_error(error: BaseException, body_error: BaseException | None) -> BaseException:
+def only_error(
+    error: BaseException, body_error: BaseException | None, whose: str = "adapter"
+) -> BaseException:
     """The one exception that leaves the block; the others become notes of it.
 
     The block's own exception comes first; then a KeyboardInterrupt, which may strike any task;
-    then what the adapter raised. A cancellation passes when there is nothing else.
+    then what a task of ours raised. A cancellation passes when there is nothing else.
     """
     from_body = list(leaves(body_error)) if body_error is not None else []
     others = [
@@ -24,11 +26,11 @@ def only_error(error: BaseException, body_error: BaseException | None) -> BaseEx
     if body_error is not None and any(not isinstance(leaf, trio.Cancelled) for leaf in from_body):
         chosen = _without_caught(body_error, error)
     elif others:
-        chosen = _as_ours(others.pop(0))
+        chosen = _as_ours(others.pop(0), whose)
     else:
         return body_error or next(leaves(error))
     for other in others:
-        chosen.add_note(f"the adapter failed, too: {other!r}")
+        chosen.add_note(f"the {whose} failed, too: {other!r}")
     return chosen
 
 
@@ -48,10 +50,10 @@ def _without_caught(body_error: BaseException, error: BaseException) -> BaseExce
     return rest
 
 
-def _as_ours(error: BaseException) -> BaseException:
+def _as_ours(error: BaseException, whose: str) -> BaseException:
     """`error`, or a `ConnectorError` caused by it if it is a bug of ours."""
     if isinstance(error, ConnectorError) or not isinstance(error, Exception):
         return error
-    internal = ConnectorError(f"internal error of the adapter, please report it: {error!r}")
+    internal = ConnectorError(f"internal error of the {whose}, please report it: {error!r}")
     internal.__cause__ = error
     return internal

@@ -1,0 +1,71 @@
+"""The accounts that are open at an adapter: each ends with its own block, and with the adapter's.
+
+An account's tasks live in a nursery of its own. The block that holds it is usually inside of the
+adapter's; where it is not, because another task has opened it, the adapter's block is left only
+when the account's tasks and sockets are gone, for `Timing.leave_timeout` at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import trio
+
+from connector.account.running import RunningAccount
+from connector.account.statistics import AccountStatistics
+from connector.errors import ConfigError
+from connector.keys import ApiKey
+
+
+class Accounts:
+    """Which accounts there are."""
+
+    def __init__(self) -> None:
+        self._keys: set[ApiKey] = set()
+        self._running: set[RunningAccount] = set()
+
+    @contextmanager
+    def reserved(self, key: ApiKey) -> Iterator[None]:
+        """A key belongs to one account at a time.
+
+        Raises:
+            ConfigError: it belongs to another one.
+        """
+        if key in self._keys:
+            raise ConfigError("an account of this API key is open already")
+        self._keys.add(key)
+        try:
+            yield
+        finally:
+            self._keys.discard(key)
+
+    def add(self, running: RunningAccount) -> None:
+        """One is opened."""
+        self._running.add(running)
+
+    def discard(self, running: RunningAccount) -> None:
+        """It is over."""
+        self._running.discard(running)
+
+    @property
+    def sockets_open(self) -> int:
+        """Descriptors open at this moment."""
+        return sum(each.sockets_open for each in self._running)
+
+    def statistics(self) -> tuple[AccountStatistics, ...]:
+        """Of each, by name."""
+        found = [each.statistics() for each in self._running]
+        return tuple(sorted(found, key=lambda each: each.name))
+
+    async def end(self) -> None:
+        """Let those end that are still open.
+
+        Cancellation: shielded, for `Timing.leave_timeout` at most.
+        """
+        deadlines = [each.abandon() for each in self._running]
+        if not deadlines:
+            return
+        with trio.CancelScope(shield=True, deadline=max(deadlines)):
+            for each in tuple(self._running):
+                await each.over.wait()
