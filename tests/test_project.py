@@ -32,6 +32,7 @@ PUBLIC_MODULES = (
     "connector",
     "connector.exchanges.binance",
     "connector.exchanges.bybit",
+    "connector.exchanges.kraken",
     "connector.exchanges.okx",
     "connector.channels",
     "connector.events",
@@ -193,6 +194,7 @@ ELSEWHERE = {
         *importlib.import_module("connector.events").__all__,
     },
     "connector.book": {"BookStatistics"},
+    "connector.exchanges.kraken": {"Endpoints"},
     "connector.exchanges.okx": {"Endpoints"},
 }
 """Names that are shown where they are defined."""

@@ -17,7 +17,7 @@ import attrs
 from connector import channels
 from connector.channels import AnyChannel, Channel
 from connector.errors import ConfigError
-from connector.exchanges import binance, bybit, okx
+from connector.exchanges import binance, bybit, kraken, okx
 from connector.exchanges.protocol import Exchange
 from connector.testing.venues.rules import VenueName
 
@@ -30,6 +30,8 @@ EXCHANGES: Mapping[str, type[Any]] = MappingProxyType(
         "bybit_linear": bybit.Linear,
         "bybit_inverse": bybit.Inverse,
         "okx": okx.Okx,
+        "kraken": kraken.Spot,
+        "kraken_futures": kraken.Futures,
     }
 )
 """Exchange classes by the names of their exchanges."""
@@ -58,7 +60,9 @@ def simulator_of(exchange: str) -> VenueName:
     return SIMULATED[exchange]
 
 
-_MODULES: Mapping[str, Any] = MappingProxyType({"binance": binance, "bybit": bybit, "okx": okx})
+_MODULES: Mapping[str, Any] = MappingProxyType(
+    {"binance": binance, "bybit": bybit, "okx": okx, "kraken": kraken}
+)
 _ENVIRONMENTS = ("production", "testnet", "demo")
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import enum
 from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 import attrs
 
 from connector.book.levels import Asks, Bids, Extent
 from connector.book.rules import BookRules
 from connector.book.state import Input, State, after
-from connector.events import BookDelta, BookSnapshot
+from connector.events import BookDelta, BookSnapshot, Level
 
 BUFFERED = 1024
 """Deltas that are kept for a snapshot. When they are more, the oldest go: the snapshot is newer."""
@@ -61,6 +62,7 @@ class Book:
         `lost` was told."""
         self._follow = rules.follow
         self._checksum = rules.checksum
+        self._with_digits = rules.with_digits
         self._verified = rules.checksum is not None or rules.never_crosses
         self._crossed_from_the_start = False
         self._last_id = 0
@@ -110,8 +112,14 @@ class Book:
                 self._old = 0
                 self._last_id = self.update_id = last
                 self.latest = delta
-                self.bids.apply(delta.bids)
-                self.asks.apply(delta.asks)
+                with_digits = self._with_digits
+                if with_digits is None:
+                    self.bids.apply(delta.bids)
+                    self.asks.apply(delta.asks)
+                else:
+                    changed_bids, changed_asks = with_digits(delta)
+                    self.bids.apply(changed_bids)
+                    self.asks.apply(changed_asks)
                 if self._verified and (wrong := self._what_is_wrong(delta)):
                     return self._lose(Input.WRONG, wrong)
                 bids, asks = self.bids, self.asks
@@ -251,8 +259,9 @@ class Book:
         first, *others = deltas
         self._last_id = self.update_id = self.rules.join(self._last_id, first)
         self.latest = first
-        self.bids.apply(first.bids)
-        self.asks.apply(first.asks)
+        bids, asks = self._sides(first)
+        self.bids.apply(bids)
+        self.asks.apply(asks)
         for each in others:
             if self.delta(each) is Outcome.LOST:
                 return Outcome.NOTHING  # it has never been seen as synced
@@ -261,9 +270,16 @@ class Book:
     def _load(self, snapshot: BookSnapshot, limit: int | None) -> None:
         self.latest = snapshot
         self._last_id = self.update_id = snapshot.update_id
-        for side, levels in ((self.bids, snapshot.bids), (self.asks, snapshot.asks)):
+        bids, asks = self._sides(snapshot)
+        for side, levels in ((self.bids, bids), (self.asks, asks)):
             side.load(levels, complete=limit is None or len(levels) < limit)
         self._crossed_from_the_start = self.is_crossed
+
+    def _sides(
+        self, event: BookDelta | BookSnapshot
+    ) -> tuple[Sequence[Level[Any]], Sequence[Level[Any]]]:
+        """Bids and asks of `event`, with the digits of a checksum if one is made."""
+        return (event.bids, event.asks) if self._with_digits is None else self._with_digits(event)
 
     def _what_is_wrong(self, event: BookDelta | BookSnapshot) -> str | None:
         """What shows that the book is not the exchange's; None if nothing does."""

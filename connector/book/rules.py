@@ -27,16 +27,19 @@ sequence and without a checksum can be wrong below its top, and the exchange off
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeAlias
 
 import attrs
 
 from connector.book.checksum import ASKS_THEN_BIDS, INTERLEAVED, Checksum
-from connector.events import BookDelta
+from connector.events import BookDelta, Level
 
 DeltaRule: TypeAlias = Callable[[int, BookDelta], int]
 """A `connector.exchanges.protocol.SequenceRule` for deltas."""
+
+WithDigits: TypeAlias = Callable[[Any], tuple[Sequence[Level[Any]], Sequence[Level[Any]]]]
+"""From a delta or snapshot to its bids and asks with the digits that the exchange wrote."""
 
 
 @attrs.frozen(kw_only=True)
@@ -53,6 +56,9 @@ class BookRules:
     """Whether a delta is the first to follow a snapshot that was fetched."""
     checksum: Checksum | None = None
     """What `BookDelta.checksum` is compared with, if it is neither None nor 0."""
+    with_digits: WithDigits | None = None
+    """How the levels of an event come to the digits of which the checksum is made; None: they have
+    them, or there is none."""
     truncates: bool = False
     """Whether levels that leave the subscribed depth are cut without a word."""
     never_crosses: bool = False

@@ -72,6 +72,9 @@ class Liveness:
     WebSocket ping, and only when it has to ask."""
     ping_seconds: float | None = None
     """How often the exchange wants to see `ping`, whatever else it is sent; None: never."""
+    also_websocket_ping: bool = False
+    """Whether a WebSocket ping goes with each `ping`: of an exchange that wants to see the one or
+    the other, and does not say which."""
     silence_seconds: float | None = None
     """Longest time without any message after which a connection is dead for certain; None when
     none is promised."""

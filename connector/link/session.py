@@ -151,16 +151,12 @@ class Session:
         """Messages that ask for no stream."""
         self._sending = False
         """Whether a task sends them."""
-        self._ping_at = math.inf
-        if self._liveness.ping_seconds is not None:
-            self._ping_at = trio.current_time() + self._liveness.ping_seconds
-        self._idle_since = trio.current_time()
+        self._idle_since = now = trio.current_time()
+        self._ping_at = now + (self._liveness.ping_seconds or math.inf)
         self._not_before = -math.inf
         """Until then nothing is asked: the exchange has said "not now"."""
         self._postponed = 0
-        self._end_at = trio.current_time() + (
-            exchange.limits.lifetime_seconds - random.uniform(*_AGE_MARGIN_SECONDS)
-        )
+        self._end_at = now + limits.lifetime_seconds - random.uniform(*_AGE_MARGIN_SECONDS)
         self._end_reason = "age"
 
     def end(self, reason: str, detail: str = "") -> None:
@@ -222,8 +218,12 @@ class Session:
         """Send what asks for no stream, below the exchange's message rate."""
         while self._to_send:
             await self._pace.turn()
+            text = self._to_send.popleft()
             try:
-                await carrier.send(self._to_send.popleft())
+                await carrier.send(text)
+                if text == self._liveness.ping and self._liveness.also_websocket_ping:
+                    with trio.move_on_after(_PROBE_SECONDS):
+                        await carrier.ping()
             except ExchangeUnavailable:
                 return  # `Carrier.run` knows better why
         self._sending = False

@@ -41,6 +41,19 @@ async def test_a_ping_is_sent_as_often_as_the_exchange_wants_while_data_flows(
         assert desk.line.pings == []
 
 
+async def test_a_websocket_ping_goes_with_it_where_nobody_knows_which_counts(
+    autojump_clock: MockClock,
+) -> None:
+    exchange = lively(ping="ping", ping_seconds=20.0, also_websocket_ping=True)
+    async with at_work(subscription("A"), exchange=exchange) as desk:
+        for number in range(1, 70):
+            desk.line.say(frame("A", number))
+            await trio.sleep(1)
+        sent = [when for when, text in desk.line.asked if text == "ping"]
+        assert len(sent) == 3
+        assert desk.line.pings == sent
+
+
 async def test_where_a_ping_is_a_message_it_is_the_one_that_asks_who_is_silent(
     autojump_clock: MockClock,
 ) -> None:

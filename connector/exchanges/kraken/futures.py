@@ -1,0 +1,237 @@
+"""Kraken futures over WebSocket v1: `Futures`.
+
+Kraken has announced that it switches this interface off on 2027-03-01.
+
+Source: kraken_futures_v1.
+"""
+
+# Parameters take the place of properties of all exchanges.
+# pyright: reportIncompatibleMethodOverride=false
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, cast
+
+import attrs
+
+from connector.book import Extent
+from connector.book.rules import KRAKEN_FUTURES
+from connector.channels import (
+    BookDeltas,
+    Channel,
+    Liquidations,
+    MarkPrices,
+    OrderBook,
+    RawStream,
+    Tickers,
+    Trades,
+)
+from connector.errors import ConfigError
+from connector.events import N_co
+from connector.exchanges import parameters, protocol
+from connector.exchanges.endpoints import Endpoints, check_endpoints
+from connector.exchanges.kraken import futures_decode as decode
+from connector.exchanges.kraken import futures_frames as frames
+from connector.exchanges.kraken import futures_rest as rest
+from connector.exchanges.kraken.spot import spell
+from connector.exchanges.kraken.spot_decode import dense_trade_ids
+from connector.exchanges.offers import Catalogue, Offer, raw
+from connector.exchanges.protocol import (
+    AnyStream,
+    BookSource,
+    E,
+    Envelope,
+    Inbound,
+    Limits,
+    Liveness,
+    RestRequest,
+    RestService,
+    Stream,
+)
+from connector.instruments import Instrument
+
+PRODUCTION = Endpoints("wss://futures.kraken.com", "https://futures.kraken.com")
+"""The test venue was closed on 2026-07-14."""
+
+LIVENESS = Liveness(
+    greeting=(frames.HEARTBEATS,),
+    ping=frames.PING,
+    ping_seconds=30.0,
+    also_websocket_ping=True,
+)
+"""Kraken wants to see a ping every 60 s: a WebSocket ping by its documentation, a message by its
+own command line program. Heartbeats are a feed."""
+
+LIMITS = Limits(
+    # Not documented.
+    streams_per_connection=400,
+    # 100 are documented.
+    requests_per_second=10,
+    # Not documented; a refusal names nothing, so that few are asked for at once.
+    streams_per_request=20,
+    # As of spot, which has the same host before it.
+    connections_per_window=150,
+    window_seconds=600,
+    # There is none.
+    lifetime_seconds=math.inf,
+    # Not documented.
+    max_message_bytes=16 * 2**20,
+)
+
+_BOOK_SILENCE = 180.0
+"""Assumed: long before it the book of a product that is traded has changed."""
+_TICKER_SILENCE = 60.0
+"""A ticker comes about once a second."""
+
+_REAL_TIME = MappingProxyType({0: "", 100: ""})
+"""There is only real time; 100 is what a program asks for that does not choose."""
+
+_OFFERS: Mapping[type[Any], Offer] = MappingProxyType(
+    {
+        Trades: Offer(
+            name="trade:{symbol}",
+            reader=decode.trades,
+            sequence=dense_trade_ids,
+            batch="trade",
+        ),
+        BookDeltas: Offer(
+            name="book:{symbol}",
+            reader=decode.book,
+            parameters={"interval_ms": _REAL_TIME},
+            sequence=decode.dense_book_ids,
+            silence_seconds=_BOOK_SILENCE,
+            batch="book",
+        ),
+        Tickers: Offer(
+            name="ticker:{symbol}",
+            reader=decode.ticker,
+            silence_seconds=_TICKER_SILENCE,
+            batch="ticker",
+        ),
+        MarkPrices: Offer(
+            name="ticker:{symbol}",
+            reader=decode.mark_price,
+            silence_seconds=_TICKER_SILENCE,
+            batch="ticker",
+        ),
+        Liquidations: Offer(name="trade:{symbol}", reader=decode.liquidations, batch="trade"),
+    }
+)
+
+
+def _book(channel: OrderBook, deltas: Stream[Any], _: parameters.NumberType) -> BookSource:
+    return BookSource(deltas, KRAKEN_FUTURES, Extent(shown=channel.depth, needed=1))
+
+
+CATALOGUE = Catalogue(
+    exchange="kraken_futures",
+    of_symbol=_OFFERS,
+    spell=spell,
+    book=_book,
+    example="PF_XBTUSD",
+)
+
+
+@attrs.frozen(kw_only=True)
+class Futures(protocol.Exchange[N_co]):
+    """Kraken's perpetuals and futures.
+
+    Args:
+        endpoints: ``kraken.Endpoints.at(stream=…, rest=…)`` of a server that speaks as Kraken does;
+            production by default. Kraken has closed its test venue.
+        numbers: `float`, or `decimal.Decimal` for prices and quantities to the last digit.
+        compression: whether to offer permessage-deflate, which Kraken does not document.
+
+    Offers trades, book deltas and whole order books (in real time), tickers, mark prices,
+    liquidations and raw streams named as ``ticker_lite:PF_XBTUSD``. Tickers and mark prices are the
+    same stream, and so are trades and liquidations: one adapter has the one or the other. Mark
+    prices come about once a second, whatever `interval_ms`; their funding rate is that of an hour.
+    A liquidation is the trade of a liquidation order. A trade's id is its number in the feed; the
+    trades before the subscription, which Kraken sends first, are left out.
+
+    Quantities of ``PF_`` and ``FF_`` products are in the base asset, those of ``PI_`` and ``FI_``
+    are contracts of one USD (`Instrument.base_quantity`).
+
+    Raises:
+        ConfigError: a parameter cannot work.
+    """
+
+    endpoints: Endpoints = attrs.field(default=PRODUCTION, validator=check_endpoints)
+    """Where it connects."""
+    numbers: type[N_co] = attrs.field(
+        default=cast("Any", float), validator=parameters.check_numbers
+    )
+    """What prices and quantities are."""
+    compression: bool = attrs.field(default=False, validator=parameters.check_compression)
+
+    @property
+    def name(self) -> str:
+        """``kraken_futures``."""
+        return CATALOGUE.exchange
+
+    @property
+    def limits(self) -> Limits:
+        """What Kraken allows on public feeds."""
+        return LIMITS
+
+    @property
+    def liveness(self) -> Liveness:
+        """Kraken wants to see pings, and sends heartbeats when asked to."""
+        return LIVENESS
+
+    @property
+    def envelope(self) -> Envelope:
+        """Feed and product name the stream; the whole frame is its payload."""
+        return frames.ENVELOPE
+
+    def url(self, route: str) -> str:
+        """Where to connect.
+
+        Raises:
+            ConfigError: there is no such route.
+        """
+        if route != self.default_route:
+            raise ConfigError(
+                f"kraken_futures has no route {route!r}; it has {self.default_route!r}"
+            )
+        return f"{self.endpoints.stream}/ws/v1"
+
+    def stream(self, channel: Channel[E]) -> Stream[E]:
+        """The stream of `channel`.
+
+        Raises:
+            ConfigError: the exchange does not offer it; the message lists what it does.
+        """
+        if not isinstance(channel, RawStream):
+            return CATALOGUE.stream(channel, self.numbers)
+        name = CATALOGUE.check_name(channel.name)
+        feed, _, symbol = name.partition(":")
+        return attrs.evolve(raw(channel, name, symbol, self.default_route), batch=feed)
+
+    @property
+    def rest(self) -> RestService:
+        """Where instruments are fetched."""
+        return rest.service(self.endpoints.rest)
+
+    def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
+        """The request for everything that is traded."""
+        return rest.instruments()
+
+    def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
+        """The request that subscribes to `streams`."""
+        return frames.subscribe(request_id, streams)
+
+    def unsubscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
+        """The request that ends the subscription of `streams`."""
+        return frames.unsubscribe(request_id, streams)
+
+    def parse(self, frame: bytes) -> Inbound:
+        """What a whole frame says.
+
+        Raises:
+            connector.exchanges.protocol.UNDECODABLE: it is not JSON, or not of the documented form.
+        """
+        return frames.parse(frame)

@@ -1,0 +1,104 @@
+"""Frames and requests of the futures: feed and product name a stream.
+
+A snapshot is a feed of its own, ``book_snapshot``, which belongs to ``book``. Requests have no
+numbers: an acceptance repeats feed and products, a refusal names nothing.
+
+Source: kraken_futures_v1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from connector.exchanges.protocol import (
+    AnyStream,
+    Data,
+    Envelope,
+    Heartbeat,
+    Inbound,
+    Part,
+    Reply,
+    Unknown,
+)
+
+ENVELOPE = Envelope((Part(b'{"feed":"', b'"'), Part(b'"product_id":"', b'"')))
+"""Names are ``feed:product``."""
+
+HEARTBEATS = '{"event":"subscribe","feed":"heartbeat"}'
+PING = '{"event":"ping"}'
+
+_SNAPSHOT = "_snapshot"
+_ALREADY, _LATER = "already subscribed", "limit"
+_LONGEST_KIND = 40
+_ALIVE = frozenset({"info", "ping", "pong"})
+
+
+class _Frame(msgspec.Struct):
+    """Every field of every form of frame."""
+
+    event: str | None = None
+    feed: str | None = None
+    product_id: str | None = None
+    product_ids: list[str] | None = None
+    message: str | None = None
+
+
+_FRAME = msgspec.json.Decoder(_Frame)
+_ANYTHING = msgspec.json.Decoder()
+
+
+def parse(frame: bytes) -> Inbound:
+    """What `frame` says.
+
+    Raises:
+        connector.exchanges.protocol.UNDECODABLE: it is not JSON, or a field of it is not of its
+            documented type.
+    """
+    if not frame.lstrip().startswith(b"{"):
+        value: Any = _ANYTHING.decode(frame)
+        return Unknown(type(value).__name__)
+    said = _FRAME.decode(frame)
+    if said.event is None and said.feed is not None:
+        if said.feed == "heartbeat":
+            return Heartbeat()
+        return Data(name_of(said.feed.removesuffix(_SNAPSHOT), said.product_id), frame)
+    if said.event in _ALIVE or said.feed == "heartbeat":
+        return Heartbeat()
+    if said.event in ("subscribed", "unsubscribed") and said.feed is not None:
+        names = [name_of(said.feed, each) for each in said.product_ids or ()]
+        return Reply(None, streams=tuple(names or [said.feed]))
+    if said.event in ("error", "alert"):
+        return _refusal(said.message or "(no reason given)")
+    return Unknown((said.event or "object without event or feed")[:_LONGEST_KIND])
+
+
+def name_of(feed: str, product: str | None) -> str:
+    """The name of a stream."""
+    return feed if product is None else f"{feed}:{product}"
+
+
+def _refusal(message: str) -> Reply:
+    words = message.lower()
+    refusal: Any = "already" if _ALREADY in words else "later" if _LATER in words else "never"
+    return Reply(None, None, message, refusal=refusal)
+
+
+def subscribe(request_id: int, streams: Sequence[AnyStream]) -> str:
+    """The request for `streams`, which are of one feed."""
+    return _write("subscribe", streams)
+
+
+def unsubscribe(request_id: int, streams: Sequence[AnyStream]) -> str:
+    """The request to end `streams`, which are of one feed."""
+    return _write("unsubscribe", streams)
+
+
+def _write(event: str, streams: Sequence[AnyStream]) -> str:
+    request: dict[str, Any] = {"event": event, "feed": streams[0].name.partition(":")[0]}
+    products = [product for stream in streams if (product := stream.name.partition(":")[2])]
+    if products:
+        request["product_ids"] = products
+    return msgspec.json.encode(request).decode()

@@ -1,0 +1,133 @@
+"""What Kraken's futures answer over REST: instruments.
+
+Source: kraken_futures_v1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from types import MappingProxyType
+
+import msgspec
+
+from connector.exchanges.kraken.spot_rest import NEW_NAMES
+from connector.exchanges.kraken.spot_wire import Moment, nanoseconds
+from connector.exchanges.protocol import UNDECODABLE, RestRequest, RestService
+from connector.instruments import Instrument, Kind, Status
+
+TOKENS_PER_WINDOW, WINDOW_SECONDS = 500, 10.0
+
+
+class _Said(msgspec.Struct):
+    result: str = ""
+    error: str | None = None
+    errors: list[msgspec.Raw] = []
+
+
+_SAID = msgspec.json.Decoder(_Said)
+
+
+def refusal(body: bytes) -> tuple[int | str | None, str]:
+    """Code and text of an error, which has more than one shape."""
+    try:
+        said = _SAID.decode(body)
+    except UNDECODABLE:
+        return None, body[:200].decode("utf-8", "backslashreplace") or "(no reason given)"
+    if said.error:
+        return said.error, said.error
+    told = b", ".join(map(bytes, said.errors))[:200].decode("utf-8", "backslashreplace")
+    return None, told or "(no reason given)"
+
+
+def refuses(body: bytes) -> bool:
+    """Whether a body that came with status 200 is an error."""
+    try:
+        return _SAID.decode(body).result == "error"
+    except UNDECODABLE:
+        return False
+
+
+def service(url: str) -> RestService:
+    """The REST interface at `url`."""
+    return RestService(
+        url=url,
+        weight_per_window=TOKENS_PER_WINDOW,
+        window_seconds=WINDOW_SECONDS,
+        error=refusal,
+        refuses=refuses,
+    )
+
+
+class _Row(msgspec.Struct, rename="camel"):
+    symbol: str
+    pair: str = ""
+    """``ETH:USD``; absent in older answers."""
+    tick_size: Decimal | None = None
+    contract_size: Decimal | None = None
+    tradeable: bool = False
+    last_trading_time: Moment | None = None
+    contract_value_trade_precision: int = 0
+
+
+class _Answer(msgspec.Struct):
+    instruments: list[_Row]
+
+
+_ANSWER = msgspec.json.Decoder(_Answer)
+
+_KINDS: Mapping[str, tuple[Kind, bool]] = MappingProxyType(
+    {
+        "PF": ("perpetual", False),
+        "FF": ("future", False),
+        "PI": ("perpetual", True),
+        "FI": ("future", True),
+    }
+)
+"""By how symbols begin: the kind, and whether it is inverse."""
+
+
+def instruments() -> RestRequest[tuple[Instrument, ...]]:
+    """The request for everything that is traded; what is not (an index) is left out."""
+
+    def read(body: bytes) -> tuple[Instrument, ...]:
+        rows = _ANSWER.decode(body).instruments
+        found = (_instrument(row) for row in rows if row.tick_size)
+        return tuple(each for each in found if each is not None)
+
+    return RestRequest(target="/derivatives/api/v3/instruments", weight=1, decode=read)
+
+
+def _instrument(row: _Row) -> Instrument | None:
+    # In lower case until 2022; the feeds have always answered in upper case.
+    symbol = row.symbol.upper() if row.symbol.islower() else row.symbol
+    family = symbol.partition("_")[0]
+    if family not in _KINDS:
+        return None
+    kind, inverse = _KINDS[family]
+    pair = row.pair or symbol.partition("_")[2].partition("_")[0]
+    base, colon, quote = pair.partition(":")
+    if not colon:
+        base, quote = pair[:-3], pair[-3:]
+    base = NEW_NAMES.get(base, base)
+    step = Decimal(1).scaleb(-row.contract_value_trade_precision)
+    return Instrument(
+        symbol=symbol,
+        base=base,
+        quote=quote,
+        kind=kind,
+        status=Status.TRADING if row.tradeable else Status.PAUSED,
+        exchange_status="tradeable" if row.tradeable else "not tradeable",
+        tick_size=row.tick_size,
+        step_size=step,
+        min_quantity=step,
+        contract_size=row.contract_size or Decimal(1),
+        quantity_unit="contracts" if inverse else "base",
+        inverse=inverse,
+        settle=base if inverse else quote,
+        expires_ns=(
+            nanoseconds(row.last_trading_time)
+            if kind == "future" and row.last_trading_time is not None
+            else None
+        ),
+    )

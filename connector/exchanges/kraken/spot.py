@@ -1,0 +1,273 @@
+"""Kraken spot over WebSocket v2: `Spot`.
+
+Source: kraken §1–§4, §7.
+"""
+
+# Parameters take the place of properties of all exchanges.
+# pyright: reportIncompatibleMethodOverride=false
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, cast
+
+import attrs
+
+from connector.book import Extent
+from connector.book.rules import KRAKEN
+from connector.channels import (
+    BestQuote,
+    BookDeltas,
+    Candles,
+    Channel,
+    OrderBook,
+    RawStream,
+    Tickers,
+    Trades,
+)
+from connector.errors import ConfigError
+from connector.events import N_co
+from connector.exchanges import parameters, protocol
+from connector.exchanges.endpoints import Endpoints, check_endpoints
+from connector.exchanges.kraken import spot_decode as decode
+from connector.exchanges.kraken import spot_frames as frames
+from connector.exchanges.kraken import spot_rest as rest
+from connector.exchanges.offers import Catalogue, Offer, raw
+from connector.exchanges.protocol import (
+    AnyStream,
+    BookSource,
+    E,
+    Envelope,
+    Inbound,
+    Limits,
+    Liveness,
+    RestRequest,
+    RestService,
+    Stream,
+)
+from connector.instruments import Instrument
+
+PRODUCTION = Endpoints("wss://ws.kraken.com", "https://api.kraken.com")
+"""Kraken has no test venue for spot. Source: kraken §1."""
+
+LIVENESS = Liveness(ping=frames.PING, ping_seconds=5.0, silence_seconds=10.0, idle_seconds=60.0)
+"""A heartbeat comes every second while there is no other data, once something is subscribed. Pings
+make sure that something comes before that, too. Kraken's own advice is to reconnect after 5 s of
+complete silence. Source: kraken §2."""
+
+LIMITS = Limits(
+    # Not documented.
+    streams_per_connection=400,
+    # Dynamic, and not documented.
+    requests_per_second=5,
+    streams_per_request=50,
+    connections_per_window=150,
+    window_seconds=600,
+    # There is none.
+    lifetime_seconds=math.inf,
+    # Not documented; the list of all instruments has 400 kB, a snapshot of 1,000 levels 100 kB.
+    max_message_bytes=16 * 2**20,
+)
+"""Source: kraken §2."""
+
+BOOK_LEVELS = (10, 25, 100, 500, 1000)
+VERIFIED_LEVELS = 10
+"""Levels of each side of which a checksum is made. Source: kraken §3."""
+
+_SILENCE = 180.0
+"""Assumed: long before it the best hundred levels of a pair that is traded have changed."""
+
+_INTERVALS = MappingProxyType(
+    {
+        **{name: str(minutes) for name, minutes in decode.INTERVALS.items()},
+        **{str(minutes): str(minutes) for minutes in decode.INTERVALS.values()},
+    }
+)
+"""Intervals as other exchanges write them, and as Kraken does: minutes."""
+
+_REAL_TIME = MappingProxyType({0: "", 100: ""})
+"""There is only real time; 100 is what a program asks for that does not choose."""
+
+_OFFERS: Mapping[type[Any], Offer] = MappingProxyType(
+    {
+        Trades: Offer(
+            name="trade:{symbol}",
+            reader=decode.trades,
+            sequence=decode.dense_trade_ids,
+            batch="trade",
+        ),
+        BestQuote: Offer(
+            name="ticker:{symbol}",
+            reader=decode.quotes,
+            silence_seconds=_SILENCE,
+            batch="ticker,bbo",
+        ),
+        BookDeltas: Offer(
+            name="book:{symbol}",
+            reader=decode.book,
+            parameters={"interval_ms": _REAL_TIME},
+            silence_seconds=_SILENCE,
+        ),
+        Candles: Offer(
+            name="ohlc-{interval}:{symbol}",
+            reader=decode.candles,
+            parameters={"interval": _INTERVALS},
+            fold=decode.close_candles,
+            batch="ohlc,{interval}",
+        ),
+        Tickers: Offer(name="ticker:{symbol}", reader=decode.ticker, batch="ticker,trades"),
+    }
+)
+"""Source: kraken §3."""
+
+
+def spell(symbol: str) -> str:
+    """A symbol as Kraken writes it: in capitals, but that of tokenised assets, ``AAPLx/USD``."""
+    return symbol.upper() if symbol.islower() else symbol
+
+
+def _catalogue(levels: int) -> Catalogue:
+    """What there is with books of so many levels."""
+
+    def book(channel: OrderBook, deltas: Stream[Any], numbers: parameters.NumberType) -> BookSource:
+        shown = VERIFIED_LEVELS if channel.depth is None else channel.depth
+        if shown > levels:
+            raise ConfigError(
+                f"kraken: a book has {levels} levels, not {shown}; with book_levels of the "
+                f"exchange it can have {', '.join(map(str, BOOK_LEVELS))}"
+            )
+        digits = None if numbers is Decimal else decode.with_digits
+        return BookSource(
+            deltas,
+            attrs.evolve(KRAKEN, with_digits=digits),
+            Extent(shown=shown, needed=1, truncated=levels),
+        )
+
+    deltas = attrs.evolve(_OFFERS[BookDeltas], batch=f"book,{levels}")
+    return Catalogue(
+        exchange="kraken",
+        of_symbol={**_OFFERS, BookDeltas: deltas},
+        spell=spell,
+        book=book,
+        example="BTC/USD",
+    )
+
+
+_CATALOGUES: Mapping[int, Catalogue] = MappingProxyType(
+    {levels: _catalogue(levels) for levels in BOOK_LEVELS}
+)
+
+
+def _check_levels(instance: object, _: attrs.Attribute[Any], levels: object) -> None:
+    if levels not in BOOK_LEVELS or isinstance(levels, bool):
+        offered = ", ".join(map(str, BOOK_LEVELS))
+        raise ConfigError(f"Spot: book_levels is {levels!r}; it can be {offered}")
+
+
+@attrs.frozen(kw_only=True)
+class Spot(protocol.Exchange[N_co]):
+    """Kraken spot.
+
+    Args:
+        endpoints: ``kraken.Endpoints.at(stream=…, rest=…)`` of a server that speaks as Kraken does;
+            production by default. Kraken has no test venue.
+        numbers: `float`, or `decimal.Decimal` for prices and quantities to the last digit.
+        compression: whether to offer permessage-deflate, which Kraken does not document.
+        book_levels: of book deltas and order books: 10, 25, 100, 500 or 1,000.
+
+    Offers trades, best quotes, book deltas and order books (in real time), candles, tickers and raw
+    streams named as ``trade:BTC/USD``, ``ohlc-5:BTC/USD`` or ``instrument``. Best quotes and
+    tickers are the same stream, so one adapter has the one or the other.
+
+    Kraken does not number the changes of a book. It sends a checksum of the best ten levels per
+    side with each of them, and `OrderBook` verifies it, with floats, too. ``OrderBook(symbol)``
+    shows these ten levels: it is never wrong while it is synced. With a `depth` up to `book_levels`
+    it shows more; a wrong level below the tenth is noticed when it is among the best ten.
+
+    A candle is closed by the first trade of the next interval. Candles without trades are not sent.
+
+    Raises:
+        ConfigError: a parameter cannot work.
+    """
+
+    endpoints: Endpoints = attrs.field(default=PRODUCTION, validator=check_endpoints)
+    """Where it connects."""
+    numbers: type[N_co] = attrs.field(
+        default=cast("Any", float), validator=parameters.check_numbers
+    )
+    """What prices and quantities are."""
+    compression: bool = attrs.field(default=False, validator=parameters.check_compression)
+    book_levels: int = attrs.field(default=100, validator=_check_levels)
+    """How many levels per side the exchange sends of a book."""
+
+    @property
+    def name(self) -> str:
+        """``kraken``."""
+        return "kraken"
+
+    @property
+    def limits(self) -> Limits:
+        """What Kraken allows on public streams."""
+        return LIMITS
+
+    @property
+    def liveness(self) -> Liveness:
+        """Heartbeats and pings are messages."""
+        return LIVENESS
+
+    @property
+    def envelope(self) -> Envelope:
+        """Channel and symbol name the stream; the whole frame is its payload."""
+        return frames.ENVELOPE
+
+    def url(self, route: str) -> str:
+        """Where to connect.
+
+        Raises:
+            ConfigError: there is no such route.
+        """
+        if route != self.default_route:
+            raise ConfigError(f"kraken has no route {route!r}; it has {self.default_route!r}")
+        return f"{self.endpoints.stream}/v2"
+
+    def stream(self, channel: Channel[E]) -> Stream[E]:
+        """The stream of `channel`.
+
+        Raises:
+            ConfigError: the exchange does not offer it; the message lists what it does.
+        """
+        catalogue = _CATALOGUES[self.book_levels]
+        if not isinstance(channel, RawStream):
+            return catalogue.stream(channel, self.numbers)
+        name = catalogue.check_name(channel.name)
+        kind, _, symbol = name.partition(":")
+        batch = f"book,{self.book_levels}" if kind == "book" else frames.batch_of(name)
+        return attrs.evolve(raw(channel, name, symbol, self.default_route), batch=batch)
+
+    @property
+    def rest(self) -> RestService:
+        """Where instruments are fetched."""
+        return rest.service(self.endpoints.rest)
+
+    def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
+        """The request for everything that is traded."""
+        return rest.instruments()
+
+    def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
+        """The request that subscribes to `streams`."""
+        return frames.subscribe(request_id, streams)
+
+    def unsubscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
+        """The request that ends the subscription of `streams`."""
+        return frames.unsubscribe(request_id, streams)
+
+    def parse(self, frame: bytes) -> Inbound:
+        """What a whole frame says.
+
+        Raises:
+            connector.exchanges.protocol.UNDECODABLE: it is not JSON, or not of the documented form.
+        """
+        return frames.parse(frame)

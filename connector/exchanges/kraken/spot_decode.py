@@ -1,0 +1,219 @@
+"""From a frame of WebSocket v2 to events: one reader per channel, and how trades are numbered.
+
+Source: kraken §3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Union, get_args, get_origin
+
+import msgspec
+
+from connector import events
+from connector.book import DigitLevel
+from connector.exchanges.kraken import spot_wire as wire
+from connector.exchanges.offers import Reader
+from connector.exchanges.parameters import NumberType
+from connector.exchanges.protocol import Fold
+
+NS_PER_MINUTE = 60_000_000_000
+INTERVALS: Mapping[str, int] = MappingProxyType(
+    {
+        "1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "4h": 240, "1d": 1440, "1w": 10_080,
+        "15d": 21_600,
+    }
+)  # fmt: skip
+"""Intervals as other exchanges write them, and their minutes."""
+
+
+def decoder(kind: Any, *others: Any) -> Callable[[bytes], Any]:
+    """What decodes a payload whose numbers are JSON numbers, which can be nothing but finite.
+
+    A `Decimal` could be a text, too, such as ``"NaN"``: such a payload is decoded to floats first,
+    which cannot.
+
+    Args:
+        kind, others: structs that are generic in their numbers, with one type filled in.
+    """
+    decode = _decoder(kind, *others)
+    if get_args(kind) != (Decimal,):
+        return decode
+    check = _decoder(*(get_origin(each)[float] for each in (kind, *others)))
+
+    def decode_checked(payload: bytes) -> Any:
+        check(payload)
+        return decode(payload)
+
+    return decode_checked
+
+
+def _decoder(*kinds: Any) -> Callable[[bytes], Any]:
+    return msgspec.json.Decoder(Union[kinds]).decode  # noqa: UP007
+
+
+def number_type(numbers: Any) -> NumberType:
+    """What JSON numbers are decoded to, by what the events have: they need no further check."""
+    return Decimal if numbers is Decimal else float
+
+
+def _check_symbols(rows: list[Any], symbol: str) -> None:
+    """Refuse a frame of several symbols, which is not documented: its stream is one of them.
+
+    Raises:
+        msgspec.ValidationError: a row is of another symbol.
+    """
+    for row in rows:
+        if row.symbol != symbol:
+            raise msgspec.ValidationError(f"a row of {row.symbol!r} in a frame of {symbol!r}")
+
+
+def trades(numbers: Any, symbol: str) -> Reader:
+    """``trade``: one event per row."""
+    kind: Any = wire.Trades
+    decode = decoder(kind[number_type(numbers)])
+
+    def read(frame: bytes) -> Any:
+        found = decode(frame).data
+        if len(found) == 1:
+            return found[0]
+        _check_symbols(found, symbol)
+        return found
+
+    return read
+
+
+def quotes(numbers: Any, symbol: str) -> Reader:
+    """``ticker``, sent when the best quote has changed."""
+    kind: Any = wire.Quotes
+    decode = decoder(kind[number_type(numbers)])
+
+    def read(frame: bytes) -> Any:
+        found = decode(frame).data
+        if len(found) == 1:
+            return found[0]
+        _check_symbols(found, symbol)
+        return found
+
+    return read
+
+
+def book(numbers: Any, symbol: str) -> Reader:
+    """``book``: a snapshot or changes."""
+    snapshot: Any = wire.SnapshotFrame
+    delta: Any = wire.DeltaFrame
+    number = number_type(numbers)
+    decode = decoder(snapshot[number], delta[number])
+
+    def read(frame: bytes) -> Any:
+        return decode(frame).data[0]
+
+    def read_keeping_the_digits(frame: bytes) -> Any:
+        (event,) = decode(frame).data
+        event.frame = frame
+        return event
+
+    # A Decimal has them.
+    return read if number is Decimal else read_keeping_the_digits
+
+
+_DIGITS = msgspec.json.Decoder(wire.BookDigitsFrame)
+
+
+def with_digits(event: Any) -> tuple[list[DigitLevel], list[DigitLevel]]:
+    """Bids and asks of a snapshot or delta of floats, with the digits that Kraken wrote."""
+    (written,) = _DIGITS.decode(event.frame).data
+    return _join(event.bids, written.bids), _join(event.asks, written.asks)
+
+
+def _join(levels: list[Any], written: list[wire.LevelDigits]) -> list[DigitLevel]:
+    return [
+        DigitLevel(level.price, level.quantity, _text(digits.price), _text(digits.qty))
+        for level, digits in zip(levels, written, strict=True)
+    ]
+
+
+def _text(digits: msgspec.Raw) -> str:
+    text = bytes(digits).decode()
+    return text if "e" not in text and "E" not in text else f"{Decimal(text):f}"
+
+
+def ticker(numbers: Any, symbol: str) -> Reader:
+    """``ticker``. What was paid is the volume at the average price, which is rounded."""
+    kind: Any = wire.Tickers
+    decode = decoder(kind[number_type(numbers)])
+
+    def read(frame: bytes) -> list[events.Ticker[Any]]:
+        found = decode(frame).data
+        _check_symbols(found, symbol)
+        return [
+            events.Ticker(
+                symbol=row.symbol,
+                last=row.last,
+                open=row.last - row.change,
+                high=row.high,
+                low=row.low,
+                volume=row.volume,
+                quote_volume=row.volume * row.vwap,
+                price_change=row.change,
+                price_change_percent=row.change_pct,
+                exchange_time_ns=row.timestamp and wire.nanoseconds(row.timestamp),
+            )
+            for row in found
+        ]
+
+    return read
+
+
+def candles(numbers: Any, symbol: str) -> Reader:
+    """``ohlc``. What was paid is the volume at the average price, which is rounded."""
+    kind: Any = wire.Candles
+    decode = decoder(kind[number_type(numbers)])
+    names = {minutes: name for name, minutes in INTERVALS.items()}
+
+    def read(frame: bytes) -> list[events.Candle[Any]]:
+        said = decode(frame)
+        _check_symbols(said.data, symbol)
+        return [
+            events.Candle(
+                symbol=row.symbol,
+                interval=names.get(row.interval, str(row.interval)),
+                open_time_ns=(begin := wire.nanoseconds(row.interval_begin)),
+                close_time_ns=begin + row.interval * NS_PER_MINUTE - 1,
+                open=row.open,
+                high=row.high,
+                low=row.low,
+                close=row.close,
+                volume=row.volume,
+                quote_volume=row.volume * row.vwap,
+                trades=row.trades,
+                closed=False,
+                exchange_time_ns=said.timestamp and wire.nanoseconds(said.timestamp),
+            )
+            for row in said.data
+        ]
+
+    return read
+
+
+def close_candles(numbers: NumberType) -> Fold:
+    """Kraken does not say that a candle is over: the first of the next interval does."""
+
+    def fold(
+        last: events.Candle[Any] | None, candle: events.Candle[Any]
+    ) -> list[events.Candle[Any]]:
+        if last is None or last.closed or last.open_time_ns >= candle.open_time_ns:
+            return [candle]
+        return [last.__replace__(closed=True), candle]  # type: ignore[list-item]
+
+    return fold
+
+
+def dense_trade_ids(last_id: int, trade: events.Trade[Any]) -> int:
+    """Trades of a pair are numbered without holes."""
+    trade_id = trade.trade_id
+    if trade_id == last_id + 1 or not last_id:
+        return trade_id
+    return 0 if trade_id <= last_id else -trade_id
