@@ -399,6 +399,17 @@ class MarkPrice(Event, Generic[N_co], gc=False, kw_only=True):
     """When the next funding is exchanged, nanoseconds since the epoch; None if never."""
 
 
+class FundingRate(Event, Generic[N_co], gc=False, kw_only=True):
+    """What longs paid to shorts at one moment: `exchange_time_ns`."""
+
+    fields = (*Event.fields, "funding_rate", "mark_price")
+
+    funding_rate: N_co
+    """As a fraction of the value of a position; below 0 shorts paid."""
+    mark_price: N_co | None = None
+    """The mark price at that moment; None if the exchange does not say."""
+
+
 class Liquidation(Event, Generic[N_co], gc=False, kw_only=True):
     """A liquidation order that the exchange placed for somebody."""
 
@@ -434,7 +445,10 @@ class Gap(Event, gc=False, kw_only=True):
     `symbol` is that of the lost data, or empty if several symbols may be concerned.
     """
 
-    fields = (*Event.fields, "channels", "reason", "dropped", "since_ns")
+    fields = (
+        *Event.fields, "channels", "reason", "dropped", "since_ns", "begin_ns", "end_ns",
+        "first_id", "last_id",
+    )  # fmt: skip
 
     channels: tuple[AnyChannel, ...]
     """Whose data was lost; ``channel.symbol`` is the symbol that each was subscribed for."""
@@ -447,6 +461,14 @@ class Gap(Event, gc=False, kw_only=True):
     since_ns: int | None = None
     """When the link last read something before the loss was noticed, as `received_ns`; None if
     that is not known."""
+    begin_ns: int | None = None
+    """From when on data is missing, by the exchange's time; None if that is not known."""
+    end_ns: int | None = None
+    """Until when data is missing, by the exchange's time; None if that is not known."""
+    first_id: int | None = None
+    """Of trades: the first number that is missing, where that is known."""
+    last_id: int | None = None
+    """Of trades: the last number that is missing, where that is known."""
 
 
 __all__ = [
@@ -455,6 +477,7 @@ __all__ = [
     "BookView",
     "Candle",
     "Event",
+    "FundingRate",
     "Gap",
     "Level",
     "Liquidation",

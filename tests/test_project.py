@@ -66,6 +66,7 @@ INNER_MODULES = {
     "connector.book.rules",
     "connector.book.sequence",
     "connector.book.state",
+    "connector.exchanges.requests",
     "connector.keys",
     "connector.link.raw_frames",
     "connector.link.states",

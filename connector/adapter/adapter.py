@@ -21,6 +21,7 @@ from connector.adapter.accounts import Accounts
 from connector.adapter.book_subscription import BookSubscription
 from connector.adapter.journal import Journal
 from connector.adapter.paging import fetch_pages
+from connector.adapter.requesting import Requesting
 from connector.adapter.runners import Loops
 from connector.adapter.statistics import AdapterStatistics, summed
 from connector.adapter.subscribing import Subscribing
@@ -29,7 +30,7 @@ from connector.adapter.wanted_streams import Desired
 from connector.channels import AnyChannel
 from connector.errors import ConfigError, SubscriptionRejected
 from connector.events import N_co
-from connector.exchanges.protocol import AnyStream, Exchange
+from connector.exchanges.protocol import AnyExchange, AnyStream, Exchange
 from connector.feeds.buffer import Gaps, Overflow
 from connector.feeds.delivery_delay import Delays
 from connector.feeds.feed import Feed
@@ -40,13 +41,14 @@ from connector.keys import ApiKey
 from connector.lifecycle import Lifecycle
 from connector.link.link import Link
 from connector.link.raw_frames import FrameItem
+from connector.link.rest import Rest
 from connector.link.settings import Settings
 from connector.orders import Limits
 
 _LIFECYCLE_BUFFER = 1024
 
 
-class Adapter(Subscribing[N_co]):
+class Adapter(Subscribing[N_co], Requesting[N_co]):
     """The running connections to one exchange. Made by `open_adapter` only.
 
     ``Adapter`` is short for ``Adapter[float]``; of an exchange with ``numbers=Decimal`` it is an
@@ -79,7 +81,7 @@ class Adapter(Subscribing[N_co]):
         state = "closed" if self._closed else f"{len(self._loops)} links"
         return f"<Adapter {self._exchange.name}, {state}>"
 
-    # What a program uses; `Subscribing` has `subscribe`.
+    # What a program uses; `Subscribing` has `subscribe`, `Requesting` the requests.
 
     async def wait_connected(self) -> None:
         """Wait until every link is connected and everything wanted is acknowledged.
@@ -374,6 +376,18 @@ class Adapter(Subscribing[N_co]):
     def closed(self, running: RunningAccount) -> None:
         """An account is over."""
         self._accounts.discard(running)
+
+    # What the requests need (`connector.adapter.requesting.Requesting`).
+
+    def _asked_exchange(self) -> AnyExchange:
+        self._check_open()
+        return self._exchange
+
+    def _rest(self) -> Rest:
+        return self._loops.rest()
+
+    def _now_ns(self) -> int:
+        return self._settings.now_ns()
 
     # Inside.
 

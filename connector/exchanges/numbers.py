@@ -50,6 +50,41 @@ def decoder(kind: Any, *others: Any) -> Callable[[bytes], Any]:
     return decode_checked
 
 
+def rows_decoder(kind: Any, numbers: Any) -> Callable[[bytes], list[Any]]:
+    """What decodes a JSON list of `kind`, a struct that is generic in its numbers.
+
+    Args:
+        kind: without its type of numbers.
+        numbers: what they are to be: `float` or `Decimal`.
+    """
+    decode: Callable[[bytes], list[Any]] = _decode(list[kind[ON_WIRE[numbers]]])
+    if numbers is float:
+        return decode
+    check = _decode(list[kind[Finite]])
+
+    def decode_checked(payload: bytes) -> list[Any]:
+        if not is_plain(payload):
+            check(payload)
+        return decode(payload)
+
+    return decode_checked
+
+
+def number(text: str, numbers: Any) -> Any:
+    """`text` as `numbers`, which is `float` or `Decimal`.
+
+    Raises:
+        msgspec.ValidationError: it is no finite number.
+    """
+    try:
+        finite = abs(float(text)) < float("inf") and is_plain(text.encode())
+    except ValueError:
+        finite = False
+    if not finite:
+        raise msgspec.ValidationError(f"{text!r:.60} is no number")
+    return numbers(text)
+
+
 def _decode(*kinds: Any) -> Callable[[bytes], Any]:
     return msgspec.json.Decoder(Union[kinds], strict=False).decode  # noqa: UP007
 

@@ -27,6 +27,8 @@ from connector.exchanges.inbound import (
     Subscribed,
     Unknown,
 )
+from connector.exchanges.requests import NOTHING, PublicRequests
+from connector.exchanges.rest_service import Page, RestRequest, RestService
 
 if TYPE_CHECKING:
     from connector.book import BookRules, Extent
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
 
 E = TypeVar("E", bound=Event)
 E_co = TypeVar("E_co", bound=Event, covariant=True)
-_T_co = TypeVar("_T_co", covariant=True)
 
 
 @attrs.frozen
@@ -118,54 +119,6 @@ it. `last_id` is 0 for the first event of a session."""
 Fold: TypeAlias = Callable[[Any, Any], list[Any]]
 """``fold(last, event)``: the events to deliver when `event` comes and `last` was the last that was
 delivered in this session, None for the first. A pure function; it returns new events."""
-
-
-def _say_nothing(_: bytes) -> tuple[int | str | None, str]:
-    return None, "(no reason given)"
-
-
-def _refuses_never(_: bytes) -> bool:
-    return False
-
-
-@attrs.frozen
-class RestRequest(Generic[_T_co]):
-    """A GET of an exchange's public REST interface."""
-
-    target: str
-    """Path and query, as they follow `RestService.url`."""
-    weight: int
-    """What it costs of `RestService.weight_per_window`."""
-    decode: Callable[[bytes], _T_co]
-    """The body to what was asked for. Raises one of `UNDECODABLE` when it is not what the
-    documentation says."""
-
-
-@attrs.frozen
-class Page(Generic[_T_co]):
-    """A part of an answer that comes in several."""
-
-    items: tuple[_T_co, ...]
-    next: RestRequest[Page[_T_co]] | None
-    """The request for what follows; None when this is the last."""
-
-
-@attrs.frozen
-class RestService:
-    """Where an exchange answers REST requests, and how many."""
-
-    url: str
-    """The base: ``https://host``, perhaps with a path."""
-    weight_per_window: int
-    window_seconds: float
-    used_weight_header: str | None = None
-    """The header that tells how much of it this address has used, in lower case."""
-    error: Callable[[bytes], tuple[int | str | None, str]] = _say_nothing
-    """The body of a refusal to its code and text."""
-    refuses: Callable[[bytes], bool] = _refuses_never
-    """Of an exchange that refuses with status 200: whether such a body is a refusal."""
-    banned: frozenset[int] = frozenset({418, 429})
-    """Statuses after which nothing may be asked for a while."""
 
 
 @attrs.frozen
@@ -316,6 +269,11 @@ class Exchange(Protocol[N_co]):
         """
         raise ConfigError(f"{self.name} does not tell what is traded")
 
+    @property
+    def requests(self) -> PublicRequests:
+        """What it answers when it is asked once: books, trades, candles, funding rates."""
+        return NOTHING
+
 
 AnyExchange: TypeAlias = Exchange[Any]
 """An exchange, whatever its numbers are."""
@@ -338,6 +296,7 @@ __all__ = [
     "Page",
     "Part",
     "PartlyUndecodable",
+    "PublicRequests",
     "Question",
     "Reply",
     "RestRequest",

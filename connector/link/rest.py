@@ -308,11 +308,12 @@ class Rest:
             self._decode(job, response.body)
 
     def _take_refusal(self, job: Job, response: Response) -> None:
-        """A refusal in the exchange's words is one; any other may pass."""
+        """A refusal in the exchange's words is one, unless they say "not now"; others may pass."""
         status, target, now = response.status, job.request.target, trio.current_time()
         code, message = self._service.error(response.body)
         since, times = self._refused.pop(target, (now, 0))
-        passes = self._supply is None and (code is None or status < 400)
+        told = code is not None and code not in self._service.not_now
+        passes = self._supply is None and (not told or 300 <= status < 400)
         if not passes or now - since >= _REFUSED_SECONDS:
             self._rejections += 1
             self._settle(target)

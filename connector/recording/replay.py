@@ -33,6 +33,7 @@ from connector.exchanges.protocol import (
     RestService,
     Stream,
 )
+from connector.exchanges.requests import PublicRequests
 from connector.instruments import Instrument
 from connector.recording.folder import files_of
 from connector.recording.playhead import Playhead
@@ -144,6 +145,11 @@ class Replay(Generic[N_co]):
     ) -> RestRequest[tuple[Instrument, ...]] | RestRequest[Page[Instrument]]:
         """As of the exchange; answered if they were recorded."""
         return self.exchange.instruments()
+
+    @property
+    def requests(self) -> PublicRequests:
+        """As of the exchange; answered if they were recorded."""
+        return self.exchange.requests
 
     def parse(self, frame: bytes) -> Inbound:
         """As of the exchange."""

@@ -23,7 +23,7 @@ from connector.channels import Channel, Liquidations, Tickers
 from connector.errors import ConfigError
 from connector.events import N_co
 from connector.exchanges import parameters
-from connector.exchanges.binance import decode, frames, requests, rest, usdm, wire
+from connector.exchanges.binance import decode, frames, market_data, requests, rest, usdm, wire
 from connector.exchanges.binance.endpoints import COINM_FUTURES, Endpoints, Environment, resolve
 from connector.exchanges.binance.offers import Catalogue, Offer, table
 from connector.exchanges.protocol import (
@@ -33,6 +33,7 @@ from connector.exchanges.protocol import (
     Inbound,
     Limits,
     Liveness,
+    PublicRequests,
     RestRequest,
     RestService,
     Stream,
@@ -157,6 +158,11 @@ class CoinMFutures(Generic[N_co]):
     def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
         """The request for everything that is traded."""
         return rest.instruments("/dapi/v1/exchangeInfo", 1, futures=True)
+
+    @property
+    def requests(self) -> PublicRequests:
+        """What it answers when it is asked once."""
+        return market_data.COINM.requests(self.numbers)
 
     def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
         """The request that subscribes to `streams`."""

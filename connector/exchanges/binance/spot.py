@@ -27,6 +27,7 @@ from connector.exchanges import parameters
 from connector.exchanges.binance import (
     decode,
     frames,
+    market_data,
     requests,
     rest,
     sequence,
@@ -42,6 +43,7 @@ from connector.exchanges.protocol import (
     Inbound,
     Limits,
     Liveness,
+    PublicRequests,
     RestRequest,
     RestService,
     Stream,
@@ -219,6 +221,11 @@ class Spot(Generic[N_co]):
     def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
         """The request for everything that is traded."""
         return rest.instruments("/api/v3/exchangeInfo", 20, futures=False)
+
+    @property
+    def requests(self) -> PublicRequests:
+        """What it answers when it is asked once."""
+        return market_data.SPOT.requests(self.numbers)
 
     def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
         """The request that subscribes to `streams`."""

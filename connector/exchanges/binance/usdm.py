@@ -39,6 +39,7 @@ from connector.exchanges import parameters
 from connector.exchanges.binance import (
     decode,
     frames,
+    market_data,
     requests,
     rest,
     sequence,
@@ -54,6 +55,7 @@ from connector.exchanges.protocol import (
     Inbound,
     Limits,
     Liveness,
+    PublicRequests,
     RestRequest,
     RestService,
     Stream,
@@ -311,6 +313,11 @@ class UsdMFutures(Generic[N_co]):
     def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
         """The request for everything that is traded."""
         return rest.instruments("/fapi/v1/exchangeInfo", 1, futures=True)
+
+    @property
+    def requests(self) -> PublicRequests:
+        """What it answers when it is asked once."""
+        return market_data.USDM.requests(self.numbers)
 
     def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
         """The request that subscribes to `streams`."""

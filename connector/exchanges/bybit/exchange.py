@@ -35,7 +35,7 @@ from connector.channels import (
 from connector.errors import ConfigError
 from connector.events import N_co
 from connector.exchanges import parameters, protocol
-from connector.exchanges.bybit import decode, frames, rest
+from connector.exchanges.bybit import decode, frames, market_data, rest
 from connector.exchanges.endpoints import Endpoints, check_endpoints
 from connector.exchanges.offers import Catalogue, Offer, raw
 from connector.exchanges.protocol import (
@@ -47,6 +47,7 @@ from connector.exchanges.protocol import (
     Limits,
     Liveness,
     Page,
+    PublicRequests,
     RestRequest,
     RestService,
     Stream,
@@ -93,6 +94,7 @@ INTERVALS = MappingProxyType(
     }
 )  # fmt: skip
 """Intervals as other exchanges write them, and as Bybit does; both can be asked for."""
+_SPELLINGS = MappingProxyType({**INTERVALS, **{each: each for each in INTERVALS.values()}})
 
 _COMMON: Mapping[type[Any], Offer] = MappingProxyType(
     {
@@ -114,7 +116,7 @@ _COMMON: Mapping[type[Any], Offer] = MappingProxyType(
         Candles: Offer(
             name="kline.{interval}.{symbol}",
             reader=decode.candles,
-            parameters={"interval": {**INTERVALS, **{each: each for each in INTERVALS.values()}}},
+            parameters={"interval": _SPELLINGS},
         ),
         Tickers: Offer(
             name="tickers.{symbol}",
@@ -233,6 +235,11 @@ class _Market(protocol.Exchange[N_co]):
     def instruments(self) -> RestRequest[Page[Instrument]]:
         """The request for everything that is traded, a page at a time."""
         return rest.instruments(self.category)
+
+    @property
+    def requests(self) -> PublicRequests:
+        """What it answers when it is asked once."""
+        return market_data.MarketData(self.category, _SPELLINGS).requests(self.numbers)
 
     def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
         """The request that subscribes to `streams`."""

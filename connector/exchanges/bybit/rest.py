@@ -19,6 +19,8 @@ NS_PER_MS = 1_000_000
 REQUESTS_PER_WINDOW = 600
 WINDOW_SECONDS = 5.0
 _ROWS = 1000
+_NOT_NOW: frozenset[int | str] = frozenset({10000, 10006, 10016, 10019, 10429})
+"""A timeout, too many requests, trouble inside. Source: bybit §2, §8."""
 
 
 class _Said(msgspec.Struct, rename="camel"):
@@ -52,6 +54,7 @@ def service(url: str) -> RestService:
         error=refusal,
         refuses=refuses,
         banned=frozenset({403, 429}),
+        not_now=_NOT_NOW,
     )
 
 

@@ -29,11 +29,12 @@ _LIQUIDATES = MappingProxyType[str, Side]({"Buy": "sell", "Sell": "buy"})
 """``S`` of a liquidation is the side of the position: a long one is closed by selling."""
 
 
-def _side(trade: Any) -> Side:
+def side_of(trade: Any) -> Side:
+    """The side of the taker."""
     return _SIDES[trade.wire_side]
 
 
-def _number_of_execution(trade: Any) -> int:
+def number_of_execution(trade: Any) -> int:
     """The id, which is a UUID or digits, as a number, of a UUID its first 63 bits: it says nothing
     about the order of trades.
     """
@@ -41,7 +42,7 @@ def _number_of_execution(trade: Any) -> int:
     return int(digits) if digits.isdecimal() else int(digits.replace("-", "")[:16], 16) >> 1
 
 
-@spelled(exchange_time_ns=from_milliseconds, side=_side, trade_id=_number_of_execution)
+@spelled(exchange_time_ns=from_milliseconds, side=side_of, trade_id=number_of_execution)
 class Trade(events.Trade[N_co], gc=False, kw_only=True):
     """A row of ``publicTrade``."""
 

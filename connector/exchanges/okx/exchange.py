@@ -37,7 +37,7 @@ from connector.events import N_co
 from connector.exchanges import parameters, protocol
 from connector.exchanges.endpoints import Endpoints, check_endpoints
 from connector.exchanges.offers import Catalogue, Offer, raw
-from connector.exchanges.okx import decode, frames, rest
+from connector.exchanges.okx import decode, frames, market_data, rest
 from connector.exchanges.protocol import (
     AnyStream,
     BookSource,
@@ -47,6 +47,7 @@ from connector.exchanges.protocol import (
     Limits,
     Liveness,
     Page,
+    PublicRequests,
     RestRequest,
     RestService,
     Stream,
@@ -264,6 +265,11 @@ class Okx(protocol.Exchange[N_co]):
     def instruments(self) -> RestRequest[Page[Instrument]]:
         """The request for everything that is traded, a kind at a time; options are left out."""
         return rest.instruments()
+
+    @property
+    def requests(self) -> PublicRequests:
+        """What it answers when it is asked once."""
+        return market_data.requests(self.numbers, _BARS)
 
     def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
         """The request that subscribes to `streams`."""

@@ -23,6 +23,8 @@ from connector.instruments import Instrument, Kind, Status
 NS_PER_MS = 1_000_000
 REQUESTS_PER_WINDOW, WINDOW_SECONDS = 20, 2.0
 """Of the narrowest of the requests that are made here."""
+_NOT_NOW: frozenset[int | str] = frozenset({"50001", "50004", "50011", "50013", "50026", "50061"})
+"""Too many requests, busy, trouble inside. Source: okx §2, §8."""
 BOOK_LEVELS = 400
 KINDS = ("SPOT", "SWAP", "FUTURES")
 """Options are listed by family only, and left out."""
@@ -58,6 +60,7 @@ def service(url: str) -> RestService:
         window_seconds=WINDOW_SECONDS,
         error=refusal,
         refuses=refuses,
+        not_now=_NOT_NOW,
     )
 
 

@@ -1,4 +1,4 @@
-"""The public part of the REST interface: time, symbols and depth snapshots, with weights.
+"""The public part of the REST interface: time, symbols, depth snapshots and the past, with weights.
 
 Source: binance_spot §6, §9; binance_usdm §5, §8.
 """
@@ -12,29 +12,21 @@ from urllib.parse import parse_qsl, urlsplit
 import attrs
 import msgspec
 
+from connector.testing.exchange import market_data
+from connector.testing.exchange.market_data import Refused
 from connector.testing.exchange.trading.opening import TradingSide
 from connector.testing.exchange.trading.refusals import Refused as TradingRefused
 from connector.testing.kits.kit import Kit
 from connector.testing.kits.table import KITS
 from connector.testing.market.audience import Audience
+from connector.testing.market.history import history_of
+from connector.testing.market.payloads import SPOT_SCALE, USDM_SCALE
 from connector.testing.market.sources import Player, Statuses
 from connector.testing.network.server_websocket import Request, response
 from connector.testing.venues.rules import QUOTES
 
 MINUTE = 60.0
 _TOO_MANY = -1003
-_BAD_PARAMETER = -1100
-_MISSING_PARAMETER = -1102
-_BAD_SYMBOL = -1121
-
-
-class _Refused(Exception):
-    """Answered with an error: HTTP status, code and text."""
-
-    def __init__(self, status: int, code: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = msgspec.json.encode({"code": code, "msg": message})
 
 
 class Answers(Protocol):
@@ -86,8 +78,8 @@ class RestServer:
         try:
             weight = self._weigh(path, query) if known else 1
             headers |= self._charge(weight)
-            body = self._body(path, query) if known else None
-        except _Refused as refused:
+            body = self._body(path, query, request) if known else None
+        except Refused as refused:
             status, body = refused.status, refused.body
             if status in (418, 429):
                 headers["Retry-After"] = str(math.ceil(self._wait()))
@@ -96,6 +88,8 @@ class RestServer:
         return response(status, headers, body or b"", keep_alive=True)
 
     def _weigh(self, path: str, query: dict[str, str]) -> int:
+        if path in market_data.ANSWERS:
+            return market_data.weigh(path, query, spot=self._is_spot)
         if path != "/depth":
             return 20 if path == "/exchangeInfo" and self._is_spot else 1
         limit = _limit(query)
@@ -111,7 +105,7 @@ class RestServer:
         if self.trading is not None:
             return self._charge_host(self.trading, weight)
         if now < self._banned_until:
-            raise _Refused(418, _TOO_MANY, "Way too many requests; IP banned")
+            raise Refused(418, _TOO_MANY, "Way too many requests; IP banned")
         if int(now / MINUTE) != self._minute:
             self._minute, self._used, self._refused = int(now / MINUTE), 0, 0
         self._used += weight
@@ -119,8 +113,8 @@ class RestServer:
             self._refused += 1
             if self._refused > rules.attempts_before_ban:
                 self._banned_until = now + rules.ban_seconds
-                raise _Refused(418, _TOO_MANY, "Way too many requests; IP banned")
-            raise _Refused(429, _TOO_MANY, "Too many requests; current limit of IP is exceeded")
+                raise Refused(418, _TOO_MANY, "Way too many requests; IP banned")
+            raise Refused(429, _TOO_MANY, "Too many requests; current limit of IP is exceeded")
         return {"X-MBX-USED-WEIGHT-1M": str(self._used)}
 
     def _charge_host(self, trading: TradingSide, weight: int) -> dict[str, str]:
@@ -128,7 +122,7 @@ class RestServer:
             trading.desk.gateway.charge(weight)
         except TradingRefused as refused:
             self._retry_after = refused.retry_after_seconds or 0.0
-            raise _Refused(refused.status, refused.code, refused.message) from refused
+            raise Refused(refused.status, refused.code, refused.message) from refused
         return trading.desk.gateway.headers(None)
 
     def _wait(self) -> float:
@@ -137,7 +131,7 @@ class RestServer:
         now = self.audience.seconds
         return max(self._banned_until - now, (self._minute + 1) * MINUTE - now)
 
-    def _body(self, path: str, query: dict[str, str]) -> bytes | None:
+    def _body(self, path: str, query: dict[str, str], request: Request) -> bytes | None:
         if path == "/ping":
             return b"{}"
         if path == "/time":
@@ -146,18 +140,34 @@ class RestServer:
             return self._depth(query)
         if path == "/exchangeInfo":
             return msgspec.json.encode(self._exchange_info())
+        if path in market_data.ANSWERS and not (self._is_spot and path == "/fundingRate"):
+            return self._past(path, query, request)
         return None
 
+    def _past(self, path: str, query: dict[str, str], request: Request) -> bytes:
+        history = history_of(self.player, market_data.mandatory(query, "symbol"))
+        if history is None:
+            raise Refused(400, market_data.BAD_SYMBOL, "Invalid symbol.")
+        asked = market_data.Asked(
+            query=query,
+            history=history,
+            scale=SPOT_SCALE if self._is_spot else USDM_SCALE,
+            spot=self._is_spot,
+            now_ms=self.audience.now_ms(),
+            has_key="x-mbx-apikey" in request.headers,
+        )
+        return market_data.ANSWERS[path](asked)
+
     def _depth(self, query: dict[str, str]) -> bytes:
-        symbol = query.get("symbol")
-        if not symbol:
-            raise _Refused(
-                400, _MISSING_PARAMETER,
-                "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.",
-            )  # fmt: skip
-        body = self.player.snapshot(symbol, _limit(query))
+        symbol = market_data.mandatory(query, "symbol")
+        limit = _limit(query)
+        if not self._is_spot and limit not in market_data.FUTURES_DEPTHS:
+            raise Refused(
+                400, market_data.BAD_VALUE, "Data sent for parameter 'limit' is not valid."
+            )
+        body = self.player.snapshot(symbol, limit)
         if body is None:
-            raise _Refused(400, _BAD_SYMBOL, "Invalid symbol.")
+            raise Refused(400, market_data.BAD_SYMBOL, "Invalid symbol.")
         return body
 
     def _exchange_info(self) -> dict[str, Any]:
@@ -205,5 +215,7 @@ class RestServer:
 def _limit(query: dict[str, str]) -> int:
     text = query.get("limit", "100")
     if not text.isdecimal() or not 0 < int(text) <= 5000:
-        raise _Refused(400, _BAD_PARAMETER, "Illegal characters found in parameter 'limit'.")
+        raise Refused(
+            400, market_data.BAD_PARAMETER, "Illegal characters found in parameter 'limit'."
+        )
     return int(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from heapq import heapify, heapreplace
 
@@ -10,6 +11,7 @@ import trio
 from connector.testing.kits.kit import Kit, VenueDesk
 from connector.testing.kits.table import KITS
 from connector.testing.market.audience import Audience
+from connector.testing.market.history import History
 from connector.testing.market.traders import SymbolFlow, UpdateIdSource
 from connector.testing.venues.rules import Venue
 
@@ -90,6 +92,7 @@ class VenueMarket:
             (desk.flow.pause(), number, desk) for number, desk in enumerate(self.desks.values())
         ]
         heapify(self._next)
+        self._requests: dict[str, deque[float]] = {}
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -99,6 +102,27 @@ class VenueMarket:
     def snapshot(self, symbol: str, limit: int) -> bytes | None:
         """None: the kit answers REST requests, from the desks."""
         return None
+
+    @property
+    def now_ms(self) -> int:
+        """The exchange's time."""
+        return self._audience.now_ms()
+
+    def takes(self, what: str, most: int, seconds: float) -> bool:
+        """Count a request of `what`; False when there have been `most` in the last `seconds`."""
+        now, taken = self._audience.seconds, self._requests.setdefault(what, deque())
+        while taken and taken[0] <= now - seconds:
+            taken.popleft()
+        if len(taken) >= most:
+            return False
+        taken.append(now)
+        return True
+
+    def history(self, symbol: str) -> History | None:
+        """What a symbol's market remembers as of now; None: there is no such symbol."""
+        self.advance()
+        desk = self.desks.get(symbol)
+        return None if desk is None else desk.flow.history
 
     def first(self, stream: str) -> Iterable[bytes]:
         """What a new listener of a stream gets before anything else."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
+
 import attrs
 
 MINUTE_MS = 60_000
@@ -23,6 +26,8 @@ INTERVALS_MS = {
     "3d": 3 * DAY_MS,
 }
 """Intervals of a fixed length that begin at its multiples; weeks and months are not simulated."""
+CLOSED_KEPT = 1500
+"""Candles of each interval that are remembered."""
 
 
 @attrs.define
@@ -79,6 +84,9 @@ class Bars:
             name: Bar.beginning(now_ms - now_ms % length, price)
             for name, length in INTERVALS_MS.items()
         }
+        self._closed: dict[str, deque[Bar]] = {
+            name: deque(maxlen=CLOSED_KEPT) for name in INTERVALS_MS
+        }
 
     def add(self, trade_id: int, price: int, quantity: int, *, taker_buys: bool) -> None:
         self.day.add(trade_id, price, quantity, taker_buys=taker_buys)
@@ -88,6 +96,10 @@ class Bars:
     def running(self, interval: str) -> Bar:
         """The candle that is not closed yet."""
         return self._running[interval]
+
+    def closed(self, interval: str) -> Iterable[Bar]:
+        """The newest candles that are over, oldest first."""
+        return self._closed[interval]
 
     def roll(self, now_ms: int) -> list[tuple[str, Bar]]:
         """Begins the candles that begin by `now_ms`; returns the ones that this closes.
@@ -100,5 +112,6 @@ class Bars:
             bar = self._running[name]
             if start > bar.start_ms:
                 closed.append((name, bar))
+                self._closed[name].append(bar)
                 self._running[name] = Bar.beginning(start, bar.close)
         return closed

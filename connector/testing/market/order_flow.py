@@ -17,6 +17,7 @@ import attrs
 import trio
 
 from connector.testing.market.audience import Audience
+from connector.testing.market.history import History
 from connector.testing.market.matching import Fill, OrderBook, Resting, Scale, Side
 from connector.testing.market.payloads import Payloads, SpotPayloads, TradeFacts, UsdmPayloads
 from connector.testing.market.sources import Player
@@ -156,6 +157,12 @@ class Market:
         return self._write.snapshot(
             self._audience.now_ms(), flow.update_id, flow.book, limit
         ).encode()
+
+    def history(self, symbol: str) -> History | None:
+        """What a symbol's market remembers as of now; None: there is no such symbol."""
+        self.advance()
+        desk = self._desks.get(symbol)
+        return None if desk is None else desk.flow.history
 
     def _next_seconds(self) -> float:
         action = self._next[0][0] if self._next else float("inf")

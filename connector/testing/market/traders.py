@@ -8,6 +8,7 @@ from itertools import groupby
 import attrs
 
 from connector.testing.market.candles import Bars
+from connector.testing.market.history import History
 from connector.testing.market.matching import Fill, OrderBook, Resting, Scale, Side
 from connector.testing.market.payloads import TradeFacts
 
@@ -73,6 +74,9 @@ class SymbolFlow:
         self.symbol = symbol
         self.book = OrderBook(scale)
         self.bars = Bars(now_ms, start_ticks)
+        self.history = History(
+            self.bars, seed=f"{seed}/{symbol}/past", opened_ms=now_ms, start_ticks=start_ticks
+        )
         self.update_id = ids.last
         self.changed_ms = now_ms
         self._rng = random.Random(f"{seed}/{symbol}")
@@ -142,6 +146,8 @@ class SymbolFlow:
         return TradeFacts(ms, number, fill.price, fill.quantity, taker_buys, number, number)
 
     def _with_top(self, action: Action) -> Action:
+        if action.trades:
+            self.history.add(action.trades, action.aggregates)
         best = self.book.best()
         if best != self._best:
             self._best = best

@@ -94,7 +94,7 @@ class BybitKit:
 
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
         """The whole HTTP response to a REST request."""
-        return rest.answer(request, self.category, symbols, market)
+        return rest.answer(request, self.category, self.scale, symbols, market)
 
     def endpoints(self, stream: str, rest: str) -> Endpoints:
         """Where it is."""

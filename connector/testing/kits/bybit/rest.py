@@ -1,6 +1,6 @@
-"""The public part of Bybit's REST interface: instruments, books, and the time.
+"""The public part of Bybit's REST interface: instruments, the time, and the past.
 
-Source: bybit §6.
+Source: bybit §2, §6.
 """
 
 from __future__ import annotations
@@ -10,29 +10,56 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
+from connector.testing.kits.bybit import history
+from connector.testing.market.history import history_of, market_takes
+from connector.testing.market.matching import Scale
 from connector.testing.network.server_websocket import Request, response
 from connector.testing.venues.rules import QUOTES
 
 _PARAMETER = 10001
 _MOST_ROWS, _ROWS = 1000, 500
+_REQUESTS, _WINDOW_SECONDS = 600, 5.0
 
 
-def answer(request: Request, category: str, symbols: tuple[str, ...], market: Any) -> bytes:
+def answer(
+    request: Request, category: str, scale: Scale, symbols: tuple[str, ...], market: Any
+) -> bytes:
     """The whole HTTP response to a request."""
     url = urlsplit(request.target)
     query = dict(parse_qsl(url.query))
     headers = {"Content-Type": "application/json"}
     if request.method != "GET" or not url.path.startswith("/v5/market/"):
         return response(404, headers, b"", keep_alive=True)
+    if not market_takes(market, "rest", _REQUESTS, _WINDOW_SECONDS):
+        return response(403, headers, b"access too frequent", keep_alive=True)
     body: dict[str, Any] = {"retCode": 0, "retMsg": "OK", "result": {}, "retExtInfo": {}}
     if url.path == "/v5/market/instruments-info":
         if query.get("category") != category:
             body |= {"retCode": _PARAMETER, "retMsg": "params error: Category is invalid"}
         else:
             body["result"] = _instruments(category, symbols, query)
+    elif url.path in history.ANSWERS:
+        body |= _past(url.path, query, category, scale, market)
     elif url.path != "/v5/market/time":
         return response(404, headers, b"", keep_alive=True)
     return response(200, headers, msgspec.json.encode(body), keep_alive=True)
+
+
+def _past(
+    path: str, query: dict[str, str], category: str, scale: Scale, market: Any
+) -> dict[str, Any]:
+    symbol = query.get("symbol", "")
+    known = history_of(market, symbol)
+    if query.get("category") != category:
+        return {"retCode": _PARAMETER, "retMsg": "params error: Category is invalid"}
+    if known is None:
+        return {"retCode": _PARAMETER, "retMsg": "Not supported symbols: symbol invalid"}
+    desk, now_ms = market.desks[symbol], market.now_ms
+    asked = history.Asked(query, symbol, category, known, desk, scale, now_ms)
+    try:
+        return {"result": history.ANSWERS[path](asked)}
+    except history.Refused as refused:
+        return {"retCode": _PARAMETER, "retMsg": str(refused)}
 
 
 def _instruments(

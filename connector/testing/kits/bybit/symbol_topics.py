@@ -26,7 +26,8 @@ INTERVALS = {
 }  # fmt: skip
 FIRST_IDS = 18_521_288
 FUNDING_MS = 8 * 3_600_000
-_SPREAD_BITS = 0x9E3779B97F4A7C15F39CC0605CEDC835
+SPREAD_BITS = 0x9E3779B97F4A7C15F39CC0605CEDC835
+"""Makes a UUID of a number."""
 
 
 class Desk:
@@ -114,7 +115,7 @@ class Desk:
     # -- trades and quotes ----------------------------------------------------------------------
 
     def _trade(self, trade: TradeFacts, action: Action) -> str:
-        number = uuid.UUID(int=trade.trade_id * _SPREAD_BITS & (1 << 128) - 1)
+        number = uuid.UUID(int=trade.trade_id * SPREAD_BITS & (1 << 128) - 1)
         return (
             f'{{"T":{trade.ms},"s":"{self._flow.symbol}",'
             f'"S":"{"Buy" if trade.taker_buys else "Sell"}",'
@@ -145,6 +146,21 @@ class Desk:
             f'"a":[{asks}],"u":{number},"seq":{self._flow.update_id}}},'
             f'"cts":{self._flow.changed_ms}'
         )
+
+    def fetched(self, levels: int, now_ms: int) -> dict[str, object]:
+        """The book of the REST interface: its ``u`` is that of 1,000 levels."""
+        window, _ = self._books[f"orderbook.1000.{self._flow.symbol}"]
+        bids, asks = (
+            [
+                [self._scale.price(price), self._scale.quantity(lots)]
+                for price, lots in list(side.items())[:levels]
+            ]
+            for side in window.whole()
+        )
+        return {
+            "s": self._flow.symbol, "b": bids, "a": asks, "ts": now_ms, "u": window.update_id,
+            "seq": self._flow.update_id, "cts": self._flow.changed_ms,
+        }  # fmt: skip
 
     def _quantity(self, lots: int) -> str:
         return self._scale.quantity(lots) if lots else "0"

@@ -1,4 +1,4 @@
-"""The public part of OKX's REST interface: instruments and books.
+"""The public part of OKX's REST interface: instruments, books, and the past.
 
 Source: okx §5, §6.
 """
@@ -10,24 +10,23 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
+from connector.testing.kits.okx import history
+from connector.testing.market.history import history_of, market_takes
+from connector.testing.market.matching import Scale
 from connector.testing.network.server_websocket import Request, response
 
+_WINDOW_SECONDS = 2.0
 
-def answer(request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
+
+def answer(request: Request, scale: Scale, symbols: tuple[str, ...], market: Any) -> bytes:
     """The whole HTTP response to a request."""
     url = urlsplit(request.target)
     query = dict(parse_qsl(url.query))
     headers = {"Content-Type": "application/json"}
     body: dict[str, Any]
-    if request.method == "GET" and url.path == "/api/v5/market/books":
-        desk = getattr(market, "desks", {}).get(query.get("instId"))
-        if desk is None:
-            words = f"Instrument ID {query.get('instId')} doesn't exist."
-            body = {"code": "51001", "msg": words, "data": []}
-            return response(400, headers, msgspec.json.encode(body), keep_alive=True)
-        market.advance()
-        whole = f'{{"code":"0","msg":"","data":[{desk.whole_book()}]}}'.encode()
-        return response(200, headers, whole, keep_alive=True)
+    if request.method == "GET" and url.path in history.ANSWERS:
+        status, text = _past(url.path, query, scale, market)
+        return response(status, headers, text.encode(), keep_alive=True)
     if request.method != "GET" or url.path != "/api/v5/public/instruments":
         return response(404, headers, b"", keep_alive=True)
     kind = query.get("instType")
@@ -38,6 +37,26 @@ def answer(request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
     data = [row for row in rows if row["instType"] == kind]
     body = {"code": "0", "msg": "", "data": data}
     return response(200, headers, msgspec.json.encode(body), keep_alive=True)
+
+
+def _past(path: str, query: dict[str, str], scale: Scale, market: Any) -> tuple[int, str]:
+    """Status and body of an answer about books, trades, candles or funding."""
+    answer_rows, most = history.ANSWERS[path]
+    symbol = query.get("instId", "")
+    known = history_of(market, symbol)
+    if known is None:
+        return 400, _refusal("51001", f"Instrument ID {symbol} doesn't exist.")
+    if not market_takes(market, path, most, _WINDOW_SECONDS):
+        return 429, _refusal("50011", "Too Many Requests")
+    asked = history.Asked(query, symbol, known, market.desks[symbol], scale, market.now_ms)
+    try:
+        return 200, f'{{"code":"0","msg":"","data":[{answer_rows(asked)}]}}'
+    except history.Refused as refused:
+        return 400, _refusal(refused.code, str(refused))
+
+
+def _refusal(code: str, message: str) -> str:
+    return msgspec.json.encode({"code": code, "msg": message, "data": []}).decode()
 
 
 def _instrument(symbol: str) -> dict[str, str]:

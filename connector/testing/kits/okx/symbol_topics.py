@@ -6,6 +6,7 @@ Source: okx §4, §5.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 from connector.testing.market.audience import Audience
 from connector.testing.market.candles import Bar
@@ -91,9 +92,11 @@ class Desk:
         elif channel == "tickers":
             yield self._frame("tickers", self._ticker(now_ms))
 
-    def whole_book(self) -> str:
+    def whole_book(self, levels: int) -> str:
         """What REST answers."""
-        bids, asks = map(self._levels, self._book.whole())
+        bids, asks = (
+            self._levels(dict(islice(side.items(), levels))) for side in self._book.whole()
+        )
         return (
             f'{{"asks":[{asks}],"bids":[{bids}],"ts":"{self._audience.now_ms()}",'
             f'"seqId":{self._book.update_id}}}'

@@ -1,0 +1,313 @@
+"""What an adapter answers once: books, trades, candles and funding rates, over REST.
+
+Requests go out one after another on the adapter's connection for REST, below the exchange's limits,
+beside those for order books. `connector.exchanges.requests` says how an exchange describes them.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections import deque
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, Literal, TypeVar, overload
+
+import trio
+
+from connector import channels
+from connector.errors import ConfigError
+from connector.events import BookSnapshot, Candle, Event, FundingRate, Gap, N_co, Trade
+from connector.exchanges.pages import CandlePages, FundingPages
+from connector.exchanges.protocol import AnyExchange, RestRequest
+from connector.exchanges.requests import (
+    check_interval,
+    check_most,
+    levels_to_ask,
+    offered,
+)
+from connector.link.rest import Rest
+from connector.validation import check_count
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+NS_PER_MS = 1_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def nanoseconds(name: str, moment: object) -> int:
+    """A moment as nanoseconds since the epoch.
+
+    Raises:
+        ConfigError: it is neither an integer nor a `datetime.datetime` with a time zone.
+    """
+    match moment:
+        case datetime() if moment.tzinfo is not None:
+            return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+        case int() if not isinstance(moment, bool) and moment >= 0:
+            return moment
+    raise ConfigError(
+        f"{name}={moment!r}: write nanoseconds since the epoch, or a datetime with a time zone, "
+        "such as datetime(2026, 11, 25, tzinfo=UTC)"
+    )
+
+
+class CandleHistory(Generic[T_co]):
+    """The candles of a span, oldest first: an async iterator, made by `Adapter.candles`.
+
+    It asks for a page when you have read the one before, so a program that stops reading asks for
+    nothing more. There is nothing to close.
+    """
+
+    def __init__(self, asking: Requesting[Any], pages: CandlePages, *, gaps: bool) -> None:
+        self._asking = asking
+        self._pages = pages
+        self._gaps = gaps
+        self._ready: deque[Any] = deque()
+        self._busy = False
+        self.missing: tuple[Gap, ...] = ()
+        """Where the exchange has no candles, as far as has been asked for."""
+        self.requests = 0
+        """How many requests have been answered."""
+
+    @property
+    def through_ns(self) -> int:
+        """Up to when candles have been asked for, nanoseconds since the epoch."""
+        return self._pages.through_ms * NS_PER_MS
+
+    def __aiter__(self) -> CandleHistory[T_co]:
+        return self
+
+    async def __anext__(self) -> T_co:
+        """The next candle; executes a checkpoint.
+
+        Raises:
+            RequestRejected: the exchange refused a request.
+            trio.BusyResourceError: another task waits for the next candle.
+            trio.ClosedResourceError: the adapter's block has been left.
+
+        Cancellation: no candle is lost; the next call asks again.
+        """
+        if self._busy:
+            raise trio.BusyResourceError("another task reads these candles")
+        if self._ready:
+            await trio.lowlevel.checkpoint()
+        self._busy = True
+        try:
+            while not self._ready:
+                if self._pages.finished:
+                    await trio.lowlevel.checkpoint()
+                    raise StopAsyncIteration
+                await self._turn_page()
+        finally:
+            self._busy = False
+        item: T_co = self._ready.popleft()
+        return item
+
+    async def _turn_page(self) -> None:
+        asking, pages = self._asking, self._pages
+        reply = await asking._ask(pages.next_request(asking._now_ns() // NS_PER_MS))
+        now_ns = asking._now_ns()
+        self.requests += 1
+        for item in pages.take(reply, now_ns // NS_PER_MS):
+            item.received_ns = now_ns
+            if isinstance(item, Gap):
+                self.missing += (item,)
+                if not self._gaps:
+                    continue
+            self._ready.append(item)
+
+
+class Requesting(Generic[N_co]):
+    """The requests of an adapter, with numbers of the exchange's type."""
+
+    async def depth(
+        self,
+        symbol: str,
+        *,
+        limit: int = 100,
+        timeout: float = math.inf,  # noqa: ASYNC109
+    ) -> BookSnapshot[N_co]:
+        """The book of `symbol` as it is now: the best `limit` levels of both sides.
+
+        For a book that stays right, subscribe to `connector.channels.OrderBook`.
+
+        Args:
+            symbol: in any case.
+            limit: levels per side, at most.
+            timeout: seconds to wait. While the exchange gives no answer it is asked again and
+                again, and the lifecycle tells why (`connector.lifecycle.RequestsFailing`).
+
+        Raises:
+            RequestRejected: the exchange refused the request; it does not know the symbol, say.
+            ExchangeUnavailable: there was no answer within `timeout`; the message says why.
+            ConfigError: the exchange has no such request, or not so many levels.
+            trio.ClosedResourceError: the adapter's block has been left.
+
+        Cancellation: the request is dropped.
+        """
+        check_count("limit", limit)
+        exchange, offer = self._offer("depth")
+        levels = levels_to_ask(exchange.name, offer, limit)
+        book: BookSnapshot[N_co] = await self._ask(offer.request(symbol, levels), timeout)
+        book.received_ns = self._now_ns()
+        for side in (book.bids, book.asks):
+            del side[limit:]
+        return book
+
+    async def recent_trades(
+        self,
+        symbol: str,
+        *,
+        limit: int | None = None,
+        timeout: float = math.inf,  # noqa: ASYNC109
+    ) -> tuple[Trade[N_co], ...]:
+        """The newest trades of `symbol`, oldest first.
+
+        Args:
+            symbol: in any case.
+            limit: how many, at most; None: 100, or as many as the exchange sends at once.
+            timeout: as of `depth`.
+
+        Raises:
+            RequestRejected, ExchangeUnavailable, ConfigError, trio.ClosedResourceError: as `depth`.
+
+        Cancellation: the request is dropped.
+        """
+        exchange, offer = self._offer("recent_trades")
+        wanted = min(100, offer.most) if limit is None else check_count("limit", limit)
+        check_most(exchange.name, "trades", offer.most, wanted)
+        trades = await self._ask(offer.request(symbol, wanted), timeout)
+        return tuple(self._stamped(trades[-wanted:]))
+
+    @overload
+    def candles(
+        self,
+        symbol: str,
+        interval: str = ...,
+        *,
+        start: int | datetime,
+        end: int | datetime | None = ...,
+        gaps: Literal[False] = ...,
+    ) -> CandleHistory[Candle[N_co]]: ...
+
+    @overload
+    def candles(
+        self,
+        symbol: str,
+        interval: str = ...,
+        *,
+        start: int | datetime,
+        end: int | datetime | None = ...,
+        gaps: Literal[True],
+    ) -> CandleHistory[Candle[N_co] | Gap]: ...
+
+    def candles(
+        self,
+        symbol: str,
+        interval: str = "1m",
+        *,
+        start: int | datetime,
+        end: int | datetime | None = None,
+        gaps: bool = False,
+    ) -> CandleHistory[Any]:
+        """The candles of `symbol` that open from `start` to before `end`, oldest first.
+
+        A long span takes many requests, which are made as you read, as fast as the exchange's
+        limits allow. The last candle may be one that still runs: it is not `closed`, by the clock
+        of this machine. Not every exchange counts the trades in a candle.
+
+        Args:
+            symbol: in any case.
+            interval: in the exchange's spelling.
+            start, end: nanoseconds since the epoch, or datetimes with a time zone; `end` is now by
+                default.
+            gaps: whether to yield a `Gap` with its `begin_ns` and `end_ns` where the exchange has
+                no candles though there should be some. `CandleHistory.missing` has them in any
+                case.
+
+        Raises:
+            ConfigError: the exchange has no such request or interval, or an argument cannot work.
+            trio.ClosedResourceError: the adapter's block has been left.
+
+        Iterating raises as `CandleHistory.__anext__` says.
+        """
+        exchange, offer = self._offer("candles")
+        check_interval(exchange.name, offer, interval)
+        begin_ns = nanoseconds("start", start)
+        end_ns = self._now_ns() + 1 if end is None else nanoseconds("end", end)
+        pages = CandlePages(
+            offer,
+            channels.Candles(symbol, interval),
+            begin_ms=-(-begin_ns // NS_PER_MS),
+            end_ms=-(-end_ns // NS_PER_MS),
+        )
+        return CandleHistory(self, pages, gaps=gaps)
+
+    async def funding_rates(
+        self,
+        symbol: str,
+        start: int | datetime,
+        end: int | datetime | None = None,
+        *,
+        timeout: float = math.inf,  # noqa: ASYNC109
+    ) -> tuple[FundingRate[N_co], ...]:
+        """What longs paid to shorts of `symbol` from `start` to before `end`, oldest first.
+
+        Args:
+            symbol: in any case.
+            start, end: as of `candles`.
+            timeout: as of `depth`, for all of them.
+
+        Raises:
+            RequestRejected, ExchangeUnavailable, ConfigError, trio.ClosedResourceError: as `depth`.
+
+        Cancellation: the request is dropped.
+        """
+        _, offer = self._offer("funding_rates")
+        begin_ns = nanoseconds("start", start)
+        end_ns = self._now_ns() + 1 if end is None else nanoseconds("end", end)
+        pages = FundingPages(offer, symbol, -(-begin_ns // NS_PER_MS), -(-end_ns // NS_PER_MS))
+        deadline = trio.current_time() + timeout
+        await trio.lowlevel.checkpoint()
+        while not pages.finished:
+            request = pages.next_request(self._now_ns() // NS_PER_MS)
+            pages.take(await self._ask(request, deadline - trio.current_time()))
+        return tuple(self._stamped(pages.result()))
+
+    # What the adapter has for it.
+
+    @abstractmethod
+    def _asked_exchange(self) -> AnyExchange:
+        """The exchange, while the adapter is open.
+
+        Raises:
+            trio.ClosedResourceError: the adapter's block has been left.
+        """
+
+    @abstractmethod
+    def _rest(self) -> Rest:
+        """What sends requests."""
+
+    @abstractmethod
+    def _now_ns(self) -> int:
+        """The time by which what comes is stamped."""
+
+    def _offer(self, kind: str) -> tuple[AnyExchange, Any]:
+        exchange = self._asked_exchange()
+        return exchange, offered(exchange.name, exchange.requests, kind)
+
+    async def _ask(self, request: RestRequest[T], timeout: float = math.inf) -> T:  # noqa: ASYNC109
+        self._asked_exchange()
+        return await self._rest().fetch(request, timeout)
+
+    def _stamped(self, events: Iterable[T]) -> Iterable[T]:
+        now_ns = self._now_ns()
+        for event in events:
+            assert isinstance(event, Event)
+            event.received_ns = now_ns
+            yield event
+
+
+__all__ = ["CandleHistory", "Requesting"]

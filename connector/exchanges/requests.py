@@ -1,0 +1,200 @@
+"""What an exchange answers once when it is asked: books, trades, candles, funding rates.
+
+An exchange describes each kind of request by an offer: data (how much one request may bring, which
+intervals there are) and a pure function that writes the request, with the reader of its reply. The
+adapter sends it, and asks as often as a long span needs (`connector.exchanges.pages`). Replies are
+read into the same events as the streams bring.
+
+.. code-block:: python
+
+    @property
+    def requests(self) -> PublicRequests:
+        return PublicRequests(
+            candles=CandlesOffer(
+                intervals={"1m": 60_000, "1h": 3_600_000},
+                most=1000,
+                oldest_first=True,
+                request=candles_request,
+            ),
+        )
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeAlias, TypeVar
+
+import attrs
+
+from connector.errors import ConfigError
+from connector.events import BookSnapshot, Candle, FundingRate, Trade
+from connector.exchanges.rest_service import RestRequest
+
+T = TypeVar("T")
+
+Trades: TypeAlias = tuple[Trade[Any], ...]
+Candles: TypeAlias = tuple[Candle[Any], ...]
+FundingRates: TypeAlias = tuple[FundingRate[Any], ...]
+
+MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
+MONTH_MS = 0
+"""The length of an interval that follows the calendar."""
+SHORTEST_MONTH_MS = 28 * DAY_MS
+
+
+@attrs.frozen(kw_only=True)
+class Span:
+    """What part of a history one request is for. Times in milliseconds since the epoch."""
+
+    begin_ms: int
+    """The first moment that counts."""
+    end_ms: int
+    """The first moment that counts no more."""
+    limit: int
+    """How much may come; never more than the offer's `most`."""
+    now_ms: int
+    """When the request is made, by the clock of this machine."""
+
+
+@attrs.frozen(kw_only=True)
+class DepthOffer:
+    """Books as they are now."""
+
+    limits: Sequence[int]
+    """How many levels per side can be asked for, ascending. The smallest that is enough is asked
+    for, and what is too much is cut off."""
+    request: Callable[[str, int], RestRequest[BookSnapshot[Any]]]
+    """``request(symbol, levels)``; the symbol as the program wrote it. Raises `ConfigError` when it
+    cannot be one."""
+
+
+@attrs.frozen(kw_only=True)
+class TradesOffer:
+    """The newest trades."""
+
+    most: int
+    """How many at most."""
+    request: Callable[[str, int], RestRequest[Trades]]
+    """``request(symbol, limit)``; the reply is read oldest first."""
+
+
+@attrs.frozen(kw_only=True)
+class CandlesOffer:
+    """Candles of the past, and the one that runs."""
+
+    intervals: Mapping[str, int]
+    """What a program may write, and its length in milliseconds; `MONTH_MS` for a calendar month."""
+    most: int
+    """Candles in one reply."""
+    request: Callable[[str, str, Span], RestRequest[Candles]]
+    """``request(symbol, interval, span)``; the reply in any order, and it may hold candles outside
+    the span. A candle is `closed` unless the exchange says that it is not."""
+    oldest_first: bool
+    """Whether a span with more candles than the limit is answered from its begin on. If not, it is
+    asked for in parts that cannot hold more."""
+    most_ms: int | None = None
+    """The longest span of one request; None: any."""
+
+
+@attrs.frozen(kw_only=True)
+class FundingOffer:
+    """What was paid between longs and shorts."""
+
+    most: int
+    """Rates in one reply."""
+    request: Callable[[str, Span], RestRequest[FundingRates]]
+    """``request(symbol, span)``; the reply in any order, and it may hold rates outside the span."""
+    oldest_first: bool
+    """Which end of a span with more rates than the limit is answered."""
+
+
+@attrs.frozen(kw_only=True)
+class PublicRequests:
+    """All that one exchange answers; None where it has no such request."""
+
+    depth: DepthOffer | None = None
+    recent_trades: TradesOffer | None = None
+    candles: CandlesOffer | None = None
+    funding_rates: FundingOffer | None = None
+
+
+NOTHING = PublicRequests()
+"""Of an exchange that answers none of these."""
+
+
+def following_ms(open_ms: int, length_ms: int) -> int:
+    """When the candle after the one that opens at `open_ms` opens."""
+    if length_ms != MONTH_MS:
+        return open_ms + length_ms
+    moment = datetime.fromtimestamp(open_ms / 1000, UTC)
+    months = moment.year * 12 + moment.month  # of the next one, counted from 0
+    following = moment.replace(year=months // 12, month=months % 12 + 1)
+    return round(following.timestamp() * 1000)
+
+
+def offered(exchange: str, requests: PublicRequests, kind: str) -> Any:
+    """The offer of `kind`, the name of a field of `PublicRequests`.
+
+    Raises:
+        ConfigError: the exchange has no such request; the message lists what it has.
+    """
+    offer = getattr(requests, kind)
+    if offer is None:
+        there = [each.name for each in attrs.fields(PublicRequests) if getattr(requests, each.name)]
+        has = ", ".join(there) or "none of these requests"
+        raise ConfigError(f"{exchange} does not answer {kind}; it answers {has}")
+    return offer
+
+
+def levels_to_ask(exchange: str, offer: DepthOffer, limit: int) -> int:
+    """How many levels to ask for when `limit` are wanted.
+
+    Raises:
+        ConfigError: the exchange does not send so many.
+    """
+    enough = next((each for each in offer.limits if each >= limit), None)
+    if enough is None:
+        raise ConfigError(
+            f"{exchange} sends at most {offer.limits[-1]} levels per side, not {limit}"
+        )
+    return enough
+
+
+def check_most(exchange: str, what: str, most: int, limit: int) -> int:
+    """`limit`, if one reply may hold so many.
+
+    Raises:
+        ConfigError: it may not.
+    """
+    if limit > most:
+        raise ConfigError(f"{exchange} sends at most {most} {what}, not {limit}")
+    return limit
+
+
+def check_interval(exchange: str, offer: CandlesOffer, interval: str) -> int:
+    """The length of `interval` in milliseconds.
+
+    Raises:
+        ConfigError: the exchange has no such candles; the message lists those it has.
+    """
+    if interval not in offer.intervals:
+        there = ", ".join(offer.intervals)
+        raise ConfigError(f"{exchange} has no candles of {interval!r}; interval can be {there}")
+    return offer.intervals[interval]
+
+
+__all__ = [
+    "DAY_MS",
+    "HOUR_MS",
+    "MINUTE_MS",
+    "MONTH_MS",
+    "NOTHING",
+    "CandlesOffer",
+    "DepthOffer",
+    "FundingOffer",
+    "PublicRequests",
+    "Span",
+    "TradesOffer",
+    "following_ms",
+]
