@@ -134,7 +134,8 @@ class Instrument:
 
     def notional(self, quantity: Decimal, price: Decimal) -> Decimal:
         """What `quantity` is worth at `price`: in the quote, exact."""
-        if self.inverse:
+        # An inverse option is counted in the base, and its price is one of the base in itself.
+        if self.inverse and self.quantity_unit != "base":
             return product(quantity, self.contract_size)
         return product(quantity, price, self.contract_size)
 

@@ -32,6 +32,7 @@ PUBLIC_MODULES = (
     "connector",
     "connector.exchanges.binance",
     "connector.exchanges.bybit",
+    "connector.exchanges.deribit",
     "connector.exchanges.kraken",
     "connector.exchanges.okx",
     "connector.channels",
@@ -196,6 +197,7 @@ ELSEWHERE = {
     },
     "connector.book": {"BookStatistics"},
     "connector.exchanges.kraken": {"Endpoints"},
+    "connector.exchanges.deribit": {"Endpoints"},
     "connector.exchanges.okx": {"Endpoints"},
 }
 """Names that are shown where they are defined."""

@@ -17,7 +17,7 @@ import attrs
 from connector import channels
 from connector.channels import AnyChannel, Channel
 from connector.errors import ConfigError
-from connector.exchanges import binance, bybit, kraken, okx
+from connector.exchanges import binance, bybit, deribit, kraken, okx
 from connector.exchanges.protocol import Exchange
 from connector.testing.venues.rules import VenueName
 
@@ -32,6 +32,7 @@ EXCHANGES: Mapping[str, type[Any]] = MappingProxyType(
         "okx": okx.Okx,
         "kraken": kraken.Spot,
         "kraken_futures": kraken.Futures,
+        "deribit": deribit.Deribit,
     }
 )
 """Exchange classes by the names of their exchanges."""
@@ -44,6 +45,7 @@ SIMULATED: Mapping[str, VenueName] = MappingProxyType(
         "bybit_linear": "bybit_linear",
         "bybit_inverse": "bybit_inverse",
         "okx": "okx",
+        "deribit": "deribit",
     }
 )
 """What simulates an exchange, by its name (`connector.testing.open_exchange`)."""
@@ -61,7 +63,7 @@ def simulator_of(exchange: str) -> VenueName:
 
 
 _MODULES: Mapping[str, Any] = MappingProxyType(
-    {"binance": binance, "bybit": bybit, "okx": okx, "kraken": kraken}
+    {"binance": binance, "bybit": bybit, "okx": okx, "kraken": kraken, "deribit": deribit}
 )
 _ENVIRONMENTS = ("production", "testnet", "demo")
 

@@ -33,14 +33,14 @@ def decoder(kind: Any, *others: Any) -> Callable[[bytes], Any]:
     """What decodes a JSON payload to a struct.
 
     Args:
-        kind: the struct; where it is generic in its numbers, with one of `ON_WIRE` filled in, or
-            with float if nothing is to be checked.
+        kind: the struct, or a list of it; where it is generic in its numbers, with one of `ON_WIRE`
+            filled in, or with float if nothing is to be checked.
         others: what else it can be, generic in the same way.
     """
     decode = _decode(kind, *others)
-    if get_args(kind) != (Decimal,):
+    if get_args(_element(kind)) != (Decimal,):
         return decode
-    check = _decode(*(get_origin(each)[Finite] for each in (kind, *others)))
+    check = _decode(*map(_of_floats, (kind, *others)))
 
     def decode_checked(payload: bytes) -> Any:
         if not is_plain(payload):
@@ -83,6 +83,17 @@ def number(text: str, numbers: Any) -> Any:
     if not finite:
         raise msgspec.ValidationError(f"{text!r:.60} is no number")
     return numbers(text)
+
+
+def _element(kind: Any) -> Any:
+    """The struct of a list; else `kind`."""
+    return get_args(kind)[0] if get_origin(kind) is list else kind
+
+
+def _of_floats(kind: Any) -> Any:
+    struct: Any = get_origin(_element(kind))[Finite]
+    many: Any = list
+    return struct if kind is _element(kind) else many[struct]
 
 
 def _decode(*kinds: Any) -> Callable[[bytes], Any]:

@@ -92,7 +92,7 @@ class ServerConnection:
         self._pings: dict[bytes, float] = {}
         self._conversation: Conversation | None = None
         self._private: PrivateStream | None = None
-        self._kit = conversation_of(self, venue, audience, self._spoiler)
+        self._kit = conversation_of(self, venue, audience, self._spoiler, self._timers)
         self._heard = trio.current_time()
         if trading is not None and self.route == API_ROUTE:
             self._conversation = trading.converse(self, path)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Protocol
 
+import trio
+
 from connector.testing.exchange.lasting_faults import Spoiler
 from connector.testing.faults.faults import Fault
-from connector.testing.kits.kit import Kit
+from connector.testing.kits.kit import Clockwork, Kit
 from connector.testing.kits.table import KITS
 from connector.testing.market.audience import Audience
+from connector.testing.network.timers import Timers
 from connector.testing.venues.rules import Venue
 
 
@@ -47,20 +51,30 @@ class KitConversation:
     """Between a connection and the dialect of its venue (`connector.testing.kits.kit.Ears`)."""
 
     def __init__(
-        self, kit: Kit, line: Line, venue: Venue, audience: Audience, spoiler: Spoiler
+        self,
+        kit: Kit,
+        line: Line,
+        venue: Venue,
+        audience: Audience,
+        spoiler: Spoiler,
+        *,
+        timers: Timers,
     ) -> None:
         self._line = line
         self._venue = venue
         self._audience = audience
         self._spoiler = spoiler
+        self._timers = timers
         self._fresh: list[str] = []
         self._asked = False
+        self._wakes_at = math.inf
         self._dialect = kit.converse(self)
 
     def begin(self) -> None:
         """The connection has come to be."""
         for text in self._dialect.greet():
             self._line.say(text)
+        self._wind()
 
     def receive(self, text: bytes) -> None:
         """Carry out a request: its replies, then what its streams begin with."""
@@ -74,6 +88,7 @@ class KitConversation:
         for stream in fresh:
             listing = self._audience.listing
             self._line.begin_stream(stream, () if listing is None else listing.first(stream))
+        self._wind()
 
     def message(self, stream: str, data: bytes) -> bytes:
         """The message that brings the data of a stream."""
@@ -84,6 +99,20 @@ class KitConversation:
         said = self._dialect.announce_shutdown()
         if said is not None:
             self._line.say(said)
+
+    def _wake(self) -> None:
+        """Let a dialect that speaks by the clock do so, if it is due."""
+        self._wakes_at = math.inf
+        if isinstance(self._dialect, Clockwork) and self._dialect.due_at <= trio.current_time():
+            for said in self._dialect.speak():
+                if self._spoiler.has("no_pong") is None:
+                    self._line.say(said)
+        self._wind()
+
+    def _wind(self) -> None:
+        if isinstance(self._dialect, Clockwork) and self._dialect.due_at < self._wakes_at:
+            self._wakes_at = self._dialect.due_at
+            self._timers.after(self._wakes_at - trio.current_time(), self._wake)
 
     # What the dialect sees.
 
@@ -134,8 +163,10 @@ class KitConversation:
 
 
 def conversation_of(
-    line: Line, venue: Venue, audience: Audience, spoiler: Spoiler
+    line: Line, venue: Venue, audience: Audience, spoiler: Spoiler, timers: Timers
 ) -> KitConversation | None:
     """The conversation of a new connection; None where the venue has no kit."""
     kit = KITS.get(venue.rules.name)
-    return None if kit is None else KitConversation(kit, line, venue, audience, spoiler)
+    if kit is None:
+        return None
+    return KitConversation(kit, line, venue, audience, spoiler, timers=timers)

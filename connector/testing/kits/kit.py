@@ -12,7 +12,7 @@ elsewhere. A kit is written from the venue's documentation, and knows nothing of
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from connector.testing.faults.faults import Fault
 from connector.testing.market.audience import Audience
@@ -78,6 +78,20 @@ class Dialect(Protocol):
 
     def announce_shutdown(self) -> bytes | None:
         """The message before the end; None where there is none."""
+        ...
+
+
+@runtime_checkable
+class Clockwork(Protocol):
+    """A dialect that also speaks by the clock."""
+
+    @property
+    def due_at(self) -> float:
+        """When it wants to speak next, as `trio.current_time`; infinity if never."""
+        ...
+
+    def speak(self) -> Iterable[bytes]:
+        """What is said now that it is due; nothing where it closes the connection instead."""
         ...
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from connector.testing.kits.bybit.kit import BybitKit
+from connector.testing.kits.deribit.kit import DeribitKit
 from connector.testing.kits.kit import Kit
 from connector.testing.kits.okx.kit import OkxKit
 from connector.testing.venues.rules import VENUES, Rules, VenueName, routed
@@ -16,6 +17,7 @@ KITS: Mapping[VenueName, Kit] = MappingProxyType(
         "bybit_linear": BybitKit("linear"),
         "bybit_inverse": BybitKit("inverse"),
         "okx": OkxKit(),
+        "deribit": DeribitKit(),
     }
 )
 

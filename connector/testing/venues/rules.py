@@ -12,7 +12,9 @@ from urllib.parse import unquote
 
 import attrs
 
-VenueName: TypeAlias = Literal["spot", "usdm", "bybit_spot", "bybit_linear", "bybit_inverse", "okx"]
+VenueName: TypeAlias = Literal[
+    "spot", "usdm", "bybit_spot", "bybit_linear", "bybit_inverse", "okx", "deribit",
+]  # fmt: skip
 """The first two are Binance."""
 
 _SPOT_INTERVALS = "1s|1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d|3d|1w|1M"

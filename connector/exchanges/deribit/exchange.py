@@ -1,0 +1,274 @@
+"""Deribit: one exchange value for perpetuals, futures, options and spot, on one connection.
+
+Source: deribit §1–§6.
+"""
+
+# Parameters take the place of properties of all exchanges.
+# pyright: reportIncompatibleMethodOverride=false
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, cast
+
+import attrs
+
+from connector.book import Extent
+from connector.book.rules import DERIBIT
+from connector.channels import (
+    BestQuote,
+    BookDeltas,
+    Candles,
+    Channel,
+    Liquidations,
+    MarkPrices,
+    OrderBook,
+    PartialBook,
+    RawStream,
+    Tickers,
+    Trades,
+)
+from connector.errors import ConfigError
+from connector.events import N_co
+from connector.exchanges import parameters, protocol
+from connector.exchanges.candles import closed_by_the_next
+from connector.exchanges.deribit import decode, frames, rest
+from connector.exchanges.endpoints import Endpoints, check_endpoints
+from connector.exchanges.offers import Catalogue, Offer, raw
+from connector.exchanges.protocol import (
+    AnyStream,
+    BookSource,
+    E,
+    Envelope,
+    Inbound,
+    Limits,
+    Liveness,
+    RestRequest,
+    RestService,
+    Stream,
+)
+from connector.instruments import Instrument
+
+PRODUCTION = Endpoints("wss://www.deribit.com", "https://www.deribit.com")
+STREAMS = Endpoints("wss://streams.deribit.com", "https://www.deribit.com")
+"""Production, by the host for market data alone."""
+TESTNET = Endpoints("wss://test.deribit.com", "https://test.deribit.com")
+"""Source: deribit §1."""
+
+LIVENESS = Liveness(
+    greeting=(frames.GREETING,),
+    ping=frames.PING,
+    silence_seconds=2.0 * frames.HEARTBEAT_SECONDS + 10.0,
+)
+"""Something comes in every interval of heartbeats, which the greeting asks for. Source: deribit §3.
+"""
+
+LIMITS = Limits(
+    # Not documented for a connection; 500 for a call.
+    streams_per_connection=500,
+    # About 3.3 subscriptions a second, 10 in a row.
+    requests_per_second=3,
+    streams_per_request=200,
+    # 32 at once; how often is not documented.
+    connections_per_window=30,
+    window_seconds=60,
+    # There is none.
+    lifetime_seconds=math.inf,
+    # Not documented; the snapshot of a deep book has about 200 kB.
+    max_message_bytes=16 * 2**20,
+)
+"""Source: deribit §4."""
+
+_INTERVALS = MappingProxyType({100: "100ms", 1000: "agg2"})
+_RESOLUTIONS = MappingProxyType(
+    {
+        **{resolution: resolution for resolution in decode.RESOLUTION_MS},
+        "1m": "1", "3m": "3", "5m": "5", "10m": "10", "15m": "15", "30m": "30", "1h": "60",
+        "2h": "120", "3h": "180", "6h": "360", "12h": "720", "1d": "1D",
+    }
+)  # fmt: skip
+"""Resolutions as Deribit writes them, and as other exchanges do."""
+_MARK_SILENCE = 120.0
+"""Assumed: long before the mark price, which follows an index, has moved."""
+
+
+def _of_resolution(resolution: str) -> Offer:
+    return Offer(
+        name=f"chart.trades.{{symbol}}.{resolution}",
+        reader=decode.candles_of(resolution),
+        fold=lambda _: closed_by_the_next,
+    )
+
+
+_OFFERS: Mapping[type[Any], Offer] = MappingProxyType(
+    {
+        Trades: Offer(
+            name="trades.{symbol}.100ms", reader=decode.trades, sequence=decode.dense_trade_ids
+        ),
+        BestQuote: Offer(name="quote.{symbol}", reader=decode.quote),
+        PartialBook: Offer(
+            name="book.{symbol}.none.{levels}.{interval_ms}",
+            reader=decode.whole_book,
+            parameters={
+                "levels": {1: "1", 5: "10", 10: "10", 20: "20"},
+                "interval_ms": _INTERVALS,
+            },
+        ),
+        BookDeltas: Offer(
+            name="book.{symbol}.{interval_ms}",
+            reader=decode.book,
+            parameters={"interval_ms": _INTERVALS},
+            sequence=decode.chained_book_ids,
+        ),
+        # The reader depends on the interval: `Deribit.stream` takes the offer of it.
+        Candles: attrs.evolve(
+            _of_resolution("1"),
+            name="chart.trades.{symbol}.{interval}",
+            parameters={"interval": _RESOLUTIONS},
+        ),
+        Tickers: Offer(
+            name="ticker.{symbol}.100ms", reader=decode.ticker, silence_seconds=_MARK_SILENCE
+        ),
+        # Of another interval than what it shares a channel with: each is a stream of its own.
+        MarkPrices: Offer(
+            name="ticker.{symbol}.{interval_ms}",
+            reader=decode.mark_price,
+            parameters={"interval_ms": {1000: "agg2"}},
+            silence_seconds=_MARK_SILENCE,
+        ),
+        Liquidations: Offer(name="trades.{symbol}.agg2", reader=decode.liquidations),
+    }
+)
+"""Source: deribit §5. What is ``raw`` is only for those who are logged in."""
+
+
+_FEW_LEVELS = attrs.evolve(_OFFERS[PartialBook], reader=decode.few_levels)
+
+
+def _spell(symbol: str) -> str:
+    """Upper case, but for the ``d`` that is the decimal point of a strike: ``0d625``."""
+    return re.sub(r"(?<=\d)D(?=\d)", "d", symbol.upper())
+
+
+def _book(channel: OrderBook, deltas: Stream[Any], numbers: parameters.NumberType) -> BookSource:
+    return BookSource(deltas, DERIBIT, Extent(shown=channel.depth, needed=1))
+
+
+CATALOGUE = Catalogue(
+    exchange="deribit",
+    of_symbol=_OFFERS,
+    spell=_spell,
+    book=_book,
+    example="BTC-PERPETUAL",
+)
+
+
+@attrs.frozen(kw_only=True)
+class Deribit(protocol.Exchange[N_co]):
+    """Deribit perpetuals, futures, options and spot.
+
+    Args:
+        endpoints: `deribit.TESTNET`, `deribit.STREAMS`, or ``deribit.Endpoints.at(stream=…,
+            rest=…)`` of a server that speaks as Deribit does; production by default.
+        numbers: `float`, or `decimal.Decimal` for prices and quantities to the last digit.
+        compression: whether to offer permessage-deflate, which Deribit does not document.
+
+    Offers trades, best quotes, partial books of 1, 5 (the best of 10), 10 and 20 levels, book
+    deltas and whole order books (100 ms, or 1000 for batches of about a second), candles, tickers,
+    mark prices (once a second), liquidations and raw streams named as
+    ``perpetual.BTC-PERPETUAL.100ms``, all of one symbol. What Deribit calls ``raw`` needs a login;
+    without one it is refused.
+
+    A trade's id is its number within the instrument, so a missing trade is a `Gap`; block trades
+    and legs of combos are `off_book`. Liquidations are the trades by which somebody was liquidated.
+    A candle is closed when the next one begins. Of a ticker only the change in percent is told, so
+    `open` and `price_change` are as exact as that; 0 stands for what was not traded. The volume of
+    a ticker or a candle is in the base asset. Quantities of inverse perpetuals and futures are USD
+    (`Instrument.base_quantity`), of everything else the base asset.
+
+    Raises:
+        ConfigError: a parameter cannot work.
+    """
+
+    endpoints: Endpoints = attrs.field(default=PRODUCTION, validator=check_endpoints)
+    """Where it connects."""
+    numbers: type[N_co] = attrs.field(
+        default=cast("Any", float), validator=parameters.check_numbers
+    )
+    """What prices and quantities are."""
+    compression: bool = attrs.field(default=False, validator=parameters.check_compression)
+
+    @property
+    def name(self) -> str:
+        """``deribit``."""
+        return CATALOGUE.exchange
+
+    @property
+    def limits(self) -> Limits:
+        """What Deribit allows without a login."""
+        return LIMITS
+
+    @property
+    def liveness(self) -> Liveness:
+        """Deribit sends heartbeats when it is asked to, and wants answers."""
+        return LIVENESS
+
+    @property
+    def envelope(self) -> Envelope:
+        """The channel names the stream; the data is its payload."""
+        return frames.ENVELOPE
+
+    def url(self, route: str) -> str:
+        """Where to connect.
+
+        Raises:
+            ConfigError: there is no such route.
+        """
+        if route != self.default_route:
+            raise ConfigError(f"deribit has no route {route!r}; it has {self.default_route!r}")
+        return f"{self.endpoints.stream}/ws/api/v2"
+
+    def stream(self, channel: Channel[E]) -> Stream[E]:
+        """The stream of `channel`.
+
+        Raises:
+            ConfigError: the exchange does not offer it; the message lists what it does.
+        """
+        if isinstance(channel, RawStream):
+            name = CATALOGUE.check_name(channel.name)
+            _, symbol, *_ = [*name.removeprefix("chart.").split("."), ""]
+            return raw(channel, name, symbol, self.default_route)
+        offers, interval = _OFFERS, str(getattr(channel, "interval", ""))
+        if interval in _RESOLUTIONS:
+            offers = {**_OFFERS, Candles: _of_resolution(_RESOLUTIONS[interval])}
+        elif (type(channel), getattr(channel, "levels", None)) == (PartialBook, decode.FEW_LEVELS):
+            offers = {**_OFFERS, PartialBook: _FEW_LEVELS}
+        return attrs.evolve(CATALOGUE, of_symbol=offers).stream(channel, self.numbers)
+
+    @property
+    def rest(self) -> RestService:
+        """Where instruments are fetched."""
+        return rest.service(self.endpoints.rest)
+
+    def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
+        """The request for everything that is traded; combos are left out."""
+        return rest.instruments()
+
+    def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
+        """The request that subscribes to `streams`."""
+        return frames.subscribe(request_id, streams)
+
+    def unsubscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
+        """The request that ends the subscription of `streams`."""
+        return frames.unsubscribe(request_id, streams)
+
+    def parse(self, frame: bytes) -> Inbound:
+        """What a whole frame says.
+
+        Raises:
+            connector.exchanges.protocol.UNDECODABLE: it is not JSON, or not of the documented form.
+        """
+        return frames.parse(frame)
