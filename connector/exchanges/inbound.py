@@ -16,6 +16,20 @@ class Data:
 
 
 @attrs.frozen
+class Several:
+    """Payloads of several streams, or of none, that came in one frame."""
+
+    parts: tuple[Data, ...]
+
+
+def data_of(message: object) -> tuple[Data, ...]:
+    """The payloads in what a frame says: of one stream, of several, or none."""
+    if isinstance(message, Data):
+        return (message,)
+    return message.parts if isinstance(message, Several) else ()
+
+
+@attrs.frozen
 class Reply:
     """The answer to a request, or to one of its streams.
 
@@ -80,7 +94,7 @@ class Unknown:
     kind: str
 
 
-Inbound: TypeAlias = Data | Reply | Subscribed | Question | Heartbeat | Shutdown | Unknown
+Inbound: TypeAlias = Data | Several | Reply | Subscribed | Question | Heartbeat | Shutdown | Unknown
 
 __all__ = [
     "Data",
@@ -88,7 +102,9 @@ __all__ = [
     "Inbound",
     "Question",
     "Reply",
+    "Several",
     "Shutdown",
     "Subscribed",
     "Unknown",
+    "data_of",
 ]

@@ -23,6 +23,7 @@ from connector.exchanges.inbound import (
     Inbound,
     Question,
     Reply,
+    Several,
     Shutdown,
     Subscribed,
     Unknown,
@@ -79,9 +80,11 @@ class Liveness:
     silence_seconds: float | None = None
     """Longest time without any message after which a connection is dead for certain; None when
     none is promised."""
-    unanswered: Literal["reconnect", "refused"] = "reconnect"
+    unanswered: Literal["reconnect", "refused", "omitted"] = "reconnect"
     """What it means that a stream is not acknowledged while the connection is alive: something
-    broke, or this is how the exchange says that there is no such stream."""
+    broke; or this is how the exchange says that there is no such stream. "omitted": the exchange
+    answers with a `Subscribed` that leaves the stream out, so that it is refused if one came since,
+    and something broke if none did."""
     idle_seconds: float | None = None
     """The exchange closes a connection without subscriptions after this time; None: it does not,
     or does not say."""
@@ -160,6 +163,11 @@ class Stream(Generic[E_co]):
     silence_seconds: float | None = None
     """Longest time without data that cannot be a quiet market; None when any time can be."""
     sequence: SequenceRule | None = None
+    repeats: Callable[[int, Any], bool] | None = None
+    """Of a stream whose subscription begins with what was before it: ``repeats(last_id, event)``,
+    whether an event that `sequence` calls old repeats one of that. Then it is dropped, however many
+    there are. And what was delivered on one connection stays known to `sequence` and `fold` on the
+    next."""
     blank_id: Callable[[Any], int] | None = None
     """The id of an event that stands for nothing, which takes an id and is not delivered; 0 for any
     other. `sequence` answers 0 for one that follows, and the next event is told in its
@@ -302,6 +310,7 @@ __all__ = [
     "RestRequest",
     "RestService",
     "SequenceRule",
+    "Several",
     "Shutdown",
     "Stream",
     "Subscribed",

@@ -40,6 +40,9 @@ def takes_out_of_sequence(
     if not subscription.last_id and not subscription.blank_id:
         return True  # nothing came before: the exchange counts from 0
     subscription.duplicates += 1
+    repeats = subscription.stream.repeats
+    if repeats is not None and repeats(subscription.last_id, event):
+        return False
     subscription.old_ids += 1
     if subscription.old_ids <= _MAX_OLD_IDS:
         return False

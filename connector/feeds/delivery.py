@@ -16,12 +16,14 @@ import trio
 from connector.errors import RAW_EXCERPT_BYTES, DecodeError
 from connector.events import Event
 from connector.exchanges.envelope import NO_SHAPE, find_name
+from connector.exchanges.inbound import data_of
 from connector.exchanges.protocol import (
     UNDECODABLE,
     Data,
     Exchange,
     Inbound,
     PartlyUndecodable,
+    Several,
     Unknown,
 )
 from connector.feeds.backpressure import Full
@@ -96,21 +98,14 @@ class Delivery:
         """
         if self._numbers is None:
             return self._deliver(payloads, first)
-        numbers, taken = self._numbers, first
-        while taken < len(payloads):
-            end, missing, late = numbers.look(payloads, taken)
-            if late:
-                taken = end
-                continue
-            if missing:
-                self._lose_all("sequence")
-                numbers.lost(payloads, taken)
-            went = self._deliver(payloads if end == len(payloads) else payloads[:end], taken)
-            numbers.passed(payloads, taken, went)
-            taken = went
-            if went < end:
-                break
-        return taken
+        for begin, end, lost in self._numbers.runs(payloads, first):
+            if lost:
+                self._lose_all()
+            taken = self._deliver(payloads if end == len(payloads) else payloads[:end], begin)
+            self._numbers.passed(payloads, begin, taken)
+            if taken < end:
+                return taken
+        return len(payloads)
 
     def _deliver(self, payloads: Sequence[bytes], first: int) -> int:
         """Take ``payloads[first:]``, of which none is missing."""
@@ -279,11 +274,11 @@ class Delivery:
             # As after a reconnect: that ids are missing is told already.
             subscription.forget_sequence()
 
-    def _lose_all(self, reason: str) -> None:
-        """Data of every stream may have been lost."""
+    def _lose_all(self) -> None:
+        """Data of every stream may have been lost: a message of the connection is missing."""
         for subscription in self._streams.values():
             if subscription.live or subscription.messages:
-                subscription.lose(reason, self.received_ns, session=self.session)
+                subscription.lose("sequence", self.received_ns, session=self.session)
                 subscription.forget_sequence()
 
     async def wait_for_room(self) -> None:
@@ -344,9 +339,13 @@ class Delivery:
         except UNDECODABLE as error:
             self._lose(payload, error)
             return
-        if not isinstance(message, Data):
+        if not isinstance(message, Data | Several):
             self._reader.read_message(message)
-            return
+        for part in data_of(message):
+            self._take_data(part, payload)
+
+    def _take_data(self, message: Data, payload: bytes) -> None:
+        """Decode a payload of a stream, which came in the frame `payload`."""
         subscription = self._streams.get(message.stream.encode())
         if subscription is None:
             # Of a stream that nobody wants any more, or a kind that we do not know.

@@ -1,8 +1,20 @@
-"""A number on every message of a connection: a hole in it is a loss in each of its streams."""
+"""A number on every message of a connection: a hole in it is a loss in each of its streams.
+
+A message whose number was seen already is dropped. If it is not the last one once more, something
+is wrong: what was delivered is in doubt, too. Where that happens again and again, the numbers are
+not those of the connection, and nothing is concluded from them any more.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, TypeAlias
+
+_Look: TypeAlias = Literal["follows", "loss", "again"]
+"""What a number says: no message is missing before it; one is, or is in doubt; it was seen."""
+
+_MOST_DOUBTS = 16
+"""A connection on which more messages are out of order does not count all of its messages."""
 
 
 class MessageNumbers:
@@ -15,44 +27,83 @@ class MessageNumbers:
     def __init__(self, number: Callable[[bytes], int | None]) -> None:
         self._number = number
         self._last: int | None = None
+        self._latest = b""
+        self._missing = range(0)
+        """Of the last loss that was told."""
+        self._doubts = 0
+        """Messages that were out of order."""
 
-    def look(self, payloads: Sequence[bytes], first: int) -> tuple[int, bool, bool]:
+    def runs(self, payloads: Sequence[bytes], first: int) -> Iterator[tuple[int, int, bool]]:
+        """The messages from ``payloads[first]`` on that are to be delivered.
+
+        `passed` is to be called of each run before the next one is asked for.
+
+        Yields:
+            From where to where they belong together, and whether others are missing, or in doubt,
+            before them.
+        """
+        begin, lost = first, False
+        while begin < len(payloads):
+            end, found = self._look(payloads, begin)
+            lost |= found == "loss"
+            if found == "again" or (found == "loss" and not self._told(payloads, begin)):
+                begin = end
+                continue
+            yield begin, end, lost
+            begin, lost = end, False
+        if lost:
+            yield begin, begin, True
+
+    def _look(self, payloads: Sequence[bytes], first: int) -> tuple[int, _Look]:
         """What there is from ``payloads[first]`` on.
 
         Returns:
-            The index behind the messages that belong together, whether some are missing before
-            them, and whether it is one that was seen before, or that comes too late.
+            The index behind the messages that belong together, and what the first of them says.
         """
+        if self._doubts > _MOST_DOUBTS:
+            return len(payloads), "follows"
         last = self._last
         number = self._number(payloads[first])
-        missing = late = False
         if number is not None and last is not None:
-            missing, late = number > last + 1, number <= last
-        if late:
-            return first + 1, False, True
+            if number == last and payloads[first] == self._latest:
+                return first + 1, "again"
+            if number <= last:
+                told = number in self._missing and self._doubts < _MOST_DOUBTS
+                self._doubts += 1
+                return first + 1, "again" if told else "loss"
         end = first + 1
         expected = last if number is None else number
         while end < len(payloads):
-            number = self._number(payloads[end])
-            if number is not None:
-                if expected is not None and number != expected + 1:
+            following = self._number(payloads[end])
+            if following is not None:
+                if expected is not None and following != expected + 1:
                     break
-                expected = number
+                expected = following
             end += 1
-        return end, missing, False
+        jumps = number is not None and last is not None and number > last + 1
+        return end, "loss" if jumps else "follows"
 
-    def lost(self, payloads: Sequence[bytes], first: int) -> None:
-        """What was missing before ``payloads[first]`` has been told."""
+    def _told(self, payloads: Sequence[bytes], first: int) -> bool:
+        """What is missing or in doubt before ``payloads[first]`` has been told.
+
+        Returns:
+            Whether to deliver the message: one that comes too late is not.
+        """
         number = self._number(payloads[first])
         assert number is not None
-        self._last = number - 1
+        assert self._last is not None
+        if number > self._last:
+            self._missing = range(self._last + 1, number)
+            self._last = number - 1
+            return True
+        return self._doubts > _MOST_DOUBTS
 
     def passed(self, payloads: Sequence[bytes], first: int, end: int) -> None:
         """Take note of ``payloads[first:end]``, which were delivered."""
         for payload in payloads[first:end]:
             number = self._number(payload)
             if number is not None:
-                self._last = number
+                self._last, self._latest = number, payload
 
 
 __all__ = ["MessageNumbers"]

@@ -239,9 +239,10 @@ class Subscription:
 
     def forget_sequence(self) -> None:
         """What comes next is not measured by what came before."""
-        self._latest = None
+        if self.stream.repeats is None:
+            self._latest = None
+            self.last_id = self.blank_id = 0
         self.sequence = self.stream.sequence
-        self.last_id = self.blank_id = 0
         self.old_ids = 0
 
     def reject(self, error: SubscriptionRejected) -> None:
@@ -326,10 +327,11 @@ def streams_of(
             )
         stream = exchange.stream(channel)
         on_wire = stream if stream.book is None else stream.book.deltas
-        known = named.setdefault(on_wire.name, on_wire).channel
-        if type(known) is not type(on_wire.channel):
+        known = named.setdefault(on_wire.name, on_wire)
+        same = type(known.channel) is type(on_wire.channel) and known.symbol == on_wire.symbol
+        if not same:
             raise ConfigError(
-                f"{channel!r} and {known!r} are the same stream, which is decoded once; "
+                f"{channel!r} and {known.channel!r} are the same stream, which is decoded once; "
                 "subscribe to one of them, or to each in an adapter of its own"
             )
         streams.append(stream)

@@ -15,7 +15,8 @@ import msgspec
 from connector.errors import SlowConsumer
 from connector.events import Gap
 from connector.exchanges.envelope import find_name
-from connector.exchanges.protocol import UNDECODABLE, Data, Exchange
+from connector.exchanges.inbound import data_of
+from connector.exchanges.protocol import UNDECODABLE, Exchange
 from connector.feeds.buffer import Buffer
 from connector.feeds.delivery import Delivery
 from connector.lifecycle import Lifecycle
@@ -144,7 +145,7 @@ def _stream_reader(exchange: Exchange) -> Callable[[bytes], str | None]:
             message = exchange.parse(payload)
         except UNDECODABLE:
             return None
-        return message.stream if isinstance(message, Data) else None
+        return next((each.stream for each in data_of(message)), None)
 
     if envelope is None:
         return parse

@@ -144,8 +144,7 @@ class Session:
         """Messages when it was last looked at whether it is quiet."""
         self._converged = False
         """Whether the owner has been told, since it last wanted something else."""
-        limits = exchange.limits
-        self._pace = Pace(limits.requests_per_second, limits.requests_per_hour)
+        self._pace = Pace(exchange.limits.requests_per_second, exchange.limits.requests_per_hour)
         self._liveness = exchange.liveness
         self._to_send: deque[str] = deque(exchange.liveness.greeting)
         """Messages that ask for no stream."""
@@ -156,7 +155,7 @@ class Session:
         self._not_before = -math.inf
         """Until then nothing is asked: the exchange has said "not now"."""
         self._postponed = 0
-        self._end_at = now + limits.lifetime_seconds - random.uniform(*_AGE_MARGIN_SECONDS)
+        self._end_at = now + exchange.limits.lifetime_seconds - random.uniform(*_AGE_MARGIN_SECONDS)
         self._end_reason = "age"
 
     def end(self, reason: str, detail: str = "") -> None:
@@ -266,9 +265,10 @@ class Session:
         self._check_silence(silence, now)
         unanswered = self.wire.oldest_unanswered()
         if unanswered is not None and now - unanswered >= reply_seconds:
-            if self._liveness.unanswered == "refused" and self._heard_at > unanswered:
-                self._refuse(self.wire.give_up_unanswered(now - reply_seconds))
-            else:
+            meaning = self._liveness.unanswered if self._heard_at > unanswered else "reconnect"
+            refused, broken = self.wire.give_up_unanswered(now - reply_seconds, meaning)
+            self._refuse(refused)
+            if broken:
                 self.end("no reply", f"a request was not answered in {reply_seconds:g} s")
         if self._wanted or self.wire.live:
             self._idle_since = now

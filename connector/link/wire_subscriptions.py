@@ -18,6 +18,7 @@ the guilty one stands alone: that one is rejected, the others live.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import attrs
 
@@ -43,6 +44,13 @@ class _Pending:
     sent_at: float
     left: dict[str, Subscription]
     """Its streams without an answer, by name."""
+    answers_before: int
+    """How many answers to earlier messages may still come, of an exchange that names no request."""
+
+    @property
+    def had_its_turn(self) -> bool:
+        """Whether the exchange has answered it, perhaps without a word on some of its streams."""
+        return self.answers_before < 0
 
 
 _UNANSWERED = "the exchange did not acknowledge it"
@@ -68,6 +76,10 @@ class Wire:
         self._asked: set[str] = set()
         self._halves: list[Sequence[Subscription]] = []
         self._refresh: set[str] = set()
+        self._lists = exchange.liveness.unanswered == "omitted"
+        """Whether the exchange answers each message by a list of what is subscribed, or refuses."""
+        self._unanswered = len(exchange.liveness.greeting)
+        """Messages that it has not answered so."""
         self.live: dict[str, Subscription] = {}
         """Streams that the exchange has acknowledged."""
 
@@ -103,6 +115,8 @@ class Wire:
         if isinstance(reply, Subscribed):
             return self._read_state(reply.streams)
         pending = self._pending_of(reply)
+        if self._lists and reply.request_id is None and reply.streams is None:
+            self._count_answer()
         if pending is None:
             return []
         named = pending.left if reply.streams is None else reply.streams
@@ -130,24 +144,45 @@ class Wire:
         elif reply.streams is not None or len(about) == 1:
             refused += [Refusal(each, reply.code, reply.message) for each in about]
         elif about:
-            middle = len(about) // 2
-            self._halves += [about[:middle], about[middle:]]
+            self._halve(about)
         return refused
 
-    def give_up_unanswered(self, before: float) -> list[Refusal]:
-        """Take silence since `before` for a refusal: what it refuses."""
-        refused = []
+    def _halve(self, subscriptions: list[Subscription]) -> None:
+        """Ask for the one half, then for the other."""
+        middle = len(subscriptions) // 2
+        self._halves += [subscriptions[:middle], subscriptions[middle:]]
+
+    def give_up_unanswered(
+        self, before: float, meaning: Literal["reconnect", "refused", "omitted"] = "refused"
+    ) -> tuple[list[Refusal], bool]:
+        """Give up requests that have been unanswered since `before`.
+
+        Args:
+            before: when they were sent, or earlier.
+            meaning: what it means, as `connector.exchanges.protocol.Liveness.unanswered`.
+
+        Returns:
+            What it refuses, and whether something is broken.
+        """
+        refused, broken = [], False
         for pending in tuple(self._pending.values()):
-            if pending.sent_at <= before:
-                streams = list(pending.left.values())
-                pending.left.clear()
-                self._settle(pending)
-                self._asked.difference_update(each.name for each in streams)
-                if pending.request.subscribes:
-                    refused += [Refusal(each, None, _UNANSWERED) for each in streams]
-                else:
-                    self._gone(streams)
-        return refused
+            if pending.sent_at > before:
+                continue
+            if meaning == "reconnect" or (meaning == "omitted" and not pending.had_its_turn):
+                broken = True
+                continue
+            streams = list(pending.left.values())
+            pending.left.clear()
+            self._settle(pending)
+            self._asked.difference_update(each.name for each in streams)
+            if not pending.request.subscribes:
+                self._gone(streams)
+            elif meaning == "omitted" and len(streams) == len(pending.request.subscriptions) > 1:
+                # None was accepted: perhaps only the refusal went astray, and one was bad.
+                self._halve(streams)
+            else:
+                refused += [Refusal(each, None, _UNANSWERED) for each in streams]
+        return refused, broken
 
     def oldest_unanswered(self) -> float | None:
         """When the oldest request without a reply was sent; None if there is none."""
@@ -163,13 +198,17 @@ class Wire:
         if reply.request_id is not None:
             return self._pending.get(reply.request_id)
         # Replies come in the order of the requests; an error may come without an id.
-        for pending in self._pending.values():
-            if reply.streams is None or not pending.left.keys().isdisjoint(reply.streams):
-                return pending
-        return None
+        about = [
+            pending
+            for pending in self._pending.values()
+            if reply.streams is None or not pending.left.keys().isdisjoint(reply.streams)
+        ]
+        # What is left of a request that had its turn was omitted: an error is of the next one.
+        return next((each for each in about if not each.had_its_turn), about[0] if about else None)
 
     def _read_state(self, streams: frozenset[str]) -> list[Refusal]:
         """Whatever is subscribed now was accepted, and whatever is not has ended."""
+        self._count_answer()
         for pending in tuple(self._pending.values()):
             subscribes = pending.request.subscribes
             done = [each for name, each in pending.left.items() if (name in streams) is subscribes]
@@ -179,6 +218,12 @@ class Wire:
             self._asked.difference_update(each.name for each in done)
             (self._accepted if subscribes else self._gone)(done)
         return []
+
+    def _count_answer(self) -> None:
+        """The exchange has answered one more message, by a list or a refusal."""
+        self._unanswered = max(self._unanswered - 1, 0)
+        for pending in self._pending.values():
+            pending.answers_before -= 1
 
     def _settle(self, pending: _Pending) -> None:
         """Forget a request all of whose streams are answered."""
@@ -251,6 +296,7 @@ class Wire:
         )
         self._next_id += 1
         left = {each.name: each for each in subscriptions}
-        self._pending[request.request_id] = _Pending(request, now, left)
+        self._pending[request.request_id] = _Pending(request, now, left, self._unanswered)
+        self._unanswered += 1
         self._asked.update(left)
         return request

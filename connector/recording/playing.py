@@ -11,7 +11,7 @@ import trio
 from connector.adapter.local_book import LocalBook
 from connector.channels import BookDeltas
 from connector.errors import ExchangeUnavailable
-from connector.exchanges.protocol import UNDECODABLE, AnyExchange, Reply
+from connector.exchanges.protocol import UNDECODABLE, AnyExchange, Reply, Subscribed
 from connector.feeds.subscription import Subscription
 from connector.link.source import FrameSink, stream_names
 from connector.link.wire_subscriptions import Request
@@ -247,6 +247,6 @@ class _Session:
     def _is_reply(self, payload: bytes) -> bool:
         """Whether a frame answers a request of whoever recorded it."""
         try:
-            return isinstance(self._supply.exchange.parse(payload), Reply)
+            return isinstance(self._supply.exchange.parse(payload), Reply | Subscribed)
         except UNDECODABLE:
             return False

@@ -16,7 +16,8 @@ import attrs
 from connector.errors import ConfigError
 from connector.events import Event
 from connector.exchanges.envelope import NO_SHAPE
-from connector.exchanges.protocol import UNDECODABLE, AnyStream, Data, Exchange, PartlyUndecodable
+from connector.exchanges.inbound import data_of
+from connector.exchanges.protocol import UNDECODABLE, AnyStream, Exchange, PartlyUndecodable
 from connector.feeds.backpressure import Full
 from connector.feeds.buffer import Buffer
 from connector.feeds.hot_loop import take
@@ -287,8 +288,9 @@ class _Check:
         assert self._exchange is not None
         stream = subscription.stream
         try:
-            message = self._exchange.parse(payload)
-            decoded = stream.decode(message.payload) if isinstance(message, Data) else []
+            parts = data_of(self._exchange.parse(payload))
+            own = next((each.payload for each in parts if each.stream == stream.name), None)
+            decoded = [] if own is None else stream.decode(own)
         except PartlyUndecodable as error:
             found.undecodable += 1
             decoded = error.events

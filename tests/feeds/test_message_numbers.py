@@ -6,13 +6,14 @@ import re
 from typing import Any
 
 import attrs
+import msgspec
 import pytest
 
 from connector.events import Gap
-from connector.exchanges.protocol import Envelope, Part
+from connector.exchanges.protocol import Data, Envelope, Inbound, Part, Several, Unknown
 from connector.feeds.delivery import Delivery
 from tests.feeds.test_delivery import World
-from tests.toy import Tick, Toy
+from tests.toy import Tick, Toy, rising
 
 
 def number(frame: bytes) -> int | None:
@@ -55,12 +56,39 @@ async def test_a_hole_in_the_numbers_is_a_loss_of_every_stream_that_brought_some
     ]  # fmt: skip
 
 
-async def test_a_number_that_was_seen_or_comes_late_is_ignored() -> None:
+async def test_a_message_that_comes_again_is_ignored() -> None:
     world = World(NUMBERED)
-    batch = [frame("A", 1, 5), frame("A", 2, 6), frame("A", 2, 6), frame("A", 1, 5)]
-    world.deliver([*batch, frame("A", 3, 7)])
+    world.deliver([frame("A", 1, 5), frame("A", 2, 6), frame("A", 2, 6), frame("A", 3, 7)])
 
     assert seen(world) == [("A", 1), ("A", 2), ("A", 3)]
+
+
+async def test_a_message_that_comes_late_is_missed_once() -> None:
+    world = World(NUMBERED)
+    world.deliver([frame("A", 1, 5), frame("A", 3, 7), frame("A", 2, 6), frame("A", 4, 8)])
+
+    assert seen(world) == [("A", 1), ("sequence", "A"), ("A", 3), ("A", 4)]
+
+
+@pytest.mark.parametrize("late", [frame("A", 9, 5), frame("A", 9, 6)])
+async def test_another_message_of_a_number_that_was_seen_puts_all_in_doubt(late: bytes) -> None:
+    world = World(NUMBERED)
+    world.deliver([frame("A", 1, 5), frame("A", 2, 6), late, frame("A", 3, 7)])
+
+    assert seen(world) == [("A", 1), ("A", 2), ("sequence", "A"), ("A", 3)]
+
+
+async def test_numbers_that_are_not_those_of_the_connection_are_given_up() -> None:
+    world = World(NUMBERED)
+    world.deliver([frame("A", n, 1000 + n) for n in range(3)])
+    world.deliver([frame("B", n, n) for n in range(20)])
+    world.deliver([frame("A", n, 1000 + n) for n in range(3, 6)])
+    world.deliver([frame("B", n, n) for n in range(20, 22)])
+
+    came = seen(world)
+    assert ("sequence", "A") in came
+    assert [each for each in came if each[0] == "B"] == [("B", n) for n in range(16, 22)]
+    assert [each for each in came if each[0] == "A"] == [("A", n) for n in range(6)]
 
 
 async def test_messages_without_a_number_are_no_hole() -> None:
@@ -109,3 +137,71 @@ async def test_what_a_message_changes_is_folded_into_what_was(envelope: Envelope
     world.subscriptions[0].interrupted()
     world.deliver([frame("A", 5, 5), frame("A", 6, 6)])
     assert seen(world) == [("A", 6)]
+
+
+@attrs.frozen
+class Mixing(Toy):
+    """A frame of `Toy` with "with" is of several streams."""
+
+    def parse(self, frame: bytes) -> Inbound:
+        said = msgspec.json.decode(frame)
+        if "with" not in said:
+            return super().parse(frame)
+        data = msgspec.json.encode(said["data"])
+        return Several(tuple(Data(name, data) for name in said["with"]))
+
+
+async def test_a_frame_of_several_streams_is_taken_apart() -> None:
+    world = World(Mixing(), 1)
+    world.deliver([
+        frame("A", 1, 0), b'{"with":["A","B","Z"],"data":{"n":2}}', b'{"with":[],"data":{}}',
+        frame("B", 3, 0),
+    ])  # fmt: skip
+    world.drain()
+
+    assert [each.n for each in world.got] == [1, 2, 2, 3]  # type: ignore[attr-defined]
+    assert world.reader.messages == [Unknown("Z")]
+    assert world.delivery.messages == 4
+
+
+class Old(Tick, gc=False, kw_only=True):
+    """A tick that may be of before the subscription."""
+
+    old: bool = False
+
+
+@attrs.frozen
+class Repeating(Toy):
+    """Every subscription begins with what was before it."""
+
+    def stream(self, channel: Any) -> Any:
+        return attrs.evolve(
+            super().stream(channel),
+            decode=msgspec.json.Decoder(list[Old]).decode,
+            sequence=lambda last, tick: tick.n if tick.n > last else 0,
+            repeats=lambda _, tick: tick.old,
+        )
+
+
+def history(first: int, *, last: int, old: bool = True) -> bytes:
+    ticks = [{"n": n, "symbol": "A", "old": old} for n in range(first, last + 1)]
+    return b'{"stream":"A","data":%b}' % msgspec.json.encode(ticks)
+
+
+async def test_what_was_before_a_subscription_comes_once() -> None:
+    world = World(Repeating(sequence=rising))
+    world.deliver([history(1, last=40), history(41, last=42, old=False)])
+    world.deliver([history(1, last=42)])
+    world.subscriptions[0].interrupted()
+    world.deliver([history(5, last=45), history(46, last=46, old=False)])
+
+    assert [n for _, n in seen(world)] == list(range(1, 47))
+    assert world.subscriptions[0].duplicates == 42 + 38
+
+
+async def test_an_exchange_that_counts_anew_is_noticed_all_the_same() -> None:
+    world = World(Repeating(sequence=rising))
+    world.deliver([history(1000, last=1001)])
+    world.deliver([history(n, last=n, old=False) for n in range(1, 20)])
+
+    assert [n for _, n in seen(world)] == [1000, 1001, "A", 17, 18, 19]

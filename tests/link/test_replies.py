@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.exchanges.protocol import Reply, Subscribed
+from connector.exchanges.protocol import Liveness, Reply, Subscribed
 from connector.feeds.subscription import Subscription
 from connector.link.wire_subscriptions import Request, Wire
 from tests.toy import LIMITS, Toy, keyed, subscription
@@ -163,12 +163,69 @@ def test_what_is_not_acknowledged_can_be_taken_for_refused() -> None:
     wire, _ = asked("A", "B")
     wire.read(Reply(None, streams=("A",)))
 
-    assert wire.give_up_unanswered(-1.0) == []
-    (refusal,) = wire.give_up_unanswered(0.0)
+    assert wire.give_up_unanswered(-1.0) == ([], False)
+    (refusal,), broken = wire.give_up_unanswered(0.0)
+    assert not broken
 
     assert refusal.subscription.name == "B"
     assert wire.oldest_unanswered() is None
     assert not wire.converged()  # it is wanted until its link gives it up
+
+
+LISTS = Liveness(greeting=("hello",), unanswered="omitted")
+
+
+def listing(*names: str, per_request: int = 2) -> Wire:
+    """Of an exchange that answers by a list of what is subscribed, and greeted it."""
+    limits = attrs.evolve(LIMITS, streams_per_request=per_request)
+    return Wire(Toy(limits=limits, liveness=LISTS), keyed(*map(subscription, names)))
+
+
+def listed(*names: str) -> Subscribed:
+    return Subscribed(frozenset(names))
+
+
+def test_what_the_list_of_what_is_subscribed_omits_is_refused_after_a_while() -> None:
+    wire = listing("A", "B")
+    wire.next_request(0.0)
+    wire.read(listed())  # the answer to the greeting
+    wire.read(listed("A"))
+
+    (refusal,), broken = wire.give_up_unanswered(0.0, "omitted")
+    assert (refusal.subscription.name, broken) == ("B", False)
+    assert list(wire.live) == ["A"]
+
+
+def test_a_request_that_no_list_has_answered_is_not_refused() -> None:
+    wire = listing("A")
+    wire.next_request(0.0)
+    wire.read(listed())  # the answer to the greeting
+
+    assert wire.give_up_unanswered(0.0, "omitted") == ([], True)
+
+
+def test_a_refusal_that_names_nothing_is_of_the_request_whose_turn_it_is() -> None:
+    wire = listing("A", "B", "C", "D")
+    first, second = wire.next_request(0.0), wire.next_request(0.0)
+    assert [names(first), names(second)] == [["A", "B"], ["C", "D"]]
+    wire.read(listed())
+    wire.read(listed("A"))  # and says nothing of B
+    assert wire.read(Reply(None, None, "no")) == []
+
+    assert [names(wire.next_request(1.0)), names(wire.next_request(1.0))] == [["C"], ["D"]]
+    wire.read(listed("A", "C"))
+    (refusal,) = wire.read(Reply(None, None, "no"))
+    assert refusal.subscription.name == "D"
+
+
+def test_a_request_of_which_nothing_is_listed_is_asked_for_in_halves() -> None:
+    wire = listing("A", "B")
+    wire.next_request(0.0)
+    wire.read(listed())
+    wire.read(listed())
+
+    assert wire.give_up_unanswered(0.0, "omitted") == ([], False)
+    assert [names(wire.next_request(1.0)), names(wire.next_request(1.0))] == [["A"], ["B"]]
 
 
 def test_a_request_stays_below_the_bytes_that_the_exchange_takes() -> None:

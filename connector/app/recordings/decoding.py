@@ -13,7 +13,8 @@ from connector.channels import AnyChannel, RawStream
 from connector.errors import ConfigError
 from connector.events import Event
 from connector.exchanges.binance.spot import INTERVALS
-from connector.exchanges.protocol import UNDECODABLE, AnyStream, Data, Exchange, PartlyUndecodable
+from connector.exchanges.inbound import data_of
+from connector.exchanges.protocol import UNDECODABLE, AnyStream, Exchange, PartlyUndecodable
 from connector.recording import Mark, Span, start_of
 from connector.recording.reader import ALWAYS
 from connector.recording.steps import Frames, steps_of
@@ -90,15 +91,25 @@ def events_of(
         for name, payload in zip(step.streams, step.payloads, strict=True):
             if name not in streams:
                 continue
-            stream = streams[name]
             try:
-                message = exchange.parse(payload)
-                decoded = stream.decode(message.payload) if isinstance(message, Data) else []
-            except PartlyUndecodable as error:
-                decoded = error.events
+                parts = data_of(exchange.parse(payload))
             except UNDECODABLE:
                 continue
-            for event in decoded if isinstance(decoded, list) else [decoded]:
-                event.received_ns = step.time_ns
-                event.session = step.session
-                yield Decoded(stream, event)
+            for part in parts:
+                if part.stream in streams:
+                    stream = streams[part.stream]
+                    for event in _decoded(stream, part.payload):
+                        event.received_ns = step.time_ns
+                        event.session = step.session
+                        yield Decoded(stream, event)
+
+
+def _decoded(stream: AnyStream, payload: bytes) -> list[Event]:
+    """The events in a payload, as far as they decode."""
+    try:
+        decoded = stream.decode(payload)
+    except PartlyUndecodable as error:
+        return error.events
+    except UNDECODABLE:
+        return []
+    return decoded if isinstance(decoded, list) else [decoded]

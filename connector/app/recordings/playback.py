@@ -13,7 +13,8 @@ import msgspec
 import trio
 
 from connector.app.recordings.progress import HowFar
-from connector.exchanges.protocol import UNDECODABLE, Data, Exchange
+from connector.exchanges.inbound import data_of
+from connector.exchanges.protocol import UNDECODABLE, Exchange
 from connector.recording import Answer, Span, span_of
 from connector.recording.reader import ALWAYS
 from connector.recording.steps import Elapsed, Frames, steps_of
@@ -103,10 +104,10 @@ class _Playing:
             message = self._playback.exchange.parse(payload)
         except UNDECODABLE:
             return
-        if isinstance(message, Data):
+        for part in data_of(message):
             if math.isinf(self._playback.speed):
-                await self._audience.wait_room(stream)
-            self._audience.publish(stream, message.payload)
+                await self._audience.wait_room(part.stream)
+            self._audience.publish(part.stream, part.payload)
 
     def _keep(self, answer: Answer) -> None:
         url = urlsplit(answer.target)
