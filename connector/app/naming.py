@@ -46,6 +46,8 @@ SIMULATED: Mapping[str, VenueName] = MappingProxyType(
         "bybit_inverse": "bybit_inverse",
         "okx": "okx",
         "deribit": "deribit",
+        "kraken": "kraken",
+        "kraken_futures": "kraken_futures",
     }
 )
 """What simulates an exchange, by its name (`connector.testing.open_exchange`)."""

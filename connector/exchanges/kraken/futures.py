@@ -70,8 +70,8 @@ LIMITS = Limits(
     streams_per_connection=400,
     # 100 are documented.
     requests_per_second=10,
-    # Not documented; a refusal names nothing, so that few are asked for at once.
-    streams_per_request=20,
+    # A refusal names nothing, and each of several would be answered by itself.
+    streams_per_request=1,
     # As of spot, which has the same host before it.
     connections_per_window=150,
     window_seconds=600,

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from connector.testing.kits.bybit.kit import BybitKit
 from connector.testing.kits.deribit.kit import DeribitKit
 from connector.testing.kits.kit import Kit
+from connector.testing.kits.kraken.kit import FuturesKit, SpotKit
 from connector.testing.kits.okx.kit import OkxKit
 from connector.testing.venues.rules import VENUES, Rules, VenueName, routed
 
@@ -18,6 +19,8 @@ KITS: Mapping[VenueName, Kit] = MappingProxyType(
         "bybit_inverse": BybitKit("inverse"),
         "okx": OkxKit(),
         "deribit": DeribitKit(),
+        "kraken": SpotKit(),
+        "kraken_futures": FuturesKit(),
     }
 )
 

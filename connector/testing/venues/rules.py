@@ -14,6 +14,7 @@ import attrs
 
 VenueName: TypeAlias = Literal[
     "spot", "usdm", "bybit_spot", "bybit_linear", "bybit_inverse", "okx", "deribit",
+    "kraken", "kraken_futures",
 ]  # fmt: skip
 """The first two are Binance."""
 

@@ -1,0 +1,123 @@
+"""Kraken's tables: limits, channels, and how numbers are written.
+
+Source: kraken §1–§3, kraken_futures_v1. A rule that no source states is marked *assumed*.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import attrs
+
+from connector.exchanges.endpoints import Endpoints
+from connector.testing.kits.kit import Ears
+from connector.testing.kits.kraken import rest
+from connector.testing.kits.kraken.futures_desk import FuturesDesk
+from connector.testing.kits.kraken.futures_dialect import FEEDS, FuturesDialect
+from connector.testing.kits.kraken.spot_desk import SpotDesk
+from connector.testing.kits.kraken.spot_dialect import DEPTHS, INTERVALS, SpotDialect
+from connector.testing.market.audience import Audience
+from connector.testing.market.matching import Scale
+from connector.testing.market.traders import SymbolFlow
+from connector.testing.network.server_websocket import Request
+from connector.testing.venues.rules import Rules
+
+SPOT_ROUTE, FUTURES_ROUTE = "/v2", "/ws/v1"
+_PAIR = r"[A-Za-z0-9.]+/[A-Za-z0-9.]+"
+_PRODUCT = r"(?:P[IF]|F[IF])_[A-Za-z0-9]+(?:_\d{6})?"
+SPOT_STREAMS = (
+    rf"trade(?:-history)?:{_PAIR}",
+    rf"ticker-(?:trades|bbo):{_PAIR}",
+    rf"book-(?:{'|'.join(map(str, DEPTHS))}):{_PAIR}",
+    rf"ohlc-(?:{'|'.join(map(str, INTERVALS))})(?:-history)?:{_PAIR}",
+    r"instrument",
+)
+"""Channels with their parameters; ``-history`` begins with a snapshot of what was before."""
+
+
+def _rules(name: Any, route: str, streams: tuple[str, ...], messages_per_second: int) -> Rules:
+    return Rules(
+        name=name,
+        routes=(route,),
+        unrouted_serves=route,
+        streams=tuple((stream, route) for stream in streams),
+        messages_per_second=messages_per_second,
+        streams_per_connection=1000,  # assumed
+        attempts_per_window=150,  # kraken §2
+        window_seconds=600.0,
+        attempts_before_ban=20,  # assumed
+        ban_seconds=600.0,  # kraken §2
+        ping_seconds=math.inf,  # the client pings
+        pong_timeout_seconds=math.inf,
+        lifetime_seconds=math.inf,
+        announces_shutdown=False,
+        shutdown_notice_seconds=0.0,
+        signed_ids=False,
+        rest_prefix="",
+        weight_per_minute=600,
+        depth_weights=((1000, 1),),
+    )
+
+
+@attrs.frozen
+class SpotKit:
+    """Kraken's spot over WebSocket v2."""
+
+    @property
+    def rules(self) -> Rules:
+        """What a connection may do."""
+        return _rules("kraken", SPOT_ROUTE, SPOT_STREAMS, 60)  # assumed
+
+    @property
+    def scale(self) -> Scale:
+        """How numbers are written: of a quantity all eight decimals."""
+        return Scale(tick_decimals=2, lot_decimals=3, price_decimals=2, quantity_decimals=8)
+
+    def converse(self, ears: Ears) -> SpotDialect:
+        """How it speaks on a new connection."""
+        return SpotDialect(ears)
+
+    def open_desk(self, flow: SymbolFlow, audience: Audience) -> SpotDesk:
+        """The streams of one symbol."""
+        return SpotDesk(flow, audience, self.scale)
+
+    def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
+        """The whole HTTP response to a REST request."""
+        return rest.answer_spot(request, symbols)
+
+    def endpoints(self, stream: str, rest: str) -> Endpoints:
+        """Where it is."""
+        return Endpoints.at(stream=stream, rest=rest)
+
+
+@attrs.frozen
+class FuturesKit:
+    """Kraken's futures over WebSocket v1."""
+
+    @property
+    def rules(self) -> Rules:
+        """What a connection may do."""
+        streams = tuple(rf"{feed}:{_PRODUCT}" for feed in FEEDS)
+        return _rules("kraken_futures", FUTURES_ROUTE, streams, 100)  # kraken_futures_v1
+
+    @property
+    def scale(self) -> Scale:
+        """How numbers are written: whole contracts, as floats."""
+        return Scale(tick_decimals=2, lot_decimals=0, price_decimals=2, quantity_decimals=1)
+
+    def converse(self, ears: Ears) -> FuturesDialect:
+        """How it speaks on a new connection."""
+        return FuturesDialect(ears)
+
+    def open_desk(self, flow: SymbolFlow, audience: Audience) -> FuturesDesk:
+        """The streams of one product."""
+        return FuturesDesk(flow, audience, self.scale)
+
+    def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
+        """The whole HTTP response to a REST request."""
+        return rest.answer_futures(request, symbols)
+
+    def endpoints(self, stream: str, rest: str) -> Endpoints:
+        """Where it is."""
+        return Endpoints.at(stream=stream, rest=rest)

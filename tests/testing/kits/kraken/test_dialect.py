@@ -1,0 +1,177 @@
+"""What the simulated Kraken answers, in the words of the notes (kraken §2, kraken_futures_v1)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import attrs
+import pytest
+import trio
+from trio.testing import MockClock
+
+from connector.testing import Fault
+from connector.testing.kits.kraken.kit import FuturesKit, SpotKit
+from connector.testing.venues.rules import Venue
+
+
+@attrs.define
+class Ears:
+    """A connection that remembers."""
+
+    venue: Venue
+    number: int = 1
+    held: list[str] = attrs.Factory(list)
+    fault: Fault | None = None
+    closed: list[int] = attrs.Factory(list)
+
+    @property
+    def route(self) -> str:
+        return self.venue.rules.routes[0]
+
+    @property
+    def subscriptions(self) -> tuple[str, ...]:
+        return tuple(self.held)
+
+    def knows(self, stream: str, symbol: str) -> bool:
+        return self.venue.serves(self.route, stream) and "NO" not in symbol
+
+    def refusal(self, stream: str) -> Fault | None:
+        return self.fault
+
+    def subscribe(self, stream: str) -> None:
+        self.held.append(stream)
+
+    def unsubscribe(self, stream: str) -> None:
+        self.held.remove(stream)
+
+    def close(self, code: int, reason: str = "", *, drop: bool = False) -> None:
+        self.closed.append(code)
+
+
+def open_dialect(kit: Any) -> tuple[Any, Ears]:
+    ears = Ears(Venue(kit.rules, routes_are_paths=True))
+    return kit.converse(ears), ears
+
+
+def answers(dialect: Any, request: Any) -> list[Any]:
+    text = request if isinstance(request, str) else json.dumps(request)
+    said = [json.loads(each) for each in dialect.hear(text.encode())]
+    for each in said:
+        each.pop("time_in", None)
+        each.pop("time_out", None)
+    return said
+
+
+def subscribe(channel: str, *symbols: str, method: str = "subscribe", **params: Any) -> Any:
+    told = {"channel": channel, "symbol": list(symbols), **params}
+    return {"method": method, "params": told, "req_id": 7}
+
+
+async def test_spot_answers_each_symbol_by_itself(autojump_clock: MockClock) -> None:
+    dialect, ears = open_dialect(SpotKit())
+    assert answers(dialect, subscribe("book", "BTC/USD", "NO/PE", depth=25)) == [
+        {
+            "method": "subscribe", "success": True, "req_id": 7,
+            "result": {"channel": "book", "symbol": "BTC/USD", "depth": 25, "snapshot": True},
+        },
+        {
+            "error": "Currency pair not supported NO/PE", "method": "subscribe", "success": False,
+            "symbol": "NO/PE", "req_id": 7,
+        },
+    ]  # fmt: skip
+    assert ears.held == ["book-25:BTC/USD"]
+    # Its frames do not say of which depth they are.
+    assert [each["error"] for each in answers(dialect, subscribe("book", "BTC/USD", depth=10))] == [
+        "Already subscribed"
+    ]
+    (reply,) = answers(dialect, subscribe("book", "BTC/USD", method="unsubscribe", depth=10))
+    assert reply["error"] == "Subscription Not Found"
+    (reply,) = answers(dialect, subscribe("book", "BTC/USD", method="unsubscribe", depth=25))
+    assert reply["success"]
+    assert ears.held == []
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        ("{", "Malformed request"),
+        ({"method": "nope", "req_id": 1}, "Unsupported method"),
+        (subscribe("executions", "BTC/USD"), "Unsupported channel"),
+        (subscribe("book", "BTC/USD", depth=50), "Subscription depth not supported"),
+        (subscribe("ohlc", "BTC/USD", interval=3), "Subscription interval not supported"),
+        (subscribe("trade", "BTC/USD", depth=10), "Unsupported field: 'depth'"),
+        (subscribe("trade"), "Symbol(s) missing"),
+        ({**subscribe("trade", "BTC/USD"), "req_id": "7"}, "Invalid req_id"),
+    ],
+)
+async def test_what_spot_refuses_as_a_whole(
+    autojump_clock: MockClock, request_: Any, error: str
+) -> None:
+    dialect, ears = open_dialect(SpotKit())
+    (reply,) = answers(dialect, request_)
+    assert (reply["error"], reply["success"], ears.held) == (error, False, [])
+
+
+async def test_pings_heartbeats_and_the_end_of_an_idle_connection(
+    autojump_clock: MockClock,
+) -> None:
+    dialect, ears = open_dialect(SpotKit())
+    (status,) = map(json.loads, dialect.greet())
+    assert status["data"][0]["connection_id"] > 2**53
+    assert answers(dialect, {"method": "ping", "req_id": 101}) == [
+        {"method": "pong", "req_id": 101}
+    ]
+    answers(dialect, subscribe("trade", "BTC/USD"))
+    assert dialect.due_at == trio.current_time() + 1
+    assert list(dialect.speak()) == [b'{"channel":"heartbeat"}']
+    answers(dialect, subscribe("trade", "BTC/USD", method="unsubscribe"))
+    assert dialect.due_at == trio.current_time() + 60
+    await trio.sleep(60)
+    assert list(dialect.speak()) == []
+    assert ears.closed == [1000]
+
+
+async def test_too_many_requests(autojump_clock: MockClock) -> None:
+    dialect, _ = open_dialect(SpotKit())
+    said = [answers(dialect, {"method": "ping"})[0] for _ in range(21)]
+    assert [each.get("error") for each in said[-2:]] == [None, "Exceeded msg rate"]
+
+
+async def test_futures_name_nothing_in_a_refusal(autojump_clock: MockClock) -> None:
+    dialect, ears = open_dialect(FuturesKit())
+    assert list(dialect.greet()) == [b'{"event":"info","version":1}']
+    request = {"event": "subscribe", "feed": "book", "product_ids": ["pi_xbtusd", "PI_NOPEUSD"]}
+    assert answers(dialect, request) == [
+        {"event": "subscribed", "feed": "book", "product_ids": ["PI_XBTUSD"]},
+        {"event": "error", "message": "Invalid product id"},
+    ]
+    assert ears.held == ["book:PI_XBTUSD"]
+    assert answers(dialect, {**request, "product_ids": ["PI_XBTUSD"]}) == [
+        {"event": "alert", "message": "Already subscribed to feed, re-requesting"}
+    ]
+    assert answers(dialect, {**request, "feed": "candles"}) == [
+        {"event": "error", "message": "Invalid feed"}
+    ]
+    assert answers(dialect, "[]") == [{"event": "error", "message": "Json Error"}]
+
+
+async def test_futures_want_pings_and_send_heartbeats_when_asked(
+    autojump_clock: MockClock,
+) -> None:
+    dialect, ears = open_dialect(FuturesKit())
+    begun = trio.current_time()
+    assert dialect.due_at == begun + 60
+    assert answers(dialect, {"event": "subscribe", "feed": "heartbeat"}) == [
+        {"event": "subscribed", "feed": "heartbeat"}
+    ]
+    assert dialect.due_at == begun + 5
+    (heartbeat,) = map(json.loads, dialect.speak())
+    assert heartbeat["feed"] == "heartbeat"
+    await trio.sleep(30)
+    assert answers(dialect, {"event": "ping"}) == [{"event": "pong"}]
+    await trio.sleep(59)
+    assert list(dialect.speak())
+    await trio.sleep(1)
+    assert list(dialect.speak()) == []
+    assert ears.closed == [1000]
