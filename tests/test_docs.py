@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 import tomllib
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -199,10 +200,11 @@ class World:
         """`trio.run`, in a world where the exchanges are simulated."""
 
         async def world() -> None:
+            now_ms = time.time_ns() // 1_000_000  # pages ask for what was yesterday
             with trio.fail_after(PATIENCE_SECONDS):
                 async with (
-                    open_exchange("spot", source=MARKET) as spot,
-                    open_exchange("usdm", source=MARKET) as usdm,
+                    open_exchange("spot", source=MARKET, epoch_ms=now_ms) as spot,
+                    open_exchange("usdm", source=MARKET, epoch_ms=now_ms) as usdm,
                     trio.open_nursery() as nursery,
                 ):
                     for name, exchange in (("Spot", spot), ("UsdMFutures", usdm)):

@@ -24,6 +24,7 @@ from connector.app.demo.report import summary
 from connector.app.demo.snapshot import Screen
 from connector.app.demo.svg_picture import Picture
 from connector.app.numbers import FiniteRange
+from connector.app.recordings.candles_command import candles_command
 from connector.app.recordings.export_command import export_command
 from connector.app.recordings.import_command import import_command
 from connector.app.recordings.plot_command import plot_command
@@ -43,6 +44,7 @@ def group() -> None:
 
 
 group.add_command(book)
+group.add_command(candles_command, "candles")
 group.add_command(channels_command)
 group.add_command(check)
 group.add_command(run)

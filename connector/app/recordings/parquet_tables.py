@@ -96,7 +96,7 @@ def _number(value: Any) -> Any:
         return value
 
 
-class _Table:
+class ParquetFile:
     """One Parquet file, which gets its name when it is complete."""
 
     def __init__(self, path: Path, names: tuple[str, ...]) -> None:
@@ -111,6 +111,7 @@ class _Table:
         self.unfit: dict[str, int] = {}
 
     def add(self, row: list[Any]) -> None:
+        """Append a row."""
         self._rows.append(row)
         if len(self._rows) >= ROWS_PER_GROUP:
             self._flush()
@@ -193,14 +194,14 @@ def export(
     """
     _pyarrow()
     summary = Summary()
-    tables: dict[tuple[Path, str], _Table] = {}
+    tables: dict[tuple[Path, str], ParquetFile] = {}
     with ExitStack() as stack:
 
-        def table(folder: Path, time_ns: int, names: tuple[str, ...]) -> _Table:
+        def table(folder: Path, time_ns: int, names: tuple[str, ...]) -> ParquetFile:
             day = _day(time_ns)
             if (folder, day) not in tables:
                 path = _free(out / folder, day, append=append)
-                tables[folder, day] = made = _Table(path, names)
+                tables[folder, day] = made = ParquetFile(path, names)
                 stack.callback(made.abandon)
             return tables[folder, day]
 
