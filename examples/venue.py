@@ -31,6 +31,15 @@ class Deal(Trade[float], gc=False, kw_only=True):
     side: bool = field(name="buy")  # type: ignore[assignment]
 
 
+class Said(msgspec.Struct):
+    """``{"id":1,"of":"A","error":"…"}``, or anything with a topic."""
+
+    topic: str = ""
+    id: int | None = None
+    of: str = ""
+    error: str | None = None
+
+
 @attrs.frozen
 class Bazaar(protocol.Exchange):
     """Everything the connector needs to know of the bazaar."""
@@ -63,10 +72,10 @@ class Bazaar(protocol.Exchange):
     def parse(self, frame: bytes) -> Inbound:
         if frame == b"pong":
             return protocol.Heartbeat()
-        said: dict[str, Any] = msgspec.json.decode(frame)
-        if "id" in said:
-            return protocol.Reply(said["id"], None, said.get("error"), streams=(said["of"],))
-        return protocol.Data(said["topic"], frame)
+        said = msgspec.json.decode(frame, type=Said)
+        if said.id is not None:
+            return protocol.Reply(said.id, None, said.error, streams=(said.of,))
+        return protocol.Data(said.topic, frame) if said.topic else protocol.Unknown("message")
 
 
 def write(op: str, request_id: int, streams: Sequence[Stream[Any]]) -> str:

@@ -39,7 +39,8 @@ from connector.testing.exchange.trading.readings import Readings
 from connector.testing.faults.faults import HANDSHAKE_KINDS, Fault, FaultKind, FaultPlan
 from connector.testing.kits.kit_market import audience_of
 from connector.testing.kits.table import KITS, rules_of
-from connector.testing.market.sources import Silent, Source
+from connector.testing.market.sources import Remembering, Silent, Source
+from connector.testing.market.truth import MarketTruth
 from connector.testing.network import server_websocket
 from connector.testing.network.network import MemoryListener, MemoryNetwork
 from connector.testing.network.server_end import Wire
@@ -275,6 +276,16 @@ class SimulatedExchange:
             max_concurrent=self.max_concurrent,
             messages_published=self._audience.published,
         )
+
+    def keep_truth(self, symbol: str, levels: int = 10) -> MarketTruth:
+        """Keeps the best levels and the trades of a symbol, action by action, from now on.
+
+        Raises:
+            ValueError: the source is not an `OrderFlow`, or has no such symbol.
+        """
+        if not isinstance(self._player, Remembering) or symbol not in self._player.symbols:
+            raise ValueError(f"there is no order flow of {symbol!r} here")
+        return self._player.keep_truth(symbol, levels)
 
     # -- what a test does -----------------------------------------------------------------------
 

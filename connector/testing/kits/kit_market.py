@@ -13,6 +13,7 @@ from connector.testing.kits.table import KITS
 from connector.testing.market.audience import Audience
 from connector.testing.market.history import History
 from connector.testing.market.traders import SymbolFlow, UpdateIdSource
+from connector.testing.market.truth import MarketTruth
 from connector.testing.venues.rules import Venue
 
 FIRST_UPDATE_ID = 5_000_000_000
@@ -98,6 +99,10 @@ class VenueMarket:
     def symbols(self) -> tuple[str, ...]:
         """Those of the order flow."""
         return tuple(self.desks)
+
+    def keep_truth(self, symbol: str, levels: int) -> MarketTruth:
+        """Keeps what happens to a symbol from now on."""
+        return self.desks[symbol].flow.keep_truth(levels)
 
     def snapshot(self, symbol: str, limit: int) -> bytes | None:
         """None: the kit answers REST requests, from the desks."""

@@ -23,6 +23,7 @@ from connector.testing.market.payloads import Payloads, SpotPayloads, TradeFacts
 from connector.testing.market.sources import Player
 from connector.testing.market.symbol_streams import SPOT_CADENCES, USDM_CADENCES, WINDOWS_MS, Desk
 from connector.testing.market.traders import SymbolFlow, UpdateIdSource
+from connector.testing.market.truth import MarketTruth
 
 START_PRICES = (("ETH", 3000), ("BTC", 60_000), ("BNB", 600), ("SOL", 150))
 OTHER_START_PRICE = 100
@@ -200,6 +201,10 @@ class Market:
     def wake(self) -> None:
         """Says that an order of an account rests now."""
         self._audience.wake()
+
+    def keep_truth(self, symbol: str, levels: int) -> MarketTruth:
+        """Keeps what happens to a symbol from now on."""
+        return self._desks[symbol].flow.keep_truth(levels)
 
     def book(self, symbol: str) -> OrderBook:
         """A symbol's book; whoever changes it says so with `show`."""

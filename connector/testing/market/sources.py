@@ -9,6 +9,7 @@ import attrs
 import trio
 
 from connector.testing.market.audience import Audience
+from connector.testing.market.truth import MarketTruth
 
 
 class Player(Protocol):
@@ -35,6 +36,15 @@ class Statuses(Protocol):
     @property
     def statuses(self) -> Mapping[str, str]:
         """The venue's word, such as ``BREAK``, by symbol; all others are ``TRADING``."""
+        ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A player whose market can be looked at afterwards, action by action."""
+
+    def keep_truth(self, symbol: str, levels: int) -> MarketTruth:
+        """Keeps what happens to a symbol from now on."""
         ...
 
 

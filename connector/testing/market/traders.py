@@ -11,6 +11,7 @@ from connector.testing.market.candles import Bars
 from connector.testing.market.history import History
 from connector.testing.market.matching import Fill, OrderBook, Resting, Scale, Side
 from connector.testing.market.payloads import TradeFacts
+from connector.testing.market.truth import MarketTruth
 
 FIRST_LEVELS = 60
 THIN, THICK = 40, 150
@@ -95,6 +96,13 @@ class SymbolFlow:
                     self.book.side("bid" if side == "bid" else "ask").add(price, self._lots())
                 price += sign * self._rng.randint(1, 3)
         self._best = self.book.best()
+        self._truths: list[MarketTruth] = []
+
+    def keep_truth(self, levels: int) -> MarketTruth:
+        """Keeps the best levels and the trades of all actions from now on."""
+        truth = MarketTruth(self.book, levels, self.changed_ms)
+        self._truths.append(truth)
+        return truth
 
     @property
     def best(self) -> tuple[int, int, int, int]:
@@ -152,6 +160,8 @@ class SymbolFlow:
         if best != self._best:
             self._best = best
             action = attrs.evolve(action, top_changed=True)
+        for truth in self._truths:
+            truth.note(action.ms, (*action.trades, *action.aggregates))
         return action
 
     def _lots(self) -> int:

@@ -1,0 +1,123 @@
+"""A server for a venue of one's own: WebSockets on a network in memory that speak in texts.
+
+class Shop:
+    def hear(self, text: str) -> list[str]: ...      # replies
+    def tick(self) -> list[str]: ...                 # what is sent by itself
+
+async with serve_texts(network, Shop) as url: ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import trio
+
+from connector.testing.network.network import MemoryNetwork
+from connector.testing.network.server_websocket import (
+    CLOSE,
+    PING,
+    PONG,
+    TEXT,
+    FrameReader,
+    accept,
+    close_frame,
+    frame,
+    read_request,
+    text_frame,
+)
+
+HOST = "127.0.0.1"
+
+
+class Talk(Protocol):
+    """What is said on one connection."""
+
+    def hear(self, text: str) -> Iterable[str]:
+        """A message of the client, and the answers."""
+        ...
+
+    def tick(self) -> Iterable[str]:
+        """What the server sends by itself, asked for at regular times."""
+        ...
+
+
+@asynccontextmanager
+async def serve_texts(
+    network: MemoryNetwork, open_talk: Callable[[], Talk], *, tick_seconds: float = 0.1
+) -> AsyncIterator[str]:
+    """Serves WebSockets until the block is left; yields the ``ws://`` URL.
+
+    Pings of the client are answered; a client that closes is left.
+
+    Args:
+        network: where to listen.
+        open_talk: called once for each connection.
+        tick_seconds: how often `Talk.tick` is asked.
+
+    Cancellation: every connection is dropped without a word.
+    """
+    listener = network.listen(HOST)
+    try:
+        async with trio.open_nursery() as nursery:
+
+            async def serve() -> None:
+                while True:
+                    stream = await listener.accept()
+                    nursery.start_soon(_converse, stream, open_talk(), tick_seconds)
+
+            nursery.start_soon(serve)
+            yield f"ws://{HOST}:{listener.port}"
+            nursery.cancel_scope.cancel()
+    finally:
+        listener.close()
+
+
+async def _converse(stream: trio.abc.HalfCloseableStream, talk: Talk, tick_seconds: float) -> None:
+    sending = trio.Lock()
+
+    async def say(data: bytes) -> None:
+        async with sending:
+            await stream.send_all(data)
+
+    async def speak() -> None:
+        while True:
+            await trio.sleep(tick_seconds)
+            for text in talk.tick():
+                await say(text_frame(text.encode()))
+
+    async with stream:
+        try:
+            request = await read_request(stream)
+            if request is not None:
+                await say(accept(request))
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(speak)
+                    await _listen(stream, talk, say, request.rest)
+                    nursery.cancel_scope.cancel()
+        except* (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+
+
+async def _listen(
+    stream: trio.abc.ReceiveStream,
+    talk: Talk,
+    say: Callable[[bytes], Awaitable[None]],
+    data: bytes,
+) -> None:
+    frames = FrameReader()
+    while True:
+        for message in frames.feed(data):
+            if message.opcode == CLOSE:
+                await say(close_frame())
+                return
+            if message.opcode == PING:
+                await say(frame(PONG, message.payload))
+            elif message.opcode == TEXT:
+                for text in talk.hear(message.payload.decode()):
+                    await say(text_frame(text.encode()))
+        data = bytes(await stream.receive_some())
+        if not data:
+            return

@@ -1,0 +1,97 @@
+"""What one symbol of the order flow was, action by action: the truth that a client is held to."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import TypeAlias
+
+from connector.testing.market.matching import OrderBook, Scale
+from connector.testing.market.payloads import TradeFacts
+
+Levels: TypeAlias = Sequence[tuple[Decimal, Decimal]]
+"""Price and quantity, best first."""
+_Top: TypeAlias = tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]
+
+
+class MarketTruth:
+    """The best levels of a book after each action, and all trades, since it is kept.
+
+    Args:
+        book: of the symbol.
+        levels: how many per side are kept.
+        ms: the time now.
+    """
+
+    def __init__(self, book: OrderBook, levels: int, ms: int) -> None:
+        self.levels = levels
+        self._book = book
+        self._tops: list[_Top] = []
+        self._times: list[int] = []
+        self._found: dict[int, dict[_Top, list[int]]] = {}
+        self._read: dict[int, int] = {}
+        self._trades: dict[tuple[int, int, bool], list[int]] = {}
+        self.note(ms, ())
+
+    def __len__(self) -> int:
+        """How many states there are."""
+        return len(self._tops)
+
+    def note(self, ms: int, trades: Iterable[TradeFacts]) -> None:
+        """Keep what the book is now, and what was traded."""
+        book, levels = self._book, self.levels
+        self._tops.append(
+            (tuple(book.bids.best_levels(levels)), tuple(book.asks.best_levels(levels)))
+        )
+        self._times.append(ms)
+        for trade in trades:
+            key = trade.price, trade.quantity, trade.taker_buys
+            self._trades.setdefault(key, []).append(trade.ms)
+
+    def find_book(self, bids: Levels, asks: Levels, since: int = 0) -> int | None:
+        """The number of the first state not before `since` that has these best levels.
+
+        As many levels are compared as the longer side has, at most `levels`. None: there is none.
+        """
+        depth = min(max(len(bids), len(asks)), self.levels)
+        scale = self._book.scale
+        own_bids, own_asks = _in_units(bids[:depth], scale), _in_units(asks[:depth], scale)
+        if own_bids is None or own_asks is None:
+            return None
+        places = self._index(depth).get((own_bids, own_asks), [])
+        at = bisect_left(places, since)
+        return places[at] if at < len(places) else None
+
+    def ms_of(self, state: int) -> int:
+        """When a state came to be, in milliseconds since 1970."""
+        return self._times[state]
+
+    def until_ms(self, state: int) -> int | None:
+        """When another state followed; None if it is the state now."""
+        return self._times[state + 1] if state + 1 < len(self._times) else None
+
+    def has_trade(self, price: Decimal, quantity: Decimal, side: str) -> bool:
+        """Whether there was such a trade, or such an aggregate of trades of one price."""
+        scale = self._book.scale
+        wanted = _in_units([(price, quantity)], scale)
+        return wanted is not None and (*wanted[0], side == "buy") in self._trades
+
+    def _index(self, depth: int) -> dict[_Top, list[int]]:
+        index = self._found.setdefault(depth, {})
+        for number in range(self._read.get(depth, 0), len(self._tops)):
+            bids, asks = self._tops[number]
+            index.setdefault((bids[:depth], asks[:depth]), []).append(number)
+        self._read[depth] = len(self._tops)
+        return index
+
+
+def _in_units(levels: Levels, scale: Scale) -> tuple[tuple[int, int], ...] | None:
+    """In ticks and lots; None if there is a fraction of one."""
+    units = []
+    for price, quantity in levels:
+        ticks, lots = price.scaleb(scale.tick_decimals), quantity.scaleb(scale.lot_decimals)
+        if ticks != int(ticks) or lots != int(lots):
+            return None
+        units.append((int(ticks), int(lots)))
+    return tuple(units)

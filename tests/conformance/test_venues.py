@@ -1,0 +1,22 @@
+"""Every venue of the package conforms: one line each."""
+
+from __future__ import annotations
+
+import pytest
+
+from connector.exchanges import binance, bybit, okx
+from connector.testing.conformance import Check, checks, simulated
+
+VENUES = (
+    simulated(binance.Spot, "spot", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
+    simulated(binance.UsdMFutures, "usdm", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
+    simulated(bybit.Spot, "bybit_spot", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
+    simulated(bybit.Linear, "bybit_linear", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
+    simulated(bybit.Inverse, "bybit_inverse", "BTCUSD", "ETHUSD", unknown="NOPEUSD"),
+    simulated(okx.Okx, "okx", "BTC-USDT-SWAP", "ETH-USDT-SWAP", unknown="XX-USDT-SWAP"),
+)
+
+
+@pytest.mark.parametrize("check", checks(*VENUES), ids=str)
+def test_the_venue_conforms(check: Check) -> None:
+    check()
