@@ -92,6 +92,9 @@ class Instrument:
     """Of an order without a price; None where `step_size` alone counts. So the next two."""
     market_min_quantity: Decimal | None = attrs.field(default=None, validator=_not_negative)
     market_max_quantity: Decimal | None = attrs.field(default=None, validator=_not_negative)
+    max_orders: int | None = None
+    """How many orders of an account may be open at once; None where there is no limit, or it is not
+    told."""
     contract_size: Decimal = attrs.field(default=Decimal(1), validator=_positive)
     """How much of the base one contract is; of an inverse contract, how much of the quote."""
     quantity_unit: QuantityUnit = "base"

@@ -68,6 +68,7 @@ def test_spot(data_folder: Path) -> None:
         max_price=Decimal("922327.00000000"),
         min_notional=Decimal("0.00010000"),
         market_max_quantity=Decimal("873.90727776"),
+        max_orders=200,
     )
     assert str(known["ETHBTC"].tick_size) == "0.00000100"
     assert {each.status for each in known.values()} == {Status.TRADING, Status.PAUSED}

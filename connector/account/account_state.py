@@ -21,6 +21,7 @@ from connector.account.order_link import OrderLink
 from connector.account.order_requests import PLACE, QUOTE, Job
 from connector.account.publishing import Publishing
 from connector.account.refusals import Refusals
+from connector.account.unheard import Unheard
 from connector.accounts import Fill, FillFee, OrderUpdate, Orphan, Timing
 from connector.errors import (
     ConnectorError,
@@ -40,7 +41,7 @@ from connector.trading.client_ids import ClientIds
 from connector.trading.exposure import OwnLimits
 from connector.trading.order_record import Contradiction, OrderRecord, Stranger
 from connector.trading.reports import FillReport, OrderReport, Report
-from connector.trading.venue import Answer, Heard, Refusal, Trading, Verdict
+from connector.trading.venue import Answer, Heard, Refusal, Shutdown, Trading, Verdict
 
 _log = logging.getLogger("connector.account")
 
@@ -89,13 +90,13 @@ class Office:
         asking: Asking,
         tasks: Tasks,
     ) -> None:
-        bases = {} if trading.promises.margin else _bases(instruments)
+        bases = {symbol: each.base for symbol, each in instruments.items()}
         self.name = name
         self.trading = trading
         self.instruments = instruments
         self.timing = timing
         self.asking = asking
-        self.book = AccountBook(ids, bases)
+        self.book = AccountBook(ids, {} if trading.promises.margin else bases)
         self.budget = OrderBudget(trading.order_windows)
         self.own_limits = OwnLimits(limits)
         self.publishing = Publishing()
@@ -103,6 +104,7 @@ class Office:
         self.leaving = False
         self.synced_since_ns: int | None = None
         self.refusals = Refusals()
+        self.unheard = Unheard(trading.constants.settle_seconds)
         self.happenings = 0
         """How many reports have come by the stream."""
         self.since_ns = 0
@@ -190,6 +192,8 @@ class Office:
             return
         if self.trading.promises.acknowledgement_is_final:
             self.read(report)
+            if self.book.synced:
+                self.unheard.accepted(record, trio.current_time())
 
     def lost(self, job: Job) -> None:
         """No reply came."""
@@ -263,8 +267,11 @@ class Office:
 
     def told(self, said: Heard) -> None:
         """A report came by the private stream."""
-        if not isinstance(said, Answer):
-            self.read(said)  # type: ignore[arg-type]
+        if isinstance(said, Answer | Shutdown):
+            return
+        if isinstance(said, OrderReport) and said.client_id in self.book.records:
+            self.book.records[said.client_id].heard = True
+        self.read(said)
 
     def read(self, report: Report) -> None:
         """Take a report, from wherever it came."""
@@ -391,7 +398,3 @@ class Office:
         """An order changes what is available, and the exchange does not say to what."""
         if self.trading.promises.margin:
             self.book.holdings.forget_available()
-
-
-def _bases(instruments: Mapping[str, Instrument]) -> dict[str, str]:
-    return {symbol: each.base for symbol, each in instruments.items()}

@@ -21,6 +21,9 @@ from connector.trading.filters import check_intent
 from connector.trading.order_record import OrderRecord
 from connector.trading.venue import Trading
 
+_UNTIL_AN_ORDER_ENDS = 1.0
+"""Nobody knows when that is: how soon to look again, in seconds."""
+
 
 class Known(Protocol):
     """What is looked at: `connector.account.account_state.Office`."""
@@ -71,6 +74,7 @@ def check(known: Known, intent: Intent, *, quote: bool) -> Instrument:
     reference = known.book.holdings.last_prices.get(symbol)
     check_intent(instrument, intent, reference)
     _check_own_limits(known, intent, instrument, reference)
+    _check_most_orders(known.book, instrument)
     wait = known.budget.wait_seconds(
         trio.current_time(), quotes=quote, orders=known.waiting_places + 1
     )
@@ -139,6 +143,25 @@ def _check_own_limits(
         open_notional=_open_notional(known, known.book.records.values()),
         now=trio.current_time(),
     )
+
+
+def _check_most_orders(book: AccountBook, instrument: Instrument) -> None:
+    """Open orders of the instrument: ours that are not over, and those of others."""
+    most = instrument.max_orders
+    if most is None or len(book.records) + len(book.others) < most:
+        return
+    ours = sum(each.symbol == instrument.symbol and not each.over for each in book.records.values())
+    known = book.records
+    others = sum(
+        each.symbol == instrument.symbol and each.client_id not in known and not each.conditional
+        for each in book.others.values()
+    )
+    if ours + others >= most:
+        raise LimitReached(
+            f"{ours + others} orders of {instrument.symbol} are open, and the exchange allows "
+            f"{most}: cancel one first",
+            retry_after=_UNTIL_AN_ORDER_ENDS,
+        )
 
 
 def _open_notional(known: Known, records: Iterable[OrderRecord]) -> Decimal:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
+
+import msgspec
 
 from connector.account.account_state import Office
 from connector.account.asking import Conversation, Refused
@@ -31,8 +34,45 @@ async def read_fills(
     """Fetch them, find out whose they are, and tell those that the stream did not tell."""
     fills = await fetch_fills(office, conversation, symbol)
     await _look_at_strange(office, conversation, fills)
-    _tell_fills(office, fills)
+    names = await _client_ids(office, conversation, symbol, fills)
+    _tell_fills(office, [_named(each, names) for each in fills])
     return fills
+
+
+async def _client_ids(
+    office: Office, conversation: Conversation, symbol: str, fills: tuple[FillReport, ...]
+) -> dict[str, str]:
+    """Client ids by the exchange's, of orders that this run does not know.
+
+    They are of an earlier run, or of others. A list of trades does not tell, a list of orders does.
+    """
+    known = {each.exchange_id for each in office.book.records.values()}
+    untold = {
+        each.exchange_id
+        for each in fills
+        if each.exchange_id not in known and not office.book.is_known_trade(each)
+    }
+    names: dict[str, str] = {}
+    wanted = sorted(untold, key=_number)
+    while wanted:
+        orders = await conversation.ask(office.trading.orders_from(symbol, wanted[0]))
+        for each in orders:
+            if each.exchange_id in untold:
+                names[each.exchange_id or ""] = each.client_id
+        last = max((_number(each.exchange_id or "") for each in orders), default=(0, ""))
+        # One that is not listed, although the list passes it, is not kept any more.
+        wanted = [each for each in wanted[1:] if each not in names and _number(each) > last]
+    return names
+
+
+def _named(fill: FillReport, names: dict[str, str]) -> FillReport:
+    client_id = names.get(fill.exchange_id, "")
+    return msgspec.structs.replace(fill, client_id=client_id) if client_id else fill
+
+
+def _number(exchange_id: str) -> tuple[int, str]:
+    """Ids that are numbers rise by number, others by text."""
+    return (int(exchange_id), "") if exchange_id.isdecimal() else (0, exchange_id)
 
 
 async def _look_at_strange(
@@ -64,7 +104,7 @@ def _may_be_of(fill: FillReport, record: OrderRecord) -> bool:
     )
 
 
-def _tell_fills(office: Office, fills: tuple[FillReport, ...]) -> None:
+def _tell_fills(office: Office, fills: Iterable[FillReport]) -> None:
     """Tell those that were not told by the stream."""
     for fill in fills:
         office.tell(office.book.read_fill(fill, time.time_ns(), backfilled=True))

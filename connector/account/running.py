@@ -41,6 +41,8 @@ _CALM_SECONDS = 120.0
 _AUDIT = "audit: "
 GRACE_SECONDS = 2.0
 """For connections to be closed after the last confirmation."""
+_LOOK_SECONDS = 2.0
+"""How often to look whether the stream tells of the orders that the exchange has accepted."""
 _DISAGREEMENTS = 2
 """So many audits in a row must disagree: one may have met an event on its way."""
 
@@ -249,6 +251,7 @@ class RunningAccount:
         Raises:
             RequestRejected: the key may not read the account.
         """
+        self.office.unheard.forget()
         self.office.tell(self.office.book.happen("subscribed", "", time.time_ns()))
         if not self.office.since_ns:
             self.office.since_ns = self.office.clock.now_ns(trio.current_time())
@@ -291,9 +294,15 @@ class RunningAccount:
         disagreements = 0
         next_audit = trio.current_time() + self.office.timing.audit_seconds
         while True:
-            with trio.move_on_at(min(next_audit, self._reread_at)):
+            look = trio.current_time() + _LOOK_SECONDS
+            with trio.move_on_at(min(next_audit, self._reread_at, look)):
                 await self._reread.wait()
                 self._reread = trio.Event()
+                continue
+            if (silent := self.office.unheard.overdue(trio.current_time())) is not None:
+                self._reread_stream = True
+                return f"{_AUDIT}the private stream did not tell of order {silent.client_id}"
+            if trio.current_time() < min(next_audit, self._reread_at):
                 continue
             if trio.current_time() >= self._reread_at:
                 if self._still_wrong():
@@ -307,6 +316,9 @@ class RunningAccount:
             except (ExchangeUnavailable, Refused):
                 continue
             disagreements = disagreements + 1 if found else 0
+            if found:
+                # Soon again: what was on its way has arrived by then.
+                next_audit = trio.current_time() + self.office.trading.constants.settle_seconds
             if disagreements >= _DISAGREEMENTS:
                 _log.error("account %s: an audit disagrees: %s", self.name, "; ".join(found))
                 # Its events did not come: the stream may be mute.

@@ -9,6 +9,7 @@ Source: binance_trading §8.
 
 from __future__ import annotations
 
+import logging
 import time
 
 import attrs
@@ -28,6 +29,8 @@ from connector.trading.reports import (
 )
 from connector.trading.venue import AccountReading
 
+_log = logging.getLogger("connector.account")
+
 _TRIES = 3
 _TRY_SECONDS = 1.0
 
@@ -42,6 +45,8 @@ async def synchronise(office: Office) -> None:
     Cancellation: nothing is joined.
     """
     async with office.asking.open() as conversation:
+        if office.synced_since_ns is None:
+            await _read_limits(office, conversation)
         reading = await read_holdings(office, conversation)
         orders = await _read_orders(office, conversation)
         for record in office.book.missing(orders):
@@ -59,6 +64,18 @@ async def synchronise(office: Office) -> None:
     if office.synced_since_ns is None:
         office.synced_since_ns = office.clock.now_ns(trio.current_time())
     office.tell(office.book.join(attrs.evolve(reading, orders=orders), time.time_ns()))
+
+
+async def _read_limits(office: Office, conversation: Conversation) -> None:
+    """The account's limits of orders; those of the documentation stay where it does not tell."""
+    try:
+        uses = await conversation.ask(office.trading.order_limits())
+    except Refused as refused:
+        if refused.verdict.meaning == "permission":
+            raise
+        _log.warning("the limits of orders of %s cannot be read: %s", office.name, refused)
+    else:
+        office.budget.adopt(uses, trio.current_time())
 
 
 async def differences(office: Office) -> list[str]:

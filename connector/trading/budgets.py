@@ -13,7 +13,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 
-from connector.trading.venue import Window
+from connector.trading.venue import LimitUse, Window
 
 _TICK = 0.001
 """The shortest wait: what rounding leaves of one, no clock can measure."""
@@ -48,6 +48,20 @@ class OrderBudget:
             if surplus > 0:
                 self._sent[window].append((now, surplus))
                 self._sums[window] += surplus
+
+    def adopt(self, uses: Sequence[LimitUse], now: float) -> None:
+        """The exchange's limits are these, and so much of each is used."""
+        if not uses:
+            return
+        sent, sums = self._sent, self._sums
+        lengths = {window.seconds: window for window in sent}
+        self.windows = tuple(window for window, _ in uses)
+        self._sent, self._sums = {}, {}
+        for window, used in uses:
+            known = lengths.get(window.seconds)
+            self._sent[window] = deque() if known is None else sent[known]
+            self._sums[window] = 0 if known is None else sums[known]
+            self.observe(window, used, now)
 
     def close_until(self, moment: float) -> None:
         """No order before `moment`: the exchange said so."""

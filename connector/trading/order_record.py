@@ -56,6 +56,8 @@ class OrderRecord:
     """Those that were told, by trade id."""
     reason: str = ""
     late: bool = False
+    heard: bool = False
+    """Whether the private stream has mentioned it."""
     code: int | str | None = None
     exchange_time_ns: int | None = None
     signed_ns: int | None = None

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, Ty
 
 import attrs
 
-from connector.errors import RefusalReason
 from connector.trading.client_ids import Spelling
+from connector.trading.refusals import UNKNOWN, Meaning, Refusal, Rule, Verdict, judge
 from connector.trading.reports import BalanceReport, FillReport, OrderReport, PositionReport, Report
 
 if TYPE_CHECKING:
@@ -40,24 +40,6 @@ Over: TypeAlias = Literal["orders", "rest"]
 """Which way a request goes: the connection for orders, or REST."""
 Signing: TypeAlias = Literal["signed", "key", "open"]
 """With a signature, with the key alone, or with neither."""
-
-Meaning: TypeAlias = Literal[
-    "refused", "unknown", "absent", "duplicate", "time", "busy", "limit", "banned", "permission"
-]
-"""What a refusal means for the order it is about.
-
-==============  ==============================================================================
-``refused``     it was not accepted, for certain
-``unknown``     it may have been
-``absent``      there is no such order, says whoever answered: proves as much as it knows
-``duplicate``   an open order has this client id: not necessarily the one that was sent
-``time``        refused for its time: sign anew
-``busy``        refused because the exchange is overloaded
-``limit``       refused: a limit per time is used up; `Verdict.retry_after`
-``banned``      nobody at this address is heard until then
-``permission``  the key, its address or the account may not do this; or not any more
-==============  ==============================================================================
-"""
 
 
 @attrs.frozen(kw_only=True)
@@ -107,6 +89,10 @@ class Window:
     seconds: float
 
 
+LimitUse: TypeAlias = tuple[Window, int]
+"""A limit of orders, and how much of it this account has used."""
+
+
 @attrs.frozen
 class Request(Generic[T_co]):
     """What to ask; it is written and signed when it is sent."""
@@ -140,19 +126,6 @@ class HttpRequest:
 
 
 @attrs.frozen
-class Refusal:
-    """The exchange's words for no."""
-
-    status: int
-    code: int | str | None
-    text: str
-    retry_at_ns: int | None = None
-    """Exchange's time from which on it hears again, where it says."""
-    retry_after: float | None = None
-    """The same in seconds from now."""
-
-
-@attrs.frozen
 class Answer:
     """The reply to a request."""
 
@@ -160,7 +133,7 @@ class Answer:
     """None where the exchange could not say to which."""
     payload: bytes = attrs.field(default=b"", repr=False)
     refusal: Refusal | None = None
-    used: tuple[tuple[Window, int], ...] = ()
+    used: tuple[LimitUse, ...] = ()
     """How much of its order limits this account has used, where the exchange says."""
 
 
@@ -171,44 +144,6 @@ class Shutdown:
 
 Heard: TypeAlias = Answer | Shutdown | Report
 """What a frame of a private connection says."""
-
-
-@attrs.frozen(kw_only=True)
-class Rule:
-    """One line of a venue's table of refusals.
-
-    It applies only if all that it names is exactly so.
-    """
-
-    meaning: Meaning
-    code: int | str | None
-    """None for any, or none."""
-    status: int | None = None
-    text: str | None = None
-    reason: RefusalReason = "other"
-    source: str
-
-
-@attrs.frozen
-class Verdict:
-    """What a refusal means."""
-
-    meaning: Meaning
-    reason: RefusalReason = "other"
-
-
-UNKNOWN = Verdict("unknown")
-
-
-def judge(table: Mapping[int | str | None, tuple[Rule, ...]], refusal: Refusal) -> Verdict:
-    """The first rule for exactly this status, code and text; *unknown* if there is none."""
-    for rule in (*table.get(refusal.code, ()), *table.get(None, ())):
-        if rule.status is not None and rule.status != refusal.status:
-            continue
-        if rule.text is not None and rule.text != refusal.text:
-            continue
-        return Verdict(rule.meaning, rule.reason)
-    return UNKNOWN
 
 
 @attrs.frozen(kw_only=True)
@@ -264,7 +199,7 @@ class Trading(Protocol):
 
     @property
     def order_windows(self) -> tuple[Window, ...]:
-        """Limits of new orders, of the account."""
+        """Limits of new orders, of the account, until `order_limits` is answered."""
         ...
 
     @property
@@ -317,6 +252,14 @@ class Trading(Protocol):
         ...
 
     def order_by_exchange_id(self, symbol: str, exchange_id: str) -> Request[OrderReport]: ...
+
+    def orders_from(self, symbol: str, exchange_id: str) -> Request[tuple[OrderReport, ...]]:
+        """Orders of a symbol, whatever became of them, from an id on, oldest first."""
+        ...
+
+    def order_limits(self) -> Request[tuple[LimitUse, ...]]:
+        """The account's limits of new orders, as they are now."""
+        ...
 
     def open_orders(self) -> tuple[Request[tuple[OrderReport, ...]], ...]:
         """All that are open, in one request or several."""
@@ -383,6 +326,7 @@ __all__ = [
     "Constants",
     "Heard",
     "HttpRequest",
+    "LimitUse",
     "Meaning",
     "Promises",
     "Refusal",

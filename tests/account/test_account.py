@@ -12,6 +12,7 @@ from connector.accounts import BalanceUpdate, Fill, FillFee, OrderUpdate, Synced
 from connector.errors import (
     ConfigError,
     LimitExceeded,
+    LimitReached,
     NotSynced,
     OrderInvalid,
     OrderRefused,
@@ -341,6 +342,52 @@ async def test_a_bookmark_lets_the_next_run_tell_what_happened_between(
             assert await account.cancel(order) == "cancelled"
             await world.settled(account)
             world.judge(account)
+
+
+async def test_a_fill_of_an_earlier_run_has_its_client_id(venue: str, autojump_clock: Any) -> None:
+    """Of an order that has ended meanwhile, and of another program."""
+    async with open_world(venue) as world:
+        async with world.account(on_leave="keep") as account:
+            mine = await account.place(bid())
+            told_already = await account.place(bid("2995", quantity="0.1"))
+            for truth in world.truth.open_orders:
+                world.exchange.trading.fill(truth, "0.1")
+            await told_already.wait_done()
+            await world.settled(account)
+            bookmark = account.bookmark
+        world.exchange.trading.place(
+            "mm1", symbol=SYMBOL, side="BUY", type="LIMIT", timeInForce="GTC",
+            quantity="0.5", price="2900", newClientOrderId="theirs",
+        )  # fmt: skip
+        for truth in world.truth.open_orders:
+            world.exchange.trading.fill(truth)
+        async with world.account(bookmark=bookmark) as account, listening(account) as told:
+            fills = told.of(Fill)
+            assert [(each.client_id, each.quantity) for each in fills] == [
+                (mine.client_id, Decimal("0.4")), ("theirs", Decimal("0.5"))
+            ]  # fmt: skip
+            assert all(each.backfilled for each in fills)
+
+
+async def test_the_exchange_s_own_limits_are_read(venue: str, autojump_clock: Any) -> None:
+    async with open_world(venue) as world, world.account() as account:
+        windows = account._office.budget.windows
+        assert {each.seconds: each.limit for each in windows} == (
+            {10.0: 50, 86_400.0: 160_000} if venue == "spot" else {10.0: 300, 60.0: 1200}
+        )
+        most = account._office.instruments[SYMBOL].max_orders
+        assert most == 200
+        for number in range(most):
+            if number % 45 == 0:
+                await trio.sleep(11)
+            account.submit(bid(str(2780 + number), quantity="0.01"))
+            await trio.sleep(0.01)
+        await trio.sleep(11)
+        with pytest.raises(LimitReached, match="200 orders of ETHUSDC are open"):
+            account.submit(bid("2700", quantity="0.01"))
+        assert not account._office.refusals.counts
+        await account.cancel_all()
+        account.submit(bid("2700", quantity="0.01"))
 
 
 @pytest.mark.parametrize("orphans", ["cancel", "adopt", "leave"])

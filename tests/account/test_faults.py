@@ -263,8 +263,29 @@ async def test_a_mute_stream_is_noticed_by_the_audit(venue: str, autojump_clock:
             (truth,) = world.truth.open_orders
             world.exchange.trading.lose_event(times=None)
             world.exchange.trading.fill(truth, "0.1")
-            await trio.sleep(70)
+            await trio.sleep(36)
+            assert told.of(Unsynced)
             await settle_and_judge(world, account, told)
+
+
+@venues
+async def test_a_mute_stream_is_noticed_by_the_next_order(venue: str, autojump_clock: Any) -> None:
+    """It is accepted, and the stream does not tell of it: no audit is needed."""
+    async with open_world(venue) as world, world.account() as account:
+        async with listening(account) as told:
+            await account.place(bid())
+            (truth,) = world.truth.open_orders
+            world.exchange.trading.lose_event(times=None)
+            world.exchange.trading.fill(truth, "0.1")
+            began = trio.current_time()
+            await account.place(bid("2980"))
+            while not told.of(Unsynced):
+                await trio.sleep(0.1)
+            assert trio.current_time() - began < 4.5
+            world.exchange.trading.mend()
+            await settle_and_judge(world, account, told)
+            (private,) = world.adapter.statistics().accounts
+            assert private.private.reconnects == {"audit": 1}
 
 
 @venues

@@ -122,6 +122,8 @@ class _Filter(msgspec.Struct, rename="camel"):
     max_notional: Decimal | None = None
     min_notional: Decimal | None = None
     notional: Decimal | None = None
+    limit: int | None = None
+    max_num_orders: int | None = None
 
 
 class _Symbol(msgspec.Struct, rename="camel"):
@@ -201,6 +203,7 @@ def _instrument(symbol: _Symbol, *, futures: bool) -> Instrument:
     filters = {each.filter_type: each for each in symbol.filters}
     price, lot = filters.get("PRICE_FILTER", _Filter()), filters.get("LOT_SIZE", _Filter())
     market = filters.get("MARKET_LOT_SIZE", _Filter())
+    orders = filters.get("MAX_NUM_ORDERS", _Filter())
     notional = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or _Filter()
     status = symbol.status or symbol.contract_status
     kind = _kind(symbol) if futures else "spot"
@@ -231,6 +234,7 @@ def _instrument(symbol: _Symbol, *, futures: bool) -> Instrument:
         market_step_size=market.step_size or None,
         market_min_quantity=market.min_qty or None,
         market_max_quantity=market.max_qty or None,
+        max_orders=orders.max_num_orders or orders.limit,
         contract_size=size,
         # Only those of COIN-M have a size: their quantities are numbers of contracts.
         quantity_unit="base" if symbol.contract_size is msgspec.UNSET else "contracts",

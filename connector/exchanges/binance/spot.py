@@ -35,7 +35,7 @@ from connector.exchanges.binance import (
 )
 from connector.exchanges.binance.endpoints import SPOT, Endpoints, Environment, resolve
 from connector.exchanges.binance.offers import Catalogue, Offer, table
-from connector.exchanges.binance.private import SpotTrading
+from connector.exchanges.binance.private import BinanceTrading, spot_trading
 from connector.exchanges.protocol import (
     AnyStream,
     E,
@@ -214,9 +214,9 @@ class Spot(Generic[N_co]):
         return rest.service(self.endpoints.rest, WEIGHT_PER_MINUTE)
 
     @property
-    def trading(self) -> SpotTrading:
+    def trading(self) -> BinanceTrading:
         """Its private side: accounts and orders."""
-        return SpotTrading(orders=self.endpoints.orders, rest=self.endpoints.rest)
+        return spot_trading(orders=self.endpoints.orders, rest=self.endpoints.rest)
 
     def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
         """The request for everything that is traded."""

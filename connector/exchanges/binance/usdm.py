@@ -47,7 +47,7 @@ from connector.exchanges.binance import (
 )
 from connector.exchanges.binance.endpoints import USDM_FUTURES, Endpoints, Environment, resolve
 from connector.exchanges.binance.offers import Catalogue, Offer, table
-from connector.exchanges.binance.private import UsdMTrading
+from connector.exchanges.binance.private import BinanceTrading, usdm_trading
 from connector.exchanges.protocol import (
     AnyStream,
     E,
@@ -302,9 +302,9 @@ class UsdMFutures(Generic[N_co]):
         return rest.service(self.endpoints.rest, WEIGHT_PER_MINUTE)
 
     @property
-    def trading(self) -> UsdMTrading:
+    def trading(self) -> BinanceTrading:
         """Its private side: accounts and orders."""
-        return UsdMTrading(
+        return usdm_trading(
             stream_base=self.endpoints.stream,
             orders=self.endpoints.orders,
             rest=self.endpoints.rest,

@@ -16,7 +16,7 @@ import pytest
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
-from connector.exchanges.binance.private import SpotTrading, UsdMTrading
+from connector.exchanges.binance.private import BinanceTrading, spot_trading, usdm_trading
 from connector.keys import ApiKey
 from connector.orders import Intent, Limit, Market
 from connector.testing import (
@@ -46,7 +46,7 @@ VENUES = pytest.mark.parametrize("venue", ["spot", "usdm"])
 class Side:
     """A program's private side at work: as little as it takes."""
 
-    trading: SpotTrading | UsdMTrading
+    trading: BinanceTrading
     exchange: SimulatedExchange
     network: MemoryNetwork
     key: ApiKey
@@ -132,9 +132,9 @@ async def side(
         readings=readings,
     ) as exchange:
         ends = exchange.endpoints
-        trading: SpotTrading | UsdMTrading = SpotTrading(orders=ends.orders, rest=ends.rest)
+        trading: BinanceTrading = spot_trading(orders=ends.orders, rest=ends.rest)
         if venue == "usdm":
-            trading = UsdMTrading(stream_base=ends.stream, orders=ends.orders, rest=ends.rest)
+            trading = usdm_trading(stream_base=ends.stream, orders=ends.orders, rest=ends.rest)
         key = ApiKey(spec.key, spec.secret, kind=spec.kind)
         made = Side(trading, exchange, network, key)
         token = "" if trading.token is None else await made.ask(trading.token.fetch)

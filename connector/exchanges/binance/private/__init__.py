@@ -1,12 +1,14 @@
 """Binance's private side: what `connector.trading.venue.Trading` asks for, of spot and of futures.
 
 `shapes` has what Binance sends, `reading` turns it into reports, `requests` writes what is asked,
-`refusals` says what its errors mean, and `spot` and `usdm` put each of the two together.
+`refusals` says what its errors mean. `terms` is what all exchanges of Binance share, and `spot` and
+`usdm` are the terms in which they differ.
 
 Source: binance_trading.
 """
 
-from connector.exchanges.binance.private.spot import SpotTrading
-from connector.exchanges.binance.private.usdm import UsdMTrading
+from connector.exchanges.binance.private.spot import spot_trading
+from connector.exchanges.binance.private.terms import BinanceTrading
+from connector.exchanges.binance.private.usdm import usdm_trading
 
-__all__ = ["SpotTrading", "UsdMTrading"]
+__all__ = ["BinanceTrading", "spot_trading", "usdm_trading"]

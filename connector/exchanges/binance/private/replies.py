@@ -16,7 +16,7 @@ from connector.exchanges.protocol import UNDECODABLE
 from connector.trading.reports import (
     Ignored,
 )
-from connector.trading.venue import Answer, Heard, Refusal, Shutdown, Window
+from connector.trading.venue import Answer, Heard, LimitUse, Refusal, Shutdown, Window
 
 _INTERVAL_SECONDS: Mapping[str, float] = MappingProxyType(
     {"SECOND": 1.0, "MINUTE": 60.0, "HOUR": 3600.0, "DAY": 86400.0}
@@ -26,6 +26,8 @@ _FRAME = reading.decoder(shapes.Frame)
 _KIND = reading.decoder(shapes.EventKind)
 _ERROR_DATA = reading.decoder(shapes.ErrorData)
 _REST_ERROR = reading.decoder(shapes.Error)
+_LIMITS = reading.decoder(list[shapes.RateLimit])
+_EXCHANGE_INFO = reading.decoder(shapes.ExchangeLimits)
 
 
 Events: TypeAlias = Mapping[str, Callable[[bytes], list[Any]]]
@@ -59,12 +61,26 @@ def read_reply(said: shapes.Frame) -> Answer:
         said.id if isinstance(said.id, int) else None,
         bytes(said.result),
         refusal,
-        tuple(
-            (Window(each.limit, each.interval_num * _INTERVAL_SECONDS[each.interval]), each.count)
-            for each in said.rate_limits
-            if each.rate_limit_type == "ORDERS" and each.interval in _INTERVAL_SECONDS
-        ),
+        _order_limits(said.rate_limits),
     )
+
+
+def _order_limits(limits: list[shapes.RateLimit]) -> tuple[LimitUse, ...]:
+    return tuple(
+        (Window(each.limit, each.interval_num * _INTERVAL_SECONDS[each.interval]), each.count)
+        for each in limits
+        if each.rate_limit_type == "ORDERS" and each.interval in _INTERVAL_SECONDS
+    )
+
+
+def read_used_limits(payload: bytes) -> tuple[LimitUse, ...]:
+    """``rateLimit/order``: the account's limits of orders, and what is used of them."""
+    return _order_limits(_LIMITS(payload))
+
+
+def read_limits(payload: bytes) -> tuple[LimitUse, ...]:
+    """Limits of orders, as ``exchangeInfo`` has them."""
+    return _order_limits(_EXCHANGE_INFO(payload).rate_limits)
 
 
 def _retry_at(data: msgspec.Raw) -> int | None:

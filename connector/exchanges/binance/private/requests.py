@@ -115,6 +115,31 @@ def number(value: Decimal) -> str:
     return written(value)
 
 
+def place(parameters: Mapping[str, Parameter], weight: int) -> Request[OrderReport]:
+    """``order.place``."""
+    return Request(
+        what="place",
+        over="orders",
+        method="order.place",
+        parameters=parameters,
+        decode=read_order,
+        weight=weight,
+        orders=1,
+    )
+
+
+def open_orders(path: str, weight: int) -> Request[tuple[OrderReport, ...]]:
+    """All open orders of all symbols."""
+    return Request(
+        what="open orders",
+        over="rest",
+        method=f"GET {path}",
+        parameters={},
+        decode=read_orders,
+        weight=weight,
+    )
+
+
 def cancel(symbol: str, client_id: str, weight: int) -> Request[OrderReport]:
     """Cancel by client id; only the matching engine can answer it (binance_trading §7)."""
     return Request(

@@ -35,6 +35,12 @@ class RateLimit(Struct, rename="camel"):
     count: int = 0
 
 
+class ExchangeLimits(Struct, rename="camel"):
+    """What ``exchangeInfo`` says of limits."""
+
+    rate_limits: list[RateLimit] = []
+
+
 class ErrorData(Struct, rename="camel"):
     """When it hears again, in milliseconds."""
 
