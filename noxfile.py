@@ -180,7 +180,7 @@ def build(session: nox.Session) -> None:
         "--quiet", "--force-reinstall", f"trio-connector[cli] @ {wheel.resolve().as_uri()}"
     )
     with session.chdir(session.create_tmp()):  # where no checkout is imported in its place
-        session.run("connector", "demo", "--json", "--duration", "3")
+        session.run("connector", "demo", "--json", "--seconds", "3")
 
 
 @nox.session
@@ -208,7 +208,7 @@ def soak(session: nox.Session) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Watch an adapter survive a hostile exchange: `nox -s demo -- --duration 60`."""
+    """Watch an adapter survive a hostile exchange: `nox -s demo -- --seconds 60`."""
     install(session, extras="cli")
     session.run("connector", "demo", *session.posargs)
 
@@ -217,7 +217,7 @@ def demo(session: nox.Session) -> None:
 def picture(session: nox.Session) -> None:
     """Take the picture of the demo that README and documentation show."""
     install(session, extras="cli")
-    session.run("connector", "demo", "--picture", "docs/_static/demo.svg", *session.posargs)
+    session.run("connector", "demo", "--out", "docs/_static/demo.svg", *session.posargs)
 
 
 @nox.session

@@ -340,7 +340,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 def commands() -> list[tuple[Block, list[str]]]:
     return [
-        (block, shlex.split(command))
+        (block, shlex.split(re.split(r" >{1,2} ", command)[0]))
         for block in ALL
         if block.language == "console"
         for line in block.code.splitlines()

@@ -7,7 +7,8 @@ from contextlib import suppress
 import attrs
 import click
 
-from connector.app.naming import CHANNELS, EXCHANGES, find_exchange
+from connector.app.naming import CHANNELS, find_exchange
+from connector.app.options import ExchangeName, epilog
 from connector.errors import ConfigError
 
 SYMBOL = "ETHUSDC"
@@ -39,17 +40,16 @@ def _takes(venue: object, channel: object) -> bool:
     return False
 
 
-@click.command("channels")
-@click.argument("exchange", metavar="EXCHANGE")
+@click.command(
+    "channels",
+    short_help="List the channels of an exchange.",
+    epilog=epilog("channels binance_usdm", names=True),
+)
+@click.argument("exchange", metavar="EXCHANGE", type=ExchangeName())
 def channels_command(exchange: str) -> None:
     """List the channels of EXCHANGE, such as binance_usdm.
 
-    Each line is what you write in a configuration or after `connector record`, with the
-    defaults of its arguments: intervals are milliseconds, levels are per side of the book.
+    You can write each line in a configuration or after 'connector record EXCHANGE'. A line shows
+    the default of each argument: intervals are milliseconds, levels are per side of the book.
     """
-    try:
-        lines = offered(exchange)
-    except ConfigError as error:
-        raise click.ClickException(str(error)) from error
-    click.echo("\n".join(lines))
-    click.echo(f"exchanges: {', '.join(EXCHANGES)}", err=True)
+    click.echo("\n".join(offered(exchange)))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 
+from connector.app.characters import write_plainly
+
 EXTRA = frozenset({"click", "rich", "trustme"})
 
 
 def main() -> None:
     """Run the command line."""
+    write_plainly((sys.stdout, sys.stderr))
     try:
         from connector.app.commands import group  # noqa: PLC0415 - the extra may be missing
     except ModuleNotFoundError as missing:
@@ -19,4 +22,6 @@ def main() -> None:
             f"connector: the command line needs {package!r}; install it with: "
             'python -m pip install "trio-connector[cli]"'
         )
+    except KeyboardInterrupt:
+        sys.exit(130)
     group(prog_name="connector")

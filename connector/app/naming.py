@@ -19,7 +19,7 @@ from connector.channels import AnyChannel, Channel
 from connector.errors import ConfigError
 from connector.exchanges import binance, bybit, deribit, kraken, okx
 from connector.exchanges.protocol import Exchange
-from connector.testing.venues.rules import VenueName
+from connector.testing.venues.rules import SimulatedName
 
 EXCHANGES: Mapping[str, type[Any]] = MappingProxyType(
     {
@@ -37,10 +37,10 @@ EXCHANGES: Mapping[str, type[Any]] = MappingProxyType(
 )
 """Exchange classes by the names of their exchanges."""
 
-SIMULATED: Mapping[str, VenueName] = MappingProxyType(
+SIMULATED: Mapping[str, SimulatedName] = MappingProxyType(
     {
-        "binance_spot": "spot",
-        "binance_usdm": "usdm",
+        "binance_spot": "binance_spot",
+        "binance_usdm": "binance_usdm",
         "bybit_spot": "bybit_spot",
         "bybit_linear": "bybit_linear",
         "bybit_inverse": "bybit_inverse",
@@ -53,7 +53,7 @@ SIMULATED: Mapping[str, VenueName] = MappingProxyType(
 """What simulates an exchange, by its name (`connector.testing.open_exchange`)."""
 
 
-def simulator_of(exchange: str) -> VenueName:
+def simulator_of(exchange: str) -> SimulatedName:
     """What simulates an exchange that is in `EXCHANGES`.
 
     Raises:

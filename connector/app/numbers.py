@@ -9,7 +9,10 @@ import click
 
 
 class FiniteRange(click.FloatRange):
-    """As `click.FloatRange`, and finite."""
+    """As `click.FloatRange`, and finite. The help shows no range that every number obeys."""
+
+    def _describe_range(self) -> str:
+        return "" if self.min == 0 and self.max is None else super()._describe_range()
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The number that `value` writes."""

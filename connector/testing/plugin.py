@@ -211,8 +211,8 @@ def _exchange(item: pytest.Item) -> tuple[Any, dict[str, Any]]:
     """Venue and options of the mark ``simulated_exchange``."""
     mark = item.get_closest_marker("simulated_exchange")
     if mark is None:
-        return "usdm", {}
-    venue = mark.args[0] if mark.args else mark.kwargs.get("venue", "usdm")
+        return "binance_usdm", {}
+    venue = mark.args[0] if mark.args else mark.kwargs.get("venue", "binance_usdm")
     return venue, {name: value for name, value in mark.kwargs.items() if name != "venue"}
 
 

@@ -29,7 +29,7 @@ def test_what_is_offered_for_all_symbols_is_told() -> None:
 def test_an_exchange_that_there_is_not() -> None:
     result = CliRunner().invoke(channels_command, ["usdm"])
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "'usdm' is no exchange" in result.output
 
 

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from connector import __version__
-from connector.app import commands
 from connector.app.commands import group
+from connector.app.demo import demo_command
 from connector.app.demo.demo import Options, Result
 from connector.app.demo.market import Market
 from connector.app.demo.report import Report, Sample, Span
@@ -45,7 +45,7 @@ def test_it_says_its_version() -> None:
 def test_a_broken_invariant_is_exit_status_1(
     monkeypatch: pytest.MonkeyPatch, form: list[str]
 ) -> None:
-    monkeypatch.setattr(commands, "_run", leaking)
+    monkeypatch.setattr(demo_command, "_run", leaking)
 
     result = CliRunner().invoke(group, ["demo", *form])
 
@@ -56,7 +56,7 @@ def test_a_broken_invariant_is_exit_status_1(
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--duration", "0"],
+        ["--seconds", "0"],
         ["--capture", "nowhere.jsonl.gz"],
         ["--capture", __file__],
         ["--seed", "x"],
@@ -71,7 +71,7 @@ def test_bad_arguments_are_exit_status_2(arguments: list[str]) -> None:
 
 def test_json_over_real_sockets() -> None:
     ended = subprocess.run(
-        [*DEMO, "--duration", "3", "--json", "--tls"], capture_output=True, text=True, check=False
+        [*DEMO, "--seconds", "3", "--json", "--tls"], capture_output=True, text=True, check=False
     )
 
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -85,7 +85,7 @@ def test_json_over_real_sockets() -> None:
 
 def test_ctrl_c_ends_it_with_the_summary() -> None:
     with subprocess.Popen(
-        [*DEMO, "--duration", "600"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*DEMO, "--seconds", "600"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         # The first line is written when everything is connected.

@@ -14,9 +14,9 @@ from connector.app.commands import group
     [
         ("record", "binance_usdm", "trades:ETHUSDC", "--out", "x", "--simulate", "--rotate-mib"),
         ("run", __file__, "--simulate", "--break-every"),
-        ("demo", "--duration"),
+        ("demo", "--seconds"),
         ("soak", "--every"),
-        ("book", "--duration"),
+        ("book", "--minutes"),
     ],
     ids=lambda command: command[0],
 )
@@ -24,11 +24,21 @@ def test_a_number_is_finite(command: tuple[str, ...], number: str) -> None:
     done = CliRunner().invoke(group, [*command, number])
 
     assert done.exit_code == 2
-    assert "is not a finite number" in done.output or "is not in the range" in done.output
+    assert "is not a finite number" in done.output or "not in the range" in done.output
 
 
-def test_a_number_is_read() -> None:
-    done = CliRunner().invoke(group, ["demo", "--duration", "0.5"])
+@pytest.mark.parametrize(
+    ("option", "number"), [("--seconds", "0.5"), ("--minutes", "0.008333"), ("--duration", "0.5")]
+)
+def test_a_number_is_read(option: str, number: str) -> None:
+    done = CliRunner().invoke(group, ["demo", option, number])
 
     assert done.exit_code == 2
-    assert "0.5 is not in the range x>=1" in done.output
+    assert "not in the range x>=1" in done.output
+
+
+def test_one_duration_is_enough() -> None:
+    done = CliRunner().invoke(group, ["soak", "--seconds", "5", "--minutes", "1"])
+
+    assert done.exit_code == 2
+    assert "write either --seconds or --minutes" in done.output

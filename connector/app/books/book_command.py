@@ -1,7 +1,6 @@
 """``connector book SYMBOL``: a local order book in the terminal, as a ladder.
 
-By default the exchange is simulated, in memory, and breaks the connection now and then, so that
-one sees the book go out of sync and come back.
+With ``--simulate --break-every 12`` one sees the book go out of sync and come back.
 """
 
 from __future__ import annotations
@@ -10,11 +9,7 @@ import contextlib
 import itertools
 import logging
 import math
-import signal
-import time
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any, Protocol, Self
 
 import attrs
@@ -25,23 +20,19 @@ from rich.live import Live
 
 from connector import Feed, Overflow, open_adapter
 from connector.app.books.ladder import Ladder, line, render
-from connector.app.numbers import FiniteRange
+from connector.app.options import (
+    duration_options,
+    epilog,
+    exchange_option,
+    simulation_options,
+)
+from connector.app.place import Place, open_place
+from connector.app.stopping import stop_when_interrupted
 from connector.channels import OrderBook, Trades
-from connector.errors import ConfigError, ConnectorError
 from connector.events import BookView, Gap, Trade
-from connector.exchanges import binance
-from connector.exchanges.protocol import Exchange
-from connector.testing import MemoryNetwork, OrderFlow, open_exchange
-from connector.testing.venues.rules import VenueName
-from connector.transport import Dialer, TcpDialer
 
-VENUES: dict[str, tuple[VenueName, type[binance.Spot | binance.UsdMFutures]]] = {
-    "spot": ("spot", binance.Spot),
-    "usdm": ("usdm", binance.UsdMFutures),
-}
 REFRESH_SECONDS = 0.1
 TRADES = 8
-NS_PER_MS = 1_000_000
 
 
 @attrs.frozen(kw_only=True)
@@ -49,20 +40,9 @@ class Options:
     """What to show, and where it comes from."""
 
     symbol: str
+    place: Place
     levels: int = 10
-    venue: str = "usdm"
-    live: bool = False
-    """Whether the real exchange is connected."""
-    break_every_seconds: float = 12.0
-    """How often the simulated exchange breaks the connection; 0: never."""
-    seed: int = 0
     duration_seconds: float = math.inf
-
-    @property
-    def origin(self) -> str:
-        """What is watched, in words."""
-        name = {"spot": "Binance spot", "usdm": "Binance USD-M"}[self.venue]
-        return name if self.live else f"simulated {name}"
 
 
 class Screen(Protocol):
@@ -106,7 +86,7 @@ class Observer:
             self._updates.popleft()
         return Ladder(
             symbol=self.options.symbol.upper(),
-            origin=self.options.origin,
+            origin=self.options.place.words,
             book=None if self._view is None else self._view.depth(self.options.levels),
             trades=tuple(self._trades),
             updates_per_second=float(len(self._updates)),
@@ -127,7 +107,7 @@ async def run_book(options: Options, screen: Screen) -> None:
     observer = Observer(options)
     with trio.move_on_after(options.duration_seconds):
         async with (
-            _exchange(options) as (exchange, dialer),
+            open_place(options.place, (options.symbol,)) as (exchange, dialer),
             open_adapter(exchange, dialer=dialer) as adapter,
             adapter.subscribe(
                 OrderBook(options.symbol, depth=options.levels),
@@ -145,35 +125,6 @@ async def run_book(options: Options, screen: Screen) -> None:
                 await trio.lowlevel.checkpoint()
                 with trio.move_on_after(REFRESH_SECONDS):
                     observer.see(await books.receive())
-
-
-@asynccontextmanager
-async def _exchange(options: Options) -> AsyncIterator[tuple[Exchange, Dialer]]:
-    """The exchange to connect to, real or simulated."""
-    venue, kind = VENUES[options.venue]
-    if options.live:
-        yield kind(), TcpDialer()
-        return
-    network = MemoryNetwork()
-    async with (
-        open_exchange(
-            venue,
-            source=OrderFlow(symbols=(options.symbol.upper(),), seed=options.seed),
-            network=network,
-            epoch_ms=time.time_ns() // NS_PER_MS,
-        ) as simulated,
-        trio.open_nursery() as nursery,
-    ):
-
-        async def break_now_and_then() -> None:
-            while True:
-                await trio.sleep(options.break_every_seconds)
-                simulated.break_connections("reset")
-
-        if options.break_every_seconds:
-            nursery.start_soon(break_now_and_then)
-        yield kind(endpoints=simulated.endpoints), network
-        nursery.cancel_scope.cancel()
 
 
 class Terminal:
@@ -210,90 +161,69 @@ class Lines:
 # --- the command
 
 
-@click.command()
+@click.command(
+    short_help="Watch a local order book in the terminal.",
+    epilog=epilog(
+        "book ETHUSDC",
+        "book BTCUSDT --exchange bybit_linear --levels 20",
+        "book ETHUSDC --simulate --break-every 12",
+    ),
+)
 @click.argument("symbol", default="ETHUSDC")
+@exchange_option("binance_usdm")
 @click.option(
-    "--levels", type=click.IntRange(1, 100), default=10, show_default=True, help="Per side."
-)
-@click.option(
-    "--venue",
-    type=click.Choice(list(VENUES)),
-    default="usdm",
+    "--levels",
+    type=click.IntRange(1, 100),
+    metavar="NUMBER",
+    default=10,
     show_default=True,
-    help="Binance spot, or USD-M futures.",
+    help="Levels shown per side.",
 )
-@click.option("--live", is_flag=True, help="Connect to the real exchange, over the network.")
-@click.option(
-    "--break-every",
-    type=FiniteRange(min=0),
-    default=12.0,
-    show_default=True,
-    help="Seconds between the breaks of the simulated exchange; 0 for none.",
-)
-@click.option("--seed", type=int, default=0, help="Another seed is another simulated market.")
-@click.option("--duration", type=FiniteRange(min=0.1), help="Seconds; until Ctrl-C if left.")
+@duration_options(default_seconds=None, least_seconds=0.1)
+@simulation_options
 def book(
     *,
     symbol: str,
+    exchange: str,
     levels: int,
-    venue: str,
-    live: bool,
+    seconds: float | None,
+    simulate: bool,
     break_every: float,
     seed: int,
-    duration: float | None,
 ) -> None:
-    """Watch a local order book of SYMBOL: ladder, spread, last trades, synced or not, lag.
+    """Watch a local order book of SYMBOL: ladder, spread, last trades, lag.
 
-    The exchange is simulated unless you say --live; no network is needed then.
+    The book is built from snapshots and deltas. The screen shows whether it is synced, and why it
+    was not. Without a terminal, the command prints one line per second.
     """
-    if live and (given := _given("break_every", "seed")):
-        raise click.UsageError(f"{given} is for the simulated exchange; leave it, or --live")
     options = Options(
         symbol=symbol,
         levels=levels,
-        venue=venue,
-        live=live,
-        break_every_seconds=break_every,
-        seed=seed,
-        duration_seconds=math.inf if duration is None else duration,
+        place=Place(
+            exchange=exchange, simulate=simulate, seed=seed, break_every_seconds=break_every
+        ),
+        duration_seconds=math.inf if seconds is None else seconds,
     )
-    # What the log says is on the screen; unhandled it would go to stderr as well.
+    # The screen shows what the log says. Without a handler it would go to stderr as well.
     logging.getLogger("connector").addHandler(logging.NullHandler())
     console = Console()
-    try:
-        if console.is_terminal:
-            with Terminal(console) as terminal:
-                trio.run(_until_interrupted, options, terminal)
-        else:
-            trio.run(_until_interrupted, options, Lines())
-    except* (ConfigError, ConnectorError, OSError) as group:
-        error = group.exceptions[0]
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        raise click.ClickException(str(error)) from error
-
-
-def _given(*parameters: str) -> str:
-    """The first of `parameters` that was written on the command line, as an option; or ""."""
-    context = click.get_current_context()
-    chosen = (
-        f"--{name.replace('_', '-')}"
-        for name in parameters
-        if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
-    )
-    return next(chosen, "")
+    if console.is_terminal:
+        with Terminal(console) as terminal:
+            trio.run(_until_interrupted, options, terminal)
+    else:
+        trio.run(_until_interrupted, options, Lines())
 
 
 async def _until_interrupted(options: Options, screen: Screen) -> None:
     """Show the book; Ctrl-C ends it."""
-    async with trio.open_nursery() as nursery:
-        scope = nursery.cancel_scope
+    stop = trio.Event()
 
-        async def stop_when_interrupted() -> None:
-            with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-                async for _ in signals:
-                    scope.cancel()
-
-        nursery.start_soon(stop_when_interrupted)
+    async def show() -> None:
         await run_book(options, screen)
-        scope.cancel()
+        stop.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stop_when_interrupted, stop)
+        nursery.start_soon(show)
+        await stop.wait()
+        nursery.cancel_scope.cancel()

@@ -216,7 +216,7 @@ async def run_comparison(
     leaky: list[Sample] = []
     breaks = 0
     async with open_exchange(
-        "usdm",
+        "binance_usdm",
         source=OrderFlow(seed=options.seed),
         network=wiring.network,
         ssl_context=wiring.server_context,

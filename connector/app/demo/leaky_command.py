@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from pathlib import Path
 
 import click
@@ -12,6 +11,7 @@ import trio
 from connector.app.demo.comparison_plot import Canvas, canvas_for, draw
 from connector.app.demo.demo import Options
 from connector.app.demo.leaky import Comparison, run_comparison
+from connector.app.stopping import stop_when_interrupted
 from connector.errors import ConfigError
 
 
@@ -43,21 +43,14 @@ def _canvas(plot: Path) -> Canvas:
     try:
         return canvas_for(plot)
     except ConfigError as error:
-        raise click.BadParameter(str(error), param_hint="--plot") from error
+        raise click.BadParameter(str(error), param_hint="--out") from error
 
 
 async def _until_interrupted(options: Options) -> Comparison:
     """Run it; Ctrl-C ends it early, with the tables."""
     stop = trio.Event()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_stop_when_interrupted, stop)
+        nursery.start_soon(stop_when_interrupted, stop)
         comparison = await run_comparison(options, stop)
         nursery.cancel_scope.cancel()
     return comparison
-
-
-async def _stop_when_interrupted(stop: trio.Event) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for _ in signals:
-            stop.set()
-            return

@@ -22,7 +22,7 @@ from connector.exchanges import binance
 from connector.exchanges.protocol import Exchange
 from connector.testing import Capture, Frame, OrderFlow, Source, read_capture
 from connector.testing.market.capture import NO_CAPTURE
-from connector.testing.venues.rules import VenueName
+from connector.testing.venues.rules import SimulatedName
 
 SYMBOL = "ETHUSDC"
 STALE_AFTER_SECONDS = 0.8
@@ -37,7 +37,7 @@ STALE_FACTOR = 1.5
 class Market:
     """A venue, its data, and the channels that the data has."""
 
-    venue: VenueName
+    venue: SimulatedName
     source: Source
     channels: tuple[AnyChannel, ...]
     stale_after_seconds: float = STALE_AFTER_SECONDS
@@ -47,9 +47,9 @@ class Market:
         return EXCHANGES[self.venue](endpoints=endpoints)
 
 
-EXCHANGES: dict[VenueName, type[binance.Spot | binance.UsdMFutures]] = {
-    "spot": binance.Spot,
-    "usdm": binance.UsdMFutures,
+EXCHANGES: dict[SimulatedName, type[binance.Spot | binance.UsdMFutures]] = {
+    "binance_spot": binance.Spot,
+    "binance_usdm": binance.UsdMFutures,
 }
 
 CHANNELS: tuple[tuple[re.Pattern[str], Callable[..., AnyChannel]], ...] = (
@@ -62,11 +62,11 @@ CHANNELS: tuple[tuple[re.Pattern[str], Callable[..., AnyChannel]], ...] = (
 )
 """The channel of a recorded stream; the groups are its arguments."""
 
-SIGNS: tuple[tuple[VenueName, str, str], ...] = (
-    ("usdm", "url", r"//fapi\.|//fstream\."),
-    ("spot", "url", r"//api\.|//stream\."),
-    ("usdm", "text", r'"pu":|"X":|"e":"bookTicker"'),
-    ("spot", "text", r'"lastUpdateId":|"e":"(trade|depthUpdate)"|\{"u":'),
+SIGNS: tuple[tuple[SimulatedName, str, str], ...] = (
+    ("binance_usdm", "url", r"//fapi\.|//fstream\."),
+    ("binance_spot", "url", r"//api\.|//stream\."),
+    ("binance_usdm", "text", r'"pu":|"X":|"e":"bookTicker"'),
+    ("binance_spot", "text", r'"lastUpdateId":|"e":"(trade|depthUpdate)"|\{"u":'),
 )
 """What tells the venue of a capture: a fetched URL, or a field that only one of them has."""
 
@@ -81,7 +81,7 @@ def market_of(capture: Path | None, *, seed: int, duration_seconds: float) -> Ma
     if capture is not None:
         return _recorded(capture, duration_seconds)
     return Market(
-        "usdm",
+        "binance_usdm",
         OrderFlow(symbols=(SYMBOL,), seed=seed),
         (PartialBook(SYMBOL, levels=5, interval_ms=100), Trades(SYMBOL), BestQuote(SYMBOL)),
     )
@@ -141,7 +141,7 @@ def _longest_silences(frames: Iterable[Frame], duration_seconds: float) -> dict[
     }
 
 
-def _venue(frames: Iterable[Frame]) -> VenueName | None:
+def _venue(frames: Iterable[Frame]) -> SimulatedName | None:
     for frame in frames:
         for venue, field, sign in SIGNS:
             if re.search(sign, getattr(frame, field) or ""):

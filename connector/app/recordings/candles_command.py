@@ -1,18 +1,12 @@
-"""``connector candles SYMBOL``: the candles of a span, into a file.
-
-By default the exchange is simulated, in memory: its market has two days of past.
-"""
+"""``connector candles SYMBOL``: the candles of a span, into a file."""
 
 from __future__ import annotations
 
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import attrs
 import click
@@ -20,16 +14,14 @@ import msgspec
 import trio
 
 from connector import open_adapter
-from connector.app.naming import EXCHANGES, find_exchange, simulator_of
+from connector.app.options import epilog, exchange_option, json_option, simulation_options
+from connector.app.place import Place, open_place
 from connector.app.recordings.candle_files import open_file
 from connector.app.recordings.moments import span_between, span_options
 from connector.app.recordings.progress import HowFar
-from connector.errors import ConfigError, ConnectorError
-from connector.exchanges.protocol import Exchange
-from connector.testing import MemoryNetwork, OrderFlow, open_exchange
-from connector.transport import Dialer, TcpDialer
+from connector.app.words import counted
 
-NS_PER_MS, NS_PER_SECOND = 1_000_000, 1_000_000_000
+NS_PER_SECOND = 1_000_000_000
 DEFAULT_SECONDS = 24 * 3600
 _MOST_HOLES = 20
 """That are named one by one."""
@@ -40,13 +32,11 @@ class Options:
     """What to fetch, and where to."""
 
     symbol: str
-    exchange: str
+    place: Place
     interval: str
     out: Path
     since_ns: int
     until_ns: int
-    live: bool = False
-    seed: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -73,7 +63,7 @@ async def run_candles(options: Options, progress: HowFar) -> Result:
     count = 0
     with open_file(options.out) as file:
         async with (
-            _exchange(options) as (exchange, dialer),
+            open_place(options.place, (options.symbol,)) as (exchange, dialer),
             open_adapter(exchange, dialer=dialer) as adapter,
         ):
             candles = adapter.candles(
@@ -91,27 +81,10 @@ async def run_candles(options: Options, progress: HowFar) -> Result:
     )
 
 
-@asynccontextmanager
-async def _exchange(options: Options) -> AsyncIterator[tuple[Exchange, Dialer]]:
-    """The exchange, simulated or real."""
-    if options.live:
-        yield find_exchange(options.exchange)(), TcpDialer()
-        return
-    network = MemoryNetwork()
-    async with open_exchange(
-        simulator_of(options.exchange),
-        source=OrderFlow(symbols=(options.symbol.upper(),), seed=options.seed),
-        network=network,
-        epoch_ms=time.time_ns() // NS_PER_MS,
-    ) as simulated:
-        made: Any = EXCHANGES[options.exchange]
-        yield made(endpoints=simulated.endpoints), network
-
-
 def sentences(result: Result) -> list[str]:
     """What was fetched, and what was not."""
-    requests = f"{result.requests} request{'s' * (result.requests != 1)}"
-    lines = [f"{result.path}: {result.candles:,} candles in {requests}"]
+    requests = counted(result.requests, "request")
+    lines = [f"{result.path}: {counted(result.candles, 'candle')} in {requests}"]
     lines += [
         f"the exchange has none from {_moment(begin)} to {_moment(end)}"
         for begin, end in result.missing[:_MOST_HOLES]
@@ -124,26 +97,34 @@ def _moment(ns: int) -> str:
     return datetime.fromtimestamp(ns / NS_PER_SECOND, UTC).isoformat(timespec="seconds")
 
 
-@click.command()
-@click.argument("symbol")
-@click.option(
-    "--exchange",
-    type=click.Choice(list(EXCHANGES)),
-    default="binance_usdm",
-    show_default=True,
-    help="Whose.",
+@click.command(
+    "candles",
+    short_help="Fetch the candles of a span into a file.",
+    epilog=epilog(
+        "candles ETHUSDC --interval 5m --out candles.parquet",
+        "candles BTC-USDT --exchange okx --from 2026-11-01 --out 11.csv",
+        "candles ETHUSDC --simulate --out candles.csv",
+    ),
 )
-@click.option("--interval", default="1m", show_default=True, help="As the exchange writes it.")
+@click.argument("symbol")
+@exchange_option("binance_usdm")
+@click.option(
+    "--interval",
+    metavar="INTERVAL",
+    default="1m",
+    show_default=True,
+    help="How long a candle is, as the exchange writes it.",
+)
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
     required=True,
     help="A new file: .parquet, .csv or .jsonl.",
 )
 @span_options
-@click.option("--live", is_flag=True, help="Ask the real exchange instead of a simulated one.")
-@click.option("--seed", type=int, default=0, help="Another seed is another simulated market.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@simulation_options
+@json_option
 def candles_command(
     *,
     symbol: str,
@@ -152,37 +133,36 @@ def candles_command(
     out: Path,
     since_ns: int | None,
     until_ns: int | None,
-    live: bool,
+    simulate: bool,
+    break_every: float,
     seed: int,
     as_json: bool,
 ) -> None:
     """Fetch the candles of SYMBOL from --from to before --to, by default of the last 24 hours.
 
-    A long span takes many requests, below the limits of the exchange; on a terminal the command
-    says how far it is. Where the exchange has no candles, it says so. The last candle may still
-    run: it is not closed. A file that exists is left alone, and one that was not completed is
-    removed.
+    A long span takes many requests, below the limits of the exchange. On a terminal the command
+    shows its progress. It names the spans for which the exchange has no candles. The last candle
+    may not be closed yet. The command does not replace a file, and removes one that is incomplete.
+    A simulated exchange has two days of history.
     """
-    if seed and live:
-        raise click.UsageError("--seed is for the simulated exchange: leave out --live")
     logging.getLogger("connector").addHandler(logging.NullHandler())
     until = time.time_ns() if until_ns is None else until_ns
     since = until - DEFAULT_SECONDS * NS_PER_SECOND if since_ns is None else since_ns
     span_between(since, until)
     options = Options(
         symbol=symbol,
-        exchange=exchange,
+        place=Place(
+            exchange=exchange, simulate=simulate, seed=seed, break_every_seconds=break_every
+        ),
         interval=interval,
         out=out,
         since_ns=since,
         until_ns=until,
-        live=live,
-        seed=seed,
     )
+    progress = HowFar((since, until), sys.stderr, what="candles")
     try:
-        progress = HowFar((since, until), sys.stderr, what="candles")
         result = trio.run(run_candles, options, progress)
-    except (ConfigError, ConnectorError, OSError, ValueError) as error:
+    except ValueError as error:
         raise click.ClickException(str(error)) from error
     if as_json:
         click.echo(msgspec.json.encode(attrs.asdict(result)).decode())

@@ -10,59 +10,64 @@ import click
 import msgspec
 
 from connector.app.naming import find_exchange
+from connector.app.options import epilog, json_option, out_folder
 from connector.app.recordings.moments import span_between, span_options
 from connector.app.recordings.parquet_tables import Summary, export
-from connector.errors import ConnectorError
+from connector.app.words import counted
 from connector.recording import Recorded, look_for
 
 
-@click.command("export")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="The folder of the tables; made if it is not there.",
+@click.command(
+    "export",
+    short_help="Write recordings as Parquet tables.",
+    epilog=epilog(
+        "export recordings --out tables",
+        "export recordings --out tables --from 2026-11-25 --to 2026-11-26",
+    ),
 )
-@click.option(
-    "--append", is_flag=True, help="Write another file for a day that is there, instead of failing."
+@click.argument(
+    "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@out_folder("tables")
+@click.option(
+    "--append", is_flag=True, help="Add a file to a day that exists already, instead of failing."
+)
 @span_options
+@json_option
 def export_command(
     *,
     paths: tuple[Path, ...],
     out: Path,
     append: bool,
-    as_json: bool,
     since_ns: int | None,
     until_ns: int | None,
+    as_json: bool,
 ) -> None:
-    """Write the recordings in PATHS (files or folders) as tables: by channel and day.
+    """Write the recordings in each PATH (a file or a folder) as tables, by channel and day.
 
-    Of several, each gets a folder of its own, called like that of the recording.
+    pandas, polars and duckdb read them. With several recordings, each gets a folder of its own,
+    which has the name of the recording's folder. It needs the extra "parquet".
     """
     span = span_between(since_ns, until_ns)
 
     def show(rows: int) -> None:
         if not as_json:
-            click.echo(f"{rows:,} rows", err=True)
+            click.echo(counted(rows, "row"), err=True)
 
     whole = Summary()
-    try:
-        found = look_for(paths)
-        for skipped in found.skipped:
-            click.echo(f"skipped: {skipped.path}: it {skipped.why}", err=True)
-        for recorded, folder in _folders(found.recordings).items():
-            exchange = find_exchange(recorded.exchange)()
-            part = export(exchange, recorded.paths, out / folder, show, span=span, append=append)
-            whole.rows += part.rows
-            whole.files.update(_below(folder, part.files))
-            whole.unfit.update(_below(folder, part.unfit))
-    except (ConnectorError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+    found = look_for(paths)
+    for skipped in found.skipped:
+        click.echo(f"skipped: {skipped.path}: it {skipped.why}", err=True)
+    for recorded, folder in _folders(found.recordings).items():
+        exchange = find_exchange(recorded.exchange)()
+        part = export(exchange, recorded.paths, out / folder, show, span=span, append=append)
+        whole.rows += part.rows
+        whole.files.update(_below(folder, part.files))
+        whole.unfit.update(_below(folder, part.unfit))
     for where, count in whole.unfit.items():
-        click.echo(f"{where}: {count:,} values do not fit and are missing", err=True)
+        click.echo(
+            f"{where}: {counted(count, 'value')} left out: too large for the column", err=True
+        )
     if as_json:
         told = attrs.asdict(whole)
         if not whole.unfit:
@@ -70,7 +75,7 @@ def export_command(
         click.echo(msgspec.json.encode(told).decode())
         return
     for path, rows in sorted(whole.files.items()):
-        click.echo(f"{out / path}: {rows:,} rows")
+        click.echo(f"{out / path}: {counted(rows, 'row')}")
 
 
 def _folders(recordings: Sequence[Recorded]) -> dict[Recorded, str]:

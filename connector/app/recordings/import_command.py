@@ -11,8 +11,10 @@ import click
 import msgspec
 
 from connector.app.naming import EXCHANGES, write_channel
+from connector.app.options import ExchangeName, epilog, json_option, out_folder
 from connector.app.recordings.decoding import channel_of
 from connector.app.recordings.progress import HowFar
+from connector.app.words import counted
 from connector.channels import RawStream
 from connector.errors import ConfigError, ConnectorError
 from connector.exchanges.protocol import Exchange
@@ -119,32 +121,36 @@ def _items(frame: Frame, links: dict[str, str], now_ns: int) -> Iterator[RawFram
         yield RawFrame(link, 1, now_ns, stream, frame.text.encode())
 
 
-@click.command("import")
+@click.command(
+    "import",
+    short_help="Turn captures of other programs into recordings.",
+    epilog=epilog(
+        "import binance_usdm/2026-11-25.jsonl.gz --out recordings",
+        "import day.jsonl.gz --exchange binance_spot",
+    ),
+)
 @click.argument(
     "captures",
+    metavar="CAPTURE...",
     nargs=-1,
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
 )
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path(),
-    help="The folder of the recordings; the present one by default.",
-)
+@out_folder("recordings", default=Path())
 @click.option(
     "--exchange",
-    type=click.Choice(list(EXCHANGES)),
-    help="Whose it is; by default the name of the capture's folder.",
+    type=ExchangeName(),
+    metavar="NAME",
+    help="Where they were captured.  [default: the name of the capture's folder]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@json_option
 def import_command(
     *, captures: tuple[Path, ...], out: Path, exchange: str | None, as_json: bool
 ) -> None:
-    """Turn CAPTURES, gzip of one JSON object per line, into recordings.
+    """Turn each CAPTURE (gzip with one JSON object per line) into a recording.
 
-    The form of the lines is that of `connector.testing.read_capture`. On a terminal it says how far
-    it is.
+    'connector.testing.read_capture' describes the lines. On a terminal the command shows its
+    progress.
     """
     imported: list[dict[str, str | int]] = []
     for capture in captures:
@@ -155,6 +161,6 @@ def import_command(
         size = path.stat().st_size
         imported.append({"path": str(path), "frames": frames, "bytes": size})
         if not as_json:
-            click.echo(f"{path}: {frames:,} frames, {size:,} bytes")
+            click.echo(f"{path}: {counted(frames, 'frame')}, {size:,} bytes")
     if as_json:
         click.echo(msgspec.json.encode({"files": imported}).decode())

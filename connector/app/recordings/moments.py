@@ -40,10 +40,14 @@ def _moment(_: click.Context, __: click.Parameter, text: str | None) -> int | No
 def span_options(command: F) -> F:
     """The two options, as `since_ns` and `until_ns`."""
     until = click.option(
-        "--to", "until_ns", metavar="TIME", callback=_moment, help="Only before this time, in UTC."
+        "--to", "until_ns", metavar="TIME", callback=_moment, help="Only before this time (UTC)."
     )
     since = click.option(
-        "--from", "since_ns", metavar="TIME", callback=_moment, help="Only from this time on."
+        "--from",
+        "since_ns",
+        metavar="TIME",
+        callback=_moment,
+        help="Only from this time on (UTC), such as 2026-11-25T17:49.",
     )
     return since(until(command))
 

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import attrs
@@ -15,25 +11,30 @@ import msgspec
 import trio
 
 from connector import open_adapter
-from connector.app.naming import EXCHANGES, find_exchange, parse_channels, simulator_of
+from connector.app.naming import parse_channels
 from connector.app.numbers import FiniteRange
+from connector.app.options import (
+    ChannelText,
+    ExchangeName,
+    duration_options,
+    epilog,
+    json_option,
+    out_folder,
+    simulation_options,
+)
+from connector.app.place import Place, open_place
 from connector.app.recordings.recorder import MIB, Files, Progress, Screen, record, subject_of
 from connector.app.recordings.retention import retention_of
+from connector.app.stopping import stop_when_interrupted
+from connector.app.words import counted
 from connector.channels import AnyChannel
-from connector.errors import ConfigError, ConnectorError
-from connector.exchanges.protocol import Exchange
-from connector.recording import RecordingFailed
-from connector.testing import MemoryNetwork, OrderFlow, open_exchange
-from connector.transport import Dialer, TcpDialer
-
-NS_PER_MS = 1_000_000
 
 
 @attrs.frozen(kw_only=True)
 class Options:
     """What to record, and where to."""
 
-    exchange: str
+    place: Place
     channels: tuple[AnyChannel, ...]
     out: Path
     rotate_minutes: float = 60.0
@@ -41,8 +42,6 @@ class Options:
     keep_days: float | None = None
     max_total_gib: float | None = None
     sync: bool = False
-    simulate: bool = False
-    seed: int = 0
     duration_seconds: float | None = None
 
 
@@ -70,10 +69,11 @@ def sentence(progress: Progress) -> str:
     """Progress in words."""
     ratio = progress.raw_bytes / progress.bytes if progress.bytes else 0.0
     return (
-        f"{progress.seconds:7.1f} s  {progress.frames:,} frames, {progress.bytes / MIB:.2f} MiB "
-        f"(1:{ratio:.1f}) in {progress.files} files, {progress.reconnects} reconnects, "
-        f"{progress.gaps} gaps, {progress.dropped} dropped"
-        + (f", {progress.removed} files removed by somebody" if progress.removed else "")
+        f"{progress.seconds:7.1f} s  {counted(progress.frames, 'frame')}, "
+        f"{progress.bytes / MIB:.2f} MiB (1:{ratio:.1f}) in {counted(progress.files, 'file')}, "
+        f"{counted(progress.reconnects, 'reconnect')}, {counted(progress.gaps, 'gap')}, "
+        f"{progress.dropped:,} dropped"
+        + (f", {counted(progress.removed, 'file')} removed by others" if progress.removed else "")
     )
 
 
@@ -87,7 +87,9 @@ async def run_record(options: Options, screen: Screen) -> Progress:
     Cancellation: the files are ended in order.
     """
     stop = trio.Event()
-    async with _exchange(options) as (exchange, dialer), trio.open_nursery() as nursery:
+    symbols = (getattr(each, "symbol", None) for each in options.channels)
+    place = open_place(options.place, filter(None, symbols))
+    async with place as (exchange, dialer), trio.open_nursery() as nursery:
         files = Files(
             options.out,
             subject_of(exchange, options.channels),
@@ -96,7 +98,7 @@ async def run_record(options: Options, screen: Screen) -> Progress:
             options.sync,
             retention=retention_of(options.keep_days, options.max_total_gib),
         )
-        nursery.start_soon(_stop_when_interrupted, stop)
+        nursery.start_soon(stop_when_interrupted, stop)
         if options.duration_seconds is not None:
             nursery.start_soon(_stop_after, options.duration_seconds, stop)
         async with open_adapter(exchange, dialer=dialer) as adapter:
@@ -105,78 +107,56 @@ async def run_record(options: Options, screen: Screen) -> Progress:
     return result
 
 
-@asynccontextmanager
-async def _exchange(options: Options) -> AsyncIterator[tuple[Exchange, Dialer]]:
-    """The exchange, real or simulated."""
-    kind = find_exchange(options.exchange)
-    if not options.simulate:
-        yield kind(), TcpDialer()
-        return
-    network = MemoryNetwork()
-    symbols = {getattr(each, "symbol", None) for each in options.channels}
-    source = OrderFlow(
-        symbols=tuple(sorted(each.upper() for each in symbols if each)) or ("ETHUSDC",),
-        seed=options.seed,
-    )
-    async with open_exchange(
-        simulator_of(options.exchange),
-        source=source,
-        network=network,
-        epoch_ms=time.time_ns() // NS_PER_MS,
-    ) as simulated:
-        yield EXCHANGES[options.exchange](endpoints=simulated.endpoints), network
-
-
-async def _stop_when_interrupted(stop: trio.Event) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for _ in signals:
-            stop.set()
-            return
-
-
 async def _stop_after(seconds: float, stop: trio.Event) -> None:
     await trio.sleep(seconds)
     stop.set()
 
 
-@click.command()
-@click.argument("exchange", type=click.Choice(list(EXCHANGES)))
-@click.argument("channels", nargs=-1, required=True)
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="The folder of the files; made if it is not there.",
+@click.command(
+    "record",
+    short_help="Record what an exchange sends into files.",
+    epilog=epilog(
+        "record binance_usdm trades:ETHUSDC order_book:ETHUSDC --out data",
+        "record okx trades:BTC-USDT,ETH-USDT --out data --minutes 5",
+        "record binance_usdm trades:ETHUSDC --out data --simulate",
+        names=True,
+    ),
 )
+@click.argument("exchange", metavar="EXCHANGE", type=ExchangeName())
+@click.argument("channels", metavar="CHANNEL...", nargs=-1, required=True, type=ChannelText())
+@out_folder("recordings")
 @click.option(
     "--rotate-minutes",
     type=FiniteRange(min=0.01),
+    metavar="MINUTES",
     default=60.0,
     show_default=True,
-    help="Age at which a file is ended and the next begun.",
+    help="Begin a new file after this time.",
 )
 @click.option(
     "--rotate-mib",
     type=FiniteRange(min=0.01),
+    metavar="MIB",
     default=256.0,
     show_default=True,
-    help="Size at which it is.",
+    help="Begin a new file at this size.",
 )
 @click.option(
     "--keep-days",
     type=FiniteRange(min=0, min_open=True),
-    help="Delete files of this exchange in the folder that are older; none if left out.",
+    metavar="DAYS",
+    help="Delete files of this exchange in the folder that are older.  [default: keep all]",
 )
 @click.option(
     "--max-total-gib",
     type=FiniteRange(min=0, min_open=True),
-    help="Delete the oldest of them when all take more; none if left out.",
+    metavar="GIB",
+    help="Delete the oldest of them when all take more than this.  [default: no limit]",
 )
-@click.option("--fsync", is_flag=True, help="Let every block survive a power cut, not only a kill.")
-@click.option("--duration", type=FiniteRange(min=0.1), help="Seconds; until Ctrl-C if left.")
-@click.option("--simulate", is_flag=True, help="Record a simulated exchange, without a network.")
-@click.option("--seed", type=int, default=0, help="Another seed is another simulated market.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@click.option("--fsync", is_flag=True, help="Make each block survive a power cut, not only a kill.")
+@duration_options(default_seconds=None, least_seconds=0.1)
+@simulation_options
+@json_option
 def record_command(
     *,
     exchange: str,
@@ -187,40 +167,36 @@ def record_command(
     keep_days: float | None,
     max_total_gib: float | None,
     fsync: bool,
-    duration: float | None,
+    seconds: float | None,
     simulate: bool,
+    break_every: float,
     seed: int,
     as_json: bool,
 ) -> None:
-    """Record CHANNELS of EXCHANGE: every frame as it came, with the life of the connections.
+    """Record each CHANNEL of EXCHANGE: every frame as it arrives, and every disconnect.
 
-    A channel is written as trades:ETHUSDC, partial_book:ETHUSDC,levels=5 or order_book:ETHUSDC. The
-    last includes the snapshots that a local book is kept from. SIGINT and SIGTERM end the recording
-    in order; what was recorded up to a second before a kill can be read, too.
+    Write a channel as trades:ETHUSDC, partial_book:ETHUSDC,levels=5 or order_book:ETHUSDC. The last
+    also records the snapshots that a local book needs. 'connector channels EXCHANGE' lists the
+    channels with their arguments.
+
+    Ctrl-C or SIGTERM ends the recording in order. After a kill you can still read everything but
+    the last second.
     """
-    if seed and not simulate:
-        raise click.UsageError("--seed is for the simulated exchange: add --simulate")
     logging.getLogger("connector").addHandler(logging.NullHandler())
-    try:
-        options = Options(
-            exchange=exchange,
-            channels=tuple(each for text in channels for each in parse_channels(text, ())),
-            out=out,
-            rotate_minutes=rotate_minutes,
-            rotate_mib=rotate_mib,
-            keep_days=keep_days,
-            max_total_gib=max_total_gib,
-            sync=fsync,
-            simulate=simulate,
-            seed=seed,
-            duration_seconds=duration,
-        )
-        result = trio.run(run_record, options, Quiet() if as_json else Lines())
-    except* (ConfigError, ConnectorError, RecordingFailed) as group:
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        raise click.ClickException(str(error)) from error
+    options = Options(
+        place=Place(
+            exchange=exchange, simulate=simulate, seed=seed, break_every_seconds=break_every
+        ),
+        channels=tuple(each for text in channels for each in parse_channels(text, ())),
+        out=out,
+        rotate_minutes=rotate_minutes,
+        rotate_mib=rotate_mib,
+        keep_days=keep_days,
+        max_total_gib=max_total_gib,
+        sync=fsync,
+        duration_seconds=seconds,
+    )
+    result = trio.run(run_record, options, Quiet() if as_json else Lines())
     if as_json:
         click.echo(msgspec.json.encode(attrs.asdict(result)).decode())
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import heapq
 import logging
 import math
@@ -15,18 +14,19 @@ from pathlib import Path
 
 import attrs
 import click
-import msgspec
 import trio
 
 from connector import Feed, open_adapter
+from connector.app.event_json import describe, kind_of, line
 from connector.app.naming import find_exchange, simulator_of
+from connector.app.options import epilog
 from connector.app.recordings.decoding import channel_of, streams_of
 from connector.app.recordings.moments import span_between, span_options
 from connector.app.recordings.playback import Playback
 from connector.app.recordings.progress import HowFar
 from connector.app.recordings.verify_command import name_of
-from connector.errors import ConfigError, ConnectorError
-from connector.events import Event, Gap, asdict
+from connector.app.words import counted
+from connector.events import Event, Gap
 from connector.recording import Recorded, Span, look_for, replay, span_of
 from connector.recording.folder import one_of
 from connector.recording.reader import ALWAYS
@@ -43,10 +43,10 @@ class _Printer:
 
     def show(self, event: Event | Gap, of: str) -> None:
         """Print `event`, and whose it is, if there are several recordings."""
-        kind = repr(event).partition("(")[0]
-        self.counts[kind] += 1
+        self.counts[kind_of(event)] += 1
         if self.as_json:
-            click.echo(_line(kind, event, of))
+            about = {"recording": of} if of else {}
+            click.echo(line(about | describe(event)), nl=False)
         else:
             click.echo(f"{of}: {event!r}" if of else repr(event))
         if not isinstance(event, Gap):
@@ -132,16 +132,6 @@ async def _print_by_time(feeds: Sequence[tuple[str, Feed[Event | Gap]]], printer
         await take(index)
 
 
-def _line(kind: str, event: Event | Gap, of: str) -> str:
-    values = {name: _plain(value) for name, value in asdict(event).items()}
-    head = {"recording": of, "event": kind} if of else {"event": kind}
-    return msgspec.json.encode({**head, **values}).decode()
-
-
-def _plain(value: object) -> object:
-    return [repr(each) for each in value] if isinstance(value, tuple) else value
-
-
 async def serve(recorded: Recorded, speed: float, port: int, span: Span = ALWAYS) -> None:
     """Be the exchange of a recording, on loopback, until a signal.
 
@@ -166,51 +156,62 @@ async def serve(recorded: Recorded, speed: float, port: int, span: Span = ALWAYS
                 return
 
 
-@click.command("replay")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.command(
+    "replay",
+    short_help="Play recordings, as events or as an exchange.",
+    epilog=epilog(
+        "replay recordings",
+        "replay recordings --json --from 2026-11-25T17:00",
+        "replay recordings --serve --port 8080 --speed 1",
+    ),
+)
+@click.argument(
+    "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
 @click.option(
     "--speed",
     type=click.FloatRange(min=0, min_open=True),
+    metavar="FACTOR",
     default=math.inf,
-    help="1 is as it was recorded; as fast as it is read by default.",
+    help="1 is the recorded speed, 2 is twice as fast.  [default: as fast as possible]",
 )
 @click.option("--serve", "serves", is_flag=True, help="Be an exchange on loopback, for any client.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of it; 0 chooses one.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per event.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    default=0,
+    help="With --serve: the port.  [default: a free one]",
+)
 @span_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per event.")
 def replay_command(
     *,
     paths: tuple[Path, ...],
     speed: float,
     serves: bool,
     port: int,
-    as_json: bool,
     since_ns: int | None,
     until_ns: int | None,
+    as_json: bool,
 ) -> None:
-    """Play the recordings in PATHS (files or folders), with their disconnects and gaps."""
+    """Play the recordings in PATH (a file or a folder), with their disconnects and gaps.
+
+    The JSON of an event is what the sink "jsonl" of 'connector run' writes.
+    """
     if serves and as_json:
         raise click.UsageError("--json prints events, and --serve prints none")
     if port and not serves:
-        raise click.UsageError("--port is where to --serve: add that")
+        raise click.UsageError("--port is for --serve: add that")
     span = span_between(since_ns, until_ns)
     logging.getLogger("connector").addHandler(logging.NullHandler())
-    try:
-        found = look_for(paths)
-        for skipped in found.skipped:
-            click.echo(f"skipped: {skipped.path}: it {skipped.why}", err=True)
-        if serves:
-            trio.run(serve, one_of(found), speed, port, span)
-            return
-        recordings = found.recordings
-        counts = trio.run(lambda: print_events(recordings, speed, span, as_json=as_json))
-    except* BrokenPipeError as gone:
-        # Whoever read has read enough: click ends without a word.
-        raise BrokenPipeError(errno.EPIPE, "nobody reads any more") from gone
-    except* (ConfigError, ConnectorError, OSError) as group:
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        raise click.ClickException(str(error)) from error
-    said = ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items()))
-    click.echo(said or "nothing", err=True)
+    found = look_for(paths)
+    for skipped in found.skipped:
+        click.echo(f"skipped: {skipped.path}: it {skipped.why}", err=True)
+    if serves:
+        trio.run(serve, one_of(found), speed, port, span)
+        return
+    recordings = found.recordings
+    counts = trio.run(lambda: print_events(recordings, speed, span, as_json=as_json))
+    said = ", ".join(counted(count, kind) for kind, count in sorted(counts.items()))
+    click.echo(said or "no events", err=True)

@@ -14,10 +14,11 @@ import click
 import msgspec
 
 from connector.app.naming import find_exchange
+from connector.app.options import epilog, json_option
 from connector.app.recordings.decoding import streams_of
 from connector.app.recordings.moments import span_between, span_options
 from connector.app.recordings.progress import HowFar
-from connector.errors import ConfigError, ConnectorError
+from connector.app.words import counted
 from connector.recording import Recorded, Span, look_for, span_of
 from connector.recording.reader import ALWAYS
 from connector.recording.verification import Report, verify_by_block
@@ -32,27 +33,30 @@ def lines(report: Report) -> list[str]:
     ends = ", ".join(f"{why} {count}" for why, count in report.disconnects.items())
     told = [
         (
-            f"{report.exchange}: {report.frames:,} frames in {report.blocks:,} blocks, "
-            f"{report.files} files, {report.bytes:,} bytes"
+            f"{report.exchange}: {counted(report.frames, 'frame')} in "
+            f"{counted(report.blocks, 'block')}, {counted(report.files, 'file')}, "
+            f"{counted(report.bytes, 'byte')}"
         ),
         f"from {began:%Y-%m-%d %H:%M:%S} UTC, {span:,.1f} s",
         (
-            f"{report.connections} connections, ended: {ends or 'none'}; "
-            f"{report.answers} REST answers, {report.replies} replies, {report.holes} dropped"
+            f"{counted(report.connections, 'connection')}, ended: {ends or 'none'}; "
+            f"{counted(report.answers, 'REST answer')}, "
+            f"{counted(report.replies, 'reply', 'replies')}, {report.holes:,} dropped"
         ),
     ]
     for name, stream in sorted(report.streams.items()):
         checked = (
-            f"{stream.checked:,} ids checked, {stream.gaps} gaps, {stream.repeated} repeated"
+            f"{counted(stream.checked, 'id')} checked, {counted(stream.gaps, 'gap')}, "
+            f"{stream.repeated:,} repeated"
             if stream.sequence == "checked"
             else "ids not checked"
         )
         undecodable = f", {stream.undecodable} undecodable" if stream.undecodable else ""
-        told.append(f"  {name}: {stream.frames:,} frames, {checked}{undecodable}")
+        told.append(f"  {name}: {counted(stream.frames, 'frame')}, {checked}{undecodable}")
     if report.recordings > 1:
         told.append(f"{report.recordings} recordings: sessions and ids begin anew with each")
     if report.clock_steps:
-        told.append(f"the clock was set {report.clock_steps} times")
+        told.append(f"the clock was set {counted(report.clock_steps, 'time')}")
     told += [f"cut off: {each}" for each in report.torn]
     told += [f"MISSING: a file before {each}, or its end" for each in report.broken]
     told += [f"skipped: {each}" for each in report.skipped]
@@ -93,24 +97,28 @@ def reports(
     return done
 
 
-@click.command("verify")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@click.command(
+    "verify",
+    short_help="Check that recordings are whole.",
+    epilog=epilog("verify recordings", "verify recordings --from 2026-11-25T17:00 --json"),
+)
+@click.argument(
+    "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
 @span_options
+@json_option
 def verify_command(
-    *, paths: tuple[Path, ...], as_json: bool, since_ns: int | None, until_ns: int | None
+    *, paths: tuple[Path, ...], since_ns: int | None, until_ns: int | None, as_json: bool
 ) -> None:
-    """Say what the recordings in PATHS (files or folders) hold; exit with 1 if one is damaged.
+    """Say what the recordings in PATH (a file or a folder) hold, and whether they are whole.
 
-    Every block is read and its check sum compared, every frame is decoded, and the exchange's ids
-    are followed within each connection. A last block that was cut off is told, and is no damage:
-    that is what a recorder leaves that was killed. On a terminal it says how far it is.
+    The command compares the checksum of every block, decodes every frame, and follows the
+    exchange's ids within each connection. The exit status is 1 if a recording is damaged. A last
+    block that is cut off is reported, but is no damage: a killed recorder leaves one. On a terminal
+    the command shows its progress.
     """
     span = span_between(since_ns, until_ns)
-    try:
-        done = reports(paths, span, sys.stderr)
-    except (ConfigError, ConnectorError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+    done = reports(paths, span, sys.stderr)
     sound = all(report.sound for _, report in done)
     if as_json:
         whole = [{**attrs.asdict(report), "sound": report.sound} for _, report in done]

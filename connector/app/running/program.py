@@ -41,6 +41,7 @@ class Options:
 
     path: Path
     simulate: bool = False
+    seed: int = 0
     break_every_seconds: float = 0.0
     duration_seconds: float | None = None
 
@@ -98,7 +99,7 @@ async def _world(options: Options, configuration: Configuration) -> AsyncIterato
         yield RealWorld()
         return
     simulated: AbstractAsyncContextManager[World] = open_simulated_world(
-        configuration, break_every_seconds=options.break_every_seconds
+        configuration, seed=options.seed, break_every_seconds=options.break_every_seconds
     )
     async with simulated as world:
         yield world

@@ -11,12 +11,14 @@ import click
 import msgspec
 import trio
 
-from connector.app.numbers import FiniteRange
+from connector.app.options import duration_options, epilog, json_option, simulation_options
 from connector.app.running import logs
-from connector.app.running.configuration import Configuration, Misconfigured, read_configuration
+from connector.app.running.configuration import Misconfigured, read_configuration
 from connector.app.running.online_check import check_symbols
 from connector.app.running.program import Options, run_program
+from connector.app.running.surroundings import missing_folders
 from connector.app.running.venues import RealWorld
+from connector.app.words import counted
 from connector.errors import ConnectorError
 from connector.transport.error_groups import leaves
 
@@ -27,33 +29,42 @@ OK, FAILED, FLAWED = 0, 1, 3
 """Exit statuses: 2 is that of a wrong command line."""
 
 
-def _read(path: Path) -> Configuration:
+def _text(path: Path) -> str:
     try:
-        return read_configuration(path.read_text("utf-8-sig"))
+        return path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise click.ClickException(f"{path} is not UTF-8: {error}") from error
 
 
-@click.command()
+@click.command(
+    short_help="Find every mistake in a configuration.",
+    epilog=epilog("check run.toml", "check run.toml --online"),
+)
 @CONFIG
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--online", is_flag=True, help="Ask the exchanges whether they list the symbols.")
-def check(*, config: Path, as_json: bool, online: bool) -> None:
-    """Say what is wrong with CONFIG, all of it, with lines; connects to nothing unless --online.
+@click.option(
+    "--online", is_flag=True, help="Also ask the exchanges whether they list the symbols."
+)
+@json_option
+def check(*, config: Path, online: bool, as_json: bool) -> None:
+    """Find every mistake in CONFIG, with its line: keys, channels, extras, folders.
 
-    The exit status is 1 when something is.
+    The command connects to nothing, unless you add --online. The exit status is 1 if there is a
+    mistake.
     """
+    text = _text(config)
     try:
-        configuration = _read(config)
+        configuration = read_configuration(text)
+        mistakes = missing_folders(configuration, text)
     except Misconfigured as error:
-        found = [attrs.asdict(each) for each in error.mistakes]
+        mistakes = [*error.mistakes]
+    if mistakes:
         if as_json:
+            found = [attrs.asdict(each) for each in mistakes]
             click.echo(msgspec.json.encode({"ok": False, "mistakes": found}))
         else:
-            for mistake in error.mistakes:
+            for mistake in mistakes:
                 click.echo(f"{config}: {mistake}")
-            count = len(error.mistakes)
-            click.echo(f"{count} mistake{'s' if count > 1 else ''}")
+            click.echo(counted(len(mistakes), "mistake"))
         sys.exit(1)
     counts = {
         "adapters": len(configuration.adapters),
@@ -71,33 +82,29 @@ def check(*, config: Path, as_json: bool, online: bool) -> None:
         click.echo(f"{config}: {line}")
     if wrong:
         sys.exit(1)
-    said = ", ".join(
-        f"{count} {name if count > 1 else name.removesuffix('s')}" for name, count in counts.items()
-    )
+    said = ", ".join(counted(count, name.removesuffix("s")) for name, count in counts.items())
     click.echo(f"{config}: fine: {said}")
 
 
-@click.command()
-@CONFIG
-@click.option("--simulate", is_flag=True, help="Simulate the exchanges: no network is used.")
-@click.option(
-    "--break-every",
-    type=FiniteRange(min=0),
-    default=0.0,
-    help="With --simulate: seconds between breaks of all connections; 0 for none.",
+@click.command(
+    short_help="Run a configuration: exchanges into sinks.",
+    epilog=epilog("run run.toml", "run run.toml --simulate --break-every 5 --seconds 30"),
 )
-@click.option("--duration", type=FiniteRange(min=0.1), help="Seconds; until Ctrl-C if left.")
-def run(*, config: Path, simulate: bool, break_every: float, duration: float | None) -> None:
-    """Run what CONFIG says: adapters into sinks, with metrics, until SIGINT or SIGTERM.
+@CONFIG
+@duration_options(default_seconds=None, least_seconds=0.1)
+@simulation_options
+def run(
+    *, config: Path, seconds: float | None, simulate: bool, break_every: float, seed: int
+) -> None:
+    """Run CONFIG: exchanges into sinks, with metrics, until Ctrl-C or SIGTERM.
 
-    SIGHUP reads CONFIG again and changes what has changed in it, nothing else. The log goes to
-    standard error. The exit status is 1 when it could not start or had to end, and 3 when it ended
-    as asked, but something was failing, was cut off, or has lost events to a failure.
+    SIGHUP reads CONFIG again and applies what has changed in it. The log goes to standard error.
+
+    The exit status is 1 if it could not start or had to end. It is 3 if it ended when you asked,
+    but something was failing, was cut off, or had lost events to a failure.
     """
-    if break_every and not simulate:
-        raise click.UsageError("--break-every is for simulated exchanges: add --simulate")
     try:
-        configuration = _read(config)
+        configuration = read_configuration(_text(config))
     except Misconfigured as error:
         for mistake in error.mistakes:
             click.echo(f"{config}: {mistake}", err=True)
@@ -106,8 +113,9 @@ def run(*, config: Path, simulate: bool, break_every: float, duration: float | N
     options = Options(
         path=config,
         simulate=simulate,
+        seed=seed,
         break_every_seconds=break_every,
-        duration_seconds=duration,
+        duration_seconds=seconds,
     )
     status = FAILED
     try:

@@ -53,12 +53,13 @@ class SimulatedWorld:
 
 @asynccontextmanager
 async def open_simulated_world(
-    configuration: Configuration, *, break_every_seconds: float = 0.0
+    configuration: Configuration, *, seed: int = 0, break_every_seconds: float = 0.0
 ) -> AsyncIterator[SimulatedWorld]:
     """Simulate every exchange that there is, with the symbols that `configuration` names.
 
     Args:
         configuration: whose symbols are traded.
+        seed: of the simulated markets.
         break_every_seconds: how often all connections break; 0: never.
     """
     channels = {each for group in configuration.groups.values() for each in group.channels}
@@ -70,7 +71,7 @@ async def open_simulated_world(
             exchanges[name] = await stack.enter_async_context(
                 open_exchange(
                     venue,
-                    source=OrderFlow(symbols=tuple(symbols)),
+                    source=OrderFlow(symbols=tuple(symbols), seed=seed),
                     network=network,
                     epoch_ms=time.time_ns() // NS_PER_MS,
                 )

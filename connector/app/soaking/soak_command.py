@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +16,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from connector.app.demo.market import Market
 from connector.app.demo.report import verdict
 from connector.app.numbers import FiniteRange
+from connector.app.options import duration_options, epilog, json_option
 from connector.app.soaking.growth import Rest
 from connector.app.soaking.soak import Log, Options, SoakReport, run_soak
+from connector.app.stopping import stop_when_interrupted
 
 HEADINGS = ("time", "tasks", "sockets", "fds", "memory", "traffic")
 
@@ -79,46 +80,45 @@ def row(sample: Rest) -> tuple[str, ...]:
     )
 
 
-@click.command()
-@click.option(
-    "--minutes",
-    type=FiniteRange(min=0.05),
-    default=10.0,
-    show_default=True,
-    help="How long it runs.",
+@click.command(
+    short_help="Look for growth under random faults, for minutes or days.",
+    epilog=epilog("soak --minutes 60", "soak --leaky --minutes 2", "soak --seconds 30 --json"),
 )
+@duration_options(default_seconds=600.0, least_seconds=3.0)
 @click.option(
     "--every",
     type=FiniteRange(min=0.5),
+    metavar="SECONDS",
     default=30.0,
     show_default=True,
-    help="Seconds between two samples.",
+    help="Time between two samples.",
 )
 @click.option(
     "--seed",
     type=int,
+    metavar="NUMBER",
     default=0,
     show_default=True,
-    help="Another seed is another market and other faults at other moments.",
+    help="Each number is another market, with other faults at other times.",
 )
-@click.option("--tls", is_flag=True, help="Speak wss:// under a certificate made for the run.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@click.option("--tls", is_flag=True, help="Use wss:// with a certificate made for the run.")
 @click.option(
     "--leaky",
     is_flag=True,
-    help="Run the bug that this was written against beside the adapter: it must be found.",
+    help="Run a connector with the original leak beside the adapter: it must be found.",
 )
-def soak(*, minutes: float, every: float, seed: int, tls: bool, as_json: bool, leaky: bool) -> None:
+@json_option
+def soak(*, seconds: float, every: float, seed: int, tls: bool, leaky: bool, as_json: bool) -> None:
     """Look for growth under random faults, on real sockets, for as long as you like.
 
-    No network is needed: the exchange is simulated, on loopback. Tasks, sockets and descriptors
-    must be exactly what they were at first, whenever no connection is broken; memory and traffic
-    must not rise. The exit status is 1 if anything has grown, or an invariant broke otherwise.
+    The exchange is simulated, on loopback. You need no network. Whenever no connection is broken,
+    the numbers of tasks, sockets and file descriptors must be what they were at the start. Memory
+    and traffic must not rise. The exit status is 1 if anything grew or an invariant broke.
     """
-    # A log of hours of faults is nobody's.
+    # Nobody reads a log of hours of faults.
     logging.getLogger("connector").addHandler(logging.NullHandler())
     options = Options(
-        duration_seconds=60 * minutes, every_seconds=every, seed=seed, tls=tls, leaky=leaky
+        duration_seconds=seconds, every_seconds=every, seed=seed, tls=tls, leaky=leaky
     )
     market = options.market()
     with logging_to(options, as_json=as_json) as log:
@@ -159,16 +159,7 @@ async def _until_interrupted(options: Options, market: Market, log: Log) -> Soak
     """Run it; Ctrl-C ends it early with what it has seen, a second one at once."""
     stop = trio.Event()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_stop_when_interrupted, stop)
+        nursery.start_soon(stop_when_interrupted, stop)
         report = await run_soak(options, market, log, stop)
         nursery.cancel_scope.cancel()
     return report
-
-
-async def _stop_when_interrupted(stop: trio.Event) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for _ in signals:
-            stop.set()
-            break
-    # One task less would be a difference to the baseline.
-    await trio.sleep_forever()

@@ -120,9 +120,10 @@ def access_options(command: F) -> F:
             click.option(
                 "--exchange",
                 type=click.Choice(WITH_ACCOUNTS),
+                metavar="NAME",
                 default="binance_usdm",
                 show_default=True,
-                help="Where the account is.",
+                help=f"Where the account is: {' or '.join(WITH_ACCOUNTS)}.",
             ),
             click.option("--live", is_flag=True, help="Use the real exchange, over the network."),
             click.option("--testnet", is_flag=True, help="Use the exchange's testnet."),
@@ -134,9 +135,10 @@ def access_options(command: F) -> F:
             click.option(
                 "--key-kind",
                 type=click.Choice(KEY_KINDS),
+                metavar="KIND",
                 default="hmac",
                 show_default=True,
-                help="What kind of key it is.",
+                help=f"The kind of key: {', '.join(KEY_KINDS)}.",
             ),
         )
     ):

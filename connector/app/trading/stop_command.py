@@ -13,6 +13,7 @@ import msgspec
 import trio
 
 from connector.app.numbers import FiniteRange
+from connector.app.options import epilog
 from connector.app.trading.access import (
     SIMULATED_NAME,
     Access,
@@ -185,7 +186,12 @@ def _number(value: Decimal | None) -> str | None:
 # --- the command
 
 
-@click.command()
+@click.command(
+    short_help="Cancel every open order of an account, from outside.",
+    epilog=epilog(
+        "stop mm1", "stop mm1 --live --key BINANCE", "stop --all --testnet --key BINANCE --json"
+    ),
+)
 @click.argument("name", required=False)
 @click.option(
     "--all",
@@ -197,9 +203,10 @@ def _number(value: Decimal | None) -> str | None:
 @click.option(
     "--timeout",
     type=FiniteRange(min=1),
+    metavar="SECONDS",
     default=30.0,
     show_default=True,
-    help="Seconds after which it gives up.",
+    help="Give up after this time.",
 )
 @click.option("--json", "json_only", is_flag=True, help="Print one JSON object and nothing else.")
 def stop(

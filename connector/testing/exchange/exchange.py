@@ -1,7 +1,7 @@
 """A simulated exchange: the stream servers of a venue, as strict as the real ones.
 
     network = MemoryNetwork()
-    async with open_exchange("usdm", network=network) as exchange:
+    async with open_exchange("binance_usdm", network=network) as exchange:
         ...                                        # dial exchange.endpoints over the network
         exchange.publish("ethusdc@depth5@100ms", payload)
         exchange.break_connections("reset")
@@ -45,7 +45,7 @@ from connector.testing.network import server_websocket
 from connector.testing.network.network import MemoryListener, MemoryNetwork
 from connector.testing.network.server_end import Wire
 from connector.testing.network.world_tasks import WORLD
-from connector.testing.venues.rules import AttemptBudget, Venue, VenueName, adjusted
+from connector.testing.venues.rules import AttemptBudget, SimulatedName, Venue, adjusted, venue_of
 
 EPOCH_MS = 1_785_000_000_000
 """The exchange's time when it is opened, unless it is told another: fixed, so that a run is."""
@@ -56,7 +56,7 @@ REFUSE: frozenset[FaultKind] = frozenset({"refuse"})
 
 @asynccontextmanager
 async def open_exchange(
-    venue: VenueName,
+    venue: SimulatedName,
     *,
     source: Source | None = None,
     faults: FaultPlan | None = None,
@@ -79,7 +79,7 @@ async def open_exchange(
     """Opens a simulated exchange that serves until the block is left.
 
     Args:
-        venue: "spot" or "usdm" of Binance, or another's name, such as "bybit_linear".
+        venue: the name of the exchange, such as "binance_usdm" or "bybit_linear".
         source: where its data comes from; None: `Silent`, nothing but what you `publish`.
         faults: what will go wrong.
         network: the network to listen on; None: a real socket on the loopback interface.
@@ -87,7 +87,7 @@ async def open_exchange(
         ssl_context: the server's TLS settings; None: plain ``ws://``.
         epoch_ms: the exchange's own time when it is opened.
         nested_errors: refusals as ``{"error": {…}, "id": …}``, as some hosts send them, not flat.
-        trades: the route of ``<symbol>@trade`` on "usdm", as `binance.Endpoints` has it.
+        trades: the route of ``<symbol>@trade`` on "binance_usdm", as `binance.Endpoints` has it.
         ping_seconds, pong_timeout_seconds, lifetime_seconds, attempts_per_window: instead of the
             venue's own; more attempts to connect than the last in five minutes are refused.
         shutdown_notice_seconds: from ``serverShutdown`` to the end of a connection, on spot.
@@ -103,7 +103,7 @@ async def open_exchange(
     """
     require_trio("open_exchange")
     rules = adjusted(
-        rules_of(venue, trades, trades_privately=bool(accounts)),
+        rules_of(venue_of(venue), trades, trades_privately=bool(accounts)),
         ping_seconds=ping_seconds,
         pong_timeout_seconds=pong_timeout_seconds,
         lifetime_seconds=lifetime_seconds,

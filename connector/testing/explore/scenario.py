@@ -11,7 +11,7 @@ import attrs
 from connector.testing.explore.numbered import Numbered
 from connector.testing.explore.stage import Stage
 from connector.testing.market.sources import Source
-from connector.testing.venues.rules import VenueName
+from connector.testing.venues.rules import SimulatedName
 
 Program = Callable[[Stage], Awaitable[None]]
 
@@ -30,7 +30,7 @@ class Scenario:
     """The most connections that the exchange may see at once on one route; None: `links`."""
     most_tasks: int = 8
     """The most tasks that the program may have at once, its own included."""
-    venue: VenueName = "usdm"
+    venue: SimulatedName = "binance_usdm"
     tls: bool = False
     """Whether the exchange speaks TLS."""
     source: Source = attrs.field(factory=Numbered, repr=False)

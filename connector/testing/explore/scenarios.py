@@ -65,7 +65,7 @@ def _book(name: str, program: Program, **options: Any) -> Scenario:
 
 _BOOKS = (
     _book("book", book),
-    _book("book_spot", partial(book, describe=spot), venue="spot"),
+    _book("book_spot", partial(book, describe=spot), venue="binance_spot"),
     _book("book_tls", book, tls=True),
     # Of the same deltas two books, so that two snapshots stand in line.
     _book(
@@ -91,7 +91,10 @@ _BOOKS = (
     ),
     _book("book_stale", book, source=NumberedBook(stale=2)),
     _book(
-        "book_stale_spot", partial(book, describe=spot), venue="spot", source=NumberedBook(stale=2)
+        "book_stale_spot",
+        partial(book, describe=spot),
+        venue="binance_spot",
+        source=NumberedBook(stale=2),
     ),
     _book(
         "book_429",
@@ -115,14 +118,14 @@ SCENARIOS: MappingProxyType[str, Scenario] = MappingProxyType(
         for scenario in (
             Scenario(name="connect", program=connect),
             Scenario(name="stream", program=stream),
-            Scenario(name="spot", program=partial(stream, describe=spot), venue="spot"),
+            Scenario(name="spot", program=partial(stream, describe=spot), venue="binance_spot"),
             Scenario(name="tls", program=stream, tls=True),
             Scenario(name="backoff", program=backoff),
             Scenario(name="reconnect", program=reconnect),
             Scenario(
                 name="planned_end",
                 program=partial(stream, describe=spot, events=10),
-                venue="spot",
+                venue="binance_spot",
                 exchange_options={"lifetime_seconds": 3.0, "shutdown_notice_seconds": 2.0},
             ),
             Scenario(name="resubscribe", program=resubscribe),

@@ -17,6 +17,16 @@ VenueName: TypeAlias = Literal[
     "kraken", "kraken_futures",
 ]  # fmt: skip
 """The first two are Binance."""
+SimulatedName: TypeAlias = Literal["binance_spot", "binance_usdm"] | VenueName
+"""The name of an exchange, such as ``binance_usdm``. The short names of Binance's are older."""
+
+
+def venue_of(name: SimulatedName) -> VenueName:
+    """The venue that simulates the exchange called `name`."""
+    if name == "binance_spot":
+        return "spot"
+    return "usdm" if name == "binance_usdm" else name
+
 
 _SPOT_INTERVALS = "1s|1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d|3d|1w|1M"
 _USDM_INTERVALS = "1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d|3d|1w|1M"

@@ -13,9 +13,8 @@ from trio.testing import MockClock
 from connector.app.books.book_command import Options, run_book
 from connector.app.books.ladder import Ladder, line, render
 from connector.app.commands import group
+from connector.app.place import Place
 from connector.events import BookView, Level, Trade
-
-NAMES = {"spot": "spot", "usdm": "USD-M"}
 
 
 @attrs.define
@@ -33,15 +32,15 @@ def drawn(ladder: Ladder) -> str:
     return captured.get()
 
 
-@pytest.mark.parametrize("venue", ["spot", "usdm"])
+@pytest.mark.parametrize("exchange", ["binance_spot", "okx"])
 async def test_it_shows_a_book_and_its_unsynced_spans(
-    autojump_clock: MockClock, venue: str
+    autojump_clock: MockClock, exchange: str
 ) -> None:
+    symbol = "ETH-USDT" if exchange == "okx" else "ethusdc"
+    place = Place(exchange=exchange, simulate=True, break_every_seconds=4)
     shown = Shown()
 
-    await run_book(
-        Options(symbol="ethusdc", venue=venue, break_every_seconds=4, duration_seconds=15), shown
-    )
+    await run_book(Options(symbol=symbol, place=place, duration_seconds=15), shown)
 
     synced = [ladder.synced for ladder in shown.ladders]
     assert synced.count(True) > 60
@@ -51,7 +50,7 @@ async def test_it_shows_a_book_and_its_unsynced_spans(
     assert last.spans >= 3 and last.reason == "disconnected"
     assert last.trades and last.updates_per_second > 3
     picture = drawn(last)
-    assert f"connector book · ETHUSDC · simulated Binance {NAMES[venue]}" in picture
+    assert f"connector book · {symbol.upper()} · simulated {exchange}" in picture
     assert "synced" in picture and "spread" in picture and "last trades" in picture
     assert picture.count("█") > 20
     asks = picture.index(f"{float(last.book.asks[-1].price):.2f}")
@@ -103,28 +102,30 @@ def test_options_of_the_simulation_are_not_for_the_real_exchange() -> None:
         result = CliRunner().invoke(group, ["book", "--live", option, "3"])
 
         assert result.exit_code == 2
-        assert f"{option} is for the simulated exchange" in result.output
+        assert f"{option} is for a simulated exchange: add --simulate" in result.output
 
 
 def test_it_says_where_the_book_comes_from() -> None:
-    assert Options(symbol="X", live=True).origin == "Binance USD-M"
-    assert Options(symbol="X", venue="spot").origin == "simulated Binance spot"
+    assert Place(exchange="binance_usdm").words == "binance_usdm"
+    assert Place(exchange="okx", simulate=True).words == "simulated okx"
 
 
 def test_the_command_prints_lines_where_there_is_no_terminal() -> None:
-    result = CliRunner().invoke(group, ["book", "BTCUSDT", "--duration", "0.5"])
+    result = CliRunner().invoke(group, ["book", "BTCUSDT", "--simulate", "--seconds", "0.5"])
 
     assert result.exit_code == 0, result.output
     assert result.output.startswith("BTCUSDT ")
 
 
-@pytest.mark.parametrize("arguments", [["ETHUSDC", "--levels", "0"], ["ETHUSDC", "--venue", "x"]])
+@pytest.mark.parametrize(
+    "arguments", [["ETHUSDC", "--levels", "0"], ["ETHUSDC", "--exchange", "usdm"]]
+)
 def test_bad_arguments_are_exit_status_2(arguments: list[str]) -> None:
     assert CliRunner().invoke(group, ["book", *arguments]).exit_code == 2
 
 
 def test_a_symbol_that_is_none() -> None:
-    result = CliRunner().invoke(group, ["book", "ETH/USDC", "--duration", "5"])
+    result = CliRunner().invoke(group, ["book", "ETH/USDC", "--simulate", "--seconds", "5"])
 
     assert result.exit_code == 1
     assert "is not a symbol" in result.output

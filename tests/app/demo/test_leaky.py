@@ -100,7 +100,7 @@ def test_another_kind_of_picture_is_refused(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_told_before_the_comparison(tmp_path: Path) -> None:
     picture = tmp_path / "pictures" / "leak.svg"
 
-    result = CliRunner().invoke(group, ["demo", "--leaky", "--plot", str(picture)])
+    result = CliRunner().invoke(group, ["demo", "--leaky", "--out", str(picture)])
 
     assert result.exit_code == 2
     assert f"there is no folder {picture.parent}" in result.output.replace("\n", "")
@@ -116,18 +116,18 @@ def test_a_comparison_plays_no_capture(tmp_path: Path) -> None:
     assert "leave out --capture" in result.output
 
 
-def test_plot_needs_leaky() -> None:
-    result = CliRunner().invoke(group, ["demo", "--plot", "leak.svg"])
+def test_a_png_needs_leaky() -> None:
+    result = CliRunner().invoke(group, ["demo", "--out", "run.png"])
 
     assert result.exit_code == 2
-    assert "add --leaky" in result.output
+    assert "drawn as .svg" in result.output
 
 
 def test_the_command(tmp_path: Path) -> None:
     picture = tmp_path / "leak.svg"
     command = [
         sys.executable, "-c", "from connector.app.cli import main; main()",
-        "demo", "--leaky", "--duration", "6", "--json", "--plot", str(picture),
+        "demo", "--leaky", "--seconds", "6", "--json", "--out", str(picture),
     ]  # fmt: skip
 
     completed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)

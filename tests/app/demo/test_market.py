@@ -46,7 +46,7 @@ def trade(number: int) -> dict[str, object]:
 def test_without_a_capture_it_is_ethusdc() -> None:
     market = market_of(None, seed=3, duration_seconds=20)
 
-    assert market.venue == "usdm"
+    assert market.venue == "binance_usdm"
     assert set(market.channels) == {
         PartialBook("ETHUSDC", levels=5, interval_ms=100), Trades("ETHUSDC"), BestQuote("ETHUSDC"),
     }  # fmt: skip
@@ -60,7 +60,7 @@ def test_a_capture_says_what_can_be_subscribed(tmp_path: Path) -> None:
 
     market = market_of(path, seed=0, duration_seconds=20)
 
-    assert market.venue == "usdm"
+    assert market.venue == "binance_usdm"
     # One has no channel here, and one trade in five seconds is nothing to watch.
     assert set(market.channels) == {BestQuote("ethusdc"), Trades("ethusdc")}
     assert market.stale_after_seconds == pytest.approx(1.5)
@@ -75,7 +75,7 @@ def test_spot_is_recognised(tmp_path: Path) -> None:
 
     market = market_of(path, seed=0, duration_seconds=20)
 
-    assert market.venue == "spot"
+    assert market.venue == "binance_spot"
     assert market.channels == (BookDeltas("btcusdt", interval_ms=100),)
 
 

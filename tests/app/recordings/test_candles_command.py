@@ -20,7 +20,7 @@ MINUTE_NS = 60 * 10**9
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(group, ["candles", *arguments])
+    return CliRunner().invoke(group, ["candles", "--simulate", *arguments])
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
@@ -110,7 +110,7 @@ def test_nothing_is_left_of_a_file_that_was_not_completed(
         (["--out", "x.csv", "--interval", "7m"], "interval can be 1m"),
         (["--out", "x.csv", "--exchange", "binance_coinm"], "cannot be simulated"),
         (["--out", "x.csv", "--from", "2026-01-02", "--to", "2026-01-01"], "before --to"),
-        (["--out", "x.csv", "--seed", "1", "--live"], "--seed is for the simulated exchange"),
+        (["--out", "x.csv", "--seed", "1", "--live"], "--seed is for a simulated exchange"),
     ],
 )
 def test_what_cannot_be_is_said(

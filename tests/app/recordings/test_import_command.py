@@ -115,7 +115,7 @@ def test_a_capture_is_imported_frame_by_frame(tmp_path: Path) -> None:
 
     verified = CliRunner().invoke(group, ["verify", str(path)])
     assert verified.exit_code == 0
-    assert "ethusdc@trade: 3 frames, 3 ids checked, 1 gaps, 0 repeated" in verified.output
+    assert "ethusdc@trade: 3 frames, 3 ids checked, 1 gap, 0 repeated" in verified.output
 
     events = [each.event for each in events_of(binance.UsdMFutures(), [path])
               if isinstance(each, Decoded)]  # fmt: skip

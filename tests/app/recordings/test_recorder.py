@@ -136,7 +136,7 @@ def test_a_disk_that_is_full_ends_the_recording_with_an_error(tmp_path: Path) ->
         resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, 4_000))
 
     done = subprocess.run(
-        [*RECORD, "--out", str(tmp_path), "--duration", "30"],
+        [*RECORD, "--out", str(tmp_path), "--seconds", "30"],
         preexec_fn=limit,  # no thread of ours is there
         capture_output=True,
         text=True,
@@ -158,7 +158,7 @@ def test_a_disk_that_is_full_from_the_beginning_leaves_nothing(tmp_path: Path) -
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 
     done = subprocess.run(
-        [*RECORD, "--out", str(tmp_path), "--duration", "30"],
+        [*RECORD, "--out", str(tmp_path), "--seconds", "30"],
         preexec_fn=limit,  # no thread of ours is there
         capture_output=True,
         text=True,
@@ -173,7 +173,7 @@ def test_a_disk_that_is_full_from_the_beginning_leaves_nothing(tmp_path: Path) -
 
 
 def test_damage_is_told_and_the_exit_status_is_one(tmp_path: Path) -> None:
-    record = ["record", "binance_spot", "trades:BTCUSDT", "--simulate", "--duration", "2.5"]
+    record = ["record", "binance_spot", "trades:BTCUSDT", "--simulate", "--seconds", "2.5"]
     done = CliRunner().invoke(group, [*record, "--out", str(tmp_path)])
     (path,) = tmp_path.glob("*.rec.zst")
     data = bytearray(path.read_bytes())

@@ -58,10 +58,10 @@ def test_every_event_is_printed_with_the_gaps_between(recording: Path) -> None:
 
     assert done.exit_code == 0, done.output
     events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    assert [each["event"] for each in events] == ["Trade", "Trade", "Gap", "Trade"]
+    assert [each["type"] for each in events] == ["Trade", "Trade", "Gap", "Trade"]
     assert [each.get("trade_id") for each in events] == [1, 2, None, 5]
     assert [each["session"] for each in events] == [1, 1, 1, 2]
-    assert "1 Gap, 3 Trade" in done.output
+    assert "1 Gap, 3 Trades" in done.output
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_part_of_it_is_printed(recording: Path) -> None:
     done = CliRunner().invoke(group, [*command, "1970-01-01T00:00:05Z"])
 
     events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    assert [(each["event"], each.get("trade_id")) for each in events] == [
+    assert [(each["type"], each.get("trade_id")) for each in events] == [
         ("Trade", 2), ("Gap", None),
     ]  # fmt: skip
 
@@ -122,7 +122,7 @@ def test_recordings_of_several_adapters_are_printed_in_the_order_of_their_times(
 
     assert done.exit_code == 0, done.output
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    events = [each for each in lines if each["event"] == "Trade"]
+    events = [each for each in lines if each["type"] == "Trade"]
     assert [each["trade_id"] for each in events] == [1, 2, 3, 4, 5, 6]
     assert [each["recording"].partition(":")[0] for each in events] == [
         "futures", "spot", "spot", "futures", "futures", "spot",
@@ -139,7 +139,7 @@ async def test_recordings_of_several_adapters_are_played_by_one_clock(
     counts = await print_events(look_for(several).recordings, 1.0, as_json=True)
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    events = [each for each in lines if each["event"] == "Trade"]
+    events = [each for each in lines if each["type"] == "Trade"]
     assert counts == {"Trade": 6, "Gap": 2}
     assert [each["trade_id"] for each in events] == [1, 2, 3, 4, 5, 6]
     assert trio.current_time() - began == pytest.approx(5.0)

@@ -45,6 +45,7 @@ from connector.app.running.configuration.targets import targets_of
 from connector.app.running.sinks import (
     FRAME_KINDS,
     KINDS,
+    RecordedFrames,
     RedisEvents,
     RedisFrames,
     settings_of,
@@ -58,7 +59,14 @@ S = TypeVar("S")
 P = TypeVar("P")
 T = TypeVar("T")
 
-_SERVED_BY = MappingProxyType({"prometheus_client": "prometheus-client", "hypercorn": "hypercorn"})
+_EXTRAS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
+    {
+        "metrics": (("prometheus_client", "prometheus-client"), ("hypercorn", "hypercorn")),
+        "redis": (("coredis", "coredis"),),
+        "capture": (("zstandard", "zstandard"),),
+    }
+)
+"""The modules of an extra, with the packages that bring them."""
 
 _NUMBERS: Mapping[str, type[Any]] = MappingProxyType({"float": float, "decimal": Decimal})
 
@@ -148,13 +156,7 @@ class _Reader:
     def _metrics(self) -> MetricsTable | None:
         table = self._single("metrics", MetricsTable)
         if table is not None:
-            for module, package in _SERVED_BY.items():
-                if importlib.util.find_spec(module) is None:
-                    self.findings.add(
-                        ("metrics",),
-                        f"{package} is needed to serve metrics; install it with: "
-                        'python -m pip install "trio-connector[metrics]"',
-                    )
+            self._check_installed(("metrics",), "metrics", "to serve metrics")
             self._try(("metrics", "bind"), split_address, table.bind)
         return table
 
@@ -311,11 +313,23 @@ class _Reader:
             return None
         settings = read_table(kind, of_kind, path, self.findings)
         if isinstance(settings, RedisEvents | RedisFrames):
+            self._check_installed(path, "redis", "to write to Redis")
             self._try((*path, "url"), check_written, settings.url)
+        elif isinstance(settings, RecordedFrames):
+            self._check_installed(path, "capture", "to record")
         taken = tuple(groups if table.groups is None else table.groups)
         if settings is None:
             return None
         return SinkPlan(table.kind, taken, settings, table.on_failure)
+
+    def _check_installed(self, path: Path, extra: str, purpose: str) -> None:
+        for module, package in _EXTRAS[extra]:
+            if importlib.util.find_spec(module) is None:
+                self.findings.add(
+                    path,
+                    f"{package} is needed {purpose}; install it with: "
+                    f'python -m pip install "trio-connector[{extra}]"',
+                )
 
     def _try(self, path: Path, make: Callable[..., T], *arguments: Any) -> T | None:
         """What `make` makes; its ConfigError is a mistake at `path`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,11 +12,11 @@ import msgspec
 import trio
 from msgspec import Meta
 
+from connector.app.event_json import describe, line
 from connector.app.naming import write_channel
 from connector.app.running.sinks.line_file import LineFile
 from connector.app.running.sinks.sink import Batch
 from connector.errors import DecodeError
-from connector.events import Event, Gap, RawMessage, asdict
 from connector.lifecycle import Lifecycle, Rejected, Stale
 
 STANDARD_OUTPUT = "-"
@@ -76,7 +76,7 @@ class JsonLinesSink:
         Cancellation: the last line may be torn.
         """
         about = {"adapter": batch.adapter, "group": batch.group}
-        await self._write(b"".join(_line(about | describe(event)) for event in batch.events))
+        await self._write(b"".join(line(about | describe(event)) for event in batch.events))
 
     async def mark(self, adapter: str, event: Lifecycle) -> None:
         """Write a line, if marks are wanted.
@@ -87,7 +87,7 @@ class JsonLinesSink:
             await trio.lowlevel.checkpoint()
             return
         about = {"adapter": adapter, "type": type(event).__name__}
-        await self._write(_line(about | _fields_of(event)))
+        await self._write(line(about | _fields_of(event)))
 
     async def _write(self, lines: bytes) -> None:
         await self._file.append(lines)
@@ -109,25 +109,3 @@ def _fields_of(event: Lifecycle) -> dict[str, Any]:
         case _:
             fields = {}
     return attrs.asdict(event, recurse=False) | fields
-
-
-def describe(event: Event) -> dict[str, Any]:
-    """The type and the public fields of `event`, as JSON can say them."""
-    kind = next(base for base in type(event).__mro__ if base.__module__ == Event.__module__)
-    fields = {"type": kind.__name__, **asdict(event)}
-    if isinstance(event, Gap):
-        fields["channels"] = [write_channel(channel) for channel in event.channels]
-    elif isinstance(event, RawMessage):
-        fields["data"] = msgspec.Raw(event.data)
-    return fields
-
-
-def _line(fields: dict[str, Any]) -> bytes:
-    return msgspec.json.encode(fields, enc_hook=plain) + b"\n"
-
-
-def plain(value: Any) -> Any:
-    """What JSON has for a `value` that msgspec does not know."""
-    if isinstance(value, Sequence):  # a side of a local book
-        return list(value)
-    raise NotImplementedError(type(value))

@@ -16,7 +16,7 @@ import msgspec
 import trio
 from msgspec import Meta
 
-from connector.app.running.sinks.jsonl import describe, plain
+from connector.app.event_json import describe, plain
 from connector.app.running.sinks.sink import Batch
 from connector.app.secret import Secret
 from connector.errors import ConfigError

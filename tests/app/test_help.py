@@ -1,0 +1,96 @@
+"""The help of every command: it fits a terminal, says units, and its examples can be typed."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from connector.app.commands import group
+from connector.app.naming import CHANNELS, EXCHANGES
+
+COMMANDS = {"": group, **group.commands}
+COLUMNS = 80
+
+
+def help_of(name: str) -> str:
+    arguments = [name, "--help"] if name else ["--help"]
+    done = CliRunner().invoke(group, arguments, terminal_width=COLUMNS)
+    assert done.exit_code == 0
+    return done.output
+
+
+def options(command: click.Command) -> Iterator[click.Option]:
+    return (each for each in command.params if isinstance(each, click.Option) and not each.hidden)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_it_fits_80_columns(name: str) -> None:
+    lines = help_of(name).splitlines()
+
+    assert max(map(len, lines)) <= COLUMNS
+    assert "Examples:" in help_of(name)
+    assert not any(line.rstrip().endswith("...") for line in lines if not line.startswith("Usage"))
+
+
+@pytest.mark.parametrize("name", group.commands)
+def test_every_option_says_what_it_takes(name: str) -> None:
+    for option in options(group.commands[name]):
+        assert option.help, option.name
+        if not option.is_flag:
+            assert option.metavar, option.name
+
+
+def test_one_flag_has_one_meaning() -> None:
+    meanings: dict[str, set[str | None]] = {}
+    for command in group.commands.values():
+        for option in options(command):
+            for flag in option.opts:
+                meanings.setdefault(flag, set()).add(option.metavar)
+
+    several = {flag for flag, found in meanings.items() if len(found) > 1}
+    assert several <= {"--out"}  # a folder of several files, or one picture
+    assert {"--seconds", "--minutes", "--simulate", "--exchange", "--json"} <= set(meanings)
+    assert not {"--duration", "--venue", "--plot", "--picture"} & set(meanings)
+
+
+@pytest.mark.parametrize("name", ["record", "channels"])
+def test_it_names_the_exchanges_and_the_channels(name: str) -> None:
+    words = set(help_of(name).replace(",", " ").split())
+
+    assert set(EXCHANGES) <= words
+    assert set(CHANNELS) <= words
+
+
+def examples() -> Iterator[tuple[str, str]]:
+    for name, command in COMMANDS.items():
+        for line in (command.epilog or "").splitlines():
+            if line.startswith("  connector "):
+                yield name, line.strip().partition(">")[0].removeprefix("connector ")
+
+
+@pytest.mark.parametrize(("name", "line"), [*examples()])
+def test_an_example_can_be_typed(
+    name: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command, *arguments = shlex.split(line)
+    for each in arguments:
+        if each.endswith(".toml"):
+            Path(each).touch()
+
+    assert command == name or not name
+    if "--help" not in arguments:
+        group.commands[command].make_context(command, arguments)
+
+
+def test_the_page_of_the_reference_has_every_command_and_every_common_flag() -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/command-line.md").read_text()
+    common = ["--seconds", "--minutes", "--simulate", "--live", "--break-every", "--seed", "--out"]
+
+    assert all(f"`connector {name}" in page for name in group.commands)
+    assert all(f"`{flag}" in page for flag in common)
