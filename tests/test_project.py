@@ -31,6 +31,7 @@ TEXTS = [*SOURCES, *PAGES, ROOT / "pyproject.toml", ROOT / ".ci" / "run", ROOT /
 PUBLIC_MODULES = (
     "connector",
     "connector.exchanges.binance",
+    "connector.exchanges.bitget",
     "connector.exchanges.bybit",
     "connector.exchanges.deribit",
     "connector.exchanges.kraken",
@@ -199,6 +200,7 @@ ELSEWHERE = {
     },
     "connector.book": {"BookStatistics"},
     "connector.exchanges.kraken": {"Endpoints"},
+    "connector.exchanges.bitget": {"Endpoints"},
     "connector.exchanges.deribit": {"Endpoints"},
     "connector.exchanges.okx": {"Endpoints"},
 }

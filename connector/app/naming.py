@@ -17,7 +17,7 @@ import attrs
 from connector import channels
 from connector.channels import AnyChannel, Channel
 from connector.errors import ConfigError
-from connector.exchanges import binance, bybit, deribit, kraken, okx
+from connector.exchanges import binance, bitget, bybit, deribit, kraken, okx
 from connector.exchanges.protocol import Exchange
 from connector.testing.venues.rules import SimulatedName
 
@@ -33,6 +33,8 @@ EXCHANGES: Mapping[str, type[Any]] = MappingProxyType(
         "kraken": kraken.Spot,
         "kraken_futures": kraken.Futures,
         "deribit": deribit.Deribit,
+        "bitget_spot": bitget.Spot,
+        "bitget_futures": bitget.Futures,
     }
 )
 """Exchange classes by the names of their exchanges."""
@@ -48,6 +50,8 @@ SIMULATED: Mapping[str, SimulatedName] = MappingProxyType(
         "deribit": "deribit",
         "kraken": "kraken",
         "kraken_futures": "kraken_futures",
+        "bitget_spot": "bitget_spot",
+        "bitget_futures": "bitget_futures",
     }
 )
 """What simulates an exchange, by its name (`connector.testing.open_exchange`)."""
@@ -65,7 +69,14 @@ def simulator_of(exchange: str) -> SimulatedName:
 
 
 _MODULES: Mapping[str, Any] = MappingProxyType(
-    {"binance": binance, "bybit": bybit, "okx": okx, "kraken": kraken, "deribit": deribit}
+    {
+        "binance": binance,
+        "bitget": bitget,
+        "bybit": bybit,
+        "deribit": deribit,
+        "kraken": kraken,
+        "okx": okx,
+    }
 )
 _ENVIRONMENTS = ("production", "testnet", "demo")
 

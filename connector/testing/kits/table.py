@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from connector.testing.kits.bitget.kit import BitgetKit
 from connector.testing.kits.bybit.kit import BybitKit
 from connector.testing.kits.deribit.kit import DeribitKit
 from connector.testing.kits.kit import Kit
@@ -19,6 +20,8 @@ KITS: Mapping[VenueName, Kit] = MappingProxyType(
         "bybit_inverse": BybitKit("inverse"),
         "okx": OkxKit(),
         "deribit": DeribitKit(),
+        "bitget_spot": BitgetKit("spot"),
+        "bitget_futures": BitgetKit("futures"),
         "kraken": SpotKit(),
         "kraken_futures": FuturesKit(),
     }

@@ -14,7 +14,7 @@ import attrs
 
 VenueName: TypeAlias = Literal[
     "spot", "usdm", "bybit_spot", "bybit_linear", "bybit_inverse", "okx", "deribit",
-    "kraken", "kraken_futures",
+    "kraken", "kraken_futures", "bitget_spot", "bitget_futures",
 ]  # fmt: skip
 """The first two are Binance."""
 SimulatedName: TypeAlias = Literal["binance_spot", "binance_usdm"] | VenueName

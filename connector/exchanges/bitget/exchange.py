@@ -1,0 +1,341 @@
+"""Bitget's public markets: `Spot`, and `Futures` in USDT, USDC and coins, each on its connections.
+
+Source: bitget §1–§6.
+"""
+
+# Parameters take the place of properties of all exchanges.
+# pyright: reportIncompatibleMethodOverride=false
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, ClassVar, cast
+
+import attrs
+
+from connector.book import Extent
+from connector.book.rules import BITGET
+from connector.channels import (
+    BestQuote,
+    BookDeltas,
+    Candles,
+    Channel,
+    Liquidations,
+    MarkPrices,
+    OrderBook,
+    PartialBook,
+    RawStream,
+    Tickers,
+    Trades,
+)
+from connector.errors import ConfigError
+from connector.events import N_co
+from connector.exchanges import parameters, protocol
+from connector.exchanges.bitget import decode, frames, rest
+from connector.exchanges.bitget.frames import V2, V3, Market
+from connector.exchanges.candles import closed_by_the_next
+from connector.exchanges.endpoints import Endpoints, check_endpoints
+from connector.exchanges.offers import Catalogue, Offer, raw
+from connector.exchanges.protocol import (
+    AnyStream,
+    BookSource,
+    E,
+    Envelope,
+    Inbound,
+    Limits,
+    Liveness,
+    Page,
+    RestRequest,
+    RestService,
+    Stream,
+)
+from connector.instruments import Instrument
+
+PRODUCTION = Endpoints("wss://ws.bitget.com", "https://api.bitget.com")
+DEMO = Endpoints("wss://wspap.bitget.com", "https://api.bitget.com")
+"""Play money. Source: bitget §1."""
+
+LIVENESS = Liveness(ping=frames.PING, ping_seconds=25.0)
+"""Source: bitget §2. Without a ping the connection is cut though data flows."""
+
+LIMITS = Limits(
+    # 1,000 at most; 50 are advised.
+    streams_per_connection=50,
+    # 10, pings included; requests for books were cut that did not leave a second between them.
+    requests_per_second=1,
+    streams_per_request=10,
+    connections_per_window=300,
+    window_seconds=300,
+    lifetime_seconds=86_400,
+    # Not documented; a snapshot of 1,000 levels has 54 kB.
+    max_message_bytes=16 * 2**20,
+    requests_per_hour=240,
+    bytes_per_request=4096,
+)
+"""Source: bitget §2."""
+
+_LEVELS, _CLASSIC_LEVELS = 1000, 500
+_CLASSIC_MS = 150
+"""Between the deltas of v2."""
+_QUOTE_SILENCE = _BOOK_SILENCE = _TICKER_SILENCE = 120.0
+"""Assumed: nothing is sent again without a change, but a symbol in the wrong market is accepted
+and stays silent."""
+
+_INTERVALS = MappingProxyType(
+    {
+        **{each: each for each in (*decode.INTERVAL_MS, *decode.CLASSIC_INTERVAL_MS)},
+        "1h": "1H", "2h": "2H", "4h": "4H", "6h": "6Hutc", "12h": "12Hutc", "1d": "1Dutc",
+        "3d": "3Dutc", "1w": "1Wutc",
+    }
+)  # fmt: skip
+"""Intervals as Bitget writes them, and as other exchanges do, whose days begin at 0:00 UTC."""
+
+
+def _of_interval(interval: str) -> Offer:
+    classic = interval in decode.CLASSIC_INTERVAL_MS
+    return Offer(
+        name=f"v2.candle{interval}:{{symbol}}" if classic else f"kline:{{symbol}}:{interval}",
+        reader=decode.candles_of(interval),
+        route=V2 if classic else V3,
+        fold=lambda _: closed_by_the_next,
+    )
+
+
+_DELTAS = Offer(
+    name="books:{symbol}",
+    reader=decode.book,
+    # 50 ms; 100 is what other exchanges have.
+    parameters={"interval_ms": {100: "", 50: "", _CLASSIC_MS: ""}},
+    sequence=decode.chained_book_ids,
+    silence_seconds=_BOOK_SILENCE,
+    route=V3,
+)
+_CLASSIC_DELTAS = attrs.evolve(
+    _DELTAS, name="v2.books:{symbol}", reader=decode.classic_book, route=V2
+)
+_PARTIAL = Offer(
+    name="books{levels}:{symbol}",
+    reader=decode.whole_book,
+    # As often as it changes: 10 and 20 ms; 100 is what other exchanges have.
+    parameters={
+        "levels": {5: "5", 15: "15", 50: "50"},
+        "interval_ms": {100: "", 20: "", 10: ""},
+    },
+    silence_seconds=_BOOK_SILENCE,
+    route=V3,
+)
+_CLASSIC_PARTIAL = attrs.evolve(
+    _PARTIAL, name="v2.books{levels}:{symbol}", reader=decode.classic_whole_book, route=V2
+)
+
+_OFFERS: Mapping[type[Any], Offer] = MappingProxyType(
+    {
+        Trades: Offer(
+            name="publicTrade:{symbol}",
+            reader=decode.trades,
+            sequence=decode.other_trade_ids,
+            route=V3,
+        ),
+        BestQuote: Offer(
+            name="books1:{symbol}",
+            reader=decode.quote,
+            silence_seconds=_QUOTE_SILENCE,
+            route=V3,
+        ),
+        PartialBook: _PARTIAL,
+        BookDeltas: _DELTAS,
+        # The reader depends on the interval: `_Market.stream` takes the offer of it.
+        Candles: attrs.evolve(
+            _of_interval("1m"),
+            name="kline:{symbol}:{interval}",
+            parameters={"interval": _INTERVALS},
+        ),
+        Tickers: Offer(
+            name="ticker:{symbol}",
+            reader=decode.ticker,
+            silence_seconds=_TICKER_SILENCE,
+            route=V3,
+        ),
+    }
+)
+_OF_FUTURES: Mapping[type[Any], Offer] = MappingProxyType(
+    {
+        **_OFFERS,
+        MarkPrices: Offer(
+            name="ticker:{symbol}",
+            reader=decode.mark_price,
+            silence_seconds=_TICKER_SILENCE,
+            route=V3,
+        ),
+    }
+)
+_OF_ALL_FUTURES: Mapping[type[Any], Offer] = MappingProxyType(
+    {Liquidations: Offer(name="liquidation:usdt-futures", reader=decode.liquidations, route=V3)}
+)
+"""Source: bitget §4."""
+
+
+def _book(channel: OrderBook, deltas: Stream[Any], numbers: parameters.NumberType) -> BookSource:
+    levels = _CLASSIC_LEVELS if deltas.route == V2 else _LEVELS
+    if channel.depth is not None and channel.depth > levels:
+        raise ConfigError(f"bitget: a book has {levels} levels, not {channel.depth}")
+    # Since 2026 there are no checksums; those of older recordings are made of digits that a float
+    # has lost.
+    checksum = BITGET.checksum if numbers is Decimal else None
+    return BookSource(
+        deltas,
+        attrs.evolve(BITGET, checksum=checksum),
+        # Whether a level that leaves the depth is deleted is not documented: cutting is right if
+        # it is and if it is not.
+        Extent(shown=channel.depth, needed=1, truncated=levels),
+    )
+
+
+@attrs.frozen(kw_only=True)
+class _Markets(protocol.Exchange[N_co]):
+    """What the two have in common."""
+
+    market: ClassVar[Market]
+    catalogue: ClassVar[Catalogue]
+
+    endpoints: Endpoints = attrs.field(default=PRODUCTION, validator=check_endpoints)
+    """Where it connects."""
+    # A field stands in for a property of the interface.
+    numbers: type[N_co] = attrs.field(  # pyright: ignore[reportIncompatibleMethodOverride]
+        default=cast("Any", float), validator=parameters.check_numbers
+    )
+    """What prices and quantities are."""
+    compression: bool = attrs.field(  # pyright: ignore[reportIncompatibleMethodOverride]
+        default=False, validator=parameters.check_compression
+    )
+
+    @property
+    def name(self) -> str:
+        """Such as ``bitget_spot``."""
+        return self.catalogue.exchange
+
+    @property
+    def limits(self) -> Limits:
+        """What Bitget allows on public streams."""
+        return LIMITS
+
+    @property
+    def liveness(self) -> Liveness:
+        """Bitget wants to see a text ping."""
+        return LIVENESS
+
+    @property
+    def envelope(self) -> Envelope:
+        """Topic and symbol name the stream; the whole frame is its payload."""
+        return frames.ENVELOPE
+
+    @property
+    def default_route(self) -> str:
+        """The route to connect when nothing is subscribed yet."""
+        return V3
+
+    def url(self, route: str) -> str:
+        """Where to connect for `route`.
+
+        Raises:
+            ConfigError: there is no such route.
+        """
+        if route not in (V3, V2):
+            raise ConfigError(f"{self.name} has no route {route!r}; it has {V3!r}, {V2!r}")
+        return f"{self.endpoints.stream}/{route}/ws/public"
+
+    def stream(self, channel: Channel[E]) -> Stream[E]:
+        """The stream of `channel`.
+
+        Raises:
+            ConfigError: the exchange does not offer it; the message lists what it does.
+        """
+        if isinstance(channel, RawStream):
+            name = self.catalogue.check_name(channel.name)
+            route = V2 if name.startswith(frames.CLASSIC) else V3
+            return raw(channel, name, name.partition(":")[2].partition(":")[0], route)
+        offers = dict(self.catalogue.of_symbol)
+        interval = str(getattr(channel, "interval", ""))
+        if interval in _INTERVALS:
+            offers[Candles] = _of_interval(_INTERVALS[interval])
+        if getattr(channel, "interval_ms", None) == _CLASSIC_MS:
+            offers[BookDeltas] = _CLASSIC_DELTAS
+        if getattr(channel, "levels", None) == 15:
+            offers[PartialBook] = _CLASSIC_PARTIAL
+        return attrs.evolve(self.catalogue, of_symbol=offers).stream(channel, self.numbers)
+
+    @property
+    def rest(self) -> RestService:
+        """Where instruments are fetched."""
+        return rest.service(self.endpoints.rest)
+
+    def instruments(self) -> RestRequest[Page[Instrument]]:
+        """The request for everything that is traded, a category at a time."""
+        return rest.instruments(self.market)
+
+    def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
+        """The request that subscribes to `streams`; it has no id."""
+        return frames.write("subscribe", streams, self.market)
+
+    def unsubscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
+        """The request that ends the subscription of `streams`."""
+        return frames.write("unsubscribe", streams, self.market)
+
+    def parse(self, frame: bytes) -> Inbound:
+        """What a whole frame says.
+
+        Raises:
+            connector.exchanges.protocol.UNDECODABLE: it is not JSON, or not of the documented form.
+        """
+        return frames.parse(frame)
+
+
+@attrs.frozen(kw_only=True)
+class Spot(_Markets[N_co]):
+    """Bitget spot.
+
+    Args:
+        endpoints: `bitget.DEMO`, or ``bitget.Endpoints.at(stream=…, rest=…)`` of a server that
+            speaks as Bitget does; production by default.
+        numbers: `float`, or `decimal.Decimal` for prices and quantities to the last digit.
+        compression: whether to offer permessage-deflate, which Bitget does not document.
+
+    Offers trades, best quotes, partial books of 5, 15 and 50 levels, book deltas and order books of
+    1,000 levels, candles, tickers and raw streams named as ``rpi-books:BTCUSDT`` or
+    ``v2.ticker:BTCUSDT``, all of one symbol. Deltas come every 50 ms and partial books of 5 and 50
+    levels every 10 and 20 ms, whichever of the intervals offered you write. 15 levels, deltas with
+    ``interval_ms=150`` (a book of 500 levels) and candles of 2 hours and from 6 hours on come from
+    v2, over a connection of their own. What was traded before you subscribed is left out. A candle
+    is closed when the next one begins. A trade's id jumps, so a missing trade is not noticed.
+
+    Raises:
+        ConfigError: a parameter cannot work.
+    """
+
+    market = "spot"
+    catalogue = Catalogue(exchange="bitget_spot", of_symbol=_OFFERS, book=_book)
+
+
+@attrs.frozen(kw_only=True)
+class Futures(_Markets[N_co]):
+    """Bitget perpetuals and futures in USDT, USDC and coins.
+
+    Args:
+        endpoints, numbers, compression: as of `Spot`.
+
+    Offers what `Spot` does, mark prices of one symbol, and liquidations of all USDT futures, the
+    largest of each second. Mark prices come with the ticker, whatever `interval_ms`; they are the
+    stream of the ticker, so one adapter has the one or the other. The market of a symbol is seen
+    from its name: ``BTCUSDT``, ``BTCPERP`` (USDC), ``BTCUSD_CM`` (coin). Quantities of coin futures
+    are in the quote asset, which is assumed, of all others in the base asset.
+
+    Raises:
+        ConfigError: a parameter cannot work.
+    """
+
+    market = "futures"
+    catalogue = Catalogue(
+        exchange="bitget_futures", of_symbol=_OF_FUTURES, of_all=_OF_ALL_FUTURES, book=_book
+    )
