@@ -3,7 +3,11 @@
 Each is defined in the room that counts it.
 """
 
-from connector.account.statistics import AccountStatistics, PrivateLinkStatistics
+from connector.account.statistics import (
+    AccountStatistics,
+    PrivateLinkStatistics,
+    QuoteStatistics,
+)
 from connector.adapter.statistics import AdapterStatistics
 from connector.book import BookStatistics
 from connector.feeds.delivery_delay import DelayStatistics
@@ -23,6 +27,7 @@ __all__ = [
     "LinkStatistics",
     "MergeStatistics",
     "PrivateLinkStatistics",
+    "QuoteStatistics",
     "RestStatistics",
     "SideStatistics",
     "StreamStatistics",

@@ -13,6 +13,7 @@ from connector.account.leaving import is_cancellation, orders_left, wait_until_o
 from connector.account.order import Order
 from connector.account.quotes import Quotes, QuoteSettings
 from connector.account.running import RunningAccount
+from connector.account.statistics import AccountStatistics
 from connector.account.views import Balances, LastKnown
 from connector.accounts import AnyAccountEvent, Balance, Position, Summary
 from connector.decimals import Exact, not_negative, positive
@@ -125,6 +126,10 @@ class Account:
         """Give it to the next run as ``bookmark=``: it then tells the fills since now."""
         office = self._office
         return str(office.book.bookmark(office.since_ns, office.symbols()))
+
+    def statistics(self) -> AccountStatistics:
+        """What it does and has done, at this moment; also after its block."""
+        return self._running.statistics()
 
     def _positions(self) -> Mapping[str, Position]:
         holdings = self._office.book.holdings
@@ -315,6 +320,7 @@ class Account:
         )
         quotes = Quotes(self._running, settings)
         self._running.begin(quotes.run)
+        self._running.quotes.append(quotes)
         body_error: BaseException | None = None
         try:
             yield quotes
@@ -322,6 +328,7 @@ class Account:
             body_error = error
             raise
         finally:
+            self._running.quotes.remove(quotes)
             await self._confirm(quotes.close(), body_error)  # noqa: ASYNC102 - bounded: it shields itself
 
     # --- events

@@ -113,7 +113,7 @@ class Office:
         self.adopted: list[OrderRecord] = []
         """Orders of an earlier run whose past is being read."""
         self.link: OrderLink | None = None
-        self._ids = ids
+        self.ids = ids
         self._orphans = orphans
         self.tasks = tasks
         self._places: dict[str, Job] = {}
@@ -133,7 +133,7 @@ class Office:
             ConfigError: the exchange does not offer such an order.
         """
         instrument = check(self, intent, quote=priority == QUOTE)
-        client_id = self._ids.make()
+        client_id = self.ids.make()
         request = self.trading.place(intent, client_id)
         now = trio.current_time()
         record = self.book.remember(intent, client_id, instrument.symbol, now)

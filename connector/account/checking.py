@@ -109,7 +109,7 @@ def check_amend(known: Known, changed: Limit, record: OrderRecord) -> None:
         price=None,
         position=held,
         exposure=exposure,
-        open_notional=_open_notional(known, others),
+        open_notional=open_notional(known, others),
         now=trio.current_time(),
     )
 
@@ -140,7 +140,7 @@ def _check_own_limits(
         price=reference,
         position=held,
         exposure=exposure_of(book.records.values(), instrument.symbol),
-        open_notional=_open_notional(known, known.book.records.values()),
+        open_notional=open_notional(known, known.book.records.values()),
         now=trio.current_time(),
     )
 
@@ -164,7 +164,19 @@ def _check_most_orders(book: AccountBook, instrument: Instrument) -> None:
         )
 
 
-def _open_notional(known: Known, records: Iterable[OrderRecord]) -> Decimal:
+def own_limits_used(known: Known, now: float) -> dict[str, float]:
+    """How much of each limit of the program's own is used: 1 is all of it."""
+    records = known.book.records.values()
+    positions: dict[str, Decimal] = {}
+    for symbol in known.own_limits.limits.position or {}:
+        held = known.book.holdings.position(symbol).quantity
+        exposure = exposure_of(records, symbol)
+        positions[symbol] = max(held + exposure.buys, exposure.sells - held)
+    return known.own_limits.used(positions, open_notional(known, records), now)
+
+
+def open_notional(known: Known, records: Iterable[OrderRecord]) -> Decimal:
+    """What all of these orders together may still be worth that are not over."""
     prices = known.book.holdings.last_prices
     return total(
         notional_of(each, known.instruments[each.symbol], prices.get(each.symbol))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from typing import Any, cast
 
 from connector.accounts import (
@@ -12,6 +12,7 @@ from connector.accounts import (
     FundingPayment,
     OrderUpdate,
     Orphan,
+    Unsynced,
 )
 from connector.channels import AnyChannel
 from connector.errors import ConfigError
@@ -19,6 +20,7 @@ from connector.exchanges.protocol import AnyStream
 from connector.feeds.buffer import Overflow
 from connector.feeds.feed import Feed
 from connector.feeds.lossy_buffers import make_buffer
+from connector.orders import OVER, OrderState
 
 _EARLY = 65_537
 """What is kept of the time before the block: one more than a feed holds, so that too much fails."""
@@ -26,6 +28,35 @@ _EARLY = 65_537
 _NO_CHANNELS = (
     "a feed of account events has no channels; subscribe to channels with adapter.subscribe(...)"
 )
+
+
+class EventCounts:
+    """How often something has happened to an account."""
+
+    def __init__(self) -> None:
+        self.ended: Counter[OrderState] = Counter()
+        """Orders by how they ended; one that lives after all is counted again."""
+        self.fills = 0
+        self.backfilled = 0
+        """Of the fills, those that were read from the account's history."""
+        self.late = 0
+        """Orders that lived although they had been given up."""
+        self.unsynced = 0
+        self.unsynced_reason = ""
+        """Why it was not synced the last time."""
+
+    def note(self, event: AnyAccountEvent) -> None:
+        """Count what happened."""
+        match event:
+            case OrderUpdate(state=state, late=late):
+                self.ended[state] += state in OVER
+                self.late += late
+            case Fill(backfilled=backfilled):
+                self.fills += 1
+                self.backfilled += backfilled
+            case Unsynced(reason=reason):
+                self.unsynced += 1
+                self.unsynced_reason = reason
 
 
 class Publishing:
@@ -40,6 +71,7 @@ class Publishing:
         self._tags: dict[str, str] = {}
         self._early: deque[AnyAccountEvent] = deque(maxlen=_EARLY)
         self._entered = False
+        self.counts = EventCounts()
 
     def enter(self) -> None:
         """The block begins: from now on whoever has no feed does not want one."""
@@ -66,6 +98,7 @@ class Publishing:
 
     def tell(self, event: AnyAccountEvent) -> None:
         """Put an event into every feed that wants it."""
+        self.counts.note(event)
         if not self._entered and isinstance(event, Fill | FillFee | FundingPayment | Orphan):
             self._early.append(event)
         for feed, tag in tuple(self._feeds.items()):

@@ -16,6 +16,7 @@ import trio
 from connector.account.order import Order
 from connector.account.order_requests import QUOTE
 from connector.account.running import RunningAccount
+from connector.account.statistics import QuoteStatistics
 from connector.decimals import ZERO, Exact
 from connector.errors import LimitReached, NotSent, NotSynced, OrderNotPlaced
 from connector.instruments import Instrument
@@ -83,6 +84,11 @@ class Quotes:
         return f"<Quotes of {self._settings.instrument.symbol}, {len(self._mine)} orders>"
 
     @property
+    def symbol(self) -> str:
+        """The instrument."""
+        return self._settings.instrument.symbol
+
+    @property
     def orders(self) -> tuple[Order, ...]:
         """Those that are not over."""
         return tuple(each for each in self._mine.values() if not each.ended)
@@ -93,6 +99,11 @@ class Quotes:
         since = self._behind_since
         seconds = 0.0 if since is None else trio.current_time() - since
         return Behind(self._plan.behind, seconds)
+
+    def statistics(self) -> QuoteStatistics:
+        """What there is of them."""
+        behind = self.behind
+        return QuoteStatistics(self.symbol, len(self.orders), behind.number, behind.seconds)
 
     def want(
         self,

@@ -12,7 +12,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import trio
 
@@ -20,11 +20,12 @@ from connector.account.account_state import FILL_MISSING, Office
 from connector.account.amending import resolve_amend
 from connector.account.asking import Refused
 from connector.account.cancelling import cancel_until_certain
+from connector.account.checking import own_limits_used
 from connector.account.dead_man import Switch
 from connector.account.leave_deadline import LeaveDeadline
 from connector.account.order_link import OrderLink
 from connector.account.resolving import resolve
-from connector.account.statistics import AccountStatistics
+from connector.account.statistics import AccountStatistics, QuoteStatistics
 from connector.account.stream_link import PrivateStream
 from connector.account.synchronising import differences, synchronise
 from connector.errors import ConnectorError, ExchangeUnavailable, RequestRejected
@@ -50,12 +51,19 @@ _DISAGREEMENTS = 2
 Work: TypeAlias = Callable[[], Awaitable[None]]
 
 
+class Quoted(Protocol):
+    """Quotes of one instrument."""
+
+    def statistics(self) -> QuoteStatistics: ...
+
+
 class RunningAccount:
     """What runs for one account; `connector.account.opening` makes it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.office: Office
+        self.quotes: list[Quoted] = []
         self.stream: PrivateStream
         self.link: OrderLink
         self.switch: Switch | None = None
@@ -136,10 +144,13 @@ class RunningAccount:
 
     def statistics(self) -> AccountStatistics:
         """What it is and has done."""
-        office = self.office
+        office, now = self.office, trio.current_time()
+        counts, records = office.publishing.counts, office.book.records
+        others = [each.client_id for each in office.book.others.values()]
+        unknown = (now - each.made_at for each in records.values() if each.state == "unknown")
         return AccountStatistics(
             name=self.name,
-            synced=office.book.synced,
+            synced=office.book.synced and not self.over.is_set(),
             tasks=0 if self._task is None else count_family(self._task),
             sockets_open=self.sockets_open,
             private=self.stream.dialling.statistics(),
@@ -150,8 +161,19 @@ class RunningAccount:
             refusals=dict(office.refusals.counts),
             limits_used={
                 window.seconds: (used, window.limit)
-                for window, used in office.budget.used().items()
+                for window, used in office.budget.used(now).items()
             },
+            own_limits_used=own_limits_used(office, now),
+            oldest_unknown_seconds=max(unknown, default=0.0),
+            other_orders=sum(each not in records for each in others),
+            placed=office.ids.made,
+            ended={**counts.ended},
+            late=counts.late,
+            fills=counts.fills,
+            backfilled=counts.backfilled,
+            unsynced=counts.unsynced,
+            unsynced_reason=counts.unsynced_reason,
+            quotes=tuple(each.statistics() for each in self.quotes),
         )
 
     # --- `connector.account.account_state.Tasks`

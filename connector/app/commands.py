@@ -22,6 +22,7 @@ from connector.app.recordings.replay_command import replay_command
 from connector.app.recordings.verify_command import verify_command
 from connector.app.running.run_command import check, run
 from connector.app.soaking.soak_command import soak
+from connector.app.trading.account_command import account
 from connector.app.trading.stop_command import stop
 
 
@@ -36,6 +37,7 @@ def group() -> None:
 
 
 for command in (
+    account,
     book,
     candles_command,
     channels_command,

@@ -92,8 +92,10 @@ class OrderBudget:
             rooms.append(self._limit(window, quotes=quotes) - self._sums[window])
         return max(min(rooms, default=2**31), 0)
 
-    def used(self) -> dict[Window, int]:
+    def used(self, now: float) -> dict[Window, int]:
         """How much of each limit is used, for statistics."""
+        for window in self.windows:
+            self._forget(window, now)
         return dict(self._sums)
 
     def _limit(self, window: Window, *, quotes: bool) -> int:

@@ -95,6 +95,11 @@ class ClientIds:
         bits = (self._hash << _RUN_BITS | self.run) << _COUNTER_BITS | self._counter
         return spell(f"{bits << _CHECK_BITS | _check(bits):032x}", self._spelling)
 
+    @property
+    def made(self) -> int:
+        """How many there are."""
+        return self._counter
+
     def is_ours(self, client_id: str) -> bool:
         """Whether this run has made it."""
         identity = identify(client_id)

@@ -7,7 +7,7 @@ certainly over. One that was given up and lives after all counts again.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 import attrs
@@ -108,6 +108,27 @@ class OwnLimits:
     def count(self, now: float) -> None:
         """An order is placed."""
         self._placed.append(now)
+
+    def used(
+        self, positions: Mapping[str, Decimal], open_notional: Decimal, now: float
+    ) -> dict[str, float]:
+        """How much of each limit is used up: 1 is all of it.
+
+        Args:
+            positions: by symbol, the largest that there is or may come about.
+            open_notional: of all orders that are not over.
+            now: of our monotonic clock.
+        """
+        self._forget(now)
+        limits = self.limits
+        found: dict[str, float] = {}
+        if limits.orders_per_minute is not None:
+            found["orders_per_minute"] = len(self._placed) / limits.orders_per_minute
+        if limits.open_notional is not None:
+            found["open_notional"] = float(open_notional / limits.open_notional)
+        for symbol, most in (limits.position or {}).items():
+            found[f"position {symbol}"] = float(positions.get(symbol, ZERO) / most)
+        return found
 
     def _check_position(
         self, intent: Intent, symbol: str, position: Decimal, exposure: Exposure

@@ -56,7 +56,7 @@ def test_what_others_use_counts() -> None:
     assert budget.room(0.0) == 0
     assert budget.wait_seconds(0.0) == 10.0
     assert budget.room(10.0) == 10
-    assert budget.used()[WINDOWS[0]] == 0
+    assert budget.used(0.0)[WINDOWS[0]] == 0
 
 
 def test_a_ban_closes_everything() -> None:
