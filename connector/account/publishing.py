@@ -20,7 +20,7 @@ from connector.exchanges.protocol import AnyStream
 from connector.feeds.buffer import Overflow
 from connector.feeds.feed import Feed
 from connector.feeds.lossy_buffers import make_buffer
-from connector.orders import OVER, OrderState
+from connector.orders import OVER
 
 _EARLY = 65_537
 """What is kept of the time before the block: one more than a feed holds, so that too much fails."""
@@ -34,7 +34,7 @@ class EventCounts:
     """How often something has happened to an account."""
 
     def __init__(self) -> None:
-        self.ended: Counter[OrderState] = Counter()
+        self.ended: Counter[str] = Counter()
         """Orders by how they ended; one that lives after all is counted again."""
         self.fills = 0
         self.backfilled = 0

@@ -167,7 +167,7 @@ class RunningAccount:
             oldest_unknown_seconds=max(unknown, default=0.0),
             other_orders=sum(each not in records for each in others),
             placed=office.ids.made,
-            ended={**counts.ended},
+            ended=dict(counts.ended),
             late=counts.late,
             fills=counts.fills,
             backfilled=counts.backfilled,
