@@ -23,6 +23,7 @@ from connector import Feed, open_adapter
 from connector.account import Account
 from connector.accounts import Fill
 from connector.app.numbers import FiniteRange
+from connector.app.options import duration_options, epilog, json_option
 from connector.app.trading.access import (
     SIMULATED_NAME,
     Venue,
@@ -31,11 +32,9 @@ from connector.app.trading.access import (
     venue_of,
 )
 from connector.app.trading.board import MOST_FILLS, Board, as_plain, board_of, line, render
-from connector.errors import ConnectorError
 from connector.keys import Kind
 from connector.orders import Limits
 from connector.testing import OrderFlow, SimulatedExchange
-from connector.transport.error_groups import leaves
 
 NAME = "watch"
 """No program that trades has it: orders of that name would be taken for its own."""
@@ -198,17 +197,20 @@ class Lines:
 # --- the command
 
 
-@click.command()
+@click.command(
+    short_help="Watch an account: holdings, orders, fills.",
+    epilog=epilog("account", "account --live --key BINANCE", "account --testnet --key T --json"),
+)
 @access_options
 @click.option(
     "--break-every",
     type=FiniteRange(min=0),
+    metavar="SECONDS",
     default=12.0,
-    show_default=True,
-    help="Seconds between the breaks of the simulated exchange; 0 for none.",
+    help="Seconds between two breaks of the simulated exchange; 0 for none.  [default: 12]",
 )
-@click.option("--duration", type=FiniteRange(min=0.1), help="Seconds; until Ctrl-C if left.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and end.")
+@duration_options(default_seconds=None, least_seconds=0.1)
+@json_option
 def account(
     *,
     exchange: str,
@@ -217,7 +219,7 @@ def account(
     key: str | None,
     key_kind: Kind,
     break_every: float,
-    duration: float | None,
+    seconds: float | None,
     as_json: bool,
 ) -> None:
     """Watch an account: balances, positions, open orders, last fills, synced or not and why.
@@ -228,22 +230,19 @@ def account(
     options = Options(
         venue=venue_of(exchange=exchange, live=live, testnet=testnet, key=key, key_kind=key_kind),
         break_every_seconds=0.0 if as_json else break_every,
-        duration_seconds=math.inf if duration is None else duration,
+        duration_seconds=math.inf if seconds is None else seconds,
     )
+    # The screen shows what the log says. Without a handler it would go to stderr as well.
     logging.getLogger("connector").addHandler(logging.NullHandler())
     console = Console()
-    try:
-        if as_json:
-            board = trio.run(read_account, options)
-            click.echo(msgspec.json.encode(as_plain(board)).decode())
-        elif console.is_terminal:
-            with Terminal(console) as terminal:
-                trio.run(_until_interrupted, options, terminal)
-        else:
-            trio.run(_until_interrupted, options, Lines())
-    except* (ConnectorError, OSError) as group:
-        error = next(leaves(group))
-        raise click.ClickException(str(error)) from error
+    if as_json:
+        board = trio.run(read_account, options)
+        click.echo(msgspec.json.encode(as_plain(board)).decode())
+    elif console.is_terminal:
+        with Terminal(console) as terminal:
+            trio.run(_until_interrupted, options, terminal)
+    else:
+        trio.run(_until_interrupted, options, Lines())
 
 
 async def _until_interrupted(options: Options, screen: Screen) -> None:

@@ -170,7 +170,7 @@ def test_one_json_object(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_lines_for_what_is_not_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     at_once(monkeypatch)
 
-    result = CliRunner().invoke(group, ["account", "--duration", "8", "--break-every", "3"])
+    result = CliRunner().invoke(group, ["account", "--seconds", "8", "--break-every", "3"])
 
     assert result.exit_code == 0, result.output
     assert "synced  10000 USDC, 3 ETH  1 open" in result.output
