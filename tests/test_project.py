@@ -98,6 +98,7 @@ MODULE_LINES = 400
 LONG = {
     "connector/adapter/adapter.py",
     "connector/events.py",
+    "connector/feeds/delivery.py",
     "connector/link/link.py",
     "connector/merging/arbitration.py",
     "connector/testing/exchange/connection.py",

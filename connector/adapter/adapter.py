@@ -19,6 +19,7 @@ from connector.account.running import RunningAccount
 from connector.accounts import DeadMan, Timing
 from connector.adapter.accounts import Accounts
 from connector.adapter.book_subscription import BookSubscription
+from connector.adapter.channel_streams import streams_of
 from connector.adapter.journal import Journal
 from connector.adapter.paging import fetch_pages
 from connector.adapter.requesting import Requesting
@@ -35,7 +36,7 @@ from connector.feeds.buffer import Gaps, Overflow
 from connector.feeds.delivery_delay import Delays
 from connector.feeds.feed import Feed
 from connector.feeds.lossy_buffers import make_buffer
-from connector.feeds.subscription import Subscription, streams_of
+from connector.feeds.subscription import Subscription
 from connector.instruments import Instrument
 from connector.keys import ApiKey
 from connector.lifecycle import Lifecycle
@@ -305,7 +306,11 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
         if attached is None:
             raise trio.ClosedResourceError("this feed's subscription has ended")
         for stream in streams_of(self._exchange, channels, {}):
-            spellings = [each for each in attached if attached[each].name == stream.name]
+            spellings = [
+                each
+                for each, held in attached.items()
+                if held.name == stream.name and type(each) is type(stream.channel)
+            ]
             if spellings:
                 exact = stream.channel in spellings
                 self._detach(feed, stream.channel if exact else spellings[0])

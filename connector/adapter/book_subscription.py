@@ -32,7 +32,7 @@ class BookSubscription:
         self.stream = stream
         self.name = stream.name
         self.book = book
-        self.wire = book.wire
+        self.wire = book.wire.wire
         self.full = book.wire.full
         self.gaps = 0
         """None of its own: the subscription of the deltas counts them."""
@@ -56,7 +56,7 @@ class BookSubscription:
             trio.ClosedResourceError: `buffer` was detached meanwhile.
         """
         try:
-            await self.wire.wait_live(self.book)
+            await self.book.wire.wait_live(self.book)
         except SubscriptionRejected as error:
             raise self.book.rejection(error) from error.__cause__
         if not self.book.has(buffer):

@@ -70,7 +70,7 @@ class Desired:
     def release(self, subscription: BookSubscription) -> None:
         """Nobody looks at a book any more (`connector.adapter.book_subscription.BookOwner`)."""
         del self._books[subscription.name]
-        if subscription.wire.detach(subscription.book):
+        if subscription.book.wire.detach(subscription.book):
             self.give_up(subscription.wire)
 
     def book_refused(self, book: LocalBook, error: SubscriptionRejected) -> None:
@@ -88,7 +88,7 @@ class Desired:
     def resubscribe(self, subscription: Subscription) -> bool:
         """A book wants its deltas anew (`connector.adapter.book_subscription.BookOwner`)."""
         known = self._subscriptions.get(subscription.name)
-        return known is not None and known[1].resubscribe(subscription)
+        return known is not None and known[1].resubscribe(known[0])
 
     def stream_statistics(self) -> dict[str, StreamStatistics]:
         """What each stream has brought."""
@@ -101,7 +101,12 @@ class Desired:
     def _want_on_wire(self, stream: AnyStream) -> Subscription:
         known = self._subscriptions.get(stream.name)
         if known is not None:
-            return known[0]
+            wire, link = known
+            subscription = wire.beside(stream)
+            if stream.fold is not None and not subscription.has_readers() and wire.has_begun():
+                # Messages say what has changed since a snapshot, which it has not seen.
+                link.resubscribe(wire)
+            return subscription
         link = self._loops.link_for(stream.route)
         subscription = Subscription(stream, link.full)
         self._subscriptions[stream.name] = subscription, link

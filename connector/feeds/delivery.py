@@ -31,7 +31,7 @@ from connector.feeds.continuity import takes_out_of_sequence
 from connector.feeds.hot_loop import take
 from connector.feeds.late_decoding import Unread
 from connector.feeds.message_numbers import MessageNumbers
-from connector.feeds.subscription import Subscription
+from connector.feeds.subscription import Subscription, named_in
 
 _REST_SECONDS = 0.001
 """How long a link lets frames gather of which its consumers, who do not keep up, will see the
@@ -155,7 +155,7 @@ class Delivery:
         parts, whole, _ = self._shape
         name, end = find_name(parts, payload)
         subscription = self._streams.get(name) if end >= 0 else None
-        if subscription is None:
+        if subscription is None or subscription.others():
             self._parse(payload)
             return first + 1
         if subscription.glance is not None:
@@ -351,21 +351,35 @@ class Delivery:
             # Of a stream that nobody wants any more, or a kind that we do not know.
             self._reader.read_message(Unknown(message.stream))
             return
+        others = subscription.others()
+        counted = False
+        for each in (subscription, *others):
+            if others and not each.has_readers():
+                continue
+            event = self._decode(each, payload, message.payload)
+            if event is not None:
+                self._put_message(each, payload, event, counts=not counted)
+                counted = True
+
+    def _decode(self, subscription: Subscription, payload: bytes, said: bytes) -> Any:
+        """What a channel makes of a message; None after telling that it does not decode."""
         try:
-            event = subscription.decode(message.payload)
+            return subscription.decode(said)
         except PartlyUndecodable as error:
             self._lose_elements(error, subscription)
-            event = error.events
+            return error.events
         except UNDECODABLE as error:
             self._lose(payload, error, subscription)
-            return
-        self._put_message(subscription, payload, event)
+            return None
 
-    def _put_message(self, subscription: Subscription, payload: bytes, event: Any) -> None:
+    def _put_message(
+        self, subscription: Subscription, payload: bytes, event: Any, *, counts: bool = True
+    ) -> None:
         """Count a message, and put what was in it."""
-        self.messages += 1
-        subscription.messages += 1
-        subscription.payload_bytes += len(payload)
+        if counts:
+            self.messages += 1
+            subscription.wire.messages += 1
+            subscription.wire.payload_bytes += len(payload)
         events = event if isinstance(event, list) else [event]
         if subscription.stream.fold is not None:
             events = subscription.fold(subscription.stream.fold, events)
@@ -386,10 +400,7 @@ class Delivery:
     ) -> None:
         """Tell of a frame that does not decode, and of the loss in its stream."""
         if subscription is None:
-            # A frame that breaks off has said before which stream it is of.
-            quoted = set(payload[:RAW_EXCERPT_BYTES].split(b'"')[1:-1])
-            named = [self._streams[each] for each in quoted if each in self._streams]
-            subscription = named[0] if len(named) == 1 else None
+            subscription = named_in(payload[:RAW_EXCERPT_BYTES], self._streams)
         if subscription is not None:
             subscription.decode_errors += 1
             subscription.lose("decode error", self.received_ns, session=self.session)

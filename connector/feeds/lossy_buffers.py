@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, TypeVar, cast
 
+from connector.channels import AnyChannel
 from connector.errors import ConfigError, SlowConsumer
 from connector.events import Event, Gap
 from connector.feeds.backpressure import ROOM_BEFORE_ENTERED
@@ -51,15 +52,15 @@ class DroppingBuffer(_NeverFull[T]):
 
     def __init__(self, capacity: int, *, gaps: Gaps) -> None:
         super().__init__(capacity, gaps=gaps)
-        self._seen: set[str] = set()
-        """Reasons of the markers that the consumer has taken since the last event."""
+        self._seen: dict[str, set[AnyChannel]] = {}
+        """The markers that the consumer has taken since the last event: by reason, of what."""
         self._owed: dict[str, Gap] = {}
         """Markers by reason, for behind the next event."""
 
     def take(self) -> T | Gap:
         item = self.items.popleft()
         if type(item) is Gap:
-            self._seen.add(item.reason)
+            self._seen.setdefault(item.reason, set()).update(item.channels)
         elif self._seen:
             self._seen.clear()
             self.items.extendleft(self._owed.values())
@@ -91,8 +92,10 @@ class DroppingBuffer(_NeverFull[T]):
         if len(items) >= self.capacity:
             lost = items.popleft()
             self.dropped += 1
-            owed = "overflow" in self._seen
             channels = self._sources.of(lost, self.channels)
+            # A loss that the consumer has been told of already, before the next event.
+            seen = self._seen.get("overflow")
+            owed = seen is not None and seen.issuperset(channels)
             if count_drop(self._owed if owed else markers, "overflow", channels, lost):
                 self.gaps += 1
             self._pop_markers(markers)

@@ -2,22 +2,25 @@
 
 The adapter owns the set, a link holds its part of it, a session makes the wire equal to it. The
 same channel subscribed twice is one subscription with two buffers.
+
+Some exchanges send the events of several channels in one stream: a ticker with the mark price in
+it. Then the wire has one subscription, and the others are `beside` it: each decodes the same
+messages into its own events, for its own buffers.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, ValuesView
 from copy import copy
-from typing import cast
+from typing import Any, cast
 
 import attrs
 import trio
 
-from connector.channels import AnyChannel, Channel
-from connector.errors import ConfigError, SlowConsumer, SubscriptionRejected
+from connector.errors import SlowConsumer, SubscriptionRejected
 from connector.events import Event, Gap
-from connector.exchanges.protocol import AnyStream, Exchange, Fold
+from connector.exchanges.protocol import AnyStream, Fold
 from connector.feeds.backpressure import Full
 from connector.feeds.buffer import Buffer
 from connector.feeds.late_decoding import Unread
@@ -64,10 +67,20 @@ class Readers:
 
 
 class Subscription:
-    """A stream that somebody wants."""
+    """A stream that somebody wants.
 
-    def __init__(self, stream: AnyStream, full: Full) -> None:
+    Args:
+        stream: which.
+        full: of the link that carries it.
+        wire: the subscription beside which it is; None: it is on the wire itself.
+    """
+
+    def __init__(self, stream: AnyStream, full: Full, wire: Subscription | None = None) -> None:
         self.stream = stream
+        self._wire = wire
+        """Not itself: what is left is let go at once, without the garbage collector."""
+        self._beside: dict[type[Any], Subscription] = {}
+        """By the type of the channel."""
         self.name = stream.name
         self.decode = stream.decode
         self.decode_unchecked = stream.decode_unchecked
@@ -127,8 +140,41 @@ class Subscription:
 
     @property
     def wire(self) -> Subscription:
-        """What is asked for on the wire: itself."""
-        return self
+        """What is asked for on the wire."""
+        return self if self._wire is None else self._wire
+
+    def beside(self, stream: AnyStream) -> Subscription:
+        """The subscription of `stream`, which this one or a stream beside it brings."""
+        kind = type(stream.channel)
+        if kind is type(self.stream.channel):
+            return self
+        if kind not in self._beside:
+            self._beside[kind] = beside = Subscription(stream, self.full, self)
+            beside.live, beside.over = self.live, self.over
+            self._readers_changed()
+        return self._beside[kind]
+
+    def others(self) -> ValuesView[Subscription]:
+        """What is beside it."""
+        return self._beside.values()
+
+    def has_begun(self) -> bool:
+        """Whether it has brought anything on the present connection, or may have."""
+        return self.live or self.messages != self._messages_before
+
+    def has_readers(self) -> bool:
+        """Whether anybody reads its own events."""
+        return bool(self._buffers)
+
+    def _is_unread(self) -> bool:
+        """Whether nobody reads it, nor what is beside it."""
+        for kind, each in tuple(self._beside.items()):
+            if not each._buffers:
+                del self._beside[kind]
+                self.gaps += each.gaps
+                self.duplicates += each.duplicates
+                self._readers_changed()
+        return not self._buffers and not self._beside
 
     def attach(self, buffer: Buffer[object]) -> None:
         """Let `buffer` have the events from now on."""
@@ -138,12 +184,15 @@ class Subscription:
         self._readers_changed()
 
     def detach(self, buffer: Buffer[object]) -> bool:
-        """Undo `attach`; whether nobody is left."""
+        """Undo `attach`; whether nobody is left who needs what is on the wire."""
         self._buffers.pop(buffer, None)
         self._waiting.discard(buffer)
         self._tell_waiting()
         self._readers_changed()
-        return not self._buffers
+        if not self._buffers:
+            # If somebody reads it again while it is on the wire, it has not seen what came between.
+            self._latest, self.last_id, self.blank_id = None, 0, 0
+        return self.wire._is_unread()
 
     def put_unread(self, event: Unread, count: int) -> bool:
         """Hand the last of a run of `count` events, undecoded, to buffers that all conflate.
@@ -160,7 +209,9 @@ class Subscription:
         """Decode late if every reader conflates, and an event would often be decoded in vain."""
         conflated = all(isinstance(buffer, ConflatingBuffer) for buffer in self._buffers)
         self.glance = self.stream.glance if conflated and not self.stream.many else None
-        if self.stream.fold is not None or self.glance is not None:
+        if self._beside:
+            self.glance = None
+        if self.stream.fold is not None or self.glance is not None or self._beside:
             self.group = None
         elif len(self._buffers) == 1 and not (single := next(iter(self._buffers))).by_stream:
             self.group = single
@@ -189,6 +240,9 @@ class Subscription:
             symbol: which of a stream of all symbols it is about, if it is about one.
         """
         self.gaps += 1
+        for each in self._beside.values():
+            each.lose(reason, since_ns, dropped, session=session, symbol=symbol)
+            each.gaps -= 1  # it is the same loss
         for buffer in self._buffers:
             buffer.lose(
                 Gap(
@@ -210,19 +264,25 @@ class Subscription:
         """The exchange has accepted the subscription on the present connection."""
         self.live = True
         self._tell_waiting()
+        for each in self._beside.values():
+            each.acknowledged()
 
     def end(self) -> None:
         """The source of the stream has no more: nobody waits for an acknowledgement."""
         self.over = True
         self._tell_waiting()
+        for each in self._beside.values():
+            each.end()
 
     def interrupted(self) -> bool:
         """The connection that carried the stream is gone; whether it carried it indeed."""
-        lost = self.live or self.messages != self._messages_before
+        lost = self.has_begun()
         self._messages_before = self.messages
         self.live = False
         self.silent_seconds = None
         self.forget_sequence()
+        for each in self._beside.values():
+            each.live = False
         if lost:
             self.gaps += 1
         return lost
@@ -244,6 +304,8 @@ class Subscription:
             self.last_id = self.blank_id = 0
         self.sequence = self.stream.sequence
         self.old_ids = 0
+        for each in self._beside.values():
+            each.forget_sequence()
 
     def reject(self, error: SubscriptionRejected) -> None:
         """The exchange refused: whoever waits for it, and every reader, gets the error once."""
@@ -253,6 +315,8 @@ class Subscription:
             if buffer not in self._waiting:
                 # Each its own: an exception that is raised gathers tracebacks and notes.
                 buffer.fail(copy(error))
+        for each in self._beside.values():
+            each.reject(SubscriptionRejected(each.stream.channel, error.code, error.message))
 
     async def wait_live(self, buffer: Buffer[object]) -> None:
         """Wait until the exchange has acknowledged the subscription; executes a checkpoint.
@@ -296,43 +360,17 @@ class Subscription:
         return StreamStatistics(
             messages=self.messages,
             payload_bytes=self.payload_bytes,
-            decode_errors=self.decode_errors,
-            duplicates=self.duplicates,
-            gaps=self.gaps,
+            decode_errors=self.decode_errors
+            + sum(each.decode_errors for each in self._beside.values()),
+            duplicates=self.duplicates + sum(each.duplicates for each in self._beside.values()),
+            gaps=self.gaps + sum(each.gaps for each in self._beside.values()),
             live=self.live,
             silent_seconds=self.silent_seconds,
         )
 
 
-def streams_of(
-    exchange: Exchange, channels: Iterable[AnyChannel], wanted: Mapping[str, AnyStream]
-) -> list[AnyStream]:
-    """The stream of each of `channels`.
-
-    Args:
-        exchange: says what they are.
-        channels: what somebody wants.
-        wanted: the streams that are wanted already, by name.
-
-    Raises:
-        ConfigError: one is no channel, is not offered, or is a stream that is decoded otherwise.
-    """
-    streams: list[AnyStream] = []
-    named = dict(wanted)
-    for channel in channels:
-        if not isinstance(channel, Channel):
-            raise ConfigError(
-                f"{channel!r} is not a channel; subscribe to one of connector.channels, such "
-                "as Trades('ETHUSDC')"
-            )
-        stream = exchange.stream(channel)
-        on_wire = stream if stream.book is None else stream.book.deltas
-        known = named.setdefault(on_wire.name, on_wire)
-        same = type(known.channel) is type(on_wire.channel) and known.symbol == on_wire.symbol
-        if not same:
-            raise ConfigError(
-                f"{channel!r} and {known.channel!r} are the same stream, which is decoded once; "
-                "subscribe to one of them, or to each in an adapter of its own"
-            )
-        streams.append(stream)
-    return streams
+def named_in(payload: bytes, streams: Mapping[bytes, Subscription]) -> Subscription | None:
+    """The subscription of a frame that breaks off, if the frame has named its stream before."""
+    quoted = set(payload.split(b'"')[1:-1])
+    named = [streams[each] for each in quoted if each in streams]
+    return named[0] if len(named) == 1 else None

@@ -315,8 +315,9 @@ class Link:
         lost: dict[Buffer[object], list[Subscription]] = {}
         for subscription in self.subscriptions.values():
             if subscription.interrupted():
-                for buffer in subscription.buffers():
-                    lost.setdefault(buffer, []).append(subscription)
+                for each in (subscription, *subscription.others()):
+                    for buffer in each.buffers():
+                        lost.setdefault(buffer, []).append(each)
         for buffer, subscriptions in lost.items():
             symbols = {each.symbol for each in subscriptions}
             buffer.lose(

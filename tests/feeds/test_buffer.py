@@ -291,6 +291,7 @@ def test_gaps_are_wanted_or_not(gaps: Any) -> None:
 
 
 @given(capacities, steps)
+@example(1, [Put("A"), Put("A"), Take(), Put("B"), Put("A")])
 def test_where_events_were_dropped_there_is_a_marker(capacity: int, steps: list[Step]) -> None:
     run = Run(capacity, Overflow.DROP_OLDEST)
 

@@ -289,8 +289,8 @@ class Linear(_Market[N_co]):
         endpoints, numbers, compression: as of `Spot`.
 
     Offers what `Spot` does, mark prices and liquidations. Mark prices come when they change, up to
-    ten times a second, whatever `interval_ms`; they are the stream of the ticker, so one adapter
-    has the one or the other. The price of a liquidation is that of bankruptcy.
+    ten times a second, whatever `interval_ms`; they arrive with the ticker in one stream. The
+    price of a liquidation is that of bankruptcy.
 
     Raises:
         ConfigError: a parameter cannot work.

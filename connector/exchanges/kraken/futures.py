@@ -146,9 +146,9 @@ class Futures(protocol.Exchange[N_co]):
         compression: whether to offer permessage-deflate, which Kraken does not document.
 
     Offers trades, book deltas and whole order books (in real time), tickers, mark prices,
-    liquidations and raw streams named as ``ticker_lite:PF_XBTUSD``. Tickers and mark prices are the
-    same stream, and so are trades and liquidations: one adapter has the one or the other. Mark
-    prices come about once a second, whatever `interval_ms`; their funding rate is that of an hour.
+    liquidations and raw streams named as ``ticker_lite:PF_XBTUSD``. Mark prices arrive with the
+    ticker in one stream, about once a second, whatever `interval_ms`; their funding rate is that of
+    an hour. Liquidations arrive with the trades.
     A liquidation is the trade of a liquidation order. A trade's id is its number in the feed; the
     trades before the subscription, which Kraken sends first, are left out.
 

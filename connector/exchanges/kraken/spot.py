@@ -180,7 +180,7 @@ class Spot(protocol.Exchange[N_co]):
 
     Offers trades, best quotes, book deltas and order books (in real time), candles, tickers and raw
     streams named as ``trade:BTC/USD``, ``ohlc-5:BTC/USD`` or ``instrument``. Best quotes and
-    tickers are the same stream, so one adapter has the one or the other.
+    tickers are one stream that is asked for in two ways, so one adapter has the one or the other.
 
     Kraken does not number the changes of a book. It sends a checksum of the best ten levels per
     side with each of them, and `OrderBook` verifies it, with floats, too. ``OrderBook(symbol)``

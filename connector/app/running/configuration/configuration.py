@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import attrs
 import msgspec
 
+from connector.adapter.channel_streams import can_share
 from connector.app.naming import (
     EXCHANGES,
     environments,
@@ -52,6 +53,7 @@ from connector.app.running.sinks import (
 )
 from connector.channels import AnyChannel
 from connector.errors import ConfigError
+from connector.exchanges.protocol import AnyStream
 from connector.feeds.buffer import Overflow
 from connector.link.pacing import Reconnect
 
@@ -231,7 +233,7 @@ class _Reader:
         self, adapters: Mapping[str, AdapterPlan], groups: Mapping[str, GroupPlan]
     ) -> None:
         """Note the channels that their exchange does not offer."""
-        kinds: dict[tuple[str, str], AnyChannel] = {}
+        kinds: dict[tuple[str, str], AnyStream] = {}
         for name, group in groups.items():
             plan = adapters.get(group.adapter)
             if plan is None:
@@ -241,12 +243,12 @@ class _Reader:
                 stream = self._try(where, plan.exchange.stream, channel)
                 if stream is None:
                     continue
-                known = kinds.setdefault((group.adapter, stream.name), channel)
-                if type(known) is not type(channel):
+                known = kinds.setdefault((group.adapter, stream.name), stream)
+                if not can_share(known, stream):
                     self.findings.add(
                         where,
-                        f"{write_channel(known)} is the same stream, which is decoded once; write "
-                        "one of them, or give each an adapter of its own",
+                        f"{write_channel(known.channel)} is the same stream, which is decoded "
+                        "once; write one of them, or give each an adapter of its own",
                     )
 
     def _sinks(
