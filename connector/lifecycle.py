@@ -44,6 +44,9 @@ class Connecting(LinkEvent):
 
     attempt: int
     """1 for the first attempt since the last stable session."""
+    via: str = ""
+    """The way there, if there is something special about it: a proxy, a source address, pinned
+    addresses."""
 
 
 @attrs.frozen(kw_only=True)

@@ -255,7 +255,8 @@ class Link:
         with self._slot.occupied():
             self.session = number
             self._enter("connecting")
-            self.tell(lifecycle.Connecting, attempt=self._failures + 1)
+            via = self._settings.way_to(self.route)
+            self.tell(lifecycle.Connecting, attempt=self._failures + 1, via=via)
             session = Session(
                 self._exchange,
                 number,

@@ -11,7 +11,7 @@ from connector.exchanges.protocol import AnyExchange, Limits
 from connector.link.pacing import Reconnect
 from connector.link.raw_frames import Recorders
 from connector.link.source import FrameSource, Supply
-from connector.transport import Dialer, TcpDialer
+from connector.transport import Dialer, TcpDialer, way_to
 from connector.validation import check_seconds
 
 
@@ -31,6 +31,10 @@ class Settings:
     def now_ns(self) -> int:
         """The time by which gaps and lifecycle events are stamped."""
         return time.time_ns() if self.supply is None else self.supply.now_ns()
+
+    def way_to(self, route: str) -> str:
+        """How connections of `route` go to the exchange, in words; empty if as usual."""
+        return "" if self.supply is not None else way_to(self.dialer, self.exchange.url(route))
 
 
 def check(

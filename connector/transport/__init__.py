@@ -12,8 +12,14 @@ read and leaves the rest to trio-websocket. `compiled` loads the loops that exis
 
 from connector.transport.connection import Connection, Ended
 from connector.transport.deflate import CompressionRefused
-from connector.transport.dial import Dialer, TcpDialer, is_open
+from connector.transport.dial import Dialer, TcpDialer, is_open, way_to
 from connector.transport.opening import open_connection
+from connector.transport.proxies import (
+    HttpProxyDialer,
+    Socks5Dialer,
+    dialer_from_environment,
+    proxy_dialer,
+)
 from connector.transport.sink import Sink
 
 __all__ = [
@@ -21,8 +27,13 @@ __all__ = [
     "Connection",
     "Dialer",
     "Ended",
+    "HttpProxyDialer",
     "Sink",
+    "Socks5Dialer",
     "TcpDialer",
+    "dialer_from_environment",
     "is_open",
     "open_connection",
+    "proxy_dialer",
+    "way_to",
 ]

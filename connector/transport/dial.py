@@ -7,10 +7,13 @@ the same code as a TCP socket does.
 
 from __future__ import annotations
 
+import ipaddress
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 from urllib.parse import quote, urlsplit
 
@@ -18,7 +21,7 @@ import attrs
 import trio
 
 from connector.errors import ConfigError
-from connector.transport.name_lookup import open_tcp
+from connector.transport.name_lookup import find, open_tcp
 
 _DEFAULT_PORTS = {"ws": 80, "wss": 443}
 _TARGET_CHARACTERS = "!#$%&'()*+,-./:;=?@[]_~"
@@ -42,6 +45,32 @@ class Dialer(Protocol):
         ...
 
 
+def _pairs(addresses: Mapping[str, str | Sequence[str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Addresses by host, as a value that can be compared and hashed.
+
+    Raises:
+        ConfigError: one is no address.
+    """
+    pairs = []
+    for host, listed in addresses.items():
+        each = (listed,) if isinstance(listed, str) else tuple(listed)
+        if not each:
+            raise ConfigError(f"addresses: {host!r} has none; write such as ['192.0.2.7']")
+        pairs.append((host.lower(), tuple(_address("addresses", one) for one in each)))
+    return tuple(pairs)
+
+
+def _address(name: str, text: object) -> str:
+    try:
+        return str(ipaddress.ip_address(str(text)))
+    except ValueError:
+        raise ConfigError(f"{name}: {text!r} is no address; write such as '192.0.2.7'") from None
+
+
+def _optional_address(text: object) -> str | None:
+    return None if text is None else _address("source_address", text)
+
+
 @attrs.frozen(slots=False)
 class TcpDialer:
     """Real TCP connections, to whichever of the host's addresses answers first (RFC 8305).
@@ -50,11 +79,34 @@ class TcpDialer:
 
     Args:
         ssl_context: whom to trust instead of the system's certificates.
+        ca_file: a PEM file with certificate authorities to trust beside the system's.
+        source_address: an address of this machine that connections come from; only addresses of
+            the same kind (IPv4 or IPv6) are then connected to.
+        addresses: by host, the addresses to connect to, in this order, instead of looking it up.
+            Certificates are checked against the host's name all the same.
 
     Nagle's algorithm is off, as trio has it for every TCP stream: a request leaves at once.
+
+    Raises:
+        ConfigError: an address is none, or the file is not there or holds no certificate.
     """
 
     _given: ssl.SSLContext | None = attrs.field(default=None, alias="ssl_context", repr=False)
+    ca_file: Path | None = attrs.field(
+        default=None, converter=attrs.converters.optional(Path), kw_only=True
+    )
+    source_address: str | None = attrs.field(
+        default=None, converter=_optional_address, kw_only=True
+    )
+    addresses: tuple[tuple[str, tuple[str, ...]], ...] = attrs.field(
+        default=MappingProxyType({}), converter=_pairs, kw_only=True
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self.ca_file is not None:
+            if self._given is not None:
+                raise ConfigError("ca_file is for the system's trust: leave out ssl_context")
+            _ = self._system_trust  # now, where the mistake is
 
     @property
     def ssl_context(self) -> ssl.SSLContext:
@@ -63,7 +115,44 @@ class TcpDialer:
 
     @cached_property
     def _system_trust(self) -> ssl.SSLContext:
-        return ssl.create_default_context()
+        context = ssl.create_default_context()
+        if self.ca_file is not None:
+            try:
+                context.load_verify_locations(cafile=self.ca_file)
+            except (OSError, ssl.SSLError) as error:
+                reason = error.strerror or "it holds no certificate"
+                raise ConfigError(f"ca_file {str(self.ca_file)!r}: {reason}") from error
+        return context
+
+    def way_to(self, host: str) -> str:
+        """How it goes to `host`, in words; empty if there is nothing special about it."""
+        pinned = dict(self.addresses).get(host.lower(), ())
+        words = [f"at {', '.join(pinned)}"] if pinned else []
+        if self.source_address is not None:
+            words.append(f"from {self.source_address}")
+        return " ".join(words)
+
+    async def find(self, host: str, port: int) -> list[str]:
+        """The addresses of `host`, in the order in which to try them.
+
+        Raises:
+            OSError: the name is unknown, or it has no address of the kind of `source_address`.
+
+        Cancellation: a lookup is left behind (`connector.transport.name_lookup`).
+        """
+        pinned = dict(self.addresses).get(host.lower())
+        return await find(host, port, source=self.source_address, pinned=pinned)
+
+    async def open(self, host: str, port: int) -> trio.SocketStream:
+        """A TCP connection, which is the caller's to close.
+
+        Raises:
+            OSError: the name is unknown, or no address of the host accepts the connection.
+
+        Cancellation: attempts in progress are closed.
+        """
+        pinned = dict(self.addresses).get(host.lower())
+        return await open_tcp(host, port, source=self.source_address, pinned=pinned)
 
     @asynccontextmanager
     async def connect(self, host: str, port: int) -> AsyncIterator[trio.SocketStream]:
@@ -74,9 +163,18 @@ class TcpDialer:
 
         Cancellation: attempts in progress are closed.
         """
-        stream = await open_tcp(host, port)
+        stream = await self.open(host, port)
         async with closed_after(stream):
             yield stream
+
+
+def way_to(dialer: Dialer, url: str) -> str:
+    """How `dialer` goes to `url`, in words; empty if it does not tell."""
+    tell = getattr(dialer, "way_to", None)
+    if tell is None:
+        return ""
+    said: str = tell(Address.of(url).host)
+    return said
 
 
 class closed_after:  # noqa: N801 - reads as the function that it could be

@@ -60,21 +60,60 @@ async def look_up(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(both))
 
 
-async def open_tcp(host: str, port: int) -> trio.SocketStream:
+async def open_tcp(
+    host: str, port: int, *, source: str | None = None, pinned: Sequence[str] | None = None
+) -> trio.SocketStream:
     """Connect to whichever address of `host` answers first (RFC 8305).
+
+    Args:
+        host: a name, or an address.
+        port: of the host.
+        source: the address that the connection is to come from.
+        pinned: the addresses of the host, which is then not looked up.
 
     Raises:
         OSError: the name is unknown, or no address accepts the connection.
 
     Cancellation: attempts in progress are closed.
     """
-    addresses = await look_up(host, port)
+    addresses = await find(host, port, source=source, pinned=pinned)
     if len(addresses) == 1:
-        return await trio.open_tcp_stream(addresses[0], port)
-    return await _open_first(addresses, port)
+        return await _open(addresses[0], port, source)
+    return await _open_first(addresses, port, source)
 
 
-async def _open_first(addresses: Sequence[str], port: int) -> trio.SocketStream:
+async def find(
+    host: str, port: int, *, source: str | None = None, pinned: Sequence[str] | None = None
+) -> list[str]:
+    """The addresses of `host`, in the order in which to try them; arguments as of `open_tcp`.
+
+    Raises:
+        OSError: the name is unknown, or it has no address of the kind of `source`.
+
+    Cancellation: as of `look_up`.
+    """
+    addresses = list(pinned) if pinned else await look_up(host, port)
+    if source is not None:
+        kind = ipaddress.ip_address(source).version
+        addresses = [each for each in addresses if _version(each) == kind]
+        if not addresses:
+            raise OSError(f"{host} has no address that can be reached from {source}")
+    return addresses
+
+
+def _version(address: str) -> int:
+    return ipaddress.ip_address(address.partition("%")[0]).version
+
+
+async def _open(address: str, port: int, source: str | None) -> trio.SocketStream:
+    if source is None:
+        return await trio.open_tcp_stream(address, port)
+    return await trio.open_tcp_stream(address, port, local_address=source)
+
+
+async def _open_first(
+    addresses: Sequence[str], port: int, source: str | None = None
+) -> trio.SocketStream:
     winners: list[trio.SocketStream] = []
     errors: list[OSError] = []
     try:
@@ -82,7 +121,7 @@ async def _open_first(addresses: Sequence[str], port: int) -> trio.SocketStream:
 
             async def attempt(address: str, failed: trio.Event) -> None:
                 try:
-                    winners.append(await trio.open_tcp_stream(address, port))
+                    winners.append(await _open(address, port, source))
                     nursery.cancel_scope.cancel()
                 except OSError as error:
                     errors.append(error)

@@ -15,7 +15,7 @@ from connector.app.running.configuration import AdapterPlan, Configuration
 from connector.channels import AnyChannel
 from connector.exchanges.protocol import Exchange
 from connector.testing import MemoryNetwork, OrderFlow, SimulatedExchange, open_exchange
-from connector.transport import Dialer, TcpDialer
+from connector.transport import Dialer
 
 NS_PER_MS = 1_000_000
 DEFAULT_SYMBOLS = ("BTCUSDC", "ETHUSDC")
@@ -32,8 +32,12 @@ class RealWorld:
     """Every exchange is where it says."""
 
     def place(self, plan: AdapterPlan) -> tuple[Exchange, Dialer]:
-        """The exchange of `plan`, over TCP."""
-        return plan.exchange, TcpDialer()
+        """The exchange of `plan`, over TCP, on the way that it says.
+
+        Raises:
+            ConfigError: the way cannot be gone any more: a secret or a file is missing, say.
+        """
+        return plan.exchange, plan.way.dialer()
 
 
 @attrs.frozen

@@ -26,6 +26,7 @@ from connector.app.naming import (
     write_channel,
 )
 from connector.app.redis_address import check_written
+from connector.app.running.configuration.network_way import Way, check_proxy, check_tcp
 from connector.app.running.configuration.places import Path, find_places
 from connector.app.running.configuration.plans import (
     AdapterPlan,
@@ -166,6 +167,7 @@ class _Reader:
         exchange = EXCHANGES.get(table.exchange)
         # Read in any case, for the mistakes in it.
         endpoints = self._endpoints(table, (*path, "endpoints"))
+        way = self._way(table, path)
         if exchange is None:
             if table.exchange:
                 known = unknown("exchange", table.exchange, EXCHANGES)
@@ -181,6 +183,21 @@ class _Reader:
             stale_after=table.stale_after,
             close_timeout=table.close_timeout,
             on_failure=table.on_failure,
+            way=way,
+        )
+
+    def _way(self, table: AdapterTable, path: Path) -> Way:
+        # One at a time, so that each is told where it stands.
+        self._try((*path, "ca_file"), check_tcp, table.ca_file, None, {})
+        self._try((*path, "source_address"), check_tcp, None, table.source_address, {})
+        self._try((*path, "addresses"), check_tcp, None, None, table.addresses)
+        if table.proxy is not None:
+            self._try((*path, "proxy"), check_proxy, table.proxy)
+        return Way(
+            proxy=table.proxy,
+            ca_file=table.ca_file,
+            source_address=table.source_address,
+            addresses=tuple(table.addresses.items()),
         )
 
     def _endpoints(self, table: AdapterTable, path: Path) -> Any:

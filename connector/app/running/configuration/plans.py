@@ -7,6 +7,7 @@ from typing import Literal
 
 import attrs
 
+from connector.app.running.configuration.network_way import Way
 from connector.app.running.configuration.tables import LogTable, MetricsTable, RunTable
 from connector.app.running.sinks import AnySettings
 from connector.channels import AnyChannel
@@ -24,6 +25,7 @@ class AdapterPlan:
     stale_after: float | None
     close_timeout: float
     on_failure: Literal["retry", "stop"] = "retry"
+    way: Way = attrs.field(factory=Way)
 
 
 @attrs.frozen

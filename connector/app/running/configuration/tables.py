@@ -78,6 +78,14 @@ class AdapterTable(Table, frozen=True):
     compression: Annotated[bool, Meta(examples=[True])] = False
     stale_after: Annotated[float, Meta(gt=0, examples=[5.0])] | None = None
     close_timeout: Annotated[float, Meta(ge=0, examples=[2.0])] = 2.0
+    proxy: Annotated[str | Secret, Meta(examples=["socks5://10.0.0.1:1080"])] | None = None
+    """A URL, or "environment"."""
+    ca_file: Annotated[str, Meta(min_length=1, examples=["authority.pem"])] | None = None
+    source_address: Annotated[str, Meta(examples=["192.0.2.5"])] | None = None
+    addresses: Annotated[
+        dict[str, tuple[str, ...]], Meta(examples=[{"fstream.binance.com": ["192.0.2.7"]}])
+    ] = {}
+    """By host: where to connect instead of looking it up."""
     on_failure: OnFailure = "retry"
     reconnect: Annotated[ReconnectTable, Meta(examples=[{"initial": 0.25, "cap": 10.0}])] = (
         ReconnectTable()

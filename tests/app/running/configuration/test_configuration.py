@@ -17,9 +17,11 @@ from connector.app.running.configuration import (
     split_address,
 )
 from connector.app.running.sinks import JsonLines, LogLines
+from connector.app.running.venues import RealWorld
 from connector.app.secret import Secret
 from connector.channels import BestQuote, Liquidations, PartialBook, Trades
 from connector.exchanges import binance
+from connector.transport import TcpDialer, way_to
 
 WHOLE = """\
 [run]
@@ -183,6 +185,36 @@ def test_no_secret_is_in_a_configuration(monkeypatch: pytest.MonkeyPatch) -> Non
             'kind = "redis"\nurl = "redis://:hunter2@127.0.0.1"\n',
             "line 48: sinks[1].url: a password does not stand here: write url = { env",
         ),
+        (
+            "= 8\n",
+            '= 8\nproxy = "http://me:hunter2@10.0.0.1"\n',
+            "line 18: adapters.futures.proxy: user and password do not stand here: write proxy",
+        ),
+        (
+            "= 8\n",
+            '= 8\nproxy = "ftp://10.0.0.1/hunter2"\n',
+            "line 18: adapters.futures.proxy: this is no address of a proxy; write such as socks5",
+        ),
+        (
+            "= 8\n",
+            '= 8\nproxy = { env = "METRICS_TOKEN", file = "x" }\n',
+            "line 18: adapters.futures.proxy: a secret is either { env",
+        ),
+        (
+            "= 8\n",
+            '= 8\nsource_address = "home"\n',
+            "line 18: adapters.futures.source_address: source_address: 'home' is no address",
+        ),
+        (
+            "= 8\n",
+            '= 8\naddresses = { "x" = [] }\n',
+            "line 18: adapters.futures.addresses: addresses: 'x' has none",
+        ),
+        (
+            "= 8\n",
+            '= 8\nca_file = "missing.pem"\n',
+            "line 18: adapters.futures.ca_file: ca_file 'missing.pem': No such file",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_line_and_key(
@@ -195,6 +227,27 @@ def test_a_mistake_is_told_with_line_and_key(
 
     assert any(says in each for each in told), told
     assert "hunter2" not in "\n".join(told)
+
+
+def test_the_way_to_an_exchange_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("METRICS_TOKEN", "hunter2")
+    monkeypatch.setenv("PROXY_URL", "socks5://me:hunter2@10.0.0.1")
+    monkeypatch.setenv("https_proxy", "http://10.0.0.2:3128")
+    written = 'source_address = "127.0.0.1"\naddresses = { "x" = ["127.0.0.2"] }\n'
+    ways = {
+        'proxy = { env = "PROXY_URL" }\n': "through SOCKS5 proxy 10.0.0.1:1080 from 127.0.0.1",
+        'proxy = "environment"\n': "through HTTP proxy 10.0.0.2:3128 from 127.0.0.1",
+        "": "at 127.0.0.2 from 127.0.0.1",
+    }
+    for proxy, way in ways.items():
+        found = read_configuration(WHOLE.replace("= 8\n", f"= 8\n{proxy}{written}", 1))
+        plan = found.adapters["futures"]
+        exchange, dialer = RealWorld().place(plan)
+        assert exchange == plan.exchange
+        assert way_to(dialer, "wss://x") == way
+        assert "hunter2" not in repr(found)
+    assert isinstance(RealWorld().place(found.adapters["spot"])[1], TcpDialer)
+    assert way_to(RealWorld().place(found.adapters["spot"])[1], "wss://x") == ""
 
 
 def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
