@@ -29,6 +29,8 @@ class Checksum:
     """Of each side, as far as there are so many."""
     of: Callable[[Sequence[Level[Any]], Sequence[Level[Any]]], int]
     """From the bids and the asks, best first, to what the exchange would write."""
+    zero_counts: bool = False
+    """Whether 0 is a checksum as any other; if not, it stands for none."""
 
 
 def interleaved(bids: Sequence[Level[Any]], asks: Sequence[Level[Any]]) -> int:
@@ -68,5 +70,5 @@ def _stripped(levels: Iterable[Level[Any]]) -> str:
 INTERLEAVED = Checksum(25, interleaved)
 """Source: okx §5, bitget §5."""
 
-ASKS_THEN_BIDS = Checksum(10, asks_then_bids)
+ASKS_THEN_BIDS = Checksum(10, asks_then_bids, zero_counts=True)
 """Source: kraken §3."""

@@ -284,7 +284,9 @@ class Book:
     def _what_is_wrong(self, event: BookDelta | BookSnapshot) -> str | None:
         """What shows that the book is not the exchange's; None if nothing does."""
         claimed = event.checksum
-        if self._checksum is not None and claimed:
+        if self._checksum is not None and (
+            claimed or (claimed is not None and self._checksum.zero_counts)
+        ):
             count = self._checksum.levels
             if self._checksum.of(self.bids.top(count), self.asks.top(count)) != claimed:
                 return "checksum"

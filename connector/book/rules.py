@@ -55,7 +55,7 @@ class BookRules:
     join: DeltaRule
     """Whether a delta is the first to follow a snapshot that was fetched."""
     checksum: Checksum | None = None
-    """What `BookDelta.checksum` is compared with, if it is neither None nor 0."""
+    """What `BookDelta.checksum` is compared with, if there is one."""
     with_digits: WithDigits | None = None
     """How the levels of an event come to the digits of which the checksum is made; None: they have
     them, or there is none."""

@@ -28,7 +28,7 @@ def trades(numbers: Any, symbol: str) -> Reader:
 
     def read(frame: bytes) -> Any:
         said = decode(frame)
-        return [] if isinstance(said, wire.TradeHistory) else said
+        return [] if type(said) is wire.TradeHistory else said
 
     return read
 
@@ -61,17 +61,7 @@ def book(numbers: Any, symbol: str) -> Reader:
     snapshot: Any = wire.BookSnapshot
     delta: Any = wire.BookDelta
     number = number_type(numbers)
-    decode = decoder(delta[number], snapshot[number])
-
-    def read(frame: bytes) -> Any:
-        event: Any = decode(frame)
-        if isinstance(event, wire.BookSnapshot):
-            # Rows with quantity 0 occur.
-            event.bids = [level for level in event.bids if level.quantity]
-            event.asks = [level for level in event.asks if level.quantity]
-        return event
-
-    return read
+    return decoder(delta[number], snapshot[number])
 
 
 def ticker(numbers: Any, symbol: str) -> Reader:

@@ -11,6 +11,7 @@ Source: kraken_futures_v1.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -58,7 +59,17 @@ class TradeHistory(msgspec.Struct, Generic[N], gc=False, tag_field="feed", tag="
     trades: list[Trade[N]]
 
 
-@spelled(exchange_time_ns=from_milliseconds)
+def _levels_there(name: str) -> Callable[[Any], list[Level[Any]]]:
+    """The levels of a side without those of quantity 0, which occur in snapshots."""
+    stored = f"wire_{name}"
+
+    def read(snapshot: Any) -> list[Level[Any]]:
+        return [level for level in getattr(snapshot, stored) if level.quantity]
+
+    return read
+
+
+@spelled(exchange_time_ns=from_milliseconds, bids=_levels_there("bids"), asks=_levels_there("asks"))
 class BookSnapshot(
     events.BookSnapshot[N_co], gc=False, kw_only=True, tag_field="feed", tag="book_snapshot"
 ):

@@ -241,7 +241,12 @@ def test_a_wrong_checksum_is_found_and_digits_count() -> None:
     source = FLOATS.stream(OrderBook("A/B")).book
     assert source is not None
     right = crc32(b"10051020".replace(b"05", b"5"))
-    for checksum, synced in ((right, True), (right ^ 1, False), (crc32(b"105120"), False)):
+    for checksum, synced in (
+        (right, True),
+        (right ^ 1, False),
+        (crc32(b"105120"), False),
+        (0, False),
+    ):
         book = RenewedBook(source.rules, source.extent)
         event: Any = source.deltas.decode(BOOK % checksum)
         book.restarted(event)
@@ -286,6 +291,7 @@ def test_a_level_that_is_pushed_out_comes_back_by_itself() -> None:
         BOOK.replace(b"}]}", b',"timestamp":"yesterday"}]}') % 1,
         BOOK.replace(b"}]}", b',"timestamp":"2024-07-01T00:00:00"}]}') % 1,
         BOOK.replace(b"snapshot", b"other") % 1,
+        BOOK.replace(b',"checksum":%d', b""),
         BOOK.replace(b"0.010", b"NaN") % 1,
     ],
 )
