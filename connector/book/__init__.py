@@ -7,7 +7,7 @@
 """
 
 from connector.book.crossing import Crossing
-from connector.book.levels import Asks, Bids, BookSide, DigitLevel, Extent
+from connector.book.levels import Asks, Bids, BookSide, DigitLevel, Extent, StrippedLevel
 from connector.book.machine import Book, BookStatistics, Outcome
 from connector.book.renewal import RenewedBook
 from connector.book.rules import BookRules
@@ -30,4 +30,5 @@ __all__ = [
     "Outcome",
     "RenewedBook",
     "State",
+    "StrippedLevel",
 ]

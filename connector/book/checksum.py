@@ -1,14 +1,15 @@
 """The checksums by which some exchanges let a local book be verified.
 
 All are CRC32 over the digits of the best levels as the exchange wrote them: a price that went
-through a float has lost its trailing zeros, so a level must be a `DigitLevel` or hold Decimals.
+through a float has lost its trailing zeros, so a level must be a `DigitLevel` or
+`StrippedLevel`, or hold Decimals.
 
 Source: okx §5, bitget §5, kraken §3.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from itertools import chain, zip_longest
 from typing import Any
@@ -16,7 +17,7 @@ from zlib import crc32
 
 import attrs
 
-from connector.book.levels import DigitLevel
+from connector.book.levels import DigitLevel, StrippedLevel
 from connector.errors import ConfigError
 from connector.events import Level
 
@@ -44,7 +45,11 @@ def interleaved(bids: Sequence[Level[Any]], asks: Sequence[Level[Any]]) -> int:
 
 def asks_then_bids(bids: Sequence[Level[Any]], asks: Sequence[Level[Any]]) -> int:
     """All prices and quantities without points and leading zeros. Source: kraken §3."""
-    return crc32((_stripped(asks) + _stripped(bids)).encode())
+    levels: list[Any] = [*asks, *bids]
+    try:
+        return crc32(b"".join([level.stripped for level in levels]))
+    except AttributeError:
+        return crc32(b"".join(map(_stripped, levels)))
 
 
 def digits(level: Level[Any]) -> tuple[str, str]:
@@ -63,8 +68,13 @@ def digits(level: Level[Any]) -> tuple[str, str]:
     )
 
 
-def _stripped(levels: Iterable[Level[Any]]) -> str:
-    return "".join(part.replace(".", "").lstrip("0") for level in levels for part in digits(level))
+def _stripped(level: Level[Any]) -> bytes:
+    return level.stripped if isinstance(level, StrippedLevel) else strip(*digits(level))
+
+
+def strip(price: str, quantity: str) -> bytes:
+    """`StrippedLevel.stripped` of a level whose digits are these."""
+    return (price.replace(".", "").lstrip("0") + quantity.replace(".", "").lstrip("0")).encode()
 
 
 INTERLEAVED = Checksum(25, interleaved)

@@ -38,6 +38,16 @@ class DigitLevel(Level[N_co], frozen=True, gc=False):
     quantity_digits: str
 
 
+class StrippedLevel(Level[N_co], frozen=True, gc=False):
+    """A level with the digits that the exchange wrote, as Kraken's checksum wants them."""
+
+    stripped: bytes
+    """Of the price, then of the quantity, without points and leading zeros."""
+
+    def __repr__(self) -> str:
+        return f"Level(price={self.price!r}, quantity={self.quantity!r})"
+
+
 @attrs.frozen(kw_only=True)
 class Extent:
     """How much of a book is shown and kept, in levels per side."""
@@ -154,9 +164,9 @@ class BookSide(Sequence[Level[Any]]):
     def apply(self, changes: Iterable[Level[Any]]) -> None:
         """Take absolute quantities per price; 0 removes a level, also one that is not known."""
 
+    @abstractmethod
     def top(self, count: int) -> list[Level[Any]]:
         """The best levels, also those that are kept but not shown."""
-        return [self._at(index) for index in range(min(count, len(self._keys)))]
 
     @property
     def top_is_known(self) -> bool:
@@ -231,6 +241,11 @@ class Bids(BookSide):
                 del keys[bisect_left(keys, price)]
         self._settle()
 
+    def top(self, count: int) -> list[Level[Any]]:
+        """The best levels, also those that are kept but not shown."""
+        levels = self._levels
+        return [levels[price] for price in self._keys[: -count - 1 : -1]]
+
     def _key(self, price: Number) -> Any:
         return price
 
@@ -264,6 +279,12 @@ class Asks(BookSide):
                 key = -price if type(price) is float else self._key(price)
                 del keys[bisect_left(keys, key)]
         self._settle()
+
+    def top(self, count: int) -> list[Level[Any]]:
+        """The best levels, also those that are kept but not shown."""
+        levels, price = self._levels, self._price
+        best = self._keys[: -count - 1 : -1]
+        return [levels[-key if type(key) is float else price(key)] for key in best]
 
     def _key(self, price: Number) -> Any:
         # The minus of a Decimal rounds to the context's precision, which is the program's.

@@ -139,7 +139,7 @@ def _catalogue(levels: int) -> Catalogue:
                 f"kraken: a book has {levels} levels, not {shown}; with book_levels of the "
                 f"exchange it can have {', '.join(map(str, BOOK_LEVELS))}"
             )
-        digits = None if numbers is Decimal else decode.with_digits
+        digits = decode.with_exact_digits if numbers is Decimal else decode.with_digits
         return BookSource(
             deltas,
             attrs.evolve(KRAKEN, with_digits=digits),

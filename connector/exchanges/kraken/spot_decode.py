@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, TypeAlias, Union, get_args, get_origin
 
 import msgspec
 
 from connector import events
-from connector.book import DigitLevel
+from connector.book import StrippedLevel
+from connector.book.checksum import strip
 from connector.exchanges.kraken import spot_wire as wire
 from connector.exchanges.offers import Reader
 from connector.exchanges.parameters import NumberType
 from connector.exchanges.protocol import Fold
+
+Levels: TypeAlias = list[StrippedLevel[Any]]
 
 NS_PER_MINUTE = 60_000_000_000
 INTERVALS: Mapping[str, int] = MappingProxyType(
@@ -122,22 +125,36 @@ def book(numbers: Any, symbol: str) -> Reader:
 _DIGITS = msgspec.json.Decoder(wire.BookDigitsFrame)
 
 
-def with_digits(event: Any) -> tuple[list[DigitLevel], list[DigitLevel]]:
+def with_digits(event: Any) -> tuple[Levels, Levels]:
     """Bids and asks of a snapshot or delta of floats, with the digits that Kraken wrote."""
     (written,) = _DIGITS.decode(event.frame).data
     return _join(event.bids, written.bids), _join(event.asks, written.asks)
 
 
-def _join(levels: list[Any], written: list[wire.LevelDigits]) -> list[DigitLevel]:
+def _join(levels: list[Any], written: list[wire.LevelDigits]) -> Levels:
     return [
-        DigitLevel(level.price, level.quantity, _text(digits.price), _text(digits.qty))
+        StrippedLevel(level.price, level.quantity, _strip(digits.price) + _strip(digits.qty))
         for level, digits in zip(levels, written, strict=True)
     ]
 
 
-def _text(digits: msgspec.Raw) -> str:
-    text = bytes(digits).decode()
-    return text if "e" not in text and "E" not in text else f"{Decimal(text):f}"
+def _strip(digits: msgspec.Raw) -> bytes:
+    text = bytes(digits)
+    if b"e" in text or b"E" in text:
+        text = f"{Decimal(text.decode()):f}".encode()
+    return text.replace(b".", b"").lstrip(b"0")
+
+
+def with_exact_digits(event: Any) -> tuple[Levels, Levels]:
+    """The same of a snapshot or delta of Decimals, which have the digits."""
+    bids, asks = (
+        [
+            StrippedLevel(price, quantity, strip(f"{price:f}", f"{quantity:f}"))
+            for price, quantity in side
+        ]
+        for side in (event.bids, event.asks)
+    )
+    return bids, asks
 
 
 def ticker(numbers: Any, symbol: str) -> Reader:

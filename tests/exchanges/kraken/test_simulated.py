@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
@@ -34,6 +34,7 @@ from connector.testing import (
     Fault,
     MemoryNetwork,
     OrderFlow,
+    Silent,
     SimulatedExchange,
     Source,
     open_exchange,
@@ -262,3 +263,55 @@ async def test_each_product_is_asked_for_by_itself(autojump_clock: MockClock) ->
             requests = [json.loads(each.detail) for each in there.exchange.log.of("request")]
     asked = [each["product_ids"] for each in requests if "product_ids" in each]
     assert asked == [[symbol] for symbol in symbols]
+
+
+async def test_every_frame_of_a_capture_comes_once_and_the_books_are_right(
+    autojump_clock: MockClock, v2_capture: Callable[[str], Iterator[bytes]]
+) -> None:
+    frames = list(v2_capture("v1_book1000_20210417"))
+    names = [json.loads(frame)["data"][0]["symbol"] for frame in frames]
+    pairs = sorted(set(names))
+    got: dict[str, list[Any]] = {pair: [] for pair in pairs}
+    views: dict[str, list[Any]] = {pair: [] for pair in pairs}
+
+    async def read(adapter: Adapter, channel: Any, into: list[Any]) -> None:
+        async with adapter.subscribe(channel, gaps=True, buffer=10_000) as feed:
+            ready.append(channel)
+            async for each in feed:
+                into.append(each.depth() if isinstance(each, BookView) else each)  # noqa: PERF401
+
+    ready: list[Any] = []
+    async with world("kraken", source=Silent(), book_levels=1000) as there:
+        async with trio.open_nursery() as nursery:
+            for pair in pairs:
+                nursery.start_soon(read, there.adapter, BookDeltas(pair), got[pair])
+                nursery.start_soon(read, there.adapter, OrderBook(pair, 1000), views[pair])
+            while len(ready) < 2 * len(pairs):
+                await trio.sleep(0.1)
+            for number, (pair, frame) in enumerate(zip(names, frames, strict=True)):
+                assert there.exchange.publish(f"book-1000:{pair}", frame) == 1
+                if number % 100 == 0:
+                    await trio.sleep(0.01)
+            await trio.sleep(1)
+            nursery.cancel_scope.cancel()
+    decode = kraken.Spot(book_levels=1000).stream(BookDeltas(pairs[0])).decode
+    for pair in pairs:
+        own = [decode(frame) for name, frame in zip(names, frames, strict=True) if name == pair]
+        assert [(e.bids, e.asks, e.checksum) for e in got[pair]] == [
+            (e.bids, e.asks, e.checksum)  # type: ignore[union-attr]
+            for e in own
+        ]
+        truth: dict[str, dict[float, float]] = {}
+        for event in own:
+            for side in ("bids", "asks"):
+                if isinstance(event, BookSnapshot):
+                    truth[side] = {}
+                truth[side] |= dict(getattr(event, side))
+        assert 0 < len(views[pair]) <= len(own)
+        assert all(isinstance(view, BookView) and view.synced for view in views[pair])
+        last = views[pair][-1]
+        for side, best_first in (("bids", True), ("asks", False)):
+            rows = [(price, quantity) for price, quantity in truth[side].items() if quantity]
+            assert [tuple(each) for each in getattr(last, side)][:900] == sorted(
+                rows, reverse=best_first
+            )[:900]

@@ -31,7 +31,6 @@ from connector.exchanges.protocol import UNDECODABLE, Data, Stream
 
 EXACT = kraken.Spot(numbers=Decimal)
 FLOATS = kraken.Spot(book_levels=1000)
-ASSETS = {"XBT": "BTC", "XDG": "DOGE"}
 RECEIVED = re.compile(r"^= ?\n(\{.*?^\})", re.MULTILINE | re.DOTALL)
 
 
@@ -150,58 +149,14 @@ def test_stored_frames_are_what_plain_json_says(v2_frames: list[bytes]) -> None:
         assert (name.decode(), end > 0) == (re.sub(r"-\d+:", ":", said.stream), True)
 
 
-def in_v2(text: str) -> bytes | None:
-    """A message of v1 as v2 writes it."""
-    said = json.loads(text)
-    if not isinstance(said, list):
-        return None
-    kind, pair = said[-2:]
-    base, quote = (ASSETS.get(each, each) for each in pair.split("/"))
-    if kind == "trade":
-        rows = ",".join(
-            f'{{"symbol":"{base}/{quote}","side":"{"buy" if side == "b" else "sell"}",'
-            f'"price":{price},"qty":{volume},"ord_type":"{"limit" if order == "l" else "market"}",'
-            f'"trade_id":{index},"timestamp":"{stamp(time)}"}}'
-            for index, (price, volume, time, side, order, _) in enumerate(said[1], 1)
-        )
-        return f'{{"channel":"trade","type":"update","data":[{rows}]}}'.encode()
-    parts = {key: value for part in said[1:-2] for key, value in part.items()}
-    whole = "as" in parts
-    sides = [
-        ",".join(f'{{"price":{price},"qty":{volume}}}' for price, volume, *_ in parts.get(key, []))
-        for key in (("bs", "as") if whole else ("b", "a"))
-    ]
-    checksum = parts.get("c")
-    if whole:
-        # v1 says none of a snapshot.
-        texts = [
-            "".join(
-                each.replace(".", "").lstrip("0") for row in parts[side][:10] for each in row[:2]
-            )
-            for side in ("as", "bs")
-        ]
-        checksum = crc32("".join(texts).encode())
-    return (
-        f'{{"channel":"book","type":"{"snapshot" if whole else "update"}","data":[{{"symbol":'
-        f'"{base}/{quote}","bids":[{sides[0]}],"asks":[{sides[1]}],"checksum":{checksum}}}]}}'
-    ).encode()
-
-
-def stamp(time: str) -> str:
-    return f"{datetime.utcfromtimestamp(int(time.partition('.')[0])).isoformat()}.{time[-6:]}Z"  # noqa: DTZ004
-
-
 @pytest.mark.parametrize("exchange", [FLOATS, kraken.Spot(numbers=Decimal, book_levels=1000)])
 def test_every_checksum_of_a_capture_is_right(
-    exchange: Any, received_frames: Callable[[str], Iterator[bytes]]
+    exchange: Any, v2_capture: Callable[[str], Iterator[bytes]]
 ) -> None:
     books: dict[str, RenewedBook] = {}
     read: dict[str, Any] = {}
     verified = 0
-    for text in received_frames("kraken/v1_book1000_20210417.jsonl.gz"):
-        frame = in_v2(text.decode())
-        if frame is None:
-            continue
+    for frame in v2_capture("v1_book1000_20210417"):
         name = find_name(exchange.envelope.shape[0], frame)[0].decode()
         if name not in books:
             source = exchange.stream(OrderBook(name.partition(":")[2], 1000)).book
@@ -219,16 +174,12 @@ def test_every_checksum_of_a_capture_is_right(
 
 
 def test_the_frames_of_a_capture_are_what_plain_json_says(
-    received_frames: Callable[[str], Iterator[bytes]],
+    v2_capture: Callable[[str], Iterator[bytes]],
 ) -> None:
-    checked = 0
-    for name in ("v1_trade_20210417", "v1_book1000_20210417"):
-        for text in received_frames(f"kraken/{name}.jsonl.gz"):
-            frame = in_v2(text.decode())
-            if frame is not None:
-                check(frame)
-                checked += 1
-    assert checked == 2590
+    frames = [*v2_capture("v1_trade_20210417"), *v2_capture("v1_book1000_20210417")]
+    for frame in frames:
+        check(frame)
+    assert len(frames) == 2590
 
 
 BOOK = (
