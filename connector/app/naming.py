@@ -43,6 +43,7 @@ SIMULATED: Mapping[str, SimulatedName] = MappingProxyType(
     {
         "binance_spot": "binance_spot",
         "binance_usdm": "binance_usdm",
+        "binance_coinm": "binance_coinm",
         "bybit_spot": "bybit_spot",
         "bybit_linear": "bybit_linear",
         "bybit_inverse": "bybit_inverse",

@@ -8,8 +8,16 @@ from connector.exchanges import binance, bybit, okx
 from connector.testing.conformance import Check, checks, simulated
 
 VENUES = (
-    simulated(binance.Spot, "spot", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
-    simulated(binance.UsdMFutures, "usdm", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
+    simulated(binance.Spot, "binance_spot", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
+    simulated(binance.UsdMFutures, "binance_usdm", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
+    simulated(
+        binance.CoinMFutures,
+        "binance_coinm",
+        "BTCUSD_PERP",
+        "ETHUSD_PERP",
+        "BTCUSD_261225",
+        unknown="NOPEUSD_PERP",
+    ),
     simulated(bybit.Spot, "bybit_spot", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
     simulated(bybit.Linear, "bybit_linear", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
     simulated(bybit.Inverse, "bybit_inverse", "BTCUSD", "ETHUSD", unknown="NOPEUSD"),

@@ -15,7 +15,7 @@ from connector.exchanges.protocol import AnyExchange
 from connector.testing.exchange.exchange import EPOCH_MS, open_exchange
 from connector.testing.market.order_flow import OrderFlow
 from connector.testing.network.network import MemoryNetwork
-from connector.testing.venues.rules import VenueName
+from connector.testing.venues.rules import SimulatedName
 
 KEPT_LEVELS = 10
 Pace: TypeAlias = Literal["quiet", "slow", "steady", "lively"]
@@ -106,7 +106,7 @@ class Venue:
 
 def simulated(
     exchange: Callable[..., AnyExchange],
-    venue: VenueName,
+    venue: SimulatedName,
     *symbols: str,
     **more: Any,
 ) -> Venue:

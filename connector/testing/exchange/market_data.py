@@ -17,9 +17,10 @@ import attrs
 import msgspec
 
 from connector.testing.market.candles import INTERVALS_MS, Bar
+from connector.testing.market.coinm_payloads import CoinmPayloads, is_perpetual
 from connector.testing.market.history import History
 from connector.testing.market.matching import Scale, decimal_text
-from connector.testing.market.payloads import TradeFacts
+from connector.testing.market.payloads import Payloads, TradeFacts
 
 BAD_PARAMETER = -1100
 MISSING_PARAMETER = -1102
@@ -51,13 +52,18 @@ class Asked:
 
     query: Mapping[str, str]
     history: History
-    scale: Scale
+    write: Payloads
     spot: bool
     now_ms: int
     has_key: bool
 
+    @property
+    def scale(self) -> Scale:
+        """How numbers are written."""
+        return self.write.scale
 
-def weigh(path: str, query: Mapping[str, str], *, spot: bool) -> int:
+
+def weigh(path: str, query: Mapping[str, str], *, spot: bool, coinm: bool) -> int:
     """What a request for one of `ANSWERS` costs."""
     if path == "/klines":
         if spot:
@@ -65,7 +71,8 @@ def weigh(path: str, query: Mapping[str, str], *, spot: bool) -> int:
         text = query.get("limit", "500")
         limit = int(text) if text.isdecimal() else 1500
         return 1 if limit < 100 else 2 if limit < 500 else 5 if limit <= 1000 else 10
-    return (_SPOT_WEIGHTS if spot else _USDM_WEIGHTS).get(path, 1)
+    weights = _SPOT_WEIGHTS if spot else _COINM_WEIGHTS if coinm else _USDM_WEIGHTS
+    return weights.get(path, 1)
 
 
 def mandatory(query: Mapping[str, str], name: str) -> str:
@@ -115,13 +122,16 @@ def _historical(asked: Asked) -> bytes:
 
 def _trades(asked: Asked, trades: Iterable[TradeFacts]) -> bytes:
     scale = asked.scale
+    turned_over = "baseQty" if isinstance(asked.write, CoinmPayloads) else "quoteQty"
     rows = []
     for trade in trades:
         row = {
             "id": trade.trade_id,
             "price": scale.price(trade.price),
             "qty": scale.quantity(trade.quantity),
-            "quoteQty": scale.value(trade.price * trade.quantity),
+            turned_over: asked.write.turnover(
+                asked.query["symbol"], trade.quantity, trade.price * trade.quantity
+            ),
             "time": trade.ms,
             "isBuyerMaker": not trade.taker_buys,
         }
@@ -169,21 +179,27 @@ def _candles(asked: Asked) -> bytes:
     # With a begin the oldest ones, without one the newest.
     bars = bars[:limit] if "startTime" in asked.query else bars[-limit:]
     length_ms = INTERVALS_MS[interval]
-    return msgspec.json.encode([_row(bar, length_ms, asked.scale) for bar in bars])
+    return msgspec.json.encode([_row(asked, bar, length_ms) for bar in bars])
 
 
-def _row(bar: Bar, length_ms: int, scale: Scale) -> list[Any]:
-    price, quantity, value = scale.price, scale.quantity, scale.value
+def _row(asked: Asked, bar: Bar, length_ms: int) -> list[Any]:
+    price, quantity = asked.scale.price, asked.scale.quantity
+    turnover, symbol = asked.write.turnover, asked.query["symbol"]
     return [
         bar.start_ms, price(bar.open), price(bar.high), price(bar.low), price(bar.close),
-        quantity(bar.volume), bar.start_ms + length_ms - 1, value(bar.quote_volume), bar.trades,
-        quantity(bar.taker_buy_volume), value(bar.taker_buy_quote_volume), "0",
+        quantity(bar.volume), bar.start_ms + length_ms - 1,
+        turnover(symbol, bar.volume, bar.quote_volume), bar.trades,
+        quantity(bar.taker_buy_volume),
+        turnover(symbol, bar.taker_buy_volume, bar.taker_buy_quote_volume), "0",
     ]  # fmt: skip
 
 
 def _funding(asked: Asked) -> bytes:
     limit = whole_number(asked.query, "limit", 100, 1000)
     begin_ms, end_ms = _span(asked)
+    symbol, of_coins = asked.query["symbol"], isinstance(asked.write, CoinmPayloads)
+    if of_coins and not is_perpetual(symbol):
+        return b"[]"
     found = asked.history.funding(begin_ms, end_ms, asked.now_ms)
     found = found[:limit] if "startTime" in asked.query else found[-limit:]
     return msgspec.json.encode(
@@ -211,4 +227,5 @@ ANSWERS: Mapping[str, Callable[[Asked], bytes]] = MappingProxyType(
 """By path; the last one is of futures only."""
 
 _SPOT_WEIGHTS = MappingProxyType({"/trades": 25, "/historicalTrades": 25, "/aggTrades": 4})
+_COINM_WEIGHTS = MappingProxyType({"/trades": 5, "/historicalTrades": 200, "/aggTrades": 20})
 _USDM_WEIGHTS = MappingProxyType({"/trades": 5, "/historicalTrades": 20, "/aggTrades": 20})

@@ -17,11 +17,20 @@ import attrs
 import trio
 
 from connector.testing.market.audience import Audience
+from connector.testing.market.coinm_payloads import CoinmPayloads, pair_of
 from connector.testing.market.history import History
 from connector.testing.market.matching import Fill, OrderBook, Resting, Scale, Side
 from connector.testing.market.payloads import Payloads, SpotPayloads, TradeFacts, UsdmPayloads
 from connector.testing.market.sources import Player
-from connector.testing.market.symbol_streams import SPOT_CADENCES, USDM_CADENCES, WINDOWS_MS, Desk
+from connector.testing.market.symbol_streams import (
+    COINM_CADENCES,
+    QUOTES_OF_ALL,
+    SPOT_CADENCES,
+    USDM_CADENCES,
+    WINDOWS_MS,
+    Cadences,
+    Desk,
+)
 from connector.testing.market.traders import SymbolFlow, UpdateIdSource
 from connector.testing.market.truth import MarketTruth
 
@@ -78,6 +87,15 @@ def _start_ticks(symbol: str) -> int:
     return next(prices, OTHER_START_PRICE) * TICKS_PER_UNIT
 
 
+def writer_of(venue: str) -> tuple[Payloads, Cadences]:
+    """How a venue of Binance writes events, and when it sends them."""
+    if venue == "spot":
+        return SpotPayloads(), SPOT_CADENCES
+    if venue == "binance_coinm":
+        return CoinmPayloads(), COINM_CADENCES
+    return UsdmPayloads(), USDM_CADENCES
+
+
 class Accounts(Protocol):
     """Accounts that trade on a market: who is told when a trader meets one of their orders."""
 
@@ -95,11 +113,12 @@ class Market:
     """An order flow at work for one exchange."""
 
     def __init__(self, source: OrderFlow, audience: Audience) -> None:
-        spot = audience.venue.rules.name == "spot"
+        write, cadences = writer_of(audience.venue.rules.name)
+        spot = isinstance(write, SpotPayloads)
         self._audience = audience
-        self._futures = None if spot else UsdmPayloads()
-        write: Payloads = self._futures or SpotPayloads()
+        self._futures = write if isinstance(write, UsdmPayloads) else None
         self._write = write
+        self._cadences = cadences
         self._opened_ms = audience.opened_ms
         self._boundary_ms = self._opened_ms - self._opened_ms % BOUNDARY_MS + BOUNDARY_MS
         shared = UpdateIdSource(dense=False, last=FIRST_UPDATE_ID)
@@ -116,7 +135,7 @@ class Market:
                 ),
                 audience,
                 write,
-                SPOT_CADENCES if spot else USDM_CADENCES,
+                cadences,
             )
             for symbol in source.symbols
         }
@@ -156,7 +175,7 @@ class Market:
             return None
         flow = desk.flow
         return self._write.snapshot(
-            self._audience.now_ms(), flow.update_id, flow.book, limit
+            self._audience.now_ms(), flow.update_id, flow.book, limit, symbol
         ).encode()
 
     def history(self, symbol: str) -> History | None:
@@ -270,19 +289,42 @@ class Market:
             name = symbol.lower()
             liquidation = desk.take_liquidation()
             if liquidation is not None:
-                text = write.force_order(symbol, now_ms, *liquidation)
-                self._publish_if_wanted(f"{name}@forceOrder", text)
-                self._publish_if_wanted("!forceOrder@arr", text)
+                for stream in (f"{name}@forceOrder", "!forceOrder@arr"):
+                    of_all = stream.startswith("!")
+                    text = write.force_order(symbol, now_ms, *liquidation, of_all=of_all)
+                    self._publish_if_wanted(stream, text)
             marks.append(write.mark_price(symbol, now_ms, *_mark_and_index(desk.flow)))
             self._publish_if_wanted(f"{name}@markPrice@1s", marks[-1])
             if now_ms % 3000 == 0:
                 self._publish_if_wanted(f"{name}@markPrice", marks[-1])
-            if now_ms % 5000 == 0:
+            every = self._cadences.quotes_of_all_ms
+            if every and now_ms % every == 0:
                 quote = write.quote(symbol, now_ms, desk.flow.update_id, desk.flow.best)
-                self._publish_if_wanted("!bookTicker", quote)
-        self._publish_if_wanted("!markPrice@arr@1s", f"[{','.join(marks)}]")
+                self._publish_if_wanted(QUOTES_OF_ALL, quote)
+        if isinstance(write, CoinmPayloads):
+            self._show_pairs(now_ms, write, marks)
+        else:
+            self._publish_marks("!markPrice@arr", now_ms, marks)
+
+    def _publish_marks(self, stream: str, now_ms: int, marks: list[str]) -> None:
+        self._publish_if_wanted(f"{stream}@1s", f"[{','.join(marks)}]")
         if now_ms % 3000 == 0:
-            self._publish_if_wanted("!markPrice@arr", f"[{','.join(marks)}]")
+            self._publish_if_wanted(stream, f"[{','.join(marks)}]")
+
+    def _show_pairs(self, now_ms: int, write: CoinmPayloads, marks: list[str]) -> None:
+        """Mark prices of all symbols of a pair, and its index price."""
+        by_pair: dict[str, list[str]] = {}
+        for (symbol, desk), mark in zip(self._desks.items(), marks, strict=True):
+            pair = pair_of(symbol).lower()
+            if pair not in by_pair:
+                _, index = _mark_and_index(desk.flow)
+                text = write.index_price(symbol, now_ms, index)
+                self._publish_if_wanted(f"{pair}@indexPrice@1s", text)
+                if now_ms % 3000 == 0:
+                    self._publish_if_wanted(f"{pair}@indexPrice", text)
+            by_pair.setdefault(pair, []).append(mark)
+        for pair, its in by_pair.items():
+            self._publish_marks(f"{pair}@markPrice", now_ms, its)
 
 
 def _mark_and_index(flow: SymbolFlow) -> tuple[int, int]:

@@ -66,30 +66,41 @@ class Payloads(Protocol):
 
     def ticker(self, symbol: str, ms: int, day: Bar, best: tuple[int, int, int, int]) -> str: ...
 
-    def snapshot(self, ms: int, update_id: int, book: OrderBook, limit: int) -> str: ...
+    def mini_ticker(self, symbol: str, ms: int, day: Bar) -> str: ...
+
+    def snapshot(
+        self, ms: int, update_id: int, book: OrderBook, limit: int, symbol: str = ""
+    ) -> str: ...
+
+    def turnover(self, symbol: str, lots: int, value: int) -> str:
+        """What was paid for so many lots; `value` is the sum of prices times lots."""
+        ...
 
 
-def candle(symbol: str, ms: int, interval: str, bar: Bar, scale: Scale, *, closed: bool) -> str:
+def candle(symbol: str, ms: int, interval: str, bar: Bar, write: Payloads, *, closed: bool) -> str:
     """A kline event; a `closed` candle is the last word on its interval."""
-    price, quantity, value = scale.price, scale.quantity, scale.value
+    price, quantity = write.scale.price, write.scale.quantity
     end = bar.start_ms + INTERVALS_MS[interval] - 1
     return (
         f'{{"e":"kline","E":{ms},"s":"{symbol}","k":{{"t":{bar.start_ms},"T":{end},"s":"{symbol}",'
         f'"i":"{interval}","f":{bar.first_id},"L":{bar.last_id},"o":"{price(bar.open)}",'
         f'"c":"{price(bar.close)}","h":"{price(bar.high)}","l":"{price(bar.low)}",'
         f'"v":"{quantity(bar.volume)}","n":{bar.trades},"x":{_boolean(closed)},'
-        f'"q":"{value(bar.quote_volume)}","V":"{quantity(bar.taker_buy_volume)}",'
-        f'"Q":"{value(bar.taker_buy_quote_volume)}","B":"0"}}}}'
+        f'"q":"{write.turnover(symbol, bar.volume, bar.quote_volume)}",'
+        f'"V":"{quantity(bar.taker_buy_volume)}",'
+        f'"Q":"{write.turnover(symbol, bar.taker_buy_volume, bar.taker_buy_quote_volume)}",'
+        f'"B":"0"}}}}'
     )
 
 
-def mini_ticker(symbol: str, ms: int, day: Bar, scale: Scale) -> str:
-    """A 24hrMiniTicker event, the same on both venues."""
-    price = scale.price
+def _mini_ticker(symbol: str, ms: int, day: Bar, write: Payloads) -> str:
+    """A 24hrMiniTicker event, the same on all venues."""
+    price = write.scale.price
     return (
         f'{{"e":"24hrMiniTicker","E":{ms},"s":"{symbol}","c":"{price(day.close)}",'
         f'"o":"{price(day.open)}","h":"{price(day.high)}","l":"{price(day.low)}",'
-        f'"v":"{scale.quantity(day.volume)}","q":"{scale.value(day.quote_volume)}"}}'
+        f'"v":"{write.scale.quantity(day.volume)}",'
+        f'"q":"{write.turnover(symbol, day.volume, day.quote_volume)}"}}'
     )
 
 
@@ -160,7 +171,15 @@ class SpotPayloads:
             f'"O":{day.start_ms},"C":{ms},"F":{day.first_id},"L":{day.last_id},"n":{day.trades}}}'
         )
 
-    def snapshot(self, ms: int, update_id: int, book: OrderBook, limit: int) -> str:
+    def mini_ticker(self, symbol: str, ms: int, day: Bar) -> str:
+        return _mini_ticker(symbol, ms, day, self)
+
+    def turnover(self, symbol: str, lots: int, value: int) -> str:
+        return self.scale.value(value)
+
+    def snapshot(
+        self, ms: int, update_id: int, book: OrderBook, limit: int, symbol: str = ""
+    ) -> str:
         return (
             f'{{"lastUpdateId":{update_id},"bids":{book.bids.top(limit)},'
             f'"asks":{book.asks.top(limit)}}}'
@@ -171,6 +190,12 @@ class UsdmPayloads:
     """As USD-M futures write it: tick decimals, times in everything, `st` and `ps` of 2026."""
 
     scale = USDM_SCALE
+    market = 1
+    """`st`: 1 is USD-M, 2 COIN-M."""
+
+    def pair(self, symbol: str) -> str:
+        """`ps`."""
+        return symbol
 
     def trade(self, symbol: str, trade: TradeFacts) -> str:
         return (
@@ -185,23 +210,23 @@ class UsdmPayloads:
             f'{{"e":"aggTrade","E":{trade.ms},"a":{trade.trade_id},"s":"{symbol}",'
             f'"p":"{self.scale.price(trade.price)}","q":"{quantity}","nq":"{quantity}",'
             f'"f":{trade.first_id},"l":{trade.last_id},"T":{trade.ms},'
-            f'"m":{_boolean(not trade.taker_buys)},"st":1}}'
+            f'"m":{_boolean(not trade.taker_buys)},"st":{self.market}}}'
         )
 
     def quote(self, symbol: str, ms: int, update_id: int, best: tuple[int, int, int, int]) -> str:
         bid, bid_quantity, ask, ask_quantity = best
         price, quantity = self.scale.price, self.scale.quantity
         return (
-            f'{{"e":"bookTicker","u":{update_id},"s":"{symbol}","ps":"{symbol}","b":"{price(bid)}",'
+            f'{{"e":"bookTicker","u":{update_id},"s":"{symbol}","ps":"{self.pair(symbol)}","b":"{price(bid)}",'
             f'"B":"{quantity(bid_quantity)}","a":"{price(ask)}","A":"{quantity(ask_quantity)}",'
-            f'"T":{ms},"E":{ms},"st":1}}'
+            f'"T":{ms},"E":{ms},"st":{self.market}}}'
         )
 
     def delta(self, symbol: str, event: BookEvent) -> str:
         return (
             f'{{"e":"depthUpdate","E":{event.now_ms},"T":{event.ms},"s":"{symbol}",'
-            f'"ps":"{symbol}","U":{event.first_id},"u":{event.last_id},"pu":{event.previous_id},'
-            f'"b":{event.bids},"a":{event.asks},"st":1}}'
+            f'"ps":"{self.pair(symbol)}","U":{event.first_id},"u":{event.last_id},"pu":{event.previous_id},'
+            f'"b":{event.bids},"a":{event.asks},"st":{self.market}}}'
         )
 
     def partial(self, symbol: str, event: BookEvent) -> str:
@@ -214,11 +239,19 @@ class UsdmPayloads:
             f'"P":"{_percent(day)}","w":"{_weighted(day, self.scale)}","c":"{price(day.close)}",'
             f'"Q":"{quantity(day.last_quantity)}","o":"{price(day.open)}","h":"{price(day.high)}",'
             f'"l":"{price(day.low)}","v":"{quantity(day.volume)}",'
-            f'"q":"{self.scale.value(day.quote_volume)}","O":{day.start_ms},"C":{ms},'
-            f'"F":{day.first_id},"L":{day.last_id},"n":{day.trades},"st":1}}'
+            f'"q":"{self.turnover(symbol, day.volume, day.quote_volume)}",'
+            f'"O":{day.start_ms},"C":{ms},"F":{day.first_id},"L":{day.last_id},"n":{day.trades},"st":{self.market}}}'
         )
 
-    def snapshot(self, ms: int, update_id: int, book: OrderBook, limit: int) -> str:
+    def mini_ticker(self, symbol: str, ms: int, day: Bar) -> str:
+        return _mini_ticker(symbol, ms, day, self)
+
+    def turnover(self, symbol: str, lots: int, value: int) -> str:
+        return self.scale.value(value)
+
+    def snapshot(
+        self, ms: int, update_id: int, book: OrderBook, limit: int, symbol: str = ""
+    ) -> str:
         return (
             f'{{"lastUpdateId":{update_id},"E":{ms},"T":{ms},"bids":{book.bids.top(limit)},'
             f'"asks":{book.asks.top(limit)}}}'
@@ -232,15 +265,17 @@ class UsdmPayloads:
         return (
             f'{{"e":"markPriceUpdate","E":{ms},"s":"{symbol}","p":"{mark_text}",'
             f'"ap":"{mark_text}","P":"{index_text}","i":"{index_text}",'
-            f'"r":"{decimal_text(rate, 8, 8)}","T":{next_funding},"st":1}}'
+            f'"r":"{decimal_text(rate, 8, 8)}","T":{next_funding},"st":{self.market}}}'
         )
 
-    def force_order(self, symbol: str, ms: int, trade: TradeFacts, average: int) -> str:
+    def force_order(
+        self, symbol: str, ms: int, trade: TradeFacts, average: int, *, of_all: bool
+    ) -> str:
         """A liquidation that took `trade.quantity` at an average price, from `trade.price` on."""
         price, quantity = self.scale.price, self.scale.quantity(trade.quantity)
         return (
             f'{{"e":"forceOrder","E":{ms},"o":{{"s":"{symbol}",'
             f'"S":"{"BUY" if trade.taker_buys else "SELL"}","o":"LIMIT","f":"IOC","q":"{quantity}",'
             f'"p":"{price(trade.price)}","ap":"{price(average)}","X":"FILLED","l":"{quantity}",'
-            f'"z":"{quantity}","T":{trade.ms}}},"ps":"{symbol}","st":1}}'
+            f'"z":"{quantity}","T":{trade.ms}}},"ps":"{self.pair(symbol)}","st":{self.market}}}'
         )

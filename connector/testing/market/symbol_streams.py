@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import attrs
 
 from connector.testing.market import payloads
@@ -12,9 +14,10 @@ from connector.testing.market.payloads import BookEvent, Payloads, TradeFacts
 from connector.testing.market.traders import Action, SymbolFlow
 
 LEVELS = (5, 10, 20)
+QUOTES_OF_ALL = "!bookTicker"
 WINDOWS_MS: tuple[int, ...] = (100, 250, 500, 1000)
 """Cadences of book streams."""
-SPANS_MS: tuple[int, ...] = (250, 1000, 2000)
+SPANS_MS: tuple[int, ...] = (250, 500, 1000, 2000)
 """Cadences of streams that are sent only when there was a trade."""
 
 
@@ -27,6 +30,10 @@ class Cadences:
     partials: tuple[tuple[str, int], ...]
     candles_ms: int
     ticker_ms: int
+    quotes_of_all_ms: int | None = None
+    """0 is real time; None: there is no such stream."""
+    liquidation: Literal["largest", "latest"] = "largest"
+    """Which one is sent, of those of a second."""
 
 
 SPOT_CADENCES = Cadences(  # binance_spot §5
@@ -46,6 +53,10 @@ USDM_CADENCES = Cadences(  # binance_usdm §4
     partials=(("", 250), ("@250ms", 250), ("@100ms", 100), ("@500ms", 500)),
     candles_ms=250,
     ticker_ms=2000,
+    quotes_of_all_ms=5000,
+)
+COINM_CADENCES = attrs.evolve(  # binance_coinm §3
+    USDM_CADENCES, ticker_ms=500, quotes_of_all_ms=0, liquidation="latest"
 )
 
 
@@ -78,7 +89,8 @@ class Desk:
         self._liquidation: tuple[TradeFacts, int] | None = None
         self._stream = stream = flow.symbol.lower()
         self._trade, self._aggregate = f"{stream}@trade", f"{stream}@aggTrade"
-        self._quote = f"{stream}@bookTicker"
+        of_all = (QUOTES_OF_ALL,) if cadences.quotes_of_all_ms == 0 else ()
+        self._quotes = (f"{stream}@bookTicker", *of_all)
         self._candles = {interval: f"{stream}@kline_{interval}" for interval in INTERVALS_MS}
         self._deltas = {
             ms: tuple(stream + suffix for suffix, every in cadences.deltas if every == ms)
@@ -106,9 +118,10 @@ class Desk:
             if audience.wants(self._aggregate):
                 for trade in action.aggregates:
                     audience.publish(self._aggregate, write.aggregate(symbol, trade).encode())
-        if action.top_changed and audience.wants(self._quote):
-            quote = write.quote(symbol, action.ms, action.update_id, self.flow.best)
-            audience.publish(self._quote, quote.encode())
+        if action.top_changed and any(map(audience.wants, self._quotes)):
+            self._publish(
+                self._quotes, write.quote(symbol, action.ms, action.update_id, self.flow.best)
+            )
         self._changes.extend([(action.update_id, side, price) for side, price in action.changed])
         if any(map(audience.wants, self._deltas[0])):
             first = action.update_id
@@ -118,7 +131,8 @@ class Desk:
 
     def _remember_liquidation(self, action: Action) -> None:
         new, old = action.liquidation, self._liquidation
-        if new is not None and (old is None or old[0].quantity < new[0].quantity):
+        latest = self._cadences.liquidation == "latest"
+        if new is not None and (latest or old is None or old[0].quantity < new[0].quantity):
             self._liquidation = new
 
     def _event(
@@ -197,8 +211,8 @@ class Desk:
     def _publish_candle(self, now_ms: int, interval: str, bar: Bar, *, closed: bool) -> None:
         stream = self._candles[interval]
         if self._audience.wants(stream):
-            scale = self._write.scale
-            text = payloads.candle(self.flow.symbol, now_ms, interval, bar, scale, closed=closed)
+            write = self._write
+            text = payloads.candle(self.flow.symbol, now_ms, interval, bar, write, closed=closed)
             self._publish((stream,), text)
 
     def show_tickers(self, now_ms: int) -> None:
@@ -216,7 +230,7 @@ class Desk:
         symbol, day, best = self.flow.symbol, self.flow.bars.day, self.flow.best
         return (
             self._write.ticker(symbol, now_ms, day, best),
-            payloads.mini_ticker(symbol, now_ms, day, self._write.scale),
+            self._write.mini_ticker(symbol, now_ms, day),
         )
 
     def end_spans(self, now_ms: int) -> None:

@@ -1,4 +1,4 @@
-"""What the two simulated venues allow, as tables, each with its source.
+"""What the simulated venues of Binance allow, as tables, each with its source.
 
 A rule that no source states is marked *assumed*: the strictest reading that clients must survive.
 """
@@ -13,10 +13,10 @@ from urllib.parse import unquote
 import attrs
 
 VenueName: TypeAlias = Literal[
-    "spot", "usdm", "bybit_spot", "bybit_linear", "bybit_inverse", "okx", "deribit",
-    "kraken", "kraken_futures", "bitget_spot", "bitget_futures",
+    "spot", "usdm", "binance_coinm", "bybit_spot", "bybit_linear", "bybit_inverse", "okx",
+    "deribit", "kraken", "kraken_futures", "bitget_spot", "bitget_futures",
 ]  # fmt: skip
-"""The first two are Binance."""
+"""The first three are Binance: spot, USD-M and COIN-M futures."""
 SimulatedName: TypeAlias = Literal["binance_spot", "binance_usdm"] | VenueName
 """The name of an exchange, such as ``binance_usdm``. The short names of Binance's are older."""
 
@@ -61,6 +61,19 @@ USDM_STREAMS = (
     (rf"{_SYMBOL}@assetIndex|tradingSession", "/market"),
 )
 """Names that exist on USD-M futures, and the route that carries them."""
+
+COINM_STREAMS = (
+    # binance_coinm §3; @0ms and @250ms as on USD-M
+    (rf"{_SYMBOL}@bookTicker|!bookTicker", ""),
+    (rf"{_SYMBOL}@depth(?:@(?:0|100|250|500)ms)?", ""),
+    (rf"{_SYMBOL}@depth(?:5|10|20)(?:@(?:100|250|500)ms)?", ""),
+    (rf"{_SYMBOL}@(?:aggTrade|trade|miniTicker|ticker|forceOrder)", ""),
+    (rf"{_SYMBOL}@(?:markPrice|indexPrice)(?:@1s)?", ""),
+    (rf"{_SYMBOL}@(?:kline|indexPriceKline|markPriceKline)_(?:{_USDM_INTERVALS})", ""),
+    (rf"{_SYMBOL}@continuousKline_(?:{_USDM_INTERVALS})", ""),
+    (r"!(?:miniTicker|ticker|forceOrder)@arr|!contractInfo", ""),
+)
+"""Names that exist on COIN-M futures, on the only route."""
 
 
 @attrs.frozen(kw_only=True)
@@ -140,7 +153,20 @@ USDM = Rules(
     depth_weights=((50, 2), (100, 5), (500, 10), (1000, 20)),  # binance_usdm §5
 )
 
-VENUES: dict[VenueName, Rules] = {"spot": SPOT, "usdm": USDM}
+COINM = attrs.evolve(
+    USDM,
+    name="binance_coinm",
+    routes=("",),  # binance_coinm §1
+    unrouted_serves="",
+    streams=COINM_STREAMS,
+    rest_prefix="/dapi/v1",
+    # binance_coinm §2 has a sample of 6000; what USD-M allows is the stricter.
+    weight_per_minute=2400,
+    depth_weights=((50, 2), (100, 5), (500, 10), (1000, 20)),  # binance_coinm §5
+)
+"""Liveness and rates are those of USD-M. Source: binance_coinm §1."""
+
+VENUES: dict[VenueName, Rules] = {"spot": SPOT, "usdm": USDM, "binance_coinm": COINM}
 
 
 def routed(rules: Rules, trades: str) -> Rules:
@@ -150,7 +176,7 @@ def routed(rules: Rules, trades: str) -> Rules:
         ValueError: there is no such route.
     """
     route = f"/{trades}"
-    if rules.name == "spot":
+    if rules.name != "usdm":
         return rules
     if route not in rules.routes[:2]:
         raise ValueError(f"trades={trades!r} is no route; write 'public' or 'market'")

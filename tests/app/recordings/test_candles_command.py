@@ -108,7 +108,6 @@ def test_nothing_is_left_of_a_file_that_was_not_completed(
     [
         (["--out", "x.txt"], "write a name that ends with .parquet, .csv, .jsonl"),
         (["--out", "x.csv", "--interval", "7m"], "interval can be 1m"),
-        (["--out", "x.csv", "--exchange", "binance_coinm"], "cannot be simulated"),
         (["--out", "x.csv", "--from", "2026-01-02", "--to", "2026-01-01"], "before --to"),
         (["--out", "x.csv", "--seed", "1", "--live"], "--seed is for a simulated exchange"),
     ],
