@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector.exchanges import binance, bybit, okx
+from connector.exchanges import binance, bitget, bybit, deribit, okx
 from connector.testing.conformance import Check, checks, simulated
 
 VENUES = (
@@ -21,6 +21,9 @@ VENUES = (
     simulated(bybit.Spot, "bybit_spot", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
     simulated(bybit.Linear, "bybit_linear", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
     simulated(bybit.Inverse, "bybit_inverse", "BTCUSD", "ETHUSD", unknown="NOPEUSD"),
+    simulated(bitget.Spot, "bitget_spot", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
+    simulated(bitget.Futures, "bitget_futures", "BTCUSDT", "ETHPERP", unknown="NOPEUSDT"),
+    simulated(deribit.Deribit, "deribit", "BTC-PERPETUAL", "ETH_USDC", unknown="XX-PERPETUAL"),
     simulated(okx.Okx, "okx", "BTC-USDT-SWAP", "ETH-USDT-SWAP", unknown="XX-USDT-SWAP"),
 )
 

@@ -107,6 +107,8 @@ class KitConversation:
             for said in self._dialect.speak():
                 if self._spoiler.has("no_pong") is None:
                     self._line.say(said)
+            if self._dialect.due_at <= trio.current_time():
+                raise RuntimeError("a dialect that has spoken is due still, and would be for ever")
         self._wind()
 
     def _wind(self) -> None:

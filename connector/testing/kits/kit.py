@@ -91,7 +91,10 @@ class Clockwork(Protocol):
         ...
 
     def speak(self) -> Iterable[bytes]:
-        """What is said now that it is due; nothing where it closes the connection instead."""
+        """What is said now that it is due; nothing where it closes the connection instead.
+
+        It is due later from then on, or never.
+        """
         ...
 
 

@@ -6,6 +6,7 @@ Source: bitget §2, §3.
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import msgspec
@@ -56,6 +57,7 @@ class BitgetDialect:
 
     def speak(self) -> list[bytes]:
         """Cut the connection: no ping has come."""
+        self.due_at = math.inf
         self._ears.close(_NORMAL, drop=True)
         return []
 

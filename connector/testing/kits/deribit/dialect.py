@@ -69,11 +69,9 @@ class DeribitDialect:
 
     def speak(self) -> list[bytes]:
         """A heartbeat and a question, unless the last one was not answered."""
-        if self._terminates:
-            self._ears.close(_POLICY_VIOLATION, drop=True)
-            return []
-        if self._asked:
-            self._ears.close(_NORMAL, drop=True)
+        if self._terminates or self._asked:
+            self.due_at = math.inf
+            self._ears.close(_POLICY_VIOLATION if self._terminates else _NORMAL, drop=True)
             return []
         self._asked = True
         self.due_at = trio.current_time() + self._heartbeat_seconds

@@ -135,6 +135,7 @@ async def test_without_a_text_ping_the_connection_is_cut(autojump_clock: MockClo
     await trio.sleep_until(there.dialect.due_at)
     assert list(there.dialect.speak()) == []
     assert there.ears.closed is not None
+    assert there.dialect.due_at == float("inf")
 
 
 async def test_limits(autojump_clock: MockClock) -> None:

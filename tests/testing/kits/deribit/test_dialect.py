@@ -120,6 +120,7 @@ async def test_a_question_that_is_not_answered_closes(autojump_clock: MockClock,
     await trio.sleep_until(there.dialect.due_at)
     assert there.hear() == []
     assert there.ears.closed is not None
+    assert there.dialect.due_at == float("inf")
 
 
 async def test_out_of_credits_is_told_and_ends_the_session(
