@@ -43,8 +43,30 @@ def test_operations_explain_every_metric_and_every_alert() -> None:
     alerts = re.findall(r"- alert: (\w+)", (DEPLOY / "alerts.yml").read_text())
 
     assert metrics_in(page) == EXISTING
-    assert len(alerts) == len(set(alerts)) == 21
+    assert len(alerts) == len(set(alerts)) == 28
     assert [alert for alert in alerts if alert not in page] == []
+
+
+def test_every_rule_is_tested_firing_and_most_of_them_silent() -> None:
+    rules = yaml.safe_load((DEPLOY / "alerts.yml").read_text())["groups"][0]["rules"]
+    tests = yaml.safe_load((DEPLOY / "alerts_test.yml").read_text())["tests"]
+    cases = [case for test in tests for case in test["alert_rule_test"]]
+    firing = {case["alertname"] for case in cases if case["exp_alerts"]}
+    silent = {case["alertname"] for case in cases if not case["exp_alerts"]}
+
+    assert firing == {rule["alert"] for rule in rules}
+    assert len(silent) > 20
+
+
+def test_the_dashboard_shows_every_kind_of_metric() -> None:
+    shown = metrics_in((DEPLOY / "grafana.json").read_text())
+    rules = metrics_in((DEPLOY / "alerts.yml").read_text())
+
+    accounts = {each for each in EXISTING if each.startswith("connector_account_")}
+    inside = {"connector_account_tasks", "connector_account_sockets_open"}
+    assert accounts - shown <= inside | {"connector_account_quotes_behind"}
+    # What neither is drawn nor wakes anybody is for looking closer.
+    assert len(EXISTING - shown - rules) < len(EXISTING) / 3
 
 
 def test_the_dashboard_is_one_that_grafana_reads() -> None:

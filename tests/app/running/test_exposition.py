@@ -44,6 +44,7 @@ def nothing() -> AdapterStatistics:
         delivery=Delays().statistics(),
         books={},
         rest=None,
+        accounts=(),
         past_gaps=0,
         past_drops=0,
         past_replaced=0,
