@@ -14,34 +14,28 @@ A symbol is BTCUSD_PERP (perpetual) or BTCUSD_260925 (delivery). Source: binance
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Generic, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
 from connector.channels import Channel, Liquidations, Tickers
-from connector.errors import ConfigError
 from connector.events import N_co
-from connector.exchanges import parameters
-from connector.exchanges.binance import decode, frames, market_data, requests, rest, usdm, wire
+from connector.exchanges.binance import decode, frames, market_data, rest, usdm, wire
 from connector.exchanges.binance.endpoints import COINM_FUTURES, Endpoints, Environment, resolve
 from connector.exchanges.binance.offers import Catalogue, Offer, table
 from connector.exchanges.protocol import (
-    AnyStream,
     E,
-    Envelope,
-    Inbound,
-    Limits,
-    Liveness,
     PublicRequests,
     RestRequest,
     RestService,
     Stream,
 )
+from connector.exchanges.venue import Language, Venue
 from connector.instruments import Instrument
 
 if TYPE_CHECKING:
-    from connector.exchanges.protocol import Exchange
+    pass
 
 ROUTE = "stream"
 
@@ -78,7 +72,7 @@ def _resolve(given: Endpoints | Environment) -> Endpoints:
 
 
 @attrs.frozen(kw_only=True)
-class CoinMFutures(Generic[N_co]):
+class CoinMFutures(Venue[N_co]):
     """Binance COIN-M futures.
 
     Args:
@@ -97,50 +91,16 @@ class CoinMFutures(Generic[N_co]):
         ConfigError: a parameter cannot work.
     """
 
+    catalogue = CATALOGUE
+    language: ClassVar[Language] = frames
+    routes = MappingProxyType({ROUTE: "/stream"})
+    allows = usdm.LIMITS
+    lives_by = usdm.LIVENESS
+
     endpoints: Endpoints = attrs.field(
         default=COINM_FUTURES[Environment.PRODUCTION], converter=_resolve
     )
     """Where it connects, resolved to URLs."""
-    numbers: type[N_co] = attrs.field(
-        default=cast("Any", float), validator=parameters.check_numbers
-    )
-    """What prices and quantities are."""
-    compression: bool = attrs.field(default=False, validator=parameters.check_compression)
-
-    @property
-    def name(self) -> str:
-        """``binance_coinm``."""
-        return CATALOGUE.exchange
-
-    @property
-    def limits(self) -> Limits:
-        """What Binance allows on futures streams."""
-        return usdm.LIMITS
-
-    @property
-    def envelope(self) -> Envelope:
-        """How a combined connection wraps its data."""
-        return frames.ENVELOPE
-
-    @property
-    def liveness(self) -> Liveness:
-        """Binance pings, and asks nothing else of a client."""
-        return usdm.LIVENESS
-
-    @property
-    def default_route(self) -> str:
-        """The only route there is."""
-        return ROUTE
-
-    def url(self, route: str) -> str:
-        """Where to connect for `route`: the combined form, without any stream yet.
-
-        Raises:
-            ConfigError: there is no such route.
-        """
-        if route != ROUTE:
-            raise ConfigError(f"{self.name} has no route {route!r}; it has {ROUTE!r}")
-        return f"{self.endpoints.stream}/stream"
 
     def stream(self, channel: Channel[E]) -> Stream[E]:
         """The stream of `channel`.
@@ -163,23 +123,3 @@ class CoinMFutures(Generic[N_co]):
     def requests(self) -> PublicRequests:
         """What it answers when it is asked once."""
         return market_data.COINM.requests(self.numbers)
-
-    def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
-        """The request that subscribes to `streams`."""
-        return requests.subscribe(request_id, streams)
-
-    def unsubscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
-        """The request that ends the subscription of `streams`."""
-        return requests.unsubscribe(request_id, streams)
-
-    def parse(self, frame: bytes) -> Inbound:
-        """What a whole frame says.
-
-        Raises:
-            connector.exchanges.protocol.UNDECODABLE: it is not JSON, or not of the documented form.
-        """
-        return frames.parse(frame)
-
-
-if TYPE_CHECKING:
-    _: Exchange = CoinMFutures()

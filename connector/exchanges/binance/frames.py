@@ -1,19 +1,29 @@
-"""What a whole frame of a combined connection says.
+"""What a whole frame of a combined connection says, and the requests on it.
 
 Data is wrapped as ``{"stream":"<name>","data":<payload>}``; replies and errors are not, they carry
 an ``id``. Errors come in two forms, and sometimes without it. A shutdown is announced under a
-stream name of its own, or bare.
+stream name of its own, or bare. Requests are JSON-RPC.
 
 Source: binance_spot §2, §3, §4; binance_usdm §3.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import msgspec
 
-from connector.exchanges.protocol import Data, Envelope, Inbound, Part, Reply, Shutdown, Unknown
+from connector.exchanges.protocol import (
+    AnyStream,
+    Data,
+    Envelope,
+    Inbound,
+    Part,
+    Reply,
+    Shutdown,
+    Unknown,
+)
 
 ENVELOPE = Envelope((Part(b'{"stream":"', b'","data":'),), tail=b"}")
 
@@ -80,3 +90,34 @@ def _read(frame: _Frame) -> Inbound:
 
 def _refusal(request_id: int | None, code: int | str | None, message: str | None) -> Reply:
     return Reply(request_id, code, message or "(no reason given)")
+
+
+LONGEST_REQUEST_BYTES = 4096
+"""Assumed, not documented: a request stays below the size that servers commonly refuse."""
+
+STREAMS_PER_REQUEST = 50
+"""Not documented either. The longest name a stream can have times this stays within
+`LONGEST_REQUEST_BYTES`, so that one number bounds both; 1,024 streams are 21 requests, 5 s."""
+
+
+class _Request(msgspec.Struct):
+    method: Literal["SUBSCRIBE", "UNSUBSCRIBE"]
+    params: list[str]
+    id: int
+
+
+def subscribe(request_id: int, streams: Sequence[AnyStream]) -> str:
+    """The request for `streams`, non-ASCII names as UTF-8."""
+    return _write("SUBSCRIBE", request_id, streams)
+
+
+def unsubscribe(request_id: int, streams: Sequence[AnyStream]) -> str:
+    """The request to end `streams`."""
+    return _write("UNSUBSCRIBE", request_id, streams)
+
+
+def _write(
+    method: Literal["SUBSCRIBE", "UNSUBSCRIBE"], request_id: int, streams: Sequence[AnyStream]
+) -> str:
+    request = _Request(method=method, params=[stream.name for stream in streams], id=request_id)
+    return msgspec.json.encode(request).decode()

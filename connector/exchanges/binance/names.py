@@ -10,7 +10,7 @@ import re
 from connector.errors import ConfigError
 
 LONGEST_NAME_BYTES = 77
-"""So that `connector.exchanges.binance.requests.STREAMS_PER_REQUEST` names fit a request."""
+"""So that `connector.exchanges.binance.frames.STREAMS_PER_REQUEST` names fit a request."""
 
 _MEANINGFUL_IN_SYMBOL = frozenset('@!/?&=#%+,:"\\')
 _MEANINGFUL_IN_NAME = frozenset('/?&#%"\\')

@@ -5,8 +5,8 @@ Source: binance_spot §1–§5.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Generic, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
@@ -21,14 +21,11 @@ from connector.channels import (
     Tickers,
     Trades,
 )
-from connector.errors import ConfigError
 from connector.events import N_co
-from connector.exchanges import parameters
 from connector.exchanges.binance import (
     decode,
     frames,
     market_data,
-    requests,
     rest,
     sequence,
     wire,
@@ -37,10 +34,7 @@ from connector.exchanges.binance.endpoints import SPOT, Endpoints, Environment, 
 from connector.exchanges.binance.offers import Catalogue, Offer, table
 from connector.exchanges.binance.private import BinanceTrading, spot_trading
 from connector.exchanges.protocol import (
-    AnyStream,
     E,
-    Envelope,
-    Inbound,
     Limits,
     Liveness,
     PublicRequests,
@@ -48,10 +42,11 @@ from connector.exchanges.protocol import (
     RestService,
     Stream,
 )
+from connector.exchanges.venue import Language, Venue
 from connector.instruments import Instrument
 
 if TYPE_CHECKING:
-    from connector.exchanges.protocol import Exchange
+    pass
 
 ROUTE = "stream"
 """The only one: every stream travels on any connection."""
@@ -60,7 +55,7 @@ LIMITS = Limits(
     streams_per_connection=1024,
     # 5, of which the pong to the ping of every 20 s needs one now and then.
     requests_per_second=4,
-    streams_per_request=requests.STREAMS_PER_REQUEST,
+    streams_per_request=frames.STREAMS_PER_REQUEST,
     connections_per_window=300,
     window_seconds=300,
     lifetime_seconds=24 * 3600,
@@ -138,7 +133,7 @@ def _resolve(given: Endpoints | Environment) -> Endpoints:
 
 
 @attrs.frozen(kw_only=True)
-class Spot(Generic[N_co]):
+class Spot(Venue[N_co]):
     """Binance spot.
 
     Args:
@@ -157,48 +152,14 @@ class Spot(Generic[N_co]):
         ConfigError: a parameter cannot work.
     """
 
+    catalogue = CATALOGUE
+    language: ClassVar[Language] = frames
+    routes = MappingProxyType({ROUTE: "/stream"})
+    allows = LIMITS
+    lives_by = LIVENESS
+
     endpoints: Endpoints = attrs.field(default=SPOT[Environment.PRODUCTION], converter=_resolve)
     """Where it connects, resolved to URLs."""
-    numbers: type[N_co] = attrs.field(
-        default=cast("Any", float), validator=parameters.check_numbers
-    )
-    """What prices and quantities are."""
-    compression: bool = attrs.field(default=False, validator=parameters.check_compression)
-
-    @property
-    def name(self) -> str:
-        """``binance_spot``."""
-        return CATALOGUE.exchange
-
-    @property
-    def limits(self) -> Limits:
-        """What Binance allows on spot streams."""
-        return LIMITS
-
-    @property
-    def envelope(self) -> Envelope:
-        """How a combined connection wraps its data."""
-        return frames.ENVELOPE
-
-    @property
-    def liveness(self) -> Liveness:
-        """Binance pings, and asks nothing else of a client."""
-        return LIVENESS
-
-    @property
-    def default_route(self) -> str:
-        """The only route there is."""
-        return ROUTE
-
-    def url(self, route: str) -> str:
-        """Where to connect for `route`: the combined form, without any stream yet.
-
-        Raises:
-            ConfigError: there is no such route.
-        """
-        if route != ROUTE:
-            raise ConfigError(f"{self.name} has no route {route!r}; it has {ROUTE!r}")
-        return f"{self.endpoints.stream}/stream"
 
     def stream(self, channel: Channel[E]) -> Stream[E]:
         """The stream of `channel`.
@@ -226,23 +187,3 @@ class Spot(Generic[N_co]):
     def requests(self) -> PublicRequests:
         """What it answers when it is asked once."""
         return market_data.SPOT.requests(self.numbers)
-
-    def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
-        """The request that subscribes to `streams`."""
-        return requests.subscribe(request_id, streams)
-
-    def unsubscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
-        """The request that ends the subscription of `streams`."""
-        return requests.unsubscribe(request_id, streams)
-
-    def parse(self, frame: bytes) -> Inbound:
-        """What a whole frame says.
-
-        Raises:
-            connector.exchanges.protocol.UNDECODABLE: it is not JSON, or not of the documented form.
-        """
-        return frames.parse(frame)
-
-
-if TYPE_CHECKING:
-    _: Exchange = Spot()

@@ -15,8 +15,8 @@ Source: binance_usdm §1–§4.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Generic, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
@@ -35,12 +35,10 @@ from connector.channels import (
 )
 from connector.errors import ConfigError
 from connector.events import N_co
-from connector.exchanges import parameters
 from connector.exchanges.binance import (
     decode,
     frames,
     market_data,
-    requests,
     rest,
     sequence,
     wire,
@@ -49,10 +47,7 @@ from connector.exchanges.binance.endpoints import USDM_FUTURES, Endpoints, Envir
 from connector.exchanges.binance.offers import Catalogue, Offer, table
 from connector.exchanges.binance.private import BinanceTrading, usdm_trading
 from connector.exchanges.protocol import (
-    AnyStream,
     E,
-    Envelope,
-    Inbound,
     Limits,
     Liveness,
     PublicRequests,
@@ -60,10 +55,11 @@ from connector.exchanges.protocol import (
     RestService,
     Stream,
 )
+from connector.exchanges.venue import Language, Venue
 from connector.instruments import Instrument
 
 if TYPE_CHECKING:
-    from connector.exchanges.protocol import Exchange
+    pass
 
 PUBLIC = "public"
 MARKET = "market"
@@ -87,7 +83,7 @@ LIMITS = Limits(
     streams_per_connection=1024,
     # 10, of which pongs need some.
     requests_per_second=8,
-    streams_per_request=requests.STREAMS_PER_REQUEST,
+    streams_per_request=frames.STREAMS_PER_REQUEST,
     # Not documented for futures; that of spot.
     connections_per_window=300,
     window_seconds=300,
@@ -220,7 +216,7 @@ def _resolve(given: Endpoints | Environment) -> Endpoints:
 
 
 @attrs.frozen(kw_only=True)
-class UsdMFutures(Generic[N_co]):
+class UsdMFutures(Venue[N_co]):
     """Binance USDⓈ-M futures.
 
     Args:
@@ -240,50 +236,16 @@ class UsdMFutures(Generic[N_co]):
         ConfigError: a parameter cannot work.
     """
 
+    catalogue = CATALOGUE
+    language: ClassVar[Language] = frames
+    routes = MappingProxyType({PUBLIC: f"/{PUBLIC}/stream", MARKET: f"/{MARKET}/stream"})
+    allows = LIMITS
+    lives_by = LIVENESS
+
     endpoints: Endpoints = attrs.field(
         default=USDM_FUTURES[Environment.PRODUCTION], converter=_resolve
     )
     """Where it connects, resolved to URLs."""
-    numbers: type[N_co] = attrs.field(
-        default=cast("Any", float), validator=parameters.check_numbers
-    )
-    """What prices and quantities are."""
-    compression: bool = attrs.field(default=False, validator=parameters.check_compression)
-
-    @property
-    def name(self) -> str:
-        """``binance_usdm``."""
-        return CATALOGUE.exchange
-
-    @property
-    def limits(self) -> Limits:
-        """What Binance allows on futures streams."""
-        return LIMITS
-
-    @property
-    def envelope(self) -> Envelope:
-        """How a combined connection wraps its data."""
-        return frames.ENVELOPE
-
-    @property
-    def liveness(self) -> Liveness:
-        """Binance pings, and asks nothing else of a client."""
-        return LIVENESS
-
-    @property
-    def default_route(self) -> str:
-        """The route to connect when nothing is subscribed yet."""
-        return PUBLIC
-
-    def url(self, route: str) -> str:
-        """Where to connect for `route`: the combined form, without any stream yet.
-
-        Raises:
-            ConfigError: there is no such route.
-        """
-        if route not in (PUBLIC, MARKET):
-            raise ConfigError(f"{self.name} has no route {route!r}; it has {PUBLIC!r}, {MARKET!r}")
-        return f"{self.endpoints.stream}/{route}/stream"
 
     def stream(self, channel: Channel[E]) -> Stream[E]:
         """The stream of `channel`.
@@ -318,23 +280,3 @@ class UsdMFutures(Generic[N_co]):
     def requests(self) -> PublicRequests:
         """What it answers when it is asked once."""
         return market_data.USDM.requests(self.numbers)
-
-    def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
-        """The request that subscribes to `streams`."""
-        return requests.subscribe(request_id, streams)
-
-    def unsubscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
-        """The request that ends the subscription of `streams`."""
-        return requests.unsubscribe(request_id, streams)
-
-    def parse(self, frame: bytes) -> Inbound:
-        """What a whole frame says.
-
-        Raises:
-            connector.exchanges.protocol.UNDECODABLE: it is not JSON, or not of the documented form.
-        """
-        return frames.parse(frame)
-
-
-if TYPE_CHECKING:
-    _: Exchange = UsdMFutures()

@@ -8,10 +8,10 @@ Source: bitget §1–§6.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import attrs
 
@@ -32,18 +32,15 @@ from connector.channels import (
 )
 from connector.errors import ConfigError
 from connector.events import N_co
-from connector.exchanges import parameters, protocol
+from connector.exchanges import parameters
 from connector.exchanges.bitget import decode, frames, rest
 from connector.exchanges.bitget.frames import V2, V3, Market
 from connector.exchanges.candles import closed_by_the_next
 from connector.exchanges.endpoints import Endpoints, check_endpoints
 from connector.exchanges.offers import Catalogue, Offer, raw
 from connector.exchanges.protocol import (
-    AnyStream,
     BookSource,
     E,
-    Envelope,
-    Inbound,
     Limits,
     Liveness,
     Page,
@@ -51,6 +48,7 @@ from connector.exchanges.protocol import (
     RestService,
     Stream,
 )
+from connector.exchanges.venue import Venue
 from connector.instruments import Instrument
 
 PRODUCTION = Endpoints("wss://ws.bitget.com", "https://api.bitget.com")
@@ -194,57 +192,18 @@ def _book(channel: OrderBook, deltas: Stream[Any], numbers: parameters.NumberTyp
 
 
 @attrs.frozen(kw_only=True)
-class _Markets(protocol.Exchange[N_co]):
+class _Markets(Venue[N_co]):
     """What the two have in common."""
+
+    routes = MappingProxyType({V3: f"/{V3}/ws/public", V2: f"/{V2}/ws/public"})
+    allows = LIMITS
+    lives_by = LIVENESS
 
     market: ClassVar[Market]
     catalogue: ClassVar[Catalogue]
 
     endpoints: Endpoints = attrs.field(default=PRODUCTION, validator=check_endpoints)
     """Where it connects."""
-    # A field stands in for a property of the interface.
-    numbers: type[N_co] = attrs.field(  # pyright: ignore[reportIncompatibleMethodOverride]
-        default=cast("Any", float), validator=parameters.check_numbers
-    )
-    """What prices and quantities are."""
-    compression: bool = attrs.field(  # pyright: ignore[reportIncompatibleMethodOverride]
-        default=False, validator=parameters.check_compression
-    )
-
-    @property
-    def name(self) -> str:
-        """Such as ``bitget_spot``."""
-        return self.catalogue.exchange
-
-    @property
-    def limits(self) -> Limits:
-        """What Bitget allows on public streams."""
-        return LIMITS
-
-    @property
-    def liveness(self) -> Liveness:
-        """Bitget wants to see a text ping."""
-        return LIVENESS
-
-    @property
-    def envelope(self) -> Envelope:
-        """Topic and symbol name the stream; the whole frame is its payload."""
-        return frames.ENVELOPE
-
-    @property
-    def default_route(self) -> str:
-        """The route to connect when nothing is subscribed yet."""
-        return V3
-
-    def url(self, route: str) -> str:
-        """Where to connect for `route`.
-
-        Raises:
-            ConfigError: there is no such route.
-        """
-        if route not in (V3, V2):
-            raise ConfigError(f"{self.name} has no route {route!r}; it has {V3!r}, {V2!r}")
-        return f"{self.endpoints.stream}/{route}/ws/public"
 
     def stream(self, channel: Channel[E]) -> Stream[E]:
         """The stream of `channel`.
@@ -275,22 +234,6 @@ class _Markets(protocol.Exchange[N_co]):
         """The request for everything that is traded, a category at a time."""
         return rest.instruments(self.market)
 
-    def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
-        """The request that subscribes to `streams`; it has no id."""
-        return frames.write("subscribe", streams, self.market)
-
-    def unsubscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
-        """The request that ends the subscription of `streams`."""
-        return frames.write("unsubscribe", streams, self.market)
-
-    def parse(self, frame: bytes) -> Inbound:
-        """What a whole frame says.
-
-        Raises:
-            connector.exchanges.protocol.UNDECODABLE: it is not JSON, or not of the documented form.
-        """
-        return frames.parse(frame)
-
 
 @attrs.frozen(kw_only=True)
 class Spot(_Markets[N_co]):
@@ -315,6 +258,7 @@ class Spot(_Markets[N_co]):
     """
 
     market = "spot"
+    language = frames.Language("spot")
     catalogue = Catalogue(exchange="bitget_spot", of_symbol=_OFFERS, book=_book)
 
 
@@ -326,16 +270,17 @@ class Futures(_Markets[N_co]):
         endpoints, numbers, compression: as of `Spot`.
 
     Offers what `Spot` does, mark prices of one symbol, and liquidations of all USDT futures, the
-    largest of each second. Mark prices come with the ticker, whatever `interval_ms`; they are the
-    stream of the ticker, so one adapter has the one or the other. The market of a symbol is seen
-    from its name: ``BTCUSDT``, ``BTCPERP`` (USDC), ``BTCUSD_CM`` (coin). Quantities of coin futures
-    are in the quote asset, which is assumed, of all others in the base asset.
+    largest of each second. Mark prices come with the ticker, whatever `interval_ms`. The market of
+    a symbol is seen from its name: ``BTCUSDT``, ``BTCPERP`` (USDC), ``BTCUSD_CM`` (coin).
+    Quantities of coin futures are in the quote asset, which is assumed, of all others in the base
+    asset.
 
     Raises:
         ConfigError: a parameter cannot work.
     """
 
     market = "futures"
+    language = frames.Language("futures")
     catalogue = Catalogue(
         exchange="bitget_futures", of_symbol=_OF_FUTURES, of_all=_OF_ALL_FUTURES, book=_book
     )

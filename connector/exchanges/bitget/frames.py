@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
+import attrs
 import msgspec
 
 from connector.exchanges.protocol import (
@@ -138,7 +139,7 @@ class _Request(msgspec.Struct):
     args: list[dict[str, str]]
 
 
-def write(op: str, streams: Sequence[AnyStream], market: Market) -> str:
+def _write(op: str, streams: Sequence[AnyStream], market: Market) -> str:
     """The request to ``subscribe`` or ``unsubscribe``."""
     args = [argument(stream.name, market) for stream in streams]
     return msgspec.json.encode(_Request(op, args)).decode()
@@ -161,3 +162,27 @@ def argument(name: str, market: Market) -> dict[str, str]:
     if interval:
         told["interval"] = interval
     return told
+
+
+@attrs.frozen
+class Language:
+    """The language of the streams of spot, or of futures; requests have no id."""
+
+    market: Market
+    ENVELOPE: Envelope = ENVELOPE
+
+    def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
+        """The request that subscribes to `streams`."""
+        return _write("subscribe", streams, self.market)
+
+    def unsubscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
+        """The request that ends the subscription of `streams`."""
+        return _write("unsubscribe", streams, self.market)
+
+    def parse(self, frame: bytes) -> Inbound:
+        """What a whole frame says.
+
+        Raises:
+            connector.exchanges.protocol.UNDECODABLE: it is not JSON, or not of the documented form.
+        """
+        return parse(frame)

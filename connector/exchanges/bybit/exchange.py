@@ -12,9 +12,9 @@ Source: bybit §1–§6.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import attrs
 
@@ -34,16 +34,13 @@ from connector.channels import (
 )
 from connector.errors import ConfigError
 from connector.events import N_co
-from connector.exchanges import parameters, protocol
+from connector.exchanges import parameters
 from connector.exchanges.bybit import decode, frames, market_data, rest
 from connector.exchanges.endpoints import Endpoints, check_endpoints
 from connector.exchanges.offers import Catalogue, Offer, raw
 from connector.exchanges.protocol import (
-    AnyStream,
     BookSource,
     E,
-    Envelope,
-    Inbound,
     Limits,
     Liveness,
     Page,
@@ -52,12 +49,15 @@ from connector.exchanges.protocol import (
     RestService,
     Stream,
 )
+from connector.exchanges.venue import Language, Venue
 from connector.instruments import Instrument
 
 PRODUCTION = Endpoints("wss://stream.bybit.com", "https://api.bybit.com")
 TESTNET = Endpoints("wss://stream-testnet.bybit.com", "https://api-testnet.bybit.com")
 DEMO = Endpoints("wss://stream.bybit.com", "https://api-demo.bybit.com")
 """Play money; its public data is that of production. Source: bybit §1."""
+
+ROUTE = "public"
 
 LIVENESS = Liveness(ping=frames.PING, ping_seconds=20.0)
 """Source: bybit §2."""
@@ -163,58 +163,18 @@ def _catalogue(name: str, offers: Mapping[type[Any], Offer]) -> Catalogue:
 
 
 @attrs.frozen(kw_only=True)
-class _Market(protocol.Exchange[N_co]):
+class _Market(Venue[N_co]):
     """What the three have in common."""
+
+    language: ClassVar[Language] = frames
+    allows = _LIMITS
+    lives_by = LIVENESS
 
     category: ClassVar[str]
     catalogue: ClassVar[Catalogue]
-    streams_per_request: ClassVar[int] = 100
 
     endpoints: Endpoints = attrs.field(default=PRODUCTION, validator=check_endpoints)
     """Where it connects."""
-    # A field stands in for a property of the interface.
-    numbers: type[N_co] = attrs.field(  # pyright: ignore[reportIncompatibleMethodOverride]
-        default=cast("Any", float), validator=parameters.check_numbers
-    )
-    """What prices and quantities are."""
-    compression: bool = attrs.field(  # pyright: ignore[reportIncompatibleMethodOverride]
-        default=False, validator=parameters.check_compression
-    )
-
-    @property
-    def name(self) -> str:
-        """Such as ``bybit_linear``."""
-        return self.catalogue.exchange
-
-    @property
-    def limits(self) -> Limits:
-        """What Bybit allows on public streams."""
-        return attrs.evolve(_LIMITS, streams_per_request=self.streams_per_request)
-
-    @property
-    def liveness(self) -> Liveness:
-        """Bybit wants to see a message every 20 s."""
-        return LIVENESS
-
-    @property
-    def envelope(self) -> Envelope:
-        """The topic names the stream; the whole frame is its payload."""
-        return frames.ENVELOPE
-
-    @property
-    def default_route(self) -> str:
-        """The only route."""
-        return "public"
-
-    def url(self, route: str) -> str:
-        """Where to connect.
-
-        Raises:
-            ConfigError: there is no such route.
-        """
-        if route != self.default_route:
-            raise ConfigError(f"{self.name} has no route {route!r}; it has 'public'")
-        return f"{self.endpoints.stream}/v5/public/{self.category}"
 
     def stream(self, channel: Channel[E]) -> Stream[E]:
         """The stream of `channel`.
@@ -224,7 +184,7 @@ class _Market(protocol.Exchange[N_co]):
         """
         if isinstance(channel, RawStream):
             name = self.catalogue.check_name(channel.name)
-            return raw(channel, name, name.rpartition(".")[2], self.default_route)
+            return raw(channel, name, name.rpartition(".")[2], ROUTE)
         return self.catalogue.stream(channel, self.numbers)
 
     @property
@@ -240,22 +200,6 @@ class _Market(protocol.Exchange[N_co]):
     def requests(self) -> PublicRequests:
         """What it answers when it is asked once."""
         return market_data.MarketData(self.category, _SPELLINGS).requests(self.numbers)
-
-    def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
-        """The request that subscribes to `streams`."""
-        return frames.subscribe(request_id, streams)
-
-    def unsubscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
-        """The request that ends the subscription of `streams`."""
-        return frames.unsubscribe(request_id, streams)
-
-    def parse(self, frame: bytes) -> Inbound:
-        """What a whole frame says.
-
-        Raises:
-            connector.exchanges.protocol.UNDECODABLE: it is not JSON, or not of the documented form.
-        """
-        return frames.parse(frame)
 
 
 @attrs.frozen(kw_only=True)
@@ -277,8 +221,9 @@ class Spot(_Market[N_co]):
     """
 
     category = "spot"
+    routes = MappingProxyType({ROUTE: "/v5/public/spot"})
     catalogue = _catalogue("bybit_spot", _COMMON)
-    streams_per_request = 10
+    allows = attrs.evolve(_LIMITS, streams_per_request=10)
 
 
 @attrs.frozen(kw_only=True)
@@ -297,6 +242,7 @@ class Linear(_Market[N_co]):
     """
 
     category = "linear"
+    routes = MappingProxyType({ROUTE: "/v5/public/linear"})
     catalogue = _catalogue("bybit_linear", _OF_DERIVATIVES)
 
 
@@ -314,4 +260,5 @@ class Inverse(_Market[N_co]):
     """
 
     category = "inverse"
+    routes = MappingProxyType({ROUTE: "/v5/public/inverse"})
     catalogue = _catalogue("bybit_inverse", _OF_DERIVATIVES)

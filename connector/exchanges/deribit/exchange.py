@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, ClassVar
 
 import attrs
 
@@ -31,25 +31,22 @@ from connector.channels import (
     Tickers,
     Trades,
 )
-from connector.errors import ConfigError
 from connector.events import N_co
-from connector.exchanges import parameters, protocol
+from connector.exchanges import parameters
 from connector.exchanges.candles import closed_by_the_next
 from connector.exchanges.deribit import decode, frames, rest
 from connector.exchanges.endpoints import Endpoints, check_endpoints
 from connector.exchanges.offers import Catalogue, Offer, raw
 from connector.exchanges.protocol import (
-    AnyStream,
     BookSource,
     E,
-    Envelope,
-    Inbound,
     Limits,
     Liveness,
     RestRequest,
     RestService,
     Stream,
 )
+from connector.exchanges.venue import Language, Venue
 from connector.instruments import Instrument
 
 PRODUCTION = Endpoints("wss://www.deribit.com", "https://www.deribit.com")
@@ -167,7 +164,7 @@ CATALOGUE = Catalogue(
 
 
 @attrs.frozen(kw_only=True)
-class Deribit(protocol.Exchange[N_co]):
+class Deribit(Venue[N_co]):
     """Deribit perpetuals, futures, options and spot.
 
     Args:
@@ -193,43 +190,14 @@ class Deribit(protocol.Exchange[N_co]):
         ConfigError: a parameter cannot work.
     """
 
+    catalogue = CATALOGUE
+    language: ClassVar[Language] = frames
+    routes = MappingProxyType({"public": "/ws/api/v2"})
+    allows = LIMITS
+    lives_by = LIVENESS
+
     endpoints: Endpoints = attrs.field(default=PRODUCTION, validator=check_endpoints)
     """Where it connects."""
-    numbers: type[N_co] = attrs.field(
-        default=cast("Any", float), validator=parameters.check_numbers
-    )
-    """What prices and quantities are."""
-    compression: bool = attrs.field(default=False, validator=parameters.check_compression)
-
-    @property
-    def name(self) -> str:
-        """``deribit``."""
-        return CATALOGUE.exchange
-
-    @property
-    def limits(self) -> Limits:
-        """What Deribit allows without a login."""
-        return LIMITS
-
-    @property
-    def liveness(self) -> Liveness:
-        """Deribit sends heartbeats when it is asked to, and wants answers."""
-        return LIVENESS
-
-    @property
-    def envelope(self) -> Envelope:
-        """The channel names the stream; the data is its payload."""
-        return frames.ENVELOPE
-
-    def url(self, route: str) -> str:
-        """Where to connect.
-
-        Raises:
-            ConfigError: there is no such route.
-        """
-        if route != self.default_route:
-            raise ConfigError(f"deribit has no route {route!r}; it has {self.default_route!r}")
-        return f"{self.endpoints.stream}/ws/api/v2"
 
     def stream(self, channel: Channel[E]) -> Stream[E]:
         """The stream of `channel`.
@@ -256,19 +224,3 @@ class Deribit(protocol.Exchange[N_co]):
     def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
         """The request for everything that is traded; combos are left out."""
         return rest.instruments()
-
-    def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
-        """The request that subscribes to `streams`."""
-        return frames.subscribe(request_id, streams)
-
-    def unsubscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
-        """The request that ends the subscription of `streams`."""
-        return frames.unsubscribe(request_id, streams)
-
-    def parse(self, frame: bytes) -> Inbound:
-        """What a whole frame says.
-
-        Raises:
-            connector.exchanges.protocol.UNDECODABLE: it is not JSON, or not of the documented form.
-        """
-        return frames.parse(frame)

@@ -11,9 +11,9 @@ Source: kraken_futures_v1.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, ClassVar
 
 import attrs
 
@@ -29,9 +29,8 @@ from connector.channels import (
     Tickers,
     Trades,
 )
-from connector.errors import ConfigError
 from connector.events import N_co
-from connector.exchanges import parameters, protocol
+from connector.exchanges import parameters
 from connector.exchanges.endpoints import Endpoints, check_endpoints
 from connector.exchanges.kraken import futures_decode as decode
 from connector.exchanges.kraken import futures_frames as frames
@@ -40,17 +39,15 @@ from connector.exchanges.kraken.spot import spell
 from connector.exchanges.kraken.spot_decode import dense_trade_ids
 from connector.exchanges.offers import Catalogue, Offer, raw
 from connector.exchanges.protocol import (
-    AnyStream,
     BookSource,
     E,
-    Envelope,
-    Inbound,
     Limits,
     Liveness,
     RestRequest,
     RestService,
     Stream,
 )
+from connector.exchanges.venue import Language, Venue
 from connector.instruments import Instrument
 
 PRODUCTION = Endpoints("wss://futures.kraken.com", "https://futures.kraken.com")
@@ -136,7 +133,7 @@ CATALOGUE = Catalogue(
 
 
 @attrs.frozen(kw_only=True)
-class Futures(protocol.Exchange[N_co]):
+class Futures(Venue[N_co]):
     """Kraken's perpetuals and futures.
 
     Args:
@@ -159,45 +156,14 @@ class Futures(protocol.Exchange[N_co]):
         ConfigError: a parameter cannot work.
     """
 
+    catalogue = CATALOGUE
+    language: ClassVar[Language] = frames
+    routes = MappingProxyType({"public": "/ws/v1"})
+    allows = LIMITS
+    lives_by = LIVENESS
+
     endpoints: Endpoints = attrs.field(default=PRODUCTION, validator=check_endpoints)
     """Where it connects."""
-    numbers: type[N_co] = attrs.field(
-        default=cast("Any", float), validator=parameters.check_numbers
-    )
-    """What prices and quantities are."""
-    compression: bool = attrs.field(default=False, validator=parameters.check_compression)
-
-    @property
-    def name(self) -> str:
-        """``kraken_futures``."""
-        return CATALOGUE.exchange
-
-    @property
-    def limits(self) -> Limits:
-        """What Kraken allows on public feeds."""
-        return LIMITS
-
-    @property
-    def liveness(self) -> Liveness:
-        """Kraken wants to see pings, and sends heartbeats when asked to."""
-        return LIVENESS
-
-    @property
-    def envelope(self) -> Envelope:
-        """Feed and product name the stream; the whole frame is its payload."""
-        return frames.ENVELOPE
-
-    def url(self, route: str) -> str:
-        """Where to connect.
-
-        Raises:
-            ConfigError: there is no such route.
-        """
-        if route != self.default_route:
-            raise ConfigError(
-                f"kraken_futures has no route {route!r}; it has {self.default_route!r}"
-            )
-        return f"{self.endpoints.stream}/ws/v1"
 
     def stream(self, channel: Channel[E]) -> Stream[E]:
         """The stream of `channel`.
@@ -219,19 +185,3 @@ class Futures(protocol.Exchange[N_co]):
     def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
         """The request for everything that is traded."""
         return rest.instruments()
-
-    def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
-        """The request that subscribes to `streams`."""
-        return frames.subscribe(request_id, streams)
-
-    def unsubscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
-        """The request that ends the subscription of `streams`."""
-        return frames.unsubscribe(request_id, streams)
-
-    def parse(self, frame: bytes) -> Inbound:
-        """What a whole frame says.
-
-        Raises:
-            connector.exchanges.protocol.UNDECODABLE: it is not JSON, or not of the documented form.
-        """
-        return frames.parse(frame)

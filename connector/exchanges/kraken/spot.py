@@ -9,10 +9,10 @@ Source: kraken §1–§4, §7.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, ClassVar
 
 import attrs
 
@@ -30,24 +30,22 @@ from connector.channels import (
 )
 from connector.errors import ConfigError
 from connector.events import N_co
-from connector.exchanges import parameters, protocol
+from connector.exchanges import parameters
 from connector.exchanges.endpoints import Endpoints, check_endpoints
 from connector.exchanges.kraken import spot_decode as decode
 from connector.exchanges.kraken import spot_frames as frames
 from connector.exchanges.kraken import spot_rest as rest
 from connector.exchanges.offers import Catalogue, Offer, raw
 from connector.exchanges.protocol import (
-    AnyStream,
     BookSource,
     E,
-    Envelope,
-    Inbound,
     Limits,
     Liveness,
     RestRequest,
     RestService,
     Stream,
 )
+from connector.exchanges.venue import Language, Venue
 from connector.instruments import Instrument
 
 PRODUCTION = Endpoints("wss://ws.kraken.com", "https://api.kraken.com")
@@ -168,7 +166,7 @@ def _check_levels(instance: object, _: attrs.Attribute[Any], levels: object) -> 
 
 
 @attrs.frozen(kw_only=True)
-class Spot(protocol.Exchange[N_co]):
+class Spot(Venue[N_co]):
     """Kraken spot.
 
     Args:
@@ -193,45 +191,16 @@ class Spot(protocol.Exchange[N_co]):
         ConfigError: a parameter cannot work.
     """
 
+    catalogue = _CATALOGUES[100]
+    language: ClassVar[Language] = frames
+    routes = MappingProxyType({"public": "/v2"})
+    allows = LIMITS
+    lives_by = LIVENESS
+
     endpoints: Endpoints = attrs.field(default=PRODUCTION, validator=check_endpoints)
     """Where it connects."""
-    numbers: type[N_co] = attrs.field(
-        default=cast("Any", float), validator=parameters.check_numbers
-    )
-    """What prices and quantities are."""
-    compression: bool = attrs.field(default=False, validator=parameters.check_compression)
     book_levels: int = attrs.field(default=100, validator=_check_levels)
     """How many levels per side the exchange sends of a book."""
-
-    @property
-    def name(self) -> str:
-        """``kraken``."""
-        return "kraken"
-
-    @property
-    def limits(self) -> Limits:
-        """What Kraken allows on public streams."""
-        return LIMITS
-
-    @property
-    def liveness(self) -> Liveness:
-        """Heartbeats and pings are messages."""
-        return LIVENESS
-
-    @property
-    def envelope(self) -> Envelope:
-        """Channel and symbol name the stream; the whole frame is its payload."""
-        return frames.ENVELOPE
-
-    def url(self, route: str) -> str:
-        """Where to connect.
-
-        Raises:
-            ConfigError: there is no such route.
-        """
-        if route != self.default_route:
-            raise ConfigError(f"kraken has no route {route!r}; it has {self.default_route!r}")
-        return f"{self.endpoints.stream}/v2"
 
     def stream(self, channel: Channel[E]) -> Stream[E]:
         """The stream of `channel`.
@@ -255,19 +224,3 @@ class Spot(protocol.Exchange[N_co]):
     def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
         """The request for everything that is traded."""
         return rest.instruments()
-
-    def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
-        """The request that subscribes to `streams`."""
-        return frames.subscribe(request_id, streams)
-
-    def unsubscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
-        """The request that ends the subscription of `streams`."""
-        return frames.unsubscribe(request_id, streams)
-
-    def parse(self, frame: bytes) -> Inbound:
-        """What a whole frame says.
-
-        Raises:
-            connector.exchanges.protocol.UNDECODABLE: it is not JSON, or not of the documented form.
-        """
-        return frames.parse(frame)

@@ -9,10 +9,10 @@ Source: okx §1–§6.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, ClassVar
 
 import attrs
 
@@ -34,16 +34,13 @@ from connector.channels import (
 )
 from connector.errors import ConfigError
 from connector.events import N_co
-from connector.exchanges import parameters, protocol
+from connector.exchanges import parameters
 from connector.exchanges.endpoints import Endpoints, check_endpoints
 from connector.exchanges.offers import Catalogue, Offer, raw
 from connector.exchanges.okx import decode, frames, market_data, rest
 from connector.exchanges.protocol import (
-    AnyStream,
     BookSource,
     E,
-    Envelope,
-    Inbound,
     Limits,
     Liveness,
     Page,
@@ -52,6 +49,7 @@ from connector.exchanges.protocol import (
     RestService,
     Stream,
 )
+from connector.exchanges.venue import Language, Venue
 from connector.instruments import Instrument
 
 PRODUCTION = Endpoints("wss://ws.okx.com:8443", "https://openapi.okx.com")
@@ -177,7 +175,7 @@ CATALOGUE = Catalogue(
 
 
 @attrs.frozen(kw_only=True)
-class Okx(protocol.Exchange[N_co]):
+class Okx(Venue[N_co]):
     """OKX spot, swaps and futures.
 
     Args:
@@ -197,48 +195,14 @@ class Okx(protocol.Exchange[N_co]):
         ConfigError: a parameter cannot work.
     """
 
+    catalogue = CATALOGUE
+    language: ClassVar[Language] = frames
+    routes = MappingProxyType({PUBLIC: "/ws/v5/public", BUSINESS: "/ws/v5/business"})
+    allows = LIMITS
+    lives_by = LIVENESS
+
     endpoints: Endpoints = attrs.field(default=PRODUCTION, validator=check_endpoints)
     """Where it connects."""
-    numbers: type[N_co] = attrs.field(
-        default=cast("Any", float), validator=parameters.check_numbers
-    )
-    """What prices and quantities are."""
-    compression: bool = attrs.field(default=False, validator=parameters.check_compression)
-
-    @property
-    def name(self) -> str:
-        """``okx``."""
-        return CATALOGUE.exchange
-
-    @property
-    def limits(self) -> Limits:
-        """What OKX allows on public streams."""
-        return LIMITS
-
-    @property
-    def liveness(self) -> Liveness:
-        """OKX wants to see a text ping."""
-        return LIVENESS
-
-    @property
-    def envelope(self) -> Envelope:
-        """Channel and instrument name the stream; the whole frame is its payload."""
-        return frames.ENVELOPE
-
-    @property
-    def default_route(self) -> str:
-        """The route to connect when nothing is subscribed yet."""
-        return PUBLIC
-
-    def url(self, route: str) -> str:
-        """Where to connect for `route`.
-
-        Raises:
-            ConfigError: there is no such route.
-        """
-        if route not in (PUBLIC, BUSINESS):
-            raise ConfigError(f"okx has no route {route!r}; it has {PUBLIC!r}, {BUSINESS!r}")
-        return f"{self.endpoints.stream}/ws/v5/{route}"
 
     def stream(self, channel: Channel[E]) -> Stream[E]:
         """The stream of `channel`.
@@ -270,19 +234,3 @@ class Okx(protocol.Exchange[N_co]):
     def requests(self) -> PublicRequests:
         """What it answers when it is asked once."""
         return market_data.requests(self.numbers, _BARS)
-
-    def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
-        """The request that subscribes to `streams`."""
-        return frames.subscribe(request_id, streams)
-
-    def unsubscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
-        """The request that ends the subscription of `streams`."""
-        return frames.unsubscribe(request_id, streams)
-
-    def parse(self, frame: bytes) -> Inbound:
-        """What a whole frame says.
-
-        Raises:
-            connector.exchanges.protocol.UNDECODABLE: it is not JSON, or not of the documented form.
-        """
-        return frames.parse(frame)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from connector.channels import PartialBook, RawStream, Trades
 from connector.errors import ConfigError
 from connector.exchanges import binance
+from connector.exchanges.binance.frames import LONGEST_REQUEST_BYTES
 from connector.exchanges.binance.names import LONGEST_NAME_BYTES
-from connector.exchanges.binance.requests import LONGEST_REQUEST_BYTES
 
 EXCHANGES = [binance.Spot(), binance.UsdMFutures()]
 BOTH = pytest.mark.parametrize("exchange", EXCHANGES, ids=lambda each: each.name)
