@@ -52,6 +52,8 @@ class Offer:
     route: str = "public"
     batch: str = ""
     """As `Stream.batch`, with the same in braces as `name`."""
+    reading: str = ""
+    """As `Stream.reading`."""
 
 
 @attrs.frozen(kw_only=True)
@@ -99,6 +101,7 @@ class Catalogue:
             sequence=offer.sequence,
             fold=offer.fold and offer.fold(numbers),
             batch=offer.batch.format(**words),
+            reading=offer.reading,
         )
 
     def check_name(self, name: str) -> str:

@@ -184,6 +184,9 @@ class Stream(Generic[E_co]):
     """Streams of different batches cannot be in one request."""
     argument: Any = None
     """What `Exchange.subscribe` writes for it, if that is more than its name."""
+    reading: str = ""
+    """What tells apart streams of one name and channel that are decoded differently, such as the
+    best 5 and all 10 levels of what comes."""
 
 
 AnyStream: TypeAlias = Stream[Event]

@@ -66,6 +66,11 @@ class Readers:
             buffer.put_run(events, stream)
 
 
+def _kind_of(stream: AnyStream) -> tuple[type[Any], str]:
+    """Streams of one name and one kind are decoded alike."""
+    return type(stream.channel), stream.reading
+
+
 class Subscription:
     """A stream that somebody wants.
 
@@ -79,8 +84,8 @@ class Subscription:
         self.stream = stream
         self._wire = wire
         """Not itself: what is left is let go at once, without the garbage collector."""
-        self._beside: dict[type[Any], Subscription] = {}
-        """By the type of the channel."""
+        self._beside: dict[tuple[type[Any], str], Subscription] = {}
+        """By how its messages are decoded."""
         self.name = stream.name
         self.decode = stream.decode
         self.decode_unchecked = stream.decode_unchecked
@@ -145,8 +150,8 @@ class Subscription:
 
     def beside(self, stream: AnyStream) -> Subscription:
         """The subscription of `stream`, which this one or a stream beside it brings."""
-        kind = type(stream.channel)
-        if kind is type(self.stream.channel):
+        kind = _kind_of(stream)
+        if kind == _kind_of(self.stream):
             return self
         if kind not in self._beside:
             self._beside[kind] = beside = Subscription(stream, self.full, self)

@@ -270,10 +270,10 @@ class Futures(_Markets[N_co]):
         endpoints, numbers, compression: as of `Spot`.
 
     Offers what `Spot` does, mark prices of one symbol, and liquidations of all USDT futures, the
-    largest of each second. Mark prices come with the ticker, whatever `interval_ms`. The market of
-    a symbol is seen from its name: ``BTCUSDT``, ``BTCPERP`` (USDC), ``BTCUSD_CM`` (coin).
-    Quantities of coin futures are in the quote asset, which is assumed, of all others in the base
-    asset.
+    largest of each second. Mark prices arrive with the ticker in one stream, whatever
+    `interval_ms`. The market of a symbol is seen from its name: ``BTCUSDT``, ``BTCPERP`` (USDC),
+    ``BTCUSD_CM`` (coin). Quantities of coin futures are in the quote asset, which is assumed, of
+    all others in the base asset.
 
     Raises:
         ConfigError: a parameter cannot work.

@@ -129,20 +129,19 @@ _OFFERS: Mapping[type[Any], Offer] = MappingProxyType(
         Tickers: Offer(
             name="ticker.{symbol}.100ms", reader=decode.ticker, silence_seconds=_MARK_SILENCE
         ),
-        # Of another interval than what it shares a channel with: each is a stream of its own.
         MarkPrices: Offer(
             name="ticker.{symbol}.{interval_ms}",
             reader=decode.mark_price,
-            parameters={"interval_ms": {1000: "agg2"}},
+            parameters={"interval_ms": _INTERVALS},
             silence_seconds=_MARK_SILENCE,
         ),
-        Liquidations: Offer(name="trades.{symbol}.agg2", reader=decode.liquidations),
+        Liquidations: Offer(name="trades.{symbol}.100ms", reader=decode.liquidations),
     }
 )
 """Source: deribit §5. What is ``raw`` is only for those who are logged in."""
 
 
-_FEW_LEVELS = attrs.evolve(_OFFERS[PartialBook], reader=decode.few_levels)
+_FEW_LEVELS = attrs.evolve(_OFFERS[PartialBook], reader=decode.few_levels, reading="few levels")
 
 
 def _spell(symbol: str) -> str:
@@ -175,7 +174,7 @@ class Deribit(Venue[N_co]):
 
     Offers trades, best quotes, partial books of 1, 5 (the best of 10), 10 and 20 levels, book
     deltas and whole order books (100 ms, or 1000 for batches of about a second), candles, tickers,
-    mark prices (once a second), liquidations and raw streams named as
+    mark prices (100 ms or, by default, a second), liquidations and raw streams named as
     ``perpetual.BTC-PERPETUAL.100ms``, all of one symbol. What Deribit calls ``raw`` needs a login;
     without one it is refused.
 

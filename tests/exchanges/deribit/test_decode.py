@@ -247,7 +247,7 @@ def test_liquidations_are_trades(flag: str | None, side: str | None) -> None:
     } | ({"liquidation": flag} if flag else {})  # fmt: skip
     stream = EXACT.stream(Liquidations("btc-perpetual"))
     found = stream.decode(json.dumps([trade]).encode())
-    assert stream.name == "trades.BTC-PERPETUAL.agg2"
+    assert stream.name == "trades.BTC-PERPETUAL.100ms"
     assert [(e.side, e.price, e.filled_quantity, e.symbol) for e in found] == (
         [(side, Decimal("4458.5"), 2500, "BTC-PERPETUAL")] if side else []
     )

@@ -124,7 +124,7 @@ def test_streams(channel: Channel[Any], name: str) -> None:
         (Tickers(), "for one symbol at a time"),
         (Liquidations(), "for one symbol at a time"),
         (BookDeltas("A", 0), "interval_ms can be 100, 1000"),
-        (MarkPrices("A", 100), "interval_ms can be 1000"),
+        (MarkPrices("A", 10), "interval_ms can be 100, 1000"),
         (PartialBook("A", 7), "levels can be 1, 5, 10, 20"),
         (Candles("A", "4h"), "interval can be 1, 3, 5"),
     ],

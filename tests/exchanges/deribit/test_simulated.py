@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
@@ -34,6 +34,7 @@ from connector.testing import (
     FaultPlan,
     MemoryNetwork,
     OrderFlow,
+    Silent,
     SimulatedExchange,
     open_exchange,
 )
@@ -52,8 +53,8 @@ async def world(
     rate_per_second: float = 200, **options: Any
 ) -> AsyncIterator[tuple[SimulatedExchange, Adapter]]:
     network = MemoryNetwork()
-    flow = OrderFlow(symbols=SYMBOLS, rate_per_second=rate_per_second)
-    async with open_exchange("deribit", source=flow, network=network, **options) as exchange:
+    options.setdefault("source", OrderFlow(symbols=SYMBOLS, rate_per_second=rate_per_second))
+    async with open_exchange("deribit", network=network, **options) as exchange:
         made = deribit.Deribit(endpoints=exchange.endpoints, numbers=Decimal)
         reconnect = Reconnect(initial=0.1, jitter="none")
         async with open_adapter(made, dialer=network, reconnect=reconnect) as adapter:
@@ -73,6 +74,27 @@ async def test_every_channel_brings_events(autojump_clock: MockClock) -> None:
                 assert not isinstance(event, Gap), event
                 assert event.symbol == SYMBOL
         assert adapter.statistics().decode_errors == 0
+
+
+async def test_what_comes_in_one_stream_is_read_for_each_channel(
+    autojump_clock: MockClock,
+) -> None:
+    levels: dict[int, set[int]] = {}
+
+    async def read(adapter: Adapter, wanted: int) -> None:
+        books = await events_of(adapter, PartialBook(SYMBOL, wanted))
+        levels[wanted] = {len(book.bids) for book in books}
+
+    async with world() as (exchange, adapter), trio.open_nursery() as nursery:
+        for channel in (Trades(SYMBOL), Liquidations(SYMBOL), MarkPrices(SYMBOL, 100)):
+            nursery.start_soon(events_of, adapter, channel)
+        nursery.start_soon(events_of, adapter, Tickers(SYMBOL))
+        for wanted in (10, 5, 20):
+            nursery.start_soon(read, adapter, wanted)
+        await trio.sleep(0.5)
+        (connection,) = exchange.connections
+        assert len(connection.subscriptions) == 4
+    assert levels == {5: {5}, 10: {10}, 20: {20}}
 
 
 async def test_trades_are_numbered_without_holes(autojump_clock: MockClock) -> None:
@@ -190,3 +212,89 @@ async def test_instruments(autojump_clock: MockClock) -> None:
         assert set(found) == set(SYMBOLS)
         assert found[SYMBOL].base_quantity(Decimal(600), Decimal(60_000)) == Decimal("0.01")
         assert found[SYMBOLS[2]].strike == 4000
+
+
+async def test_every_frame_of_a_capture_comes_once_and_the_books_are_right(
+    autojump_clock: MockClock, received_frames: Callable[[str], Iterator[bytes]]
+) -> None:
+    """The capture is of ``raw``, whose data is as that of 100 ms."""
+    said = [json.loads(frame) for frame in received_frames("deribit/v2_raw_20210722.jsonl.gz")]
+    played = [
+        (each["params"]["channel"].replace(".raw", ".100ms"), each["params"]["data"])
+        for each in said
+        if "params" in each
+    ]
+    names = sorted({data["instrument_name"] for _, data in played})
+    got: dict[str, list[Any]] = {name: [] for name in names}
+    views: dict[str, list[Any]] = {name: [] for name in names}
+    ready: list[Any] = []
+
+    async def read(adapter: Adapter, into: list[Any], *channels: Any) -> None:
+        async with adapter.subscribe(*channels, gaps=True) as feed:
+            ready.append(channels)
+            async for each in feed:
+                into.append(each.depth() if isinstance(each, BookView) else each)  # noqa: PERF401
+
+    async with world(source=Silent()) as (exchange, adapter), trio.open_nursery() as nursery:
+        for name in names:
+            nursery.start_soon(read, adapter, got[name], BookDeltas(name), Tickers(name))
+            nursery.start_soon(read, adapter, views[name], OrderBook(name))
+        while len(ready) < 2 * len(names):
+            await trio.sleep(0.1)
+        for channel, data in played:
+            assert exchange.publish(channel, data) == 1
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+    for name in names:
+        told = [data for _, data in played if data["instrument_name"] == name]
+        numbers = [getattr(e, "last_update_id", getattr(e, "update_id", None)) for e in got[name]]
+        assert numbers == [data.get("change_id") for data in told]
+        assert [e.exchange_time_ns for e in got[name]] == [d["timestamp"] * 10**6 for d in told]
+        truth: list[dict[Decimal, Decimal]] = [{}, {}]
+        for data in told:
+            for side, rows in zip(truth, (data.get("bids", ()), data.get("asks", ())), strict=True):
+                side |= {Decimal(str(price)): Decimal(str(amount)) for _, price, amount in rows}
+        assert all(isinstance(view, BookView) and view.synced for view in views[name])
+        last = views[name][-1]
+        for side, levels in zip(truth, (last.bids, last.asks), strict=True):
+            assert dict(map(tuple, levels)) == {
+                price: amount for price, amount in side.items() if amount
+            }
+
+
+async def test_a_broken_chain_is_never_shown_and_ends_with_a_new_snapshot(
+    autojump_clock: MockClock,
+) -> None:
+    def data(kind: str, number: int, previous: int, **rows: Any) -> dict[str, Any]:
+        return {
+            "type": kind, "timestamp": number, "instrument_name": SYMBOL, "change_id": number,
+            "prev_change_id": previous, "bids": [], "asks": [], **rows,
+        }  # fmt: skip
+
+    async with world(source=Silent()) as (exchange, adapter):
+        async with adapter.subscribe(OrderBook(SYMBOL), gaps=True) as feed:
+
+            def say(*args: Any, **rows: Any) -> None:
+                assert exchange.publish(f"book.{SYMBOL}.100ms", data(*args, **rows)) == 1
+
+            say("change", 1, 0, bids=[["new", 1.0, 1.0]])  # of before the snapshot
+            say("snapshot", 5, 4, bids=[["new", 99.0, 1.0]], asks=[["new", 101.0, 1.0]])
+            say("change", 9, 5, bids=[["new", 100.0, 2.0]])
+            with trio.fail_after(60):
+                while (view := await anext(feed)).update_id != 9:  # type: ignore[union-attr]
+                    assert not isinstance(view, Gap)
+                say("change", 20, 15, bids=[["delete", 100.0, 0.0]])  # 15 is missing
+                assert isinstance(await anext(feed), Gap)
+                unsynced: Any = await anext(feed)
+                assert (unsynced.synced, len(unsynced.bids)) == (False, 0)
+                await trio.sleep(5)  # it has subscribed anew
+                say("change", 30, 20, bids=[["new", 98.0, 1.0]])
+                say("snapshot", 40, 30, bids=[["new", 97.0, 1.0]])
+                view = await anext(feed)
+                while not view.synced:  # type: ignore[union-attr]
+                    view = await anext(feed)
+                assert (view.update_id, view.best_bid.price) == (40, 97)  # type: ignore[union-attr]
+        methods = [json.loads(each.detail)["method"] for each in exchange.log.of("request")]
+        assert methods.count("public/subscribe") >= 2
+        assert methods.count("public/unsubscribe") >= 1
+        assert exchange.accepted == 1
