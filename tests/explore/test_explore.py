@@ -28,13 +28,17 @@ from connector.testing.explore import (
 )
 from connector.testing.explore.book_programs import BookReader, read_books
 from connector.testing.explore.programs import adapter_on
-from connector.testing.explore.scenarios import CORE, SCENARIOS
+from connector.testing.explore.scenarios import SCENARIOS
 from connector.testing.explore.tree import all_tasks
 
 AROUND = tuple(fault for fault in faults.CORE if fault != "leave")
 """`leave` has a test of its own below."""
+REST = tuple(fault for fault in STEP_FAULTS if fault not in AROUND)
+SAMPLE = 3
+"""Of the longer core scenario, these strike at every third step."""
 BUDGET = {
-    **dict.fromkeys(CORE, tuple(STEP_FAULTS)),
+    "connect": tuple(STEP_FAULTS),
+    "stream": AROUND,
     "tls": (*AROUND, "tls_break"),
     "backoff": AROUND,
     "reconnect": AROUND,
@@ -48,6 +52,15 @@ def test_every_step_with_every_fault(name: str) -> None:
 
     assert not report.findings, str(report)
     assert report.tally(name).names == set(BUDGET[name])
+
+
+def test_a_sample_of_the_steps_with_the_other_faults() -> None:
+    scenario = attrs.evolve(SCENARIOS["stream"], stride=SAMPLE)
+
+    report = sweep(scenario, kinds=("steps",), faults=REST)
+
+    assert not report.findings, str(report)
+    assert report.tally("stream").names == set(REST)
 
 
 def test_a_stride_takes_a_sample_of_the_steps() -> None:

@@ -154,7 +154,5 @@ SCENARIOS: MappingProxyType[str, Scenario] = MappingProxyType(
 )
 """Name: scenario."""
 
-CORE = ("connect", "stream")
-"""Those whose single faults are all tried with every run of the tests."""
 SHORT = ("connect", "stream")
 """Those in which two faults are tried together."""

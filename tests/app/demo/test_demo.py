@@ -101,10 +101,10 @@ async def test_stopping_early_gives_a_result(autojump_clock: trio.testing.MockCl
     assert result.report.violations == []
 
 
-@pytest.mark.parametrize("duration_seconds", [LONG_SECONDS, 3 * LONG_SECONDS])
 async def test_it_remains_within_the_budget_of_connections(
-    autojump_clock: trio.testing.MockClock, duration_seconds: float
+    autojump_clock: trio.testing.MockClock,
 ) -> None:
+    duration_seconds = 2 * LONG_SECONDS  # more than the window of the budget
     result = await play(Recorder(), Options(duration_seconds=duration_seconds))
 
     assert result.report.violations == []

@@ -238,7 +238,7 @@ async def test_an_adapter_that_has_failed_may_be_taken_out_of_the_configuration(
             await trio.sleep(3)
             await service.apply(read_configuration(text))
             assert set(service.adapter_slots) == {"futures"}
-            await trio.sleep(600)
+            await trio.sleep(120)
             assert unready(service) == []
 
     assert json.dumps(service.summary().failures) == '{"spot": 1}'
