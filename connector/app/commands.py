@@ -21,6 +21,7 @@ from connector.app.recordings.record_command import record_command
 from connector.app.recordings.replay_command import replay_command
 from connector.app.recordings.verify_command import verify_command
 from connector.app.running.run_command import check, run
+from connector.app.running.top_command import top_command
 from connector.app.soaking.soak_command import soak
 from connector.app.trading.account_command import account
 from connector.app.trading.stop_command import stop
@@ -53,6 +54,7 @@ for command in (
     run,
     soak,
     stop,
+    top_command,
     verify_command,
 ):
     group.add_command(command)

@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 
 import attrs
 
+from connector.app.demo.axes import labels, ticks
 from connector.app.demo.leaky import Comparison, traffic
 from connector.app.demo.report import Sample
 from connector.errors import ConfigError
@@ -16,7 +17,7 @@ from connector.errors import ConfigError
 Point = tuple[float, float]
 
 WIDTH, HEIGHT = 760, 640
-LEFT, RIGHT, TOP, GAP = 64, 24, 56, 34
+LEFT, RIGHT, TOP, GAP = 78, 24, 56, 44
 TEXT_PIXELS = 13
 PNG_SCALE = 2
 STRUCTURED, LEAKY = "#1f77b4", "#d62728"
@@ -157,7 +158,7 @@ def draw(canvas: Canvas, comparison: Comparison) -> None:
     height = (HEIGHT - TOP - GAP * len(panels)) / len(panels)
     for index, panel in enumerate(panels):
         _draw_panel(canvas, panel, TOP + index * (height + GAP), height, seconds)
-    canvas.text((WIDTH - RIGHT, HEIGHT - 6), f"{seconds:.0f} s", INK, right=True)
+    canvas.text((WIDTH - RIGHT, HEIGHT - 4), "seconds since the start", INK, right=True)
 
 
 def _draw_panel(canvas: Canvas, panel: Panel, top: float, height: float, seconds: float) -> None:
@@ -169,10 +170,16 @@ def _draw_panel(canvas: Canvas, panel: Panel, top: float, height: float, seconds
         return LEFT + across * moment / seconds, bottom - height * value / panel.most
 
     canvas.text((LEFT, top - 8), panel.title, INK)
-    for value in (0.0, panel.most / 2, panel.most):
+    values = ticks(0.0, panel.most)
+    for value, label in zip(values, labels(values), strict=True):
         _, y = place((0.0, value))
         canvas.line([(LEFT, y), (WIDTH - RIGHT, y)], GRID, 1)
-        canvas.text((LEFT - 8, y + 4), f"{value:,.0f}", INK, right=True)
+        canvas.text((LEFT - 8, y + 4), label, INK, right=True)
+    times = ticks(0.0, seconds, 7)
+    for moment, label in zip(times, labels(times), strict=True):
+        x, _ = place((moment, 0.0))
+        canvas.line([(x, top), (x, bottom)], GRID, 1)
+        canvas.text((x + 3, bottom + 15), label, INK, right=True)
     for points, colour in ((panel.leaky, LEAKY), (panel.structured, STRUCTURED)):
         if len(points) > 1:
             canvas.line([place(point) for point in points], colour, 2)

@@ -23,6 +23,9 @@ EVENTS = 8
 CURVE_CHARACTERS = 60
 BARS = "▁▂▃▄▅▆▇█"
 REFRESH_SECONDS = 0.25
+FIXED_LINES = 12
+"""Of the picture, without links and events."""
+LINES_PER_LINK = 2
 
 STATE_STYLES = {
     "idle": "dim",
@@ -44,7 +47,8 @@ class Happening:
     def render(self) -> Text:
         """The line, breaks in red."""
         style = "bold red" if self.text.startswith("BREAK") else "default"
-        return Text(f"{max(self.seconds, 0.0):6.1f} s  {self.text}", style=style)
+        line = f"{max(self.seconds, 0.0):6.1f} s  {self.text}"
+        return Text(line, style=style, no_wrap=True, overflow="ellipsis")
 
 
 class Board:
@@ -70,11 +74,19 @@ class Board:
         """Add a line to the log."""
         self._happenings.append(Happening(seconds, text))
 
-    def render(self) -> RenderableType:
-        """The whole picture."""
+    def render(self, height: int | None = None) -> RenderableType:
+        """The whole picture.
+
+        Args:
+            height: lines that it may take; the oldest events are left out for it.
+        """
         view, options = self._view, self._options
         if view is None:
             return Text("connecting …", style="dim")
+        newest = [*self._happenings]
+        if height is not None:
+            room = max(height - FIXED_LINES - LINES_PER_LINK * len(view.links), 1)
+            newest = newest[-room:]
         market = "recorded" if options.capture else f"seed {options.seed}"
         return Panel(
             Group(
@@ -86,7 +98,7 @@ class Board:
                 _curve("tasks", self._tasks),
                 _curve("sockets", self._sockets),
                 Text(),
-                *(happening.render() for happening in self._happenings),
+                *(happening.render() for happening in newest),
             ),
             title=f"connector demo · {view.seconds:.0f} of {options.duration_seconds:g} s",
             subtitle=f"simulated exchange on loopback · {market}{' · TLS' * options.tls}",
@@ -119,7 +131,9 @@ class Dashboard:
     def show(self, view: View) -> None:
         """Draw it, if it is time."""
         if self._board.show(view):
-            self._live.update(self._board.render(), refresh=True)
+            # The last line is the cursor's.
+            picture = self._board.render(self._console.height - 1)
+            self._live.update(picture, refresh=True)
 
     def say(self, seconds: float, text: str) -> None:
         """Add a line to the log."""
@@ -150,7 +164,8 @@ def _reconnects(links: Sequence[LinkView]) -> Table:
     grid = Table.grid(padding=(0, 2))
     for link in links:
         reasons = ", ".join(f"{why} {count}" for why, count in sorted(link.reconnects.items()))
-        grid.add_row(Text(f"{_short(link.name)} reconnects", style="bold"), reasons or "none yet")
+        said = Text(reasons or "none yet", no_wrap=True, overflow="ellipsis")
+        grid.add_row(Text(f"{_short(link.name)} reconnects", style="bold", no_wrap=True), said)
     return grid
 
 

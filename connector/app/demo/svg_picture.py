@@ -1,4 +1,4 @@
-"""The demo as an SVG picture: the last frame of the dashboard and the summary below it."""
+"""A terminal as an SVG picture; of the demo, the last frame of the dashboard and the summary."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 import re
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 
 from connector.app.demo.dashboard import Board, render_summary
 from connector.app.demo.demo import Options, Result
@@ -32,11 +32,22 @@ class Picture:
 
     def save(self, path: Path, result: Result) -> None:
         """Write the picture to `path`."""
-        console = Console(
-            file=io.StringIO(), record=True, force_terminal=True, width=WIDTH_CHARACTERS
-        )
-        console.print(self._board.render())
-        console.print(render_summary(result))
-        # A picture that is looked at must not fetch fonts from anywhere.
-        drawn = _FONT_FACE.sub("", console.export_svg(title="connector demo"))
-        path.write_text("\n".join(line.rstrip() for line in drawn.splitlines()) + "\n")
+        shown = Group(self._board.render(), render_summary(result))
+        save_svg(shown, path, title="connector demo", width=WIDTH_CHARACTERS)
+
+
+def save_svg(shown: RenderableType, path: Path, *, title: str, width: int) -> None:
+    """Draw a terminal with `shown` into the file at `path`.
+
+    Args:
+        shown: what the terminal shows.
+        path: of the picture.
+        title: of the terminal's window.
+        width: in characters.
+    """
+    console = Console(file=io.StringIO(), record=True, force_terminal=True, width=width)
+    console.print(shown)
+    # A picture that is looked at must not fetch fonts from anywhere.
+    drawn = _FONT_FACE.sub("", console.export_svg(title=title))
+    text = "\n".join(line.rstrip() for line in drawn.splitlines()) + "\n"
+    path.write_text(text, encoding="utf-8")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import attrs
 
+from connector.app.demo.axes import labels, moments, ticks
 from connector.app.demo.comparison_plot import (
     GAP,
     GRID,
@@ -22,6 +24,7 @@ from connector.app.demo.comparison_plot import (
     Point,
 )
 from connector.app.recordings.decoding import Decoded, events_of
+from connector.app.words import counted
 from connector.errors import ConfigError
 from connector.events import BookSnapshot, Event, Quote, Trade
 from connector.exchanges.protocol import Exchange
@@ -116,14 +119,15 @@ def draw(canvas: Canvas, look: Look) -> None:
         if points
     ]
     canvas.text((LEFT, 24), look.symbol, STRUCTURED)
-    ends = f"{len(look.breaks)} disconnects" if look.breaks else "no disconnects"
+    ends = counted(len(look.breaks), "disconnect") if look.breaks else "no disconnects"
     canvas.text((WIDTH - RIGHT, 24), ends, LEAKY if look.breaks else INK, right=True)
     height = (HEIGHT - TOP - GAP * len(panels)) / len(panels)
     for index, (title, points) in enumerate(panels):
         top = TOP + index * (height + GAP)
         panel = _Panel(title, thinned(points, begin, end), top, height)
         _draw_panel(canvas, panel, look.breaks, (begin, end))
-    canvas.text((WIDTH - RIGHT, HEIGHT - 6), f"{end - begin:.0f} s", INK, right=True)
+    date = f"{datetime.fromtimestamp(begin, UTC):%Y-%m-%d}"
+    canvas.text((WIDTH - RIGHT, HEIGHT - 4), f"UTC, {date}, {end - begin:.0f} s", INK, right=True)
 
 
 @attrs.frozen
@@ -148,10 +152,15 @@ def _draw_panel(
         return across, top + height * (1 - (value - low) / extent)
 
     canvas.text((LEFT, top - 8), panel.title, INK)
-    for value in (low, low + extent / 2, low + extent):
+    levels = ticks(low, low + extent)
+    for value, label in zip(levels, labels(levels), strict=True):
         _, y = place(begin, value)
         canvas.line([(LEFT, y), (WIDTH - RIGHT, y)], GRID, 1)
-        canvas.text((LEFT - 8, y + 4), f"{value:,.6g}", INK, right=True)
+        canvas.text((LEFT - 8, y + 4), label, INK, right=True)
+    for moment, label in moments(*span):
+        x, _ = place(moment, low)
+        canvas.line([(x, top), (x, top + height)], GRID, 1)
+        canvas.text((x + 24, top + height + 15), label, INK, right=True)
     for moment in breaks:
         if span[0] <= moment <= span[1]:
             canvas.line([place(moment, low), place(moment, low + extent)], LEAKY, 1)

@@ -13,6 +13,7 @@ from connector import Adapter, ConnectorError, Feed, Overflow, SlowConsumer, Sub
 from connector.app.naming import write_channel
 from connector.app.running.backlog import Backlog
 from connector.app.running.configuration import GroupPlan
+from connector.app.running.market_board import MarketBoard
 from connector.app.running.sink_slot import SinkAway
 from connector.app.running.sinks import Batch
 from connector.app.running.trouble import Trouble
@@ -59,6 +60,7 @@ class Pump:
         adapter_name, group: what the configuration calls them.
         plan: the group; `follow` changes its channels.
         slot: where the events go.
+        board: looks at them on their way.
         resumes: whether events are missing before the first, as the adapter has failed.
     """
 
@@ -70,6 +72,7 @@ class Pump:
         plan: GroupPlan,
         slot: Taker,
         *,
+        board: MarketBoard | None = None,
         resumes: bool = False,
     ) -> None:
         self.plan = plan
@@ -80,6 +83,8 @@ class Pump:
         """Channels that the exchange does not want to give."""
         self._adapter = adapter
         self._names = adapter_name, adapter.exchange.name, group
+        self._board = board
+        self._feed: Feed[Event] | None = None
         self._changed = trio.Event()
         self._stopping = False
         self._waiting = trio.CancelScope()
@@ -114,6 +119,14 @@ class Pump:
             await self._ended.wait()
         return self._complete
 
+    def waiting(self) -> tuple[int, float]:
+        """Events that wait for the sink, and the seconds that the oldest in the feed has waited."""
+        held = len(self._backlog) + self._in_flight
+        if self._feed is None:
+            return held, 0.0
+        now = self._feed.statistics()
+        return held + now.buffered, now.waiting_seconds
+
     async def run(self) -> None:
         """Subscribe and read until `stop`.
 
@@ -136,6 +149,8 @@ class Pump:
             left = len(self._backlog) + self._in_flight + self._unread
             self._complete = not left
             self.slot.lose(left, f"group {self._names[2]}")
+            if self._board is not None:
+                self._board.forget(self)
             self._ended.set()
 
     async def _subscribe(self, stack: AsyncExitStack) -> Feed[Event]:
@@ -159,11 +174,13 @@ class Pump:
                 self.refused.add(rejection.channel)
 
     async def _read(self, feed: Feed[Event]) -> None:
+        self._feed = feed
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._keep_converged, feed)
             try:
                 await self._read_batches(feed)
             finally:
+                self._feed = None
                 self._unread = feed.statistics().buffered
             nursery.cancel_scope.cancel()
 
@@ -189,6 +206,9 @@ class Pump:
     async def _write(self, events: list[Event], *, last: bool = False) -> None:
         """Hand over what there is, or keep it for a sink that has failed."""
         backlog = self._backlog
+        if self._board is not None:
+            adapter, _, group = self._names
+            self._board.see(self, adapter, group, events)
         if backlog:
             self._keep(events)
             events = backlog.items

@@ -52,6 +52,7 @@ class FramePump:
         self._adapter = adapter
         self._origin = Origin(name, adapter.exchange, channels, Presence())
         self._policy = _policy_of(settings)
+        self._feed: Feed[FrameItem] | None = None
         self._stopping = False
         self._waiting = trio.CancelScope()
         self._scope = trio.CancelScope()
@@ -86,6 +87,14 @@ class FramePump:
             await self._ended.wait()
         return self._complete
 
+    def waiting(self) -> tuple[int, float]:
+        """Frames that wait for the sink, and the seconds that the oldest in the feed has waited."""
+        held = len(self._backlog) + self._in_flight
+        if self._feed is None:
+            return held, 0.0
+        now = self._feed.statistics()
+        return held + now.buffered, now.waiting_seconds
+
     async def run(  # noqa: ASYNC114  # started by the service
         self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
@@ -107,6 +116,7 @@ class FramePump:
                         task_status.started()
                         task_status = trio.TASK_STATUS_IGNORED
                         await self._write(rest)
+                        self._feed = feed
                         going_on = await self._read(feed)
                         # No checkpoint until the next feed is there: every frame is in one of them.
                         rest = take_rest(feed)

@@ -20,7 +20,8 @@ import trio
 
 from connector.app.running import logs
 from connector.app.running.configuration import Configuration, Misconfigured, read_configuration
-from connector.app.running.service import Registry, Service, open_service
+from connector.app.running.service import Service, open_service
+from connector.app.running.showing import Registry
 from connector.app.running.sink_slot import SinkFailed
 from connector.app.running.systemd import Supervisor, supervisor_of_process
 from connector.app.running.tally import Summary
@@ -120,11 +121,13 @@ async def _registry(configuration: Configuration) -> AsyncIterator[Registry]:
 async def _serve_pages(
     nursery: trio.Nursery, service: Service, configuration: Configuration, registry: Registry
 ) -> None:
-    from connector.app.running.pages import Pages  # noqa: PLC0415 - as above
+    from connector.app.running.history import History  # noqa: PLC0415 - as above
+    from connector.app.running.pages import Pages  # noqa: PLC0415
     from connector.app.running.server import serve  # noqa: PLC0415
 
     assert configuration.metrics is not None
-    pages = Pages(service, registry, configuration.metrics.token)
+    history = History(service)
+    pages = Pages(service, registry, configuration.metrics.token, history)
     bind = configuration.metrics.bind
     try:
         url = await nursery.start(serve, pages, bind)
@@ -134,6 +137,7 @@ async def _serve_pages(
             f"the pages cannot be served at {bind}: {reason}; write another address into bind of "
             "[metrics]"
         ) from reason
+    nursery.start_soon(history.keep)
     _log.info("serving url=%s", url, extra={"fields": {"url": url}})
 
 

@@ -9,8 +9,10 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 
 from connector import Adapter
 from connector.app.running.exposition import exposition
-from connector.app.running.service import Registry, Service
+from connector.app.running.market_board import MarketBoard
+from connector.app.running.service import Service
 from connector.app.running.service_metrics import ServiceCollector
+from connector.app.running.showing import Registry
 
 
 class PrometheusRegistry(Registry):
@@ -21,10 +23,16 @@ class PrometheusRegistry(Registry):
     """
 
     def __init__(self, *, streams: bool = True) -> None:
+        self._board = MarketBoard()
         self._streams = streams
         self._adapters: dict[str, Adapter] = {}
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
+
+    @property
+    def board(self) -> MarketBoard:
+        """What looks at the events of the run."""
+        return self._board
 
     @contextmanager
     def show(self, adapter: Adapter, name: str) -> Iterator[None]:

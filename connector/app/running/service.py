@@ -13,7 +13,7 @@ import math
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 
 import attrs
 import trio
@@ -30,6 +30,7 @@ from connector.app.running.configuration import (
 )
 from connector.app.running.event_pump import Pump, Taker
 from connector.app.running.frame_pump import FramePump
+from connector.app.running.showing import Registry
 from connector.app.running.sink_slot import (
     GRACE_SECONDS,
     AnySlot,
@@ -47,15 +48,6 @@ from connector.lifecycle import Lifecycle, Subscribed, write_fields
 _log = logging.getLogger("connector.run")
 
 RECENT_EVENTS = 50
-
-
-class Registry:
-    """Where adapters are shown while they run (`connector.metrics`); this one shows nothing."""
-
-    def show(self, adapter: Adapter, name: str) -> AbstractContextManager[None]:
-        """Show `adapter` for as long as the block lasts."""
-        del adapter, name
-        return nullcontext()
 
 
 class Service:
@@ -298,7 +290,8 @@ class Service:
                 pump.follow(plan)
         elif adapter is not None:  # otherwise it has failed, and this comes when it is open again
             taker = _taker_of(self.slots[sink])
-            pump = Pump(adapter, plan.adapter, group, plan, taker, resumes=resumes)
+            board = self._registry.board
+            pump = Pump(adapter, plan.adapter, group, plan, taker, board=board, resumes=resumes)
             self.pumps[group, sink] = pump
             self._nursery.start_soon(pump.run, name=f"{group} into {sink}")
 

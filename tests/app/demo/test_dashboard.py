@@ -72,6 +72,24 @@ def test_the_board_shows_links_book_and_breaks_in_80_columns() -> None:
     assert "…" not in text
 
 
+def test_a_terminal_of_24_lines_shows_the_newest_events() -> None:
+    board = Board(Options())
+    reasons = dict.fromkeys(("closed by peer", "idle timeout", "reset", "protocol error"), 12)
+    links = tuple(attrs.evolve(link, reconnects=reasons) for link in VIEW.links)
+
+    board.show(attrs.evolve(VIEW, links=links))
+    for number in range(20):
+        board.say(float(number), f"BREAK {number}: {'a very long story ' * 9}")
+    out = io.StringIO()
+    console = Console(file=out, width=80, height=24)
+    console.print(board.render(console.height - 1))
+    lines = out.getvalue().splitlines()
+
+    assert len(lines) == 23
+    assert "BREAK 19" in lines[-2]
+    assert sum("BREAK" in line for line in lines) == 7
+
+
 def test_growth_shows_in_the_curve() -> None:
     board = Board(Options())
 

@@ -1,0 +1,22 @@
+"""Where what runs is shown: its adapters as metrics, and the events that it reads as a market."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+from connector import Adapter
+from connector.app.running.market_board import MarketBoard
+
+
+class Registry:
+    """Where adapters are shown while they run (`connector.metrics`); this one shows nothing."""
+
+    @property
+    def board(self) -> MarketBoard | None:
+        """What looks at the events of the run; None where nobody looks at a market."""
+        return None
+
+    def show(self, adapter: Adapter, name: str) -> AbstractContextManager[None]:
+        """Show `adapter` for as long as the block lasts."""
+        del adapter, name
+        return nullcontext()
