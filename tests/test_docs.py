@@ -109,11 +109,15 @@ ARGUMENTS: dict[str, dict[str, object]] = {"raw_stream": {"name": "x"}}
 """What a channel needs beside or instead of a symbol."""
 SYMBOLS: dict[str, str] = {}
 """A symbol in the spelling of a venue, where it is not Binance's."""
+INTERVALS = {"coinbase": "5m"}
+"""An interval of candles, where a venue has not the usual one."""
 
 
 def offers(exchange: str, kind: str) -> bool:
     """Whether an exchange offers a channel, for one symbol or for all."""
     wanted: list[dict[str, object]] = [{"symbol": SYMBOLS.get(exchange, "ETHUSDC")}, {}]
+    if kind == "candles" and exchange in INTERVALS:
+        wanted[0]["interval"] = INTERVALS[exchange]
     for arguments in [ARGUMENTS[kind]] if kind in ARGUMENTS else wanted:
         with suppress(ConfigError, TypeError):
             EXCHANGES[exchange]().stream(CHANNELS[kind](**arguments))

@@ -33,6 +33,7 @@ PUBLIC_MODULES = (
     "connector.exchanges.binance",
     "connector.exchanges.bitget",
     "connector.exchanges.bybit",
+    "connector.exchanges.coinbase",
     "connector.exchanges.deribit",
     "connector.exchanges.kraken",
     "connector.exchanges.okx",
@@ -202,6 +203,7 @@ ELSEWHERE = {
     "connector.book": {"BookStatistics"},
     "connector.exchanges.kraken": {"Endpoints"},
     "connector.exchanges.bitget": {"Endpoints"},
+    "connector.exchanges.coinbase": {"Endpoints"},
     "connector.exchanges.deribit": {"Endpoints"},
     "connector.exchanges.okx": {"Endpoints"},
 }

@@ -17,7 +17,7 @@ import attrs
 from connector import channels
 from connector.channels import AnyChannel, Channel
 from connector.errors import ConfigError
-from connector.exchanges import binance, bitget, bybit, deribit, kraken, okx
+from connector.exchanges import binance, bitget, bybit, coinbase, deribit, kraken, okx
 from connector.exchanges.protocol import Exchange
 from connector.testing.venues.rules import SimulatedName
 
@@ -35,6 +35,7 @@ EXCHANGES: Mapping[str, type[Any]] = MappingProxyType(
         "deribit": deribit.Deribit,
         "bitget_spot": bitget.Spot,
         "bitget_futures": bitget.Futures,
+        "coinbase": coinbase.AdvancedTrade,
     }
 )
 """Exchange classes by the names of their exchanges."""
@@ -53,6 +54,7 @@ SIMULATED: Mapping[str, SimulatedName] = MappingProxyType(
         "kraken_futures": "kraken_futures",
         "bitget_spot": "bitget_spot",
         "bitget_futures": "bitget_futures",
+        "coinbase": "coinbase",
     }
 )
 """What simulates an exchange, by its name (`connector.testing.open_exchange`)."""
@@ -77,6 +79,7 @@ _MODULES: Mapping[str, Any] = MappingProxyType(
         "deribit": deribit,
         "kraken": kraken,
         "okx": okx,
+        "coinbase": coinbase,
     }
 )
 _ENVIRONMENTS = ("production", "testnet", "demo")

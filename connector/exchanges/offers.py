@@ -47,6 +47,8 @@ class Offer:
     are not looked at."""
     sequence: Callable[[int, Any], int] | None = None
     """As `Stream.sequence`."""
+    repeats: Callable[[int, Any], bool] | None = None
+    """As `Stream.repeats`."""
     fold: Callable[[NumberType], Fold] | None = None
     silence_seconds: float | None = None
     route: str = "public"
@@ -68,10 +70,16 @@ class Catalogue:
     """Streams of all symbols, by the channels whose symbol may be None."""
     spell: Callable[[str], str] = str.upper
     """A symbol as the venue writes it."""
+    listed_as: Callable[[str], str] = str
+    """The symbol under which data of a symbol comes, where that is another one."""
     example: str = "BTCUSDT"
     """A symbol, for messages."""
     book: MakeBook | None = None
     """How local order books are kept; None when there are none."""
+    book_from: Callable[[OrderBook], AnyChannel] = lambda book: BookDeltas(
+        book.symbol, book.interval_ms
+    )
+    """The channel that a local order book is made of."""
     longest_name_bytes: int = 64
     """A longer name is misspelt; so that the number of streams bounds the size of a request."""
 
@@ -89,19 +97,23 @@ class Catalogue:
             parameter: self._spell(channel, parameter, values)
             for parameter, values in offer.parameters.items()
         }
-        words["symbol"] = "" if symbol is None else self._symbol(symbol)
+        spelled = "" if symbol is None else self._symbol(symbol)
+        words["symbol"] = self.listed_as(spelled)
         return Stream(
             name=self.check_name(offer.name.format(**words)),
             route=offer.route,
             channel=channel,
-            decode=offer.reader(ON_WIRE[numbers], words["symbol"]),
-            decode_unchecked=offer.reader(float, words["symbol"]) if numbers is float else None,
+            decode=offer.reader(ON_WIRE[numbers], spelled),
+            decode_unchecked=offer.reader(float, spelled) if numbers is float else None,
             many=symbol is None,
+            symbol=spelled,
             silence_seconds=offer.silence_seconds,
             sequence=offer.sequence,
+            repeats=offer.repeats,
             fold=offer.fold and offer.fold(numbers),
             batch=offer.batch.format(**words),
             reading=offer.reading,
+            argument=spelled,
         )
 
     def check_name(self, name: str) -> str:
@@ -128,7 +140,7 @@ class Catalogue:
 
     def _book(self, channel: OrderBook, book: MakeBook, numbers: NumberType) -> Stream[Any]:
         """A book is no stream of the wire; its name is only its own."""
-        deltas = self.stream(BookDeltas(channel.symbol, channel.interval_ms), numbers)
+        deltas: Stream[Any] = self.stream(self.book_from(channel), numbers)
         shown = "all" if channel.depth is None else channel.depth
         return Stream(
             name=f"book of {deltas.name}, {shown} levels{', synced' * channel.synced_only}",

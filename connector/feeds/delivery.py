@@ -100,7 +100,7 @@ class Delivery:
             return self._deliver(payloads, first)
         for begin, end, lost in self._numbers.runs(payloads, first):
             if lost:
-                self._lose_all()
+                self._lose_all("sequence")
             taken = self._deliver(payloads if end == len(payloads) else payloads[:end], begin)
             self._numbers.passed(payloads, begin, taken)
             if taken < end:
@@ -274,18 +274,15 @@ class Delivery:
             # As after a reconnect: that ids are missing is told already.
             subscription.forget_sequence()
 
-    def _lose_all(self) -> None:
-        """Data of every stream may have been lost: a message of the connection is missing."""
+    def _lose_all(self, reason: str) -> None:
+        """Data of every stream may have been lost."""
         for subscription in self._streams.values():
             if subscription.live or subscription.messages:
-                subscription.lose("sequence", self.received_ns, session=self.session)
+                subscription.lose(reason, self.received_ns, session=self.session)
                 subscription.forget_sequence()
 
     async def wait_for_room(self) -> None:
-        """Wait until no buffer of this link is full.
-
-        Cancellation: nothing is lost but what the session had not yet delivered.
-        """
+        """Wait until no buffer of this link is full; if cancelled, nothing that came is lost."""
         await self._full.wait_for_room()
 
     async def rest(self) -> None:
@@ -399,10 +396,14 @@ class Delivery:
         self, payload: bytes, error: Exception, subscription: Subscription | None = None
     ) -> None:
         """Tell of a frame that does not decode, and of the loss in its stream."""
-        if subscription is None:
-            subscription = named_in(payload[:RAW_EXCERPT_BYTES], self._streams)
+        guessed = subscription is None
+        if guessed:
+            subscription = named_in(payload[:RAW_EXCERPT_BYTES], self._streams, self._shape[0])
         if subscription is not None:
             subscription.decode_errors += 1
+        if guessed and self._numbers is not None:
+            self._lose_all("decode error")  # it was counted, whatever was in it
+        elif subscription is not None:
             subscription.lose("decode error", self.received_ns, session=self.session)
-        name = None if subscription is None else subscription.name
+        name = getattr(subscription, "name", None)
         self._reader.read_undecodable(DecodeError(name, str(error), payload))

@@ -20,6 +20,7 @@ import trio
 
 from connector.errors import SlowConsumer, SubscriptionRejected
 from connector.events import Event, Gap
+from connector.exchanges.envelope import Parts, find_name
 from connector.exchanges.protocol import AnyStream, Fold
 from connector.feeds.backpressure import Full
 from connector.feeds.buffer import Buffer
@@ -374,8 +375,17 @@ class Subscription:
         )
 
 
-def named_in(payload: bytes, streams: Mapping[bytes, Subscription]) -> Subscription | None:
-    """The subscription of a frame that breaks off, if the frame has named its stream before."""
-    quoted = set(payload.split(b'"')[1:-1])
+def named_in(
+    payload: bytes, streams: Mapping[bytes, Subscription], parts: Parts
+) -> Subscription | None:
+    """The subscription of a frame that breaks off, if the frame has named its stream before.
+
+    Args:
+        payload: how the frame begins.
+        streams: subscriptions by name.
+        parts: of a name, as frames of the exchange have them.
+    """
+    spread, _ = find_name(parts, payload)
+    quoted = {spread, *payload.split(b'"')[1:-1]}
     named = [streams[each] for each in quoted if each in streams]
     return named[0] if len(named) == 1 else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector.exchanges import binance, bitget, bybit, deribit, okx
+from connector.exchanges import binance, bitget, bybit, coinbase, deribit, okx
 from connector.testing.conformance import Check, checks, simulated
 
 VENUES = (
@@ -24,6 +24,7 @@ VENUES = (
     simulated(bitget.Spot, "bitget_spot", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
     simulated(bitget.Futures, "bitget_futures", "BTCUSDT", "ETHPERP", unknown="NOPEUSDT"),
     simulated(deribit.Deribit, "deribit", "BTC-PERPETUAL", "ETH_USDC", unknown="XX-PERPETUAL"),
+    simulated(coinbase.AdvancedTrade, "coinbase", "BTC-USD", "ETH-USD", unknown="NOPE-USD"),
     simulated(okx.Okx, "okx", "BTC-USDT-SWAP", "ETH-USDT-SWAP", unknown="XX-USDT-SWAP"),
 )
 

@@ -205,3 +205,29 @@ async def test_an_exchange_that_counts_anew_is_noticed_all_the_same() -> None:
     world.deliver([history(n, last=n, old=False) for n in range(1, 20)])
 
     assert [n for _, n in seen(world)] == [1000, 1001, "A", 17, 18, 19]
+
+
+SPREAD = Toy(envelope=Envelope((Part(b'{"of":"', b'"'), Part(b'"symbol":"', b'"'))))
+
+
+async def test_a_numbered_message_that_does_not_decode_is_missed_by_every_stream() -> None:
+    world = World(NUMBERED)
+    world.deliver([frame("A", 1, 0), frame("B", 1, 1)])
+    world.deliver([b'{"strange', frame("A", 2, 2)])
+
+    assert seen(world) == [
+        ("A", 1), ("B", 1), ("decode error", "A"), ("decode error", "B"), ("A", 2),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("shape", "broken"),
+    [(NUMBERED, b'{"stream":"A:X","data":{"n'), (SPREAD, b'{"of":"A","symbol":"X","n')],
+)
+async def test_a_frame_that_breaks_off_is_missed_by_its_stream(shape: Toy, broken: bytes) -> None:
+    assert shape.envelope is not None
+    envelope = attrs.evolve(shape.envelope, number=None)
+    world = World(Toy(envelope=envelope), names=("A:X", "B"))
+    world.deliver([broken])
+
+    assert seen(world) == [("decode error", "A:X")]

@@ -53,6 +53,8 @@ EVENTS: Mapping[type[AnyChannel], tuple[type[Event], ...]] = MappingProxyType(
 MILLISECONDS = (100, 0, 10, 20, 50, 200, 250, 500, 1000, 3000)
 LEVELS = (5, 1, 10, 15, 20, 25, 50, 100, 200, 400, 500, 1000)
 INTERVALS = ("1m", "1", "1H", "1h")
+ANOTHER_INTERVAL = "5m"
+"""Of a venue that has none of those."""
 SHOWN_LEVELS = 10
 """Of local order books."""
 OF_ALL = (Tickers, MarkPrices, Liquidations)
@@ -67,7 +69,9 @@ def channels_of(exchange: AnyExchange, symbol: str) -> tuple[AnyChannel, ...]:
             stream = exchange.stream(channel)
         except ConfigError:
             continue
-        by_name.setdefault((type(channel), stream.name), channel)
+        is_rare = isinstance(channel, Candles) and channel.interval == ANOTHER_INTERVAL
+        if not (is_rare and any(kind is Candles for kind, _ in by_name)):
+            by_name.setdefault((type(channel), stream.name), channel)
     return tuple(by_name.values())
 
 
@@ -80,7 +84,7 @@ def _candidates(symbol: str) -> Iterator[AnyChannel]:
             yield PartialBook(symbol, levels, interval_ms)
         yield BookDeltas(symbol, interval_ms)
         yield OrderBook(symbol, SHOWN_LEVELS, interval_ms=interval_ms)
-    for interval in INTERVALS:
+    for interval in (*INTERVALS, ANOTHER_INTERVAL):
         yield Candles(symbol, interval)
     yield Tickers(symbol)
     for interval_ms in MILLISECONDS:

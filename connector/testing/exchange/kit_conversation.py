@@ -84,10 +84,7 @@ class KitConversation:
                 self._line.reply(said)
             elif self._spoiler.has("no_pong") is None:
                 self._line.say(said)
-        fresh, self._fresh = self._fresh, []
-        for stream in fresh:
-            listing = self._audience.listing
-            self._line.begin_stream(stream, () if listing is None else listing.first(stream))
+        self.start()
         self._wind()
 
     def message(self, stream: str, data: bytes) -> bytes:
@@ -105,7 +102,7 @@ class KitConversation:
         self._wakes_at = math.inf
         if isinstance(self._dialect, Clockwork) and self._dialect.due_at <= trio.current_time():
             for said in self._dialect.speak():
-                if self._spoiler.has("no_pong") is None:
+                if self._spoiler.has("no_pong") is None and self._spoiler.has("mute") is None:
                     self._line.say(said)
             if self._dialect.due_at <= trio.current_time():
                 raise RuntimeError("a dialect that has spoken is due still, and would be for ever")
@@ -153,6 +150,13 @@ class KitConversation:
         if self._spoiler.has("no_ack") is None:
             self._line.hold(stream)
             self._fresh.append(stream)
+
+    def start(self) -> None:
+        """Send what new streams begin with, and their data from then on."""
+        fresh, self._fresh = self._fresh, []
+        for stream in fresh:
+            listing = self._audience.listing
+            self._line.begin_stream(stream, () if listing is None else listing.first(stream))
 
     def unsubscribe(self, stream: str) -> None:
         """Let the client have a stream no longer."""

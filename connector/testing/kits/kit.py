@@ -81,6 +81,14 @@ class Dialect(Protocol):
         ...
 
 
+class PromptEars(Ears, Protocol):
+    """A connection on which streams may begin before the reply."""
+
+    def start(self) -> None:
+        """Send what new streams begin with now, and not behind the replies."""
+        ...
+
+
 @runtime_checkable
 class Clockwork(Protocol):
     """A dialect that also speaks by the clock."""

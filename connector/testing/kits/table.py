@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from connector.testing.kits.bitget.kit import BitgetKit
 from connector.testing.kits.bybit.kit import BybitKit
+from connector.testing.kits.coinbase.kit import CoinbaseKit
 from connector.testing.kits.deribit.kit import DeribitKit
 from connector.testing.kits.kit import Kit
 from connector.testing.kits.kraken.kit import FuturesKit, SpotKit
@@ -24,6 +25,7 @@ KITS: Mapping[VenueName, Kit] = MappingProxyType(
         "bitget_futures": BitgetKit("futures"),
         "kraken": SpotKit(),
         "kraken_futures": FuturesKit(),
+        "coinbase": CoinbaseKit(),
     }
 )
 

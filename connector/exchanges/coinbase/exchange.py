@@ -1,0 +1,231 @@
+"""Coinbase Advanced Trade: one exchange value, one connection for all channels.
+
+Source: coinbase A1–A6.
+"""
+
+# Parameters take the place of properties of all exchanges.
+# pyright: reportIncompatibleMethodOverride=false
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, cast
+
+import attrs
+
+from connector.book import Extent
+from connector.book.rules import COINBASE_ADVANCED
+from connector.channels import (
+    BestQuote,
+    BookDeltas,
+    Candles,
+    Channel,
+    OrderBook,
+    RawStream,
+    Tickers,
+    Trades,
+)
+from connector.errors import ConfigError
+from connector.events import N_co
+from connector.exchanges import parameters, protocol
+from connector.exchanges.candles import closed_by_the_next
+from connector.exchanges.coinbase import decode, frames, rest
+from connector.exchanges.endpoints import Endpoints, check_endpoints
+from connector.exchanges.offers import Catalogue, Offer, raw
+from connector.exchanges.protocol import (
+    AnyStream,
+    BookSource,
+    E,
+    Envelope,
+    Inbound,
+    Limits,
+    Liveness,
+    Page,
+    RestRequest,
+    RestService,
+    Stream,
+)
+from connector.instruments import Instrument
+
+PRODUCTION = Endpoints("wss://advanced-trade-ws.coinbase.com", "https://api.coinbase.com")
+"""There is no other: the sandbox has no streams. Source: coinbase A1."""
+
+LIVENESS = Liveness(
+    greeting=(frames.GREETING,),
+    # A heartbeat comes every second.
+    silence_seconds=10.0,
+    unanswered="omitted",
+)
+"""Source: coinbase A2, A3. What subscribes to nothing within 5 s is closed; the greeting does."""
+
+LIMITS = Limits(
+    # Not documented.
+    streams_per_connection=500,
+    # 8 per second and address, for all connections.
+    requests_per_second=2,
+    # Not documented.
+    streams_per_request=50,
+    connections_per_window=8,
+    window_seconds=1,
+    # Not documented: silence is all that tells.
+    lifetime_seconds=math.inf,
+    # A snapshot of BTC-USD has some MB.
+    max_message_bytes=32 * 2**20,
+)
+"""Source: coinbase A2."""
+
+_OFFERS: Mapping[type[Any], Offer] = MappingProxyType(
+    {
+        Trades: Offer(
+            name="market_trades:{symbol}",
+            reader=decode.trades,
+            sequence=decode.rising_trade_ids,
+            repeats=decode.was_told,
+            batch="market_trades",
+        ),
+        BestQuote: Offer(name="ticker:{symbol}", reader=decode.quote, batch="ticker"),
+        BookDeltas: Offer(
+            name=f"{frames.BOOK_FRAMES}:{{symbol}}",
+            reader=decode.book,
+            parameters={"interval_ms": {100: ""}},
+            batch=frames.BOOK,
+        ),
+        Candles: Offer(
+            name="candles:{symbol}",
+            reader=decode.candles,
+            parameters={"interval": {decode.CANDLE_INTERVAL: ""}},
+            fold=lambda _: closed_by_the_next,
+            batch="candles",
+        ),
+        Tickers: Offer(name="ticker_batch:{symbol}", reader=decode.ticker, batch="ticker_batch"),
+    }
+)
+"""Source: coinbase A4."""
+
+
+def _book(channel: OrderBook, deltas: Stream[Any], numbers: parameters.NumberType) -> BookSource:
+    # The book is whole: nothing runs out.
+    return BookSource(deltas, COINBASE_ADVANCED, Extent(shown=channel.depth, needed=1))
+
+
+CATALOGUE = Catalogue(
+    exchange="coinbase",
+    of_symbol=_OFFERS,
+    book=_book,
+    example="BTC-USD",
+    listed_as=decode.listed_as,
+)
+
+
+@attrs.frozen(kw_only=True)
+class AdvancedTrade(protocol.Exchange[N_co]):
+    """Coinbase Advanced Trade: spot, and the futures that it lists.
+
+    Args:
+        endpoints: ``coinbase.Endpoints.at(stream=…, rest=…)`` of a server that speaks as Coinbase
+            does; production by default.
+        numbers: `float`, or `decimal.Decimal` for prices and quantities to the last digit.
+        compression: whether to offer permessage-deflate, which Coinbase does not document here.
+
+    Offers trades, best quotes, book deltas and order books of all levels, candles of 5 minutes,
+    tickers, and raw streams named as ``status:BTC-USD``, all of one symbol.
+
+    - A **best quote** comes with trades only, so it may be old: `OrderBook` with ``depth=1`` has
+      each change of it.
+    - A subscription to **trades** begins with the latest ones, up to 100. After a reconnect those
+      that you have not had are delivered behind the `Gap`, and no trade twice.
+    - **Tickers** come every 5 s. The price 24 hours ago is computed; `Ticker.quote_volume` is 0.
+    - A **candle** is `closed` when the next one begins: Coinbase does not say so itself.
+    - Coinbase numbers the messages of a connection, all channels together. When a number is
+      missing, every stream has a `Gap`, and every book subscribes anew.
+    - ``BTC-USDC`` has the data of ``BTC-USD``, in one adapter for one of the two.
+    - Quantities of futures are contracts (`Instrument.base_quantity`).
+
+    Raises:
+        ConfigError: a parameter cannot work.
+    """
+
+    endpoints: Endpoints = attrs.field(default=PRODUCTION, validator=check_endpoints)
+    """Where it connects."""
+    numbers: type[N_co] = attrs.field(
+        default=cast("Any", float), validator=parameters.check_numbers
+    )
+    """What prices and quantities are."""
+    compression: bool = attrs.field(default=False, validator=parameters.check_compression)
+
+    @property
+    def name(self) -> str:
+        """``coinbase``."""
+        return CATALOGUE.exchange
+
+    @property
+    def limits(self) -> Limits:
+        """What Coinbase allows."""
+        return LIMITS
+
+    @property
+    def liveness(self) -> Liveness:
+        """Heartbeats are subscribed to at once."""
+        return LIVENESS
+
+    @property
+    def envelope(self) -> Envelope:
+        """Channel and product name the stream; the whole frame is its payload."""
+        return frames.ENVELOPE
+
+    def url(self, route: str) -> str:
+        """Where to connect.
+
+        Raises:
+            ConfigError: there is no such route.
+        """
+        if route != self.default_route:
+            raise ConfigError(f"{self.name} has no route {route!r}; it has 'public'")
+        return self.endpoints.stream
+
+    def stream(self, channel: Channel[E]) -> Stream[E]:
+        """The stream of `channel`.
+
+        Raises:
+            ConfigError: the exchange does not offer it; the message lists what it does.
+        """
+        if not isinstance(channel, RawStream):
+            return CATALOGUE.stream(channel, self.numbers)
+        kind, _, product = CATALOGUE.check_name(channel.name).partition(":")
+        kind = frames.BOOK_FRAMES if kind == frames.BOOK else kind
+        if kind not in frames.CHANNELS or not product:
+            raise ConfigError(
+                f"{self.name}: {channel.name!r} is no stream; write one of "
+                f"{', '.join(sorted(frames.CHANNELS))} and a product, such as 'status:BTC-USD'"
+            )
+        name = f"{kind}:{decode.listed_as(product)}"
+        asked = frames.BOOK if kind == frames.BOOK_FRAMES else kind
+        stream: Stream[Any] = raw(channel, name, product, self.default_route)
+        return attrs.evolve(stream, batch=asked, argument=product, symbol=product)
+
+    @property
+    def rest(self) -> RestService:
+        """Where products are fetched."""
+        return rest.service(self.endpoints.rest)
+
+    def instruments(self) -> RestRequest[Page[Instrument]]:
+        """The request for everything that is traded, a page at a time."""
+        return rest.instruments()
+
+    def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
+        """The request that subscribes to `streams`."""
+        return frames.subscribe(streams)
+
+    def unsubscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
+        """The request that ends the subscription of `streams`."""
+        return frames.unsubscribe(streams)
+
+    def parse(self, frame: bytes) -> Inbound:
+        """What a whole frame says.
+
+        Raises:
+            connector.exchanges.protocol.UNDECODABLE: it is not JSON, or not of the documented form.
+        """
+        return frames.parse(frame)
