@@ -21,8 +21,10 @@ _LOOK_AGAIN_SECONDS = 0.5
 
 async def leave(
     running: RunningAccount, error: BaseException | None, *, cancel: bool
-) -> tuple[Order, ...]:
-    """End the account; the orders that may still be open although they should not be.
+) -> tuple[tuple[Order, ...], KeyboardInterrupt | None]:
+    """End the account: the orders that may still be open although they should not be.
+
+    Ctrl-C while it is left lets it end in the same way, and is given back; a second one breaks off.
 
     Args:
         running: the account.
@@ -35,17 +37,31 @@ async def leave(
     office.leaving = True
     deadline = running.deadline.begin(error)
     running.end_by(deadline + GRACE_SECONDS)
+    interrupted = error is not None and any(map(_is_interrupt, leaves(error)))
+    interrupt: KeyboardInterrupt | None = None
     try:
-        with trio.CancelScope(shield=True, deadline=deadline):
-            await _settle(running, cancel=cancel)
-            if running.switch is not None and cancel:
-                await running.switch.disarm()
+        while True:
+            try:
+                with trio.CancelScope(shield=True, deadline=deadline):
+                    await _settle(running, cancel=cancel)
+                    if running.switch is not None and cancel:
+                        await running.switch.disarm()
+                break
+            except KeyboardInterrupt as pressed:
+                interrupt = pressed
+                if interrupted:
+                    break
+                interrupted = True
         left = [each for each in office.book.records.values() if not each.over] if cancel else []
         for record in left:
             _log.error("order left: %r", office.orders[record.client_id])
-        return tuple(office.orders[each.client_id] for each in left)
+        return tuple(office.orders[each.client_id] for each in left), interrupt
     finally:
         running.finish()
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    return isinstance(error, KeyboardInterrupt)
 
 
 async def _settle(running: RunningAccount, *, cancel: bool) -> None:

@@ -162,12 +162,13 @@ async def run_account(
                 body_error = error
                 raise
             finally:
-                try:
-                    leaving = body_error or running.error
-                    cancel = settings.on_leave == "cancel"
-                    account.left = await leave(running, leaving, cancel=cancel)  # noqa: ASYNC102 - bounded: it shields itself
-                finally:
-                    account._closed = True
+                cancel = settings.on_leave == "cancel"
+                leaving = body_error or running.error
+                account.left, interrupt = await leave(running, leaving, cancel=cancel)  # noqa: ASYNC102 - bounded: it shields itself
+                account._closed = True
+                if interrupt is not None:
+                    body_error = interrupt
+                    raise interrupt
     except BaseException as error:  # noqa: BLE001, ASYNC103  # raised below, on every path
         outcome = only_error(error, body_error, "account")
     finally:

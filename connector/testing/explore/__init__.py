@@ -14,8 +14,15 @@ whether the invariants held (`docs/design.md`), and nobody asks the code under t
 
 from __future__ import annotations
 
-from connector.testing.explore.faults import CORE, OPERATION_FAULTS, STEP_FAULTS, StepFault
+from connector.testing.explore.faults import (
+    ALL_FAULTS,
+    CORE,
+    OPERATION_FAULTS,
+    STEP_FAULTS,
+    StepFault,
+)
 from connector.testing.explore.numbered import Numbered, Reader
+from connector.testing.explore.order_judge import OrderJudge
 from connector.testing.explore.plan import Case, Plan, Trigger, parse_case, parse_plan
 from connector.testing.explore.report import Report, Tally
 from connector.testing.explore.result import Finding, Result
@@ -24,16 +31,20 @@ from connector.testing.explore.scenario import Scenario
 from connector.testing.explore.schedule import Fifo, Picks, Schedule, Seeded, parse_schedule
 from connector.testing.explore.stage import ConsumerFailed, Stage
 from connector.testing.explore.sweep import Unit, explore, sweep, units
+from connector.testing.explore.trading_faults import TRADING_FAULTS
 
 __all__ = [
+    "ALL_FAULTS",
     "CORE",
     "OPERATION_FAULTS",
     "STEP_FAULTS",
+    "TRADING_FAULTS",
     "Case",
     "ConsumerFailed",
     "Fifo",
     "Finding",
     "Numbered",
+    "OrderJudge",
     "Picks",
     "Plan",
     "Reader",

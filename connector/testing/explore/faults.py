@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from connector.testing.explore.trading_faults import TRADING_FAULTS
 from connector.testing.faults.faults import Fault, FaultKind
 
 if TYPE_CHECKING:
@@ -160,6 +161,11 @@ STEP_FAULTS: MappingProxyType[str, StepFault] = MappingProxyType(
 )
 """Name: what it does."""
 
+ALL_FAULTS: MappingProxyType[str, StepFault] = MappingProxyType(
+    {**STEP_FAULTS, **{name: StepFault(strike) for name, strike in TRADING_FAULTS.items()}}
+)
+"""Those of accounts among them (`connector.testing.explore.trading_faults`)."""
+
 OPERATION_FAULTS = ("fail", "hang")
 """What an operation at the transport boundary can do instead: raise, or never return."""
 
@@ -169,6 +175,6 @@ CORE = ("cancel", "interrupt", "leave", "reset", "half_open", "refuse")
 
 def check_fault(name: str, *, of_operation: bool = False) -> None:
     """Raise `ValueError` unless there is a fault called `name`."""
-    known = OPERATION_FAULTS if of_operation else tuple(STEP_FAULTS)
+    known = OPERATION_FAULTS if of_operation else tuple(ALL_FAULTS)
     if name not in known:
         raise ValueError(f"{name!r} is no fault; there are {', '.join(known)}")

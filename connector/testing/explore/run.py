@@ -14,7 +14,7 @@ from trio.testing import MockClock
 
 from connector.testing.exchange.exchange import open_exchange
 from connector.testing.explore import verdict
-from connector.testing.explore.faults import OPERATION_FAULTS, STEP_FAULTS, check_fault
+from connector.testing.explore.faults import ALL_FAULTS, OPERATION_FAULTS, check_fault
 from connector.testing.explore.operations import ExploredNetwork
 from connector.testing.explore.plan import Case, Plan
 from connector.testing.explore.result import Finding, Result
@@ -191,8 +191,8 @@ class _Run:
         """Find a program that does not end, and end it."""
         await trio.sleep(self.scenario.limit_seconds)
         struck = [fault for fault, _ in self.struck]
-        silent = any(fault in OPERATION_FAULTS or STEP_FAULTS[fault].silent for fault in struck)
-        ends = any(fault in STEP_FAULTS and STEP_FAULTS[fault].ends for fault in struck)
+        silent = any(fault in OPERATION_FAULTS or ALL_FAULTS[fault].silent for fault in struck)
+        ends = any(fault in ALL_FAULTS and ALL_FAULTS[fault].ends for fault in struck)
         invariant = "I12" if ends else "I7" if silent else "progress"
         words = {
             "I12": "told to end, and does not",
@@ -218,10 +218,11 @@ class _Run:
         assert self.stage is not None
         if not self.plan:
             self.connected.append(bool(self.network.connections))
+        self.stage.look()
         if step not in self._due:
             return
         for name in self._due.pop(step):
-            fault = STEP_FAULTS[name]
+            fault = ALL_FAULTS[name]
             if fault.loud and not self.struck:
                 reached = self.network.connections
                 if fault.needs_handshake:

@@ -49,6 +49,8 @@ class Scenario:
     """Longest time that leaving may take once the program is cancelled or interrupted."""
     lasting_seconds: float = 30.0
     """When an operation fails for ever after, the program is told to leave after so long."""
+    faults: tuple[str, ...] = ()
+    """Further faults at a step that mean something here: `TRADING_FAULTS` for an account."""
     errors: tuple[type[BaseException], ...] = ()
     """What the program may raise, besides what the plan makes it raise."""
     groups: bool = False

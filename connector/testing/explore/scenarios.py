@@ -10,6 +10,8 @@ import attrs
 
 from connector import Overflow
 from connector.channels import OrderBook
+from connector.errors import OrdersLeft
+from connector.testing.explore import trading_programs
 from connector.testing.explore.book_programs import book, instruments, synced_only
 from connector.testing.explore.numbered_book import NumberedBook
 from connector.testing.explore.programs import (
@@ -32,7 +34,9 @@ from connector.testing.explore.programs import (
     unread,
 )
 from connector.testing.explore.scenario import Program, Scenario
+from connector.testing.explore.trading_faults import TRADING_FAULTS
 from connector.testing.faults.faults import Fault, When
+from connector.testing.market.order_flow import OrderFlow
 
 _SLOW = tuple(
     Scenario(
@@ -110,6 +114,44 @@ _BOOKS = (
     _book("instruments", instruments),
 )
 
+_ACCOUNT: dict[str, Any] = {
+    # Two private connections, and those of readings and questions.
+    "links": 12,
+    "links_per_route": 2,
+    "most_tasks": 60,
+    "source": OrderFlow(rate_per_second=1e-6),
+    "exchange_options": {"accounts": (trading_programs.TRADER,)},
+    "limit_seconds": 900.0,
+    "leave_seconds": 70.0,
+    "cancel_seconds": 70.0,
+    "faults": tuple(TRADING_FAULTS),
+    # What cannot be confirmed is named.
+    "errors": (OrdersLeft,),
+}
+
+
+def _account(name: str, program: Any, **options: Any) -> tuple[Scenario, Scenario]:
+    """On futures and on spot."""
+    given = {**_ACCOUNT, **options}
+    return (
+        Scenario(name=name, program=program, **given),
+        Scenario(
+            name=f"{name}_spot", program=partial(program, describe=spot), venue="spot", **given
+        ),
+    )
+
+
+_MOVING = OrderFlow(rate_per_second=20.0, seed=3)
+_ACCOUNTS = (
+    *_account("trade", trading_programs.trade),
+    *_account("leave_at_once", trading_programs.leave_at_once),
+    _account("amend", trading_programs.amend)[0],
+    *_account("quote", trading_programs.quote),
+    *_account("quote_moving", partial(trading_programs.quote, away=1), source=_MOVING),
+    *_account("crash_and_return", trading_programs.crash_and_return),
+    *_account("same_name", trading_programs.same_name),
+)
+
 _UNREAD = Scenario(name="unread", program=unread)
 
 SCENARIOS: MappingProxyType[str, Scenario] = MappingProxyType(
@@ -150,7 +192,7 @@ SCENARIOS: MappingProxyType[str, Scenario] = MappingProxyType(
             *_BOOKS,
         )
     }
-    | {scenario.name: scenario for scenario in (*_SLOW, *_BOUNDED, _UNREAD)}
+    | {scenario.name: scenario for scenario in (*_SLOW, *_BOUNDED, _UNREAD, *_ACCOUNTS)}
 )
 """Name: scenario."""
 

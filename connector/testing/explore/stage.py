@@ -9,6 +9,7 @@ import trio
 from connector.testing.exchange.exchange import SimulatedExchange
 from connector.testing.explore.numbered import Reader
 from connector.testing.explore.operations import ExploredNetwork
+from connector.testing.explore.order_judge import OrderJudge
 from connector.testing.explore.wall_clock import WallClock
 from connector.testing.network.memory_connection import MemoryConnection
 
@@ -53,6 +54,8 @@ class Stage:
         self._stalled = trio.Event()
         self._stall_seconds = 0.0
         self._readers: list[Reader] = []
+        self.judges: list[OrderJudge] = []
+        """Those that `orders_of` has made."""
         self._needed = 0
 
     def reader(self, *, gaps: bool, merged: bool = False) -> Reader:
@@ -60,6 +63,25 @@ class Stage:
         reader = Reader(self.find, gaps=gaps, merged=merged)
         self._readers.append(reader)
         return reader
+
+    def orders_of(self, account: str, symbol: str) -> OrderJudge:
+        """Somebody who holds an account against what the exchange knows, at every step.
+
+        Args:
+            account: its name at the exchange.
+            symbol: the instrument that is traded.
+        """
+        for judge in self.judges:
+            if (judge.name, judge.symbol) == (account, symbol):
+                return judge
+        judge = OrderJudge(self.exchange, account, symbol, self.find)
+        self.judges.append(judge)
+        return judge
+
+    def look(self) -> None:
+        """Let the judges look; the explorer calls it at every step."""
+        for judge in self.judges:
+            judge.look()
 
     def strike_in(self, steps: int, fault: str) -> None:
         """Let a fault happen so many steps from now, besides those of the plan."""

@@ -17,7 +17,13 @@ from types import MappingProxyType
 
 import attrs
 
-from connector.testing.explore.faults import CORE, OPERATION_FAULTS, STEP_FAULTS, check_fault
+from connector.testing.explore.faults import (
+    ALL_FAULTS,
+    CORE,
+    OPERATION_FAULTS,
+    STEP_FAULTS,
+    check_fault,
+)
 from connector.testing.explore.plan import OPERATIONS, Plan, Trigger
 from connector.testing.explore.report import Report
 from connector.testing.explore.result import Result
@@ -88,7 +94,7 @@ def pairs(scenario: Scenario, unit: Unit) -> Iterator[Result]:
 
 def seeds(scenario: Scenario, unit: Unit) -> Iterator[Result]:
     """Seeded schedules, each without a fault and with a few that are drawn."""
-    names = [name for name, fault in STEP_FAULTS.items() if not fault.slow]
+    names = [name for name, fault in STEP_FAULTS.items() if not fault.slow] + [*scenario.faults]
     for seed in range(unit.first, unit.first + unit.count):
         schedule = Seeded(seed)
         base = run(scenario, schedule)
@@ -143,6 +149,8 @@ def units(
     for kind in kinds:
         if kind not in KINDS:
             raise ValueError(f"{kind!r} is no kind of sweep; there are {', '.join(KINDS)}")
+    if faults == tuple(STEP_FAULTS):
+        faults += scenario.faults
     for fault in faults:
         check_fault(fault)
     for kind in kinds:
@@ -228,8 +236,8 @@ def collector_off() -> Iterator[Callable[[], None]]:
 
 def _steps_of(base: Result, fault: str, stride: int = 1) -> Iterator[int]:
     """Steps at which `fault` makes a difference; every `stride`-th of them."""
-    needs_connection = STEP_FAULTS[fault].needs_connection
-    if STEP_FAULTS[fault].slow and base.steps > _LONG_STEPS:
+    needs_connection = ALL_FAULTS[fault].needs_connection
+    if ALL_FAULTS[fault].slow and base.steps > _LONG_STEPS:
         stride = max(stride, _SLOW_STRIDE)
     for step in range(1, base.steps + 1, stride):
         if base.connected[step - 1] or not needs_connection:

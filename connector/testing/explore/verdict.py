@@ -49,6 +49,8 @@ def judge(evidence: Evidence) -> Iterator[Broken]:
     if not any(fault in _DEAFENING for fault, _ in evidence.struck):
         yield from check_server(stage.exchange, scenario)
     yield from check_requests(stage.exchange)
+    for each in stage.judges:
+        yield from each.judge()
     if evidence.most_tasks > scenario.most_tasks:
         yield "I3", f"{evidence.most_tasks} tasks at once, more than {scenario.most_tasks}"
 

@@ -77,6 +77,10 @@ class Trading:
         """Adds a fault."""
         self._script.inject(fault)
 
+    def now_ms(self) -> int:
+        """The exchange's time."""
+        return self._house.clock_ms()
+
     def mend(self) -> None:
         """Forgets all faults and delays."""
         self._script.clear()
