@@ -17,6 +17,7 @@ from connector.exchanges import binance
 from connector.link.link import Link
 from connector.testing.explore import (
     STEP_FAULTS,
+    TRADING_FAULTS,
     Plan,
     Scenario,
     Seeded,
@@ -31,6 +32,7 @@ from connector.testing.explore.programs import adapter_on
 from connector.testing.explore.scenarios import SCENARIOS
 from connector.testing.explore.tree import all_tasks
 
+CORE_FAULTS = faults.CORE
 AROUND = tuple(fault for fault in faults.CORE if fault != "leave")
 """`leave` has a test of its own below."""
 REST = tuple(fault for fault in STEP_FAULTS if fault not in AROUND)
@@ -87,6 +89,16 @@ def test_every_scenario_ends_well_in_any_order(name: str) -> None:
         result = run(SCENARIOS[name], Seeded(seed))
 
         assert not result.findings, "\n".join(map(str, result.findings))
+
+
+@pytest.mark.parametrize("name", ["trade", "quote_spot"])
+def test_accounts_keep_their_promises_at_some_steps(name: str) -> None:
+    """A sample, lean enough for every run of the tests; `docs/design.md` has the whole."""
+    scenario = attrs.evolve(SCENARIOS[name], stride=251)
+
+    report = sweep(scenario, kinds=("steps",), faults=(*TRADING_FAULTS, *CORE_FAULTS))
+
+    assert not report.findings, str(report)
 
 
 @pytest.mark.parametrize(

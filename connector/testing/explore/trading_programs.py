@@ -46,7 +46,7 @@ def bid(price: str, quantity: str = "0.5") -> Limit:
 Work: TypeAlias = Callable[[Stage, Account, OrderJudge], Awaitable[None]]
 
 
-async def _on_account(stage: Stage, describe: Describe, work: Work) -> None:
+async def on_account(stage: Stage, describe: Describe = usdm, *, work: Work) -> None:
     """Do something with an account; within the adapter the scope that ``leave`` cancels."""
     judge = stage.orders_of(TRADER.name, SYMBOL)
     with secrets_watched(judge):
@@ -87,7 +87,7 @@ async def place(stage: Stage, account: Account, judge: OrderJudge, intent: Inten
 
 async def trade(stage: Stage, describe: Describe = usdm) -> None:
     """Place, fill, cancel, a working order, and an order that stays until the block is left."""
-    await _on_account(stage, describe, _trade)
+    await on_account(stage, describe, work=_trade)
 
 
 async def _trade(stage: Stage, account: Account, judge: OrderJudge) -> None:
@@ -107,7 +107,7 @@ async def _trade(stage: Stage, account: Account, judge: OrderJudge) -> None:
 
 async def leave_at_once(stage: Stage, describe: Describe = usdm) -> None:
     """Leave with orders in every state: filled in part, open, on their way, in line."""
-    await _on_account(stage, describe, _leave_at_once)
+    await on_account(stage, describe, work=_leave_at_once)
 
 
 async def _leave_at_once(stage: Stage, account: Account, judge: OrderJudge) -> None:
@@ -123,7 +123,7 @@ async def _leave_at_once(stage: Stage, account: Account, judge: OrderJudge) -> N
 
 async def amend(stage: Stage, describe: Describe = usdm) -> None:
     """Amend an order that is filled in part meanwhile, and cancel it."""
-    await _on_account(stage, describe, _amend)
+    await on_account(stage, describe, work=_amend)
 
 
 async def _amend(stage: Stage, account: Account, judge: OrderJudge) -> None:
@@ -143,7 +143,7 @@ async def _amend(stage: Stage, account: Account, judge: OrderJudge) -> None:
 
 async def quote(stage: Stage, describe: Describe = usdm, away: int = 20) -> None:
     """Quotes that follow a market, so far away from it, and are taken."""
-    await _on_account(stage, describe, partial(_quote, away=away))
+    await on_account(stage, describe, work=partial(_quote, away=away))
 
 
 async def _quote(stage: Stage, account: Account, judge: OrderJudge, *, away: int) -> None:
@@ -182,7 +182,7 @@ async def crash_and_return(stage: Stage, describe: Describe = usdm) -> None:
 async def same_name(stage: Stage, describe: Describe = usdm) -> None:
     """A second program of this name begins: this one ends, and touches nothing of the other's."""
     with suppress(NameInUse):
-        await _on_account(stage, describe, _same_name)
+        await on_account(stage, describe, work=_same_name)
 
 
 async def _same_name(stage: Stage, account: Account, judge: OrderJudge) -> None:

@@ -187,6 +187,7 @@ class SimulatedAccount:
 
     def view(self, ms: int, now_ms: int) -> AccountView:
         """What was true at a time, now or before."""
+        ms = max(ms, self.opened_ms)  # it had then what it began with
         if ms >= now_ms:
             open_orders = self.open_orders
         else:
