@@ -478,7 +478,8 @@ def test_configurations_are_what_the_page_says(
     block: Block, said: list[str] | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("METRICS_TOKEN", "hunter2")
+    for name in ("METRICS_TOKEN", "BINANCE_KEY", "BINANCE_SECRET"):
+        monkeypatch.setenv(name, "hunter2")
     (tmp_path / "run.toml").write_text(block.code)
 
     ended = CliRunner().invoke(group, ["check", "run.toml"])

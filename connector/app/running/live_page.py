@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
+from connector.app.running.account_lines import AccountLine
 from connector.app.running.curves import curve
 from connector.app.running.history import SAMPLES
 from connector.app.running.state import NS_PER_SECOND, AdapterLine, State
@@ -98,6 +99,8 @@ def _parts(state: State) -> Iterator[str]:
     yield f"<p>{ready} · {' · '.join(facts)}</p>"
     for adapter in state.adapters:
         yield from _of_adapter(adapter)
+    for account in state.accounts:
+        yield from _of_account(account)
     yield from _of_market(state)
     yield "<h2>sinks</h2>"
     yield table(
@@ -159,6 +162,33 @@ def _of_adapter(adapter: AdapterLine) -> Iterator[str]:
     if adapter.silent:
         said = ", ".join(f"{each.name} for {each.seconds:.0f} s" for each in adapter.silent)
         yield f'<p class="bad">silent: {escape(said)}</p>'
+
+
+def _of_account(account: AccountLine) -> Iterator[str]:
+    known = '<span class="good">synced</span>'
+    if not account.synced:
+        known = f'<span class="bad">not synced: {escape(account.cause)}</span>'
+    yield f"<h2>{escape(f'account {account.name}: {account.adapter}')}, {known}</h2>"
+    yield table(
+        ("asset or position", "quantity", "free", "entry", "unrealised"),
+        [
+            (each.name, _price(each.quantity), _price(each.free), _price(each.entry_price),
+             _price(each.unrealised))
+            for each in account.holdings
+        ],
+    )  # fmt: skip
+    yield table(
+        ("open order", "side", "quantity", "price", "filled", "id"),
+        [
+            (each.symbol, each.side, _price(each.quantity), _price(each.price),
+             _price(each.filled), each.client_id)
+            for each in account.orders
+        ],
+    )  # fmt: skip
+    yield (
+        f"<p>{counted(account.open_orders, 'open order')} · {counted(account.fills, 'fill')} · "
+        f"lost its sync {counted(account.unsynced, 'time')}</p>"
+    )
 
 
 def _of_market(state: State) -> Iterator[str]:

@@ -21,6 +21,7 @@ def unready(service: Service) -> list[str]:
     return [
         *_of_adapters(service),
         *(reason for name, each in service.adapters.items() for reason in _of_adapter(name, each)),
+        *_of_accounts(service),
         *_of_groups(service),
         *_of_sinks(service),
     ]
@@ -47,6 +48,19 @@ def _of_adapter(name: str, adapter: Adapter) -> Iterator[str]:
         yield f"{counts}: {_listed(silent)}"
     if now.rest is not None and now.rest.failing:
         yield f"requests of {name} fail: {now.rest.failing}"
+
+
+def _of_accounts(service: Service) -> Iterator[str]:
+    for name in service.configuration.accounts:
+        slot = service.accounts.slots.get(name)
+        account = None if slot is None else slot.account
+        if slot is not None and slot.trouble.reason:
+            yield f"account {name} has failed: {slot.trouble.reason}"
+        elif account is None:
+            yield f"account {name} is not open yet"
+        elif not account.synced:
+            reason = account.statistics().unsynced_reason
+            yield f"account {name} is not synced{reason and ': '}{reason}"
 
 
 def _of_groups(service: Service) -> Iterator[str]:

@@ -72,6 +72,8 @@ def check(*, config: Path, online: bool, as_json: bool) -> None:
         "channels": sum(len(each.channels) for each in configuration.groups.values()),
         "sinks": len(configuration.sinks),
     }
+    if configuration.accounts:
+        counts["accounts"] = len(configuration.accounts)
     wrong, notes = trio.run(check_symbols, configuration, RealWorld()) if online else ([], [])
     if as_json:
         online_said = {"symbols": wrong, "notes": notes} if online else {}

@@ -19,6 +19,7 @@ import attrs
 import trio
 
 from connector import Adapter, open_adapter
+from connector.app.running.account_slot import AccountSlots
 from connector.app.running.adapter_slot import AdapterSlot
 from connector.app.running.configuration import (
     AdapterPlan,
@@ -57,6 +58,7 @@ class Service:
         configuration: what it is kept at.
         adapters: those that are open, by name.
         adapter_slots, slots: by name.
+        accounts: those that are watched.
         pumps: by group and sink.
         frame_pumps: by adapter and sink.
         recent: the last things that happened to connections, with the adapter's name.
@@ -76,6 +78,7 @@ class Service:
         self._world = world
         self._registry = registry
         self.adapter_slots: dict[str, AdapterSlot] = {}
+        self.accounts = AccountSlots(nursery, world.keys)
         self._applying = trio.Lock()
         self._tally = Tally()
 
@@ -109,6 +112,7 @@ class Service:
         for name, plan in new.adapters.items():
             if name not in self.adapter_slots:
                 await self._open_adapter(name, plan)
+        self.accounts.apply(new.accounts, self.adapters)
         await self._fill_sinks(new)
         self.configuration = new
 
@@ -150,8 +154,6 @@ class Service:
     def complete(self) -> bool:
         """Whether no sink was cut off while it had something to write."""
         return not self._tally.cut_off
-
-    # Sinks.
 
     async def _apply_sinks(self, old: Configuration, new: Configuration) -> list[AnySlot]:
         """Open what is new or changed; put everything back when one of them fails.
@@ -201,8 +203,7 @@ class Service:
         await slot.fill(self._nursery, self._adapter(slot))
         self._nursery.start_soon(self._keep_open, slot, name=f"adapter {name} again")
         fields = {"adapter": name, "exchange": plan.exchange.name}
-        text = write_fields(fields)
-        _log.info("adapter opened %s", text, extra={"fields": fields})
+        _log.info("adapter opened %s", write_fields(fields), extra={"fields": fields})
 
     async def _keep_open(self, slot: AdapterSlot) -> None:
         """Open an adapter again each time that it has failed, until it is closed.
@@ -235,10 +236,13 @@ class Service:
         ) as adapter:
             with self._registry.show(adapter, name):
                 self.adapters[name] = adapter
+                self.accounts.adapter_opened(name, adapter)
                 self._nursery.start_soon(self._mark, slot, adapter)
                 try:
                     yield adapter
+                    await self.accounts.close_those_of(name)
                 finally:
+                    self.accounts.adapter_closing(name)
                     self._tally.past.append(adapter.statistics())
                     del self.adapters[name]
 
@@ -267,8 +271,6 @@ class Service:
                 self._tally.add_adapter(slot)
                 nursery.start_soon(slot.close)
                 _log.info("adapter closing adapter=%s", name, extra={"fields": {"adapter": name}})
-
-    # Pumps.
 
     def _keeps(self, key: tuple[str, str], pump: Pump, new: Configuration, same: set[str]) -> bool:
         """Whether a pump can go on, perhaps with other channels."""
@@ -304,8 +306,6 @@ class Service:
 
     async def _stop(self, pump: Pump | FramePump, within: float) -> None:
         self._tally.cut_off += not await pump.stop(within)
-
-    # Pumps of frames.
 
     def _records(
         self, key: tuple[str, str], pump: FramePump, new: Configuration, same: set[str]
@@ -387,7 +387,6 @@ async def open_service(
         service.ended_clean = service.complete and not bound.cancelled_caught
         summary = service.summary(clean=service.ended_clean)
         fields = attrs.asdict(summary)
-        text = write_fields(fields)
         level = logging.INFO if summary.clean else logging.WARNING
-        _log.log(level, "stopped %s", text, extra={"fields": fields})
+        _log.log(level, "stopped %s", write_fields(fields), extra={"fields": fields})
         nursery.cancel_scope.cancel()

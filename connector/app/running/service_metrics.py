@@ -93,6 +93,20 @@ SERVICE_FAMILIES = (
         lambda now: [((name,), each.trouble.failures) for name, each in now.adapter_slots.items()],
     ),
     ServiceFamily(
+        "connector_account_failed", "gauge",
+        "1 while the account has failed and is tried again.", ("account",),
+        lambda now: [
+            ((name,), bool(each.trouble.reason)) for name, each in now.accounts.slots.items()
+        ],
+    ),
+    ServiceFamily(
+        "connector_account_failures_total", "counter", "Times that the account has failed.",
+        ("account",),
+        lambda now: [
+            ((name,), each.trouble.failures) for name, each in now.accounts.slots.items()
+        ],
+    ),
+    ServiceFamily(
         "connector_sink_events_total", "counter", "Events that the sink has taken.", ("sink",),
         _of_sinks(lambda slot: slot.events),
     ),

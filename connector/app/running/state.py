@@ -13,6 +13,7 @@ import msgspec
 from connector import Adapter
 from connector._version import __version__
 from connector.app.naming import write_channel
+from connector.app.running.account_lines import AccountLine, account_lines
 from connector.app.running.history import SAMPLE_SECONDS, History
 from connector.app.running.market_board import MarketBoard, Top
 from connector.app.running.readiness import STUCK_SECONDS, unready
@@ -160,6 +161,7 @@ class State(Line, frozen=True):
     gaps: int
     drops: int
     adapters: tuple[AdapterLine, ...]
+    accounts: tuple[AccountLine, ...]
     tops: tuple[TopLine, ...]
     more_tops: int
     """Tops that are left out."""
@@ -184,6 +186,7 @@ def read_state(service: Service, history: History, board: MarketBoard) -> State:
         gaps=summary.gaps,
         drops=summary.drops,
         adapters=tuple(_adapter(name, each, history) for name, each in service.adapters.items()),
+        accounts=account_lines(service),
         tops=tuple(_top(top, now_ns) for top in tops[:TOPS]),
         more_tops=max(len(tops) - TOPS, 0),
         trades=tuple(

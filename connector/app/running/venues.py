@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Protocol, cast
 
@@ -14,10 +14,19 @@ from connector.app.naming import SIMULATED, simulator_of
 from connector.app.running.configuration import AdapterPlan, Configuration
 from connector.channels import AnyChannel
 from connector.exchanges.protocol import Exchange
-from connector.testing import MemoryNetwork, OrderFlow, SimulatedExchange, open_exchange
+from connector.keys import ApiKey
+from connector.testing import (
+    MemoryNetwork,
+    OrderFlow,
+    SimulatedExchange,
+    TradingAccount,
+    open_exchange,
+)
 from connector.transport import Dialer
 
 NS_PER_MS = 1_000_000
+FUNDS = {"USDC": "10000", "ETH": "3"}
+"""Of every simulated account."""
 DEFAULT_SYMBOLS = ("BTCUSDC", "ETHUSDC")
 """Traded beside those of the configuration, so that a reload has something to add."""
 
@@ -25,11 +34,21 @@ DEFAULT_SYMBOLS = ("BTCUSDC", "ETHUSDC")
 class World(Protocol):
     """Where the exchange of a plan is, and how to get there."""
 
+    @property
+    def keys(self) -> Mapping[str, ApiKey]:
+        """Keys of simulated accounts, by the names of accounts of the configuration."""
+        ...
+
     def place(self, plan: AdapterPlan) -> tuple[Exchange, Dialer]: ...
 
 
 class RealWorld:
     """Every exchange is where it says."""
+
+    @property
+    def keys(self) -> Mapping[str, ApiKey]:
+        """None: every account has its own."""
+        return {}
 
     def place(self, plan: AdapterPlan) -> tuple[Exchange, Dialer]:
         """The exchange of `plan`, over TCP, on the way that it says.
@@ -46,6 +65,7 @@ class SimulatedWorld:
 
     network: MemoryNetwork
     exchanges: dict[str, SimulatedExchange]
+    keys: Mapping[str, ApiKey] = attrs.field(factory=dict, repr=False)
 
     def place(self, plan: AdapterPlan) -> tuple[Exchange, Dialer]:
         """The exchange that simulates the one of `plan`."""
@@ -70,6 +90,9 @@ async def open_simulated_world(
     symbols = sorted({*DEFAULT_SYMBOLS, *filter(None, map(_symbol, channels))})
     network = MemoryNetwork()
     exchanges: dict[str, SimulatedExchange] = {}
+    accounts = {
+        name: (plan, TradingAccount(name, FUNDS)) for name, plan in configuration.accounts.items()
+    }
     async with AsyncExitStack() as stack:
         for name, venue in SIMULATED.items():
             exchanges[name] = await stack.enter_async_context(
@@ -78,12 +101,18 @@ async def open_simulated_world(
                     source=OrderFlow(symbols=tuple(symbols), seed=seed),
                     network=network,
                     epoch_ms=time.time_ns() // NS_PER_MS,
+                    accounts=[
+                        account
+                        for plan, account in accounts.values()
+                        if configuration.adapters[plan.adapter].exchange.name == name
+                    ],
                 )
             )
         async with trio.open_nursery() as nursery:
             if break_every_seconds:
                 nursery.start_soon(_break, exchanges, break_every_seconds)
-            yield SimulatedWorld(network, exchanges)
+            keys = {name: ApiKey(each.key, each.secret) for name, (_, each) in accounts.items()}
+            yield SimulatedWorld(network, exchanges, keys)
             nursery.cancel_scope.cancel()
 
 

@@ -6,6 +6,7 @@ from connector.app.running.configuration.configuration import (
     split_address,
 )
 from connector.app.running.configuration.plans import (
+    AccountPlan,
     AdapterPlan,
     Configuration,
     GroupPlan,
@@ -15,6 +16,7 @@ from connector.app.running.configuration.reading import Mistake
 from connector.app.running.configuration.tables import LogTable, MetricsTable, RunTable
 
 __all__ = [
+    "AccountPlan",
     "AdapterPlan",
     "Configuration",
     "GroupPlan",

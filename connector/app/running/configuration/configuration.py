@@ -29,6 +29,7 @@ from connector.app.redis_address import check_written
 from connector.app.running.configuration.network_way import Way, check_proxy, check_tcp
 from connector.app.running.configuration.places import Path, find_places
 from connector.app.running.configuration.plans import (
+    AccountPlan,
     AdapterPlan,
     Configuration,
     GroupPlan,
@@ -36,6 +37,7 @@ from connector.app.running.configuration.plans import (
 )
 from connector.app.running.configuration.reading import Findings, Mistake, read_table, unknown
 from connector.app.running.configuration.tables import (
+    AccountTable,
     AdapterTable,
     GroupTable,
     LogTable,
@@ -57,6 +59,7 @@ from connector.errors import ConfigError
 from connector.exchanges.protocol import AnyStream
 from connector.feeds.buffer import Overflow
 from connector.link.pacing import Reconnect
+from connector.trading.client_ids import check_name
 
 S = TypeVar("S")
 P = TypeVar("P")
@@ -133,6 +136,7 @@ class _Reader:
             log=self._single("log", LogTable) or LogTable(),
             metrics=self._metrics(),
             run=self._single("run", RunTable) or RunTable(),
+            accounts=self._accounts(adapters),
         )
 
     def _named(
@@ -267,6 +271,27 @@ class _Reader:
                         f"{write_channel(known.channel)} is the same stream, which is decoded "
                         "once; write one of them, or give each an adapter of its own",
                     )
+
+    def _accounts(self, adapters: Mapping[str, AdapterPlan]) -> dict[str, AccountPlan]:
+        if "accounts" not in self._document:
+            return {}
+        example = 'adapter = "futures", key = { env = "BINANCE_KEY" }'
+        accounts = self._named("accounts", AccountTable, example, self._account)
+        for name, plan in accounts.items():
+            adapter = adapters.get(plan.adapter)
+            if adapter is not None and not hasattr(adapter.exchange, "trading"):
+                where = ("accounts", name, "adapter")
+                self.findings.add(where, f"{adapter.exchange.name} has no accounts")
+        return accounts
+
+    def _account(self, table: AccountTable, path: Path) -> AccountPlan | None:
+        adapters = self._document.get("adapters", {})
+        if table.adapter and table.adapter not in adapters:
+            self.findings.add((*path, "adapter"), unknown("adapter", table.adapter, adapters))
+        self._try(path, check_name, path[-1])
+        if None in (table.key, table.secret):  # which is a finding already
+            return None
+        return AccountPlan(table.adapter, table.key, table.secret, table.passphrase, table.kind)
 
     def _sinks(
         self, adapters: Mapping[str, AdapterPlan], groups: Mapping[str, GroupPlan]

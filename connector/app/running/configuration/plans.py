@@ -10,9 +10,11 @@ import attrs
 from connector.app.running.configuration.network_way import Way
 from connector.app.running.configuration.tables import LogTable, MetricsTable, RunTable
 from connector.app.running.sinks import AnySettings
+from connector.app.secret import Secret
 from connector.channels import AnyChannel
 from connector.exchanges.protocol import Exchange
 from connector.feeds.buffer import Gaps, Overflow
+from connector.keys import ApiKey, Kind
 from connector.link.pacing import Reconnect
 
 
@@ -26,6 +28,28 @@ class AdapterPlan:
     close_timeout: float
     on_failure: Literal["retry", "stop"] = "retry"
     way: Way = attrs.field(factory=Way)
+
+
+@attrs.frozen
+class AccountPlan:
+    """One account of an adapter, and where its key is."""
+
+    adapter: str
+    key: Secret
+    secret: Secret
+    passphrase: Secret | None
+    kind: Kind
+
+    def read_key(self) -> ApiKey:
+        """The key itself: pass it on, do not keep it.
+
+        Raises:
+            ConfigError: it is not where it should be, or is no such key.
+        """
+        passphrase = None if self.passphrase is None else self.passphrase.reveal()
+        return ApiKey(
+            self.key.reveal(), self.secret.reveal(), kind=self.kind, passphrase=passphrase
+        )
 
 
 @attrs.frozen
@@ -60,3 +84,4 @@ class Configuration:
     metrics: MetricsTable | None
     """None: nothing is served."""
     run: RunTable
+    accounts: Mapping[str, AccountPlan] = attrs.field(factory=dict)

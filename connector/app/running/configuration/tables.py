@@ -92,6 +92,18 @@ class AdapterTable(Table, frozen=True):
     )
 
 
+class AccountTable(Table, frozen=True):
+    """``[accounts.NAME]``: an account that is watched; its key is never in the file."""
+
+    adapter: Annotated[str, Meta(examples=["futures"])]
+    key: Secret
+    secret: Secret
+    passphrase: Secret | None = None
+    kind: Annotated[
+        Literal["hmac", "ed25519", "rsa", "es256", "secp256k1"], Meta(examples=["ed25519"])
+    ] = "hmac"
+
+
 class GroupTable(Table, frozen=True):
     """``[groups.NAME]``: channels that are read together, with one policy."""
 
