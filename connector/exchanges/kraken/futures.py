@@ -34,6 +34,7 @@ from connector.exchanges import parameters
 from connector.exchanges.endpoints import Endpoints, check_endpoints
 from connector.exchanges.kraken import futures_decode as decode
 from connector.exchanges.kraken import futures_frames as frames
+from connector.exchanges.kraken import futures_market_data as market_data
 from connector.exchanges.kraken import futures_rest as rest
 from connector.exchanges.kraken.spot import spell
 from connector.exchanges.kraken.spot_decode import dense_trade_ids
@@ -47,6 +48,7 @@ from connector.exchanges.protocol import (
     RestService,
     Stream,
 )
+from connector.exchanges.requests import PublicRequests
 from connector.exchanges.venue import Language, Venue
 from connector.instruments import Instrument
 
@@ -145,7 +147,8 @@ class Futures(Venue[N_co]):
     Offers trades, book deltas and whole order books (in real time), tickers, mark prices,
     liquidations and raw streams named as ``ticker_lite:PF_XBTUSD``. Mark prices arrive with the
     ticker in one stream, about once a second, whatever `interval_ms`; their funding rate is that of
-    an hour. Liquidations arrive with the trades.
+    an hour. Liquidations arrive with the trades. It answers depth, candles (whose quote volume it
+    does not tell: 0) and funding rates.
     A liquidation is the trade of a liquidation order. A trade's id is its number in the feed; the
     trades before the subscription, which Kraken sends first, are left out.
 
@@ -185,3 +188,8 @@ class Futures(Venue[N_co]):
     def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
         """The request for everything that is traded."""
         return rest.instruments()
+
+    @property
+    def requests(self) -> PublicRequests:
+        """What it answers when it is asked once."""
+        return market_data.requests(self.numbers, spell)

@@ -56,6 +56,7 @@ def service(url: str) -> RestService:
         window_seconds=WINDOW_SECONDS,
         error=refusal,
         refuses=refuses,
+        not_now=frozenset({"apiLimitExceeded"}),
     )
 
 

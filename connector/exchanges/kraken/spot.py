@@ -34,6 +34,7 @@ from connector.exchanges import parameters
 from connector.exchanges.endpoints import Endpoints, check_endpoints
 from connector.exchanges.kraken import spot_decode as decode
 from connector.exchanges.kraken import spot_frames as frames
+from connector.exchanges.kraken import spot_market_data as market_data
 from connector.exchanges.kraken import spot_rest as rest
 from connector.exchanges.offers import Catalogue, Offer, raw
 from connector.exchanges.protocol import (
@@ -45,6 +46,7 @@ from connector.exchanges.protocol import (
     RestService,
     Stream,
 )
+from connector.exchanges.requests import PublicRequests
 from connector.exchanges.venue import Language, Venue
 from connector.instruments import Instrument
 
@@ -116,7 +118,7 @@ _OFFERS: Mapping[type[Any], Offer] = MappingProxyType(
             fold=decode.close_candles,
             batch="ohlc,{interval}",
         ),
-        Tickers: Offer(name="ticker:{symbol}", reader=decode.ticker, batch="ticker,trades"),
+        Tickers: Offer(name="ticker:{symbol}", reader=decode.ticker, batch="ticker,bbo"),
     }
 )
 """Source: kraken §3."""
@@ -177,8 +179,9 @@ class Spot(Venue[N_co]):
         book_levels: of book deltas and order books: 10, 25, 100, 500 or 1,000.
 
     Offers trades, best quotes, book deltas and order books (in real time), candles, tickers and raw
-    streams named as ``trade:BTC/USD``, ``ohlc-5:BTC/USD`` or ``instrument``. Best quotes and
-    tickers are one stream that is asked for in two ways, so one adapter has the one or the other.
+    streams named as ``trade:BTC/USD``, ``ohlc-5:BTC/USD`` or ``instrument``. Best quotes arrive
+    with the ticker in one stream, when the best bid or ask changes. It answers depth, recent trades
+    and the newest 720 candles of an interval.
 
     Kraken does not number the changes of a book. It sends a checksum of the best ten levels per
     side with each of them, and `OrderBook` verifies it, with floats, too. ``OrderBook(symbol)``
@@ -224,3 +227,9 @@ class Spot(Venue[N_co]):
     def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
         """The request for everything that is traded."""
         return rest.instruments()
+
+    @property
+    def requests(self) -> PublicRequests:
+        """What it answers when it is asked once."""
+        intervals = {name: int(minutes) for name, minutes in _INTERVALS.items()}
+        return market_data.requests(self.numbers, intervals, spell)

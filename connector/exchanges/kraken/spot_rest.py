@@ -21,6 +21,18 @@ NEW_NAMES: Mapping[str, str] = MappingProxyType({"XBT": "BTC", "XDG": "DOGE"})
 """Assets that WebSocket v2 calls otherwise than REST does. Source: kraken §4."""
 
 
+_NOT_NOW = frozenset(
+    {
+        "EService:Unavailable",
+        "EService:Busy",
+        "EGeneral:Internal error",
+        "EGeneral:Temporary lockout",
+        "EGeneral:Too many requests",
+        "EAPI:Rate limit exceeded",
+    }
+)
+
+
 class _Said(msgspec.Struct):
     error: list[str] = []
 
@@ -29,14 +41,14 @@ _SAID = msgspec.json.Decoder(_Said)
 
 
 def refusal(body: bytes) -> tuple[int | str | None, str]:
-    """Code and text of an error: ``EQuery:Unknown asset pair`` has the code ``EQuery``."""
+    """Code and text of an error: ``EQuery:Unknown asset pair`` is both."""
     try:
         errors = _SAID.decode(body).error
     except UNDECODABLE:
         return None, body[:200].decode("utf-8", "backslashreplace") or "(no reason given)"
     if not errors:
         return None, "(no reason given)"
-    return errors[0].partition(":")[0], "; ".join(errors)
+    return errors[0], "; ".join(errors)
 
 
 def refuses(body: bytes) -> bool:
@@ -55,6 +67,7 @@ def service(url: str) -> RestService:
         window_seconds=WINDOW_SECONDS,
         error=refusal,
         refuses=refuses,
+        not_now=_NOT_NOW,
     )
 
 

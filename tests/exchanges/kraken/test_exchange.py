@@ -148,7 +148,7 @@ def test_requests() -> None:
     }  # fmt: skip
     assert asked(kraken.Spot(book_levels=25), RawStream("book:A/B"))["params"]["depth"] == 25
     assert asked(SPOT, BestQuote("A/B"))["params"]["event_trigger"] == "bbo"
-    assert asked(SPOT, Tickers("A/B"))["params"]["event_trigger"] == "trades"
+    assert asked(SPOT, Tickers("A/B"), BestQuote("A/B"))["params"]["event_trigger"] == "bbo"
     assert asked(SPOT, RawStream("instrument"))["params"] == {"channel": "instrument"}
     assert asked(SPOT, RawStream("ohlc-60:A/B"))["params"]["interval"] == 60
     assert asked(SPOT, Candles("A/B", "1d"), method="unsubscribe") == {
@@ -276,7 +276,7 @@ def test_instruments_of_futures(data_folder: Path) -> None:
 def test_rest_refusals() -> None:
     spot = b'{"error":["EQuery:Unknown asset pair"]}'
     assert (SPOT.rest.refuses(spot), SPOT.rest.error(spot)) == (
-        True, ("EQuery", "EQuery:Unknown asset pair")
+        True, ("EQuery:Unknown asset pair", "EQuery:Unknown asset pair")
     )  # fmt: skip
     assert not SPOT.rest.refuses(b'{"error":[],"result":{}}')
     futures = b'{"result":"error","error":"apiLimitExceeded","serverTime":"2025-11-17T00:34:37Z"}'

@@ -84,7 +84,7 @@ class SpotKit:
 
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
         """The whole HTTP response to a REST request."""
-        return rest.answer_spot(request, symbols)
+        return rest.answer_spot(request, symbols, market, self.scale)
 
     def endpoints(self, stream: str, rest: str) -> Endpoints:
         """Where it is."""
@@ -116,7 +116,7 @@ class FuturesKit:
 
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
         """The whole HTTP response to a REST request."""
-        return rest.answer_futures(request, symbols)
+        return rest.answer_futures(request, symbols, market, self.scale)
 
     def endpoints(self, stream: str, rest: str) -> Endpoints:
         """Where it is."""

@@ -1,32 +1,62 @@
-"""The public part of Kraken's REST interfaces: what is traded.
+"""The public part of Kraken's REST interfaces: what is traded, books, trades, candles, funding.
+
+The words of refusals of the futures, and the form of recent trades, are *assumed*.
 
 Source: kraken §7, kraken_futures_v1, and stored answers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
+from connector.testing.kits.kraken.spot_desk import INTERVALS, average
+from connector.testing.market.history import History, history_of, market_takes
+from connector.testing.market.matching import BookSide, Scale, decimal_text
 from connector.testing.network.server_websocket import Request, response
 
 _OLD_NAMES = {"BTC": "XBT", "DOGE": "XDG"}
 _HEADERS = {"Content-Type": "application/json"}
+_MOST_LEVELS, _MOST_TRADES, _MOST_CANDLES = 500, 1000, 720
+_MOST_CHART = 2000  # assumed
+_REQUESTS, _WINDOW_SECONDS = 20, 1.0  # assumed
 
 
-def answer_spot(request: Request, symbols: tuple[str, ...]) -> bytes:
+class _Refused(Exception):
+    """Why a request is refused."""
+
+
+# --- spot
+
+
+def answer_spot(request: Request, symbols: tuple[str, ...], market: Any, scale: Scale) -> bytes:
     """The whole HTTP response to a request of spot."""
-    path = urlsplit(request.target).path
+    url = urlsplit(request.target)
     body: dict[str, Any] = {"error": []}
-    if request.method == "GET" and path == "/0/public/AssetPairs":
-        body["result"] = dict(map(_pair, symbols))
-    else:
-        body["error"] = ["EGeneral:Unknown method"]
+    try:
+        if request.method != "GET":
+            raise _Refused("EGeneral:Unknown method")
+        if not market_takes(market, "rest", _REQUESTS, _WINDOW_SECONDS):
+            raise _Refused("EGeneral:Too many requests")
+        if url.path == "/0/public/AssetPairs":
+            body["result"] = dict(map(_pair, symbols))
+        else:
+            query = dict(parse_qsl(url.query))
+            body["result"] = _of_pair(url.path, query, symbols, market, scale)
+    except _Refused as refused:
+        body["error"] = [str(refused)]
     # Slashes in names are escaped.
     text = msgspec.json.encode(body).replace(b"/", b"\\/")
     return response(200, _HEADERS, text, keep_alive=True)
+
+
+def _name(symbol: str) -> str:
+    base, quote = (_OLD_NAMES.get(each, each) for each in symbol.split("/"))
+    return f"{base}{quote}"
 
 
 def _pair(symbol: str) -> tuple[str, dict[str, Any]]:
@@ -40,12 +70,97 @@ def _pair(symbol: str) -> tuple[str, dict[str, Any]]:
     }  # fmt: skip
 
 
-def answer_futures(request: Request, symbols: tuple[str, ...]) -> bytes:
+def _of_pair(
+    path: str, query: Mapping[str, str], symbols: tuple[str, ...], market: Any, scale: Scale
+) -> dict[str, Any]:
+    name = query.get("pair", "")
+    symbol = next((each for each in symbols if _name(each) == name), None)
+    history = history_of(market, symbol)
+    if history is None:
+        raise _Refused("EQuery:Unknown asset pair")
+    if path == "/0/public/Depth":
+        book, seconds = market.desks[symbol].flow.book, market.now_ms // 1000
+        count = _number(query, "count", 100, _MOST_LEVELS)
+        sides = {"asks": book.asks, "bids": book.bids}
+        return {name: {key: _rows(side, count, scale, seconds) for key, side in sides.items()}}
+    if path == "/0/public/Trades":
+        trades = history.newest_trades(_number(query, "count", _MOST_TRADES, _MOST_TRADES))
+        rows = [
+            [
+                scale.price(each.price), scale.quantity(each.quantity), each.ms / 1000,
+                "b" if each.taker_buys else "s", "m", "", each.trade_id,
+            ]
+            for each in trades
+        ]  # fmt: skip
+        return {name: rows, "last": f"{trades[-1].ms * 10**6 if trades else 0}"}
+    if path == "/0/public/OHLC":
+        return {name: _candles(query, history, scale, market.now_ms), "last": 0}
+    raise _Refused("EGeneral:Unknown method")
+
+
+def _number(query: Mapping[str, str], name: str, instead: int, most: int) -> int:
+    text = query.get(name, str(instead))
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise _Refused("EGeneral:Invalid arguments")
+    return int(text)
+
+
+def _rows(side: BookSide, count: int, scale: Scale, seconds: int) -> list[list[Any]]:
+    levels = side.best_levels(count)
+    return [[scale.price(price), scale.quantity(lots), seconds] for price, lots in levels]
+
+
+def _candles(
+    query: Mapping[str, str], history: History, scale: Scale, now_ms: int
+) -> list[list[Any]]:
+    minutes = query.get("interval", "1")
+    interval = next((name for name, each in INTERVALS.items() if str(each) == minutes), None)
+    if interval is None:
+        raise _Refused("EGeneral:Invalid arguments")
+    since_ms = int(query.get("since", 0)) * 1000
+    bars = history.candles(interval, 0, now_ms)[-_MOST_CANDLES:]
+    price = scale.price
+    return [
+        [
+            bar.start_ms // 1000, price(bar.open), price(bar.high), price(bar.low),
+            price(bar.close), price(average(bar)), scale.quantity(bar.volume), bar.trades,
+        ]
+        for bar in bars
+        if bar.start_ms > since_ms
+    ]  # fmt: skip
+
+
+# --- futures
+
+
+def answer_futures(request: Request, symbols: tuple[str, ...], market: Any, scale: Scale) -> bytes:
     """The whole HTTP response to a request of the futures."""
-    path = urlsplit(request.target).path
-    if request.method != "GET" or path != "/derivatives/api/v3/instruments":
+    url = urlsplit(request.target)
+    query = dict(parse_qsl(url.query))
+    if request.method != "GET":
         return response(404, _HEADERS, b"", keep_alive=True)
-    body = {"result": "success", "instruments": [_product(symbol) for symbol in symbols]}
+    if url.path == "/derivatives/api/v3/instruments":
+        body: Any = {"instruments": [_product(symbol) for symbol in symbols]}
+    elif url.path.startswith("/api/charts/v1/trade/"):
+        *_, symbol, interval = unquote(url.path).split("/")
+        chart = _chart(history_of(market, symbol), interval, query, scale)
+        status = 404 if chart is None else 200
+        text = b"" if chart is None else msgspec.json.encode(chart)
+        return response(status, _HEADERS, text, keep_alive=True)
+    else:
+        symbol = query.get("symbol", "")
+        history = history_of(market, symbol)
+        if history is None:
+            body = {"error": "invalidArgument: symbol"}
+        elif url.path == "/derivatives/api/v3/orderbook":
+            body = {"orderBook": _whole_book(market.desks[symbol].flow.book, scale)}
+        elif url.path == "/derivatives/api/v3/historical-funding-rates":
+            body = {"rates": _rates(history, market.now_ms)}
+        else:
+            return response(404, _HEADERS, b"", keep_alive=True)
+    body = {"result": "error" if "error" in body else "success", **body}
+    if hasattr(market, "now_ms"):
+        body["serverTime"] = _iso(market.now_ms)
     return response(200, _HEADERS, msgspec.json.encode(body), keep_alive=True)
 
 
@@ -69,3 +184,48 @@ def _product(symbol: str) -> dict[str, Any]:
 def _as_pair(pair: str) -> tuple[str, str]:
     base = pair[:-3]
     return {"XBT": "BTC"}.get(base, base), pair[-3:]
+
+
+def _whole_book(book: Any, scale: Scale) -> dict[str, Any]:
+    return {
+        name: [
+            [msgspec.Raw(scale.price(price).encode()), msgspec.Raw(scale.quantity(lots).encode())]
+            for price, lots in side.best_levels(len(side))
+        ]
+        for name, side in (("bids", book.bids), ("asks", book.asks))
+    }
+
+
+def _chart(
+    history: History | None, interval: str, query: Mapping[str, str], scale: Scale
+) -> dict[str, Any] | None:
+    if history is None or interval not in {*INTERVALS, "12h"}:
+        return None
+    begin_ms, end_ms = int(query.get("from", 0)) * 1000, int(query.get("to", 10**10)) * 1000
+    bars = history.candles(interval, begin_ms, end_ms)
+    names = ("open", "high", "low", "close")
+    rows = [
+        {
+            "time": bar.start_ms,
+            **{name: scale.price(getattr(bar, name)) for name in names},
+            "volume": scale.quantity(bar.volume),
+        }
+        for bar in bars[:_MOST_CHART]
+    ]
+    return {"candles": rows, "more_candles": len(bars) > _MOST_CHART}
+
+
+def _rates(history: History, now_ms: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "timestamp": _iso(each.ms),
+            "fundingRate": 0.00005,
+            "relativeFundingRate": msgspec.Raw(decimal_text(each.rate, 8, 8).encode()),
+        }
+        for each in reversed(history.funding(0, now_ms, now_ms))
+    ]
+
+
+def _iso(ms: int) -> str:
+    moment = datetime.fromtimestamp(ms // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"

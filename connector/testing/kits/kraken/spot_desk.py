@@ -151,7 +151,7 @@ class SpotDesk:
         return (
             f'{{"symbol":"{self._flow.symbol}","bid":{price(bid)},"bid_qty":{quantity(bid_lots)},'
             f'"ask":{price(ask)},"ask_qty":{quantity(ask_lots)},"last":{price(day.close)},'
-            f'"volume":{quantity(day.volume)},"vwap":{price(_average(day))},"low":{price(day.low)},'
+            f'"volume":{quantity(day.volume)},"vwap":{price(average(day))},"low":{price(day.low)},'
             f'"high":{price(day.high)},"change":{price(change)},'
             f'"change_pct":{decimal_text(share, 2, 2)},"timestamp":"{_stamp(ms)}"}}'
         )
@@ -169,7 +169,7 @@ class SpotDesk:
             f'{{"channel":"ohlc","type":"{kind}","timestamp":"{_stamp(now_ms)}","data":[{{"symbol":'
             f'"{self._flow.symbol}","open":{price(bar.open)},"high":{price(bar.high)},'
             f'"low":{price(bar.low)},"close":{price(bar.close)},"trades":{bar.trades},'
-            f'"volume":{self._scale.quantity(bar.volume)},"vwap":{price(_average(bar))},'
+            f'"volume":{self._scale.quantity(bar.volume)},"vwap":{price(average(bar))},'
             f'"interval_begin":"{_stamp(bar.start_ms, 9)}","interval":{minutes},'
             f'"timestamp":"{_stamp(end)}"}}]}}'
         ).encode()
@@ -190,7 +190,8 @@ def _without_pushed(changes: Levels, side: BookSide) -> Levels:
     return {price: lots for price, lots in changes.items() if lots or price not in side.quantities}
 
 
-def _average(bar: Bar) -> int:
+def average(bar: Bar) -> int:
+    """The average price of its trades, rounded down; its close if there were none."""
     return bar.quote_volume // bar.volume if bar.volume else bar.close
 
 
