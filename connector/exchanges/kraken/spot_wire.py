@@ -96,7 +96,7 @@ class BookSnapshot(events.BookSnapshot[N_co], gc=False, kw_only=True):
     bids: list[Level[N_co]]  # type: ignore[assignment]
     asks: list[Level[N_co]]  # type: ignore[assignment]
     update_id: int = field(name="-", default=0)
-    checksum: int
+    checksum: int  # pyright: ignore[reportGeneralTypeIssues]  # there always is one
     exchange_time_ns: Moment | None = field(name="timestamp", default=None)  # type: ignore[assignment]
     frame: bytes = field(name="--", default=b"")
     """What it was decoded from, if a checksum is to be made of its digits."""
@@ -110,7 +110,7 @@ class BookDelta(events.BookDelta[N_co], gc=False, kw_only=True):
     asks: list[Level[N_co]]  # type: ignore[assignment]
     first_update_id: int = field(name="-", default=0)
     last_update_id: int = field(name="---", default=0)
-    checksum: int
+    checksum: int  # pyright: ignore[reportGeneralTypeIssues]  # there always is one
     exchange_time_ns: Moment | None = field(name="timestamp", default=None)  # type: ignore[assignment]
     frame: bytes = field(name="--", default=b"")
     """As that of a snapshot."""
