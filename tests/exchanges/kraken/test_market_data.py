@@ -113,8 +113,7 @@ async def world(venue: Any, symbol: str) -> AsyncIterator[Any]:
         kind: Any = kraken.Spot if venue == "kraken" else kraken.Futures
         made = kind(endpoints=exchange.endpoints, numbers=Decimal)
         async with open_adapter(made, dialer=network) as adapter:
-            with trio.fail_after(3600):
-                yield exchange, adapter
+            yield exchange, adapter
 
 
 VENUES = [("kraken", "BTC/USD"), ("kraken_futures", "PI_XBTUSD")]
