@@ -36,8 +36,8 @@ from connector.exchanges.kraken import futures_decode as decode
 from connector.exchanges.kraken import futures_frames as frames
 from connector.exchanges.kraken import futures_market_data as market_data
 from connector.exchanges.kraken import futures_rest as rest
-from connector.exchanges.kraken.spot import spell
 from connector.exchanges.kraken.spot_decode import dense_trade_ids
+from connector.exchanges.kraken.spot_rest import spell
 from connector.exchanges.offers import Catalogue, Offer, raw
 from connector.exchanges.protocol import (
     BookSource,
@@ -192,4 +192,4 @@ class Futures(Venue[N_co]):
     @property
     def requests(self) -> PublicRequests:
         """What it answers when it is asked once."""
-        return market_data.requests(self.numbers, spell)
+        return market_data.requests(self.numbers)

@@ -20,6 +20,7 @@ from connector import events
 from connector.exchanges.kraken.futures_wire import N
 from connector.exchanges.kraken.spot_decode import decoder as number_decoder
 from connector.exchanges.kraken.spot_decode import number_type
+from connector.exchanges.kraken.spot_rest import spell
 from connector.exchanges.kraken.spot_wire import Moment, nanoseconds
 from connector.exchanges.numbers import ON_WIRE, Milliseconds, decoder
 from connector.exchanges.parameters import NumberType
@@ -87,30 +88,25 @@ class Rates(msgspec.Struct, Generic[N], gc=False):
     rates: list[Rate[N]]
 
 
-def requests(numbers: NumberType, spell: Callable[[str], str]) -> PublicRequests:
+def requests(numbers: NumberType) -> PublicRequests:
     """What is answered.
 
     Args:
         numbers: what prices and quantities are to be.
-        spell: a symbol as Kraken writes it.
     """
     return PublicRequests(
-        depth=DepthOffer(limits=(MOST_LEVELS,), request=_depth(numbers, spell)),
+        depth=DepthOffer(limits=(MOST_LEVELS,), request=_depth(numbers)),
         candles=CandlesOffer(
             intervals=RESOLUTIONS_MS,
             most=MOST_CANDLES,
-            request=_candles(numbers, spell),
+            request=_candles(numbers),
             oldest_first=False,
         ),
-        funding_rates=FundingOffer(
-            most=MOST_RATES, request=_funding(numbers, spell), oldest_first=True
-        ),
+        funding_rates=FundingOffer(most=MOST_RATES, request=_funding(numbers), oldest_first=True),
     )
 
 
-def _depth(
-    numbers: NumberType, spell: Callable[[str], str]
-) -> Callable[[str, int], RestRequest[Any]]:
+def _depth(numbers: NumberType) -> Callable[[str, int], RestRequest[Any]]:
     kind: Any = Book
     decode = number_decoder(kind[number_type(numbers)])
 
@@ -133,9 +129,7 @@ def _depth(
     return request
 
 
-def _candles(
-    numbers: NumberType, spell: Callable[[str], str]
-) -> Callable[[str, str, Span], RestRequest[Any]]:
+def _candles(numbers: NumberType) -> Callable[[str, str, Span], RestRequest[Any]]:
     kind: Any = Candles
     decode = decoder(kind[ON_WIRE[numbers]])
 
@@ -168,9 +162,7 @@ def _candles(
     return request
 
 
-def _funding(
-    numbers: NumberType, spell: Callable[[str], str]
-) -> Callable[[str, Span], RestRequest[Any]]:
+def _funding(numbers: NumberType) -> Callable[[str, Span], RestRequest[Any]]:
     kind: Any = Rates
     decode = number_decoder(kind[number_type(numbers)])
 

@@ -124,11 +124,6 @@ _OFFERS: Mapping[type[Any], Offer] = MappingProxyType(
 """Source: kraken §3."""
 
 
-def spell(symbol: str) -> str:
-    """A symbol as Kraken writes it: in capitals, but that of tokenised assets, ``AAPLx/USD``."""
-    return symbol.upper() if symbol.islower() else symbol
-
-
 def _catalogue(levels: int) -> Catalogue:
     """What there is with books of so many levels."""
 
@@ -150,7 +145,7 @@ def _catalogue(levels: int) -> Catalogue:
     return Catalogue(
         exchange="kraken",
         of_symbol={**_OFFERS, BookDeltas: deltas},
-        spell=spell,
+        spell=rest.spell,
         book=book,
         example="BTC/USD",
     )
@@ -232,4 +227,4 @@ class Spot(Venue[N_co]):
     def requests(self) -> PublicRequests:
         """What it answers when it is asked once."""
         intervals = {name: int(minutes) for name, minutes in _INTERVALS.items()}
-        return market_data.requests(self.numbers, intervals, spell)
+        return market_data.requests(self.numbers, intervals)

@@ -19,7 +19,7 @@ import msgspec
 from connector import events
 from connector.errors import ConfigError
 from connector.exchanges.kraken.spot_decode import NS_PER_MINUTE
-from connector.exchanges.kraken.spot_rest import NEW_NAMES
+from connector.exchanges.kraken.spot_rest import NEW_NAMES, spell
 from connector.exchanges.kraken.spot_wire import N
 from connector.exchanges.numbers import ON_WIRE, decoder
 from connector.exchanges.parameters import NumberType
@@ -103,32 +103,27 @@ def _pair(symbol: str) -> str:
     return quote(_OLD_NAMES.get(base, base) + _OLD_NAMES.get(quoted, quoted), safe="")
 
 
-def requests(
-    numbers: NumberType, intervals: Mapping[str, int], spell: Callable[[str], str]
-) -> PublicRequests:
+def requests(numbers: NumberType, intervals: Mapping[str, int]) -> PublicRequests:
     """What is answered.
 
     Args:
         numbers: what prices and quantities are to be.
         intervals: minutes, by what a program may write.
-        spell: a symbol as Kraken writes it.
     """
     return PublicRequests(
-        depth=DepthOffer(limits=range(1, MOST_LEVELS + 1), request=_depth(numbers, spell)),
-        recent_trades=TradesOffer(most=MOST_TRADES, request=_trades(numbers, spell)),
+        depth=DepthOffer(limits=range(1, MOST_LEVELS + 1), request=_depth(numbers)),
+        recent_trades=TradesOffer(most=MOST_TRADES, request=_trades(numbers)),
         candles=CandlesOffer(
             intervals={name: minutes * MINUTE_MS for name, minutes in intervals.items()},
             most=MOST_CANDLES,
-            request=_candles(numbers, intervals, spell),
+            request=_candles(numbers, intervals),
             # One reply has all that can be had, whatever is asked for.
             oldest_first=True,
         ),
     )
 
 
-def _depth(
-    numbers: NumberType, spell: Callable[[str], str]
-) -> Callable[[str, int], RestRequest[Any]]:
+def _depth(numbers: NumberType) -> Callable[[str, int], RestRequest[Any]]:
     kind: Any = Sides
     decode = decoder(kind[ON_WIRE[numbers]])
 
@@ -147,9 +142,7 @@ def _depth(
     return request
 
 
-def _trades(
-    numbers: NumberType, spell: Callable[[str], str]
-) -> Callable[[str, int], RestRequest[Any]]:
+def _trades(numbers: NumberType) -> Callable[[str, int], RestRequest[Any]]:
     row: Any = TradeRow
     many: Any = list
     decode = decoder(many[row[ON_WIRE[numbers]]])
@@ -177,7 +170,7 @@ def _trades(
 
 
 def _candles(
-    numbers: NumberType, intervals: Mapping[str, int], spell: Callable[[str], str]
+    numbers: NumberType, intervals: Mapping[str, int]
 ) -> Callable[[str, str, Span], RestRequest[Any]]:
     row: Any = CandleRow
     many: Any = list

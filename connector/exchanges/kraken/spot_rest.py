@@ -21,6 +21,11 @@ NEW_NAMES: Mapping[str, str] = MappingProxyType({"XBT": "BTC", "XDG": "DOGE"})
 """Assets that WebSocket v2 calls otherwise than REST does. Source: kraken §4."""
 
 
+def spell(symbol: str) -> str:
+    """A symbol as Kraken writes it: in capitals, but that of tokenised assets, ``AAPLx/USD``."""
+    return symbol.upper() if symbol.islower() else symbol
+
+
 _NOT_NOW = frozenset(
     {
         "EService:Unavailable",
