@@ -111,7 +111,7 @@ class KitConversation:
     def _wind(self) -> None:
         if isinstance(self._dialect, Clockwork) and self._dialect.due_at < self._wakes_at:
             self._wakes_at = self._dialect.due_at
-            self._timers.after(self._wakes_at - trio.current_time(), self._wake)
+            self._timers.at(self._wakes_at, self._wake)
 
     # What the dialect sees.
 

@@ -18,8 +18,12 @@ class Timers:
 
     def after(self, seconds: float, act: Callable[[], None]) -> None:
         """Lets `run` do something in so many seconds."""
+        self.at(trio.current_time() + seconds, act)
+
+    def at(self, moment: float, act: Callable[[], None]) -> None:
+        """Lets `run` do something at a moment, to the last bit, of `trio.current_time()`."""
         self._count += 1
-        heapq.heappush(self._due, (trio.current_time() + seconds, self._count, act))
+        heapq.heappush(self._due, (moment, self._count, act))
         self._changed.unpark_all()
 
     def clear(self) -> None:
