@@ -18,6 +18,8 @@ VENUES = (
         "BTCUSD_261225",
         unknown="NOPEUSD_PERP",
     ),
+    simulated(kraken.Spot, "kraken", "BTC/USD", "ETH/USD", unknown="NOPE/USD"),
+    simulated(kraken.Futures, "kraken_futures", "PF_XBTUSD", "PF_ETHUSD", unknown="PF_NOPEUSD"),
     simulated(bybit.Spot, "bybit_spot", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
     simulated(bybit.Linear, "bybit_linear", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
     simulated(bybit.Inverse, "bybit_inverse", "BTCUSD", "ETHUSD", unknown="NOPEUSD"),
