@@ -450,6 +450,21 @@ def test_every_fault_that_is_documented_is_tested_where_the_page_says() -> None:
         assert int(row) in rows_named(tests), f"{file} does not say that it has row {row}"
 
 
+def test_every_kind_of_order_bug_names_a_test_that_is_there() -> None:
+    page = (ROOT / "docs" / "order-bugs.md").read_text()
+    kinds = re.findall(r"^## [^\n]* \((\d+)\)\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+
+    assert len(kinds) == 17
+    assert sum(int(count) for count, _ in kinds) == 106
+    for _, text in kinds:
+        assert "`tests/" in text
+    for path, name in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page):
+        assert f"def {name}" in (ROOT / path).read_text(), f"{path} has no {name}"
+    for names in re.findall(r"specimens? ((?:`\w+`(?:, | and )?)+)", page):
+        for specimen in re.findall(r"`(\w+)`", names):
+            assert (ROOT / "tests" / "order_specimens" / f"{specimen}.py").is_file(), specimen
+
+
 # --- configurations
 
 

@@ -322,6 +322,21 @@ async def test_under_a_ban_a_cancel_waits(venue: str, autojump_clock: Any) -> No
         assert len(requests) < 50
 
 
+@venues
+@pytest.mark.parametrize("seconds", [3.0, -3.0])
+async def test_after_a_jump_of_the_clock_a_cancel_is_signed_anew(
+    venue: str, seconds: float, autojump_clock: Any
+) -> None:
+    async with open_world(venue) as world, world.account() as account:
+        order = await account.place(bid())
+        world.exchange.trading.shift_clock(seconds)
+        with trio.fail_after(5):
+            assert await account.cancel(order) == "cancelled"
+        again = await account.place(bid())
+        assert again.state == "open"
+        world.judge(account)
+
+
 async def test_the_exchange_s_limit_of_orders_is_not_passed(autojump_clock: Any) -> None:
     async with open_world("spot") as world, world.account() as account:
         reached = None
