@@ -41,20 +41,30 @@ def _check_symbol(instance: object, attribute: attrs.Attribute[Any], symbol: obj
         )
 
 
+def _check_flag(instance: object, attribute: attrs.Attribute[Any], flag: object) -> None:
+    if not isinstance(flag, bool):
+        raise ConfigError(f"{type(instance).__name__}: {attribute.name} is {flag!r}; True or False")
+
+
 @attrs.frozen
 class Trades(Channel[Trade[float], Trade[Decimal]]):
     """Every single trade of `symbol`; of Binance's futures also what was not matched in the order
     book, which says so (`Trade.off_book`).
+
+    With `backfill`, trades that the stream missed are fetched and delivered in their place, marked
+    `Trade.backfilled`; a `Gap` tells only what could not be had.
     """
 
     symbol: str = attrs.field(validator=_check_symbol)
+    backfill: bool = attrs.field(default=False, validator=_check_flag, repr=False, kw_only=True)
 
 
 @attrs.frozen
 class AggregateTrades(Channel[Trade[float], Trade[Decimal]]):
-    """Trades of one taker order at one price, as one event."""
+    """Trades of one taker order at one price, as one event; `backfill` as of `Trades`."""
 
     symbol: str = attrs.field(validator=_check_symbol)
+    backfill: bool = attrs.field(default=False, validator=_check_flag, repr=False, kw_only=True)
 
 
 @attrs.frozen

@@ -136,7 +136,7 @@ class Level(msgspec.Struct, Generic[N_co], array_like=True, frozen=True, gc=Fals
 class Trade(Event, Generic[N_co], gc=False, kw_only=True):
     """One trade, or one aggregate of trades at the same price and side."""
 
-    fields = (*Event.fields, "price", "quantity", "side", "trade_id", "off_book")
+    fields = (*Event.fields, "price", "quantity", "side", "trade_id", "off_book", "backfilled")
 
     price: N_co
     """In the quote asset."""
@@ -149,6 +149,8 @@ class Trade(Event, Generic[N_co], gc=False, kw_only=True):
     off_book: bool = False
     """Whether it was not matched in the order book, but taken over by an insurance fund, say: its
     price may be far from the market's."""
+    backfilled: bool = False
+    """Whether it was missed by the stream and fetched later (``Trades(…, backfill=True)``)."""
 
 
 class Quote(Event, Generic[N_co], gc=False, kw_only=True):

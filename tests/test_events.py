@@ -84,7 +84,7 @@ def test_the_public_fields_of_a_kind_are_all_of_its_fields_in_order(kind: type[E
 def test_an_exchanges_event_shows_what_is_public_under_its_public_name() -> None:
     assert repr(decoded()) == (
         "Trade(symbol='ETHUSDC', exchange_time_ns=5000000, received_ns=0, session=0, price=2.5, "
-        "quantity=1.0, side='sell', trade_id=7, off_book=False)"
+        "quantity=1.0, side='sell', trade_id=7, off_book=False, backfilled=False)"
     )
     assert kind_of(decoded()) is Trade
 

@@ -27,7 +27,7 @@ from connector.adapter.runners import Loops
 from connector.adapter.statistics import AdapterStatistics, summed
 from connector.adapter.subscribing import Subscribing
 from connector.adapter.symbol_check import SymbolCheck
-from connector.adapter.wanted_streams import Desired
+from connector.adapter.wanted_streams import AnySubscription, Desired
 from connector.channels import AnyChannel
 from connector.errors import ConfigError, SubscriptionRejected
 from connector.events import N_co
@@ -65,7 +65,7 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
         self._changed = trio.Event()
         self._desired = Desired(self._loops, self)
         self._symbols = SymbolCheck(settings.exchange, self._loops)
-        self._feeds: dict[Feed[object], dict[AnyChannel, Subscription | BookSubscription]] = {}
+        self._feeds: dict[Feed[object], dict[AnyChannel, AnySubscription]] = {}
         self._watchers: weakref.WeakSet[Feed[Lifecycle]] = weakref.WeakSet()
         self._delays = Delays()
         self._journal = Journal()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+import attrs
 
 from connector.channels import AnyChannel, Channel, RawStream
 from connector.errors import ConfigError
-from connector.exchanges.protocol import AnyStream, Exchange
+from connector.exchanges.protocol import AnyStream, BackfillSource, Exchange
+from connector.exchanges.requests import backfill_of
 
 
 def can_share(one: AnyStream, other: AnyStream) -> bool:
@@ -20,6 +24,19 @@ def can_share(one: AnyStream, other: AnyStream) -> bool:
         return True
     raw = isinstance(one.channel, RawStream) or isinstance(other.channel, RawStream)
     return not raw and (one.batch, one.argument) == (other.batch, other.argument)
+
+
+def _backfilled(exchange: Exchange, stream: AnyStream) -> AnyStream:
+    """`stream`, and what it missed, as one.
+
+    Raises:
+        ConfigError: that cannot be had.
+    """
+    kind = type(stream.channel)
+    offer = backfill_of(exchange.name, exchange.requests, kind)
+    plain = attrs.evolve(stream, channel=attrs.evolve(cast("Any", stream.channel), backfill=False))
+    source = BackfillSource(plain, offer)
+    return attrs.evolve(stream, name=f"{stream.name}, backfilled", backfill=source)
 
 
 def streams_of(
@@ -45,7 +62,9 @@ def streams_of(
                 "as Trades('ETHUSDC')"
             )
         stream = exchange.stream(channel)
-        on_wire = stream if stream.book is None else stream.book.deltas
+        if getattr(channel, "backfill", False):
+            stream = _backfilled(exchange, stream)
+        on_wire = stream.on_wire
         known = named.setdefault(on_wire.name, on_wire)
         if not can_share(known, on_wire):
             raise ConfigError(

@@ -72,6 +72,15 @@ class Loops:
             self._rest = Rest(name, settings.exchange.rest, settings.dialer, self, settings.supply)
         return self._rest
 
+    @property
+    def replays(self) -> bool:
+        """Whether nothing is dialled: a recording answers."""
+        return self._settings.supply is not None
+
+    def now_ns(self) -> int:
+        """The time by which what comes is stamped."""
+        return self._settings.now_ns()
+
     def run_rest(self) -> None:
         """There are requests to be sent (`connector.link.request_line.RestOwner`)."""
         self.start(self.rest())

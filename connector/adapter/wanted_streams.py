@@ -7,17 +7,24 @@ of its deltas, beside whoever reads those. The links make the wire equal to thei
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
+
+import attrs
 
 from connector import lifecycle
+from connector.adapter.backfill import Backfill
+from connector.adapter.backfilled_subscription import BackfilledSubscription
 from connector.adapter.book_subscription import BookSubscription
 from connector.adapter.local_book import LocalBook
 from connector.adapter.runners import Loops
 from connector.book import BookStatistics
 from connector.errors import SubscriptionRejected
 from connector.exchanges.protocol import AnyStream
+from connector.feeds.buffer import Buffer
 from connector.feeds.subscription import StreamStatistics, Subscription
 from connector.link.link import Link
+
+AnySubscription: TypeAlias = Subscription | BookSubscription | BackfilledSubscription
 
 
 class DesiredOwner(Protocol):
@@ -40,6 +47,7 @@ class Desired:
         self._owner = owner
         self._subscriptions: dict[str, tuple[Subscription, Link]] = {}
         self._books: dict[str, BookSubscription] = {}
+        self._backfilled: dict[str, BackfilledSubscription] = {}
         self.past_gaps = 0
         """Losses of streams that nobody wants any more."""
 
@@ -48,8 +56,10 @@ class Desired:
         """What is wanted on the wire, by name."""
         return {name: known.stream for name, (known, _) in self._subscriptions.items()}
 
-    def want(self, stream: AnyStream) -> Subscription | BookSubscription:
+    def want(self, stream: AnyStream) -> AnySubscription:
         """The subscription of `stream`, which is wanted from now on."""
+        if stream.backfill is not None:
+            return self._want_backfilled(stream, stream.backfill.wire)
         if stream.book is None:
             return self._want_on_wire(stream)
         if stream.name not in self._books:
@@ -97,6 +107,25 @@ class Desired:
     def book_statistics(self) -> dict[str, BookStatistics]:
         """What each book is and has gone through."""
         return {name: each.book.statistics() for name, each in self._books.items()}
+
+    def _want_backfilled(self, stream: AnyStream, wire: AnyStream) -> AnySubscription:
+        if self._loops.replays:
+            # What was missed then cannot be asked for: a loss is a gap.
+            return self._want_on_wire(attrs.evolve(wire, channel=stream.channel))
+        if stream.name not in self._backfilled:
+            self._backfilled[stream.name] = BackfilledSubscription(
+                stream, self._want_on_wire(wire), self._make_backfill, self._release_backfilled
+            )
+        return self._backfilled[stream.name]
+
+    def _make_backfill(self, stream: AnyStream, buffer: Buffer[Any]) -> Backfill:
+        loops = self._loops
+        return Backfill(stream, buffer, loops.rest, loops.start, loops.now_ns)
+
+    def _release_backfilled(self, subscription: BackfilledSubscription) -> None:
+        """Nobody reads a stream with `backfill` any more."""
+        if self._backfilled.get(subscription.name) is subscription:
+            del self._backfilled[subscription.name]
 
     def _want_on_wire(self, stream: AnyStream) -> Subscription:
         known = self._subscriptions.get(stream.name)

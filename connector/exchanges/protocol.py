@@ -28,7 +28,7 @@ from connector.exchanges.inbound import (
     Subscribed,
     Unknown,
 )
-from connector.exchanges.requests import NOTHING, PublicRequests
+from connector.exchanges.requests import NOTHING, BackfillOffer, PublicRequests
 from connector.exchanges.rest_service import Page, RestRequest, RestService
 
 if TYPE_CHECKING:
@@ -141,6 +141,15 @@ class BookSource:
     that it does: of an exchange that is about to change."""
 
 
+@attrs.frozen
+class BackfillSource:
+    """Where trades that a stream missed come from."""
+
+    wire: Stream[Any]
+    """The stream that brings the others."""
+    offer: BackfillOffer
+
+
 @attrs.frozen(eq=False)
 class Stream(Generic[E_co]):
     """A channel as the wire knows it."""
@@ -178,6 +187,8 @@ class Stream(Generic[E_co]):
     (`connector.feeds.late_decoding`)."""
     book: BookSource | None = None
     """Of an `OrderBook`, which is no stream of the wire: what it is kept from."""
+    backfill: BackfillSource | None = None
+    """Of a channel with `backfill`, which is no stream of the wire either."""
     fold: Fold | None = None
     """For a stream whose messages only say what has changed: what to deliver instead of them."""
     batch: str = ""
@@ -187,6 +198,13 @@ class Stream(Generic[E_co]):
     reading: str = ""
     """What tells apart streams of one name and channel that are decoded differently, such as the
     best 5 and all 10 levels of what comes."""
+
+    @property
+    def on_wire(self) -> Stream[Any]:
+        """What is subscribed to for it: itself, but for a book and for what is backfilled."""
+        if self.book is not None:
+            return self.book.deltas
+        return self if self.backfill is None else self.backfill.wire
 
 
 AnyStream: TypeAlias = Stream[Event]

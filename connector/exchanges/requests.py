@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import attrs
 
@@ -110,6 +110,32 @@ class FundingOffer:
 
 
 @attrs.frozen(kw_only=True)
+class BackfillWay:
+    """One request by which missing trades are had."""
+
+    reach: Literal["from", "before", "newest"]
+    """What it answers: trades from a number on, the newest before a number, or the newest."""
+    most: int
+    """Trades in one reply."""
+    request: Callable[[str, int | None, int], RestRequest[Trades]]
+    """``request(symbol, trade_id, limit)``; the reply is read oldest first. The number is None of
+    "newest", and of "before" where the newest are asked for."""
+
+
+@attrs.frozen(kw_only=True)
+class BackfillOffer:
+    """How trades that a stream missed are had."""
+
+    ways: tuple[BackfillWay, ...]
+    """The best first; if the exchange refuses one, the next is tried."""
+    numbered: bool = True
+    """Whether `Trade.trade_id` rises from trade to trade. If not, it is only what a trade is known
+    by."""
+    dense: bool = False
+    """Whether every number is that of a trade."""
+
+
+@attrs.frozen(kw_only=True)
 class PublicRequests:
     """All that one exchange answers; None where it has no such request."""
 
@@ -117,6 +143,8 @@ class PublicRequests:
     recent_trades: TradesOffer | None = None
     candles: CandlesOffer | None = None
     funding_rates: FundingOffer | None = None
+    backfill: Mapping[type[Any], BackfillOffer] = attrs.field(factory=dict)
+    """By channel: `connector.channels.Trades`, `connector.channels.AggregateTrades`."""
 
 
 NOTHING = PublicRequests()
@@ -141,7 +169,8 @@ def offered(exchange: str, requests: PublicRequests, kind: str) -> Any:
     """
     offer = getattr(requests, kind)
     if offer is None:
-        there = [each.name for each in attrs.fields(PublicRequests) if getattr(requests, each.name)]
+        kinds = ("depth", "recent_trades", "candles", "funding_rates")
+        there = [each for each in kinds if getattr(requests, each)]
         has = ", ".join(there) or "none of these requests"
         raise ConfigError(f"{exchange} does not answer {kind}; it answers {has}")
     return offer
@@ -172,6 +201,22 @@ def check_most(exchange: str, what: str, most: int, limit: int) -> int:
     return limit
 
 
+def backfill_of(exchange: str, requests: PublicRequests, channel: type[Any]) -> BackfillOffer:
+    """How missing trades of a kind of channel are had.
+
+    Raises:
+        ConfigError: they cannot be had; the message says which can.
+    """
+    offer = requests.backfill.get(channel)
+    if offer is None:
+        there = ", ".join(each.__name__ for each in requests.backfill) or "no channel"
+        raise ConfigError(
+            f"{exchange} cannot be asked for {channel.__name__} that were missed: leave out "
+            f"backfill=True; it is offered for {there}"
+        )
+    return offer
+
+
 def check_interval(exchange: str, offer: CandlesOffer, interval: str) -> int:
     """The length of `interval` in milliseconds.
 
@@ -190,6 +235,8 @@ __all__ = [
     "MINUTE_MS",
     "MONTH_MS",
     "NOTHING",
+    "BackfillOffer",
+    "BackfillWay",
     "CandlesOffer",
     "DepthOffer",
     "FundingOffer",

@@ -145,6 +145,9 @@ class Buffer(Waking, Generic[T]):
             self.items.append(gap)
             self.wake()
 
+    def resumed(self) -> None:
+        """A stream was acknowledged on the present connection; most buffers do not mind."""
+
     def withdraw(self, item: T) -> None:
         """Take back `item` wherever it waits; nothing is lost by it."""
         if any(each is item for each in self.items):

@@ -270,6 +270,8 @@ class Subscription:
         """The exchange has accepted the subscription on the present connection."""
         self.live = True
         self._tell_waiting()
+        for buffer in self._buffers:
+            buffer.resumed()
         for each in self._beside.values():
             each.acknowledged()
 

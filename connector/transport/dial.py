@@ -13,8 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, TypeAlias
 from urllib.parse import quote, urlsplit
 
 import attrs
@@ -45,14 +44,18 @@ class Dialer(Protocol):
         ...
 
 
-def _pairs(addresses: Mapping[str, str | Sequence[str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+_Pairs: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def _pairs(addresses: Mapping[str, str | Sequence[str]] | _Pairs) -> _Pairs:
     """Addresses by host, as a value that can be compared and hashed.
 
     Raises:
         ConfigError: one is no address.
     """
+    given: dict[str, str | Sequence[str]] = dict(addresses)
     pairs = []
-    for host, listed in addresses.items():
+    for host, listed in given.items():
         each = (listed,) if isinstance(listed, str) else tuple(listed)
         if not each:
             raise ConfigError(f"addresses: {host!r} has none; write such as ['192.0.2.7']")
@@ -98,9 +101,7 @@ class TcpDialer:
     source_address: str | None = attrs.field(
         default=None, converter=_optional_address, kw_only=True
     )
-    addresses: tuple[tuple[str, tuple[str, ...]], ...] = attrs.field(
-        default=MappingProxyType({}), converter=_pairs, kw_only=True
-    )
+    addresses: _Pairs = attrs.field(default=(), converter=_pairs, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         if self.ca_file is not None:

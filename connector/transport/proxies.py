@@ -82,7 +82,7 @@ class _ProxyDialer:
         if not isinstance(dialer, TcpDialer):
             raise ConfigError(f"tcp={tcp!r}: write a TcpDialer")
         place = _place(url, self.schemes, self.example)
-        self.__attrs_init__(place, dialer)
+        self.__attrs_init__(place, dialer)  # pyright: ignore[reportAttributeAccessIssue]
         self._check()
 
     def _check(self) -> None:
@@ -161,8 +161,8 @@ class Socks5Dialer(_ProxyDialer):
             addresses = await self.tcp.find(proxy.host, proxy.port)
         except OSError as error:
             raise self._unreachable(error) from error
-        while True:
-            address = addresses.pop(0)
+        unreachable: OSError | None = None
+        for address in addresses:
             through = on_trio.Proxy(
                 socks.ProxyType.SOCKS5,
                 address,
@@ -177,14 +177,15 @@ class Socks5Dialer(_ProxyDialer):
                     host, port, timeout=math.inf, local_addr=source and (source, 0)
                 )
             except socks.ProxyConnectionError as error:
-                if not addresses:
-                    raise self._unreachable(error.__cause__ or error) from error
+                unreachable = self._unreachable(error.__cause__ or error)
+                unreachable.__cause__ = error
             except OSError as error:
                 raise OSError(f"{self.kind} {proxy} broke off: {error.strerror}") from error
             except (socks.ProxyError, AssertionError) as error:
                 raise OSError(f"{self.kind} {proxy} refuses: {_said(error)}") from error
             else:
                 return trio.SocketStream(connected)
+        raise unreachable or OSError(f"{self.kind} {proxy} has no address")
 
 
 class HttpProxyDialer(_ProxyDialer):

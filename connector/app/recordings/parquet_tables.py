@@ -43,6 +43,7 @@ _KINDS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(_TEXTS, "string"),
         "closed": "bool_",
         "off_book": "bool_",
+        "backfilled": "bool_",
         "data": "binary",
     }
 )
@@ -258,6 +259,8 @@ def _folder(channel: AnyChannel, columns: tuple[str, ...]) -> Path:
     value = getattr(channel, symbol.name)
     names = [] if value is None else [_segment(value)]
     for field in others:
+        if field.name == "backfill":
+            continue  # it is the same data
         key = "" if field.name in columns else f"{field.name}="
         names.append(key + _segment(getattr(channel, field.name)))
     return Path(kind, *names)

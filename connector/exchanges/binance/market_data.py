@@ -6,9 +6,12 @@
     /depth              1–5000 levels   5, 10, 20, 50, 100, 500, 1000 levels
     /trades             1000            1000
     /klines             1000            1500, weighed by number; COIN-M at most 200 days at once
+    /aggTrades          by number       by number; COIN-M 48 hours
+    /historicalTrades   by number       with an API key only: not used
     /fundingRate        –               1000, 500 requests in 5 minutes
 
-Rows of a kline are lists. Sizes of pages of trades, klines on spot and USD-M and funding rates, and
+Rows of a kline are lists. That historical trades of spot need no key, the weights of trades of
+spot, sizes of pages of trades, klines on spot and USD-M and funding rates, and
 that they are answered from the begin of a span on, are not in the notes: assumed from Binance's
 documentation as it is generally known.
 
@@ -29,7 +32,7 @@ import attrs
 import msgspec
 from msgspec import field
 
-from connector import events
+from connector import channels, events
 from connector.events import Level, N_co
 from connector.exchanges.binance import names, wire
 from connector.exchanges.numbers import ON_WIRE, Milliseconds, decoder, number, rows_decoder
@@ -40,6 +43,8 @@ from connector.exchanges.requests import (
     HOUR_MS,
     MINUTE_MS,
     MONTH_MS,
+    BackfillOffer,
+    BackfillWay,
     CandlesOffer,
     DepthOffer,
     FundingOffer,
@@ -96,6 +101,18 @@ class Trade(events.Trade[N_co], gc=False, kw_only=True):
     side: bool = field(name="isBuyerMaker")  # type: ignore[assignment]
 
 
+@spelled(exchange_time_ns=from_milliseconds, side=_side)
+class AggregateTrade(events.Trade[N_co], gc=False, kw_only=True):
+    """A row of ``/aggTrades``."""
+
+    symbol: str = field(name="-", default="")
+    exchange_time_ns: Milliseconds = field(name="T")
+    price: N_co = field(name="p")
+    quantity: N_co = field(name="q")
+    trade_id: int = field(name="a")
+    side: bool = field(name="m")  # type: ignore[assignment]
+
+
 class Row(msgspec.Struct, Generic[wire.N], array_like=True, gc=False):
     """A row of ``/klines``; two more fields are not read."""
 
@@ -128,12 +145,14 @@ class MarketData:
         depth_weights: (levels, weight), ascending.
         candle_weight: of a page of candles, by their number.
         trades_weight: of a request for recent trades.
+        aggregates_weight: of one for aggregates.
     """
 
     prefix: str
     depth_weights: tuple[tuple[int, int], ...]
     candle_weight: Callable[[int], int]
     trades_weight: int
+    aggregates_weight: int
     intervals: Mapping[str, int]
     most_candle_ms: int | None = None
     has_funding: bool = True
@@ -158,7 +177,54 @@ class MarketData:
                 if self.has_funding
                 else None
             ),
+            backfill=self._backfill(numbers),
         )
+
+    def _backfill(self, numbers: NumberType) -> Mapping[type[Any], BackfillOffer]:
+        """Aggregates can be asked for by number, and trades of spot; those of futures only with a
+        key, so that the newest have to do. Numbers of futures trades may stand for nothing.
+        """
+        spot = not self.has_funding
+        by_number = BackfillWay(
+            reach="from",
+            most=_PAGE,
+            request=self._from("/historicalTrades", Trade, numbers, self.trades_weight),
+        )
+        newest_trades = self._trades(numbers)
+        newest = BackfillWay(
+            reach="newest",
+            most=_PAGE,
+            request=lambda symbol, _, limit: newest_trades(symbol, limit),
+        )
+        aggregates = BackfillWay(
+            reach="from",
+            most=_PAGE,
+            request=self._from("/aggTrades", AggregateTrade, numbers, self.aggregates_weight),
+        )
+        return MappingProxyType(
+            {
+                channels.Trades: BackfillOffer(
+                    ways=(by_number, newest) if spot else (newest,), dense=spot
+                ),
+                channels.AggregateTrades: BackfillOffer(ways=(aggregates,), dense=True),
+            }
+        )
+
+    def _from(
+        self, path: str, kind: Any, numbers: NumberType, weight: int
+    ) -> Callable[[str, int | None, int], RestRequest[Any]]:
+        decode = rows_decoder(kind, numbers)
+
+        def request(symbol: str, number: int | None, limit: int) -> RestRequest[Any]:
+            spelled_symbol = names.wire_symbol(symbol).upper()
+
+            def read(body: bytes) -> tuple[events.Trade[Any], ...]:
+                return _of_symbol(decode(body), spelled_symbol)
+
+            target = self._target(path, spelled_symbol, fromId=number, limit=limit)
+            return RestRequest(target, weight, read)
+
+        return request
 
     def _target(self, path: str, symbol: str, **query: object) -> str:
         asked = "".join(f"&{name}={value}" for name, value in query.items())
@@ -190,10 +256,7 @@ class MarketData:
             spelled_symbol = names.wire_symbol(symbol).upper()
 
             def read(body: bytes) -> tuple[events.Trade[Any], ...]:
-                trades = decode(body)
-                for trade in trades:
-                    trade.symbol = spelled_symbol
-                return tuple(trades)
+                return _of_symbol(decode(body), spelled_symbol)
 
             target = self._target("/trades", spelled_symbol, limit=limit)
             return RestRequest(target, self.trades_weight, read)
@@ -243,6 +306,13 @@ class MarketData:
         return request
 
 
+def _of_symbol(trades: list[Any], symbol: str) -> tuple[events.Trade[Any], ...]:
+    """Trades of a reply that does not say of which symbol it is."""
+    for trade in trades:
+        trade.symbol = symbol
+    return tuple(trades)
+
+
 def _candle(row: Row[Any], symbol: str, interval: str) -> events.Candle[Any]:
     return events.Candle(
         symbol=symbol,
@@ -284,6 +354,7 @@ SPOT = MarketData(
     ),
     candle_weight=lambda _: 2,
     trades_weight=25,
+    aggregates_weight=4,
     intervals=MappingProxyType({"1s": 1000, **INTERVALS}),
     has_funding=False,
 )  # fmt: skip
@@ -292,6 +363,7 @@ USDM = MarketData(
     depth_weights=_FUTURES_DEPTH,
     candle_weight=_weight_of_candles,
     trades_weight=5,
+    aggregates_weight=20,
     intervals=INTERVALS,
 )
 COINM = attrs.evolve(USDM, prefix="/dapi/v1", most_candle_ms=200 * DAY_MS)

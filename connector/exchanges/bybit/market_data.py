@@ -21,7 +21,7 @@ import attrs
 import msgspec
 from msgspec import field
 
-from connector import events
+from connector import channels, events
 from connector.events import N_co
 from connector.exchanges.bybit import wire
 from connector.exchanges.numbers import ON_WIRE, Milliseconds, decoder, number
@@ -32,6 +32,8 @@ from connector.exchanges.requests import (
     HOUR_MS,
     MINUTE_MS,
     MONTH_MS,
+    BackfillOffer,
+    BackfillWay,
     CandlesOffer,
     DepthOffer,
     FundingOffer,
@@ -148,9 +150,15 @@ class MarketData:
         """What is answered, with prices and quantities as `numbers`."""
         lengths = dict(_LENGTHS)
         spot = self.category == "spot"
+        trades = self._trades(numbers)
+        newest = BackfillWay(
+            reach="newest",
+            most=60 if spot else 1000,
+            request=lambda symbol, _, limit: trades(symbol, limit),
+        )
         return PublicRequests(
             depth=DepthOffer(limits=range(1, _MOST_LEVELS + 1), request=self._depth(numbers)),
-            recent_trades=TradesOffer(most=60 if spot else 1000, request=self._trades(numbers)),
+            recent_trades=TradesOffer(most=60 if spot else 1000, request=trades),
             candles=CandlesOffer(
                 intervals={name: lengths[bar] for name, bar in self.intervals.items()},
                 most=_MOST_CANDLES,
@@ -164,6 +172,8 @@ class MarketData:
                     most=_MOST_RATES, request=self._funding(numbers), oldest_first=False
                 )
             ),
+            # A trade is known by a UUID, which says nothing about the order.
+            backfill={channels.Trades: BackfillOffer(ways=(newest,), numbered=False)},
         )
 
     def _target(self, path: str, symbol: str, **query: object) -> str:

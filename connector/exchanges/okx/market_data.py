@@ -17,13 +17,15 @@ from urllib.parse import quote
 
 import msgspec
 
-from connector import events
+from connector import channels, events
 from connector.errors import ConfigError
 from connector.exchanges.numbers import ON_WIRE, Milliseconds, number
 from connector.exchanges.okx import decode
 from connector.exchanges.parameters import NumberType
 from connector.exchanges.protocol import RestRequest
 from connector.exchanges.requests import (
+    BackfillOffer,
+    BackfillWay,
     CandlesOffer,
     DepthOffer,
     FundingOffer,
@@ -34,6 +36,8 @@ from connector.exchanges.requests import (
 from connector.exchanges.spelling import NS_PER_MS
 
 _MOST_LEVELS, _MOST_TRADES, _MOST_CANDLES, _MOST_RATES = 400, 500, 100, 400
+_PAGE = 100
+"""Of old trades."""
 _RECENT_BARS = 1440 - _MOST_CANDLES
 """Candles that are not older are asked for where the newest are."""
 
@@ -69,6 +73,11 @@ def requests(numbers: NumberType, bars: Mapping[str, str]) -> PublicRequests:
             request=_candles(numbers, bars),
             oldest_first=False,
         ),
+        backfill={
+            channels.Trades: BackfillOffer(
+                ways=(BackfillWay(reach="before", most=_PAGE, request=_old_trades(numbers)),)
+            )
+        },
         funding_rates=FundingOffer(most=_MOST_RATES, request=_funding(numbers), oldest_first=False),
     )
 
@@ -96,6 +105,17 @@ def _trades(numbers: NumberType) -> Callable[[str, int], RestRequest[Any]]:
     return lambda symbol, limit: RestRequest(
         _target("market/trades", symbol.upper(), limit=limit), 1, read
     )
+
+
+def _old_trades(numbers: NumberType) -> Callable[[str, int | None, int], RestRequest[Any]]:
+    read_rows = decode.trades(ON_WIRE[numbers], "")
+
+    def request(symbol: str, number: int | None, limit: int) -> RestRequest[Any]:
+        older = {} if number is None else {"after": number}
+        target = _target("market/history-trades", symbol.upper(), type=1, **older, limit=limit)
+        return RestRequest(target, 1, lambda body: tuple(reversed(read_rows(body))))
+
+    return request
 
 
 def _candles(
