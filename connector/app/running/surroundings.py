@@ -8,7 +8,7 @@ from pathlib import Path
 
 from connector.app.running.configuration import Configuration, Mistake
 from connector.app.running.configuration.places import find_places
-from connector.app.running.sinks import AnySettings, JsonLines, RecordedFrames
+from connector.app.running.sinks import AnySettings, CsvTables, JsonLines, RecordedFrames
 
 
 def missing_folders(configuration: Configuration, text: str) -> list[Mistake]:
@@ -33,7 +33,7 @@ def _troubles(settings: AnySettings) -> Iterator[str]:
         if not folder.exists():
             yield f"the folder {folder} does not exist; create it, or write another path"
             return
-    elif isinstance(settings, RecordedFrames):
+    elif isinstance(settings, CsvTables | RecordedFrames):
         folder = Path(settings.path).expanduser().absolute()
         while not folder.exists():  # it is created
             folder = folder.parent

@@ -11,7 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from connector.app.running.configuration.plans import AdapterPlan, GroupPlan, SinkPlan
-from connector.app.running.sinks import JsonLines, RecordedFrames, RedisEvents, RedisFrames
+from connector.app.running.sinks import (
+    CsvTables,
+    JsonLines,
+    RecordedFrames,
+    RedisEvents,
+    RedisFrames,
+)
 from connector.errors import ConfigError
 
 
@@ -20,7 +26,7 @@ def targets_of(
 ) -> Iterator[tuple[str, object, str]]:
     """What only one may write to: the key that says it, the thing itself, and the adapter."""
     settings = plan.settings
-    if isinstance(settings, JsonLines | RecordedFrames):
+    if isinstance(settings, CsvTables | JsonLines | RecordedFrames):
         yield "path", Path(settings.path).expanduser().resolve(), ""
     if not isinstance(settings, RedisEvents | RedisFrames):
         return

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
+from connector.app.running.sinks.csv import CsvTables
 from connector.app.running.sinks.frames import (
     FrameBatch,
     FrameSettings,
@@ -27,7 +28,7 @@ from connector.app.running.sinks.sink import Batch, Reopens, Sink, SinkBroken, S
 AnySettings: TypeAlias = SinkSettings | FrameSettings
 
 KINDS: Mapping[str, type[SinkSettings]] = MappingProxyType(
-    {"jsonl": JsonLines, "log": LogLines, "redis": RedisEvents}
+    {"csv": CsvTables, "jsonl": JsonLines, "log": LogLines, "redis": RedisEvents}
 )
 """Settings by the ``kind`` that a configuration says."""
 FRAME_KINDS: Mapping[str, type[FrameSettings]] = MappingProxyType(
@@ -53,6 +54,7 @@ __all__ = [
     "KINDS",
     "AnySettings",
     "Batch",
+    "CsvTables",
     "FrameBatch",
     "FrameSettings",
     "FrameSink",

@@ -15,6 +15,7 @@ from msgspec import Meta
 from connector.app.event_json import describe, line
 from connector.app.naming import write_channel
 from connector.app.running.sinks.line_file import LineFile
+from connector.app.running.sinks.rotation import rotation_of
 from connector.app.running.sinks.sink import Batch
 from connector.errors import DecodeError
 from connector.lifecycle import Lifecycle, Rejected, Stale
@@ -29,6 +30,12 @@ class JsonLines(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """A file, which is appended to; ``-`` is standard output."""
     marks: bool = False
     """Whether to write what happens to the connections, too."""
+    rotate_minutes: Annotated[float, Meta(gt=0, examples=[60.0])] | None = None
+    """Age at which a file is renamed and the next begun; never, if left out."""
+    rotate_mib: Annotated[float, Meta(gt=0, examples=[256.0])] | None = None
+    """Size at which it is; no limit, if left out."""
+    keep_files: Annotated[int, Meta(ge=1, examples=[24])] | None = None
+    """Rotated files that stay; all, if left out."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[JsonLinesSink]:
@@ -38,7 +45,8 @@ class JsonLines(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             OSError: it cannot be written.
         """
         await trio.lowlevel.checkpoint()
-        file = LineFile(_place(self.path))
+        rotation = rotation_of(self.rotate_minutes, self.rotate_mib, self.keep_files)
+        file = LineFile(_place(self.path), rotation=rotation)
         file.open()
         try:
             yield JsonLinesSink(file, marks=self.marks)

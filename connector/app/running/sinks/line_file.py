@@ -18,6 +18,7 @@ from pathlib import Path
 
 import trio
 
+from connector.app.running.sinks.rotation import Rotation
 from connector.app.running.sinks.sink import SinkBroken
 from connector.lifecycle import write_fields
 
@@ -43,10 +44,19 @@ class LineFile:
 
     Args:
         path: None for standard output.
+        header: stands at the beginning of every file.
+        rotation: when a file is renamed and the next begun; None: never.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(
+        self, path: Path | None, *, header: bytes = b"", rotation: Rotation | None = None
+    ) -> None:
         self._path = path
+        self._header = header
+        self._rotation = rotation
+        self._opened = 0.0
+        self._size = 0
+        self._rotation_failed = False
         self._descriptor: int | None = sys.stdout.fileno() if path is None else None
         self._waits = path is None and _may_wait(sys.stdout.fileno())
 
@@ -80,12 +90,13 @@ class LineFile:
         try:
             self._waits = _may_wait(descriptor)
             if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                _mend(self._path, descriptor)
+                _mend(self._path, descriptor, cut=bool(self._header))
         except BaseException:
             os.close(descriptor)
             raise
         self.close()
         self._descriptor = descriptor
+        self._opened = trio.current_time()
 
     def close(self) -> None:
         """Close the file; standard output stays open."""
@@ -133,6 +144,13 @@ class LineFile:
             assert self._descriptor is not None
             descriptor = self._descriptor
             found = os.fstat(descriptor)
+        if self._rotate(found):
+            assert self._descriptor is not None
+            descriptor = self._descriptor
+            found = os.fstat(descriptor)
+        self._size = found.st_size
+        if self._header and not found.st_size:
+            lines = self._header + lines
         rest = memoryview(lines)
         try:
             while rest:
@@ -141,6 +159,30 @@ class LineFile:
             if stat.S_ISREG(found.st_mode) and len(rest) < len(lines):
                 self._take_back(descriptor, found.st_size)
             raise
+
+    def take_back(self) -> None:
+        """Cut off what the last `append` has written to a file."""
+        if self._descriptor is not None and not self._waits:
+            self._take_back(self._descriptor, self._size)
+
+    def _rotate(self, found: os.stat_result) -> bool:
+        """Begin a new file if it is time; whether one was begun."""
+        rotation, path = self._rotation, self._path
+        if rotation is None or path is None or not stat.S_ISREG(found.st_mode):
+            return False
+        if not rotation.is_due(found.st_size, trio.current_time() - self._opened):
+            return False
+        try:
+            rotation.rotate(path)
+            self.reopen()
+        except OSError as error:
+            # Better a file that is too large than a loss.
+            if not self._rotation_failed:
+                _tell(f"the file is not rotated: {error.strerror or error}", path)
+            self._rotation_failed = True
+            return False
+        self._rotation_failed = False
+        return True
 
     def _take_back(self, descriptor: int, size: int) -> None:
         """Cut off what was written of lines that could not be written whole."""
@@ -159,8 +201,13 @@ def _may_wait(descriptor: int) -> bool:
     return pipe and sys.platform != "win32"
 
 
-def _mend(path: Path, descriptor: int) -> None:
-    """See that the file ends with a whole line: what a kill or a full disk has torn is cut off."""
+def _mend(path: Path, descriptor: int, *, cut: bool) -> None:
+    """See that the file ends with a whole line: what a kill or a full disk has torn is cut off.
+
+    Args:
+        path, descriptor: of the file.
+        cut: whether a last line that is not ended is torn, whatever is in it.
+    """
     size = os.fstat(descriptor).st_size
     begin = max(size - _LAST_LINE_BYTES, 0)
     try:
@@ -172,7 +219,7 @@ def _mend(path: Path, descriptor: int) -> None:
     if not tail or tail.endswith(b"\n"):
         return
     last = tail[tail.rfind(b"\n") + 1 :]
-    if last.startswith(b"{") and not _is_json(last):
+    if cut or (last.startswith(b"{") and not _is_json(last)):
         os.ftruncate(descriptor, size - len(last))
         _tell(f"the last line was torn, its {len(last)} bytes are cut off", path)
     else:
