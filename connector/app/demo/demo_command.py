@@ -13,6 +13,8 @@ from rich.console import Console
 from connector.app.demo.dashboard import Dashboard, render_summary
 from connector.app.demo.demo import Options, Result, run_demo
 from connector.app.demo.leaky_command import show_comparison
+from connector.app.demo.maker import MakerOptions
+from connector.app.demo.maker_command import show_maker
 from connector.app.demo.market import Market
 from connector.app.demo.plain_output import Nowhere, PlainLines
 from connector.app.demo.report import summary
@@ -29,6 +31,7 @@ from connector.errors import ConfigError
         "demo",
         "demo --minutes 1 --seed 7 --tls",
         "demo --leaky --seconds 60 --out leak.svg",
+        "demo --maker --seconds 60",
     ),
 )
 @duration_options(default_seconds=20.0, least_seconds=1.0)
@@ -53,6 +56,11 @@ from connector.errors import ConfigError
     help="Run a connector with the original leak beside the adapter, and compare them.",
 )
 @click.option(
+    "--maker",
+    is_flag=True,
+    help="Run a market maker, and see that its orders never outlive it.",
+)
+@click.option(
     "--out",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     metavar="FILE",
@@ -67,6 +75,7 @@ def demo(
     capture: Path | None,
     tls: bool,
     leaky: bool,
+    maker: bool,
     out: Path | None,
     plot: Path | None,
     as_json: bool,
@@ -80,6 +89,10 @@ def demo(
     # The screen shows what the log says. Without a handler it would go to stderr as well.
     logging.getLogger("connector").addHandler(logging.NullHandler())
     out = out or plot
+    if maker:
+        if capture is not None or tls or leaky or out is not None:
+            raise click.UsageError("--maker takes --seconds, --minutes, --seed and --json only")
+        sys.exit(show_maker(MakerOptions(duration_seconds=seconds, seed=seed), as_json=as_json))
     options = Options(duration_seconds=seconds, seed=seed, tls=tls, capture=capture)
     if leaky and capture is not None:
         raise click.UsageError("--leaky compares in a generated market: leave out --capture")
