@@ -193,32 +193,49 @@ def candles_of(interval: str) -> Any:
     def make(numbers: Any, symbol: str) -> Reader:
         kind: Any = wire.Candles if interval in INTERVAL_MS else wire.ClassicCandles
         decode = decoder(kind[numbers])
-        length = INTERVAL_MS.get(interval) or CLASSIC_INTERVAL_MS[interval]
 
         def read(frame: bytes) -> list[events.Candle[Any]]:
             said = decode(frame)
+            rows = said.data[-1:] if said.action == "snapshot" else said.data
             return [
-                events.Candle(
-                    symbol=symbol,
-                    interval=interval,
-                    open_time_ns=row.start * NS_PER_MS,
-                    close_time_ns=(row.start + length - 1) * NS_PER_MS,
-                    open=row.open,
-                    high=row.high,
-                    low=row.low,
-                    close=row.close,
-                    volume=row.volume,
-                    quote_volume=row.turnover,
-                    trades=0,
-                    closed=False,
-                    exchange_time_ns=said.ts * NS_PER_MS or None,
-                )
-                for row in (said.data[-1:] if said.action == "snapshot" else said.data)
+                candle(row, symbol, interval, closed=False, time_ns=said.ts * NS_PER_MS or None)
+                for row in rows
             ]
 
         return read
 
     return make
+
+
+def length_ms(interval: str) -> int:
+    """Of a candle."""
+    return INTERVAL_MS.get(interval) or CLASSIC_INTERVAL_MS[interval]
+
+
+def candle(
+    row: wire.CandleRow[Any] | wire.ClassicCandleRow[Any],
+    symbol: str,
+    interval: str,
+    *,
+    closed: bool,
+    time_ns: int | None = None,
+) -> events.Candle[Any]:
+    """A row of ``kline``, ``candle…`` or the history."""
+    return events.Candle(
+        symbol=symbol,
+        interval=interval,
+        open_time_ns=row.start * NS_PER_MS,
+        close_time_ns=(row.start + length_ms(interval) - 1) * NS_PER_MS,
+        open=row.open,
+        high=row.high,
+        low=row.low,
+        close=row.close,
+        volume=row.volume,
+        quote_volume=row.turnover,
+        trades=0,
+        closed=closed,
+        exchange_time_ns=time_ns,
+    )
 
 
 def liquidations(numbers: Any, symbol: str) -> Reader:

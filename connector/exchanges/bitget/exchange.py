@@ -33,7 +33,7 @@ from connector.channels import (
 from connector.errors import ConfigError
 from connector.events import N_co
 from connector.exchanges import parameters
-from connector.exchanges.bitget import decode, frames, rest
+from connector.exchanges.bitget import decode, frames, market_data, rest
 from connector.exchanges.bitget.frames import V2, V3, Market
 from connector.exchanges.candles import closed_by_the_next
 from connector.exchanges.endpoints import Endpoints, check_endpoints
@@ -44,6 +44,7 @@ from connector.exchanges.protocol import (
     Limits,
     Liveness,
     Page,
+    PublicRequests,
     RestRequest,
     RestService,
     Stream,
@@ -234,6 +235,11 @@ class _Markets(Venue[N_co]):
         """The request for everything that is traded, a category at a time."""
         return rest.instruments(self.market)
 
+    @property
+    def requests(self) -> PublicRequests:
+        """What it answers when it is asked once; not funding rates."""
+        return market_data.requests(self.market, self.numbers, _INTERVALS)
+
 
 @attrs.frozen(kw_only=True)
 class Spot(_Markets[N_co]):
@@ -252,6 +258,8 @@ class Spot(_Markets[N_co]):
     ``interval_ms=150`` (a book of 500 levels) and candles of 2 hours and from 6 hours on come from
     v2, over a connection of their own. What was traded before you subscribed is left out. A candle
     is closed when the next one begins. A trade's id jumps, so a missing trade is not noticed.
+
+    Answers `depth`, `recent_trades` and `candles`; a book that you ask for has no id.
 
     Raises:
         ConfigError: a parameter cannot work.

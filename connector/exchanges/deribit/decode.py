@@ -181,28 +181,29 @@ def candles_of(resolution: str) -> Any:
     def make(numbers: Any, symbol: str) -> Reader:
         kind: Any = wire.CandleRow
         decode = decoder(kind[numbers])
-        length = RESOLUTION_MS[resolution]
-
-        def read(payload: bytes) -> events.Candle[Any]:
-            row = decode(payload)
-            return events.Candle(
-                symbol=symbol,
-                interval=resolution,
-                open_time_ns=row.tick * NS_PER_MS,
-                close_time_ns=(row.tick + length - 1) * NS_PER_MS,
-                open=row.open,
-                high=row.high,
-                low=row.low,
-                close=row.close,
-                volume=row.volume,
-                quote_volume=row.cost,
-                trades=0,
-                closed=False,
-            )
-
-        return read
+        return lambda payload: candle(decode(payload), symbol, resolution, closed=False)
 
     return make
+
+
+def candle(
+    row: wire.CandleRow[Any], symbol: str, resolution: str, *, closed: bool
+) -> events.Candle[Any]:
+    """A row of ``chart.trades``, or of the history."""
+    return events.Candle(
+        symbol=symbol,
+        interval=resolution,
+        open_time_ns=row.tick * NS_PER_MS,
+        close_time_ns=(row.tick + RESOLUTION_MS[resolution] - 1) * NS_PER_MS,
+        open=row.open,
+        high=row.high,
+        low=row.low,
+        close=row.close,
+        volume=row.volume,
+        quote_volume=row.cost,
+        trades=0,
+        closed=closed,
+    )
 
 
 def dense_trade_ids(last_id: int, trade: events.Trade[Any]) -> int:

@@ -9,7 +9,6 @@ Source: deribit §1–§6.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -34,7 +33,7 @@ from connector.channels import (
 from connector.events import N_co
 from connector.exchanges import parameters
 from connector.exchanges.candles import closed_by_the_next
-from connector.exchanges.deribit import decode, frames, rest
+from connector.exchanges.deribit import decode, frames, market_data, rest
 from connector.exchanges.endpoints import Endpoints, check_endpoints
 from connector.exchanges.offers import Catalogue, Offer, raw
 from connector.exchanges.protocol import (
@@ -42,6 +41,7 @@ from connector.exchanges.protocol import (
     E,
     Limits,
     Liveness,
+    PublicRequests,
     RestRequest,
     RestService,
     Stream,
@@ -144,11 +144,6 @@ _OFFERS: Mapping[type[Any], Offer] = MappingProxyType(
 _FEW_LEVELS = attrs.evolve(_OFFERS[PartialBook], reader=decode.few_levels, reading="few levels")
 
 
-def _spell(symbol: str) -> str:
-    """Upper case, but for the ``d`` that is the decimal point of a strike: ``0d625``."""
-    return re.sub(r"(?<=\d)D(?=\d)", "d", symbol.upper())
-
-
 def _book(channel: OrderBook, deltas: Stream[Any], numbers: parameters.NumberType) -> BookSource:
     return BookSource(deltas, DERIBIT, Extent(shown=channel.depth, needed=1))
 
@@ -156,7 +151,7 @@ def _book(channel: OrderBook, deltas: Stream[Any], numbers: parameters.NumberTyp
 CATALOGUE = Catalogue(
     exchange="deribit",
     of_symbol=_OFFERS,
-    spell=_spell,
+    spell=frames.spell,
     book=_book,
     example="BTC-PERPETUAL",
 )
@@ -183,7 +178,8 @@ class Deribit(Venue[N_co]):
     A candle is closed when the next one begins. Of a ticker only the change in percent is told, so
     `open` and `price_change` are as exact as that; 0 stands for what was not traded. The volume of
     a ticker or a candle is in the base asset. Quantities of inverse perpetuals and futures are USD
-    (`Instrument.base_quantity`), of everything else the base asset.
+    (`Instrument.base_quantity`), of everything else the base asset. Funding accrues all the time;
+    `funding_rates` has that of each hour.
 
     Raises:
         ConfigError: a parameter cannot work.
@@ -223,3 +219,8 @@ class Deribit(Venue[N_co]):
     def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
         """The request for everything that is traded; combos are left out."""
         return rest.instruments()
+
+    @property
+    def requests(self) -> PublicRequests:
+        """What it answers when it is asked once."""
+        return market_data.requests(self.numbers, _RESOLUTIONS)

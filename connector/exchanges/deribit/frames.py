@@ -8,6 +8,7 @@ Source: deribit §2, §3.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -72,6 +73,13 @@ class _Frame(msgspec.Struct):
 
 _FRAME = msgspec.json.Decoder(_Frame)
 _ANYTHING = msgspec.json.Decoder()
+
+
+def spell(symbol: str) -> str:
+    """An instrument as Deribit writes it: in upper case, but for the ``d`` that is the decimal
+    point of a strike, as in ``0d625``.
+    """
+    return re.sub(r"(?<=\d)D(?=\d)", "d", symbol.upper())
 
 
 def parse(frame: bytes) -> Inbound:

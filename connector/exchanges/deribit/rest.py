@@ -16,8 +16,9 @@ from connector.exchanges.protocol import UNDECODABLE, RestRequest, RestService
 from connector.instruments import Instrument, Kind, OptionSide, QuantityUnit, Status
 
 NS_PER_MS = 1_000_000
-REQUESTS_PER_WINDOW, WINDOW_SECONDS = 5, 50.0
-"""``get_instruments`` may be asked once in 10 s, five times in a row."""
+WEIGHT_PER_WINDOW, WINDOW_SECONDS = 50, 50.0
+"""Of 20 requests in a second one is used; ``get_instruments`` may be asked once in 10 s."""
+_INSTRUMENTS_WEIGHT = 10
 TARGET = "/api/v2/public/get_instruments?currency=any&expired=false"
 
 
@@ -53,7 +54,7 @@ def service(url: str) -> RestService:
     """The REST interface at `url`."""
     return RestService(
         url=url,
-        weight_per_window=REQUESTS_PER_WINDOW,
+        weight_per_window=WEIGHT_PER_WINDOW,
         window_seconds=WINDOW_SECONDS,
         error=refusal,
         refuses=refuses,
@@ -111,7 +112,7 @@ def instruments() -> RestRequest[tuple[Instrument, ...]]:
     def read(body: bytes) -> tuple[Instrument, ...]:
         return tuple(_instrument(row) for row in _ANSWER.decode(body).result if row.kind in _KINDS)
 
-    return RestRequest(target=TARGET, weight=1, decode=read)
+    return RestRequest(target=TARGET, weight=_INSTRUMENTS_WEIGHT, decode=read)
 
 
 def _kind(row: _Row) -> Kind:

@@ -76,7 +76,7 @@ class BitgetKit:
 
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
         """The whole HTTP response to a REST request."""
-        return rest.answer(request, self.market, symbols, market)
+        return rest.answer(request, self.market, symbols, market, self.scale)
 
     def endpoints(self, stream: str, rest: str) -> Endpoints:
         """Where it is."""

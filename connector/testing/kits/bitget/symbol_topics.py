@@ -159,6 +159,19 @@ class Desk:
         )
         return f'{{"a":[{asks}],"b":[{bids}],"ts":"{self._audience.now_ms()}"}}'
 
+    def fill(self, trade: TradeFacts) -> str:
+        """A trade of the past."""
+        side, number = "buy" if trade.taker_buys else "sell", trade.trade_id * _SPREAD
+        return (
+            f'{{"execId":"{number}","execLinkId":"{number + 1}","side":"{side}",'
+            f'"price":"{self._scale.price(trade.price)}","isRPI":"no",'
+            f'"size":"{self._scale.quantity(trade.quantity)}","ts":"{trade.ms}"}}'
+        )
+
+    def candle(self, bar: Bar) -> str:
+        """A candle of the past: time, prices, and both volumes."""
+        return self._candle("v2.", bar)
+
     # -- inside ---------------------------------------------------------------------------------
 
     def _wants(self, topic: str, interval: str = "") -> bool:

@@ -86,7 +86,7 @@ class DeribitKit:
 
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
         """The whole HTTP response to a REST request."""
-        return rest.answer(request, symbols, market)
+        return rest.answer(request, self.scale, symbols, market)
 
     def endpoints(self, stream: str, rest: str) -> Endpoints:
         """Where it is."""

@@ -1,26 +1,38 @@
-"""The public part of Deribit's REST interface: instruments, books, and the time.
+"""The public part of Deribit's REST interface: instruments, books, and the past of a market.
+
+Words of refusals are *assumed*, and that a parameter out of its range is refused.
 
 Source: deribit §5, §6.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import attrs
 import msgspec
 
+from connector.testing.kits.deribit.symbol_topics import RESOLUTIONS
+from connector.testing.market.candles import INTERVALS_MS
+from connector.testing.market.history import History, history_of
+from connector.testing.market.matching import Scale
 from connector.testing.network.server_websocket import Request, response
 
 _BEGIN = "/api/v2/public/"
 _NEVER_MS = 32_503_708_800_000
 _INVALID_PARAMS, _METHOD_NOT_FOUND, _NO_INSTRUMENT = -32602, -32601, 13020
-_MOST_LEVELS = 10_000
+_DEPTHS = frozenset({1, 5, 10, 20, 50, 100, 1000, 10_000})
+_MOST_TRADES, _MOST_CANDLES, _MOST_RATES = 1000, 5000, 744
+_HOUR_MS = 3_600_000
+_HOURLY_RATE = 0.0000125
 _SIDES = {"C": "call", "P": "put"}
 
 
-def answer(request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
+def answer(request: Request, scale: Scale, symbols: tuple[str, ...], market: Any) -> bytes:
     """The whole HTTP response to a request."""
     url = urlsplit(request.target)
     query = dict(parse_qsl(url.query))
@@ -29,11 +41,105 @@ def answer(request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
     method = url.path.removeprefix(_BEGIN)
     if method == "get_instruments":
         return _instruments(query, symbols)
-    if method == "get_order_book":
-        return _order_book(query, market)
     if method == "test":
         return _result({"version": "1.2.26"})
-    return _error(404, _METHOD_NOT_FOUND, "Method not found")
+    if method not in _OF_INSTRUMENT:
+        return _error(404, _METHOD_NOT_FOUND, "Method not found")
+    name = query.get("instrument_name", "")
+    known = history_of(market, name)
+    if known is None:
+        return _error(400, _NO_INSTRUMENT, "instrument_not_found", "instrument_name")
+    try:
+        return _result(_OF_INSTRUMENT[method](_Asked(query, known, market.desks[name], scale)))
+    except _Refused as refused:
+        return _error(400, _INVALID_PARAMS, "Invalid params", str(refused))
+
+
+class _Refused(Exception):
+    """The parameter that is wrong."""
+
+
+@attrs.frozen
+class _Asked:
+    """A request about one instrument, as its answers need it."""
+
+    query: dict[str, str]
+    history: History
+    desk: Any
+    scale: Scale
+
+    def number(self, name: str, instead: int | None, most: int = 1 << 60) -> int:
+        """A parameter from 0 to `most`; it must be there if nothing can be `instead`."""
+        text = self.query.get(name, "" if instead is None else str(instead))
+        if not text.isdecimal() or int(text) > most:
+            raise _Refused(name)
+        return int(text)
+
+
+def _order_book(asked: _Asked) -> Any:
+    depth = asked.number("depth", 5)
+    if depth not in _DEPTHS:
+        raise _Refused("depth")
+    return msgspec.Raw(asked.desk.order_book(depth).encode())
+
+
+def _last_trades(asked: _Asked) -> Any:
+    """Without a time, the newest; ``sorting`` says which comes first."""
+    trades = asked.history.newest_trades(asked.number("count", 10, _MOST_TRADES))
+    sorting = asked.query.get("sorting", "default")
+    if sorting not in ("default", "asc", "desc"):
+        raise _Refused("sorting")
+    rows = [asked.desk.trade(each) for each in (trades if sorting == "asc" else reversed(trades))]
+    return msgspec.Raw(f'{{"trades":[{",".join(rows)}],"has_more":false}}'.encode())
+
+
+def _chart(asked: _Asked) -> Any:
+    """A list for each column; both ends of the span are included."""
+    resolution = asked.query.get("resolution", "")
+    begin, end = asked.number("start_timestamp", None), asked.number("end_timestamp", None)
+    interval = next((own for own, name in RESOLUTIONS.items() if name == resolution), None)
+    if interval is None and resolution not in ("10", "180"):
+        raise _Refused("resolution")
+    if interval is None or (end - begin) // INTERVALS_MS[interval] > _MOST_CANDLES:
+        bars = []
+    else:
+        bars = asked.history.candles(interval, begin, end)
+    rows = [asked.desk.chart(each) for each in bars]
+    columns = {
+        name: [row[name] for row in rows]
+        for name in ("ticks", "open", "high", "low", "close", "volume", "cost")
+    }
+    return {**columns, "status": "ok" if rows else "no_data"}
+
+
+def _funding(asked: _Asked) -> Any:
+    """Hourly, oldest first."""
+    if not asked.desk.flow.symbol.endswith("-PERPETUAL"):
+        raise _Refused("instrument_name")
+    begin, end = asked.number("start_timestamp", None), asked.number("end_timestamp", None)
+    end = min(end, asked.desk.now_ms)
+    hours = range(begin + -begin % _HOUR_MS, end + 1, _HOUR_MS)
+    listed = {
+        bar.start_ms: bar for bar in asked.history.candles("1h", begin - _HOUR_MS, end)
+    }  # fmt: skip
+    return [
+        {
+            "timestamp": hour, "index_price": 1.0, "prev_index_price": 1.0,
+            "interest_8h": _HOURLY_RATE * 8, "interest_1h": _HOURLY_RATE,
+        }
+        for hour in list(hours)[-_MOST_RATES:]
+        if hour - _HOUR_MS in listed
+    ]  # fmt: skip
+
+
+_OF_INSTRUMENT: Mapping[str, Callable[[_Asked], Any]] = MappingProxyType(
+    {
+        "get_order_book": _order_book,
+        "get_last_trades_by_instrument": _last_trades,
+        "get_tradingview_chart_data": _chart,
+        "get_funding_rate_history": _funding,
+    }
+)
 
 
 def _result(result: Any) -> bytes:
@@ -68,17 +174,6 @@ def _instruments(query: dict[str, str], symbols: tuple[str, ...]) -> bytes:
             if kind in ("any", row["kind"]) and currency in ("any", row["settlement_currency"])
         ]
     )
-
-
-def _order_book(query: dict[str, str], market: Any) -> bytes:
-    desk = getattr(market, "desks", {}).get(query.get("instrument_name"))
-    depth = query.get("depth", "5")
-    if desk is None:
-        return _error(400, _NO_INSTRUMENT, "instrument_not_found", "instrument_name")
-    if not depth.isdecimal() or not 1 <= int(depth) <= _MOST_LEVELS:
-        return _error(400, _INVALID_PARAMS, "Invalid params", "depth")
-    market.advance()
-    return _result(msgspec.Raw(desk.order_book(int(depth)).encode()))
 
 
 def _instrument(symbol: str) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
+import msgspec
+
 from connector.testing.market.audience import Audience
 from connector.testing.market.candles import Bar
 from connector.testing.market.depth_window import DepthWindow, Levels
@@ -137,6 +139,25 @@ class Desk:
         book = self._whole_book(depth, self._audience.now_ms())[1:-1]
         return f'{{"state":"open","last_price":{scale.price(day.close)},{book}}}'
 
+    @property
+    def now_ms(self) -> int:
+        """The exchange's time."""
+        return self._audience.now_ms()
+
+    def trade(self, trade: TradeFacts) -> str:
+        """A trade of the past."""
+        return self._trade(trade, liquidates=False)
+
+    def chart(self, bar: Bar) -> dict[str, object]:
+        """A candle of the past, as JSON values."""
+        usd, base = self._usd_and_base(bar)
+        numbers = {
+            "open": bar.open, "high": bar.high, "low": bar.low, "close": bar.close,
+        }  # fmt: skip
+        prices = {name: msgspec.Raw(self._scale.price(n).encode()) for name, n in numbers.items()}
+        volumes = {"volume": msgspec.Raw(base.encode()), "cost": msgspec.Raw(usd.encode())}
+        return {"ticks": bar.start_ms, **prices, **volumes}
+
     # -- inside ---------------------------------------------------------------------------------
 
     def _wants(self, channel: str) -> bool:
@@ -145,12 +166,12 @@ class Desk:
     def _publish(self, channel: str, data: str) -> None:
         self._audience.publish(channel, data.encode())
 
-    def _usd_and_base(self, lots: int, ticks_times_lots: int) -> tuple[str, str]:
-        """A volume in USD, and in the base."""
+    def _usd_and_base(self, bar: Bar) -> tuple[str, str]:
+        """A volume in USD, and in the base: of what is inverse, at the closing price."""
         if not self._inverse:
-            return self._scale.value(ticks_times_lots), self._scale.quantity(lots)
-        base = lots * 10 * 10**10 // max(self._flow.bars.day.close, 1)
-        return self._scale.quantity(lots), decimal_text(base, 8, 8)
+            return self._scale.value(bar.quote_volume), self._scale.quantity(bar.volume)
+        base = bar.volume * 10 * 10**10 // max(bar.close, 1)
+        return self._scale.quantity(bar.volume), decimal_text(base, 8, 8)
 
     # -- trades and quotes ----------------------------------------------------------------------
 
@@ -232,7 +253,7 @@ class Desk:
     def _ticker(self, now_ms: int) -> str:
         day, scale = self._flow.bars.day, self._scale
         bid, _, ask, _ = self._flow.best
-        usd, base = self._usd_and_base(day.volume, day.quote_volume)
+        usd, base = self._usd_and_base(day)
         change = decimal_text((day.close - day.open) * 10**6 // day.open, 4, 4)
         index = scale.price(self._flow.bars.running("1m").open)
         stats = (
@@ -265,7 +286,7 @@ class Desk:
         if not self._wants(channel):
             return
         price = self._scale.price
-        usd, base = self._usd_and_base(bar.volume, bar.quote_volume)
+        usd, base = self._usd_and_base(bar)
         self._publish(
             channel,
             f'{{"volume":{base},"tick":{bar.start_ms},"open":{price(bar.open)},'
