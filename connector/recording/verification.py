@@ -299,7 +299,10 @@ class _Check:
             return
         if stream.sequence is None:
             return
-        for event in decoded if isinstance(decoded, list) else [decoded]:
+        events = decoded if isinstance(decoded, list) else [decoded]
+        if stream.fold is not None:
+            events = subscription.fold(stream.fold, events)
+        for event in events:
             found.checked += 1
             verdict = stream.sequence(subscription.last_id, event)
             if verdict > 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -19,24 +20,33 @@ from connector.recording import Mark, Span, start_of
 from connector.recording.reader import ALWAYS
 from connector.recording.steps import Frames, steps_of
 
-_INTERVALS_MS = (100, 0, 250, 500, 1000, 3000)
+_INTERVALS_MS = (100, 0, 10, 20, 50, 200, 250, 500, 1000, 3000)
 _LEVELS = (5, 10, 20)
 
 
 def channel_of(exchange: Exchange, name: str) -> AnyChannel:
     """The channel whose stream is called `name`; a `RawStream` when no other is."""
-    for candidate in _candidates(name.partition("@")[0] or "!"):
-        try:
-            if exchange.stream(candidate).name == name:
-                return candidate
-        except ConfigError:
-            continue
+    for symbol in _symbols(name):
+        for candidate in _candidates(symbol):
+            try:
+                if exchange.stream(candidate).name == name:
+                    return candidate
+            except ConfigError:
+                continue
     return RawStream(name)
 
 
-def _candidates(symbol: str) -> Iterator[AnyChannel]:
+def _symbols(name: str) -> dict[str, None]:
+    """What may be the symbol in a stream's name: what most exchanges put ``@``, ``:`` or ``.``
+    around. An ordered set.
+    """
+    parts = [part for part in re.split("[@:.]", name) if part]
+    # Those of tokenised assets are not in capitals.
+    return dict.fromkeys(("!", *(part.upper() for part in parts), *parts))
+
+
+def _candidates(upper: str) -> Iterator[AnyChannel]:
     """Every channel of a symbol, and of all symbols."""
-    upper = symbol.upper()
     for kind in (channels.Trades, channels.AggregateTrades, channels.BestQuote):
         yield kind(upper)
     for interval in _INTERVALS_MS:
@@ -83,6 +93,7 @@ def events_of(
     """
     files = tuple(paths)
     streams = streams_of(exchange, files)
+    latest: dict[str, tuple[int, Event]] = {}
     for step in steps_of(files, span):
         if isinstance(step, Mark):
             yield step
@@ -98,10 +109,35 @@ def events_of(
             for part in parts:
                 if part.stream in streams:
                     stream = streams[part.stream]
-                    for event in _decoded(stream, part.payload):
+                    events = _decoded(stream, part.payload)
+                    if stream.fold is not None:
+                        events = _fold(stream, events, latest, step.session)
+                    for event in events:
                         event.received_ns = step.time_ns
                         event.session = step.session
                         yield Decoded(stream, event)
+
+
+def _fold(
+    stream: AnyStream, events: list[Event], latest: dict[str, tuple[int, Event]], session: int
+) -> list[Event]:
+    """What a feed would have had of `events`, each of which says what has changed.
+
+    Args:
+        stream: has a fold.
+        events: as they were decoded.
+        latest: the last event of each stream, and its session.
+        session: which brought them.
+    """
+    assert stream.fold is not None
+    folded: list[Event] = []
+    for event in events:
+        known = latest.get(stream.name)
+        made = stream.fold(known[1] if known and known[0] == session else None, event)
+        if made:
+            latest[stream.name] = session, made[-1]
+            folded += made
+    return folded
 
 
 def _decoded(stream: AnyStream, payload: bytes) -> list[Event]:

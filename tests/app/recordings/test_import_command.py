@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from connector.app.commands import group
+from connector.app.naming import EXCHANGES
 from connector.app.recordings.decoding import Decoded, channel_of, events_of
 from connector.channels import (
     AggregateTrades,
@@ -25,10 +27,12 @@ from connector.channels import (
     Tickers,
     Trades,
 )
+from connector.errors import ConfigError
 from connector.exchanges import binance
 from connector.link.raw_frames import RawFrame
-from connector.recording import Answer, RecordingFailed, Writer, read_frames
+from connector.recording import Answer, Mark, RecordingFailed, Subject, Writer, read_frames
 from tests.faults.world import book, trade
+from tests.recording.parts import write
 
 
 def capture(path: Path, *rows: tuple[int | None, str, str | None, str | None]) -> Path:
@@ -179,3 +183,64 @@ def test_a_stream_leads_back_to_its_channel(channel: Any) -> None:
     exchange = binance.UsdMFutures()
 
     assert channel_of(exchange, exchange.stream(channel).name) == channel
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol"),
+    [
+        ("bybit_linear", "BTCUSDT"), ("okx", "BTC-USDT"), ("kraken", "BTC/USD"),
+        ("kraken", "AAPLx/USD"), ("kraken_futures", "PI_XBTUSD"), ("deribit", "BTC-PERPETUAL"),
+        ("bitget_spot", "BTCUSDT"), ("coinbase", "BTC-USD"),
+    ],
+)  # fmt: skip
+def test_streams_of_every_exchange_lead_back_to_a_channel_of_their_kind(
+    name: str, symbol: str
+) -> None:
+    exchange = EXCHANGES[name]()
+
+    for channel in (Trades(symbol), Tickers(symbol), Candles(symbol), MarkPrices(symbol)):
+        with suppress(ConfigError):
+            stream = exchange.stream(channel).name
+            found = exchange.stream(channel_of(exchange, stream))
+
+            assert not isinstance(found.channel, RawStream), stream
+            assert (found.name, found.channel.symbol) == (stream, symbol)
+
+
+def test_what_only_says_what_has_changed_is_completed(tmp_path: Path) -> None:
+    def candle(minute: int, close: int) -> str:
+        return (
+            '{"channel":"ohlc","type":"update","data":[{"symbol":"A/B","open":1,"high":9,"low":1,'
+            f'"close":{close},"trades":1,"volume":1,"vwap":1,"interval_begin":'
+            f'"2024-07-01T00:0{minute}:00Z","interval":1}}]}}'
+        )
+
+    def depth(kind: str, bid: str, number: int) -> str:
+        return (
+            f'{{"topic":"orderbook.1.AUSDT","type":"{kind}","ts":5,"data":{{"s":"AUSDT",'
+            f'"b":[["{bid}","1"]],"a":[["9","1"]],"u":{number},"seq":1}},"cts":5}}'
+        )
+
+    texts = {
+        "kraken": [candle(0, 1), candle(0, 2), candle(1, 3)],
+        "bybit_spot": [depth("snapshot", "1", 7), depth("delta", "2", 8)],
+    }
+    found: dict[str, list[Any]] = {}
+    for name, said in texts.items():
+        exchange = EXCHANGES[name]()
+        stream = "ohlc-1:A/B" if name == "kraken" else "orderbook.1.AUSDT"
+        link = f"{name}/public"
+        items: list[Any] = [Mark("Connected", link, 1, 1), Mark("Subscribed", link, 1, 1)]
+        items += [RawFrame(link, 1, n, stream, each.encode()) for n, each in enumerate(said, 1)]
+        subject = Subject(name, (), (stream,), {stream: "public"})
+        path = write(tmp_path / f"{name}.rec.zst", items, subject=subject)
+        verified = CliRunner().invoke(group, ["verify", str(path)])
+        assert (verified.exit_code, "sound" in verified.output) == (0, True), verified.output
+        found[name] = [
+            each.event for each in events_of(exchange, [path]) if isinstance(each, Decoded)
+        ]
+
+    assert [(each.close, each.closed) for each in found["kraken"]] == [
+        (1, False), (2, False), (2, True), (3, False)
+    ]  # fmt: skip
+    assert [each.bid_price for each in found["bybit_spot"]] == [1, 2]
