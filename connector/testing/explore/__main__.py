@@ -2,6 +2,7 @@
 
 python -m connector.testing.explore                          everything: the long sweep
 python -m connector.testing.explore stream tls               these scenarios
+python -m connector.testing.explore --venues okx,deribit     the core scenarios of these venues
 python -m connector.testing.explore my_tests.leaks:SCENARIO  one of your own
 python -m connector.testing.explore --replay stream/fifo/17=reset
 """
@@ -24,6 +25,7 @@ from connector.testing.explore.result import Result
 from connector.testing.explore.run import run
 from connector.testing.explore.scenarios import SCENARIOS, SHORT
 from connector.testing.explore.sweep import KINDS, Unit, units
+from connector.testing.explore.venue_scenarios import PROGRAMS, VENUES
 from connector.testing.explore.worker import prepare_process, scenario_of
 from connector.testing.explore.workers import sweep_in_processes
 
@@ -54,6 +56,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
     add("scenarios", nargs="*", help="names (--list), or package.module:VARIABLE")
+    add("--venues", metavar="NAMES", help="the core scenarios of these venues, or of all")
     add("--replay", metavar="CASE", help="run one case, as a finding prints it")
     add("--list", action="store_true", help="show scenarios and faults")
     add("--kinds", help=f"of sweeps: {','.join(KINDS)}; by default those that suit the scenario")
@@ -103,7 +106,7 @@ def _summary(result: Result) -> str:
 def _sweep(options: argparse.Namespace) -> int:
     _check_numbers(options)
     faults = options.faults.split(",")
-    names = options.scenarios or list(SCENARIOS)
+    names = [*options.scenarios, *_of_venues(options.venues)] or list(SCENARIOS)
     work: list[Unit] = []
     for name in names:
         scenario = scenario_of(name)
@@ -131,6 +134,19 @@ def _sweep(options: argparse.Namespace) -> int:
     if interrupted:
         say("interrupted: this is not the whole sweep")
     return 1 if report.findings else 130 if interrupted else 0
+
+
+def _of_venues(text: str | None) -> list[str]:
+    """The scenarios of the venues that `text` names.
+
+    Raises:
+        LookupError: there is no such venue.
+    """
+    wanted = [] if text is None else list(VENUES) if text == "all" else text.split(",")
+    for name in wanted:
+        if name not in VENUES:
+            raise LookupError(f"{name!r} is no venue; write all, or of {', '.join(VENUES)}")
+    return [f"{venue}_{program}" for venue in wanted for program in PROGRAMS]
 
 
 def _kinds(name: str) -> tuple[str, ...]:

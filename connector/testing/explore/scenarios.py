@@ -35,6 +35,7 @@ from connector.testing.explore.programs import (
 )
 from connector.testing.explore.scenario import Program, Scenario
 from connector.testing.explore.trading_faults import TRADING_FAULTS
+from connector.testing.explore.venue_scenarios import VENUE_SCENARIOS
 from connector.testing.faults.faults import Fault, When
 from connector.testing.market.order_flow import OrderFlow
 
@@ -193,6 +194,7 @@ SCENARIOS: MappingProxyType[str, Scenario] = MappingProxyType(
         )
     }
     | {scenario.name: scenario for scenario in (*_SLOW, *_BOUNDED, _UNREAD, *_ACCOUNTS)}
+    | dict(VENUE_SCENARIOS)
 )
 """Name: scenario."""
 
