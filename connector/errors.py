@@ -249,8 +249,8 @@ class NameInUse(ConnectorError):
 class OrdersLeft(ConnectorError):
     """Orders may still be open at the exchange although their block was left.
 
-    `orders` names each. Cancel them at the exchange, or open an account of the same name again: it
-    finds them and, by default, cancels them.
+    `orders` names each. Cancel them with ``connector stop NAME`` or at the exchange, or open an
+    account of the same name again: it finds them and, by default, cancels them.
     """
 
     def __init__(self, message: str, orders: tuple[object, ...]) -> None:

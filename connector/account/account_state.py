@@ -253,7 +253,6 @@ class Office:
     def lose(self, record: OrderRecord) -> None:
         """A place may have arrived, and nothing tells."""
         if self.move(record, "lost"):
-            _log.warning("order %s is unknown: it was sent and not answered", record.client_id)
             self.tasks.resolve(record)
 
     def move(self, record: OrderRecord, news: str, reason: str = "", code: object = None) -> bool:
@@ -320,15 +319,15 @@ class Office:
 
     def _note(self, order: Order, event: OrderUpdate) -> None:
         record = order._record
-        if event.late:
+        if event.late and order._is_first("late"):
             _log.error("order %s lives although it was given up: %r", event.client_id, order)
         if record.over:
             if record.over_at is None:
                 record.over_at = trio.current_time()
-            _log.info("order over: %r %s", order, record.reason)
+                _log.info("order over: %r %s", order, record.reason)
         elif event.state == "open":
             record.over_at = None
-            if event.filled == 0:
+            if order._is_first("open"):
                 _log.info("order open: %r", order)
             if self.leaving or not record.wanted:
                 self.tasks.cancel(record)

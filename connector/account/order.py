@@ -26,6 +26,7 @@ class Order:
         self._instrument = instrument
         self._changed = trio.Event()
         self._error: OrderNotPlaced | None = None
+        self._logged: set[str] = set()
 
     def __repr__(self) -> str:
         return (
@@ -192,6 +193,12 @@ class Order:
         """Wait until no amend is on its way, or it is over."""
         while self._record.amending is not None and not self.ended:
             await self._changed.wait()
+
+    def _is_first(self, what: str) -> bool:
+        """Whether that happens to this order for the first time: then it is logged."""
+        first = what not in self._logged
+        self._logged.add(what)
+        return first
 
     def _wake(self) -> None:
         self._changed.set()

@@ -39,7 +39,7 @@ class EventCounts:
         self.fills = 0
         self.backfilled = 0
         """Of the fills, those that were read from the account's history."""
-        self.late = 0
+        self.late: set[str] = set()
         """Orders that lived although they had been given up."""
         self.unsynced = 0
         self.unsynced_reason = ""
@@ -48,9 +48,10 @@ class EventCounts:
     def note(self, event: AnyAccountEvent) -> None:
         """Count what happened."""
         match event:
-            case OrderUpdate(state=state, late=late):
+            case OrderUpdate(state=state, late=late, client_id=client_id):
                 self.ended[state] += state in OVER
-                self.late += late
+                if late:
+                    self.late.add(client_id)
             case Fill(backfilled=backfilled):
                 self.fills += 1
                 self.backfilled += backfilled

@@ -44,6 +44,8 @@ GRACE_SECONDS = 2.0
 """For connections to be closed after the last confirmation."""
 _LOOK_SECONDS = 2.0
 """How often to look whether the stream tells of the orders that the exchange has accepted."""
+_UNKNOWN_SECONDS = 1.0
+"""An order that is unknown for so long is worth a warning; most are found before."""
 _DISAGREEMENTS = 2
 """So many audits in a row must disagree: one may have met an event on its way."""
 
@@ -168,7 +170,7 @@ class RunningAccount:
             other_orders=sum(each not in records for each in others),
             placed=office.ids.made,
             ended=dict(counts.ended),
-            late=counts.late,
+            late=len(counts.late),
             fills=counts.fills,
             backfilled=counts.backfilled,
             unsynced=counts.unsynced,
@@ -190,7 +192,13 @@ class RunningAccount:
             finally:
                 self._resolving.discard(record.client_id)
 
+        async def warn() -> None:
+            await trio.sleep(_UNKNOWN_SECONDS)
+            if record.state == "unknown":
+                _log.warning("order %s is unknown: it was sent and not answered", record.client_id)
+
         self.begin(work)
+        self.begin(warn)
 
     def resolve_amend(self, record: OrderRecord) -> None:
         """Find out whether an order was amended."""
