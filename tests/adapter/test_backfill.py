@@ -22,7 +22,7 @@ from connector.adapter import backfill
 from connector.channels import AggregateTrades, Candles, Trades
 from connector.errors import ConfigError, SlowConsumer, SubscriptionRejected
 from connector.events import Gap, Trade
-from connector.exchanges import binance, bybit, okx
+from connector.exchanges import binance, bitget, bybit, deribit, okx
 from connector.testing import Fault, MemoryNetwork, OrderFlow, SimulatedExchange, open_exchange
 
 EXCHANGES: dict[str, Any] = {
@@ -31,8 +31,14 @@ EXCHANGES: dict[str, Any] = {
     "bybit_spot": bybit.Spot,
     "bybit_linear": bybit.Linear,
     "okx": okx.Okx,
+    "deribit": deribit.Deribit,
+    "bitget_spot": bitget.Spot,
 }
-SYMBOLS = dict.fromkeys(EXCHANGES, "ETHUSDT") | {"okx": "ETH-USDT-SWAP"}
+SYMBOLS = dict.fromkeys(EXCHANGES, "ETHUSDT") | {
+    "okx": "ETH-USDT-SWAP", "deribit": "ETH-PERPETUAL",
+}  # fmt: skip
+LOTS = {"spot": 10_000, "deribit": 0.1}
+"""In a unit, where it is not 1,000."""
 CASES = [(venue, Trades) for venue in EXCHANGES] + [
     ("spot", AggregateTrades),
     ("usdm", AggregateTrades),
@@ -50,9 +56,7 @@ class World:
         market: Any = self.exchange._player
         history = market.history(self.symbol)
         facts = history._trades if kind is Trades else history._aggregates
-        scale = 1000
-        if self.exchange._venue.rules.name == "spot":
-            scale = 10_000
+        scale = LOTS.get(self.exchange._venue.rules.name, 1000)
         return [(each.ms, each.price / 100, each.quantity / scale) for each in facts]
 
     async def lose_connection(self, seconds: float) -> None:

@@ -23,6 +23,7 @@ import msgspec
 from msgspec import field
 
 from connector import events
+from connector.channels import Trades
 from connector.events import Level, N_co, Number, Side
 from connector.exchanges.bitget import decode, wire
 from connector.exchanges.bitget.frames import Market, inst_type
@@ -31,6 +32,8 @@ from connector.exchanges.parameters import NumberType
 from connector.exchanges.protocol import RestRequest
 from connector.exchanges.requests import (
     DAY_MS,
+    BackfillOffer,
+    BackfillWay,
     CandlesOffer,
     DepthOffer,
     PublicRequests,
@@ -92,9 +95,10 @@ def requests(market: Market, numbers: NumberType, intervals: Mapping[str, str]) 
         intervals: how Bitget writes intervals, by what a program may write.
     """
     on_wire = ON_WIRE[numbers]
+    trades = _trades(market, on_wire)
     return PublicRequests(
         depth=DepthOffer(limits=range(1, _MOST_LEVELS + 1), request=_depth(market, on_wire)),
-        recent_trades=TradesOffer(most=_MOST_TRADES, request=_trades(market, on_wire)),
+        recent_trades=TradesOffer(most=_MOST_TRADES, request=trades),
         candles=CandlesOffer(
             intervals={name: decode.length_ms(each) for name, each in intervals.items()},
             most=_MOST_CANDLES,
@@ -102,6 +106,19 @@ def requests(market: Market, numbers: NumberType, intervals: Mapping[str, str]) 
             oldest_first=False,
             most_ms=_RECENT_MS,
         ),
+        # Ids jump, and that they rise is not documented.
+        backfill={
+            Trades: BackfillOffer(
+                ways=(
+                    BackfillWay(
+                        reach="newest",
+                        most=_MOST_TRADES,
+                        request=lambda symbol, _, limit: trades(symbol, limit),
+                    ),
+                ),
+                numbered=False,
+            )
+        },
     )
 
 

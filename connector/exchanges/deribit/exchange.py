@@ -88,6 +88,10 @@ _RESOLUTIONS = MappingProxyType(
     }
 )  # fmt: skip
 """Resolutions as Deribit writes them, and as other exchanges do."""
+_BOOK_SILENCE = 900.0
+"""Assumed: a subscription begins with a snapshot, so that it can have been accepted for nothing
+only for so long; the book of an option may well be quiet for hours.
+"""
 _MARK_SILENCE = 120.0
 """Assumed: long before the mark price, which follows an index, has moved."""
 
@@ -119,6 +123,7 @@ _OFFERS: Mapping[type[Any], Offer] = MappingProxyType(
             reader=decode.book,
             parameters={"interval_ms": _INTERVALS},
             sequence=decode.chained_book_ids,
+            silence_seconds=_BOOK_SILENCE,
         ),
         # The reader depends on the interval: `Deribit.stream` takes the offer of it.
         Candles: attrs.evolve(

@@ -16,6 +16,7 @@ from urllib.parse import quote
 import msgspec
 
 from connector import events
+from connector.channels import Trades
 from connector.errors import ConfigError
 from connector.events import Number
 from connector.exchanges.deribit import decode, wire
@@ -25,6 +26,8 @@ from connector.exchanges.parameters import NumberType
 from connector.exchanges.protocol import RestRequest
 from connector.exchanges.requests import (
     HOUR_MS,
+    BackfillOffer,
+    BackfillWay,
     CandlesOffer,
     DepthOffer,
     FundingOffer,
@@ -100,6 +103,12 @@ def requests(numbers: NumberType, resolutions: Mapping[str, str]) -> PublicReque
             request=_candles(on_wire, resolutions),
             oldest_first=False,
         ),
+        backfill={
+            Trades: BackfillOffer(
+                ways=(BackfillWay(reach="from", most=_MOST_TRADES, request=_trades_from(on_wire)),),
+                dense=True,
+            )
+        },
         funding_rates=FundingOffer(most=_MOST_RATES, request=_funding(on_wire), oldest_first=True),
     )
 
@@ -131,6 +140,23 @@ def _trades(numbers: Any) -> Callable[[str, int], RestRequest[Any]]:
         1,
         read,
     )
+
+
+def _trades_from(numbers: Any) -> Callable[[str, int | None, int], RestRequest[Any]]:
+    kind: Any = _Trades
+    read_rows = decoder(kind[numbers])
+
+    def read(body: bytes) -> tuple[events.Trade[Any], ...]:
+        return tuple(sorted(read_rows(body).result.trades, key=lambda trade: trade.trade_id))
+
+    def request(symbol: str, number: int | None, limit: int) -> RestRequest[Any]:
+        begin = {} if number is None else {"start_seq": number}
+        target = _target(
+            "get_last_trades_by_instrument", spell(symbol), **begin, count=limit, sorting="asc"
+        )
+        return RestRequest(target, 1, read)
+
+    return request
 
 
 def _candles(

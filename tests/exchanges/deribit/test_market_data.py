@@ -14,6 +14,7 @@ import trio
 from trio.testing import MockClock
 
 from connector import open_adapter
+from connector.channels import Trades
 from connector.errors import ConfigError
 from connector.exchanges import deribit
 from connector.exchanges.requests import Span
@@ -64,6 +65,15 @@ def test_recent_trades(data_folder: Path, name: str) -> None:
          "combo_trade_id" in r or "block_trade_id" in r)
         for r in rows
     ]  # fmt: skip
+
+
+def test_missing_trades_are_asked_for_by_number() -> None:
+    (way,) = REQUESTS.backfill[Trades].ways
+    assert asked(way.request("btc-perpetual", 77, 5)) == (
+        "/api/v2/public/get_last_trades_by_instrument",
+        {"instrument_name": "BTC-PERPETUAL", "start_seq": "77", "count": "5", "sorting": "asc"},
+    )
+    assert (way.reach, REQUESTS.backfill[Trades].dense) == ("from", True)
 
 
 def test_candles(data_folder: Path) -> None:

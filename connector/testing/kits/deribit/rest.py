@@ -85,7 +85,12 @@ def _order_book(asked: _Asked) -> Any:
 
 def _last_trades(asked: _Asked) -> Any:
     """Without a time, the newest; ``sorting`` says which comes first."""
-    trades = asked.history.newest_trades(asked.number("count", 10, _MOST_TRADES))
+    count = asked.number("count", 10, _MOST_TRADES)
+    trades = asked.history.newest_trades(count)
+    if "start_seq" in asked.query:
+        begin, end = asked.number("start_seq", 0), asked.number("end_seq", 1 << 60)
+        found = asked.history.trades_from(begin, count)
+        trades = [each for each in found if each.trade_id <= end]
     sorting = asked.query.get("sorting", "default")
     if sorting not in ("default", "asc", "desc"):
         raise _Refused("sorting")
