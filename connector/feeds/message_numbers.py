@@ -72,9 +72,9 @@ class MessageNumbers:
                 self._doubts += 1
                 return first + 1, "again" if told else "loss"
         end = first + 1
-        expected = last if number is None else number
+        expected, number_of = last if number is None else number, self._number
         while end < len(payloads):
-            following = self._number(payloads[end])
+            following = number_of(payloads[end])
             if following is not None:
                 if expected is not None and following != expected + 1:
                     break
@@ -100,10 +100,11 @@ class MessageNumbers:
 
     def passed(self, payloads: Sequence[bytes], first: int, end: int) -> None:
         """Take note of ``payloads[first:end]``, which were delivered."""
-        for payload in payloads[first:end]:
-            number = self._number(payload)
+        for index in range(end - 1, first - 1, -1):
+            number = self._number(payloads[index])
             if number is not None:
-                self._last, self._latest = number, payload
+                self._last, self._latest = number, payloads[index]
+                return
 
 
 __all__ = ["MessageNumbers"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import attrs
@@ -12,6 +12,7 @@ from connector.adapter.local_book import LocalBook
 from connector.channels import BookDeltas
 from connector.errors import ExchangeUnavailable
 from connector.exchanges.protocol import UNDECODABLE, AnyExchange, Reply, Subscribed
+from connector.feeds.message_numbers import MessageNumbers
 from connector.feeds.subscription import Subscription
 from connector.link.source import FrameSink, stream_names
 from connector.link.wire_subscriptions import Request
@@ -30,8 +31,16 @@ class _Ending:
 class Replaying:
     """A recording at work for one adapter (`connector.link.source.Supply`)."""
 
-    def __init__(self, exchange: AnyExchange, playhead: Playhead, streams: frozenset[str]) -> None:
+    def __init__(
+        self,
+        exchange: AnyExchange,
+        playhead: Playhead,
+        streams: frozenset[str],
+        number_of: Callable[[bytes], int | None] | None,
+    ) -> None:
         self.exchange = exchange
+        self.number_of = number_of
+        """The number of a message on its connection, where the exchange counts them."""
         self.playhead = playhead
         self.streams = streams
         self.asked = trio.Event()
@@ -114,6 +123,10 @@ class _Session:
         self._known = False
         """Whether data came, which acknowledges what was asked for."""
         self._holes = supply.playhead.holes
+        number_of = supply.number_of
+        self._numbers = None if number_of is None else MessageNumbers(number_of)
+        self._rest: Frames | None = None
+        """What is left of the present step: it has been counted."""
         self.payload_bytes = 0
         self.blocked = False
 
@@ -219,6 +232,10 @@ class _Session:
 
     def accept(self, step: Frames) -> Frames | None:
         """Deliver `step` (`connector.recording.playhead.Ear`)."""
+        if self._numbers is not None and step is not self._rest:
+            step = self._count(step, self._numbers)
+            if not step.payloads:
+                return None
         sink, payloads, streams = self._sink, step.payloads, step.streams
         if len(streams) > 1 or streams[0] is None or not sink.wants(streams[0]):
             pairs = [
@@ -242,7 +259,22 @@ class _Session:
             self.payload_bytes += len(payload)
         if taken == len(payloads):
             return None
-        return Frames(step.link, step.session, step.time_ns, streams[taken:], payloads[taken:])
+        rest = Frames(step.link, step.session, step.time_ns, streams[taken:], payloads[taken:])
+        self._rest = rest
+        return rest
+
+    def _count(self, step: Frames, numbers: MessageNumbers) -> Frames:
+        """`step` without the messages that came again; what is missing is told before it."""
+        streams: list[str | None] = []
+        payloads: list[bytes] = []
+        for begin, end, lost in numbers.runs(step.payloads, 0):
+            if lost:
+                for name in sorted(self._supply.streams):
+                    self._sink.lost(name, "sequence")
+            numbers.passed(step.payloads, begin, end)
+            streams += step.streams[begin:end]
+            payloads += step.payloads[begin:end]
+        return Frames(step.link, step.session, step.time_ns, tuple(streams), tuple(payloads))
 
     def _is_reply(self, payload: bytes) -> bool:
         """Whether a frame answers a request of whoever recorded it."""

@@ -68,8 +68,10 @@ class Recording:
         streams = frozenset(name for start in starts for name in start.streams)
         playhead = Playhead(self.paths, self.speed, self.span, self.zero_ns)
         playhead.now_ns = starts[0].started_ns
+        envelope = (exchange.exchange if isinstance(exchange, Replay) else exchange).envelope
+        number_of = None if envelope is None else envelope.number
         try:
-            yield Replaying(exchange, playhead, streams)
+            yield Replaying(exchange, playhead, streams, number_of)
         finally:
             playhead.close()
 
@@ -100,8 +102,9 @@ class Replay(Generic[N_co]):
 
     @property
     def envelope(self) -> Envelope | None:
-        """As of the exchange."""
-        return self.exchange.envelope
+        """As of the exchange; whoever plays looks at the numbers, before streams are left out."""
+        envelope = self.exchange.envelope
+        return None if envelope is None else attrs.evolve(envelope, number=None)
 
     @property
     def liveness(self) -> Liveness:

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import trio
 from hypothesis import Phase, example, given, settings
@@ -17,6 +18,7 @@ from connector.channels import BookDeltas, Channel, OrderBook, PartialBook, Trad
 from connector.events import BookView, Gap
 from connector.exchanges import binance
 from connector.lifecycle import Connected, Connecting, Disconnected, LinkEvent
+from connector.link.raw_frames import RawFrame
 from connector.recording import (
     Answer,
     End,
@@ -35,7 +37,7 @@ from connector.testing import FaultKind, OrderFlow
 from tests.faults.world import open_world
 from tests.link.test_source import seen
 from tests.recording.parts import LINK, drain, plain, raw, write
-from tests.toy import Ticks, Toy, rising
+from tests.toy import ENVELOPE, Ticks, Toy, rising
 
 BOOK = PartialBook("ETHUSDC", levels=5, interval_ms=100)
 CHANNELS: tuple[Channel[Any], ...] = (BOOK, Trades("ETHUSDC"), BookDeltas("ETHUSDC"))
@@ -416,3 +418,27 @@ def test_an_answer_serves_who_wants_no_more_than_it_has(
     recorded: str, asked: str, answers: bool
 ) -> None:
     assert serves(recorded, asked) is answers
+
+
+def _numbered(frame: bytes) -> int | None:
+    return int(frame.rpartition(b'"seq":')[2].rstrip(b"}")) if b'"seq":' in frame else None
+
+
+async def test_numbers_of_a_connection_are_counted_before_streams_are_left_out(
+    tmp_path: Path,
+) -> None:
+    """Messages of streams that nobody plays have numbers, too; a hole between them is a loss."""
+
+    def tick(stream: str, n: int, seq: int) -> RawFrame:
+        payload = f'{{"stream":"{stream}","data":{{"n":{n},"symbol":"{stream}","seq":{seq}}}}}'
+        return RawFrame(LINK, 1, 11 + seq, stream, payload.encode())
+
+    counted = [("A", 1, 0), ("B", 1, 1), ("A", 2, 2), ("B", 2, 4), ("A", 3, 5), ("A", 3, 5)]
+    path = write(tmp_path / "a.rec.zst", [*opened(1, 10), *(tick(*each) for each in counted)])
+    exchange = Toy(envelope=attrs.evolve(ENVELOPE, number=_numbered))
+    async with open_adapter(replay(exchange, path, speed=math.inf)) as adapter:
+        async with adapter.subscribe(Ticks("A"), gaps=True) as feed:
+            came: list[Any] = [event async for event in feed]
+
+    got = [each.reason if isinstance(each, Gap) else each.n for each in came]
+    assert got == [1, 2, "sequence", 3]
