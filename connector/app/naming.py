@@ -17,7 +17,7 @@ import attrs
 from connector import channels
 from connector.channels import AnyChannel, Channel
 from connector.errors import ConfigError
-from connector.exchanges import binance, bitget, bybit, coinbase, deribit, kraken, okx
+from connector.exchanges import binance, bitget, bybit, coinbase, deribit, hyperliquid, kraken, okx
 from connector.exchanges.protocol import Exchange
 from connector.testing.venues.rules import SimulatedName
 
@@ -36,6 +36,7 @@ EXCHANGES: Mapping[str, type[Any]] = MappingProxyType(
         "bitget_spot": bitget.Spot,
         "bitget_futures": bitget.Futures,
         "coinbase": coinbase.AdvancedTrade,
+        "hyperliquid": hyperliquid.Hyperliquid,
     }
 )
 """Exchange classes by the names of their exchanges."""
@@ -55,6 +56,7 @@ SIMULATED: Mapping[str, SimulatedName] = MappingProxyType(
         "bitget_spot": "bitget_spot",
         "bitget_futures": "bitget_futures",
         "coinbase": "coinbase",
+        "hyperliquid": "hyperliquid",
     }
 )
 """What simulates an exchange, by its name (`connector.testing.open_exchange`)."""
@@ -80,6 +82,7 @@ _MODULES: Mapping[str, Any] = MappingProxyType(
         "kraken": kraken,
         "okx": okx,
         "coinbase": coinbase,
+        "hyperliquid": hyperliquid,
     }
 )
 _ENVIRONMENTS = ("production", "testnet", "demo")

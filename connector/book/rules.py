@@ -19,6 +19,7 @@ rule set             snapshot  a delta follows when               and the book i
 `COINBASE`           stream    always: there are no ids           bids and asks not crossing
 `COINBASE_ADVANCED`  stream    no message of the connection is    bids and asks not crossing
                                missing (`MessageSequence`)
+`HYPERLIQUID`        stream    never: every event is a snapshot
 ===================  ========  =================================  ============================
 
 Where there are no ids, a lost message shows only by what the last column says: a book without a
@@ -184,3 +185,6 @@ COINBASE = BookRules(
 COINBASE_ADVANCED = attrs.evolve(COINBASE, name="coinbase_advanced")
 """Advanced Trade, whose sequence is that of a whole connection: whoever reads it asks a
 `connector.book.MessageSequence` first. Source: coinbase §3, §4."""
+
+HYPERLIQUID = BookRules(name="hyperliquid", snapshot="stream", follow=unnumbered, join=unnumbered)
+"""Whole books that replace each other. Source: hyperliquid §5."""

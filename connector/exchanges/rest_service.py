@@ -20,15 +20,18 @@ def _refuses_never(_: bytes) -> bool:
 
 @attrs.frozen
 class RestRequest(Generic[_T_co]):
-    """A GET of an exchange's public REST interface."""
+    """A GET of an exchange's public REST interface, or a POST where there is a `body`."""
 
     target: str
-    """Path and query, as they follow `RestService.url`."""
+    """Path and query, as they follow `RestService.url`. What follows a ``#`` is not sent: it tells
+    requests apart that differ in their body only."""
     weight: int
     """What it costs of `RestService.weight_per_window`."""
     decode: Callable[[bytes], _T_co]
     """The body to what was asked for. Raises one of `connector.exchanges.protocol.UNDECODABLE`
     when it is not what the documentation says."""
+    body: bytes = b""
+    """JSON; of an exchange that is asked so."""
 
 
 @attrs.frozen

@@ -39,7 +39,7 @@ from connector.link.source import Rest as Answers
 from connector.link.source import Supply
 from connector.link.weight_gate import WeightGate
 from connector.transport import Dialer, is_open
-from connector.transport.http import Response, open_http
+from connector.transport.http import Http, Response, open_http
 
 T = TypeVar("T")
 
@@ -284,6 +284,8 @@ class Rest:
             return await http.get(request.target)
         self._gate.take(request.weight)
         with trio.move_on_after(REQUEST_SECONDS):
+            if request.body and isinstance(http, Http):
+                return await http.post(request.target, request.body)
             return await http.get(request.target)
         raise ExchangeUnavailable(f"no answer to a REST request within {REQUEST_SECONDS:g} s")
 

@@ -128,8 +128,17 @@ class Http:
         """The whole response to a GET of `target`; errors and cancellation as of `request`."""
         return await self.request("GET", target)
 
+    async def post(self, target: str, body: bytes) -> Response:
+        """The whole response to a POST of JSON; errors and cancellation as of `request`."""
+        headers = {"Content-Type": "application/json"}
+        return await self.request("POST", target, headers, body)
+
     async def request(
-        self, verb: str, target: str, headers: Mapping[str, str] | None = None
+        self,
+        verb: str,
+        target: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
     ) -> Response:
         """The whole response to a request for `target`, a path with its query.
 
@@ -138,8 +147,8 @@ class Http:
 
         Cancellation: the connection is of no use afterwards.
         """
-        request = self._client.build_request(verb, target, headers=headers)
-        body = bytearray()
+        request = self._client.build_request(verb, target, headers=headers, content=body)
+        answer = bytearray()
         began = trio.current_time()
         try:
             # Bytes that come are not enough: they may come one by one, or be "100 Continue".
@@ -148,19 +157,19 @@ class Http:
                 response = await self._transport.handle_async_request(request)
                 async with aclosing(response), aclosing(response.aiter_bytes()) as parts:
                     async for part in parts:
-                        body += part
-                        if len(body) > _MAX_BODY_BYTES:
+                        answer += part
+                        if len(answer) > _MAX_BODY_BYTES:
                             raise ExchangeUnavailable(
                                 f"{self._address} answers with more than {_MAX_BODY_BYTES} bytes"
                             )
-                        pace = len(body) / _LEAST_BYTES_PER_SECOND
+                        pace = len(answer) / _LEAST_BYTES_PER_SECOND
                         limit.deadline = began + _ANSWER_SECONDS + pace
-                    return Response(response.status_code, response.headers, bytes(body))
+                    return Response(response.status_code, response.headers, bytes(answer))
         except _FAILURES as error:
             raise ExchangeUnavailable(f"{self._address} gave no answer: {said(error)}") from error
         seconds = trio.current_time() - began
         raise ExchangeUnavailable(
-            f"{self._address} answers too slowly: {len(body)} bytes in {seconds:.3g} s"
+            f"{self._address} answers too slowly: {len(answer)} bytes in {seconds:.3g} s"
         )
 
 

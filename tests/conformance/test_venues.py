@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector.exchanges import binance, bitget, bybit, coinbase, deribit, kraken, okx
+from connector.exchanges import binance, bitget, bybit, coinbase, deribit, hyperliquid, kraken, okx
 from connector.testing.conformance import Check, checks, simulated
 
 VENUES = (
@@ -29,6 +29,7 @@ VENUES = (
     simulated(coinbase.AdvancedTrade, "coinbase", "BTC-USD", "ETH-USD", unknown="NOPE-USD"),
     simulated(kraken.Spot, "kraken", "BTC/USD", "ETH/USD", unknown="NO/PE"),
     simulated(kraken.Futures, "kraken_futures", "PI_XBTUSD", "PF_ETHUSD", unknown="PI_NOPEUSD"),
+    simulated(hyperliquid.Hyperliquid, "hyperliquid", "BTC", "@107", unknown="NOPE"),
     simulated(okx.Okx, "okx", "BTC-USDT-SWAP", "ETH-USDT-SWAP", unknown="XX-USDT-SWAP"),
 )
 

@@ -9,9 +9,9 @@ Source: coinbase A1–A6.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, ClassVar
 
 import attrs
 
@@ -29,17 +29,14 @@ from connector.channels import (
 )
 from connector.errors import ConfigError
 from connector.events import N_co
-from connector.exchanges import parameters, protocol
+from connector.exchanges import parameters
 from connector.exchanges.candles import closed_by_the_next
 from connector.exchanges.coinbase import decode, frames, rest
 from connector.exchanges.endpoints import Endpoints, check_endpoints
 from connector.exchanges.offers import Catalogue, Offer, raw
 from connector.exchanges.protocol import (
-    AnyStream,
     BookSource,
     E,
-    Envelope,
-    Inbound,
     Limits,
     Liveness,
     Page,
@@ -47,6 +44,7 @@ from connector.exchanges.protocol import (
     RestService,
     Stream,
 )
+from connector.exchanges.venue import Language, Venue
 from connector.instruments import Instrument
 
 PRODUCTION = Endpoints("wss://advanced-trade-ws.coinbase.com", "https://api.coinbase.com")
@@ -120,7 +118,7 @@ CATALOGUE = Catalogue(
 
 
 @attrs.frozen(kw_only=True)
-class AdvancedTrade(protocol.Exchange[N_co]):
+class AdvancedTrade(Venue[N_co]):
     """Coinbase Advanced Trade: spot, and the futures that it lists.
 
     Args:
@@ -147,43 +145,14 @@ class AdvancedTrade(protocol.Exchange[N_co]):
         ConfigError: a parameter cannot work.
     """
 
+    catalogue = CATALOGUE
+    language: ClassVar[Language] = frames
+    routes = MappingProxyType({"public": ""})
+    allows = LIMITS
+    lives_by = LIVENESS
+
     endpoints: Endpoints = attrs.field(default=PRODUCTION, validator=check_endpoints)
     """Where it connects."""
-    numbers: type[N_co] = attrs.field(
-        default=cast("Any", float), validator=parameters.check_numbers
-    )
-    """What prices and quantities are."""
-    compression: bool = attrs.field(default=False, validator=parameters.check_compression)
-
-    @property
-    def name(self) -> str:
-        """``coinbase``."""
-        return CATALOGUE.exchange
-
-    @property
-    def limits(self) -> Limits:
-        """What Coinbase allows."""
-        return LIMITS
-
-    @property
-    def liveness(self) -> Liveness:
-        """Heartbeats are subscribed to at once."""
-        return LIVENESS
-
-    @property
-    def envelope(self) -> Envelope:
-        """Channel and product name the stream; the whole frame is its payload."""
-        return frames.ENVELOPE
-
-    def url(self, route: str) -> str:
-        """Where to connect.
-
-        Raises:
-            ConfigError: there is no such route.
-        """
-        if route != self.default_route:
-            raise ConfigError(f"{self.name} has no route {route!r}; it has 'public'")
-        return self.endpoints.stream
 
     def stream(self, channel: Channel[E]) -> Stream[E]:
         """The stream of `channel`.
@@ -213,19 +182,3 @@ class AdvancedTrade(protocol.Exchange[N_co]):
     def instruments(self) -> RestRequest[Page[Instrument]]:
         """The request for everything that is traded, a page at a time."""
         return rest.instruments()
-
-    def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
-        """The request that subscribes to `streams`."""
-        return frames.subscribe(streams)
-
-    def unsubscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
-        """The request that ends the subscription of `streams`."""
-        return frames.unsubscribe(streams)
-
-    def parse(self, frame: bytes) -> Inbound:
-        """What a whole frame says.
-
-        Raises:
-            connector.exchanges.protocol.UNDECODABLE: it is not JSON, or not of the documented form.
-        """
-        return frames.parse(frame)

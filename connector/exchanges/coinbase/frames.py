@@ -177,12 +177,12 @@ class _Request(msgspec.Struct):
     channel: str
 
 
-def subscribe(streams: Sequence[AnyStream]) -> str:
+def subscribe(request_id: int, streams: Sequence[AnyStream]) -> str:
     """The request for `streams`, which are of one channel."""
     return _write("subscribe", streams)
 
 
-def unsubscribe(streams: Sequence[AnyStream]) -> str:
+def unsubscribe(request_id: int, streams: Sequence[AnyStream]) -> str:
     """The request to end `streams`, which are of one channel."""
     return _write("unsubscribe", streams)
 

@@ -9,6 +9,7 @@ from connector.testing.kits.bitget.kit import BitgetKit
 from connector.testing.kits.bybit.kit import BybitKit
 from connector.testing.kits.coinbase.kit import CoinbaseKit
 from connector.testing.kits.deribit.kit import DeribitKit
+from connector.testing.kits.hyperliquid.kit import HyperliquidKit
 from connector.testing.kits.kit import Kit
 from connector.testing.kits.kraken.kit import FuturesKit, SpotKit
 from connector.testing.kits.okx.kit import OkxKit
@@ -26,6 +27,7 @@ KITS: Mapping[VenueName, Kit] = MappingProxyType(
         "kraken": SpotKit(),
         "kraken_futures": FuturesKit(),
         "coinbase": CoinbaseKit(),
+        "hyperliquid": HyperliquidKit(),
     }
 )
 

@@ -41,7 +41,9 @@ class Request:
     target: str
     headers: Mapping[str, str]
     rest: bytes = b""
-    """What was received after the request's head."""
+    """What was received after the request."""
+    body: bytes = b""
+    """As long as ``Content-Length`` says."""
 
     @property
     def is_upgrade(self) -> bool:
@@ -71,12 +73,12 @@ class Message:
 
 
 async def read_request(stream: trio.abc.ReceiveStream, begun: bytes = b"") -> Request | None:
-    """Reads the head of one HTTP request; None when the client goes away before its end.
+    """Reads one HTTP request; None when the client goes away before its end.
 
     `begun` was received already: the `Request.rest` of the one before.
 
     Raises:
-        ProtocolViolation: it is not HTTP, or longer than 16 KiB.
+        ProtocolViolation: it is not HTTP, or its head or body is longer than 16 KiB.
     """
     head = bytearray(begun)
     while (end := head.find(b"\r\n\r\n")) < 0:
@@ -97,7 +99,17 @@ async def read_request(stream: trio.abc.ReceiveStream, begun: bytes = b"") -> Re
             raise ProtocolViolation(1002, f"{line!r} is not a header")
         name = name.lower()
         headers[name] = f"{headers[name]}, {value.strip()}" if name in headers else value.strip()
-    return Request(parts[0], parts[1], headers, bytes(head[end + 4 :]))
+    length = headers.get("content-length", "0")
+    if not length.isdecimal() or int(length) > MAX_REQUEST_BYTES:
+        raise ProtocolViolation(1002, "the request body is longer than 16 KiB")
+    behind = end + 4 + int(length)
+    while len(head) < behind:
+        chunk = await stream.receive_some()
+        if not chunk:
+            return None
+        head += chunk
+    body = bytes(head[end + 4 : behind])
+    return Request(parts[0], parts[1], headers, bytes(head[behind:]), body)
 
 
 def accept(request: Request) -> bytes:
