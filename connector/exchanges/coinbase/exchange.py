@@ -31,7 +31,7 @@ from connector.errors import ConfigError
 from connector.events import N_co
 from connector.exchanges import parameters
 from connector.exchanges.candles import closed_by_the_next
-from connector.exchanges.coinbase import decode, frames, rest
+from connector.exchanges.coinbase import decode, frames, market_data, rest
 from connector.exchanges.endpoints import Endpoints, check_endpoints
 from connector.exchanges.offers import Catalogue, Offer, raw
 from connector.exchanges.protocol import (
@@ -40,6 +40,7 @@ from connector.exchanges.protocol import (
     Limits,
     Liveness,
     Page,
+    PublicRequests,
     RestRequest,
     RestService,
     Stream,
@@ -182,3 +183,8 @@ class AdvancedTrade(Venue[N_co]):
     def instruments(self) -> RestRequest[Page[Instrument]]:
         """The request for everything that is traded, a page at a time."""
         return rest.instruments()
+
+    @property
+    def requests(self) -> PublicRequests:
+        """What it answers when it is asked once."""
+        return market_data.requests(self.numbers)

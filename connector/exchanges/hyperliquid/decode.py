@@ -71,7 +71,7 @@ def fast_book(numbers: Any, symbol: str) -> Reader:
         book = decode(frame).data
         if not book.fast:
             raise msgspec.ValidationError("a slow book")  # `frames.parse` knows of which stream
-        return _snapshot(book)
+        return snapshot(book)
 
     return read
 
@@ -82,12 +82,13 @@ def slow_book(numbers: Any, symbol: str) -> Reader:
     decode = decoder(kind[numbers])
 
     def read(frame: bytes) -> wire.BookSnapshot[Any]:
-        return _snapshot(decode(frame).data)
+        return snapshot(decode(frame).data)
 
     return read
 
 
-def _snapshot(book: wire.Book[Any]) -> wire.BookSnapshot[Any]:
+def snapshot(book: wire.Book[Any]) -> wire.BookSnapshot[Any]:
+    """A whole book as an event."""
     bids, asks = book.levels
     return wire.BookSnapshot(
         symbol=book.coin,
@@ -168,23 +169,27 @@ def candles(numbers: Any, symbol: str) -> Reader:
     decode = decoder(kind[numbers])
 
     def read(frame: bytes) -> events.Candle[Any]:
-        row = decode(frame).data
-        return events.Candle(
-            symbol=row.symbol,
-            interval=row.interval,
-            open_time_ns=row.begin * NS_PER_MS,
-            close_time_ns=row.end * NS_PER_MS,
-            open=row.open,
-            high=row.high,
-            low=row.low,
-            close=row.close,
-            volume=row.volume,
-            quote_volume=row.volume * 0,
-            trades=row.trades,
-            closed=False,
-        )
+        return candle(decode(frame).data, closed=False)
 
     return read
+
+
+def candle(row: wire.Candle[Any], *, closed: bool) -> events.Candle[Any]:
+    """A row of candles as an event."""
+    return events.Candle(
+        symbol=row.symbol,
+        interval=row.interval,
+        open_time_ns=row.begin * NS_PER_MS,
+        close_time_ns=row.end * NS_PER_MS,
+        open=row.open,
+        high=row.high,
+        low=row.low,
+        close=row.close,
+        volume=row.volume,
+        quote_volume=row.volume * 0,
+        trades=row.trades,
+        closed=closed,
+    )
 
 
 def rising_times(last_id: int, event: Any) -> int:

@@ -33,7 +33,7 @@ from connector.events import N_co
 from connector.exchanges import parameters
 from connector.exchanges.candles import closed_by_the_next
 from connector.exchanges.endpoints import Endpoints, check_endpoints
-from connector.exchanges.hyperliquid import decode, frames, rest
+from connector.exchanges.hyperliquid import decode, frames, market_data, rest
 from connector.exchanges.offers import Catalogue, Offer, raw
 from connector.exchanges.protocol import (
     BookSource,
@@ -41,6 +41,7 @@ from connector.exchanges.protocol import (
     Limits,
     Liveness,
     Page,
+    PublicRequests,
     RestRequest,
     RestService,
     Stream,
@@ -245,3 +246,8 @@ class Hyperliquid(Venue[N_co]):
     def instruments(self) -> RestRequest[Page[Instrument]]:
         """The request for everything that is traded: spot, then perpetuals."""
         return rest.instruments()
+
+    @property
+    def requests(self) -> PublicRequests:
+        """What it answers when it is asked once."""
+        return market_data.requests(self.numbers)

@@ -7,13 +7,17 @@ Source: hyperliquid §4, §9, §10.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import quote
 
 import msgspec
 
 from connector.exchanges.protocol import Page, RestRequest, RestService
 from connector.instruments import Instrument, Status
+
+T = TypeVar("T")
 
 WEIGHT_PER_WINDOW, WINDOW_SECONDS = 1200, 60.0
 _WEIGHT = 60
@@ -71,10 +75,14 @@ _SPOT_META = msgspec.json.Decoder(_SpotMeta)
 _PERPETUAL_METAS = msgspec.json.Decoder(list[_PerpetualMeta])
 
 
-def _ask(kind: str, read: Any) -> RestRequest[Any]:
-    body = msgspec.json.encode({"type": kind})
+def ask(
+    kind: str, read: Callable[[bytes], T], weight: int = _WEIGHT, **more: object
+) -> RestRequest[T]:
+    """The request for an answer of a `kind`; what else it is asked for is in `more`."""
+    body = msgspec.json.encode({"type": kind, **more})
     # What follows the "#" is not sent: it tells the requests of one target apart.
-    return RestRequest(target=f"/info#{kind}", weight=_WEIGHT, decode=read, body=body)
+    name = quote(body.decode(), safe="") if more else kind
+    return RestRequest(target=f"/info#{name}", weight=weight, decode=read, body=body)
 
 
 def instruments() -> RestRequest[Page[Instrument]]:
@@ -91,8 +99,7 @@ def instruments() -> RestRequest[Page[Instrument]]:
             raise msgspec.ValidationError(f"there is no token {error}") from error
         return Page(items, _perpetuals({each.index: each.name for each in meta.tokens}))
 
-    request: RestRequest[Page[Instrument]] = _ask("spotMeta", read)
-    return request
+    return ask("spotMeta", read)
 
 
 def _perpetuals(tokens: dict[int, str]) -> RestRequest[Page[Instrument]]:
@@ -108,8 +115,7 @@ def _perpetuals(tokens: dict[int, str]) -> RestRequest[Page[Instrument]]:
             None,
         )
 
-    request: RestRequest[Page[Instrument]] = _ask("allPerpMetas", read)
-    return request
+    return ask("allPerpMetas", read)
 
 
 def _pair(pair: _Pair, base: _Token, quote: _Token) -> Instrument:
