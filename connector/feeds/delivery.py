@@ -98,9 +98,12 @@ class Delivery:
         """
         if self._numbers is None:
             return self._deliver(payloads, first)
-        for begin, end, lost in self._numbers.runs(payloads, first):
+        for begin, end, lost, late in self._numbers.runs(payloads, first):
             if lost:
                 self._lose_all("sequence")
+            if late:
+                self._parse(payloads[begin], data=False)
+                continue
             taken = self._deliver(payloads if end == len(payloads) else payloads[:end], begin)
             self._numbers.passed(payloads, begin, taken)
             if taken < end:
@@ -329,8 +332,8 @@ class Delivery:
         received_ns = self.received_ns
         return takes_out_of_sequence(subscription, event, verdict, received_ns, self.session)
 
-    def _parse(self, payload: bytes) -> None:
-        """Read a frame in the general way."""
+    def _parse(self, payload: bytes, *, data: bool = True) -> None:
+        """Read a frame in the general way; data in it only if it is wanted."""
         try:
             message = self._exchange.parse(payload)
         except UNDECODABLE as error:
@@ -338,7 +341,7 @@ class Delivery:
             return
         if not isinstance(message, Data | Several):
             self._reader.read_message(message)
-        for part in data_of(message):
+        for part in data_of(message) if data else ():
             self._take_data(part, payload)
 
     def _take_data(self, message: Data, payload: bytes) -> None:

@@ -1,8 +1,8 @@
 """A number on every message of a connection: a hole in it is a loss in each of its streams.
 
-A message whose number was seen already is dropped. If it is not the last one once more, something
-is wrong: what was delivered is in doubt, too. Where that happens again and again, the numbers are
-not those of the connection, and nothing is concluded from them any more.
+The data of a message whose number was seen already is dropped. If it is not the last one once more,
+something is wrong: what was delivered is in doubt, too. Where that happens again and again, the
+numbers are not those of the connection, and nothing is concluded from them any more.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
-_Look: TypeAlias = Literal["follows", "loss", "again"]
-"""What a number says: no message is missing before it; one is, or is in doubt; it was seen."""
+_Look: TypeAlias = Literal["follows", "loss", "late", "again"]
+"""What a number says: no message is missing before it; one is, or is in doubt; it was missing,
+which has been told; it is that of the last message, which comes once more."""
 
 _MOST_DOUBTS = 16
 """A connection on which more messages are out of order does not count all of its messages."""
@@ -33,26 +34,23 @@ class MessageNumbers:
         self._doubts = 0
         """Messages that were out of order."""
 
-    def runs(self, payloads: Sequence[bytes], first: int) -> Iterator[tuple[int, int, bool]]:
-        """The messages from ``payloads[first]`` on that are to be delivered.
+    def runs(self, payloads: Sequence[bytes], first: int) -> Iterator[tuple[int, int, bool, bool]]:
+        """The messages from ``payloads[first]`` on, but for the last one when it comes again.
 
-        `passed` is to be called of each run before the next one is asked for.
+        `passed` is to be called of each run before the next one is asked for, unless it is late.
 
         Yields:
-            From where to where they belong together, and whether others are missing, or in doubt,
-            before them.
+            From where to where they belong together; whether others are missing, or in doubt,
+            before them; and whether it is one that comes too late: its data is not to be delivered.
         """
-        begin, lost = first, False
+        begin = first
         while begin < len(payloads):
             end, found = self._look(payloads, begin)
-            lost |= found == "loss"
-            if found == "again" or (found == "loss" and not self._told(payloads, begin)):
-                begin = end
-                continue
-            yield begin, end, lost
-            begin, lost = end, False
-        if lost:
-            yield begin, begin, True
+            if found != "again":
+                lost = found == "loss"
+                late = found == "late" or (lost and not self._told(payloads, begin))
+                yield begin, end, lost, late
+            begin = end
 
     def _look(self, payloads: Sequence[bytes], first: int) -> tuple[int, _Look]:
         """What there is from ``payloads[first]`` on.
@@ -70,7 +68,7 @@ class MessageNumbers:
             if number <= last:
                 told = number in self._missing and self._doubts < _MOST_DOUBTS
                 self._doubts += 1
-                return first + 1, "again" if told else "loss"
+                return first + 1, "late" if told else "loss"
         end = first + 1
         expected, number_of = last if number is None else number, self._number
         while end < len(payloads):

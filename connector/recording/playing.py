@@ -267,10 +267,12 @@ class _Session:
         """`step` without the messages that came again; what is missing is told before it."""
         streams: list[str | None] = []
         payloads: list[bytes] = []
-        for begin, end, lost in numbers.runs(step.payloads, 0):
+        for begin, end, lost, late in numbers.runs(step.payloads, 0):
             if lost:
                 for name in sorted(self._supply.streams):
                     self._sink.lost(name, "sequence")
+            if late:
+                continue
             numbers.passed(step.payloads, begin, end)
             streams += step.streams[begin:end]
             payloads += step.payloads[begin:end]
