@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 import attrs
 import click
 
 from connector.app.naming import CHANNELS, find_exchange
 from connector.app.options import ExchangeName, epilog
+from connector.channels import Candles
 from connector.errors import ConfigError
 
-SYMBOL = "ETHUSDC"
+SYMBOL, ANOTHER_INTERVAL = "ETHUSDC", "5m"
+"""For examples; the interval is that of a venue without the usual one."""
 
 
 def offered(exchange: str) -> list[str]:
@@ -24,9 +27,12 @@ def offered(exchange: str) -> list[str]:
     lines = []
     for name, kind in CHANNELS.items():
         first, *others = attrs.fields(kind)  # type: ignore[arg-type]  # every channel is one
-        told = [each for each in others if each.default is not None]
-        arguments = "".join(f",{each.name}={str(each.default).lower()}" for each in told)
-        said = [f"{name}:{first.name.upper()}{arguments}"] * _takes(venue, kind(SYMBOL))  # type: ignore[call-arg]
+        channel: Any = kind(SYMBOL)  # type: ignore[call-arg]
+        if isinstance(channel, Candles) and not _takes(venue, channel):
+            channel = attrs.evolve(channel, interval=ANOTHER_INTERVAL)
+        told = [each.name for each in others if each.default is not None]
+        arguments = "".join(f",{each}={str(getattr(channel, each)).lower()}" for each in told)
+        said = [f"{name}:{first.name.upper()}{arguments}"] * _takes(venue, channel)
         if first.default is None and _takes(venue, kind()):
             said.append(f"{name}  (all symbols)")
         lines += said

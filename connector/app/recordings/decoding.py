@@ -133,7 +133,8 @@ def _fold(
     folded: list[Event] = []
     for event in events:
         known = latest.get(stream.name)
-        made = stream.fold(known[1] if known and known[0] == session else None, event)
+        lasts = known is not None and (known[0] == session or stream.repeats is not None)
+        made = stream.fold(known[1] if known and lasts else None, event)
         if made:
             latest[stream.name] = session, made[-1]
             folded += made

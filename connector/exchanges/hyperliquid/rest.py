@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -18,6 +18,8 @@ from connector.exchanges.protocol import Page, RestRequest, RestService
 from connector.instruments import Instrument, Status
 
 T = TypeVar("T")
+Answer: TypeAlias = Callable[[bytes], T]
+"""What reads a reply."""
 
 WEIGHT_PER_WINDOW, WINDOW_SECONDS = 1200, 60.0
 _WEIGHT = 60
@@ -29,8 +31,9 @@ _TRADING, _DELISTED = "trading", "delisted"
 
 
 def refusal(body: bytes) -> tuple[int | str | None, str]:
-    """There are no codes: the body is the text."""
-    return None, body[:200].decode("utf-8", "backslashreplace") or "(no reason given)"
+    """There are no codes: the body is the text, unless something else answers with a page."""
+    text = body[:200].decode("utf-8", "backslashreplace")
+    return (None if text.lstrip()[:1] in ("", "<") else "error"), text or "(no reason given)"
 
 
 def service(url: str) -> RestService:
@@ -75,9 +78,7 @@ _SPOT_META = msgspec.json.Decoder(_SpotMeta)
 _PERPETUAL_METAS = msgspec.json.Decoder(list[_PerpetualMeta])
 
 
-def ask(
-    kind: str, read: Callable[[bytes], T], weight: int = _WEIGHT, **more: object
-) -> RestRequest[T]:
+def ask(kind: str, read: Answer[T], weight: int = _WEIGHT, **more: object) -> RestRequest[T]:
     """The request for an answer of a `kind`; what else it is asked for is in `more`."""
     body = msgspec.json.encode({"type": kind, **more})
     # What follows the "#" is not sent: it tells the requests of one target apart.

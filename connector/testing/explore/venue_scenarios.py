@@ -18,7 +18,7 @@ from connector import Adapter
 from connector.channels import AnyChannel, BestQuote, OrderBook, PartialBook, Trades
 from connector.errors import ConfigError
 from connector.events import BookView, Gap
-from connector.exchanges import binance, bitget, bybit, coinbase, deribit, kraken, okx
+from connector.exchanges import binance, bitget, bybit, coinbase, deribit, hyperliquid, kraken, okx
 from connector.testing.explore.programs import _NOTICE_SECONDS, adapter_on
 from connector.testing.explore.scenario import Scenario
 from connector.testing.explore.stage import Stage
@@ -49,6 +49,7 @@ VENUES: Mapping[SimulatedName, VenueCase] = MappingProxyType(
         "bybit_inverse": VenueCase(bybit.Inverse, "ETHUSD"),
         "okx": VenueCase(okx.Okx, "ETH-USDT-SWAP"),
         "coinbase": VenueCase(coinbase.AdvancedTrade, "ETH-USD"),
+        "hyperliquid": VenueCase(hyperliquid.Hyperliquid, "ETH"),
         "kraken": VenueCase(kraken.Spot, "ETH/USD"),
         "kraken_futures": VenueCase(kraken.Futures, "PF_ETHUSD"),
         "deribit": VenueCase(deribit.Deribit, "ETH-PERPETUAL"),

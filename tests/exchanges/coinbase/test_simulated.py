@@ -22,7 +22,7 @@ from connector.channels import (
     Tickers,
     Trades,
 )
-from connector.errors import SubscriptionRejected
+from connector.errors import RequestRejected, SubscriptionRejected
 from connector.events import BookView, Gap, Trade
 from connector.exchanges import coinbase
 from connector.testing import (
@@ -191,3 +191,29 @@ async def test_instruments(autojump_clock: MockClock) -> None:
         found = {each.symbol: each for each in await adapter.instruments(timeout=60)}
         assert found["BIT-26DEC26-CDE"].base_quantity(Decimal(100)) == 1
         assert found[SYMBOL].base == "BTC"
+
+
+async def test_what_is_asked_once_is_what_the_streams_bring(autojump_clock: MockClock) -> None:
+    async with world() as (exchange, adapter):
+        async with adapter.subscribe(Trades(SYMBOL)) as feed:
+            live = [await anext(feed) for _ in range(60)]
+            asked = await adapter.recent_trades(SYMBOL, limit=20)
+            live += [await anext(feed) for _ in range(40)]
+        ids = [trade.trade_id for trade in live]
+        told = [trade.trade_id for trade in asked]
+        assert len(told) == 20
+        assert [each for each in told if each in ids] == [each for each in ids if each in told]
+        assert len([each for each in told if each in ids]) >= 10
+
+        book = await adapter.depth(SYMBOL, limit=5)
+        assert len(book.bids) == len(book.asks) == 5
+        assert book.bids[0].price < book.asks[0].price
+
+        opened = exchange._audience.opened_ms * 10**6
+        start = opened - opened % (60 * 10**9) - 20 * 3600 * 10**9
+        candles = adapter.candles(SYMBOL, "1m", start=start, end=start + 18 * 3600 * 10**9)
+        times = [candle.open_time_ns async for candle in candles]
+        assert times == [start + n * 60 * 10**9 for n in range(18 * 60)]
+        assert candles.missing == ()
+        with pytest.raises(RequestRejected):
+            await adapter.depth("NOPE", limit=5)

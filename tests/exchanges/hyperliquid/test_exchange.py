@@ -132,4 +132,6 @@ def test_a_pair_of_an_unknown_token_is_no_answer() -> None:
 
 
 def test_a_refusal_is_a_text() -> None:
-    assert EXCHANGE.rest.error(b"Failed to deserialize") == (None, "Failed to deserialize")
+    assert EXCHANGE.rest.error(b"Failed to deserialize") == ("error", "Failed to deserialize")
+    assert EXCHANGE.rest.error(b"<html>") == (None, "<html>")
+    assert EXCHANGE.rest.error(b"") == (None, "(no reason given)")

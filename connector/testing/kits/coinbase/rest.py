@@ -1,4 +1,4 @@
-"""The public part of Coinbase's REST interface: products.
+"""The public part of Coinbase's REST interface: products, books, trades and candles.
 
 Source: coinbase A6.
 """
@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
+from connector.testing.kits.coinbase import history
 from connector.testing.network.server_websocket import Request, response
 
 PRODUCTS = "/api/v3/brokerage/market/products"
@@ -21,6 +22,10 @@ def answer(request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
     url = urlsplit(request.target)
     query = dict(parse_qsl(url.query))
     headers = {"Content-Type": "application/json"}
+    past = history.answer(url.path, query, market) if request.method == "GET" else None
+    if past is not None:
+        status, said = past
+        return response(status, headers, msgspec.json.encode(said), keep_alive=True)
     if request.method != "GET" or url.path != PRODUCTS:
         return response(404, headers, b"", keep_alive=True)
     kind = query.get("product_type")

@@ -72,7 +72,7 @@ class Desk:
             trades, self._unsent = self._unsent, []
             self._sent.extend(trades)
             if self._wants("market_trades"):
-                rows = [self._trade(trade) for trade in trades]
+                rows = [self.trade(trade) for trade in trades]
                 self._publish("market_trades", {"type": "update", "trades": rows}, now_ms)
         if now_ms % CANDLE_MS == 0:
             self._send_candles(now_ms)
@@ -89,17 +89,29 @@ class Desk:
         if channel == "l2_data":
             yield self._message(channel, self._levels("snapshot", *self._book.whole(), 0), now_ms)
         elif channel == "market_trades":
-            rows = [self._trade(trade) for trade in reversed(self._sent)]
+            rows = [self.trade(trade) for trade in reversed(self._sent)]
             yield self._message(channel, {"type": "snapshot", "trades": rows}, now_ms)
         elif channel in ("ticker", "ticker_batch"):
             tickers = [self._ticker(quoted=channel == "ticker")]
             yield self._message(channel, {"type": "snapshot", "tickers": tickers}, now_ms)
         elif channel == "candles":
             bars = [self._flow.bars.running(CANDLES), *reversed(self._past)]
-            rows = [self._candle(bar) for bar in bars]
+            rows = [self.candle(bar) for bar in bars]
             yield self._message(channel, {"type": "snapshot", "candles": rows}, now_ms)
         elif channel == "status":
             yield self._message(channel, {"type": "snapshot", "products": [self._status()]}, now_ms)
+
+    def pricebook(self, limit: int, time: str) -> dict[str, Any]:
+        """What is answered about the book."""
+        book, scale = self._flow.book, self._scale
+        bids, asks = (
+            [
+                {"price": scale.price(price), "size": scale.quantity(lots)}
+                for price, lots in side.best_levels(limit)
+            ]
+            for side in (book.bids, book.asks)
+        )
+        return {"product_id": self._product, "bids": bids, "asks": asks, "time": time}
 
     # -- inside ---------------------------------------------------------------------------------
 
@@ -130,7 +142,8 @@ class Desk:
         ]
         return {"type": kind, "product_id": self._product, "updates": rows}
 
-    def _trade(self, trade: TradeFacts) -> dict[str, str]:
+    def trade(self, trade: TradeFacts) -> dict[str, str]:
+        """A row of trades."""
         return {
             "trade_id": str(trade.trade_id),
             "product_id": self._product,
@@ -170,10 +183,11 @@ class Desk:
         self._past.extend(closed)
         if self._wants("candles"):
             for bar in (*closed, self._flow.bars.running(CANDLES)):
-                rows = [self._candle(bar)]
+                rows = [self.candle(bar)]
                 self._publish("candles", {"type": "update", "candles": rows}, now_ms)
 
-    def _candle(self, bar: Bar) -> dict[str, str]:
+    def candle(self, bar: Bar) -> dict[str, str]:
+        """A row of candles."""
         price = self._scale.price
         return {
             "start": str(bar.start_ms // 1000),

@@ -1,4 +1,6 @@
-"""The questions about what is traded, all of which are a POST to ``/info``.
+"""The questions about markets, all of which are a POST to ``/info``.
+
+What is answered about a coin that does not exist is *assumed*.
 
 Source: hyperliquid §9, §10.
 """
@@ -10,7 +12,11 @@ from typing import Any
 import msgspec
 
 from connector.testing.kits.hyperliquid.names import is_spot
+from connector.testing.kits.hyperliquid.symbol_topics import SLOW_LEVELS
 from connector.testing.network.server_websocket import Request, response
+
+MOST_ROWS = 500
+"""Of an answer about a span, from its begin on."""
 
 
 def answer(request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
@@ -22,12 +28,36 @@ def answer(request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
         asked = msgspec.json.decode(request.body)
     except msgspec.DecodeError:
         asked = None
-    answers = {"spotMeta": _spot, "allPerpMetas": _perpetuals}
-    find = answers.get(asked.get("type", "")) if isinstance(asked, dict) else None
-    if find is None:
+    try:
+        said = _answer(asked, symbols, market)
+    except (KeyError, TypeError, AttributeError):
         words = b"Failed to deserialize the JSON body into the target type"
         return response(422, {"Content-Type": "text/plain"}, words, keep_alive=True)
-    return response(200, headers, msgspec.json.encode(find(symbols)), keep_alive=True)
+    return response(200, headers, msgspec.json.encode(said), keep_alive=True)
+
+
+def _answer(asked: Any, symbols: tuple[str, ...], market: Any) -> object:
+    """The answer to a question; a KeyError if it makes no sense."""
+    kind = asked["type"]
+    if kind == "spotMeta":
+        return _spot(symbols)
+    if kind == "allPerpMetas":
+        return _perpetuals(symbols)
+    what = asked.get("req", asked)
+    desk, history = market.desks[what["coin"]], market.history(what["coin"])
+    if kind == "l2Book":
+        return desk.whole_book(SLOW_LEVELS, market.now_ms)
+    if kind == "recentTrades":
+        return desk.recent_trades()
+    begin_ms, end_ms = what["startTime"], what["endTime"]
+    if kind == "candleSnapshot":
+        bars = history.candles(what["interval"], begin_ms, end_ms)
+        return [desk.candle(what["interval"], bar) for bar in bars[:MOST_ROWS]]
+    if kind == "fundingHistory":
+        hours = history.candles("1h", begin_ms, end_ms)[:MOST_ROWS]
+        row = {"coin": what["coin"], "fundingRate": "0.0000125", "premium": "0.00002"}
+        return [{**row, "time": hour.start_ms} for hour in hours]
+    raise KeyError(kind)
 
 
 def _perpetuals(symbols: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -70,9 +70,9 @@ class Desk:
             self._best = self._flow.best
             self._publish("bbo", self._quote(now_ms))
         if now_ms % FAST_MS == 0 and self._wants(FAST_BOOK):
-            self._publish(FAST_BOOK, self._book(FAST_LEVELS, now_ms))
+            self._publish(FAST_BOOK, self.whole_book(FAST_LEVELS, now_ms))
         if now_ms % SLOW_MS == 0 and self._wants(SLOW_BOOK):
-            self._publish(SLOW_BOOK, self._book(SLOW_LEVELS, now_ms))
+            self._publish(SLOW_BOOK, self.whole_book(SLOW_LEVELS, now_ms))
         if now_ms % CONTEXT_MS == 0 and self._wants(self._context):
             self._publish(self._context, self._coin_context())
         if now_ms % CANDLE_MS == 0:
@@ -91,11 +91,15 @@ class Desk:
             yield self._message("bbo", self._quote(now_ms))
         elif channel in (FAST_BOOK, SLOW_BOOK):
             levels = FAST_LEVELS if channel == FAST_BOOK else SLOW_LEVELS
-            yield self._message(channel, self._book(levels, self._audience.now_ms()))
+            yield self._message(channel, self.whole_book(levels, self._audience.now_ms()))
         elif channel == self._context:
             yield self._message(channel, self._coin_context())
         elif channel == "candle" and interval in INTERVALS_MS:
-            yield self._message("candle", self._candle(interval, self._flow.bars.running(interval)))
+            yield self._message("candle", self.candle(interval, self._flow.bars.running(interval)))
+
+    def recent_trades(self) -> list[dict[str, Any]]:
+        """The newest, newest first."""
+        return list(self._kept)[::-1]
 
     # -- inside ---------------------------------------------------------------------------------
 
@@ -115,7 +119,8 @@ class Desk:
     def _level(self, price: int, lots: int) -> dict[str, Any]:
         return {"px": self._scale.price(price), "sz": self._scale.quantity(lots), "n": 1}
 
-    def _book(self, levels: int, now_ms: int) -> dict[str, Any]:
+    def whole_book(self, levels: int, now_ms: int) -> dict[str, Any]:
+        """The data of a book."""
         book = self._flow.book
         sides = [
             [self._level(price, lots) for price, lots in side.best_levels(levels)]
@@ -167,15 +172,16 @@ class Desk:
 
     def _send_candles(self, now_ms: int) -> None:
         for interval, bar in self._flow.bars.roll(now_ms):
-            self._publish("candle", self._candle(interval, bar), f":{interval}")
+            self._publish("candle", self.candle(interval, bar), f":{interval}")
         if self._traded:
             self._traded = False
             for interval in INTERVALS_MS:
                 if self._wants("candle", f":{interval}"):
                     bar = self._flow.bars.running(interval)
-                    self._publish("candle", self._candle(interval, bar), f":{interval}")
+                    self._publish("candle", self.candle(interval, bar), f":{interval}")
 
-    def _candle(self, interval: str, bar: Bar) -> dict[str, Any]:
+    def candle(self, interval: str, bar: Bar) -> dict[str, Any]:
+        """The data of a candle."""
         price = self._scale.price
         return {
             "t": bar.start_ms, "T": bar.start_ms + INTERVALS_MS[interval] - 1,
