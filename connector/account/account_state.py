@@ -375,7 +375,7 @@ class Office:
         )
         record = OrderRecord(intent, report.client_id, report.symbol, trio.current_time())
         record.move("sent")
-        record.wanted = wanted
+        record.wanted, record.created_ns = wanted, report.created_ns
         self.book.adopt(record)
         self.adopted.append(record)
         self.orders[record.client_id] = Order(record, self.instruments.get(report.symbol))

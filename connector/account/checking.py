@@ -94,7 +94,7 @@ def check_amend(known: Known, changed: Limit, record: OrderRecord) -> None:
     instrument = known.instruments[record.symbol]
     check_intent(instrument, changed)
     book = known.book
-    others = [each for each in book.records.values() if each is not record]
+    others = [each for each in book.live_records() if each is not record]
     exposure = exposure_of(others, record.symbol)
     position = book.holdings.position(record.symbol)
     held = position.quantity
@@ -139,8 +139,8 @@ def _check_own_limits(
         instrument,
         price=reference,
         position=held,
-        exposure=exposure_of(book.records.values(), instrument.symbol),
-        open_notional=open_notional(known, known.book.records.values()),
+        exposure=exposure_of(book.live_records(), instrument.symbol),
+        open_notional=open_notional(known, known.book.live_records()),
         now=trio.current_time(),
     )
 
@@ -148,9 +148,10 @@ def _check_own_limits(
 def _check_most_orders(book: AccountBook, instrument: Instrument) -> None:
     """Open orders of the instrument: ours that are not over, and those of others."""
     most = instrument.max_orders
-    if most is None or len(book.records) + len(book.others) < most:
+    live = book.live_records()
+    if most is None or len(live) + len(book.others) < most:
         return
-    ours = sum(each.symbol == instrument.symbol and not each.over for each in book.records.values())
+    ours = sum(each.symbol == instrument.symbol for each in live)
     known = book.records
     others = sum(
         each.symbol == instrument.symbol and each.client_id not in known and not each.conditional
@@ -166,7 +167,7 @@ def _check_most_orders(book: AccountBook, instrument: Instrument) -> None:
 
 def own_limits_used(known: Known, now: float) -> dict[str, float]:
     """How much of each limit of the program's own is used: 1 is all of it."""
-    records = known.book.records.values()
+    records = known.book.live_records()
     positions: dict[str, Decimal] = {}
     for symbol in known.own_limits.limits.position or {}:
         held = known.book.holdings.position(symbol).quantity

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from connector.errors import NotSynced
 
+_MOST_DOUBT_SECONDS = 60.0
 _FORGET_SECONDS = 600.0
 """A sample that is older gives way to a newer one, even if its round trip was shorter."""
 
@@ -38,6 +39,14 @@ class ExchangeClock:
     def distrust(self) -> None:
         """The exchange refused a request for its time: the next sample counts, whatever it is."""
         self._doubt = float("inf")
+
+    def earliest_ns(self, now: float) -> int:
+        """The exchange's time, at the least, at `now` of our monotonic clock.
+
+        Raises:
+            NotSynced: it was never asked for.
+        """
+        return self.now_ns(now) - round(min(self._doubt, _MOST_DOUBT_SECONDS) * 1e9)
 
     def now_ns(self, now: float) -> int:
         """The exchange's time at `now` of our monotonic clock.

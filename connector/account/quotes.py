@@ -189,7 +189,7 @@ class Quotes:
         settings = self._settings
         symbol = settings.instrument.symbol
         others = exposure_of(
-            (each for key, each in book.records.items() if key not in self._mine), symbol
+            (each for each in book.live_records() if each.client_id not in self._mine), symbol
         )
         room = 0
         if book.synced and not self._stale and not self._office.leaving:

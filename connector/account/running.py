@@ -284,7 +284,7 @@ class RunningAccount:
         self.office.unheard.forget()
         self.office.tell(self.office.book.happen("subscribed", "", time.time_ns()))
         if not self.office.since_ns:
-            self.office.since_ns = self.office.clock.now_ns(trio.current_time())
+            self.office.since_ns = self.office.clock.earliest_ns(trio.current_time())
         failures = 0
         while True:
             self._reread_at, self._reread_stream, self._reread = math.inf, False, trio.Event()

@@ -55,15 +55,29 @@ async def synchronise(office: Office) -> None:
             # Those of an earlier run first, so that their trades are known as theirs.
             if order.client_id not in office.book.records:
                 office.read(order)
-        for symbol in sorted(office.symbols()):
-            fills = await read_fills(office, conversation, symbol)
-            if fills:
-                office.book.trades_are_complete({symbol: fills[-1].trade_id})
-    while office.adopted:
-        office.tell(office.adopted.pop().assume_untold(time.time_ns()))
+        adopted = list(office.adopted)
+        all_listed = office.symbols() - office.book.read_trades.keys()
+        await _read_all_fills(office, conversation)
+        if any(each.told < each.filled for each in adopted):
+            # Of orders of an earlier run trades are missing: the list may lag.
+            await trio.sleep(office.trading.constants.settle_seconds)
+            await _read_all_fills(office, conversation)
+    for record in adopted:
+        made_ns = record.created_ns or 0
+        if record.symbol in all_listed and made_ns >= office.since_ns:
+            continue  # every trade of it will be listed
+        office.tell(record.assume_untold(time.time_ns()))
+    del office.adopted[: len(adopted)]
     if office.synced_since_ns is None:
         office.synced_since_ns = office.clock.now_ns(trio.current_time())
     office.tell(office.book.join(attrs.evolve(reading, orders=orders), time.time_ns()))
+
+
+async def _read_all_fills(office: Office, conversation: Conversation) -> None:
+    for symbol in sorted(office.symbols()):
+        fills = await read_fills(office, conversation, symbol)
+        if fills:
+            office.book.trades_are_complete({symbol: fills[-1].trade_id})
 
 
 async def _read_limits(office: Office, conversation: Conversation) -> None:

@@ -11,7 +11,7 @@ Source of the join rules: binance_trading §8.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TypeAlias
 
 import attrs
@@ -94,6 +94,9 @@ class AccountBook:
         self._told_as_others: set[tuple[str, str]] = set()
         """Trades that were told when nothing tied them to an order of ours, or by another run."""
         self._told = ToldTrades()
+        self._live: dict[str, OrderRecord] = {}
+        self._early: deque[FillReport] = deque(maxlen=_REMEMBERED_TRADES)
+        """Trades of orders that are not known yet, told while the account was being read."""
 
     # --- what it shows
 
@@ -107,12 +110,18 @@ class AccountBook:
     def remember(self, intent: Intent, client_id: str, symbol: str, now: float) -> OrderRecord:
         """A new order, remembered before its request is signed."""
         record = OrderRecord(intent, client_id, symbol, now, holes_before=self.holes)
-        self.records[client_id] = record
+        self.records[client_id] = self._live[client_id] = record
         return record
+
+    def live_records(self) -> Collection[OrderRecord]:
+        """Our orders that are not over."""
+        for client_id in [key for key, record in self._live.items() if record.over]:
+            del self._live[client_id]
+        return self._live.values()
 
     def adopt(self, record: OrderRecord) -> None:
         """Take an order of another run as one of ours."""
-        self.records[record.client_id] = record
+        self.records[record.client_id] = self._live[record.client_id] = record
 
     def forget(self, client_id: str) -> None:
         """Drop an order that has been over for long."""
@@ -148,6 +157,11 @@ class AccountBook:
         for order in reading.orders:
             events += self._read_order(order, received_ns)
         self.state = follow(self.state, "joined")
+        early = tuple(self._early)
+        self._early.clear()
+        for fill in early:
+            # Those of its order that came before have been read by now.
+            events += self.read_fill(fill, received_ns)
         self.as_of_ns = received_ns
         events.append(Synced(received_ns=received_ns))
         return events
@@ -220,7 +234,12 @@ class AccountBook:
             if not fill.early:
                 self._remember_trade(fill)
             return self._once(record.read_fill(fill, received_ns, backfilled=backfilled))
-        if fill.early or not self._remember_trade(fill):
+        if fill.early:
+            return []
+        if not backfilled and not self.synced:
+            self._early.append(fill)
+            return []
+        if not self._remember_trade(fill):
             return []
         self._told_as_others.add((fill.symbol, fill.trade_id))
         return [
@@ -267,6 +286,8 @@ class AccountBook:
         told = self._once(record.read(report, received_ns))
         if any(isinstance(each, Stranger) for each in told):
             return told
+        if not record.over:
+            self._live[record.client_id] = record
         if record.exchange_id is not None:
             self._by_exchange_id[record.symbol, record.exchange_id] = record.client_id
         if report.fill is not None:

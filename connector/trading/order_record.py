@@ -62,6 +62,8 @@ class OrderRecord:
     exchange_time_ns: int | None = None
     signed_ns: int | None = None
     """The exchange's time at which the place was signed."""
+    created_ns: int | None = None
+    """Of an order of another run: the exchange's time at which it was made."""
     holes_before: int = 0
     """How many holes the private stream had had when it was sent."""
     over_at: float | None = None
@@ -74,6 +76,8 @@ class OrderRecord:
     _shapes: list[tuple[Decimal | None, Decimal | None]] = attrs.field(factory=list)
     """Quantities and prices that this order may have."""
     _average: Decimal | None = None
+    _told: Decimal = ZERO
+    _worth: Decimal = ZERO
     _held: list[FillReport] = attrs.field(factory=list)
     """Trades behind one that is missing."""
     _announced: set[str] = attrs.field(factory=set)
@@ -112,7 +116,7 @@ class OrderRecord:
     @property
     def told(self) -> Decimal:
         """The quantity of the trades that are known one by one."""
-        return total(fill.quantity for fill in self.fills.values())
+        return self._told
 
     @property
     def fills_complete(self) -> bool:
@@ -130,8 +134,7 @@ class OrderRecord:
     def average_price(self) -> Decimal | None:
         """Of what was traded."""
         if self.fills and self.told == self.filled:
-            worth = total(product(fill.quantity, fill.price) for fill in self.fills.values())
-            return quotient(worth, self.told)
+            return quotient(self._worth, self._told)
         return self._average
 
     # --- what we do
@@ -296,6 +299,8 @@ class OrderRecord:
             backfilled=backfilled,
         )
         self.fills[fill.trade_id] = told
+        self._told = total((self._told, fill.quantity))
+        self._worth = total((self._worth, product(fill.quantity, fill.price)))
         self._announced.discard(fill.trade_id)
         return told
 

@@ -369,6 +369,27 @@ async def test_a_fill_of_an_earlier_run_has_its_client_id(venue: str, autojump_c
             assert all(each.backfilled for each in fills)
 
 
+async def test_what_a_run_left_is_told_by_the_next_although_lists_lag(
+    venue: str, autojump_clock: Any
+) -> None:
+    """Found by the explorer: what an orphan had traded was taken for told before."""
+    async with open_world(venue) as world:
+        async with world.account(on_leave="keep") as account:
+            await account.place(bid())
+            bookmark = account.bookmark
+        (truth,) = world.truth.open_orders
+        world.exchange.trading.fill(truth, "0.2")
+        world.exchange.trading.lag_queries(1.5)
+        await trio.sleep(1.0)
+        async with world.account(bookmark=bookmark) as account, listening(account) as told:
+            world.exchange.trading.mend()
+            await trio.sleep(40)  # an audit, and a second one
+            await world.settled(account)
+            (fill,) = told.of(Fill)
+            assert (fill.client_id, fill.quantity) == (truth.client_id, Decimal("0.2"))
+            world.judge(account, told)
+
+
 async def test_the_exchange_s_own_limits_are_read(venue: str, autojump_clock: Any) -> None:
     async with open_world(venue) as world, world.account() as account:
         windows = account._office.budget.windows

@@ -305,8 +305,20 @@ def test_fills_of_others_are_told_once_too() -> None:
     liquidation = order("autoclose-1", "9", state="filled", fill=fill("7", "9", "autoclose-1"))
 
     told = account.read(liquidation, 1) + account.read(liquidation, 2)
+    told += account.join(AccountReading(balances=()), 3) + account.read(liquidation, 4)
 
     assert [each.client_id for each in of(told, Fill)] == ["autoclose-1"]
+
+
+def test_a_trade_of_an_unknown_order_waits_until_the_account_is_read() -> None:
+    """One that came before it may be in the history: it is told first."""
+    account = subscribed()
+
+    assert not account.read_fill(fill("2"), 1)
+    before = account.read_fill(fill("1"), 2, backfilled=True)
+    joined = account.join(AccountReading(balances=()), 3)
+
+    assert [each.trade_id for each in of([*before, *joined], Fill)] == ["1", "2"]
 
 
 def test_an_order_of_our_name_and_another_run_is_an_orphan_once() -> None:
