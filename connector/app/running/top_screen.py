@@ -45,7 +45,8 @@ def _fitted(
     state: State, console: Console, options: ConsoleOptions, height: int
 ) -> Iterator[RenderableType]:
     """Blocks from the top as long as they fit; the events take what is left, but always some."""
-    blocks = [_headline(state), *_adapters(state), *_sinks(state), *_market(state)]
+    blocks = [_headline(state), *_adapters(state), *_accounts(state)]
+    blocks += [*_sinks(state), *_market(state)]
     free = height - _LEAST_EVENTS
     for block in blocks:
         taken = len(console.render_lines(block, options.update(height=None), pad=False))
@@ -124,6 +125,29 @@ def bars(values: Sequence[float | None]) -> str:
     highest = max((each for each in values if each is not None), default=0.0) or 1.0
     top = len(BARS) - 1
     return "".join(" " if each is None else BARS[round(each / highest * top)] for each in values)
+
+
+def _accounts(state: State) -> Iterator[RenderableType]:
+    if state.accounts:
+        yield _grid(
+            ("account", "state", "open orders", "fills", "sync lost"),
+            [
+                (
+                    f"{each.name}: {each.adapter}",
+                    Text("synced", style="green")
+                    if each.synced
+                    else Text(f"not synced: {each.cause}", style="bold red"),
+                    f"{each.open_orders:,}",
+                    f"{each.fills:,}",
+                    f"{each.unsynced:,}",
+                )
+                for each in state.accounts
+            ],
+            texts=2,
+        )
+    for account in state.accounts:
+        held = ", ".join(f"{each.quantity} {each.name}" for each in account.holdings)
+        yield Text(f"{account.name}: {held or 'nothing'}", no_wrap=True, overflow="ellipsis")
 
 
 def _sinks(state: State) -> Iterator[RenderableType]:

@@ -6,8 +6,10 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 import trio
+from rich.console import Console
 from trio.testing import MockClock
 
 from connector.app.running.configuration import Misconfigured, read_configuration
@@ -15,6 +17,8 @@ from connector.app.running.pages import Pages
 from connector.app.running.readiness import unready
 from connector.app.running.registry import PrometheusRegistry
 from connector.app.running.service import Service, open_service
+from connector.app.running.state import State
+from connector.app.running.top_screen import TopScreen
 from connector.app.running.venues import SimulatedWorld, open_simulated_world
 from connector.trading.client_ids import ClientIds, new_run
 
@@ -78,6 +82,12 @@ async def test_an_account_is_shown_on_every_page(
         page = pages.answer("/live", {}).body.decode()
         assert "account mm1: futures" in page and "synced" in page
         assert "USDC" in page and "10000" in page and ours in page
+        state = msgspec.json.decode(pages.answer("/state", {}).body, type=State)
+        console = Console(width=80, height=24, color_system=None)
+        with console.capture() as screen:
+            console.print(TopScreen(state))
+        assert "mm1: futures" in screen.get() and "10000 USDC" in screen.get()
+        assert SECRET not in screen.get()
         metrics = pages.answer("/metrics", {}).body.decode()
         labels = 'account="binance_usdm/mm1",adapter="futures"'
         assert f"connector_account_synced{{{labels}}} 1.0" in metrics
