@@ -11,7 +11,7 @@ until the missing trades were fetched and delivered:
         └── the pen is empty, and nothing is in doubt ────────┘
 
     filling:  live trade after the loss ─▶ fetch what is between ─▶ deliver, or tell a Gap
-              acknowledged, none came   ─▶ fetch what has been; the next live trade closes the rest
+              acknowledged, but quiet   ─▶ fetch what has been; the next live trade closes the rest
 
 A feed that is slow is waited for, as live data would. A fetch that takes too long, or that the
 exchange refuses, ends in a `Gap` with the range that is missing.
@@ -47,6 +47,8 @@ PATIENCE_SECONDS = 60.0
 """For all requests of one loss."""
 MOST_REQUESTS = 50
 """For one loss."""
+GRACE_SECONDS = 1.0
+"""For a live trade, which tells up to where to ask, before the exchange is asked without it."""
 _TIMES, _AGAIN_SECONDS = 4, 0.5
 """How often, and after how long, to ask again an exchange whose answer is not up to date yet."""
 _LOOK_AGAIN_SECONDS = 0.02
@@ -215,8 +217,12 @@ class Backfill(Buffer[Any]):
         elif trades:
             return  # all of them were fetched already
         elif self._resumed and self._offer.numbered:
-            self._resumed = False
-            await self._fill(self._doubt, None)
+            self._news = trio.Event()
+            with trio.move_on_after(GRACE_SECONDS) as grace:
+                await self._news.wait()
+            if grace.cancelled_caught:
+                self._resumed = False
+                await self._fill(self._doubt, None)
         elif not len(pen):
             self._news = trio.Event()
             await self._news.wait()

@@ -10,7 +10,7 @@ import attrs
 from connector.channels import AnyChannel, Channel, RawStream
 from connector.errors import ConfigError
 from connector.exchanges.protocol import AnyStream, BackfillSource, Exchange
-from connector.exchanges.requests import backfill_of
+from connector.exchanges.requests import backfill_of, requests_of
 
 
 def can_share(one: AnyStream, other: AnyStream) -> bool:
@@ -33,7 +33,7 @@ def _backfilled(exchange: Exchange, stream: AnyStream) -> AnyStream:
         ConfigError: that cannot be had.
     """
     kind = type(stream.channel)
-    offer = backfill_of(exchange.name, exchange.requests, kind)
+    offer = backfill_of(exchange.name, requests_of(exchange), kind)
     plain = attrs.evolve(stream, channel=attrs.evolve(cast("Any", stream.channel), backfill=False))
     source = BackfillSource(plain, offer)
     return attrs.evolve(stream, name=f"{stream.name}, backfilled", backfill=source)

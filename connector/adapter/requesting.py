@@ -25,6 +25,7 @@ from connector.exchanges.requests import (
     check_most,
     levels_to_ask,
     offered,
+    requests_of,
 )
 from connector.link.rest import Rest
 from connector.validation import check_count
@@ -296,7 +297,7 @@ class Requesting(Generic[N_co]):
 
     def _offer(self, kind: str) -> tuple[AnyExchange, Any]:
         exchange = self._asked_exchange()
-        return exchange, offered(exchange.name, exchange.requests, kind)
+        return exchange, offered(exchange.name, requests_of(exchange), kind)
 
     async def _ask(self, request: RestRequest[T], timeout: float = math.inf) -> T:  # noqa: ASYNC109
         self._asked_exchange()

@@ -161,6 +161,12 @@ def following_ms(open_ms: int, length_ms: int) -> int:
     return round(following.timestamp() * 1000)
 
 
+def requests_of(exchange: object) -> PublicRequests:
+    """What an exchange answers; nothing, if it does not say."""
+    found: PublicRequests = getattr(exchange, "requests", NOTHING)
+    return found
+
+
 def offered(exchange: str, requests: PublicRequests, kind: str) -> Any:
     """The offer of `kind`, the name of a field of `PublicRequests`.
 

@@ -124,7 +124,7 @@ async def test_a_quiet_stream_need_not_wait_for_its_next_trade(autojump_clock: M
         async with there.adapter.subscribe(channel, gaps=True) as feed:
             before = await read_for(feed, 60)
             await there.lose_connection(20)
-            fetched = await read_for(feed, 1.0)
+            fetched = await read_for(feed, 3.0)
             assert fetched
             assert fetched[0].backfilled
             after = await read_for(feed, 60)

@@ -13,7 +13,7 @@ import pytest
 from connector.errors import ConfigError
 from connector.exchanges import binance, bybit, okx
 from connector.exchanges.protocol import UNDECODABLE, Exchange, PublicRequests
-from connector.exchanges.requests import DAY_MS, HOUR_MS, Span, offered
+from connector.exchanges.requests import DAY_MS, HOUR_MS, Span, offered, requests_of
 
 MS = 1_000_000
 SPAN = Span(begin_ms=1_000, end_ms=61_000, limit=7, now_ms=100_000)
@@ -215,6 +215,10 @@ def test_what_is_no_number_does_not_decode(number: str) -> None:
     rate = f'[{{"symbol":"X","fundingTime":1,"fundingRate":"{number}"}}]'.encode()
     with pytest.raises(msgspec.ValidationError):
         request("binance_usdm", "funding_rates").decode(rate)
+
+
+def test_an_exchange_that_says_nothing_of_requests_answers_none() -> None:
+    assert requests_of(object()) == PublicRequests()
 
 
 def test_what_is_not_offered_says_what_is() -> None:
