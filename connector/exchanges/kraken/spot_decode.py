@@ -114,7 +114,7 @@ def book(numbers: Any, symbol: str) -> Reader:
         return decode(frame).data[0]
 
     def read_keeping_the_digits(frame: bytes) -> Any:
-        (event,) = decode(frame).data
+        event = decode(frame).data[0]
         event.frame = frame
         return event
 
