@@ -503,3 +503,22 @@ def test_configurations_are_what_the_page_says(
         assert ended.exit_code == 0, ended.output
     else:
         assert ended.output.splitlines() == said
+
+
+WHAT_A_PAGE_NEEDS = {
+    r"^\$ connector ": r"\bcli\b|nox",
+    r"\bautojump_clock\b|^@pytest\.mark|^\$ pytest ": r"pip install pytest|\.\[[a-z,]*\]",
+    r"^from hypothesis import": r"pip install [a-z -]*hypothesis",
+}
+"""What is used on a page of the how-tos, and what the page then says about installing it."""
+
+
+@pytest.mark.parametrize(
+    "page", [*sorted((ROOT / "docs" / "howto").glob("*.md"))], ids=lambda page: page.stem
+)
+def test_a_how_to_says_what_it_needs(page: Path) -> None:
+    text = page.read_text()
+
+    for used, said in WHAT_A_PAGE_NEEDS.items():
+        if re.search(used, text, re.MULTILINE):
+            assert re.search(said, text), f"{page.name} uses {used} and does not say {said}"

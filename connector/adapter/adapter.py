@@ -205,7 +205,7 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
             orphans: what becomes of open orders of the same name and an earlier run.
             on_leave: whether the orders are cancelled, or kept.
             dead_man: let the exchange cancel the orders when this program is silent.
-            bookmark: `Account.bookmark` of an earlier run: fills since then are told.
+            bookmark: `Account.bookmark` of an earlier run: the account reports fills since then.
             timing: how long it waits for what.
 
         Raises:

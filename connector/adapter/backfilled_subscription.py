@@ -49,7 +49,7 @@ class BackfilledSubscription:
             self.subscription.attach(fill)
 
     def detach(self, buffer: Buffer[Any]) -> bool:
-        """Undo `attach`; whether nobody is left who needs what is on the wire."""
+        """Undo `attach`; whether no reader needs the stream any more."""
         fill = self._fills.pop(buffer, None)
         if not self._fills:
             self._release(self)

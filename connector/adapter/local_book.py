@@ -121,7 +121,7 @@ class LocalBook(Buffer[Any]):
             buffer.put_run([self._view], self._name)
 
     def detach(self, buffer: Buffer[Any]) -> bool:
-        """Undo `attach`; whether nobody is left."""
+        """Undo `attach`; whether no reader is left."""
         self._readers.pop(buffer, None)
         return not self._readers
 

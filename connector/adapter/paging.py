@@ -20,7 +20,7 @@ async def fetch_pages(
     """The items of all pages, or of an answer that has none.
 
     Args:
-        rest: who asks.
+        rest: sends the requests.
         request: for the first.
         timeout: seconds for all of them.
 

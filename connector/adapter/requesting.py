@@ -130,7 +130,7 @@ class Requesting(Generic[N_co]):
         limit: int = 100,
         timeout: float = math.inf,  # noqa: ASYNC109
     ) -> BookSnapshot[N_co]:
-        """The book of `symbol` as it is now: the best `limit` levels of both sides.
+        """The book of `symbol` at this moment: the best `limit` levels of both sides.
 
         For a book that stays right, subscribe to `connector.channels.OrderBook`.
 
@@ -293,7 +293,7 @@ class Requesting(Generic[N_co]):
 
     @abstractmethod
     def _now_ns(self) -> int:
-        """The time by which what comes is stamped."""
+        """The clock that stamps received messages."""
 
     def _offer(self, kind: str) -> tuple[AnyExchange, Any]:
         exchange = self._asked_exchange()

@@ -78,7 +78,7 @@ class Loops:
         return self._settings.supply is not None
 
     def now_ns(self) -> int:
-        """The time by which what comes is stamped."""
+        """The clock that stamps received messages."""
         return self._settings.now_ns()
 
     def run_rest(self) -> None:

@@ -31,7 +31,7 @@ class DesiredOwner(Protocol):
     """Who has the feeds: the adapter."""
 
     def rejected(self, subscription: BookSubscription) -> None:
-        """The exchange gives no snapshot of a book, and everybody who reads it has been told."""
+        """The exchange refuses the snapshot of a book; all of its feeds have the error."""
 
 
 class Desired:

@@ -75,7 +75,7 @@ class Full(set[Any]):
             await self._moved.wait()
 
     def attend(self, buffer: Any) -> None:
-        """The consumer of `buffer`, which conflates, waits: whoever rests must read."""
+        """The consumer of `buffer`, which conflates, waits: paused sessions must read."""
         self.waiting.add(buffer)
         if self._hurried is not None:
             self._hurried.set()

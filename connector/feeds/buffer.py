@@ -162,7 +162,7 @@ class Buffer(Waking, Generic[T]):
         self.wake()
 
     def close(self) -> None:
-        """End the buffer at once: nothing is kept, nobody is blocked by it."""
+        """End the buffer at once: it keeps nothing and blocks nothing."""
         self.take_all()
         self.finish()
 

@@ -19,7 +19,7 @@ def takes_out_of_sequence(
     """Whether to deliver an `event` that does not follow: a jump is flagged, an old id not.
 
     Args:
-        subscription: the stream; what is lost is told to its readers.
+        subscription: the stream; its readers get a gap for each loss.
         event: the one that does not follow.
         verdict: of the stream's rule on it; not above 0.
         received_ns: when it was received.

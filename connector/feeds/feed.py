@@ -117,7 +117,7 @@ class Feed(Generic[T_co]):
         Raises:
             trio.BusyResourceError: another task is waiting on this feed.
             trio.ClosedResourceError: the subscription has ended.
-            trio.EndOfChannel: there is no more: a recording that is played is over; of a lifecycle
+            trio.EndOfChannel: the feed has ended: the recording is over; of a lifecycle
                 feed, the adapter has been left.
             SlowConsumer: with `Overflow.FAIL`, when the buffer overflowed.
             SubscriptionRejected: the exchange refused a channel after a reconnect; raised once.

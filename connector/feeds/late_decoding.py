@@ -23,7 +23,7 @@ from connector.exchanges.protocol import UNDECODABLE
 
 
 class Unreadable(Exception):
-    """The frame does not decode; who needs to know has been told."""
+    """The frame does not decode; the statistics and the lifecycle have the error already."""
 
 
 class Origin(Protocol):

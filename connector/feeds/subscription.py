@@ -190,7 +190,7 @@ class Subscription:
         self._readers_changed()
 
     def detach(self, buffer: Buffer[object]) -> bool:
-        """Undo `attach`; whether nobody is left who needs what is on the wire."""
+        """Undo `attach`; whether no reader needs the stream any more."""
         self._buffers.pop(buffer, None)
         self._waiting.discard(buffer)
         self._tell_waiting()
@@ -316,7 +316,7 @@ class Subscription:
             each.forget_sequence()
 
     def reject(self, error: SubscriptionRejected) -> None:
-        """The exchange refused: whoever waits for it, and every reader, gets the error once."""
+        """The exchange refused: every waiting subscriber and every reader gets the error once."""
         self.rejection = error
         self._tell_waiting()
         for buffer in self._buffers:
@@ -359,7 +359,7 @@ class Subscription:
         raise copy(self.rejection)
 
     def _tell_waiting(self) -> None:
-        """Let whoever waits look again."""
+        """Wake the tasks that wait for the subscription."""
         self._changed.set()
         self._changed = trio.Event()
 

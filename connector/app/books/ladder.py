@@ -1,4 +1,4 @@
-"""A local order book as it is drawn: asks above, bids below, the spread between them."""
+"""The picture of a local order book: asks above, bids below, the spread between them."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Market:
     stale_after_seconds: float = STALE_AFTER_SECONDS
 
     def describe(self, endpoints: binance.Endpoints) -> Exchange:
-        """The exchange as the adapter is told of it."""
+        """The description of the exchange that the adapter gets."""
         return EXCHANGES[self.venue](endpoints=endpoints)
 
 

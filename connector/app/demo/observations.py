@@ -89,7 +89,7 @@ class Watch:
                 )
 
     def look(self) -> View:
-        """Take a sample of the adapter as it is now."""
+        """Take a sample of the adapter."""
         now = self.seconds
         statistics = self._adapter.statistics()
         self.samples.append(

@@ -185,7 +185,7 @@ def export(
         exchange: whose.
         paths: the files of the recording.
         out: gets ``trades/ETHUSDC/2024-08-08.parquet`` and so on, by the day of receipt in UTC.
-        progress: is told the number of rows now and then.
+        progress: receives the number of rows now and then.
         span: what of the recording.
         append: whether a day that is there gets another file; if not, it is an error.
 

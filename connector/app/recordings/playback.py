@@ -34,7 +34,7 @@ class Playback:
         exchange: whose recording it is.
         paths: its files, in their order.
         speed: 1 as it was, 10 ten times as fast, `math.inf` as fast as the clients read.
-        out: is told how far it is, if it is a terminal.
+        out: shows the progress, if it is a terminal.
         span: what is played of it.
     """
 
@@ -71,7 +71,7 @@ class _Playing:
         return msgspec.json.encode(book)
 
     async def play(self) -> None:
-        """Publish what was received, when it is due; then there is no more."""
+        """Publish the recorded frames when they are due, then return."""
         await trio.lowlevel.checkpoint()
         while not self._audience.streams:
             await self._audience.wait_change()

@@ -75,7 +75,7 @@ def reports(
     Args:
         paths: files and folders.
         span: what of them.
-        out: is told how far it is, if it is a terminal.
+        out: shows the progress, if it is a terminal.
 
     Raises:
         ConfigError: there is no recording.

@@ -85,7 +85,7 @@ class Pages:
         return hmac.compare_digest(given, self._token.reveal().encode())
 
     def _health(self) -> Page:
-        """The loop turns: whoever reads this has the proof."""
+        """Answer: that is the proof that the event loop turns."""
         return Page(200, "text/plain", b"ok\n")
 
     def _readiness(self) -> Page:

@@ -58,7 +58,7 @@ class Requests:
 async def run_program(
     options: Options, configuration: Configuration, requests: Requests | None = None
 ) -> Summary:
-    """Run `configuration` until it is told to stop, or the duration is over.
+    """Run `configuration` until a signal, or until the duration is over.
 
     Args:
         options: where it was read from, and whether to simulate.

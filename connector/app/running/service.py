@@ -1,7 +1,7 @@
 """The running thing: adapters, sinks, and the pumps between them, kept at what is configured.
 
 `Service.apply` makes what runs equal to a configuration, at the beginning and again when its file
-has changed. What is the same stays as it is: an adapter keeps its sessions, a feed its channels.
+has changed. What has not changed is left alone: an adapter keeps its sessions, a feed its channels.
 What fails is tried again (`connector.app.running.sink_slot`, `connector.app.running.adapter_slot`),
 and nothing else waits for it.
 """

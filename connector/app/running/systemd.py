@@ -1,4 +1,4 @@
-"""What a supervisor such as systemd is told: that the run is ready, alive, reloading or stopping.
+"""Messages to a supervisor such as systemd: the run is ready, alive, reloading or stopping.
 
 The protocol is that of ``sd_notify(3)``: datagrams of ``NAME=value`` lines to the Unix socket that
 ``NOTIFY_SOCKET`` names. Without one nothing is sent, and nothing that goes wrong is an error: the

@@ -1,6 +1,6 @@
 """Trouble: why a sink or an adapter has failed, and when it is tried again.
 
-It is told once per cause and not per attempt, and once more when it is over.
+It is logged once per cause, not once per attempt, and once more when it is over.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ class SoakReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Log(Protocol):
-    """Who is told how far a soak is."""
+    """Shows the progress of a soak."""
 
     def sampled(self, sample: Rest) -> None:
         """There is one more sample."""
@@ -93,7 +93,7 @@ async def run_soak(
     Args:
         options: how long, and how.
         market: what the exchange plays.
-        log: who is told.
+        log: shows the progress.
         stop: set it to end early, with a result.
         in_memory: whether to run on a network in memory instead of loopback sockets.
 

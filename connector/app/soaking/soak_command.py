@@ -129,7 +129,7 @@ def soak(*, seconds: float, every: float, seed: int, tls: bool, leaky: bool, as_
 
 @contextmanager
 def logging_to(options: Options, *, as_json: bool) -> Iterator[Log]:
-    """Who is told: nobody, a terminal with a bar, or a file."""
+    """Where the progress is shown: nowhere, on a terminal with a bar, or in a file."""
     console = Console()
     if as_json:
         yield Silent()

@@ -1,4 +1,4 @@
-"""What ``connector run`` is told: one TOML file, read into one frozen value."""
+"""The configuration of ``connector run``: one TOML file, read into one frozen value."""
 
 from connector.app.running.configuration.configuration import (
     Misconfigured,

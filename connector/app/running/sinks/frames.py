@@ -63,7 +63,7 @@ class FrameSink(Protocol):
         ...
 
     async def end(self, adapter: str) -> None:
-        """Nothing more comes from `adapter` as it is now; one of the same name may follow."""
+        """The adapter has ended and sends no more; another one of the same name may follow."""
         ...
 
 

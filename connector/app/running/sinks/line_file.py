@@ -25,7 +25,7 @@ from connector.lifecycle import write_fields
 _WRITABLE_BYTES = getattr(select, "PIPE_BUF", 512)
 """What is writable takes so many bytes without blocking (POSIX)."""
 _LAST_LINE_BYTES = 1024 * 1024
-"""A last line that is longer is left as it is."""
+"""A longer last line is not repaired."""
 _FLAGS = (
     os.O_WRONLY
     | os.O_APPEND

@@ -64,7 +64,7 @@ class LogLinesSink:
             self.tell_once()
 
     def tell_once(self) -> None:
-        """Log what came since the last time; a group of which nothing came is told with 0."""
+        """Log the events since the last time, with 0 for a group that had none."""
         now = trio.current_time()
         seconds, self._since = now - self._since, now
         for (adapter, group), latest in self._latest.items():

@@ -143,7 +143,7 @@ class RecordingSink:
             raise failure
 
     def _recorded_from(self, origin: Origin) -> _Recorded:
-        """The files for what comes from `origin`, begun or gone on with."""
+        """The files for the frames of `origin`; they are begun if there are none."""
         recorded = self._recorded.get(origin.adapter)
         if recorded is None:
             files = Files(
