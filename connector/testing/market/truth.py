@@ -27,6 +27,8 @@ class MarketTruth:
     def __init__(self, book: OrderBook, levels: int, ms: int) -> None:
         self.levels = levels
         self._book = book
+        self._first = 0
+        """The number of the oldest state that is kept."""
         self._tops: list[_Top] = []
         self._times: list[int] = []
         self._found: dict[int, dict[_Top, list[int]]] = {}
@@ -35,7 +37,7 @@ class MarketTruth:
         self.note(ms, ())
 
     def __len__(self) -> int:
-        """How many states there are."""
+        """How many states are kept."""
         return len(self._tops)
 
     def note(self, ms: int, trades: Iterable[TradeFacts]) -> None:
@@ -48,6 +50,17 @@ class MarketTruth:
         for trade in trades:
             key = trade.price, trade.quantity, trade.taker_buys
             self._trades.setdefault(key, []).append(trade.ms)
+
+    def keep_last(self, states: int) -> None:
+        """Forget older states, and trades, once there are twice as many; for a run that lasts."""
+        if len(self._tops) < 2 * states:
+            return
+        self._first += len(self._tops) - states
+        del self._tops[:-states], self._times[:-states]
+        self._found.clear()
+        self._read.clear()
+        oldest_ms = self._times[0]
+        self._trades = {key: ms for key, ms in self._trades.items() if ms[-1] >= oldest_ms}
 
     def find_book(self, bids: Levels, asks: Levels, since: int = 0) -> int | None:
         """The number of the first state not before `since` that has these best levels.
@@ -65,11 +78,12 @@ class MarketTruth:
 
     def ms_of(self, state: int) -> int:
         """When a state came to be, in milliseconds since 1970."""
-        return self._times[state]
+        return self._times[state - self._first]
 
     def until_ms(self, state: int) -> int | None:
         """When another state followed; None if it is the state now."""
-        return self._times[state + 1] if state + 1 < len(self._times) else None
+        following = state + 1 - self._first
+        return self._times[following] if following < len(self._times) else None
 
     def has_trade(self, price: Decimal, quantity: Decimal, side: str) -> bool:
         """Whether there was such a trade, or such an aggregate of trades of one price."""
@@ -79,9 +93,9 @@ class MarketTruth:
 
     def _index(self, depth: int) -> dict[_Top, list[int]]:
         index = self._found.setdefault(depth, {})
-        for number in range(self._read.get(depth, 0), len(self._tops)):
-            bids, asks = self._tops[number]
-            index.setdefault((bids[:depth], asks[:depth]), []).append(number)
+        for place in range(self._read.get(depth, 0), len(self._tops)):
+            bids, asks = self._tops[place]
+            index.setdefault((bids[:depth], asks[:depth]), []).append(place + self._first)
         self._read[depth] = len(self._tops)
         return index
 

@@ -44,6 +44,7 @@ class CoinbaseDialect:
         self._opened = self._said = trio.current_time()
         self._heartbeat_at: float | None = None
         """When the next one is due; None while nobody wants them."""
+        self._closed = False
         self._subscribed = False
 
     def greet(self) -> list[bytes]:
@@ -62,6 +63,8 @@ class CoinbaseDialect:
     @property
     def due_at(self) -> float:
         """When a heartbeat is due, or the connection has been idle for too long."""
+        if self._closed:
+            return math.inf
         if not self._subscribed:
             return self._opened + FIRST_SUBSCRIPTION_SECONDS
         if self._heartbeat_at is not None:
@@ -78,6 +81,7 @@ class CoinbaseDialect:
                 "heartbeat_counter": round(seconds),
             }
             return [self._message(HEARTBEATS, event)]
+        self._closed = True
         self._ears.close(_NOT_SUBSCRIBED_CODE, drop=True)
         return []
 
