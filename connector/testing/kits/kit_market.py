@@ -143,7 +143,8 @@ class VenueMarket:
                 await trio.sleep_until(self._audience.opened + max(soonest, self._next_seconds()))
             else:
                 await self._audience.wait_change()
-                self.advance(quietly=True)
+                # What was before somebody came has happened when they came (`first`).
+                self.advance(quietly=not self._audience.streams)
 
     def _next_seconds(self) -> float:
         action = self._next[0][0] if self._next else float("inf")
