@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
+from connector.app.running.account_lines import AccountLine
 from connector.app.running.live_page import fragment, table, whole
 from connector.app.running.state import (
     AdapterLine,
@@ -46,6 +47,9 @@ STATE = State(
             silent=(SilentLine(name="btcusdc@trade", seconds=77.0),),
             curves=CURVES,
         ),
+    ),
+    accounts=(
+        AccountLine(name="mm1", adapter="futures", synced=False, cause="stream lost", fills=7),
     ),
     tops=(
         TopLine(adapter="futures", symbol="ETHUSDC", channel="order_book", bid="3000.1",
@@ -98,7 +102,7 @@ def test_everything_is_there() -> None:
         "17:20:00 UTC", "12,345 messages", "1 gap ", "2 drops", "67", "8.3", "reset 2",
         "not synced for 3 s HTTP 500", "silent: btcusdc@trade for 77 s", "and 4 more",
         "futures order_book not synced", "0.31", "900", "failed: no space left on device",
-        "highest 2", "5 tasks, 1 socket ",
+        "mm1", "stream lost", "highest 2", "5 tasks, 1 socket ",
     ):  # fmt: skip
         assert words in said or (words == "0.31" and "0.3 " in said), words
     assert page.count("<svg") == 3
