@@ -63,12 +63,12 @@ async def serve_texts(
     try:
         async with trio.open_nursery() as nursery:
 
-            async def serve() -> None:
+            async def accept_all() -> None:
                 while True:
                     stream = await listener.accept()
                     nursery.start_soon(_converse, stream, open_talk(), tick_seconds)
 
-            nursery.start_soon(serve)
+            nursery.start_soon(accept_all)
             yield f"ws://{HOST}:{listener.port}"
             nursery.cancel_scope.cancel()
     finally:
