@@ -22,7 +22,7 @@ from connector.adapter import backfill
 from connector.channels import AggregateTrades, Candles, Trades
 from connector.errors import ConfigError, SlowConsumer, SubscriptionRejected
 from connector.events import Gap, Trade
-from connector.exchanges import binance, bitget, bybit, deribit, okx
+from connector.exchanges import binance, bitget, bybit, deribit, kraken, okx
 from connector.testing import Fault, MemoryNetwork, OrderFlow, SimulatedExchange, open_exchange
 
 EXCHANGES: dict[str, Any] = {
@@ -33,9 +33,10 @@ EXCHANGES: dict[str, Any] = {
     "okx": okx.Okx,
     "deribit": deribit.Deribit,
     "bitget_spot": bitget.Spot,
+    "kraken": kraken.Spot,
 }
 SYMBOLS = dict.fromkeys(EXCHANGES, "ETHUSDT") | {
-    "okx": "ETH-USDT-SWAP", "deribit": "ETH-PERPETUAL",
+    "okx": "ETH-USDT-SWAP", "deribit": "ETH-PERPETUAL", "kraken": "ETH/USD",
 }  # fmt: skip
 LOTS = {"spot": 10_000, "deribit": 0.1}
 """In a unit, where it is not 1,000."""

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import msgspec
 
 from connector import events
+from connector.channels import Trades
 from connector.errors import ConfigError
 from connector.exchanges.kraken.spot_decode import NS_PER_MINUTE
 from connector.exchanges.kraken.spot_rest import NEW_NAMES, spell
@@ -25,6 +26,8 @@ from connector.exchanges.numbers import ON_WIRE, decoder
 from connector.exchanges.parameters import NumberType
 from connector.exchanges.requests import (
     MINUTE_MS,
+    BackfillOffer,
+    BackfillWay,
     CandlesOffer,
     DepthOffer,
     PublicRequests,
@@ -110,9 +113,10 @@ def requests(numbers: NumberType, intervals: Mapping[str, int]) -> PublicRequest
         numbers: what prices and quantities are to be.
         intervals: minutes, by what a program may write.
     """
+    trades = _trades(numbers)
     return PublicRequests(
         depth=DepthOffer(limits=range(1, MOST_LEVELS + 1), request=_depth(numbers)),
-        recent_trades=TradesOffer(most=MOST_TRADES, request=_trades(numbers)),
+        recent_trades=TradesOffer(most=MOST_TRADES, request=trades),
         candles=CandlesOffer(
             intervals={name: minutes * MINUTE_MS for name, minutes in intervals.items()},
             most=MOST_CANDLES,
@@ -120,6 +124,18 @@ def requests(numbers: NumberType, intervals: Mapping[str, int]) -> PublicRequest
             # One reply has all that can be had, whatever is asked for.
             oldest_first=True,
         ),
+        backfill={
+            Trades: BackfillOffer(
+                ways=(
+                    BackfillWay(
+                        reach="newest",
+                        most=MOST_TRADES,
+                        request=lambda symbol, _, limit: trades(symbol, limit),
+                    ),
+                ),
+                dense=True,
+            )
+        },
     )
 
 
