@@ -6,7 +6,7 @@ The context of the program is not used: it may have few digits, or traps.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import ROUND_FLOOR, Context, Decimal, InvalidOperation, localcontext
+from decimal import ROUND_FLOOR, Context, Decimal, InvalidOperation
 from typing import TypeAlias
 
 from connector.errors import OrderInvalid
@@ -17,7 +17,11 @@ Exact: TypeAlias = Decimal | int | str
 DIGITS = 60
 """Enough for the exact product of any price and any quantity."""
 
+_EXACT = Context(prec=DIGITS)
+"""Its methods compute in it; entering a context costs more than what is computed."""
+
 ZERO = Decimal(0)
+_ONE = Decimal(1)
 
 
 def exact(name: str, value: object) -> Decimal:
@@ -72,39 +76,38 @@ def not_negative(name: str, value: object) -> Decimal:
 
 def product(*factors: Decimal) -> Decimal:
     """The exact product."""
-    with localcontext(Context(prec=DIGITS)):
-        result = Decimal(1)
-        for factor in factors:
-            result *= factor
-        return result
+    result = _ONE
+    for factor in factors:
+        result = _EXACT.multiply(result, factor)
+    return result
 
 
 def total(terms: Iterable[Decimal]) -> Decimal:
     """The exact sum."""
-    with localcontext(Context(prec=DIGITS)):
-        return sum(terms, ZERO)
+    result = ZERO
+    for term in terms:
+        result = _EXACT.add(result, term)
+    return result
 
 
 def quotient(dividend: Decimal, divisor: Decimal) -> Decimal:
     """The quotient to 60 digits."""
-    with localcontext(Context(prec=DIGITS)):
-        return dividend / divisor
+    return _EXACT.divide(dividend, divisor)
 
 
 def is_multiple(value: Decimal, unit: Decimal | None) -> bool:
     """Whether `value` is a multiple of `unit`; None stands for any."""
     if unit is None:
         return True
-    with localcontext(Context(prec=DIGITS)):
-        return value % unit == 0
+    return _EXACT.remainder(value, unit) == 0
 
 
 def floor_to(value: Decimal, unit: Decimal | None) -> Decimal:
     """The largest multiple of `unit` that is not above `value`."""
     if unit is None:
         return value
-    with localcontext(Context(prec=DIGITS)):
-        return Decimal(int((value / unit).to_integral_value(ROUND_FLOOR))) * unit
+    whole = _EXACT.divide(value, unit).to_integral_value(ROUND_FLOOR)
+    return _EXACT.multiply(Decimal(int(whole)), unit)
 
 
 def written(value: Decimal) -> str:

@@ -10,19 +10,22 @@ import attrs
 import trio
 
 from connector.accounts import Timing
-from connector.decimals import total
+from connector.decimals import ZERO, total
 from connector.errors import LimitReached, NotSynced, OrderInvalid
 from connector.instruments import Instrument
 from connector.orders import Intent, Limit
 from connector.trading.account_book import AccountBook
 from connector.trading.budgets import OrderBudget
-from connector.trading.exposure import OwnLimits, exposure_of, notional_of
+from connector.trading.exposure import Exposure, OwnLimits, exposure_of, notional_of
 from connector.trading.filters import check_intent
 from connector.trading.order_record import OrderRecord
 from connector.trading.venue import Trading
 
 _UNTIL_AN_ORDER_ENDS = 1.0
 """Nobody knows when that is: how soon to look again, in seconds."""
+
+
+_NOTHING = Exposure(ZERO, ZERO)
 
 
 class Known(Protocol):
@@ -129,7 +132,7 @@ def _check_leg(book: AccountBook, intent: Intent) -> None:
 def _check_own_limits(
     known: Known, intent: Intent, instrument: Instrument, reference: Decimal | None
 ) -> None:
-    book = known.book
+    book, limits = known.book, known.own_limits.limits
     position = book.holdings.position(instrument.symbol)
     held = position.quantity
     if intent.leg is not None:
@@ -139,8 +142,13 @@ def _check_own_limits(
         instrument,
         price=reference,
         position=held,
-        exposure=exposure_of(book.live_records(), instrument.symbol),
-        open_notional=open_notional(known, known.book.live_records()),
+        # Neither is summed up for a limit that there is not.
+        exposure=exposure_of(book.live_records(), instrument.symbol)
+        if instrument.symbol in (limits.position or {})
+        else _NOTHING,
+        open_notional=ZERO
+        if limits.open_notional is None
+        else open_notional(known, book.live_records()),
         now=trio.current_time(),
     )
 

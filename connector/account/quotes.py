@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from decimal import Decimal
+from itertools import chain
+from typing import TypeAlias
 
 import attrs
 import trio
@@ -36,6 +38,9 @@ from connector.trading.quoting import (
 _LIMIT_PAUSE = 0.05
 """How soon to look again when the exchange's limit of orders held something back."""
 _NOTHING = Plan((), (), 0)
+
+Pair: TypeAlias = tuple[Exact, Exact]
+"""Price and quantity."""
 
 
 @attrs.frozen
@@ -67,6 +72,9 @@ class Quotes:
         self._office = running.office
         self._settings = settings
         self._wanted = Wanted()
+        self._pairs: tuple[tuple[Pair, ...], tuple[Pair, ...]] | None = None
+        """What `_wanted` was read from, as long as nothing of it was filled or withdrawn: wanted
+        once more, it need not be read again."""
         self._wanted_at = -math.inf
         self._number = 0
         self._stale = True
@@ -122,9 +130,11 @@ class Quotes:
         """
         if self._closing:
             raise trio.ClosedResourceError("the block of these quotes has been left")
-        wanted = read_wanted(self._settings.instrument, bids, asks)
+        pairs = tuple(bids), tuple(asks)
         self._absorb_fills()
-        self._wanted = wanted
+        if pairs != self._pairs or float in set(map(type, chain.from_iterable(chain(*pairs)))):
+            self._wanted = read_wanted(self._settings.instrument, *pairs)
+            self._pairs = pairs
         self._wanted_at = trio.current_time()
         self._number += 1
         self._stale = not self._office.book.synced
@@ -266,6 +276,7 @@ class Quotes:
             if new > ZERO and order.price is not None:
                 self._seen[client_id] = order.filled
                 self._wanted.filled(order.side, order.price, new)
+                self._pairs = None
 
     def _absorb_ends(self, now: float) -> None:
         """Let what was refused rest, and forget what is over."""
@@ -295,7 +306,7 @@ class Quotes:
             and now >= self._blind_since + self._office.timing.blind_seconds
         )
         if blind or now >= self._wanted_at + self._settings.max_age:
-            self._wanted = Wanted()
+            self._wanted, self._pairs = Wanted(), None
 
     def _next_look(self) -> float:
         """When something may be due although nothing happens."""

@@ -84,6 +84,23 @@ async def test_an_old_want_withdraws_everything(venue: str, autojump_clock: Any)
 
 
 @venues
+async def test_the_same_want_again_is_a_new_budget(venue: str, autojump_clock: Any) -> None:
+    async with open_world(venue) as world, world.account() as account:
+        async with account.quotes(SYMBOL, **wide()) as quotes:
+            for _ in range(3):
+                quotes.want(bids=[("2980", "0.5")])
+                await quotes.settled()
+                (truth,) = world.truth.open_orders
+                assert truth.remaining == Decimal("0.5")
+                world.exchange.trading.fill(truth)
+                await trio.sleep(0.5)
+                assert world.truth.open_orders == ()
+            quotes.want(bids=[(2980, "0.5")])
+            with pytest.raises(TypeError):
+                quotes.want(bids=[(2980.0, "0.5")])
+
+
+@venues
 async def test_a_blind_account_withdraws_and_only_a_new_want_sends(
     venue: str, autojump_clock: Any
 ) -> None:
