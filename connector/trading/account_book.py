@@ -188,6 +188,11 @@ class AccountBook:
             ours = self.records.get(order.client_id)
             if ours is not None and ours.over:
                 found.append(f"order {order.client_id} is shown {ours.state}, and was read open")
+            elif ours is not None and order.filled > ours.filled:
+                found.append(
+                    f"order {order.client_id} is shown with {ours.filled} filled, and was read "
+                    f"with {order.filled}"
+                )
             elif ours is None and order.exchange_id not in self.others:
                 found.append(f"order {order.exchange_id} was read, and is not shown")
         return found

@@ -269,6 +269,22 @@ async def test_a_mute_stream_is_noticed_by_the_audit(venue: str, autojump_clock:
 
 
 @venues
+async def test_a_fill_whose_event_is_lost_is_noticed_by_the_audit(
+    venue: str, autojump_clock: Any
+) -> None:
+    """Found by the explorer: balances come by an event of their own, and agree."""
+    async with open_world(venue) as world, world.account() as account:
+        async with listening(account) as told:
+            order = await account.place(bid())
+            (truth,) = world.truth.open_orders
+            world.exchange.trading.lose_event("*:TRADE", times=None)
+            world.exchange.trading.fill(truth, "0.1")
+            await trio.sleep(40)
+            await settle_and_judge(world, account, told)
+            assert order.filled == Decimal("0.1")
+
+
+@venues
 async def test_a_mute_stream_is_noticed_by_the_next_order(venue: str, autojump_clock: Any) -> None:
     """It is accepted, and the stream does not tell of it: no audit is needed."""
     async with open_world(venue) as world, world.account() as account:
