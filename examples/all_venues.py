@@ -116,9 +116,11 @@ async def run(
     networks = () if network is None else (network,)
     async with no_leaks(*networks), AsyncExitStack() as servers:
         exchanges = {}
-        for name, case in venues.items():
+        for number, (name, case) in enumerate(venues.items(), 1):
+            # A host each: what connects to one shares its budget of connections.
+            host = f"127.0.0.{number}"
             source = OrderFlow(symbols=(case.symbol,), seed=seed, rate_per_second=rate_per_second)
-            opened = open_exchange(name, source=source, network=network)
+            opened = open_exchange(name, source=source, network=network, host=host)
             exchanges[name] = await servers.enter_async_context(opened)
         async with trio.open_nursery() as nursery:
             for name, case in venues.items():
