@@ -79,6 +79,7 @@ async def world(
         reconnect = Reconnect(initial=0.1, cap=0.5, jitter="none")
         async with open_adapter(made, dialer=network, reconnect=reconnect) as adapter:
             with trio.fail_after(3600):
+                await trio.lowlevel.checkpoint()
                 yield World(exchange, adapter, symbol)
 
 

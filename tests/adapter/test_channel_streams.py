@@ -49,8 +49,11 @@ async def world() -> AsyncIterator[World]:
 
 
 async def take(feed: Feed[Any], count: int) -> list[Event]:
+    events: list[Event] = []
     with trio.fail_after(60):
-        return [await anext(feed) for _ in range(count)]
+        while len(events) < count:
+            events.append(await anext(feed))
+    return events
 
 
 @pytest.mark.parametrize("channels", [(TICKERS, MARKS), (MARKS, TICKERS)])

@@ -63,6 +63,7 @@ async def world(venue: Any, *, numbers: Any = float, rate: float = 50) -> AsyncI
         made = EXCHANGES[venue](endpoints=exchange.endpoints, numbers=numbers)
         async with open_adapter(made, dialer=network) as adapter:
             with trio.fail_after(3600):
+                await trio.lowlevel.checkpoint()
                 yield World(exchange, adapter, symbol)
 
 

@@ -27,8 +27,6 @@ VENUES = (
     simulated(bitget.Futures, "bitget_futures", "BTCUSDT", "ETHPERP", unknown="NOPEUSDT"),
     simulated(deribit.Deribit, "deribit", "BTC-PERPETUAL", "ETH_USDC", unknown="XX-PERPETUAL"),
     simulated(coinbase.AdvancedTrade, "coinbase", "BTC-USD", "ETH-USD", unknown="NOPE-USD"),
-    simulated(kraken.Spot, "kraken", "BTC/USD", "ETH/USD", unknown="NO/PE"),
-    simulated(kraken.Futures, "kraken_futures", "PI_XBTUSD", "PF_ETHUSD", unknown="PI_NOPEUSD"),
     simulated(hyperliquid.Hyperliquid, "hyperliquid", "BTC", "@107", unknown="NOPE"),
     simulated(okx.Okx, "okx", "BTC-USDT-SWAP", "ETH-USDT-SWAP", unknown="XX-USDT-SWAP"),
 )

@@ -68,7 +68,7 @@ async def serve_texts(
                     stream = await listener.accept()
                     nursery.start_soon(_converse, stream, open_talk(), tick_seconds)
 
-            nursery.start_soon(accept_all)
+            nursery.start_soon(accept_all)  # noqa: ASYNC113  # it listens already
             yield f"ws://{HOST}:{listener.port}"
             nursery.cancel_scope.cancel()
     finally:

@@ -71,6 +71,7 @@ def test_every_event_is_a_row_of_its_day(recording: Path, tmp_path: Path) -> Non
         "symbol": "string", "exchange_time_ns": "timestamp[ns, tz=UTC]",
         "received_ns": "timestamp[ns, tz=UTC]", "session": "int64", "price": "double",
         "quantity": "double", "side": "string", "trade_id": "int64", "off_book": "bool",
+        "backfilled": "bool",
     }  # fmt: skip
     rows = table.to_pydict()
     assert rows["trade_id"] == [1, 2, 3]

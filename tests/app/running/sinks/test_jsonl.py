@@ -52,6 +52,7 @@ async def test_an_event_is_a_line_with_its_public_fields(tmp_path: Path) -> None
         "adapter": "futures", "group": "ticks", "type": "Trade", "symbol": "ETHUSDC",
         "exchange_time_ns": 1785000000000 * 10**6, "received_ns": 5, "session": 2,
         "price": 3000.1, "quantity": 0.5, "side": "sell", "trade_id": 7, "off_book": False,
+        "backfilled": False,
     }  # fmt: skip
 
 
