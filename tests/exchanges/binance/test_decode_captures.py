@@ -184,6 +184,7 @@ def said(event: events.Event) -> Json:
     fields = events.asdict(event)
     assert fields.pop("received_ns") == 0
     assert fields.pop("session") == 0
+    assert fields.pop("backfilled", False) is False
     for side in ("bids", "asks"):
         if side in fields:
             fields[side] = [(level.price, level.quantity) for level in fields[side]]

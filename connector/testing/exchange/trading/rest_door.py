@@ -20,8 +20,6 @@ from connector.testing.exchange.trading.refusals import Refused
 from connector.testing.network import server_websocket
 from connector.testing.network.server_end import Wire
 
-MOST_BODY_BYTES = 1 << 20
-
 
 @attrs.define(eq=False)
 class RestDoor:
@@ -47,9 +45,9 @@ class RestDoor:
         Raises:
             trio.BrokenResourceError: the connection is over, by a fault or by the client.
         """
-        body, rest = await _body_of(request, wire.stream)
+        rest = request.rest
         waiting = _Waiting()
-        asked = _asked(request, name, body)
+        asked = _asked(request, name, request.body.decode("latin-1"))
         if isinstance(asked, Answer):
             waiting.send(asked)
         else:
@@ -62,20 +60,6 @@ class RestDoor:
             raise trio.BrokenResourceError("a fault has cut the connection")
         await wire.stream.send_all(waiting.written)
         return rest
-
-
-async def _body_of(request: server_websocket.Request, stream: trio.abc.Stream) -> tuple[str, bytes]:
-    text = request.headers.get("content-length", "0")
-    length = int(text) if text.isdecimal() else 0
-    if length > MOST_BODY_BYTES:
-        raise server_websocket.ProtocolViolation(1002, "the body is too long")
-    data = request.rest
-    while len(data) < length:
-        chunk = await stream.receive_some()
-        if not chunk:
-            raise trio.BrokenResourceError("the client ended the stream within a request")
-        data += chunk
-    return data[:length].decode("latin-1"), data[length:]
 
 
 def _asked(request: server_websocket.Request, name: str, body: str) -> Asked | Answer:
