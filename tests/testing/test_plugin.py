@@ -408,7 +408,8 @@ import importlib, pkgutil, sys
 sys.modules.update(dict.fromkeys(["pytest", "hypothesis", "pytest_trio"]))
 import connector.testing
 for module in pkgutil.walk_packages(connector.testing.__path__, "connector.testing."):
-    if not module.name.endswith((".plugin", ".strategies", ".__main__")):
+    needs = (".plugin", ".strategies", ".__main__")
+    if not module.name.endswith(needs) and ".conformance" not in module.name:
         importlib.import_module(module.name)
 """
 
