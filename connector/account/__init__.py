@@ -20,15 +20,12 @@ adapter ends its accounts.
 from connector.account.account import Account
 from connector.account.order import Order
 from connector.account.quotes import Behind, Quotes
-from connector.account.statistics import AccountStatistics, QuoteStatistics
 from connector.account.views import LastKnown
 
 __all__ = [
     "Account",
-    "AccountStatistics",
     "Behind",
     "LastKnown",
     "Order",
-    "QuoteStatistics",
     "Quotes",
 ]

@@ -16,9 +16,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from connector.account import Account, AccountStatistics
+from connector.account import Account
 from connector.accounts import Balance, Fill, Position, Summary
 from connector.decimals import written
+from connector.statistics import AccountStatistics
 
 MOST_HOLDINGS = 4
 MOST_ORDERS = 6

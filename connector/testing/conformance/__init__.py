@@ -1,5 +1,7 @@
 """Whether an exchange value is right: what must hold for every venue, run against one of them.
 
+.. code-block:: python
+
     VENUE = conformance.Venue(name="bazaar", serve=serve, symbols=("APPLES",), unknown="PEARS")
 
     @pytest.mark.parametrize("check", conformance.checks(VENUE), ids=str)
