@@ -67,7 +67,7 @@ def _pass_over(
         subscription.lose("sequence", received_ns, session=session)
     else:
         if not newest:
-            # What comes next follows whatever was before this session: who merges must know.
+            # `merge()` needs this: the next event follows what came before this connection.
             subscription.last_id = blank_id - 1
         subscription.blank_id = blank_id
 

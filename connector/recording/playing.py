@@ -183,7 +183,7 @@ class _Session:
                 await give_others_a_turn()  # what they ask for is answered before the end
                 return _Ending("ended")
             if step.session != self.number:
-                return _Ending("error", "the recording does not say how this session ended")
+                return _Ending("error", "the recording does not say how this connection ended")
             if isinstance(step, Frames):
                 # Nobody would see what is played before the first subscription.
                 await self._supply.asked.wait()
