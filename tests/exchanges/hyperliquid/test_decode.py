@@ -27,6 +27,7 @@ from connector.channels import (
 from connector.events import BookSnapshot, Candle, MarkPrice, Quote, Ticker, Trade
 from connector.exchanges import hyperliquid
 from connector.exchanges.envelope import find_name
+from connector.exchanges.numbers import LATEST_MS
 from connector.exchanges.protocol import UNDECODABLE, Data, Several, Stream, Unknown
 
 EXACT = hyperliquid.Hyperliquid(numbers=Decimal)
@@ -288,7 +289,7 @@ DATA = st.one_of(
     st.tuples(st.just("trades"), st.lists(st.builds(
         row, COINS, st.integers(1, 5), st.integers(1, 10)), min_size=1, max_size=3)),
     st.tuples(st.just("l2Book"), st.fixed_dictionaries(
-        {"coin": COINS, "time": st.integers(1, 10**13), "levels": st.tuples(LEVELS, LEVELS)},
+        {"coin": COINS, "time": st.integers(1, LATEST_MS), "levels": st.tuples(LEVELS, LEVELS)},
         optional={"fast": st.booleans()})),
 )  # fmt: skip
 
