@@ -26,26 +26,26 @@ State: TypeAlias = Literal[
 TRANSITIONS: Mapping[State, Mapping[State, str]] = MappingProxyType(
     {
         "idle": {
-            "waiting": "something is wanted",
-            "idle": "the loop begins, or is left while nothing is wanted",
+            "waiting": "a stream is wanted",
+            "idle": "the loop begins, or the adapter is left while no stream is wanted",
         },
         "waiting": {
             "connecting": "backoff and connection budget are over",
             "idle": "the adapter is left",
-            "ended": "the source has no more",
+            "ended": "the source has ended",
         },
         "connecting": {
             "subscribing": "the handshake is complete",
             "idle": "the attempt has failed, or the adapter is left; the socket is closed",
         },
         "subscribing": {
-            "streaming": "everything that is wanted is acknowledged",
-            "closing": "the session is over, its tasks are gone",
+            "streaming": "the exchange acknowledged every wanted stream",
+            "closing": "the session has ended, and so have its tasks",
         },
         "streaming": {
-            "subscribing": "something else is wanted",
-            "streaming": "a silent stream was asked for again, and is acknowledged",
-            "closing": "the session is over, its tasks are gone",
+            "subscribing": "the set of wanted streams changed",
+            "streaming": "a silent stream was resubscribed and acknowledged",
+            "closing": "the session has ended, and so have its tasks",
             "idle": "the adapter was left just before the handshake was complete",
         },
         "closing": {
