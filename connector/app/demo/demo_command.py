@@ -20,6 +20,8 @@ from connector.app.demo.plain_output import Nowhere, PlainLines
 from connector.app.demo.report import summary
 from connector.app.demo.snapshot import Screen
 from connector.app.demo.svg_picture import Picture
+from connector.app.demo.venues import VenuesOptions
+from connector.app.demo.venues_command import show_venues
 from connector.app.options import duration_options, epilog, json_option
 from connector.app.stopping import stop_when_interrupted
 from connector.errors import ConfigError
@@ -32,6 +34,7 @@ from connector.errors import ConfigError
         "demo --minutes 1 --seed 7 --tls",
         "demo --leaky --seconds 60 --out leak.svg",
         "demo --maker --seconds 60",
+        "demo --venues",
     ),
 )
 @duration_options(default_seconds=20.0, least_seconds=1.0)
@@ -61,6 +64,11 @@ from connector.errors import ConfigError
     help="Run a market maker, and see that its orders never outlive it.",
 )
 @click.option(
+    "--venues",
+    is_flag=True,
+    help="Show one coin's price on every exchange; each breaks in its own way.",
+)
+@click.option(
     "--out",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     metavar="FILE",
@@ -76,6 +84,7 @@ def demo(
     tls: bool,
     leaky: bool,
     maker: bool,
+    venues: bool,
     out: Path | None,
     plot: Path | None,
     as_json: bool,
@@ -89,10 +98,14 @@ def demo(
     # The screen shows what the log says. Without a handler it would go to stderr as well.
     logging.getLogger("connector").addHandler(logging.NullHandler())
     out = out or plot
+    if maker or venues:
+        name = "--maker" if maker else "--venues"
+        if capture is not None or tls or leaky or out is not None or (maker and venues):
+            raise click.UsageError(f"{name} takes --seconds, --minutes, --seed and --json only")
     if maker:
-        if capture is not None or tls or leaky or out is not None:
-            raise click.UsageError("--maker takes --seconds, --minutes, --seed and --json only")
         sys.exit(show_maker(MakerOptions(duration_seconds=seconds, seed=seed), as_json=as_json))
+    if venues:
+        sys.exit(show_venues(VenuesOptions(duration_seconds=seconds, seed=seed), as_json=as_json))
     options = Options(duration_seconds=seconds, seed=seed, tls=tls, capture=capture)
     if leaky and capture is not None:
         raise click.UsageError("--leaky compares in a generated market: leave out --capture")

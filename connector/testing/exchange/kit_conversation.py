@@ -101,10 +101,12 @@ class KitConversation:
         """Let a dialect that speaks by the clock do so, if it is due."""
         self._wakes_at = math.inf
         if isinstance(self._dialect, Clockwork) and self._dialect.due_at <= trio.current_time():
+            was_due_at = self._dialect.due_at
             for said in self._dialect.speak():
                 if self._spoiler.has("no_pong") is None and self._spoiler.has("mute") is None:
                     self._line.say(said)
-            if self._dialect.due_at <= trio.current_time():
+            # Still in the past after a time in which the process did not run: then it speaks again.
+            if self._dialect.due_at <= was_due_at:
                 raise RuntimeError("a dialect that has spoken is due still, and would be for ever")
         self._wind()
 

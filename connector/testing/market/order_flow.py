@@ -83,7 +83,8 @@ class OrderFlow:
 
 
 def _start_ticks(symbol: str) -> int:
-    prices = (price for base, price in START_PRICES if symbol.startswith(base))
+    named = symbol.removeprefix("PF_").removeprefix("PI_")  # Kraken's futures
+    prices = (price for base, price in START_PRICES if named.startswith(base))
     return next(prices, OTHER_START_PRICE) * TICKS_PER_UNIT
 
 
