@@ -368,8 +368,9 @@ def check_nox(arguments: list[str]) -> None:
 
 
 def check_connector(arguments: list[str]) -> None:
-    command = group.commands[arguments[0]]
     with click.Context(group) as context:
+        command = group.get_command(context, arguments[0])
+        assert command is not None
         command.make_context(arguments[0], arguments[1:], parent=context)
 
 

@@ -14,6 +14,8 @@ def main() -> None:
     write_plainly((sys.stdout, sys.stderr))
     try:
         from connector.app.commands import group  # noqa: PLC0415 - the extra may be missing
+
+        group(prog_name="connector")
     except ModuleNotFoundError as missing:
         package = (missing.name or "").partition(".")[0]
         if package not in EXTRA:
@@ -24,4 +26,3 @@ def main() -> None:
         )
     except KeyboardInterrupt:
         sys.exit(130)
-    group(prog_name="connector")

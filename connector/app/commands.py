@@ -5,57 +5,85 @@ from __future__ import annotations
 import click
 
 from connector._version import __version__
-from connector.app.books.book_command import book
 from connector.app.build import describe_build
-from connector.app.channels_command import channels_command
-from connector.app.completion_command import completion_command
-from connector.app.demo.demo_command import demo
-from connector.app.endings import Commands
-from connector.app.instruments_command import instruments_command
-from connector.app.options import epilog
-from connector.app.recordings.candles_command import candles_command
-from connector.app.recordings.export_command import export_command
-from connector.app.recordings.import_command import import_command
-from connector.app.recordings.plot_command import plot_command
-from connector.app.recordings.record_command import record_command
-from connector.app.recordings.replay_command import replay_command
-from connector.app.recordings.verify_command import verify_command
-from connector.app.running.run_command import check, run
-from connector.app.running.top_command import top_command
-from connector.app.soaking.soak_command import soak
-from connector.app.trading.account_command import account
-from connector.app.trading.stop_command import stop
+from connector.app.examples import examples
+from connector.app.lazy_group import LazyGroup, Listed
+
+LISTED = {
+    "account": Listed(
+        "connector.app.trading.account_command:account",
+        "Watch an account: holdings, orders, fills.",
+    ),
+    "book": Listed(
+        "connector.app.books.book_command:book", "Watch a local order book in the terminal."
+    ),
+    "candles": Listed(
+        "connector.app.recordings.candles_command:candles_command",
+        "Fetch the candles of a span into a file.",
+    ),
+    "channels": Listed(
+        "connector.app.channels_command:channels_command", "List the channels of an exchange."
+    ),
+    "check": Listed(
+        "connector.app.running.run_command:check", "Find every mistake in a configuration."
+    ),
+    "completion": Listed(
+        "connector.app.completion_command:completion_command",
+        "Print the script that lets a shell complete commands.",
+    ),
+    "demo": Listed(
+        "connector.app.demo.demo_command:demo", "Watch an adapter survive a hostile exchange."
+    ),
+    "export": Listed(
+        "connector.app.recordings.export_command:export_command",
+        "Write recordings as Parquet tables.",
+    ),
+    "import": Listed(
+        "connector.app.recordings.import_command:import_command",
+        "Turn captures of other programs into recordings.",
+    ),
+    "instruments": Listed(
+        "connector.app.instruments_command:instruments_command",
+        "List what can be traded at an exchange.",
+    ),
+    "plot": Listed(
+        "connector.app.recordings.plot_command:plot_command", "Draw a first look at a recording."
+    ),
+    "record": Listed(
+        "connector.app.recordings.record_command:record_command",
+        "Record what an exchange sends into files.",
+    ),
+    "replay": Listed(
+        "connector.app.recordings.replay_command:replay_command",
+        "Play recordings, as events or as an exchange.",
+    ),
+    "run": Listed(
+        "connector.app.running.run_command:run", "Run a configuration: exchanges into sinks."
+    ),
+    "soak": Listed(
+        "connector.app.soaking.soak_command:soak",
+        "Look for growth under random faults, for minutes or days.",
+    ),
+    "stop": Listed(
+        "connector.app.trading.stop_command:stop",
+        "Cancel every open order of an account, from outside.",
+    ),
+    "top": Listed(
+        "connector.app.running.top_command:top_command", "Watch a running program in the terminal."
+    ),
+    "verify": Listed(
+        "connector.app.recordings.verify_command:verify_command", "Check that recordings are whole."
+    ),
+}
+"""The commands. Each is imported when it runs, so what it needs costs the others nothing."""
 
 
 @click.group(
-    cls=Commands,
+    cls=LazyGroup,
+    listed=LISTED,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=epilog("demo", "book ETHUSDC --simulate", "record --help"),
+    epilog=examples("demo", "book ETHUSDC --simulate", "record --help"),
 )
 @click.version_option(__version__, prog_name="connector", message=describe_build())
 def group() -> None:
     """Exchange connections for trio applications that cannot leak."""
-
-
-for command in (
-    account,
-    book,
-    candles_command,
-    channels_command,
-    check,
-    completion_command,
-    demo,
-    export_command,
-    import_command,
-    instruments_command,
-    plot_command,
-    record_command,
-    replay_command,
-    run,
-    soak,
-    stop,
-    top_command,
-    verify_command,
-):
-    group.add_command(command)
-del command

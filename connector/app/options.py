@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from connector.app.examples import examples
 from connector.app.naming import CHANNELS, EXCHANGES, find_exchange
 from connector.app.numbers import FiniteRange
 from connector.errors import ConfigError
@@ -54,17 +55,17 @@ class ChannelText(click.ParamType):  # type: ignore[type-arg]  # as above
         return [CompletionItem(each) for each in CHANNELS if each.startswith(incomplete)]
 
 
-def epilog(*examples: str, names: bool = False) -> str:
+def epilog(*lines: str, names: bool = False) -> str:
     """The part of a command's help below its options.
 
     Args:
-        examples: command lines, without ``connector``.
+        lines: command lines, without ``connector``.
         names: whether to list the exchanges and the channels.
     """
-    lines = ["\b", "Examples:", *(f"  connector {each}" for each in examples)]
-    if names:
-        lines += ["", "\b", *_wrapped("Exchanges", EXCHANGES), *_wrapped("Channels", CHANNELS)]
-    return "\n".join(lines)
+    if not names:
+        return examples(*lines)
+    listed = [*_wrapped("Exchanges", EXCHANGES), *_wrapped("Channels", CHANNELS)]
+    return "\n".join([examples(*lines), "", "\b", *listed])
 
 
 def _wrapped(title: str, names: Iterable[str]) -> list[str]:

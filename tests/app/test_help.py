@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,11 +12,19 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from connector.app.commands import group
+from connector.app.commands import LISTED, group
 from connector.app.naming import CHANNELS, EXCHANGES
 
-COMMANDS = {"": group, **group.commands}
 COLUMNS = 80
+
+
+def command_of(name: str) -> click.Command:
+    command = group.get_command(click.Context(group), name) if name else group
+    assert command is not None
+    return command
+
+
+COMMANDS = {name: command_of(name) for name in ("", *LISTED)}
 
 
 def help_of(name: str) -> str:
@@ -37,9 +47,34 @@ def test_it_fits_80_columns(name: str) -> None:
     assert not any(line.rstrip().endswith("...") for line in lines if not line.startswith("Usage"))
 
 
-@pytest.mark.parametrize("name", group.commands)
+@pytest.mark.parametrize("name", LISTED)
+def test_the_group_lists_a_command_with_its_own_words(name: str) -> None:
+    assert COMMANDS[name].name == name
+    assert COMMANDS[name].get_short_help_str(COLUMNS) == LISTED[name].help
+
+
+def test_the_group_imports_no_command_to_list_them() -> None:
+    code = "import sys, connector.app.commands as commands; {}; print(*sys.modules, sep='\\n')"
+    listing = (
+        "commands.group(['--help'], standalone_mode=False)",
+        "commands.group.shell_complete(commands.click.Context(commands.group), '')",
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code.format("; ".join(listing))],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    modules = set(ended.stdout.splitlines())
+    assert "connector.app.commands" in modules
+    assert not modules & {each.place.partition(":")[0] for each in LISTED.values()}
+    assert not modules & {"rich", "trustme", "pytest", "connector.testing"}
+
+
+@pytest.mark.parametrize("name", LISTED)
 def test_every_option_says_what_it_takes(name: str) -> None:
-    for option in options(group.commands[name]):
+    for option in options(COMMANDS[name]):
         assert option.help, option.name
         if not option.is_flag:
             assert option.metavar, option.name
@@ -47,7 +82,7 @@ def test_every_option_says_what_it_takes(name: str) -> None:
 
 def test_one_flag_has_one_meaning() -> None:
     meanings: dict[str, set[str | None]] = {}
-    for command in group.commands.values():
+    for command in COMMANDS.values():
         for option in options(command):
             for flag in option.opts:
                 meanings.setdefault(flag, set()).add(option.metavar)
@@ -85,12 +120,12 @@ def test_an_example_can_be_typed(
 
     assert command == name or not name
     if "--help" not in arguments:
-        group.commands[command].make_context(command, arguments)
+        COMMANDS[command].make_context(command, arguments)
 
 
 def test_the_page_of_the_reference_has_every_command_and_every_common_flag() -> None:
     page = (Path(__file__).parents[2] / "docs/reference/command-line.md").read_text()
     common = ["--seconds", "--minutes", "--simulate", "--live", "--break-every", "--seed", "--out"]
 
-    assert all(f"`connector {name}" in page for name in group.commands)
+    assert all(f"`connector {name}" in page for name in LISTED)
     assert all(f"`{flag}" in page for flag in common)

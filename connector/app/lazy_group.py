@@ -1,0 +1,65 @@
+"""A group that imports a command when it runs: help and completion import none of them."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+import click
+from click.shell_completion import CompletionItem
+
+from connector.app.endings import Commands
+
+
+@attrs.frozen
+class Listed:
+    """A command as the group lists it."""
+
+    place: str
+    """Its module and its name there: ``package.module:name``."""
+    help: str
+    """What it does, in one line: its own short help."""
+
+
+class LazyGroup(Commands):
+    """A group of commands that are imported when they are looked up.
+
+    Args:
+        listed: the commands by name.
+        arguments: of `click.Group`.
+    """
+
+    def __init__(self, *, listed: Mapping[str, Listed], **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._listed = listed
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, sorted."""
+        del ctx
+        return sorted(self._listed)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None if there is none of that name."""
+        del ctx
+        listed = self._listed.get(cmd_name)
+        if listed is None:
+            return None
+        module, _, name = listed.place.partition(":")
+        found = getattr(importlib.import_module(module), name)
+        assert isinstance(found, click.Command)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands into the help of the group."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, self._listed[name].help) for name in self.list_commands(ctx)]
+            )
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """List the commands and options that begin with `incomplete`."""
+        names = (each for each in self.list_commands(ctx) if each.startswith(incomplete))
+        commands = [CompletionItem(name, help=self._listed[name].help) for name in names]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
