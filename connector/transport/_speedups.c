@@ -7,7 +7,31 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <stdint.h>
 #include <string.h>
+
+/* Built for the stable ABI (setup.py), what is a macro of the full API is a function. */
+#ifdef Py_LIMITED_API
+#define PyBytes_AS_STRING PyBytes_AsString
+#define PyBytes_GET_SIZE PyBytes_Size
+#define PyList_GET_SIZE PyList_Size
+#define PyList_GET_ITEM PyList_GetItem
+#define PyTuple_GET_SIZE PyTuple_Size
+#define PyTuple_GET_ITEM PyTuple_GetItem
+#define PyObject_CallOneArg(callable, argument) \
+    PyObject_Vectorcall((callable), (PyObject *[]){(argument)}, 1, NULL)
+#define PyObject_CallMethodNoArgs(object, name) \
+    PyObject_VectorcallMethod((name), (PyObject *[]){(object)}, 1, NULL)
+#define PyObject_CallMethodOneArg(object, name, argument) \
+    PyObject_VectorcallMethod((name), (PyObject *[]){(object), (argument)}, 2, NULL)
+#define Py_XSETREF(place, value) \
+    do { \
+        PyObject *before_ = (place); \
+        (place) = (value); \
+        Py_XDECREF(before_); \
+    } while (0)
+#define Py_SETREF Py_XSETREF
+#endif
 
 /* What an exchange's decoders raise for a message that does not decode. */
 static PyObject *undecodable;
