@@ -5,8 +5,10 @@ Each session installs what it needs from pyproject.toml; arguments after ``--`` 
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nox
@@ -60,7 +62,12 @@ IN_PARALLEL = ("--numprocesses=auto", "--dist=worksteal")
 
 
 def install(session: nox.Session, *groups: str, extras: str = "all") -> None:
-    """Install the project, editable, with `extras` and the dependency groups named."""
+    """Install the project, editable, with `extras` and the dependency groups named.
+
+    Sessions keep bytecode even where the shell says not to: hundreds of processes import the same
+    modules, and compiling them takes longer than running most tests.
+    """
+    session.env["PYTHONDONTWRITEBYTECODE"] = ""
     requirements = nox.project.dependency_groups(PYPROJECT, *groups) if groups else ()
     session.install("--quiet", "-e", f".[{extras}]", *requirements)
 
@@ -144,14 +151,29 @@ def lint(session: nox.Session) -> None:
     install(session, "lint")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
-    session.log("flake8-async connector tests")
-    for folder, rules in {"connector": ASYNC_IN_PACKAGE, "tests": ASYNC_IN_TESTS}.items():
-        left_out = f"--disable={','.join('ASYNC' + number for number in rules)}"
-        session.run("flake8-async", ASYNC_RULES, left_out, *python_files(folder), log=False)
+    check_async_rules(session)
     session.run("mypy")
     session.run("pyright")
     session.run("python", "-m", "pytest", "-q", "tests/test_docs_types.py")
     session.run("lint-imports")
+
+
+def check_async_rules(session: nox.Session) -> None:
+    """Run flake8-async, which uses one processor, on every processor at once."""
+    session.log("flake8-async connector tests")
+    processors = os.cpu_count() or 1
+    batches = [
+        (f"--disable={','.join('ASYNC' + number for number in rules)}", *files)
+        for folder, rules in {"connector": ASYNC_IN_PACKAGE, "tests": ASYNC_IN_TESTS}.items()
+        for first in range(processors)
+        if (files := python_files(folder)[first::processors])
+    ]
+
+    def check(batch: tuple[str, ...]) -> None:
+        session.run("flake8-async", ASYNC_RULES, *batch, log=False)
+
+    with ThreadPoolExecutor(processors) as pool:
+        list(pool.map(check, batches))
 
 
 def python_files(folder: str) -> list[str]:
@@ -181,6 +203,31 @@ def build(session: nox.Session) -> None:
     )
     with session.chdir(session.create_tmp()):  # where no checkout is imported in its place
         session.run("connector", "demo", "--json", "--seconds", "3")
+
+
+@nox.session(python=PYTHONS)
+def test_wheel(session: nox.Session) -> None:
+    """Hold the compiled loops of the wheel that `build` made to those in Python.
+
+    The wheel for 3.12 serves every newer interpreter; run `build` with 3.11 for that of 3.11.
+    """
+    assert isinstance(session.python, str)
+    abi = "cp311-cp311" if session.python == "3.11" else "cp312-abi3"
+    wheels = sorted(Path("dist").glob(f"*-{abi}-*.whl"), key=lambda path: path.stat().st_mtime)
+    if not wheels:
+        session.skip(f"dist/ has no wheel for {abi}: run `nox -s build` with that Python first")
+    requirements = nox.project.dependency_groups(PYPROJECT, "test")
+    wheel = f"trio-connector[all] @ {wheels[-1].resolve().as_uri()}"
+    session.install("--quiet", "--force-reinstall", wheel, *requirements)
+    where = "import connector.transport._speedups as it; print(it.__file__)"
+    with session.chdir(session.create_tmp()):  # where no checkout is imported in its place
+        built = session.run("python", "-c", where, silent=True)
+    assert built is not None
+    packages = Path(built.strip()).parents[2]
+    session.run(
+        *("pytest", "-o", f"pythonpath={packages} .", "-p", "no:cacheprovider"),
+        *(session.posargs or COMPARED),
+    )
 
 
 @nox.session
