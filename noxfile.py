@@ -97,6 +97,16 @@ def test_python(session: nox.Session) -> None:
 
 
 @nox.session
+def test_random(session: nox.Session) -> None:
+    """Every property on new examples: those of `test` are the same every time."""
+    install(session, "test")
+    drawn = {"HYPOTHESIS_PROFILE": "random"}
+    session.run(
+        "python", "-m", "pytest", *IN_PARALLEL, "-m", "hypothesis", *session.posargs, env=drawn
+    )
+
+
+@nox.session
 def sanitize(session: nox.Session) -> None:
     """Compare the loops in C, built with ASan and UBSan, to those in Python; needs gcc."""
     runtime = libasan()
