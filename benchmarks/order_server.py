@@ -2,8 +2,9 @@
 
 It stands in for the exchange where only the client is measured: order entry and private events
 over WebSocket, and what an account reads over REST. It checks no signature and matches nothing.
+It prints its port.
 
-    python -m benchmarks.order_server PORT
+    python -m benchmarks.order_server
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import asyncio
 import base64
 import hashlib
 import json
-import sys
 import time
 from typing import Any
 
@@ -178,17 +178,17 @@ async def converse(
                 writer.write(exchange.act(json.loads(text)))
 
 
-async def main(port: int) -> None:
+async def main() -> None:
     exchange = Exchange()
 
     async def each(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await serve(exchange, reader, writer)
 
-    server = await asyncio.start_server(each, "127.0.0.1", port)
-    print("ready", flush=True)
+    server = await asyncio.start_server(each, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
     async with server:
         await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    asyncio.run(main())

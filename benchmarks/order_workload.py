@@ -1,20 +1,77 @@
-"""How many orders and fills there are, and how a contestant reports what they cost it."""
+"""What every contestant does around its orders: arguments, a pace, and the figures.
+
+Orders are placed one by one, or at a rate; after each chunk all are cancelled, which is not
+counted. Then the server sends fills of one more order.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
-import statistics
+import sys
+import time
+from collections.abc import Iterator
 
-ORDERS, CHUNK = 2000, 50
-"""Placed one by one; after so many all are cancelled, which is not counted."""
-FILLS = 5000
+SYMBOL, PRICE, QUANTITY, LARGE = "ETHUSDC", "2500", "0.1", "100"
+CHUNK = 50
 
 
-def report(spent: float, times: list[float], on_fills: float) -> None:
-    """Print the figures: CPU seconds of all orders, seconds of each, CPU seconds of all fills."""
-    figures = {
-        "order_us": spent / ORDERS * 1e6,
-        "accepted_us": statistics.median(times) * 1e6,
-        "event_us": on_fills / FILLS * 1e6,
-    }
-    print(json.dumps(figures), flush=True)
+class OrderMeasure:
+    """One run of one contestant: note what each order took, then `report`."""
+
+    def __init__(self) -> None:
+        parser = argparse.ArgumentParser()
+        parser.add_argument("port", type=int)
+        parser.add_argument("--orders", type=int, default=2_000)
+        parser.add_argument("--fills", type=int, default=5_000)
+        parser.add_argument("--rate", type=float, default=0.0, help="a second; 0: one by one")
+        options = parser.parse_args()
+        self.port: int = options.port
+        self.orders: int = options.orders
+        self.fills: int = options.fills
+        self.rate: float = options.rate
+        self._seconds: list[float] = []
+        self._cpu = self._cpu_of_fills = self._began = self._sent = 0.0
+
+    def chunks(self) -> Iterator[range]:
+        """How many orders are placed before all are cancelled, until there are no more."""
+        for first in range(0, self.orders, CHUNK):
+            self._began = time.process_time()
+            yield range(first, min(first + CHUNK, self.orders))
+
+    def chunk_is_placed(self) -> None:
+        """What follows is not counted."""
+        self._cpu += time.process_time() - self._began
+
+    def wait(self) -> float:
+        """How long to wait before the next order, in seconds."""
+        return 1 / self.rate if self.rate else 0.0
+
+    def sending(self) -> None:
+        """An order is about to be placed."""
+        self._sent = time.perf_counter()
+
+    def accepted(self) -> None:
+        """It is accepted."""
+        self._seconds.append(time.perf_counter() - self._sent)
+
+    def fills_begin(self) -> None:
+        """The server is about to send fills."""
+        self._began = time.process_time()
+
+    def fills_are_told(self) -> None:
+        """The last one was taken."""
+        self._cpu_of_fills = time.process_time() - self._began
+
+    def report(self) -> None:
+        """Print the figures."""
+        ranked = sorted(self._seconds[len(self._seconds) // 20 :])
+        figures = {
+            "order_us": 1e6 * self._cpu / self.orders,
+            "p50_us": 1e6 * ranked[len(ranked) // 2],
+            "p99_us": 1e6 * ranked[int(0.99 * (len(ranked) - 1))],
+        }
+        if self._cpu_of_fills:
+            figures["event_us"] = 1e6 * self._cpu_of_fills / self.fills
+        json.dump(figures, sys.stdout)
+        sys.stdout.flush()

@@ -90,6 +90,11 @@ def total(terms: Iterable[Decimal]) -> Decimal:
     return result
 
 
+def difference(minuend: Decimal, subtrahend: Decimal) -> Decimal:
+    """The exact difference."""
+    return _EXACT.subtract(minuend, subtrahend)
+
+
 def quotient(dividend: Decimal, divisor: Decimal) -> Decimal:
     """The quotient to 60 digits."""
     return _EXACT.divide(dividend, divisor)
@@ -119,6 +124,7 @@ def written(value: Decimal) -> str:
 __all__ = [
     "ZERO",
     "Exact",
+    "difference",
     "exact",
     "floor_to",
     "is_multiple",

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import sys
-import time
 
 import attrs
 import trio
 
-from benchmarks.order_workload import CHUNK, FILLS, ORDERS, report
+from benchmarks.order_workload import LARGE, PRICE, QUANTITY, SYMBOL, OrderMeasure
 from connector import open_adapter
 from connector.account.order_requests import CANCEL, Job
 from connector.accounts import Fill
@@ -17,49 +15,52 @@ from connector.exchanges import binance
 from connector.keys import ApiKey
 from connector.orders import Limit, Limits
 
-LIMITS = Limits(order_notional="1000000", open_notional="10000000", position={"ETHUSDC": "1000"})
+LIMITS = Limits(order_notional="1000000", open_notional="10000000", position={SYMBOL: "1000"})
 
 
-async def main(url: str) -> None:
+async def main() -> None:
     logging.getLogger("connector").setLevel(logging.WARNING)
-    rest = url.replace("ws://", "http://")
+    measure = OrderMeasure()
+    url, rest = f"ws://127.0.0.1:{measure.port}", f"http://127.0.0.1:{measure.port}"
     usdm = binance.UsdMFutures(endpoints=binance.Endpoints(stream=url, rest=rest, orders=url))
     async with (
         open_adapter(usdm) as adapter,
         adapter.open_account(ApiKey("key", "secret"), name="mm1", limits=LIMITS) as account,
         account.events() as feed,
     ):
-        spent, times = 0.0, []
-        for _ in range(ORDERS // CHUNK):
-            began = time.process_time()
-            for _ in range(CHUNK):
-                sent = time.perf_counter()
-                await account.place(Limit("ETHUSDC", "buy", quantity="0.1", price="2500"))
-                times.append(time.perf_counter() - sent)
-            spent += time.process_time() - began
+        for chunk in measure.chunks():
+            for _ in chunk:
+                if measure.rate:
+                    await trio.sleep(measure.wait())
+                measure.sending()
+                await account.place(Limit(SYMBOL, "buy", quantity=QUANTITY, price=PRICE))
+                measure.accepted()
+            measure.chunk_is_placed()
             await account.cancel_all()
             while True:
                 try:
                     feed.receive_nowait()
                 except trio.WouldBlock:
                     break
-        await account.place(Limit("ETHUSDC", "buy", quantity="100", price="2500"))
-        fills = 0
-        ask = attrs.evolve(
-            account._office.trading.clock(),
-            what="bench",
-            over="orders",
-            method="bench.fills",
-            parameters={"number": FILLS},
-        )
-        began = time.process_time()
-        account._running.link.put(Job(ask, CANCEL))
-        async for event in feed:
-            fills += isinstance(event, Fill)
-            if fills == FILLS:
-                break
-        report(spent, times, time.process_time() - began)
+        if measure.fills:
+            await account.place(Limit(SYMBOL, "buy", quantity=LARGE, price=PRICE))
+            fills = 0
+            ask = attrs.evolve(
+                account._office.trading.clock(),
+                what="bench",
+                over="orders",
+                method="bench.fills",
+                parameters={"number": measure.fills},
+            )
+            measure.fills_begin()
+            account._running.link.put(Job(ask, CANCEL))
+            async for event in feed:
+                fills += isinstance(event, Fill)
+                if fills == measure.fills:
+                    break
+            measure.fills_are_told()
+        measure.report()
 
 
 if __name__ == "__main__":
-    trio.run(main, sys.argv[1])
+    trio.run(main)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import sys
 import time
 from decimal import Decimal
 
 import msgspec
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-from benchmarks.order_workload import CHUNK, FILLS, ORDERS, report
+from benchmarks.order_workload import LARGE, PRICE, QUANTITY, SYMBOL, OrderMeasure
 
 KEY, SECRET = "key", b"secret"
 
@@ -84,7 +83,8 @@ class Orders(WSListener):
 
 
 class Private(WSListener):
-    def __init__(self) -> None:
+    def __init__(self, wanted: int) -> None:
+        self.wanted = wanted
         self.fills = 0
         self.done = asyncio.Event()
 
@@ -92,49 +92,47 @@ class Private(WSListener):
         event = EVENT.decode(frame.get_payload_as_bytes())
         if event.o.x == "TRADE":
             self.fills += 1
-            if self.fills == FILLS:
+            if self.fills == self.wanted:
                 self.done.set()
 
 
-async def main(url: str) -> None:
-    _, private = await ws_connect(Private, f"{url}/private/ws?listenKey=key")
+def parameters(client_id: str, quantity: str = QUANTITY) -> dict[str, str | int]:
+    return {
+        "symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC",
+        "quantity": quantity, "price": PRICE, "newClientOrderId": client_id,
+        "selfTradePreventionMode": "EXPIRE_TAKER",
+    }  # fmt: skip
+
+
+async def main() -> None:
+    measure = OrderMeasure()
+    url = f"ws://127.0.0.1:{measure.port}"
+    _, private = await ws_connect(lambda: Private(measure.fills), f"{url}/private/ws?listenKey=key")
     _, orders = await ws_connect(Orders, f"{url}/ws-fapi/v1")
     assert isinstance(orders, Orders)
     assert isinstance(private, Private)
-    spent, times, number = 0.0, [], 0
-    for _ in range(ORDERS // CHUNK):
+    for chunk in measure.chunks():
         ids = []
-        began = time.process_time()
-        for _ in range(CHUNK):
-            number += 1
+        for number in chunk:
+            if measure.rate:
+                await asyncio.sleep(measure.wait())
             client_id = f"{number:032x}"
-            sent = time.perf_counter()
-            await orders.ask(
-                "order.place",
-                {
-                    "symbol": "ETHUSDC", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC",
-                    "quantity": "0.1", "price": "2500", "newClientOrderId": client_id,
-                    "selfTradePreventionMode": "EXPIRE_TAKER",
-                },
-            )  # fmt: skip
-            times.append(time.perf_counter() - sent)
+            measure.sending()
+            await orders.ask("order.place", parameters(client_id))
+            measure.accepted()
             ids.append(client_id)
-        spent += time.process_time() - began
+        measure.chunk_is_placed()
         for client_id in ids:
-            await orders.ask("order.cancel", {"symbol": "ETHUSDC", "origClientOrderId": client_id})
-    await orders.ask(
-        "order.place",
-        {
-            "symbol": "ETHUSDC", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC",
-            "quantity": "100", "price": "2500", "newClientOrderId": "f" * 32,
-        },
-    )  # fmt: skip
-    began = time.process_time()
-    fills = {"id": 0, "method": "bench.fills", "params": {"number": FILLS}}
-    orders.transport.send(WSMsgType.TEXT, msgspec.json.encode(fills))
-    await private.done.wait()
-    report(spent, times, time.process_time() - began)
+            await orders.ask("order.cancel", {"symbol": SYMBOL, "origClientOrderId": client_id})
+    if measure.fills:
+        await orders.ask("order.place", parameters("f" * 32, LARGE))
+        fills = {"id": 0, "method": "bench.fills", "params": {"number": measure.fills}}
+        measure.fills_begin()
+        orders.transport.send(WSMsgType.TEXT, msgspec.json.encode(fills))
+        await private.done.wait()
+        measure.fills_are_told()
+    measure.report()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main())

@@ -69,7 +69,7 @@ class Account:
             if self._running.error is not None:
                 raise self._running.error
             self._check_open()
-            await self._running.state_changed.wait()
+            await self._running.wait_change()
 
     @property
     def balances(self) -> Mapping[str, Balance]:
@@ -162,9 +162,9 @@ class Account:
         Cancellation: the account cancels the order, and remains its owner.
         """
         order = self.submit(intent)
+        self._running.patience.begin(order)
         try:
-            with trio.move_on_after(self._office.timing.patience):
-                await order.accepted()
+            if await order._wait_patiently():
                 return order
         except trio.Cancelled:
             self._running.cancel(order._record)

@@ -96,7 +96,7 @@ class Office:
         self.instruments = instruments
         self.timing = timing
         self.asking = asking
-        self.book = AccountBook(ids, {} if trading.promises.margin else bases)
+        self.book = AccountBook(ids, {} if trading.promises.margin else bases, instruments)
         self.budget = OrderBudget(trading.order_windows)
         self.own_limits = OwnLimits(limits)
         self.publishing = Publishing()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Protocol
 
@@ -10,13 +10,13 @@ import attrs
 import trio
 
 from connector.accounts import Timing
-from connector.decimals import ZERO, total
+from connector.decimals import ZERO, difference, total
 from connector.errors import LimitReached, NotSynced, OrderInvalid
 from connector.instruments import Instrument
 from connector.orders import Intent, Limit
 from connector.trading.account_book import AccountBook
 from connector.trading.budgets import OrderBudget
-from connector.trading.exposure import Exposure, OwnLimits, exposure_of, notional_of
+from connector.trading.exposure import Exposure, OwnLimits
 from connector.trading.filters import check_intent
 from connector.trading.order_record import OrderRecord
 from connector.trading.venue import Trading
@@ -97,12 +97,6 @@ def check_amend(known: Known, changed: Limit, record: OrderRecord) -> None:
     instrument = known.instruments[record.symbol]
     check_intent(instrument, changed)
     book = known.book
-    others = [each for each in book.live_records() if each is not record]
-    exposure = exposure_of(others, record.symbol)
-    position = book.holdings.position(record.symbol)
-    held = position.quantity
-    if changed.leg is not None:
-        held = position.long if changed.leg == "long" else -position.short
     known.own_limits.check(
         # What is filled of it is in the position already.
         attrs.evolve(
@@ -110,9 +104,9 @@ def check_amend(known: Known, changed: Limit, record: OrderRecord) -> None:
         ),
         instrument,
         price=None,
-        position=held,
-        exposure=exposure,
-        open_notional=open_notional(known, others),
+        position=book.holdings.held(record.symbol, changed.leg),
+        exposure=book.live.exposure(record.symbol, without=record),
+        open_notional=book.live.notional(book.holdings.last_prices, without=record),
         now=trio.current_time(),
     )
 
@@ -132,23 +126,18 @@ def _check_leg(book: AccountBook, intent: Intent) -> None:
 def _check_own_limits(
     known: Known, intent: Intent, instrument: Instrument, reference: Decimal | None
 ) -> None:
-    book, limits = known.book, known.own_limits.limits
-    position = book.holdings.position(instrument.symbol)
-    held = position.quantity
-    if intent.leg is not None:
-        held = position.long if intent.leg == "long" else -position.short
+    book, limits, symbol = known.book, known.own_limits.limits, instrument.symbol
+    # Nothing is looked up for a limit that there is not.
+    limited = symbol in (limits.position or {})
     known.own_limits.check(
         intent,
         instrument,
         price=reference,
-        position=held,
-        # Neither is summed up for a limit that there is not.
-        exposure=exposure_of(book.live_records(), instrument.symbol)
-        if instrument.symbol in (limits.position or {})
-        else _NOTHING,
+        position=book.holdings.held(symbol, intent.leg) if limited else ZERO,
+        exposure=book.live.exposure(symbol) if limited else _NOTHING,
         open_notional=ZERO
         if limits.open_notional is None
-        else open_notional(known, book.live_records()),
+        else book.live.notional(book.holdings.last_prices),
         now=trio.current_time(),
     )
 
@@ -156,8 +145,10 @@ def _check_own_limits(
 def _check_most_orders(book: AccountBook, instrument: Instrument) -> None:
     """Open orders of the instrument: ours that are not over, and those of others."""
     most = instrument.max_orders
-    live = book.live_records()
-    if most is None or len(live) + len(book.others) < most:
+    if most is None:
+        return
+    live = book.live.records()
+    if len(live) + len(book.others) < most:
         return
     ours = sum(each.symbol == instrument.symbol for each in live)
     known = book.records
@@ -175,20 +166,10 @@ def _check_most_orders(book: AccountBook, instrument: Instrument) -> None:
 
 def own_limits_used(known: Known, now: float) -> dict[str, float]:
     """How much of each limit of the program's own is used: 1 is all of it."""
-    records = known.book.live_records()
+    book = known.book
     positions: dict[str, Decimal] = {}
     for symbol in known.own_limits.limits.position or {}:
-        held = known.book.holdings.position(symbol).quantity
-        exposure = exposure_of(records, symbol)
-        positions[symbol] = max(held + exposure.buys, exposure.sells - held)
-    return known.own_limits.used(positions, open_notional(known, records), now)
-
-
-def open_notional(known: Known, records: Iterable[OrderRecord]) -> Decimal:
-    """What all of these orders together may still be worth that are not over."""
-    prices = known.book.holdings.last_prices
-    return total(
-        notional_of(each, known.instruments[each.symbol], prices.get(each.symbol))
-        for each in records
-        if not each.over and not each.intent.reduce_only and each.symbol in known.instruments
-    )
+        held = book.holdings.held(symbol)
+        exposure = book.live.exposure(symbol)
+        positions[symbol] = max(total((held, exposure.buys)), difference(exposure.sells, held))
+    return known.own_limits.used(positions, book.live.notional(book.holdings.last_prices), now)

@@ -103,7 +103,7 @@ async def wait_until_over(running: RunningAccount, records: list[OrderRecord]) -
     """Return when all of these orders are over, or the account is."""
     await trio.lowlevel.checkpoint()
     while not running.over.is_set() and not all(each.over for each in records):
-        await running.state_changed.wait()
+        await running.wait_change()
 
 
 def is_cancellation(error: BaseException) -> bool:

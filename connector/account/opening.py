@@ -19,6 +19,7 @@ from connector.account.exchange_clock import ExchangeClock
 from connector.account.leave_deadline import LeaveDeadline
 from connector.account.leaving import is_cancellation, leave, orders_left
 from connector.account.order_link import OrderLink
+from connector.account.patience import Patience
 from connector.account.reconnecting import Announcer, Dialling
 from connector.account.running import RunningAccount
 from connector.account.stream_link import PrivateStream
@@ -249,6 +250,7 @@ def _make(
 
     running.office = office
     running.deadline = LeaveDeadline(settings.timing.leave_timeout)
+    running.patience = Patience(settings.timing.patience)
     window = settings.timing.window
     running.link = office.link = OrderLink(
         dialling("orders"), asking, office.budget, office, window=window

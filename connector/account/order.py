@@ -13,6 +13,8 @@ from connector.instruments import Instrument
 from connector.orders import Intent, Leg, OrderState, Side
 from connector.trading.order_record import OrderRecord
 
+_NOT_KNOWN = frozenset({"queued", "sent", "unknown"})
+
 
 class Order:
     """One order. Made by `Account.submit` and `Account.place` only.
@@ -24,7 +26,11 @@ class Order:
         # `record` and the methods with an underscore are for the account.
         self._record = record
         self._instrument = instrument
-        self._changed = trio.Event()
+        self._changed: trio.Event | None = None
+        """There is one only while somebody waits for a change."""
+        self._known: trio.Event | None = None
+        """The same, of those who wait until it is open or over."""
+        self._is_out_of_patience = False
         self._error: OrderNotPlaced | None = None
         self._logged: set[str] = set()
 
@@ -150,10 +156,10 @@ class Order:
 
         Cancellation: does nothing to the order.
         """
-        await trio.lowlevel.checkpoint()
+        if self._is_known():
+            await trio.lowlevel.checkpoint()
         await self._wait_known()
-        if self._error is not None and self.state in ("refused", "absent"):
-            raise self._error
+        self._raise_unless_placed()
 
     async def wait_done(self) -> OrderState:
         """Wait until it is over, and say how. Executes a checkpoint.
@@ -162,7 +168,7 @@ class Order:
         """
         await trio.lowlevel.checkpoint()
         while not self.ended:
-            await self._changed.wait()
+            await self._wait_change()
         return self.state
 
     async def wait_filled(self, quantity: Decimal | int | str | None = None) -> Decimal:
@@ -179,20 +185,56 @@ class Order:
             wanted = self.quantity if target is None else target
             if wanted is not None and self.filled >= wanted:
                 break
-            await self._changed.wait()
+            await self._wait_change()
         return self.filled
 
     # For the account.
 
     async def _wait_known(self) -> None:
         """Wait until it is open, or over."""
-        while self.state in ("queued", "sent", "unknown"):
-            await self._changed.wait()
+        while not self._is_known():
+            if self._known is None:
+                self._known = trio.Event()
+            await self._known.wait()
+
+    async def _wait_patiently(self) -> bool:
+        """Wait until it is open or over, or `_lose_patience`; whether it is known.
+
+        Raises:
+            OrderNotPlaced: as of `accepted`.
+        """
+        if self._is_known() or self._is_out_of_patience:
+            await trio.lowlevel.checkpoint()
+        else:
+            self._known = self._known or trio.Event()
+            await self._known.wait()
+        self._raise_unless_placed()
+        return self._is_known()
+
+    def _is_known(self) -> bool:
+        """Whether it is open, or over."""
+        return self._record.state not in _NOT_KNOWN
+
+    def _lose_patience(self) -> None:
+        """Let those go on that wait patiently."""
+        self._is_out_of_patience = True
+        if self._known is not None:
+            self._known.set()
+            self._known = None
+
+    def _raise_unless_placed(self) -> None:
+        if self._error is not None and self.state in ("refused", "absent"):
+            raise self._error
+
+    async def _wait_change(self) -> None:
+        if self._changed is None:
+            self._changed = trio.Event()
+        await self._changed.wait()
 
     async def _wait_amended(self) -> None:
         """Wait until no amend is on its way, or it is over."""
         while self._record.amending is not None and not self.ended:
-            await self._changed.wait()
+            await self._wait_change()
 
     def _is_first(self, what: str) -> bool:
         """Whether that happens to this order for the first time: then it is logged."""
@@ -201,8 +243,12 @@ class Order:
         return first
 
     def _wake(self) -> None:
-        self._changed.set()
-        self._changed = trio.Event()
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
+        if self._known is not None and self._is_known():
+            self._known.set()
+            self._known = None
 
     def _fail(self, error: OrderNotPlaced) -> None:
         self._error = error

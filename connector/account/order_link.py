@@ -68,6 +68,8 @@ class OrderLink:
         self._line = Line()
         self._changed = trio.Event()
         self._line_changed = trio.Event()
+        self._next_due = float("inf")
+        """When to look next for those whose time is up."""
         self._pending: dict[int, Job] = {}
         self._next_id = 0
         self._closing = False
@@ -85,7 +87,8 @@ class OrderLink:
     def put(self, job: Job) -> None:
         """Let a request stand in line."""
         self._line.put(job)
-        self._line_changed.set()
+        if job.deadline < self._next_due:
+            self._line_changed.set()
         self._wake()
 
     def withdraw(self, job: Job, why: str) -> bool:
@@ -221,8 +224,8 @@ class OrderLink:
 
     async def _drop_overdue(self) -> None:
         while True:
-            deadline = self._line.next_deadline()
-            with trio.move_on_at(deadline):
+            self._next_due = self._line.next_deadline()
+            with trio.move_on_at(self._next_due):
                 await self._line_changed.wait()
                 self._line_changed = trio.Event()
                 continue

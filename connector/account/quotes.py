@@ -151,7 +151,7 @@ class Quotes:
             self._turn()
             if self._plan == _NOTHING and all(each.state == "open" for each in self.orders):
                 return
-            await self._running.state_changed.wait()
+            await self._running.wait_change()
 
     # For the account.
 
@@ -163,7 +163,7 @@ class Quotes:
         while not self._closing:
             self._turn()
             with trio.move_on_at(self._next_look()):
-                await self._running.state_changed.wait()
+                await self._running.wait_change()
             await trio.lowlevel.checkpoint()
 
     def close(self) -> list[OrderRecord]:
@@ -199,7 +199,7 @@ class Quotes:
         settings = self._settings
         symbol = settings.instrument.symbol
         others = exposure_of(
-            (each for each in book.live_records() if each.client_id not in self._mine), symbol
+            (each for each in book.live.records() if each.client_id not in self._mine), symbol
         )
         room = 0
         if book.synced and not self._stale and not self._office.leaving:

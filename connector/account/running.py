@@ -24,6 +24,7 @@ from connector.account.checking import own_limits_used
 from connector.account.dead_man import Switch
 from connector.account.leave_deadline import LeaveDeadline
 from connector.account.order_link import OrderLink
+from connector.account.patience import Patience
 from connector.account.resolving import resolve
 from connector.account.statistics import AccountStatistics, QuoteStatistics
 from connector.account.stream_link import PrivateStream
@@ -70,13 +71,15 @@ class RunningAccount:
         self.link: OrderLink
         self.switch: Switch | None = None
         self.deadline: LeaveDeadline
+        self.patience: Patience
         self.error: ConnectorError | trio.ClosedResourceError | None = None
         """Why it has ended although its block was not left."""
         self.block = trio.CancelScope()
         """Around the block of `open_account`: cancelled when the account fails."""
         self.over = trio.Event()
         """Its tasks are gone, and its sockets are closed."""
-        self.state_changed = trio.Event()
+        self._state_changed: trio.Event | None = None
+        """There is one only while somebody waits."""
         self._scope = trio.CancelScope(shield=True, deadline=math.inf)
         self._work: list[Work] = []
         self._more = trio.Event()
@@ -110,6 +113,7 @@ class RunningAccount:
 
                     nursery.start_soon(_watched, self.stream.run)
                     nursery.start_soon(_watched, self.link.run)
+                    nursery.start_soon(_watched, self.patience.run)
                     if self.switch is not None:
                         nursery.start_soon(_watched, self.switch.keep)
                     while True:
@@ -245,8 +249,18 @@ class RunningAccount:
 
     def changed(self) -> None:
         """Wake those who wait for the account."""
-        self.state_changed.set()
-        self.state_changed = trio.Event()
+        if self._state_changed is not None:
+            self._state_changed.set()
+            self._state_changed = None
+
+    async def wait_change(self) -> None:
+        """Wait until something about the account has changed.
+
+        Cancellation: nothing is lost.
+        """
+        if self._state_changed is None:
+            self._state_changed = trio.Event()
+        await self._state_changed.wait()
 
     def is_cancelling(self, client_id: str) -> bool:
         """Whether the cancel of an order is on its way, or will be repeated."""

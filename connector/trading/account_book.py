@@ -11,7 +11,7 @@ Source of the join rules: binance_trading §8.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 import attrs
@@ -23,11 +23,13 @@ from connector.accounts import (
     Synced,
     Unsynced,
 )
+from connector.instruments import Instrument
 from connector.orders import Intent
 from connector.trading.account_states import AccountState, Happening, follow
 from connector.trading.bookmarks import Bookmark, ToldTrades
 from connector.trading.client_ids import ClientIds
 from connector.trading.holdings import Holdings
+from connector.trading.live_orders import LiveOrders
 from connector.trading.order_record import Contradiction, OrderRecord, Stranger
 from connector.trading.reports import (
     BalanceChange,
@@ -72,9 +74,15 @@ class AccountBook:
     Args:
         ids: the client ids of this run.
         bases: the base asset by symbol, where positions are balances; else None.
+        instruments: for what the orders are worth.
     """
 
-    def __init__(self, ids: ClientIds, bases: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        ids: ClientIds,
+        bases: Mapping[str, str] | None = None,
+        instruments: Mapping[str, Instrument] | None = None,
+    ) -> None:
         self.state: AccountState = "off"
         self.records: dict[str, OrderRecord] = {}
         self.others: dict[str, OrderReport] = {}
@@ -94,7 +102,8 @@ class AccountBook:
         self._told_as_others: set[tuple[str, str]] = set()
         """Trades that were told when nothing tied them to an order of ours, or by another run."""
         self._told = ToldTrades()
-        self._live: dict[str, OrderRecord] = {}
+        self.live = LiveOrders(instruments or {})
+        """Our orders that are not over."""
         self._early: deque[FillReport] = deque(maxlen=_REMEMBERED_TRADES)
         """Trades of orders that are not known yet, told while the account was being read."""
 
@@ -110,18 +119,14 @@ class AccountBook:
     def remember(self, intent: Intent, client_id: str, symbol: str, now: float) -> OrderRecord:
         """A new order, remembered before its request is signed."""
         record = OrderRecord(intent, client_id, symbol, now, holes_before=self.holes)
-        self.records[client_id] = self._live[client_id] = record
+        self.records[client_id] = record
+        self.live.add(record)
         return record
-
-    def live_records(self) -> Collection[OrderRecord]:
-        """Our orders that are not over."""
-        for client_id in [key for key, record in self._live.items() if record.over]:
-            del self._live[client_id]
-        return self._live.values()
 
     def adopt(self, record: OrderRecord) -> None:
         """Take an order of another run as one of ours."""
-        self.records[record.client_id] = self._live[record.client_id] = record
+        self.records[record.client_id] = record
+        self.live.add(record)
 
     def forget(self, client_id: str) -> None:
         """Drop an order that has been over for long."""
@@ -291,8 +296,6 @@ class AccountBook:
         told = self._once(record.read(report, received_ns))
         if any(isinstance(each, Stranger) for each in told):
             return told
-        if not record.over:
-            self._live[record.client_id] = record
         if record.exchange_id is not None:
             self._by_exchange_id[record.symbol, record.exchange_id] = record.client_id
         if report.fill is not None:

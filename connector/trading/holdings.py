@@ -12,7 +12,7 @@ from decimal import Decimal
 import msgspec
 
 from connector.accounts import Balance, BalanceUpdate, Position, PositionUpdate, Summary
-from connector.decimals import ZERO, total
+from connector.decimals import ZERO, difference, total
 from connector.orders import Leg
 from connector.trading.reports import BalanceReport, PositionReport
 from connector.trading.venue import AccountReading
@@ -68,6 +68,22 @@ class Holdings:
             mark_price=None if only is None else only.mark_price,
             exchange_time_ns=max((each.time_ns or 0 for each in legs), default=0) or None,
         )
+
+    def held(self, symbol: str, leg: Leg | None = None) -> Decimal:
+        """How much of an instrument is held, with a sign: of one leg, or of all together."""
+        base = self._bases.get(symbol)
+        if base is not None:
+            balance = self._balances.get(base)
+            return (balance and balance.total) or ZERO
+        held = ZERO
+        for each in map(self._positions.get, ((symbol, None), (symbol, "long"), (symbol, "short"))):
+            if each is None or not each.quantity:
+                continue
+            if _is_long(each):
+                held = held if leg == "short" else total((held, each.quantity))
+            else:
+                held = held if leg == "long" else difference(held, abs(each.quantity))
+        return held
 
     def symbols_held(self) -> set[str]:
         """The instruments of which something is held."""

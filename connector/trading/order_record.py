@@ -14,7 +14,7 @@ from decimal import Decimal
 import attrs
 
 from connector.accounts import AnyAccountEvent, Fill, FillFee, OrderUpdate
-from connector.decimals import ZERO, product, quotient, total
+from connector.decimals import ZERO, difference, product, quotient, total
 from connector.orders import OVER, Intent, Limit, Market, OrderState
 from connector.trading.order_states import News, follow
 from connector.trading.reports import FillReport, OrderReport
@@ -82,6 +82,10 @@ class OrderRecord:
     """Trades behind one that is missing."""
     _announced: set[str] = attrs.field(factory=set)
     """Trades of which there was an early notice only."""
+    _changed: list[OrderRecord] | None = None
+    """Where it says that it has changed (`connector.trading.live_orders`)."""
+    _is_counted: bool = False
+    """Whether it has not changed since."""
 
     def __attrs_post_init__(self) -> None:
         self.quantity = self.intent.quantity
@@ -103,7 +107,7 @@ class OrderRecord:
         quantity = self.quantity
         if self.amending is not None:
             quantity = max(quantity, self.amending[0])
-        return max(quantity - self.filled, ZERO)
+        return max(difference(quantity, self.filled), ZERO)
 
     @property
     def worst_price(self) -> Decimal | None:
@@ -137,6 +141,24 @@ class OrderRecord:
             return quotient(self._worth, self._told)
         return self._average
 
+    # --- that it has changed
+
+    def note_changes_in(self, changed: list[OrderRecord]) -> None:
+        """Add itself to `changed` now, and whenever it changes after `change_is_counted`."""
+        self._changed = changed
+        self._is_counted = True
+        self.note_change()
+
+    def note_change(self) -> None:
+        """What may still become of it is another than before, perhaps."""
+        if self._is_counted and self._changed is not None:
+            self._is_counted = False
+            self._changed.append(self)
+
+    def change_is_counted(self) -> None:
+        """What it is now was taken in."""
+        self._is_counted = True
+
     # --- what we do
 
     def move(self, news: News, reason: str = "", code: int | str | None = None) -> bool:
@@ -146,16 +168,19 @@ class OrderRecord:
             return False
         self.state = state
         self.reason, self.code = reason, code
+        self.note_change()
         return True
 
     def amend(self, quantity: Decimal, price: Decimal | None) -> None:
         """An amend is about to be sent: from now on it may be so, or as it was."""
         self.amending = quantity, price
         self._shapes.append((quantity, price))
+        self.note_change()
 
     def give_up_amend(self) -> None:
         """The amend was certainly not carried out."""
         self.amending = None
+        self.note_change()
 
     # --- what the exchange says
 
@@ -189,6 +214,7 @@ class OrderRecord:
                 f"{report.exchange_id}"
             )
             return [Stranger(self.client_id, text)]
+        self.note_change()
         before = self.state, self.quantity, self.price, self.filled
         events: list[AnyAccountEvent | Contradiction | Stranger] = []
         if report.exchange_id is not None:
@@ -245,6 +271,7 @@ class OrderRecord:
             # Nothing says where it stands among the trades: it is told when the report comes.
             self._announced.add(fill.trade_id)
             return []
+        self.note_change()
         if fill.cumulative is not None and fill.cumulative != self._reached + fill.quantity:
             if all(each.trade_id != fill.trade_id for each in self._held):
                 self._held.append(fill)

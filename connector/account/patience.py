@@ -1,0 +1,57 @@
+"""How long `place` waits for what becomes of an order, for many orders with one deadline at a time.
+
+All wait equally long, so they are in line, and only the first has to be looked at. A cancel scope
+for each order would cost as much as checking it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import trio
+
+from connector.account.order import Order
+
+
+class Patience:
+    """Orders whose outcome somebody waits for.
+
+    Args:
+        seconds: how long each of them.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._waiting: deque[tuple[float, Order]] = deque()
+        self._more = trio.Event()
+        self._over = False
+
+    def begin(self, order: Order) -> None:
+        """From now on its time runs."""
+        if self._over:
+            order._lose_patience()
+            return
+        if not self._waiting:
+            self._more.set()
+        self._waiting.append((trio.current_time() + self._seconds, order))
+
+    async def run(self) -> None:
+        """Tell those that wait when their time is up.
+
+        Cancellation: the time of all is up.
+        """
+        try:
+            while True:
+                await self._more.wait()
+                self._more = trio.Event()
+                while self._waiting:
+                    until, order = self._waiting[0]
+                    if not order._is_known():
+                        await trio.sleep_until(until)
+                        order._lose_patience()
+                    self._waiting.popleft()
+        finally:
+            self._over = True
+            for _, order in self._waiting:
+                order._lose_patience()
+            self._waiting.clear()

@@ -1,0 +1,129 @@
+"""Our orders that are not over, and what they may still become, added up as they change.
+
+A limit is checked before every order. To add up all that are open for each would make an order
+dearer the more there are; here an order that has changed says so (`OrderRecord.note_change`), and
+only its share in the sums is replaced, when somebody asks. The sums are exact: what is taken out
+is what was put in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from decimal import Decimal
+from typing import TypeAlias
+
+from connector.decimals import ZERO, difference, total
+from connector.instruments import Instrument
+from connector.orders import Side
+from connector.trading.exposure import Exposure, notional_of
+from connector.trading.order_record import OrderRecord
+
+_Share: TypeAlias = tuple[tuple[str, Side], Decimal, Decimal]
+"""Of one order: where it counts, what may still be traded of it, and what that is worth."""
+
+
+class LiveOrders:
+    """The orders of one account that are not over.
+
+    Args:
+        instruments: what an order is worth; one of another instrument is worth nothing.
+    """
+
+    def __init__(self, instruments: Mapping[str, Instrument]) -> None:
+        self._instruments = instruments
+        self._changed: list[OrderRecord] = []
+        self._live: dict[str, OrderRecord] = {}
+        self._shares: dict[str, _Share] = {}
+        self._quantities: dict[tuple[str, Side], Decimal] = {}
+        self._worth = ZERO
+        self._unpriced: dict[str, OrderRecord] = {}
+        """Those whose worth depends on the market's price."""
+
+    def add(self, record: OrderRecord) -> None:
+        """Count an order from now on, whenever it is not over."""
+        record.note_changes_in(self._changed)
+
+    def records(self) -> Collection[OrderRecord]:
+        """All of them."""
+        self._settle()
+        return self._live.values()
+
+    def exposure(self, symbol: str, without: OrderRecord | None = None) -> Exposure:
+        """What the orders of `symbol` may still become. What only reduces adds nothing.
+
+        Args:
+            symbol: the instrument.
+            without: an order that is not to be counted.
+        """
+        self._settle()
+        buys = self._quantities.get((symbol, "buy"), ZERO)
+        sells = self._quantities.get((symbol, "sell"), ZERO)
+        share = None if without is None else self._shares.get(without.client_id)
+        if share is not None:
+            (of, side), quantity, _ = share
+            if of == symbol and side == "buy":
+                buys = difference(buys, quantity)
+            elif of == symbol:
+                sells = difference(sells, quantity)
+        return Exposure(buys, sells)
+
+    def notional(
+        self, prices: Mapping[str, Decimal], without: OrderRecord | None = None
+    ) -> Decimal:
+        """What all of them together may still be worth; what only reduces is worth nothing.
+
+        Args:
+            prices: of the market, by symbol: of an order that has no price of its own.
+            without: an order that is not to be counted.
+        """
+        self._settle()
+        worth = self._worth
+        share = None if without is None else self._shares.get(without.client_id)
+        if share is not None:
+            worth = difference(worth, share[2])
+        if not self._unpriced:
+            return worth
+        return total(
+            [
+                worth,
+                *(
+                    notional_of(each, self._instruments[each.symbol], prices.get(each.symbol))
+                    for each in self._unpriced.values()
+                    if each is not without
+                ),
+            ]
+        )
+
+    def _settle(self) -> None:
+        """Replace the shares of the orders that have changed."""
+        if not self._changed:
+            return
+        for record in self._changed:
+            record.change_is_counted()
+            self._take_out(record)
+            if record.over:
+                self._live.pop(record.client_id, None)
+            else:
+                self._live[record.client_id] = record
+                if not record.intent.reduce_only:
+                    self._put_in(record)
+        self._changed.clear()
+
+    def _take_out(self, record: OrderRecord) -> None:
+        self._unpriced.pop(record.client_id, None)
+        share = self._shares.pop(record.client_id, None)
+        if share is not None:
+            where, quantity, worth = share
+            self._quantities[where] = difference(self._quantities[where], quantity)
+            self._worth = difference(self._worth, worth)
+
+    def _put_in(self, record: OrderRecord) -> None:
+        where, quantity, worth = (record.symbol, record.intent.side), record.remaining, ZERO
+        instrument, price = self._instruments.get(record.symbol), record.worst_price
+        if instrument is not None and price is None:
+            self._unpriced[record.client_id] = record
+        elif instrument is not None and price is not None:
+            worth = instrument.notional(quantity, price)
+        self._shares[record.client_id] = where, quantity, worth
+        self._quantities[where] = total((self._quantities.get(where, ZERO), quantity))
+        self._worth = total((self._worth, worth))
