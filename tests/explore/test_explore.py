@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import importlib
+import itertools
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -31,6 +33,8 @@ from connector.testing.explore.book_programs import BookReader, read_books
 from connector.testing.explore.programs import adapter_on
 from connector.testing.explore.scenarios import SCENARIOS
 from connector.testing.explore.tree import all_tasks
+
+sweep_module = importlib.import_module("connector.testing.explore.sweep")
 
 CORE_FAULTS = faults.CORE
 AROUND = tuple(fault for fault in faults.CORE if fault != "leave")
@@ -99,6 +103,21 @@ def test_accounts_keep_their_promises_at_some_steps(name: str) -> None:
     report = sweep(scenario, kinds=("steps",), faults=(*TRADING_FAULTS, *CORE_FAULTS))
 
     assert not report.findings, str(report)
+
+
+@pytest.mark.parametrize("fault", ["lose_reply", "late_event", "slow_engine", "expire_key"])
+def test_a_fault_that_lies_in_wait_is_the_same_until_what_it_waits_for(fault: str) -> None:
+    scenario = SCENARIOS["amend"]
+    tried = list(sweep_module._steps_of(run(scenario), fault))
+    first, last = max(itertools.pairwise(tried), key=lambda pair: pair[1] - pair[0])
+
+    def signature(step: int) -> tuple[object, ...]:
+        result = run(scenario, plan=Plan.at_steps({step: fault}))
+        return result.steps, result.seconds, result.dials, result.struck
+
+    assert 3 < len(tried) < 60
+    assert signature(first) == signature(last - 1)
+    assert len({signature(step) for step in tried}) > 1
 
 
 @pytest.mark.parametrize(

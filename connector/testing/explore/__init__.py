@@ -19,7 +19,6 @@ from connector.testing.explore.faults import (
     CORE,
     OPERATION_FAULTS,
     STEP_FAULTS,
-    StepFault,
 )
 from connector.testing.explore.numbered import Numbered, Reader
 from connector.testing.explore.order_judge import OrderJudge
@@ -30,6 +29,7 @@ from connector.testing.explore.run import run
 from connector.testing.explore.scenario import Scenario
 from connector.testing.explore.schedule import Fifo, Picks, Schedule, Seeded, parse_schedule
 from connector.testing.explore.stage import ConsumerFailed, Stage
+from connector.testing.explore.step_fault import StepFault
 from connector.testing.explore.sweep import Unit, explore, sweep, units
 from connector.testing.explore.trading_faults import TRADING_FAULTS
 

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import attrs
-
+from connector.testing.explore.step_fault import StepFault
 from connector.testing.explore.trading_faults import TRADING_FAULTS
 from connector.testing.faults.faults import Fault, FaultKind
 
@@ -21,25 +20,6 @@ if TYPE_CHECKING:
 
 STALL_SECONDS = 1.0
 CLOCK_JUMP_SECONDS = 7200.0
-
-
-@attrs.frozen
-class StepFault:
-    """One row of the table."""
-
-    strike: Callable[[Stage], None]
-    needs_connection: bool = False
-    """Whether it does nothing while no connection is open."""
-    ends: bool = False
-    """Whether the program ends because of it."""
-    silent: bool = False
-    """Whether only a watchdog notices."""
-    loud: bool = False
-    """Whether a connection is broken so that whoever reads it notices."""
-    needs_handshake: bool = False
-    """Whether it does nothing to a connection whose handshake the exchange has not completed."""
-    slow: bool = False
-    """Whether a run takes many more steps because of it."""
 
 
 def _cancel(stage: Stage) -> None:
@@ -161,9 +141,7 @@ STEP_FAULTS: MappingProxyType[str, StepFault] = MappingProxyType(
 )
 """Name: what it does."""
 
-ALL_FAULTS: MappingProxyType[str, StepFault] = MappingProxyType(
-    {**STEP_FAULTS, **{name: StepFault(strike) for name, strike in TRADING_FAULTS.items()}}
-)
+ALL_FAULTS: MappingProxyType[str, StepFault] = MappingProxyType({**STEP_FAULTS, **TRADING_FAULTS})
 """Those of accounts among them (`connector.testing.explore.trading_faults`)."""
 
 OPERATION_FAULTS = ("fail", "hang")

@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -82,7 +83,7 @@ class OrderJudge:
     _due: frozenset[str] = frozenset()
     """Trades that must have been told."""
 
-    @property
+    @cached_property
     def truth(self) -> SimulatedAccount:
         """The account as the exchange has it."""
         return self.exchange.accounts[self.name]
@@ -140,11 +141,11 @@ class OrderJudge:
     def look(self) -> None:
         """What must hold at any moment."""
         self._read_truth()
-        open_now = {each.client_id: each for each in self.truth.open_orders}
         if self.accounts:
             account = self.accounts[-1]
             self._take_events()
-            for client_id in open_now:
+            for each in self.truth.open_orders:
+                client_id = each.client_id
                 order = account.orders.get(client_id)
                 if order is not None and order.state in ("absent", "refused"):
                     self._say("I13", f"{client_id} is called {order.state}, and is open")
@@ -165,6 +166,8 @@ class OrderJudge:
         try:
             shown = account.positions[self.symbol].quantity
         except NotSynced:
+            return
+        if shown == self._held[-1][1]:
             return
         oldest = self._now_ms() - STALE_SECONDS * 1000
         valid = {
@@ -205,6 +208,8 @@ class OrderJudge:
 
     def _read_truth(self) -> None:
         truth = self.truth
+        if self._held and self._seen_fills == len(truth.fills):
+            return
         base = self.symbol.removesuffix("USDC").removesuffix("USDT")
         if not self._held:
             start = truth.balances.get(base, ZERO) if self.exchange.rules.name == "spot" else ZERO
@@ -308,14 +313,17 @@ def secrets_watched(judge: OrderJudge) -> Iterator[None]:
     """Find what is secret in any record of the log."""
     log = logging.getLogger("connector")
     handler = _Watch(judge)
-    level = log.level
+    level, propagate = log.level, log.propagate
     log.addHandler(handler)
     log.setLevel(logging.DEBUG)
+    # Nobody else wants to format every record of thousands of runs.
+    log.propagate = False
     try:
         yield
     finally:
         log.removeHandler(handler)
         log.setLevel(level)
+        log.propagate = propagate
 
 
 class _Watch(logging.Handler):

@@ -52,6 +52,14 @@ class Result:
     """How many faults of the plan happened; the program may end before the others."""
     connected: bytes
     """For each step, 1 if a connection was open before it; only without faults."""
+    served: bytes
+    """For each step, how many connections the exchange served before it; only without faults."""
+    orders: bytes
+    """For each step, how many orders were open at the exchange; only without faults."""
+    noted: tuple[str, ...]
+    """What the exchange did that a fault may lie in wait for; only without faults …"""
+    noted_before: tuple[int, ...]
+    """… and for each step, how many of these things before it."""
     operations: Counter[At]
     """Dials, sends, receives and closes, if the run was asked to count them."""
     most_tasks: int

@@ -30,6 +30,7 @@ from connector.testing.network.world_tasks import WORLD
 
 GRACE_SECONDS = 30.0
 """Virtual time that a hanging program has to leave after it was cancelled."""
+_MOST = 255
 CPU_SECONDS = 20.0
 """A run that computes for so long is in an endless loop without a checkpoint."""
 
@@ -87,6 +88,10 @@ class _Run:
         self.wall = WallClock()
         self.stage: Stage | None = None
         self.connected = bytearray()
+        self.served = bytearray()
+        self.orders = bytearray()
+        self.noted: list[str] = []
+        self.noted_before: list[int] = []
         self.struck: list[tuple[str, float]] = []
         self.ended_at: float | None = None
         self.error: BaseException | None = None
@@ -116,6 +121,10 @@ class _Run:
             steps=self.steps.count,
             struck=len(self.struck),
             connected=bytes(self.connected),
+            served=bytes(self.served),
+            orders=bytes(self.orders),
+            noted=tuple(self.noted),
+            noted_before=tuple(self.noted_before),
             operations=self.network.operations,
             most_tasks=self.steps.most_tasks,
             dials=len(self.network.ledger),
@@ -154,6 +163,8 @@ class _Run:
             stage = self.stage = Stage(
                 self.network, exchange, self.wall, self.find, self.plan_ahead
             )
+            if exchange.accounts:
+                exchange.trading.note(self.noted)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.watch, stage)
                 nursery.start_soon(stage.end_stalls)
@@ -217,7 +228,7 @@ class _Run:
     def strike(self, step: int) -> None:
         assert self.stage is not None
         if not self.plan:
-            self.connected.append(bool(self.network.connections))
+            self._note_situation(self.stage)
         self.stage.look()
         if step not in self._due:
             return
@@ -230,6 +241,14 @@ class _Run:
                 self.broken = [each.record for each in reached]
             fault.strike(self.stage)
             self.note_struck(name)
+
+    def _note_situation(self, stage: Stage) -> None:
+        """Note what a sweep must know of this step to leave out what changes nothing."""
+        self.connected.append(bool(self.network.connections))
+        self.served.append(min(len(stage.served()), _MOST))
+        accounts = stage.exchange.accounts.values()
+        self.orders.append(min(sum(len(each.open_orders) for each in accounts), _MOST))
+        self.noted_before.append(len(self.noted))
 
     def plan_ahead(self, steps: int, fault: str) -> None:
         """Add a fault to what is due."""

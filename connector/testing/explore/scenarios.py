@@ -129,6 +129,8 @@ _ACCOUNT: dict[str, Any] = {
     # What cannot be confirmed is named.
     "errors": (OrdersLeft,),
 }
+_FAULTS_OF_SPOT = tuple(name for name in TRADING_FAULTS if name != "expire_key")
+"""Spot has no listen keys."""
 
 
 def _account(name: str, program: Any, **options: Any) -> tuple[Scenario, Scenario]:
@@ -137,7 +139,10 @@ def _account(name: str, program: Any, **options: Any) -> tuple[Scenario, Scenari
     return (
         Scenario(name=name, program=program, **given),
         Scenario(
-            name=f"{name}_spot", program=partial(program, describe=spot), venue="spot", **given
+            name=f"{name}_spot",
+            program=partial(program, describe=spot),
+            venue="spot",
+            **{**given, "faults": _FAULTS_OF_SPOT},
         ),
     )
 

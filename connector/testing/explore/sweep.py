@@ -13,6 +13,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 
 import attrs
@@ -236,9 +237,26 @@ def collector_off() -> Iterator[Callable[[], None]]:
 
 def _steps_of(base: Result, fault: str, stride: int = 1) -> Iterator[int]:
     """Steps at which `fault` makes a difference; every `stride`-th of them."""
-    needs_connection = ALL_FAULTS[fault].needs_connection
-    if ALL_FAULTS[fault].slow and base.steps > _LONG_STEPS:
+    given = ALL_FAULTS[fault]
+    if given.slow and base.steps > _LONG_STEPS:
         stride = max(stride, _SLOW_STRIDE)
+    moments = _moments(base, given.waits_for)
+    tried = set()
     for step in range(1, base.steps + 1, stride):
-        if base.connected[step - 1] or not needs_connection:
+        if (
+            (base.connected[step - 1] or not given.needs_connection)
+            and base.served[step - 1] >= given.needs_served
+            and (base.orders[step - 1] or not given.needs_order)
+            and moments[step - 1] not in tried
+        ):
+            if given.waits_for:
+                tried.add(moments[step - 1])
             yield step
+
+
+def _moments(base: Result, waits_for: tuple[str, ...]) -> list[int]:
+    """For each step, how often the exchange had done what a fault waits for."""
+    patterns = (*waits_for, "mend *")
+    matching = [any(fnmatchcase(each, one) for one in patterns) for each in base.noted]
+    before = [0, *itertools.accumulate(matching)]
+    return [before[number] for number in base.noted_before]

@@ -1,10 +1,17 @@
-"""What the explorer can do to an account at a step, besides all it can do to connections."""
+"""What the explorer can do to an account at a step, besides all it can do to connections.
+
+Most faults lie in wait: a reply is lost when the next one is sent, not when the plan says so. Such
+a fault says what it waits for, and a sweep tries it once between two of these moments, not at every
+step between them: the runs would be the same.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from connector.testing.explore.step_fault import StepFault
 
 if TYPE_CHECKING:
     from connector.testing.exchange.trading.control import Trading
@@ -49,7 +56,7 @@ def _fill_unheard(trading: Trading, order: Order) -> None:
     trading.fill(order)
 
 
-def _break(newest: bool) -> Callable[[Stage], None]:
+def _break(*, newest: bool) -> StepFault:
     """Of an account's two connections one: they are opened one after the other."""
 
     def strike(stage: Stage) -> None:
@@ -57,33 +64,54 @@ def _break(newest: bool) -> Callable[[Stage], None]:
         if served:
             served[-1 if newest else 0].reset()
 
-    return strike
+    return StepFault(strike, needs_connection=True, needs_served=2 if newest else 1)
 
 
-TRADING_FAULTS: MappingProxyType[str, Callable[[Stage], None]] = MappingProxyType(
+def _request(act: Callable[[Trading], object]) -> StepFault:
+    """Struck is the next request about an order."""
+    return StepFault(_to(act), waits_for=("request order.*",))
+
+
+def _reply(act: Callable[[Trading], object]) -> StepFault:
+    return StepFault(_to(act), waits_for=("reply order.*",))
+
+
+def _event(act: Callable[[Trading], object]) -> StepFault:
+    return StepFault(_to(act), waits_for=("event *",))
+
+
+def _open_order(act: Callable[[Trading, Order], object]) -> StepFault:
+    return StepFault(_first_open(act), needs_order=True)
+
+
+TRADING_FAULTS: MappingProxyType[str, StepFault] = MappingProxyType(
     {
         "reset_oldest": _break(newest=False),
         "reset_newest": _break(newest=True),
-        "lose_reply": _to(lambda it: it.lose_reply(REQUESTS)),
-        "lose_request": _to(lambda it: it.lose_request(REQUESTS)),
-        "cut_request": _to(lambda it: it.cut_request(REQUESTS)),
-        "cut_reply": _to(lambda it: it.cut_reply(REQUESTS, after_bytes=40)),
-        "late_reply": _to(lambda it: it.late_reply(LATE_SECONDS, REQUESTS)),
-        "double_reply": _to(lambda it: it.double_reply(REQUESTS)),
-        "unknown_done": _to(lambda it: it.unknown_503(REQUESTS, effect=True)),
-        "unknown_not_done": _to(lambda it: it.unknown_503(REQUESTS, effect=False)),
-        "overload": _to(lambda it: it.overload(REQUESTS)),
-        "lose_event": _to(lambda it: it.lose_event()),
-        "double_event": _to(lambda it: it.double_event(times=2)),
-        "late_event": _to(lambda it: it.late_event(1.0)),
-        "swap_events": _to(lambda it: it.swap_events()),
-        "lag_queries": _lag_queries,
-        "slow_gateway": _to(lambda it: it.delay_gateway(SLOW_SECONDS)),
-        "slow_engine": _to(lambda it: it.delay_engine(SLOW_SECONDS)),
-        "expire_key": _expire_keys,
-        "fill": _first_open(lambda it, order: it.fill(order)),
-        "fill_unheard": _first_open(_fill_unheard),
-        "expire": _first_open(lambda it, order: it.expire(order)),
+        "lose_reply": _reply(lambda it: it.lose_reply(REQUESTS)),
+        "lose_request": _request(lambda it: it.lose_request(REQUESTS)),
+        "cut_request": _request(lambda it: it.cut_request(REQUESTS)),
+        "cut_reply": _reply(lambda it: it.cut_reply(REQUESTS, after_bytes=40)),
+        "late_reply": _reply(lambda it: it.late_reply(LATE_SECONDS, REQUESTS)),
+        "double_reply": _reply(lambda it: it.double_reply(REQUESTS)),
+        "unknown_done": _request(lambda it: it.unknown_503(REQUESTS, effect=True)),
+        "unknown_not_done": _request(lambda it: it.unknown_503(REQUESTS, effect=False)),
+        "overload": _request(lambda it: it.overload(REQUESTS)),
+        "lose_event": _event(lambda it: it.lose_event()),
+        "double_event": _event(lambda it: it.double_event(times=2)),
+        "late_event": _event(lambda it: it.late_event(1.0)),
+        "swap_events": _event(lambda it: it.swap_events()),
+        "lag_queries": StepFault(_lag_queries, waits_for=("carry *", "reply order.*")),
+        "slow_gateway": StepFault(
+            _to(lambda it: it.delay_gateway(SLOW_SECONDS)), waits_for=("request *",)
+        ),
+        "slow_engine": StepFault(
+            _to(lambda it: it.delay_engine(SLOW_SECONDS)), waits_for=("request *", "engine *")
+        ),
+        "expire_key": StepFault(_expire_keys, waits_for=("request *", "event *", "listen *")),
+        "fill": _open_order(lambda it, order: it.fill(order)),
+        "fill_unheard": _open_order(_fill_unheard),
+        "expire": _open_order(lambda it, order: it.expire(order)),
     }
 )
 """Name: what it does to the exchange."""

@@ -77,6 +77,10 @@ class Trading:
         """Adds a fault."""
         self._script.inject(fault)
 
+    def note(self, noted: list[str]) -> None:
+        """Notes from now on in a list of yours each thing that a fault or a delay may strike."""
+        self._script.noted = noted
+
     def now_ms(self) -> int:
         """The exchange's time."""
         return self._house.clock_ms()

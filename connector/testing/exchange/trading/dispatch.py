@@ -219,6 +219,7 @@ class _Work:
 
     def reach_engine(self) -> None:
         desk = self.desk
+        desk.script.note("engine", self.asked.name)
         assert self.call is not None
         if desk.house.venue == "spot":
             try:
@@ -231,6 +232,7 @@ class _Work:
     def carry_out(self) -> None:
         desk, call = self.desk, self.call
         assert call is not None
+        desk.script.note("carry", self.asked.name)
         with desk.house.streams.held(hold=desk.house.readings.reply_first):
             try:
                 if desk.house.venue == "usdm" and desk.gateway.methods.table[call.name].engine:

@@ -38,6 +38,10 @@ class Script:
 
     struck: list[tuple[TradingFault, str]] = attrs.field(factory=list)
     """What has happened: the fault, and the method or event it struck."""
+    noted: list[str] | None = None
+    """Where it is noted, if somebody wants it, what faults and delays may depend on: ``request``,
+    ``engine``, ``carry`` and ``reply`` with a method, ``event`` with its name, ``listen`` with an
+    account, and ``mend``."""
     _active: list[_Active] = attrs.field(factory=list)
     _swapped: dict[str, dict[str, Any]] = attrs.field(factory=dict)
 
@@ -47,14 +51,22 @@ class Script:
 
     def clear(self) -> None:
         """Forgets all faults; what is delayed already comes."""
+        self.note("mend", "")
         self._active.clear()
+
+    def note(self, what: str, name: str) -> None:
+        """Says what the exchange is about to do."""
+        if self.noted is not None:
+            self.noted.append(f"{what} {name}")
 
     def of_request(self, method: str, account: str, via: str) -> TradingFault | None:
         """What goes wrong before a request is carried out."""
+        self.note("request", method)
         return self._request(REQUEST_KINDS, method, account, via)
 
     def of_reply(self, method: str, account: str, via: str) -> TradingFault | None:
         """What goes wrong with the reply to a request."""
+        self.note("reply", method)
         return self._request(REPLY_KINDS, method, account, via)
 
     def _request(
@@ -76,6 +88,7 @@ class Script:
     ) -> list[tuple[dict[str, Any], float]]:
         """What is sent in place of an event: events, each with the seconds it is late by."""
         name = event["e"]
+        self.note("event", name)
         execution = event.get("x") or event.get("o", {}).get("x", "")
         for active in self._active:
             fault = active.fault

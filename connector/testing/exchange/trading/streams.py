@@ -52,6 +52,7 @@ class Streams:
 
     def add(self, account: str, listener: Listener) -> None:
         """Lets a socket hear an account's events from now on."""
+        self.script.note("listen", account)
         self._listeners.setdefault(account, []).append(listener)
 
     def remove(self, account: str, listener: Listener) -> None:
