@@ -67,6 +67,8 @@ class KitConversation:
         self._timers = timers
         self._fresh: list[str] = []
         self._asked = False
+        self._mute = False
+        """Whether the dialect speaks by the clock now, and nobody is to notice."""
         self._wakes_at = math.inf
         self._dialect = kit.converse(self)
 
@@ -102,9 +104,12 @@ class KitConversation:
         self._wakes_at = math.inf
         if isinstance(self._dialect, Clockwork) and self._dialect.due_at <= trio.current_time():
             was_due_at = self._dialect.due_at
+            # A mute server sends no heartbeat, and does not take offence at what it did not ask.
+            self._mute = self._spoiler.has("mute") is not None
             for said in self._dialect.speak():
-                if self._spoiler.has("no_pong") is None and self._spoiler.has("mute") is None:
+                if self._spoiler.has("no_pong") is None and not self._mute:
                     self._line.say(said)
+            self._mute = False
             # Still in the past after a time in which the process did not run: then it speaks again.
             if self._dialect.due_at <= was_due_at:
                 raise RuntimeError("a dialect that has spoken is due still, and would be for ever")
@@ -167,7 +172,8 @@ class KitConversation:
 
     def close(self, code: int, reason: str = "", *, drop: bool = False) -> None:
         """Close the connection."""
-        self._line.close(code, reason, drop=drop)
+        if not self._mute:
+            self._line.close(code, reason, drop=drop)
 
 
 def conversation_of(
