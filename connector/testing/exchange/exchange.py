@@ -39,7 +39,7 @@ from connector.testing.exchange.trading.readings import Readings
 from connector.testing.faults.faults import HANDSHAKE_KINDS, Fault, FaultKind, FaultPlan
 from connector.testing.kits.kit_market import audience_of
 from connector.testing.kits.table import KITS, rules_of
-from connector.testing.market.sources import Remembering, Silent, Source
+from connector.testing.market.sources import Player, Remembering, Silent, Source
 from connector.testing.market.truth import MarketTruth
 from connector.testing.network import server_websocket
 from connector.testing.network.network import MemoryListener, MemoryNetwork
@@ -286,6 +286,11 @@ class SimulatedExchange:
         if not isinstance(self._player, Remembering) or symbol not in self._player.symbols:
             raise ValueError(f"there is no order flow of {symbol!r} here")
         return self._player.keep_truth(symbol, levels)
+
+    @property
+    def player(self) -> Player:
+        """The source of its market, at work."""
+        return self._player
 
     # -- what a test does -----------------------------------------------------------------------
 

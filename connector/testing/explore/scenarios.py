@@ -9,11 +9,13 @@ from typing import Any
 import attrs
 
 from connector import Overflow
-from connector.channels import OrderBook
+from connector.channels import AggregateTrades, OrderBook
 from connector.errors import OrdersLeft
 from connector.testing.explore import trading_programs
+from connector.testing.explore.backfill_programs import backfill
 from connector.testing.explore.book_programs import book, instruments, synced_only
 from connector.testing.explore.numbered_book import NumberedBook
+from connector.testing.explore.numbered_trades import NumberedTrades
 from connector.testing.explore.programs import (
     _NOTICE_SECONDS,
     backoff,
@@ -32,6 +34,7 @@ from connector.testing.explore.programs import (
     three_links,
     three_routes,
     unread,
+    usdm,
 )
 from connector.testing.explore.scenario import Program, Scenario
 from connector.testing.explore.trading_faults import TRADING_FAULTS
@@ -115,6 +118,38 @@ _BOOKS = (
     _book("instruments", instruments),
 )
 
+
+def _backfill(name: str, **options: Any) -> Scenario:
+    given = {name: options.pop(name) for name in ("venue",) if name in options}
+    return Scenario(
+        name=name,
+        program=partial(backfill, **options),
+        links=2,
+        links_per_route=1,
+        most_tasks=12,
+        source=NumberedTrades(),
+        **given,
+    )
+
+
+_AGGREGATES = AggregateTrades("ETHUSDC", backfill=True)
+_BACKFILLS = (
+    _backfill("backfill", venue="binance_spot"),
+    _backfill("backfill_aggregates", describe=usdm, channel=_AGGREGATES),
+    _backfill("backfill_newest", describe=usdm),  # what the newest trades do not reach is lost
+    _backfill("backfill_slow", venue="binance_spot", buffer=2, slow_seconds=0.1),
+    _backfill(
+        "backfill_failing",
+        venue="binance_spot",
+        faults=(
+            Fault("http_status", times=1, status=503),
+            Fault("accept_close", times=1),
+            Fault("http_status", times=1, status=200, body="["),
+            Fault("handshake_hang", times=1),
+        ),
+    ),
+)
+
 _ACCOUNT: dict[str, Any] = {
     # Two private connections, and those of readings and questions.
     "links": 12,
@@ -196,6 +231,7 @@ SCENARIOS: MappingProxyType[str, Scenario] = MappingProxyType(
             Scenario(name="flap", program=flap),
             Scenario(name="storm", program=storm),
             *_BOOKS,
+            *_BACKFILLS,
         )
     }
     | {scenario.name: scenario for scenario in (*_SLOW, *_BOUNDED, _UNREAD, *_ACCOUNTS)}

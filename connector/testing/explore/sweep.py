@@ -256,7 +256,7 @@ def _steps_of(base: Result, fault: str, stride: int = 1) -> Iterator[int]:
 
 def _moments(base: Result, waits_for: tuple[str, ...]) -> list[int]:
     """For each step, how often the exchange had done what a fault waits for."""
-    patterns = (*waits_for, "mend *")
+    patterns = (*waits_for, "script *")
     matching = [any(fnmatchcase(each, one) for one in patterns) for each in base.noted]
     before = [0, *itertools.accumulate(matching)]
     return [before[number] for number in base.noted_before]

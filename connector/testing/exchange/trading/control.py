@@ -160,10 +160,12 @@ class Trading:
 
     def delay_gateway(self, seconds: float) -> None:
         """Requests take so long to the engine; their window is checked when they get there."""
+        self._script.note("script", "gateway")
         self._desk.gateway_seconds = seconds
 
     def delay_engine(self, seconds: float) -> None:
         """Requests wait so long in the engine; spot does not check their window there."""
+        self._script.note("script", "engine")
         self._desk.engine_seconds = seconds
 
     def delay_events(self, seconds: float) -> None:
@@ -172,6 +174,7 @@ class Trading:
 
     def lag_queries(self, seconds: float) -> None:
         """Queries tell what was true so long ago (§7 (4))."""
+        self._script.note("script", "queries")
         self._house.query_lag_ms = round(seconds * 1000)
 
     def shift_clock(self, seconds: float) -> None:

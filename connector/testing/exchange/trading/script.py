@@ -41,17 +41,18 @@ class Script:
     noted: list[str] | None = None
     """Where it is noted, if somebody wants it, what faults and delays may depend on: ``request``,
     ``engine``, ``carry`` and ``reply`` with a method, ``event`` with its name, ``listen`` with an
-    account, and ``mend``."""
+    account, and ``script`` for what else is added to it, or forgotten."""
     _active: list[_Active] = attrs.field(factory=list)
     _swapped: dict[str, dict[str, Any]] = attrs.field(factory=dict)
 
     def inject(self, fault: TradingFault) -> None:
         """Adds a fault."""
+        self.note("script", fault.kind)
         self._active.append(_Active(fault))
 
     def clear(self) -> None:
         """Forgets all faults; what is delayed already comes."""
-        self.note("mend", "")
+        self.note("script", "mend")
         self._active.clear()
 
     def note(self, what: str, name: str) -> None:

@@ -1,0 +1,158 @@
+"""Numbered trades that the exchange also remembers, and a reader of a feed that fills in holes.
+
+Trade number n happens after so many periods, whether or not anybody listens, and its price says
+its number. Streams bring it, and requests for the past do; so it can be said of every trade that
+comes whether it is right, whether one is missing, and whether it had to be fetched.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import trio
+
+from connector.events import Gap, Trade
+from connector.testing.explore.stage import Stage
+from connector.testing.market.audience import Audience
+from connector.testing.market.candles import Bars
+from connector.testing.market.history import History
+from connector.testing.market.payloads import (
+    Payloads,
+    SpotPayloads,
+    TradeFacts,
+    UsdmPayloads,
+)
+
+SYMBOL = "ETHUSDC"
+START_TICKS = 300_000
+
+
+@attrs.frozen
+class NumberedTrades:
+    """One trade per period, each an aggregate of its own, too."""
+
+    every_seconds: float = 0.25
+
+    def begin(self, audience: Audience) -> NumberedTradesPlayer:
+        """Begins to count."""
+        return NumberedTradesPlayer(self.every_seconds, audience)
+
+
+class NumberedTradesPlayer:
+    """`NumberedTrades` at work.
+
+    Attributes:
+        number: of the last trade.
+        streamed: numbers of the trades that were sent to somebody when they happened.
+    """
+
+    symbols = (SYMBOL,)
+
+    def __init__(self, every_seconds: float, audience: Audience) -> None:
+        self.number = 0
+        self.streamed: set[int] = set()
+        self._every_seconds = every_seconds
+        self._audience = audience
+        self._write: Payloads = (
+            SpotPayloads() if audience.venue.rules.name == "spot" else UsdmPayloads()
+        )
+        now_ms = audience.now_ms()
+        self._history = History(
+            Bars(now_ms, START_TICKS), seed="", opened_ms=now_ms, start_ticks=START_TICKS
+        )
+
+    def history(self, symbol: str) -> History:
+        """What requests for the past are answered from."""
+        return self._history
+
+    def snapshot(self, symbol: str, limit: int) -> bytes | None:
+        """There are no snapshots."""
+        return None
+
+    async def play(self) -> None:
+        """Trades for ever."""
+        write, audience = self._write, self._audience
+        while True:
+            await trio.sleep(self._every_seconds)
+            self.number += 1
+            trade = TradeFacts(
+                audience.now_ms(), self.number, START_TICKS + self.number, 1, True,
+                self.number, self.number,
+            )  # fmt: skip
+            self._history.add([trade], [trade])
+            sent = audience.publish("ethusdc@trade", write.trade(SYMBOL, trade).encode())
+            sent += audience.publish("ethusdc@aggTrade", write.aggregate(SYMBOL, trade).encode())
+            if sent:
+                self.streamed.add(self.number)
+
+
+class BackfillReader:
+    """Checks a feed with ``backfill``: all trades, once, in order, marked; a gap says what is not.
+
+    Args:
+        stage: where it reads.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._player: Any = stage.exchange.player
+        self._counted = stage.reader(gaps=True)
+        self._last: int | None = None
+        self._missing: set[int] = set()
+        self._excused = False
+        """Whether a gap came that does not say what is missing."""
+        self._live = False
+        self.marked = 0
+
+    @property
+    def events(self) -> int:
+        """Trades so far."""
+        return self._counted.events
+
+    @property
+    def complete(self) -> bool:
+        """Whether the newest trade of all has come, and was not fetched."""
+        return self._live and self._last == self._player.number
+
+    def saw(self, event: Gap | Trade[Any]) -> None:
+        """Take what the consumer has received."""
+        self._stage.turn()
+        if isinstance(event, Gap):
+            self._see_gap(event)
+            return
+        self._counted.events += 1
+        number, last = event.trade_id, self._last
+        self._last = number
+        if round(event.price * 100) != START_TICKS + number:
+            self._stage.find("I8", f"trade {number} has the price of another: {event.price}")
+        self._live = not event.backfilled
+        if event.backfilled:
+            self.marked += 1
+        elif number not in self._player.streamed:
+            self._stage.find("I8", f"trade {number} was fetched, and is not marked")
+        if last is None:
+            if event.backfilled:
+                self._stage.find("I8", f"trade {number} was fetched: nothing can be missing yet")
+        elif number <= last:
+            self._stage.find("I11", f"trade {number} came after {last}")
+        else:
+            self._see_step(last, number)
+
+    def _see_gap(self, gap: Gap) -> None:
+        if gap.first_id is None or gap.last_id is None:
+            self._excused = True
+            return
+        told = set(range(gap.first_id, gap.last_id + 1))
+        if self._last is not None and min(told) <= self._last:
+            self._stage.find("I8", f"missing shall be {min(told)}, which was before {self._last}")
+        self._missing |= told
+
+    def _see_step(self, last: int, number: int) -> None:
+        missing = set(range(last + 1, number))
+        if self._missing - missing:
+            self._stage.find("I8", f"missing shall be {min(self._missing - missing)}, and is not")
+        if missing - self._missing and not self._excused:
+            self._stage.find("I8", f"trade {last} was followed by {number} without a Gap between")
+        self._missing.clear()
+        self._excused = False
