@@ -38,6 +38,7 @@ from click.testing import CliRunner
 from connector import open_adapter
 from connector.app.commands import group
 from connector.app.naming import CHANNELS, EXCHANGES
+from connector.app.trading.access import WITH_ACCOUNTS
 from connector.errors import ConfigError
 from connector.exchanges import binance
 from connector.testing import FaultKind, OrderFlow, SimulatedExchange, open_exchange
@@ -126,12 +127,16 @@ def offers(exchange: str, kind: str) -> bool:
 
 
 def support() -> str:
-    """The table of the README: a row per exchange, a column per channel."""
+    """The table of the README: a row per exchange, a column per channel and one of accounts."""
     names = [name for name in CHANNELS if name != "raw_stream"]
-    heads = [CHANNELS[name].__name__ for name in names]
-    rows = [["", *(f"`{head}`" for head in heads)], ["---"] * (len(names) + 1)]
+    heads = [f"`{CHANNELS[name].__name__}`" for name in names]
+    rows = [["", *heads, "accounts"], ["---"] * (len(names) + 2)]
     rows += [
-        [f"`{exchange}`", *("✓" if offers(exchange, kind) else "" for kind in names)]
+        [
+            f"`{exchange}`",
+            *("✓" if offers(exchange, kind) else "" for kind in names),
+            "✓" if exchange in WITH_ACCOUNTS else "",
+        ]
         for exchange in EXCHANGES
     ]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)

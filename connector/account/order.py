@@ -121,21 +121,35 @@ class Order:
 
     @property
     def net_base(self) -> Decimal:
-        """What the fills brought (positive) or took of the base, its fees included."""
-        sign = 1 if self.side == "buy" else -1
-        moved = total(sign * fill.quantity for fill in self._record.fills.values())
-        base = "" if self._instrument is None else self._instrument.base
+        """What the fills brought (positive) or took of the base, its fees included.
+
+        Of contracts: the base that they stand for.
+        """
+        sign, instrument = 1 if self.side == "buy" else -1, self._instrument
+        moved = total(
+            sign
+            * (
+                fill.quantity
+                if instrument is None
+                else instrument.base_quantity(fill.quantity, fill.price)
+            )
+            for fill in self._record.fills.values()
+        )
+        base = "" if instrument is None else instrument.base
         return total([moved, -self.fees.get(base, ZERO)])
 
     @property
     def net_quote(self) -> Decimal:
-        """What the fills brought (positive) or took of the quote, its fees included."""
-        sign = -1 if self.side == "buy" else 1
-        size = Decimal(1) if self._instrument is None else self._instrument.contract_size
+        """What the fills brought (positive) or took of the quote, its fees included.
+
+        Of contracts: the quote that they stand for.
+        """
+        sign, instrument = -1 if self.side == "buy" else 1, self._instrument
+        notional = product if instrument is None else instrument.notional
         moved = total(
-            sign * product(fill.quantity, fill.price, size) for fill in self._record.fills.values()
+            sign * notional(fill.quantity, fill.price) for fill in self._record.fills.values()
         )
-        quote = "" if self._instrument is None else self._instrument.quote
+        quote = "" if instrument is None else instrument.quote
         return total([moved, -self.fees.get(quote, ZERO)])
 
     @property

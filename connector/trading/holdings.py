@@ -127,7 +127,9 @@ class Holdings:
             return True
         key = report.symbol, report.leg
         position = self._positions.get(key)
-        if _is_older(report.time_ns, self._read_ns if position is None else position.time_ns):
+        shown_ns = None if position is None else position.time_ns
+        # One that never was has no time of its own: it was so when it was read.
+        if _is_older(report.time_ns, shown_ns or self._read_ns):
             return False
         self._positions[key] = report
         if report.mark_price is not None:

@@ -67,6 +67,8 @@ class OrderRecord:
     holes_before: int = 0
     """How many holes the private stream had had when it was sent."""
     over_at: float | None = None
+    inverse: bool = False
+    """Whether it is of contracts that are worth dollars and settle in the coin."""
     wanted: bool = True
     """Whether its block lasts; if not, it is to be cancelled whenever it is found."""
     amending: tuple[Decimal, Decimal | None] | None = None
@@ -138,6 +140,8 @@ class OrderRecord:
     def average_price(self) -> Decimal | None:
         """Of what was traded."""
         if self.fills and self.told == self.filled:
+            if self.inverse:
+                return quotient(self._told, self._worth)
             return quotient(self._worth, self._told)
         return self._average
 
@@ -327,7 +331,9 @@ class OrderRecord:
         )
         self.fills[fill.trade_id] = told
         self._told = total((self._told, fill.quantity))
-        self._worth = total((self._worth, product(fill.quantity, fill.price)))
+        # The average price of dollars is that at which their coins were counted.
+        worth = quotient if self.inverse else product
+        self._worth = total((self._worth, worth(fill.quantity, fill.price)))
         self._announced.discard(fill.trade_id)
         return told
 

@@ -22,6 +22,11 @@ SYMBOL = "ETHUSDC"
 RICH = {"USDC": "100000", "ETH": "50"}
 STILL = OrderFlow(rate_per_second=1e-6)
 VENUES = ("spot", "usdm")
+KINDS: dict[str, Any] = {
+    "spot": binance.Spot,
+    "usdm": binance.UsdMFutures,
+    "binance_coinm": binance.CoinMFutures,
+}
 
 
 def bid(price: str = "2990", quantity: str = "0.5", **changes: Any) -> Limit:
@@ -68,7 +73,8 @@ class World:
             asset: amount for asset, amount in self.truth.balances.items() if amount
         }
         if account._office.trading.promises.margin:
-            assert account.positions[SYMBOL].quantity == self.truth.position(SYMBOL).quantity
+            (symbol,) = self.exchange.trading.symbols
+            assert account.positions[symbol].quantity == self.truth.position(symbol).quantity
         shown = {
             client_id
             for client_id, each in account.orders.items()
@@ -141,8 +147,7 @@ async def listening(account: Account) -> AsyncIterator[Told]:
 
 
 def exchange_of(venue: str, exchange: SimulatedExchange) -> Any:
-    kind = binance.Spot if venue == "spot" else binance.UsdMFutures
-    return kind(endpoints=exchange.endpoints)
+    return KINDS[venue](endpoints=exchange.endpoints)
 
 
 @asynccontextmanager

@@ -38,6 +38,11 @@ FUNDS = {"USDC": "10000", "ETH": "3"}
 NS_PER_MS = 1_000_000
 
 
+def paper_market(exchange: str) -> tuple[str, str]:
+    """What is traded on a simulated exchange, and how much of it its orders are of."""
+    return ("ETHUSD_PERP", "3") if exchange == "binance_coinm" else ("ETHUSDC", "0.035")
+
+
 @attrs.frozen(kw_only=True)
 class Venue:
     """Which exchange, where, and whose key.
@@ -85,7 +90,7 @@ async def open_access(venue: Venue, source: OrderFlow | None = None) -> AsyncIte
 
     Args:
         venue: which one.
-        source: the market of the simulated one.
+        source: the market of the simulated one; by default that of `paper_market`.
 
     Raises:
         ConfigError: there is no key, or the exchange has no such installation.
@@ -100,7 +105,7 @@ async def open_access(venue: Venue, source: OrderFlow | None = None) -> AsyncIte
     account = TradingAccount(SIMULATED_NAME, FUNDS)
     async with open_exchange(
         simulator_of(venue.exchange),
-        source=source or OrderFlow(seed=venue.seed),
+        source=source or OrderFlow(symbols=(paper_market(venue.exchange)[0],), seed=venue.seed),
         network=network,
         accounts=(account,),
         epoch_ms=time.time_ns() // NS_PER_MS,

@@ -29,6 +29,7 @@ from connector.app.trading.access import (
     Venue,
     access_options,
     open_access,
+    paper_market,
     venue_of,
 )
 from connector.app.trading.board import MOST_FILLS, Board, as_plain, board_of, line, render
@@ -39,7 +40,6 @@ from connector.testing import OrderFlow, SimulatedExchange
 NAME = "watch"
 """No program that trades has it: orders of that name would be taken for its own."""
 REFRESH_SECONDS = 0.25
-SYMBOL = "ETHUSDC"
 _ACT_SECONDS = 1.5
 
 
@@ -92,7 +92,8 @@ async def open_watched(options: Options) -> AsyncIterator[Account]:
         ConnectorError: it cannot be opened, or has ended.
     """
     # A made-up market moves slowly enough for eyes.
-    source = OrderFlow(seed=options.venue.seed, rate_per_second=20.0)
+    symbol, _ = paper_market(options.venue.exchange)
+    source = OrderFlow(symbols=(symbol,), seed=options.venue.seed, rate_per_second=20.0)
     async with (
         open_access(options.venue, source) as access,
         trio.open_nursery() as nursery,
@@ -131,15 +132,16 @@ def _note(event: object, fills: deque[Fill]) -> None:
 
 async def _trade(exchange: SimulatedExchange) -> None:
     """Somebody has orders around the market, of which one is filled now and then."""
+    symbol, quantity = paper_market(exchange.rules.name)
     for number in itertools.count():
         side, price = ("BUY", 2995 - number % 5) if number % 2 else ("SELL", 3005 + number % 5)
         order = exchange.trading.place(
             SIMULATED_NAME,
-            symbol=SYMBOL,
+            symbol=symbol,
             side=side,
             type="LIMIT",
             timeInForce="GTC",
-            quantity="0.035",
+            quantity=quantity,
             price=str(price),
             newClientOrderId=f"web_{number}",
         )

@@ -20,6 +20,7 @@ from connector.app.trading.access import (
     Venue,
     access_options,
     open_access,
+    paper_market,
     venue_of,
 )
 from connector.app.trading.stopping import Ended, Stopped, stop_orders
@@ -57,7 +58,7 @@ async def run_stop(options: Options, say: Say) -> Stopped:
     Cancellation: orders may be cancelled or not.
     """
     # A made-up market stands still: its orders are there when they are looked at.
-    async with open_access(options.venue, OrderFlow(rate_per_second=1e-6)) as access:
+    async with open_access(options.venue, _still(options.venue.exchange)) as access:
         if access.simulated is not None:
             say("simulated exchange, made-up orders: add --live --key PREFIX for a real one")
             make_up_orders(access.simulated, options.name or "mm1")
@@ -77,9 +78,15 @@ async def stop_access(access: Access, options: Options, say: Say) -> Stopped:
     return stopped
 
 
+def _still(exchange: str) -> OrderFlow:
+    """A market on which nobody trades."""
+    return OrderFlow(symbols=(paper_market(exchange)[0],), rate_per_second=1e-6)
+
+
 def make_up_orders(exchange: SimulatedExchange, name: str) -> None:
     """Orders of an account name, of another one and of the exchange's app."""
     ids = ClientIds(name, new_run(1, 1), "hex")
+    symbol, quantity = paper_market(exchange.rules.name)
     others = ClientIds("other" if name != "other" else "other2", new_run(1, 1), "hex")
     for client_id, side, price in (
         (ids.make(), "BUY", "2990.10"),
@@ -90,11 +97,11 @@ def make_up_orders(exchange: SimulatedExchange, name: str) -> None:
     ):
         exchange.trading.place(
             SIMULATED_NAME,
-            symbol="ETHUSDC",
+            symbol=symbol,
             side=side,
             type="LIMIT",
             timeInForce="GTC",
-            quantity="0.035",
+            quantity=quantity,
             price=price,
             newClientOrderId=client_id,
         )

@@ -1,4 +1,4 @@
-"""Binance COIN-M futures: public market data of contracts that are settled in the coin.
+"""Binance COIN-M futures: contracts that are settled in the coin.
 
 Everything is as on USD-M futures except for this:
 
@@ -24,6 +24,7 @@ from connector.events import N_co
 from connector.exchanges.binance import decode, frames, market_data, rest, usdm, wire
 from connector.exchanges.binance.endpoints import COINM_FUTURES, Endpoints, Environment, resolve
 from connector.exchanges.binance.offers import Catalogue, Offer, table
+from connector.exchanges.binance.private import BinanceTrading, coinm_trading
 from connector.exchanges.protocol import (
     E,
     PublicRequests,
@@ -114,6 +115,15 @@ class CoinMFutures(Venue[N_co]):
     def rest(self) -> RestService:
         """Where snapshots and instruments are fetched."""
         return rest.service(self.endpoints.rest, WEIGHT_PER_MINUTE)
+
+    @property
+    def trading(self) -> BinanceTrading:
+        """Its private side: accounts and orders."""
+        return coinm_trading(
+            stream_base=self.endpoints.stream,
+            orders=self.endpoints.orders,
+            rest=self.endpoints.rest,
+        )
 
     def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
         """The request for everything that is traded."""

@@ -29,6 +29,11 @@ hundreds of thousands, and reading it would keep the loop for seconds."""
 _NO_RATE = re.compile(rb'"r"\s*:\s*""')
 
 
+def is_coin_margined(symbol: str) -> bool:
+    """Whether a symbol has the form of one of COIN-M."""
+    return _COIN_MARGINED.search(symbol) is not None
+
+
 class _Inner(msgspec.Struct, frozen=True, gc=False):
     s: str = ""
     st: int = 0
@@ -51,7 +56,7 @@ class _Market(msgspec.Struct, frozen=True, gc=False):
         market = self.st or inner.st
         if market:
             return market == 2
-        return _COIN_MARGINED.search(inner.s) is not None
+        return is_coin_margined(inner.s)
 
 
 def plain(kind: Any, symbol: str) -> Reader:

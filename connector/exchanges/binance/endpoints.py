@@ -28,8 +28,8 @@ _EXAMPLES = MappingProxyType(
 _APPENDED = MappingProxyType(
     {
         "stream": ("stream", "ws", "public", "market", "private"),
-        "rest": ("api", "fapi", "v1", "v3"),
-        "orders": ("ws-api", "ws-fapi", "v1", "v3"),
+        "rest": ("api", "fapi", "dapi", "v1", "v3"),
+        "orders": ("ws-api", "ws-fapi", "ws-dapi", "v1", "v3"),
     }
 )
 """Last parts of a path that come with the stream or the request, not with the base."""

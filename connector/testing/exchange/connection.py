@@ -15,7 +15,6 @@ from connector.testing.exchange.lasting_faults import LASTING, Spoiler
 from connector.testing.exchange.outbox import Outbox
 from connector.testing.exchange.trading.conversation import Conversation
 from connector.testing.exchange.trading.opening import API_ROUTE, TradingSide
-from connector.testing.exchange.trading.private_stream import ROUTE as PRIVATE_ROUTE
 from connector.testing.exchange.trading.private_stream import PrivateStream
 from connector.testing.faults import distortion
 from connector.testing.faults.faults import Fault
@@ -96,8 +95,8 @@ class ServerConnection:
         self._heard = trio.current_time()
         if trading is not None and self.route == API_ROUTE:
             self._conversation = trading.converse(self, path)
-        elif trading is not None and self.route == PRIVATE_ROUTE:
-            self._private = trading.listen(self)
+        elif trading is not None:
+            self._private = trading.listen(self, self.route)
 
     @property
     def subscriptions(self) -> tuple[str, ...]:

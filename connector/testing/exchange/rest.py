@@ -6,7 +6,6 @@ Source: binance_spot §6, §9; binance_usdm §5, §8.
 from __future__ import annotations
 
 import math
-from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
@@ -20,7 +19,7 @@ from connector.testing.exchange.trading.refusals import Refused as TradingRefuse
 from connector.testing.kits.kit import Kit
 from connector.testing.kits.table import KITS
 from connector.testing.market.audience import Audience
-from connector.testing.market.coinm_payloads import contract_dollars, is_perpetual, pair_of
+from connector.testing.market.coinm_contracts import NEVER_MS, contract_terms
 from connector.testing.market.history import history_of
 from connector.testing.market.order_flow import writer_of
 from connector.testing.market.sources import Player, Statuses
@@ -28,7 +27,6 @@ from connector.testing.network.server_websocket import Request, response
 from connector.testing.venues.rules import QUOTES
 
 MINUTE = 60.0
-NEVER_MS = 4_133_404_800_000
 """The delivery date of a perpetual."""
 _TOO_MANY = -1003
 
@@ -208,7 +206,7 @@ class RestServer:
             "quoteAsset": quote,
         }
         if self._is_coinm:
-            return _contract(symbol, statuses.get(symbol, "TRADING"))
+            return contract_terms(symbol, statuses.get(symbol, "TRADING"))
         least = {"filterType": "NOTIONAL", "minNotional": "5.00000000"}
         if not self._is_spot:
             described |= {"contractType": "PERPETUAL", "marginAsset": quote}
@@ -220,34 +218,6 @@ class RestServer:
             least,
         ]
         return described
-
-
-def _contract(symbol: str, status: str) -> dict[str, Any]:
-    """A symbol of COIN-M. Source: binance_coinm §2."""
-    pair, perpetual = pair_of(symbol), is_perpetual(symbol)
-    base = pair.removesuffix("USD")
-    expires = datetime.strptime(symbol[-6:] + "+0000", "%y%m%d%z") if not perpetual else None
-    at_eight = 8 * 3_600_000
-    return {
-        "symbol": symbol,
-        "pair": pair,
-        "contractType": "PERPETUAL" if perpetual else "CURRENT_QUARTER",
-        "contractStatus": status,
-        "contractSize": contract_dollars(symbol),
-        "baseAsset": base,
-        "quoteAsset": "USD",
-        "marginAsset": base,
-        "deliveryDate": (
-            NEVER_MS if expires is None else int(expires.timestamp()) * 1000 + at_eight
-        ),
-        "pricePrecision": 2,
-        "quantityPrecision": 0,
-        "equalQtyPrecision": 4,
-        "filters": [
-            {"filterType": "PRICE_FILTER", "tickSize": "0.01"},
-            {"filterType": "LOT_SIZE", "minQty": "1", "stepSize": "1", "maxQty": "1000000"},
-        ],
-    }
 
 
 def _limit(query: dict[str, str]) -> int:

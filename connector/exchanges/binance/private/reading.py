@@ -77,7 +77,8 @@ def order_report(order: shapes.Order) -> OrderReport:
     executed = order.executed_qty or ZERO
     spent = order.cummulative_quote_qty
     complete = bool(order.status and order.side and order.orig_qty is not None)
-    conditional = (order.orig_type or order.type) in CONDITIONAL
+    # Once it is triggered, futures change its type, and spot says that it works.
+    conditional = order.type in CONDITIONAL
     return OrderReport(
         symbol=order.symbol,
         client_id=order.orig_client_order_id or order.client_order_id,

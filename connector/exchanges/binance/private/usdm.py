@@ -8,7 +8,9 @@ Source: binance_trading §2.2, §4, §5.3.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -89,7 +91,8 @@ def _read_account(payload: bytes) -> AccountReading:
     )
 
 
-def _read_positions(payload: bytes) -> AccountReading:
+def read_positions(payload: bytes) -> AccountReading:
+    """``positionRisk``: positions, flat ones too where they are listed."""
     return AccountReading(
         balances=(),
         positions=tuple(
@@ -109,7 +112,8 @@ def _read_positions(payload: bytes) -> AccountReading:
     )
 
 
-def _read_mode(payload: bytes) -> AccountReading:
+def read_mode(payload: bytes) -> AccountReading:
+    """``positionSide/dual``."""
     return AccountReading(balances=(), hedge_mode=_MODE(payload).dual_side_position)
 
 
@@ -119,6 +123,20 @@ def _read_algo_orders(payload: bytes) -> tuple[OrderReport, ...]:
 
 def _read_key(payload: bytes) -> str:
     return _KEY(payload).listen_key
+
+
+def listen_key(prefix: str) -> Token:
+    """The key to the private stream, behind this prefix of REST.
+
+    It is never deleted: other programs on the account may use the same.
+    """
+    path = f"{prefix}/listenKey"
+    return Token(
+        fetch=_listen_key(f"POST {path}", _read_key),
+        renew=lambda _: _listen_key(f"PUT {path}", requests.read_nothing),
+        renew_seconds=RENEW_SECONDS,
+        expire_seconds=EXPIRE_SECONDS,
+    )
 
 
 def _listen_key(method: str, decode: Any) -> Request[Any]:
@@ -133,16 +151,13 @@ def _listen_key(method: str, decode: Any) -> Request[Any]:
     )
 
 
-def _renew(_: str) -> Request[None]:
-    return _listen_key("PUT /fapi/v1/listenKey", requests.read_nothing)
-
-
 def _stream(base: str, token: str) -> StreamAccess:
     """The private route, in the form that is not silent on production."""
     return StreamAccess(url=f"{base}/private/ws?listenKey={quote(token, safe='')}")
 
 
-def _place(intent: Intent, symbol: str, client_id: str) -> Request[OrderReport]:
+def place(intent: Intent, symbol: str, client_id: str) -> Request[OrderReport]:
+    """``order.place``."""
     parameters: dict[str, Parameter] = {"symbol": symbol, "side": requests.side(intent)}
     if intent.leg is not None:
         parameters["positionSide"] = intent.leg.upper()
@@ -158,7 +173,7 @@ def _place(intent: Intent, symbol: str, client_id: str) -> Request[OrderReport]:
             "timeInForce": "GTX" if intent.post_only else intent.time_in_force,
         }
     elif intent.quote_quantity is not None:
-        raise ConfigError("binance_usdm has no quote_quantity; write quantity")
+        raise ConfigError(f"{symbol}: futures have no quote_quantity; write quantity")
     else:
         parameters["type"] = "MARKET"
     parameters |= requests.quantities(intent)
@@ -168,7 +183,7 @@ def _place(intent: Intent, symbol: str, client_id: str) -> Request[OrderReport]:
     return requests.place(parameters, weight=0)
 
 
-def _amend(
+def amend(
     placed: Intent, symbol: str, client_id: str, quantity: Decimal, price: Decimal
 ) -> Request[OrderReport | None]:
     """``order.modify``: quantity in total and price, both required."""
@@ -200,18 +215,24 @@ def _cancel_conditional(number: int) -> Request[None]:
     )
 
 
-def _dead_man(symbol: str, seconds: float) -> Request[None]:
+def dead_man(prefix: str) -> Callable[[str, float], Request[None]]:
+    """``countdownCancelAll`` behind this prefix of REST."""
+    return partial(_dead_man, f"POST {prefix}/countdownCancelAll")
+
+
+def _dead_man(method: str, symbol: str, seconds: float) -> Request[None]:
     return Request(
         what="dead man",
         over="rest",
-        method="POST /fapi/v1/countdownCancelAll",
+        method=method,
         parameters={"symbol": symbol, "countdownTime": round(seconds * 1000)},
         decode=requests.read_nothing,
         weight=10,
     )
 
 
-def _part(what: str, method: str, decode: Any, weight: int) -> Request[AccountReading]:
+def part(what: str, method: str, decode: Any, weight: int) -> Request[AccountReading]:
+    """A part of the reading of an account."""
     return Request(
         what=what, over="rest", method=method, parameters={}, decode=decode, weight=weight
     )
@@ -250,25 +271,20 @@ USDM = Terms(
         ),
     ),
     reading=(
-        _part("account", "GET /fapi/v3/account", _read_account, 5),
-        _part("positions", "GET /fapi/v3/positionRisk", _read_positions, 5),
-        _part("position mode", "GET /fapi/v1/positionSide/dual", _read_mode, 30),
+        part("account", "GET /fapi/v3/account", _read_account, 5),
+        part("positions", "GET /fapi/v3/positionRisk", read_positions, 5),
+        part("position mode", "GET /fapi/v1/positionSide/dual", read_mode, 30),
     ),
     events=usdm_events.FUTURES_EVENTS,
     refusals=refusals.USDM,
-    place=_place,
-    amend=_amend,
+    place=place,
+    amend=amend,
     cancel_conditional=_cancel_conditional,
-    dead_man=_dead_man,
-    token=Token(
-        fetch=_listen_key("POST /fapi/v1/listenKey", _read_key),
-        renew=_renew,
-        renew_seconds=RENEW_SECONDS,
-        expire_seconds=EXPIRE_SECONDS,
-    ),
+    dead_man=dead_man("/fapi/v1"),
+    token=listen_key("/fapi/v1"),
     stream=_stream,
 )
-"""The listen key is never deleted: other programs on the account may use the same."""
+"""Source: binance_trading §2.2, §5.3, §8."""
 
 
 def usdm_trading(*, stream_base: str, orders: str, rest: str) -> BinanceTrading:

@@ -1,6 +1,6 @@
-"""The private events of Binance USDⓈ-M futures, as reports.
+"""The private events of Binance futures, USDⓈ-M and COIN-M, as reports.
 
-Source: binance_trading §4.
+Source: binance_trading §4, §12.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
+from connector.exchanges.binance.decode import is_coin_margined
 from connector.exchanges.binance.private import reading, replies, shapes
 from connector.trading.reports import (
     BalanceReport,
@@ -188,7 +189,7 @@ def _listen_key_expired(_: bytes) -> list[Report]:
     return [StreamEnded(reason="the listen key has expired")]
 
 
-FUTURES_EVENTS: Mapping[str, Callable[[bytes], list[Any]]] = MappingProxyType(
+_EVENTS: Mapping[str, Callable[[bytes], list[Any]]] = MappingProxyType(
     {
         "ORDER_TRADE_UPDATE": _order_trade_update,
         "TRADE_LITE": _trade_lite,
@@ -199,4 +200,41 @@ FUTURES_EVENTS: Mapping[str, Callable[[bytes], list[Any]]] = MappingProxyType(
         "serverShutdown": replies.shutdown,
     }
 )
-"""Events of futures by name."""
+_OF_A_SYMBOL = frozenset({"ORDER_TRADE_UPDATE", "TRADE_LITE", "ACCOUNT_UPDATE", "ALGO_UPDATE"})
+
+
+def of_market(*, coin_margined: bool) -> Mapping[str, Callable[[bytes], list[Any]]]:
+    """Events of futures by name; those of the other market are left out.
+
+    Since 2026-06-30 one stream may carry the orders of USD-M and of COIN-M; no page says so or
+    denies it. The form of a symbol tells them apart (binance_trading §12).
+    """
+    return MappingProxyType(
+        {
+            name: _only(reader, coin_margined) if name in _OF_A_SYMBOL else reader
+            for name, reader in _EVENTS.items()
+        }
+    )
+
+
+def _only(
+    reader: Callable[[bytes], list[Any]], coin_margined: bool
+) -> Callable[[bytes], list[Any]]:
+    def is_other(report: Any) -> bool:
+        symbol = getattr(report, "symbol", None)
+        return symbol is not None and is_coin_margined(symbol) != coin_margined
+
+    def read(payload: bytes) -> list[Any]:
+        reports = reader(payload)
+        if not any(map(is_other, reports)):
+            return reports
+        kept = [each for each in reports if not is_other(each)]
+        # Balances that moved with a position of the other market are in its wallet.
+        ours = any(getattr(each, "symbol", None) is not None for each in kept)
+        return kept if ours else [Ignored(kind="another market")]
+
+    return read
+
+
+FUTURES_EVENTS = of_market(coin_margined=False)
+"""Those of USD-M."""

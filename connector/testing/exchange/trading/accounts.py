@@ -14,7 +14,14 @@ import attrs
 
 from connector.testing.exchange.trading.credentials import Credentials, KeyKind, made_up
 from connector.testing.exchange.trading.history import History
-from connector.testing.exchange.trading.orders import ZERO, Execution, Fill, Order, PositionSide
+from connector.testing.exchange.trading.orders import (
+    ZERO,
+    Execution,
+    Fill,
+    Order,
+    PositionSide,
+    worth,
+)
 
 Numbers = Decimal | int | str
 
@@ -74,7 +81,7 @@ class TradingAccount:
 
 @attrs.frozen(kw_only=True)
 class Position:
-    """A position on USD-M; `quantity` is negative for a short one.
+    """A position of futures; `quantity` is negative for a short one.
 
     `cost` is what its quantity was bought or sold for, without a rounding: profits add up to the
     last digit because a reduction takes its exact share away.
@@ -87,15 +94,29 @@ class Position:
     realised: Decimal = ZERO
     """Since the account was opened, fees not deducted."""
     updated_ms: int = 0
+    contract_size: Decimal | None = None
+    """COIN-M: dollars of one contract; `cost` is in coins then."""
 
     @property
     def entry_price(self) -> Decimal:
-        return self.cost / abs(self.quantity) if self.quantity else ZERO
+        if not self.quantity:
+            return ZERO
+        if self.contract_size is not None:
+            return abs(self.quantity) * self.contract_size / self.cost
+        return self.cost / abs(self.quantity)
 
     def profit(self, mark: Decimal) -> Decimal:
         """What it would bring at a price."""
-        value = abs(self.quantity) * mark
-        return value - self.cost if self.quantity > 0 else self.cost - value
+        value = worth(mark, abs(self.quantity), self.contract_size)
+        return self.gain(value, self.cost, of=self.quantity)
+
+    def gain(self, value: Decimal, cost: Decimal, *, of: Decimal) -> Decimal:
+        """What is gained when something that cost `cost` is given back at `value`.
+
+        Who holds contracts of COIN-M gains when they are worth fewer coins.
+        """
+        gained = value - cost if of > 0 else cost - value
+        return gained if self.contract_size is None else -gained
 
 
 Positions = Mapping[tuple[str, PositionSide], Position]

@@ -16,6 +16,7 @@ import attrs
 
 from connector.testing.exchange.trading.accounts import Numbers, SimulatedAccount
 from connector.testing.exchange.trading.algo import AlgoOrder
+from connector.testing.exchange.trading.coinm.table import CoinmMethods
 from connector.testing.exchange.trading.dispatch import Desk
 from connector.testing.exchange.trading.exchange_state import House
 from connector.testing.exchange.trading.methods import Call
@@ -47,6 +48,11 @@ class Trading:
     def accounts(self) -> Mapping[str, SimulatedAccount]:
         """By name: orders, fills, balances and positions as they are."""
         return MappingProxyType(self._house.accounts)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """What is traded."""
+        return tuple(self._house.instruments)
 
     @property
     def struck(self) -> tuple[tuple[TradingFault, str], ...]:
@@ -194,7 +200,7 @@ class Trading:
         self._house.streams.deafen(account)
 
     def expire_listen_key(self, account: str, *, announce: bool = True) -> None:
-        """USD-M: the listen key is over, announced or in silence; sockets stay open (§2.2)."""
+        """Futures: the listen key is over, announced or in silence; sockets stay open (§2.2)."""
         self._desk.expire_listen_key(account, announce=announce)
 
     def restrict(self, account: str) -> None:
@@ -255,6 +261,8 @@ class Trading:
         self._house.advance()
         if isinstance(order, AlgoOrder):
             cast("UsdmMethods", self._desk.gateway.methods).conditional.trigger(order)
+        elif isinstance(self._desk.gateway.methods, CoinmMethods):
+            self._desk.gateway.methods.waiting.trigger(self._now(order))
         else:
             self._house.engine.trigger(self._now(order), self._house.clock_ms())
 
@@ -283,7 +291,7 @@ class Trading:
             self._house.streams.tell(owner, event)
 
     def fund(self, symbol: str, rate: Numbers) -> None:
-        """USD-M: charges funding on every position of a symbol."""
+        """Futures: charges funding on every position of a symbol."""
         self._house.advance()
         self._desk.charge_funding(symbol, Decimal(rate))
 
@@ -295,7 +303,7 @@ class Trading:
         side: PositionSide = "BOTH",
         quantity: Numbers | None = None,
     ) -> Order:
-        """USD-M: closes a position at the mark price; open orders of the symbol go first."""
+        """Futures: closes a position at the mark price; open orders of the symbol go first."""
         return self._close(account, symbol, side, quantity, adl=False)
 
     def deleverage(
@@ -306,7 +314,7 @@ class Trading:
         side: PositionSide = "BOTH",
         quantity: Numbers | None = None,
     ) -> Order:
-        """USD-M: auto-deleveraging: the account was in profit, and takes over a liquidation."""
+        """Futures: auto-deleveraging: the account was in profit, and takes over a liquidation."""
         return self._close(account, symbol, side, quantity, adl=True)
 
     def _close(

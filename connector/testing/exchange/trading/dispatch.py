@@ -235,7 +235,7 @@ class _Work:
         desk.script.note("carry", self.asked.name)
         with desk.house.streams.held(hold=desk.house.readings.reply_first):
             try:
-                if desk.house.venue == "usdm" and desk.gateway.methods.table[call.name].engine:
+                if desk.house.venue != "spot" and desk.gateway.methods.table[call.name].engine:
                     desk.gateway.reach_engine(call)
                 result = desk.gateway.carry_out(call)
             except Refused as refused:

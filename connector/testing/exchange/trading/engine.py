@@ -26,6 +26,10 @@ from connector.testing.market.matching import BookSide, Resting
 from connector.testing.market.matching import Side as BookSideName
 from connector.testing.market.payloads import TradeFacts
 
+BECOMES = {
+    "STOP": "LIMIT", "TAKE_PROFIT": "LIMIT", "STOP_MARKET": "MARKET", "TAKE_PROFIT_MARKET": "MARKET"
+}  # fmt: skip
+"""The type of a triggered order of COIN-M; one of spot keeps its own."""
 FIRST_ORDER_ID = 8_389_766_000_000_000_000
 """As large as USD-M has them: beyond what a double holds."""
 
@@ -70,7 +74,7 @@ class Engine:
         return self._accept(account, draft, quantity, ms)
 
     def wait(self, account: SimulatedAccount, draft: Draft, ms: int) -> Order:
-        """Takes in a spot order that waits for its stop price; it is on no book until then.
+        """Takes in an order that waits for its stop price; it is on no book until then.
 
         Raises:
             Refused: the account cannot pay for it.
@@ -83,7 +87,13 @@ class Engine:
         """Lets an order that waits go to the book."""
         account = self.accounts[order.account]
         with self.tape.acting(order.symbol, ms):
-            working = attrs.evolve(order, stop_price=ZERO, updated_ms=ms)
+            working = attrs.evolve(
+                order,
+                stop_price=ZERO,
+                type=BECOMES.get(order.type, order.type),
+                original_type=order.type,
+                updated_ms=ms,
+            )
             return self._match(account, self.tape.tell(account, "NEW", working, ms), ms)
 
     def cancel(
@@ -241,6 +251,7 @@ class Engine:
             good_till_ms=draft.good_till_ms,
             strategy_id=draft.strategy_id,
             strategy_type=draft.strategy_type,
+            contract_size=self.instruments[draft.symbol].contract_size,
             created_ms=ms,
             updated_ms=ms,
         )

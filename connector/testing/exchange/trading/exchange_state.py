@@ -29,7 +29,7 @@ from connector.testing.exchange.trading.refusals import refusal
 from connector.testing.exchange.trading.streams import Streams
 from connector.testing.exchange.trading.tape import Reports, Tape
 
-VenueName: TypeAlias = Literal["spot", "usdm"]
+VenueName: TypeAlias = Literal["spot", "usdm", "binance_coinm"]
 LETTERS = string.ascii_letters + string.digits
 MADE_UP_ID_LENGTH = 22
 
@@ -192,9 +192,9 @@ class House:
         """A client id is unique among open orders (binance_trading §5.4).
 
         Raises:
-            Refused: -2010 on spot, -4116 on USD-M.
+            Refused: -2010 on spot, -4116 on futures.
         """
-        anywhere = self.venue == "usdm" or self.readings.client_id_scope == "account"
+        anywhere = self.venue != "spot" or self.readings.client_id_scope == "account"
         for order in account.open_orders:
             if order.client_id == client_id and (anywhere or order.symbol == symbol):
                 raise refusal("duplicate_spot" if self.venue == "spot" else "duplicate_usdm")

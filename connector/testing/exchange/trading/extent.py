@@ -18,7 +18,7 @@ def extent_of(draft: Draft, instrument: Instrument, side: BookSide) -> tuple[Dec
     A market order of a quote quantity gets the lots that it pays for, the last one cut off.
     """
     if draft.is_limit:
-        return draft.quantity, draft.price * draft.quantity
+        return draft.quantity, instrument.worth(draft.price, draft.quantity)
     lots, value = 0, ZERO
     for ticks in side.prices():
         price, here = instrument.price(ticks), side.quantities[ticks]
@@ -27,7 +27,7 @@ def extent_of(draft: Draft, instrument: Instrument, side: BookSide) -> tuple[Dec
         else:
             most = instrument.lots(draft.quantity) - lots
         taken = min(here, most)
-        lots, value = lots + taken, value + price * instrument.quantity(taken)
+        lots, value = lots + taken, value + instrument.worth(price, instrument.quantity(taken))
         if taken < here:
             break
     return (instrument.quantity(lots) if draft.quote_quantity else draft.quantity), value

@@ -10,6 +10,8 @@ from typing import Any
 
 import attrs
 
+from connector.testing.exchange.trading.orders import worth
+from connector.testing.market.coinm_contracts import contract_terms
 from connector.testing.market.matching import Scale
 
 ONE = Decimal(1)
@@ -44,6 +46,17 @@ class Instrument:
     """USD-M: marketTakeBound."""
     maintenance: Decimal = Decimal("0.025")
     status: str = "TRADING"
+    contract_size: Decimal | None = None
+    """COIN-M: dollars of one contract. Quantities are numbers of contracts then."""
+
+    @property
+    def settles_in(self) -> str:
+        """The asset of margin, profit and fees: the quote, or the coin of COIN-M."""
+        return self.quote if self.contract_size is None else self.base
+
+    def worth(self, price: Decimal, quantity: Decimal) -> Decimal:
+        """What a quantity is worth at a price, in what it settles in."""
+        return worth(price, quantity, self.contract_size)
 
     @property
     def tick(self) -> Decimal:
@@ -159,6 +172,20 @@ class Instrument:
             "filters": self._usdm_filters(),
             "orderTypes": ["LIMIT", "MARKET"],
             "timeInForce": ["GTC", "IOC", "FOK", "GTX", "GTD"],
+        }
+
+    def describe_coinm(self) -> dict[str, Any]:
+        """The symbol in ``GET /dapi/v1/exchangeInfo``: there is no MIN_NOTIONAL."""
+        filters = [each for each in self._usdm_filters() if each["filterType"] != "MIN_NOTIONAL"]
+        filters.append({"filterType": "MAX_NUM_ALGO_ORDERS", "limit": self.max_algo_orders})
+        return {
+            **contract_terms(self.symbol, self.status),
+            "maintMarginPercent": f"{self.maintenance * 100:.4f}",
+            "requiredMarginPercent": "5.0000",
+            "marketTakeBound": f"{self.market_bound}",
+            "filters": filters,
+            "orderTypes": ["LIMIT", "MARKET", "STOP", "STOP_MARKET", "TAKE_PROFIT"],
+            "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
         }
 
     def _usdm_filters(self) -> list[dict[str, Any]]:

@@ -48,6 +48,8 @@ class OrderLimit:
 
 
 SPOT_ORDER_LIMITS = (OrderLimit(10, "S", 50), OrderLimit(1, "D", 160_000))
+COINM_ORDER_LIMITS = (OrderLimit(1, "M", 1200),)
+"""A sample says 6000; what USD-M allows is the stricter (binance_trading §12)."""
 USDM_ORDER_LIMITS = (OrderLimit(10, "S", 300), OrderLimit(1, "M", 1200))
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, cast
 
 import attrs
@@ -13,23 +14,31 @@ import msgspec
 import trio
 
 from connector.testing.exchange.trading.accounts import TradingAccount
+from connector.testing.exchange.trading.coinm.table import CoinmMethods
 from connector.testing.exchange.trading.control import Trading
 from connector.testing.exchange.trading.conversation import Conversation, Port
 from connector.testing.exchange.trading.delays import Delays, DrawnDelays
 from connector.testing.exchange.trading.dispatch import FUNDING_MS, Desk
-from connector.testing.exchange.trading.exchange_state import House, build, running_accounts
+from connector.testing.exchange.trading.exchange_state import (
+    House,
+    VenueName,
+    build,
+    running_accounts,
+)
 from connector.testing.exchange.trading.gateway import Gateway
 from connector.testing.exchange.trading.instruments import Instrument
 from connector.testing.exchange.trading.limits import (
+    COINM_ORDER_LIMITS,
     SPOT_ORDER_LIMITS,
     USDM_ORDER_LIMITS,
     OrderCounts,
+    OrderLimit,
     Weights,
 )
 from connector.testing.exchange.trading.listen_keys import ListenKeys
 from connector.testing.exchange.trading.market_access import Floor
 from connector.testing.exchange.trading.methods import Call, Method, Methods
-from connector.testing.exchange.trading.private_stream import PrivateStream, Socket
+from connector.testing.exchange.trading.private_stream import ROUTE, PrivateStream, Socket
 from connector.testing.exchange.trading.readings import Readings
 from connector.testing.exchange.trading.refusals import refusal
 from connector.testing.exchange.trading.rest_door import RestDoor
@@ -42,6 +51,7 @@ from connector.testing.exchange.trading.usdm.clearing import UsdmClearing
 from connector.testing.exchange.trading.usdm.reports import UsdmReports
 from connector.testing.exchange.trading.usdm.table import UsdmMethods
 from connector.testing.market.audience import Audience
+from connector.testing.market.coinm_payloads import contract_dollars, pair_of
 from connector.testing.market.sources import Player
 from connector.testing.network.timers import Timers
 from connector.testing.network.world_tasks import WORLD
@@ -49,13 +59,31 @@ from connector.testing.venues.rules import QUOTES, StreamPath
 
 API_ROUTE = "/ws-api"
 """How faults name connections of the WebSocket API, on both venues."""
-API_PATHS = {"spot": "/ws-api/v3", "usdm": "/ws-fapi/v1"}
-HANDSHAKE_WEIGHTS = {"spot": 2, "usdm": 5}
+API_PATHS = {"spot": "/ws-api/v3", "usdm": "/ws-fapi/v1", "binance_coinm": "/ws-dapi/v1"}
+HANDSHAKE_WEIGHTS = {"spot": 2, "usdm": 5, "binance_coinm": 5}
+PRIVATE_ROUTES = {"spot": None, "usdm": ROUTE, "binance_coinm": ""}
+"""The route whose connections may hear a listen key; COIN-M has one for everything."""
+ORDER_LIMITS: Mapping[str, tuple[OrderLimit, ...]] = {
+    "spot": SPOT_ORDER_LIMITS, "usdm": USDM_ORDER_LIMITS, "binance_coinm": COINM_ORDER_LIMITS
+}  # fmt: skip
+MOST_CONTRACTS = Decimal(1_000_000)
 DEPTH_WEIGHT = 5
 
 
 def instrument_of(symbol: str, floor: Floor) -> Instrument:
-    """The rules of a made-up symbol."""
+    """The rules of a made-up symbol: of COIN-M if quantities of this market are whole."""
+    if floor.scale.lot_decimals == 0:
+        return Instrument(
+            symbol=symbol,
+            base=pair_of(symbol).removesuffix("USD"),
+            quote="USD",
+            scale=floor.scale,
+            min_quantity=Decimal(1),
+            max_quantity=MOST_CONTRACTS,
+            max_market_quantity=MOST_CONTRACTS,
+            min_notional=Decimal(0),
+            contract_size=Decimal(contract_dollars(symbol)),
+        )
     quote = next((each for each in QUOTES if symbol.endswith(each) and symbol != each), symbol[-3:])
     return Instrument(
         symbol=symbol, base=symbol.removesuffix(quote), quote=quote, scale=floor.scale
@@ -107,8 +135,10 @@ class TradingSide:
         """A connection of the WebSocket API begins."""
         return Conversation(self.desk, port, rate_limits="returnRateLimits=false" not in target)
 
-    def listen(self, socket: Socket) -> PrivateStream:
-        """A connection of the private route begins."""
+    def listen(self, socket: Socket, route: str) -> PrivateStream | None:
+        """A connection begins; None: its route is not private."""
+        if route != PRIVATE_ROUTES[self.house.venue]:
+            return None
         return PrivateStream(self.house, socket)
 
     def exchange_info(self) -> dict[str, Any]:
@@ -141,6 +171,8 @@ def open_trading(terms: TradingTerms, audience: Audience, player: Player) -> Tra
     streams = Streams(script, timers.after, ListenKeys(), lambda: audience.seconds, drawn)
     counts: dict[str, OrderCounts] = {}
     spot = rules.name == "spot"
+    venue = cast("VenueName", rules.name)
+    coinm = venue == "binance_coinm"
     reports: SpotReports | UsdmReports
     if spot:
         reports = SpotReports(
@@ -148,34 +180,46 @@ def open_trading(terms: TradingTerms, audience: Audience, player: Player) -> Tra
         )
     else:
         reports = UsdmReports(
-            streams, instruments, floor.mark, clock_ms, lite_last=readings.lite_last
+            streams,
+            instruments,
+            floor.mark,
+            clock_ms,
+            lite_last=readings.lite_last,
+            sends_lite=not coinm,
         )
     house = build(
-        "spot" if spot else "usdm",
+        venue,
         floor=floor,
         accounts=running_accounts(terms.accounts, clock_ms()),
         instruments=instruments,
-        clearing=SpotClearing(instruments) if spot else UsdmClearing(instruments, floor.mark),
+        clearing=(
+            SpotClearing(instruments)
+            if spot
+            else UsdmClearing(instruments, floor.mark, takes_fee_asset=not coinm)
+        ),
         reports=reports,
         streams=streams,
         weights=Weights(rules.weight_per_minute, rules.attempts_before_ban, rules.ban_seconds),
-        order_limits=SPOT_ORDER_LIMITS if spot else USDM_ORDER_LIMITS,
+        order_limits=ORDER_LIMITS[venue],
         readings=readings,
         clock_ms=clock_ms,
         counts=counts,
     )
-    methods: SpotMethods | UsdmMethods = SpotMethods(house) if spot else UsdmMethods(house)
+    methods: SpotMethods | UsdmMethods | CoinmMethods = (
+        SpotMethods(house) if spot else CoinmMethods(house) if coinm else UsdmMethods(house)
+    )
     methods.table = {**methods.table, **_public_methods(house, player)}
     gateway = Gateway(house, methods, lambda: audience.seconds)
     desk = Desk(house, gateway, script, timers, delays=drawn)
     if isinstance(methods, SpotMethods):
         desk.trigger_due, desk.has_conditional = methods.stops.trigger_due, methods.stops.wait
-    if isinstance(reports, UsdmReports) and isinstance(methods, UsdmMethods):
+    else:
+        waiting = methods.waiting if isinstance(methods, CoinmMethods) else methods.conditional
+        desk.trigger_due, desk.has_conditional = waiting.trigger_due, waiting.wait
+    if isinstance(reports, UsdmReports):
         desk.usdm_reports = reports
-        algo = methods.conditional
-        desk.trigger_due, desk.has_conditional = algo.trigger_due, algo.wait
         desk.funding_ms = clock_ms() - clock_ms() % FUNDING_MS + FUNDING_MS
-    prefix = rules.rest_prefix if spot else "/fapi"
+    prefix = rules.rest_prefix if spot else rules.rest_prefix.removesuffix("/v1")
     door = RestDoor(desk, cast("Methods", methods), prefix)
     return TradingSide(Trading(desk, reports, audience), desk, timers, door, audience)
 
@@ -204,7 +248,6 @@ def _public_methods(house: House, player: Player) -> Mapping[str, Method]:
 
 
 def _exchange_info(house: House) -> dict[str, Any]:
-    spot = house.venue == "spot"
     weight = {
         "rateLimitType": "REQUEST_WEIGHT",
         "interval": "MINUTE",
@@ -212,10 +255,12 @@ def _exchange_info(house: House) -> dict[str, Any]:
         "limit": house.weights.most,
     }
     limits = [weight, *(limit.described() for limit in house.order_limits)]
-    described = (
-        each.describe_spot() if spot else each.describe_usdm()
-        for each in house.instruments.values()
-    )
+    describe = {
+        "spot": Instrument.describe_spot,
+        "usdm": Instrument.describe_usdm,
+        "binance_coinm": Instrument.describe_coinm,
+    }[house.venue]
+    described = map(describe, house.instruments.values())
     return {
         "timezone": "UTC",
         "serverTime": house.clock_ms(),

@@ -5,7 +5,7 @@ Source: binance_trading §3, §4, §5.
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Literal, TypeAlias
 
 import attrs
@@ -24,6 +24,25 @@ ExecutionType: TypeAlias = Literal[
 
 OPEN: frozenset[Status] = frozenset(("NEW", "PARTIALLY_FILLED"))
 ZERO = Decimal(0)
+EIGHT_PLACES = Decimal("1E-8")
+
+
+def cut(number: Decimal) -> Decimal:
+    """A number without what is beyond eight places."""
+    return number.quantize(EIGHT_PLACES, rounding=ROUND_DOWN)
+
+
+def worth(price: Decimal, quantity: Decimal, contract_size: Decimal | None = None) -> Decimal:
+    """What a quantity is worth, in what it settles in: the quote, or the coin of contracts.
+
+    Coins are cut to eight places, as wallets are written: assumed.
+
+    Args:
+        contract_size: dollars of one contract of COIN-M; None where quantities are coins.
+    """
+    if contract_size is None:
+        return price * quantity
+    return cut(quantity * contract_size / price) if price else ZERO
 
 
 @attrs.frozen(kw_only=True)
@@ -79,7 +98,11 @@ class Order:
     price: Decimal
     quote_quantity: Decimal = ZERO
     stop_price: Decimal = ZERO
-    """Of a spot order that waits for a price; it is on no book until then."""
+    """Of an order of spot or COIN-M that waits for a price; it is on no book until then."""
+    original_type: str = ""
+    """COIN-M: what it was before it was triggered."""
+    contract_size: Decimal | None = None
+    """COIN-M: dollars of one contract."""
     prevention: str = "NONE"
     reduce_only: bool = False
     position_side: PositionSide = "BOTH"
@@ -91,6 +114,7 @@ class Order:
     status: Status = "NEW"
     filled: Decimal = ZERO
     quote_filled: Decimal = ZERO
+    """What of it is filled is worth so much, in what it settles in."""
     prevented: Decimal = ZERO
     """What self-trade prevention took away."""
     changes: int = 0
@@ -113,7 +137,11 @@ class Order:
 
     @property
     def average_price(self) -> Decimal:
-        return self.quote_filled / self.filled if self.filled else ZERO
+        if not self.filled:
+            return ZERO
+        if self.contract_size is not None:
+            return self.filled * self.contract_size / self.quote_filled
+        return self.quote_filled / self.filled
 
 
 @attrs.frozen(kw_only=True)
@@ -134,10 +162,13 @@ class Fill:
     maker: bool
     realised: Decimal
     ms: int
+    contract_size: Decimal | None = None
+    """COIN-M: dollars of one contract."""
 
     @property
     def quote(self) -> Decimal:
-        return self.price * self.quantity
+        """What it is worth, in what it settles in."""
+        return worth(self.price, self.quantity, self.contract_size)
 
 
 @attrs.frozen(kw_only=True)

@@ -1,7 +1,7 @@
-"""One private socket of USD-M: which listen keys it hears, and which of their events.
+"""One private socket of futures: which listen keys it hears, and which of their events.
 
 What is not routed, and by default the form with the key in the path, connects and stays silent.
-Source: binance_trading §2.2.
+On COIN-M the key stands in the path. Source: binance_trading §2.2, §12.
 """
 
 from __future__ import annotations
@@ -33,6 +33,10 @@ class PrivateStream:
 
     def begin(self, path: str, query: str) -> None:
         """Reads the keys of the URL."""
+        if self.house.venue == "binance_coinm":
+            # In the second documented form the query repeats it (§12).
+            self.attach(path.removeprefix("/ws/"))
+            return
         for key, events in _keys_of(query):
             self.attach(key, events)
         in_path = path.removeprefix(f"{ROUTE}/ws/")

@@ -134,6 +134,7 @@ SAYINGS: dict[str, tuple[int, int, str]] = {
     "side_change_position": (
         400, -4068, "Position side cannot be changed if there exists position.",
     ),
+    "stop_orders": (400, -4045, "Reach max stop order limit."),
     "only_reduce": (400, -4087, "User can only place reduce only order."),
     "duplicate_usdm": (400, -4116, "ClientOrderId is duplicated."),
     "use_algo": (

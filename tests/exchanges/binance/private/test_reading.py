@@ -28,6 +28,7 @@ from connector.trading.venue import Answer, Shutdown, Window
 
 SPOT = binance.Spot().trading
 USDM = binance.UsdMFutures().trading
+COINM = binance.CoinMFutures().trading
 
 
 def stored(folder: Path, venue: str, name: str) -> bytes:
@@ -177,7 +178,10 @@ def test_the_early_notice_is_the_same_trade(data_folder: Path) -> None:
     ],
 )
 def test_orders_of_the_exchange(data_folder: Path, name: str, state: str, filled: str) -> None:
-    (report,) = usdm(data_folder, f"order_update_{name}")
+    # A symbol of COIN-M is delivered in it.
+    trading = COINM if name == "delivery" else USDM
+    frame = stored(data_folder, "binance_usdm", f"user_data_json__order_update_{name}.json")
+    (report,) = trading.read(frame)
 
     assert (report.state, report.filled) == (state, Decimal(filled))
     assert (report.fill is not None) == (Decimal(filled) > 0)

@@ -1,33 +1,38 @@
-"""USD-M wallets and positions: margin, realised profit to the last digit, fees and funding.
+"""Wallets and positions of futures: margin, realised profit to the last digit, fees and funding.
 
-Source: binance_trading §4, §5.3. The margin formula is assumed: initial margin of positions and of
-what open orders could add, at the symbol's leverage, against wallet and unrealised profit.
+On COIN-M everything is in the coin. The margin formula is assumed: initial margin of positions and
+of what open orders could add, at the symbol's leverage, against wallet and unrealised profit.
+
+Source: binance_trading §4, §5.3, §12; binance_coinm §2.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 
 import attrs
 
 from connector.testing.exchange.trading.accounts import Position, SimulatedAccount
 from connector.testing.exchange.trading.instruments import Instrument
-from connector.testing.exchange.trading.orders import ZERO, Draft, Fill, Order, PositionSide, Side
+from connector.testing.exchange.trading.orders import (
+    ZERO,
+    Draft,
+    Fill,
+    Order,
+    PositionSide,
+    Side,
+    cut,
+    worth,
+)
 from connector.testing.exchange.trading.refusals import Refused, refusal
 
-EIGHT_PLACES = Decimal("1E-8")
 EXPIRY_REASONS = {
     "prevented": "1", "ioc": "2", "fok": "2", "reduce_only": "4", "liquidation": "5",
     "good_till": "6", "exchange": "7", "market": "9", "post_only": "0",
 }  # fmt: skip
 """Cause to ``er``."""
 FEE_ASSET_DISCOUNT = Decimal("0.9")
-
-
-def cut(number: Decimal) -> Decimal:
-    """A number without what is beyond eight places."""
-    return number.quantize(EIGHT_PLACES, rounding=ROUND_DOWN)
 
 
 def signed(side: Side, quantity: Decimal) -> Decimal:
@@ -41,15 +46,14 @@ def moved(position: Position, change: Decimal, price: Decimal, ms: int) -> tuple
     A reduction takes its share of the cost away, cut to eight places; closing takes all the rest.
     So the profits of a position that is flat again are exactly what was received and paid.
     """
-    held, size = position.quantity, abs(position.quantity)
+    held, size, contract_size = position.quantity, abs(position.quantity), position.contract_size
     if not held or (held > 0) == (change > 0):
-        cost, realised = position.cost + price * abs(change), ZERO
+        cost, realised = position.cost + worth(price, abs(change), contract_size), ZERO
     else:
         closed = min(size, abs(change))
         share = position.cost if closed == size else cut(position.cost * closed / size)
-        value = price * closed
-        realised = value - share if held > 0 else share - value
-        cost = position.cost - share + price * (abs(change) - closed)
+        realised = position.gain(worth(price, closed, contract_size), share, of=held)
+        cost = position.cost - share + worth(price, abs(change) - closed, contract_size)
     after = attrs.evolve(
         position,
         quantity=held + change,
@@ -62,11 +66,13 @@ def moved(position: Position, change: Decimal, price: Decimal, ms: int) -> tuple
 
 @attrs.define
 class UsdmClearing:
-    """Settles trades of USD-M accounts."""
+    """Settles trades of accounts of futures."""
 
     instruments: Mapping[str, Instrument]
     mark: Callable[[str], Decimal]
     """The mark price of a symbol."""
+    takes_fee_asset: bool = True
+    """Whether another asset may pay fees; on COIN-M they are in the coin (§12)."""
     fees_collected: dict[str, Decimal] = attrs.field(factory=dict)
 
     def reducible(
@@ -91,11 +97,12 @@ class UsdmClearing:
         """Initial margin of positions and of open orders, and maintenance margin."""
         initial = orders = maintenance = ZERO
         for position in self._held(account, asset):
-            value = abs(position.quantity) * self.mark(position.symbol)
+            instrument = self.instruments[position.symbol]
+            value = instrument.worth(self.mark(position.symbol), abs(position.quantity))
             initial += cut(value / self.leverage(account, position.symbol))
-            maintenance += cut(value * self.instruments[position.symbol].maintenance)
+            maintenance += cut(value * instrument.maintenance)
         for order in account.open_orders:
-            if self.instruments[order.symbol].quote == asset:
+            if self.instruments[order.symbol].settles_in == asset:
                 orders += self._order_margin(account, order)
         return initial, orders, maintenance
 
@@ -103,15 +110,16 @@ class UsdmClearing:
         return [
             position
             for position in account.positions.values()
-            if position.quantity and self.instruments[position.symbol].quote == asset
+            if position.quantity and self.instruments[position.symbol].settles_in == asset
         ]
 
     def _order_margin(self, account: SimulatedAccount, order: Order) -> Decimal:
-        if order.reduce_only:
-            return ZERO
+        if order.reduce_only or order.stop_price:
+            return ZERO  # that one that waits for its price reserves nothing is assumed
         closes = self.reducible(account, order.symbol, order.side, order.position_side)
         opens = max(ZERO, order.remaining - closes)
-        return cut(order.price * opens / self.leverage(account, order.symbol))
+        value = self.instruments[order.symbol].worth(order.price, opens)
+        return cut(value / self.leverage(account, order.symbol))
 
     def admit(
         self, account: SimulatedAccount, draft: Draft, quantity: Decimal, value: Decimal
@@ -121,6 +129,8 @@ class UsdmClearing:
         Raises:
             Refused: -2019, there is no margin; -2022, nothing to reduce.
         """
+        if draft.stop_price:
+            return quantity  # asked when it is triggered: assumed
         closes = self.reducible(account, draft.symbol, draft.side, draft.position_side)
         if draft.only_closes:
             if not closes or (account.hedge and quantity > closes):
@@ -129,7 +139,7 @@ class UsdmClearing:
         opens = max(ZERO, quantity - closes)
         if opens:
             needed = cut(value * opens / quantity / self.leverage(account, draft.symbol))
-            if self.available(account, self.instruments[draft.symbol].quote) < needed:
+            if self.available(account, self.instruments[draft.symbol].settles_in) < needed:
                 raise refusal("margin")
         return quantity
 
@@ -141,7 +151,9 @@ class UsdmClearing:
         """
         found: list[tuple[Order, Decimal]] = []
         closing = [
-            order for order in account.open_orders if order.symbol == symbol and order.only_closes
+            order
+            for order in account.open_orders
+            if order.symbol == symbol and order.only_closes and not order.stop_price
         ]
         closing.sort(key=lambda each: -each.price if each.side == "BUY" else each.price)
         left: dict[tuple[Side, PositionSide], Decimal] = {}
@@ -180,10 +192,14 @@ class UsdmClearing:
         ms: int,
     ) -> Fill:
         """Moves what a trade moves, and says what it was."""
-        asset = self.instruments[order.symbol].quote
-        position = account.position(order.symbol, order.position_side)
+        instrument = self.instruments[order.symbol]
+        asset = instrument.settles_in
+        position = attrs.evolve(
+            account.position(order.symbol, order.position_side),
+            contract_size=instrument.contract_size,
+        )
         position, realised = moved(position, signed(order.side, quantity), price, ms)
-        fee, fee_asset = self._fee(account, price * quantity, asset, maker=maker)
+        fee, fee_asset = self._fee(account, instrument.worth(price, quantity), asset, maker=maker)
         account.hold(ms, position)
         if realised:
             account.pay(ms, {asset: realised})
@@ -204,6 +220,7 @@ class UsdmClearing:
             maker=maker,
             realised=realised,
             ms=ms,
+            contract_size=instrument.contract_size,
         )
 
     def _fee(
@@ -211,7 +228,7 @@ class UsdmClearing:
     ) -> tuple[Decimal, str]:
         spec = account.spec
         rate = spec.maker_fee if maker else spec.taker_fee
-        if spec.fee_asset is not None and rate > 0:
+        if spec.fee_asset is not None and rate > 0 and self.takes_fee_asset:
             fee = cut(value * rate * FEE_ASSET_DISCOUNT / spec.fee_asset_price)
             if account.balances.get(spec.fee_asset, ZERO) >= fee:
                 return fee, spec.fee_asset
@@ -224,11 +241,11 @@ class UsdmClearing:
 
         Returns what was paid, by asset; nothing without a position.
         """
-        asset = self.instruments[symbol].quote
-        total = ZERO
+        instrument, total = self.instruments[symbol], ZERO
+        asset = instrument.settles_in
         for position in account.positions.values():
             if position.symbol == symbol and position.quantity:
-                total -= cut(position.quantity * self.mark(symbol) * rate)
+                total -= cut(instrument.worth(self.mark(symbol), position.quantity) * rate)
         if not total:
             return {}
         account.pay(ms, {asset: total})

@@ -1,4 +1,4 @@
-"""The filters of USD-M futures, with the codes of the real ones.
+"""The filters of futures, with the codes of the real ones; COIN-M has no MIN_NOTIONAL.
 
 Source: binance_trading §11.3, §6. Quantities and prices must pass both tests that the sources
 print: ``value % step`` and ``(value - min) % step``.
@@ -33,14 +33,19 @@ def check(
     _check_decimals(draft, instrument)
     if draft.type == "MARKET":
         _check_market_bound(draft, instrument, mark, best)
-    else:
+    elif not draft.type.endswith("_MARKET"):
         check_price(draft, instrument, mark)
+    if draft.stop_price % instrument.tick:
+        raise refusal("tick")
     check_quantity(draft, instrument)
     if not draft.reduce_only:
         check_notional(instrument, draft.quantity, draft.price or mark)
-    own = sum(order.symbol == draft.symbol for order in account.open_orders)
-    if own >= instrument.max_orders:
+    own = [order for order in account.open_orders if order.symbol == draft.symbol]
+    if len(own) >= instrument.max_orders:
         raise refusal("open_orders")
+    waiting = sum(bool(order.stop_price) for order in own)
+    if draft.stop_price and waiting >= instrument.max_algo_orders:
+        raise refusal("stop_orders")
 
 
 def _check_decimals(draft: Draft, instrument: Instrument) -> None:
@@ -82,7 +87,7 @@ def check_quantity(draft: Draft, instrument: Instrument) -> None:
         Refused: -4003, -4004, -4005, -4023.
     """
     quantity = draft.quantity
-    market = draft.type == "MARKET"
+    market = draft.type.endswith("MARKET")
     if quantity <= 0:
         raise refusal("quantity_low")
     if quantity < instrument.min_quantity:

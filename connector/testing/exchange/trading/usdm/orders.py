@@ -1,4 +1,4 @@
-"""Orders of USD-M: place, modify, cancel, batches and the countdown, as requests ask for them.
+"""Orders of futures: place, modify, cancel, batches and the countdown, as requests ask for them.
 
 Source: binance_trading §5.3, §5.4, §10.
 """
@@ -13,6 +13,7 @@ from typing import Any, cast
 import attrs
 import msgspec
 
+from connector.testing.exchange.trading import coinm
 from connector.testing.exchange.trading.algo import ALGO_TYPES
 from connector.testing.exchange.trading.exchange_state import House
 from connector.testing.exchange.trading.instruments import Instrument
@@ -76,6 +77,11 @@ class UsdmOrders:
         house, account = self.house, call.owner
         draft = self._checked(call, params)
         house.raise_if_duplicate(account, draft.symbol, draft.client_id)
+        if draft.stop_price:
+            price = house.floor.last_price(draft.symbol)
+            if coinm.is_reached(draft.side, draft.type, draft.stop_price, price):
+                raise refusal("would_trigger")
+            return house.engine.wait(account, draft, house.clock_ms())
         return house.engine.place(account, draft, house.clock_ms())
 
     def draft(self, call: Call, params: Mapping[str, str]) -> Draft:
@@ -89,11 +95,12 @@ class UsdmOrders:
         side, kind = text_of(params, "side"), text_of(params, "type")
         if side not in ("BUY", "SELL"):
             raise refusal("side")
-        if kind in ALGO_TYPES:
-            raise refusal("use_algo")
-        if kind not in ("LIMIT", "MARKET"):
+        waits = self._waits(kind)
+        if kind not in ("LIMIT", "MARKET") and not waits:
             raise refusal("type")
-        if kind == "MARKET":
+        if not waits:
+            unwanted(params, "stopPrice")
+        if kind.endswith("MARKET"):
             unwanted(params, "timeInForce", "price", "goodTillDate")
             tif, price = "GTC", Decimal(0)
         else:
@@ -113,11 +120,22 @@ class UsdmOrders:
             time_in_force=tif,
             quantity=decimal_of(params, "quantity"),
             price=price,
+            stop_price=decimal_of(params, "stopPrice") if waits else Decimal(0),
             prevention=prevention if tif in PREVENTED_TIFS else "NONE",
             reduce_only=self._reduce_only(call, params),
             position_side=self.position_side(call, params),
             good_till_ms=self._good_till(params, tif),
         )
+
+    def _waits(self, kind: str) -> bool:
+        """Whether an order of that type waits for a price: on USD-M such are a system of their own.
+
+        Raises:
+            Refused: -4120 on USD-M.
+        """
+        if kind in ALGO_TYPES and self.house.venue == "usdm":
+            raise refusal("use_algo")
+        return kind in coinm.CONDITIONAL
 
     def _reduce_only(self, call: Call, params: Mapping[str, str]) -> bool:
         if call.owner.hedge and params.get("reduceOnly"):
@@ -254,10 +272,12 @@ class UsdmOrders:
         filters.check_quantity(draft, instrument)
         if not reduce_only:
             filters.check_notional(instrument, quantity, price)
-        more = price * quantity - order.price * order.quantity
+        worth = instrument.worth(price, quantity)
+        more = worth - instrument.worth(order.price, order.quantity)
         if more > 0 and not order.reduce_only:
-            added = attrs.evolve(draft, quantity=more / price)
-            self.house.clearing.admit(call.owner, added, more / price, more)
+            part = quantity * more / worth
+            added = attrs.evolve(draft, quantity=part)
+            self.house.clearing.admit(call.owner, added, part, more)
 
     # -- batches --------------------------------------------------------------------------------
 

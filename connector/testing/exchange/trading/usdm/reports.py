@@ -1,7 +1,7 @@
-"""What USD-M tells an account: events and replies, in the fields of the notes and of captures.
+"""What futures tell an account: events and replies, in the fields of the notes and of captures.
 
 One fill comes as `TRADE_LITE`, `ACCOUNT_UPDATE` and `ORDER_TRADE_UPDATE`, the last two with equal
-times. Source: binance_trading §4, §5.3.
+times. COIN-M has fields of its own, and no `TRADE_LITE`. Source: binance_trading §4, §5.3, §12.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 import attrs
 
+from connector.testing.exchange.trading import coinm
 from connector.testing.exchange.trading.accounts import Position, SimulatedAccount
 from connector.testing.exchange.trading.instruments import Instrument
 from connector.testing.exchange.trading.orders import ZERO, Execution, Fill, Order
@@ -43,7 +44,7 @@ def order_trade_update(
         "q": instrument.quantity_text(order.quantity),
         "p": price(order.price) if order.price else "0",
         "ap": plain(round(order.average_price, 8)),
-        "sp": "0",
+        "sp": price(order.stop_price) if order.stop_price else "0",
         "x": execution.kind,
         "X": order.status,
         "i": order.order_id,
@@ -61,7 +62,7 @@ def order_trade_update(
         "m": fill.maker if fill else False,
         "R": order.reduce_only,
         "wt": "CONTRACT_PRICE",
-        "ot": order.type,
+        "ot": order.original_type or order.type,
         "ps": order.position_side,
         "cp": False,
         "rp": plain(fill.realised if fill else ZERO),
@@ -75,6 +76,8 @@ def order_trade_update(
     }
     if execution.modify_id is not None:
         inner["M"] = execution.modify_id
+    if instrument.contract_size is not None:
+        inner = coinm.order_of_event(inner, instrument.settles_in)
     return {"e": "ORDER_TRADE_UPDATE", "T": execution.ms, "E": now_ms, "o": inner}
 
 
@@ -125,6 +128,7 @@ class UsdmReports:
     mark: Callable[[str], Decimal]
     clock_ms: Callable[[], int]
     lite_last: bool = False
+    sends_lite: bool = True
 
     def tell(self, account: SimulatedAccount, execution: Execution) -> None:
         now_ms = self.clock_ms()
@@ -136,7 +140,7 @@ class UsdmReports:
         events = [update]
         if fill is not None:
             events.insert(0, self._after_fill(account, fill, execution.ms))
-            if execution.kind == "TRADE":
+            if execution.kind == "TRADE" and self.sends_lite:
                 lite = trade_lite(execution, fill, instrument, now_ms)
                 events.insert(len(events) if self.lite_last else 0, lite)
         for event in events:
@@ -146,12 +150,12 @@ class UsdmReports:
         bids = asks = ZERO
         for order in account.open_orders:
             if order.symbol == symbol:
-                value = order.price * order.remaining
+                value = self.instruments[symbol].worth(order.price, order.remaining)
                 bids, asks = (bids + value, asks) if order.side == "BUY" else (bids, asks + value)
         return bids, asks
 
     def _after_fill(self, account: SimulatedAccount, fill: Fill, ms: int) -> dict[str, Any]:
-        assets = dict.fromkeys((self.instruments[fill.symbol].quote, fill.fee_asset))
+        assets = dict.fromkeys((self.instruments[fill.symbol].settles_in, fill.fee_asset))
         return self.account_update(
             account,
             "ORDER",
@@ -205,7 +209,7 @@ class UsdmReports:
 
 def order_reply(order: Order, instrument: Instrument) -> dict[str, Any]:
     """To place, modify and cancel: no average price and no value since 2026-07-15 (§0 (9))."""
-    return {
+    reply = {
         "orderId": order.order_id,
         "symbol": order.symbol,
         "status": order.status,
@@ -220,15 +224,16 @@ def order_reply(order: Order, instrument: Instrument) -> dict[str, Any]:
         "closePosition": False,
         "side": order.side,
         "positionSide": order.position_side,
-        "stopPrice": "0.00",
+        "stopPrice": instrument.price_text(order.stop_price),
         "workingType": "CONTRACT_PRICE",
         "priceProtect": False,
-        "origType": order.type,
+        "origType": order.original_type or order.type,
         "priceMatch": "NONE",
         "selfTradePreventionMode": order.prevention,
         "goodTillDate": order.good_till_ms,
         "updateTime": order.updated_ms,
     }
+    return reply if instrument.contract_size is None else coinm.order_of_reply(reply)
 
 
 def queried(order: Order, instrument: Instrument) -> dict[str, Any]:
@@ -240,12 +245,14 @@ def queried(order: Order, instrument: Instrument) -> dict[str, Any]:
         "cumQuote": plain(order.quote_filled),
         "time": order.created_ms,
     }
+    if instrument.contract_size is not None:
+        reply["cumBase"] = reply.pop("cumQuote")
     return reply
 
 
 def traded(fill: Fill, instrument: Instrument) -> dict[str, Any]:
     """One entry of ``userTrades``."""
-    return {
+    trade = {
         "symbol": fill.symbol,
         "id": fill.trade_id,
         "orderId": fill.order_id,
@@ -261,3 +268,4 @@ def traded(fill: Fill, instrument: Instrument) -> dict[str, Any]:
         "buyer": fill.side == "BUY",
         "maker": fill.maker,
     }
+    return trade if instrument.contract_size is None else coinm.trade(trade, instrument.settles_in)

@@ -1,4 +1,4 @@
-"""Questions about balances and positions of a USD-M account.
+"""Questions about balances and positions of a USD-M account; COIN-M has most in common.
 
 Source: binance_trading §8; binance_usdm §8.
 """
@@ -28,11 +28,12 @@ class UsdmWallets:
     def _view(self, call: Call) -> AccountView:
         return self.house.view(call.owner)
 
-    def _assets(self, call: Call) -> list[dict[str, Any]]:
+    def assets(self, call: Call) -> list[dict[str, Any]]:
+        """What is in each wallet."""
         view, account = self._view(call), call.owner
         profits: dict[str, Decimal] = {}
         for position in view.positions.values():
-            asset = self.house.instrument(position.symbol).quote
+            asset = self.house.instrument(position.symbol).settles_in
             profit = position.profit(self.house.floor.mark(position.symbol))
             profits[asset] = profits.get(asset, ZERO) + profit
         return [
@@ -70,7 +71,7 @@ class UsdmWallets:
 
     def account(self, call: Call) -> dict[str, Any]:
         """``account.status``: totals, assets and positions."""
-        assets = self._assets(call)
+        assets = self.assets(call)
 
         def total(name: str) -> str:
             return reports.eight(sum((Decimal(each[name]) for each in assets), ZERO))
@@ -120,7 +121,7 @@ class UsdmWallets:
                 "marginAvailable": True,
                 "updateTime": each["updateTime"],
             }
-            for each in self._assets(call)
+            for each in self.assets(call)
         ]
 
     def positions(self, call: Call) -> list[dict[str, Any]]:

@@ -1,0 +1,14 @@
+"""COIN-M futures: what differs from USD-M in fields, wallets and methods.
+
+Source: binance_trading §12, binance_coinm §2.
+"""
+
+from connector.testing.exchange.trading.coinm.fields import (
+    CONDITIONAL,
+    is_reached,
+    order_of_event,
+    order_of_reply,
+    trade,
+)
+
+__all__ = ["CONDITIONAL", "is_reached", "order_of_event", "order_of_reply", "trade"]
