@@ -137,7 +137,6 @@ class Office:
         request = self.trading.place(intent, client_id)
         now = trio.current_time()
         record = self.book.remember(intent, client_id, instrument.symbol, now)
-        record.inverse = instrument.inverse
         order = self.orders[client_id] = Order(record, instrument)
         self.publishing.name(client_id, intent.tag)
         self.own_limits.count(now)
@@ -375,9 +374,6 @@ class Office:
             reduce_only=report.reduce_only,
         )
         record = OrderRecord(intent, report.client_id, report.symbol, trio.current_time())
-        record.inverse = report.symbol in self.instruments and (
-            self.instruments[report.symbol].inverse
-        )
         record.move("sent")
         record.wanted, record.created_ns = wanted, report.created_ns
         self.book.adopt(record)

@@ -26,6 +26,7 @@ class Order:
         # `record` and the methods with an underscore are for the account.
         self._record = record
         self._instrument = instrument
+        record.inverse = instrument is not None and instrument.inverse
         self._changed: trio.Event | None = None
         """There is one only while somebody waits for a change."""
         self._known: trio.Event | None = None
