@@ -1,8 +1,7 @@
 """What can be subscribed to: frozen values, the same for every exchange.
 
-A channel says what is wanted; the exchange says what it is called on the wire and on which
-connection it travels (`connector.exchanges.protocol.Stream`). Write symbols in any case. The type
-parameters are the event that a feed of the channel yields: with float numbers, and with Decimals.
+Pass channels to `connector.Adapter.subscribe`. Write symbols in any case. The type parameters are
+the event that a feed of the channel yields, with float numbers and with Decimals.
 """
 
 # The symbol of most channels is a field in place of the property of all.
@@ -48,11 +47,14 @@ def _check_flag(instance: object, attribute: attrs.Attribute[Any], flag: object)
 
 @attrs.frozen
 class Trades(Channel[Trade[float], Trade[Decimal]]):
-    """Every single trade of `symbol`; of Binance's futures also what was not matched in the order
-    book, which says so (`Trade.off_book`).
+    """Every single trade of `symbol`.
 
-    With `backfill`, trades that the stream missed are fetched and delivered in their place, marked
-    `Trade.backfilled`; a `Gap` tells only what could not be had.
+    Binance's futures also report trades that were not matched in the order book. They are marked
+    with `Trade.off_book`.
+
+    With ``backfill=True``, the adapter fetches the trades that the stream missed and delivers them
+    in their place, marked with `Trade.backfilled`. You then receive a `Gap` only for trades that
+    could not be fetched.
     """
 
     symbol: str = attrs.field(validator=_check_symbol)
@@ -61,7 +63,7 @@ class Trades(Channel[Trade[float], Trade[Decimal]]):
 
 @attrs.frozen
 class AggregateTrades(Channel[Trade[float], Trade[Decimal]]):
-    """Trades of one taker order at one price, as one event; `backfill` as of `Trades`."""
+    """The trades of one taker order at one price, as one event. `backfill` works as in `Trades`."""
 
     symbol: str = attrs.field(validator=_check_symbol)
     backfill: bool = attrs.field(default=False, validator=_check_flag, repr=False, kw_only=True)
@@ -69,14 +71,14 @@ class AggregateTrades(Channel[Trade[float], Trade[Decimal]]):
 
 @attrs.frozen
 class BestQuote(Channel[Quote[float], Quote[Decimal]]):
-    """Best bid and ask at every change."""
+    """The best bid and the best ask of `symbol`, at every change."""
 
     symbol: str = attrs.field(validator=_check_symbol)
 
 
 @attrs.frozen
 class PartialBook(Channel[BookSnapshot[float], BookSnapshot[Decimal]]):
-    """The best `levels` of both sides every `interval_ms`, each complete in itself."""
+    """A snapshot of the best `levels` of both sides, every `interval_ms` milliseconds."""
 
     symbol: str = attrs.field(validator=_check_symbol)
     levels: int = 5
@@ -85,7 +87,10 @@ class PartialBook(Channel[BookSnapshot[float], BookSnapshot[Decimal]]):
 
 @attrs.frozen
 class BookDeltas(Channel[BookDelta[float], BookDelta[Decimal]]):
-    """Changes of the whole book every `interval_ms`; 0 is real time where it is offered."""
+    """Changes of the whole book, every `interval_ms` milliseconds.
+
+    0 means real time, on exchanges that offer it. To get a complete book, use `OrderBook`.
+    """
 
     symbol: str = attrs.field(validator=_check_symbol)
     interval_ms: int = 100
@@ -101,11 +106,12 @@ def _check_depth(instance: object, _: attrs.Attribute[Any], depth: object) -> No
 
 @attrs.frozen
 class OrderBook(Channel[BookView[float], BookView[Decimal]]):
-    """A local order book: kept from deltas and a snapshot, right whenever it is `synced`.
+    """A local order book, built from a snapshot and deltas. It is correct while it is `synced`.
 
-    `depth` is how many levels per side are shown, None for all that are known; a small one saves
-    memory. `interval_ms` is that of the deltas. `synced_only` leaves out the event that says that
-    the book is not synced any more; a feed with ``gaps=True`` still tells.
+    `depth` is the number of levels per side (None: all known levels); a small depth saves memory.
+    `interval_ms` is the interval of the deltas, in milliseconds. With ``synced_only=True``, the
+    feed leaves out the event for a book that is not synced any more. A feed with ``gaps=True``
+    still yields the `Gap`.
     """
 
     symbol: str = attrs.field(validator=_check_symbol)
@@ -116,7 +122,7 @@ class OrderBook(Channel[BookView[float], BookView[Decimal]]):
 
 @attrs.frozen
 class Candles(Channel[Candle[float], Candle[Decimal]]):
-    """Candles of one `interval` ("1m", "4h", …) in the exchange's spelling."""
+    """Candles of one `interval`, written as the exchange does: "1m", "4h", …"""
 
     symbol: str = attrs.field(validator=_check_symbol)
     interval: str = "1m"
@@ -124,14 +130,14 @@ class Candles(Channel[Candle[float], Candle[Decimal]]):
 
 @attrs.frozen
 class Tickers(Channel[Ticker[float], Ticker[Decimal]]):
-    """Rolling 24 hour statistics of one symbol, or of all that changed (None)."""
+    """Statistics of the last 24 hours, of one symbol or of all that changed (None)."""
 
     symbol: str | None = attrs.field(default=None, validator=_check_symbol)
 
 
 @attrs.frozen
 class MarkPrices(Channel[MarkPrice[float], MarkPrice[Decimal]]):
-    """Mark price and funding of one symbol, or of all (None)."""
+    """Mark price and funding of one symbol, or of all symbols (None)."""
 
     symbol: str | None = attrs.field(default=None, validator=_check_symbol)
     interval_ms: int = 1000
@@ -139,14 +145,14 @@ class MarkPrices(Channel[MarkPrice[float], MarkPrice[Decimal]]):
 
 @attrs.frozen
 class Liquidations(Channel[Liquidation[float], Liquidation[Decimal]]):
-    """Liquidation orders of one symbol, or of all (None)."""
+    """Liquidation orders of one symbol, or of all symbols (None)."""
 
     symbol: str | None = attrs.field(default=None, validator=_check_symbol)
 
 
 @attrs.frozen
 class RawStream(Channel[RawMessage, RawMessage]):
-    """A stream by its name on the wire, undecoded: for what has no channel yet."""
+    """A stream by its name on the wire, undecoded. Use it for streams without a channel."""
 
     name: str = attrs.field(validator=_check_symbol)
 

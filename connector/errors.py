@@ -13,8 +13,8 @@ from typing import Any, Literal, TypeAlias
 from connector.channel import AnyChannel
 
 RAW_EXCERPT_BYTES = 200
-"""Undecodable frames are kept up to this length: enough to recognise one, never a memory leak.
-Of what an exchange says, a message repeats as many characters at most."""
+"""The number of bytes that are kept of an undecodable frame. A message also repeats at most this
+many characters of an exchange's text."""
 
 
 class ConnectorError(Exception):
@@ -22,23 +22,23 @@ class ConnectorError(Exception):
 
 
 class ConfigError(ConnectorError):
-    """An argument cannot work: the message names it, its value and what is possible instead."""
+    """An argument is wrong. The message has its name, its value, and the possible values."""
 
 
 class ExchangeUnavailable(ConnectorError):
     """The exchange could not be reached, or the connection did not survive its handshake.
 
-    The adapter retries this by itself; a program sees it only when `Reconnect.max_attempts` is
-    used up or when retrying cannot help (a certificate that is not trusted, at the start).
+    The adapter retries by itself. Your program sees this error only if `Reconnect.max_attempts` is
+    used up, or if retrying cannot help, such as an untrusted certificate at the start.
     """
 
 
 class HandshakeRejected(ConnectorError):
     """The server answered the WebSocket upgrade with an HTTP status other than 101.
 
-    Raised to the program for statuses that retrying cannot mend (400, 401, 403, 404, 451), before
-    the adapter has had data; after that, and for 429, 418 and 5xx, the adapter tries again. It
-    obeys ``Retry-After``.
+    Your program sees this error for statuses that retrying cannot fix (400, 401, 403, 404, 451),
+    before the adapter has received any data. After that, and for 429, 418 and 5xx, the adapter
+    tries again. It obeys ``Retry-After``.
     """
 
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
@@ -55,7 +55,7 @@ class HandshakeRejected(ConnectorError):
 
 
 class SubscriptionRejected(ConnectorError):
-    """The exchange refused a subscription; its code and text are attributes."""
+    """The exchange rejected a subscription. `code` and `message` are the exchange's own."""
 
     def __init__(self, channel: AnyChannel, code: int | str | None, message: str) -> None:
         said = f"code {code!r:.{RAW_EXCERPT_BYTES}}, {message[:RAW_EXCERPT_BYTES]!r}"
@@ -71,7 +71,7 @@ class SubscriptionRejected(ConnectorError):
 
 
 class RequestRejected(ConnectorError):
-    """The exchange refused a REST request, and asking again would not help."""
+    """The exchange rejected a REST request, and a retry would not help."""
 
     def __init__(self, status: int, code: int | str | None, message: str) -> None:
         super().__init__(
@@ -86,13 +86,14 @@ class RequestRejected(ConnectorError):
 
 
 class SlowConsumer(ConnectorError):
-    """A feed opened with `Overflow.FAIL` was not read fast enough and its buffer is full."""
+    """The buffer of a feed with `Overflow.FAIL` is full, because it was not read fast enough."""
 
 
 class DecodeError(ConnectorError):
-    """A frame is not what the exchange's documentation says; the stream goes on.
+    """A frame does not have the documented form. The stream continues.
 
-    Appears in the lifecycle feed and is counted in the statistics; it is never raised into a feed.
+    This error appears in the lifecycle feed and is counted in the statistics. A feed of events
+    never raises it.
     """
 
     def __init__(self, stream: str | None, reason: str, raw: bytes) -> None:
@@ -110,7 +111,7 @@ class DecodeError(ConnectorError):
 
 
 class InvariantViolated(ConnectorError):
-    """A promise of the library's own design was broken: a bug in it, please report it."""
+    """The library broke one of its own guarantees. This is a bug in it; please report it."""
 
 
 # --- orders
@@ -130,7 +131,7 @@ RefusalReason: TypeAlias = Literal[
 """Why an exchange did not accept an order.
 
 ===============  ============================================================================
-``post_only``    it would have taken
+``post_only``    the order would have traded at once
 ``balance``      the account does not have enough
 ``filter``       price, quantity or notional break a rule of the instrument
 ``price_band``   the price is too far from the market's
@@ -138,26 +139,26 @@ RefusalReason: TypeAlias = Literal[
 ``limit``        too many orders, open or per time
 ``closed``       the instrument cannot be traded now
 ``permission``   the API key, its address or the account may not do this
-``other``        anything else that the exchange refuses for certain
+``other``        another reason; the order was certainly not accepted
 ===============  ============================================================================
 """
 
 
 class OrderNotPlaced(ConnectorError):
-    """There is no such order at the exchange, for certain.
+    """The order is certainly not at the exchange.
 
-    Of the errors of an order, only this and what derives from it may be answered by placing again.
+    You may place an order again only after this error or one of its subclasses.
     """
 
 
 class OrderInvalid(OrderNotPlaced):
-    """The order breaks a rule that is known before it is sent."""
+    """The order breaks a rule of the instrument. It was not sent."""
 
     def __init__(self, message: str, nearest: Any = None) -> None:
         super().__init__(message)
         self.nearest = nearest
-        """An intent (`connector.orders`) that passes and differs as little as possible; None if
-        there is none."""
+        """The nearest intent (`connector.orders`) that satisfies the rules; None if there is
+        none."""
 
     def __reduce__(self) -> tuple[type[OrderInvalid], tuple[str, Any]]:
         return type(self), (str(self), self.nearest)
@@ -182,7 +183,7 @@ class OrderRefused(OrderNotPlaced):
 
 
 class NotSynced(OrderNotPlaced):
-    """The account does not know for certain what it has: nothing is shown, nothing is placed."""
+    """The account is not in sync with the exchange. It shows no values and places no orders."""
 
 
 class LimitExceeded(OrderNotPlaced):
@@ -190,7 +191,7 @@ class LimitExceeded(OrderNotPlaced):
 
 
 class LimitReached(OrderNotPlaced):
-    """The exchange's limit of orders is used up; wait `retry_after` seconds."""
+    """The exchange's limit of orders is used up. Wait `retry_after` seconds."""
 
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message)
@@ -205,10 +206,10 @@ class NotSent(OrderNotPlaced):
 
 
 class OrderUnknown(ConnectorError):
-    """The order was sent, and it is not known yet what became of it.
+    """The order was sent, and its outcome is not known yet.
 
-    It may be open. It stays tracked: `order` tells when it is known. Never place it again because
-    of this error.
+    It may be open. The account keeps tracking it: await ``order.accepted()`` for the outcome. Never
+    place the order again because of this error.
     """
 
     def __init__(self, message: str, order: object) -> None:
@@ -217,7 +218,7 @@ class OrderUnknown(ConnectorError):
 
 
 class AmendRefused(ConnectorError):
-    """The exchange refused to change the order; it is unchanged, for certain."""
+    """The exchange refused to change the order. The order is certainly unchanged."""
 
     def __init__(self, reason: RefusalReason, code: int | str | None, message: str) -> None:
         super().__init__(
@@ -235,22 +236,22 @@ class AmendRefused(ConnectorError):
 
 
 class OrderEnded(ConnectorError):
-    """The order is over: it cannot be changed any more."""
+    """The order has ended and cannot be changed any more."""
 
 
 class IdInUse(ConnectorError):
-    """Another order than ours was found under a client id of ours: the account has ended."""
+    """An order of another program has a client id of this account. The account has ended."""
 
 
 class NameInUse(ConnectorError):
-    """Another program uses this account under the same name: the account has ended."""
+    """Another program uses this account under the same name. The account has ended."""
 
 
 class OrdersLeft(ConnectorError):
-    """Orders may still be open at the exchange although their block was left.
+    """Orders may still be open at the exchange after their block was left.
 
-    `orders` names each. Cancel them with ``connector stop NAME`` or at the exchange, or open an
-    account of the same name again: it finds them and, by default, cancels them.
+    `orders` lists them. Cancel them with ``connector stop NAME`` or at the exchange, or open an
+    account with the same name again: it finds them and, by default, cancels them.
     """
 
     def __init__(self, message: str, orders: tuple[object, ...]) -> None:

@@ -40,17 +40,18 @@ class Event(msgspec.Struct, gc=False, kw_only=True):
     """Anything a feed can yield."""
 
     fields: ClassVar[tuple[str, ...]] = ("symbol", "exchange_time_ns", "received_ns", "session")
-    """The public names of this event, in order: what `asdict`, ``repr`` and ``==`` look at."""
+    """The public names of this event, in order. `asdict`, ``repr`` and ``==`` use them."""
 
     symbol: str
-    """The exchange's own spelling, upper case where the exchange's is; empty if there is none."""
+    """The symbol as the exchange writes it, such as "ETHUSDC"; empty if there is none."""
     exchange_time_ns: int | None = None
-    """The exchange's own time of the event, nanoseconds since the epoch; None if it sends none."""
+    """Time of the event by the exchange's clock, nanoseconds since the epoch; None if it sends
+    none."""
     received_ns: int = 0
-    """Wall clock, nanoseconds since the epoch, one reading per socket read. The exchange's clock
-    may be ahead of it: a negative lag is possible and no error."""
+    """Time of arrival by this machine's clock, nanoseconds since the epoch. The clock is read once
+    per socket read. A negative lag is possible: the exchange's clock may be ahead of yours."""
     session: int = 0
-    """Number of the link's connection that brought the event: 1, 2, 3 …"""
+    """Number of the connection on which the event arrived: 1, 2, 3 … for each link."""
 
     def __repr__(self) -> str:
         body = ", ".join(f"{name}={getattr(self, name, None)!r}" for name in self.fields)
@@ -73,7 +74,7 @@ class Event(msgspec.Struct, gc=False, kw_only=True):
 def kind_of(event: Event) -> type[Event]:
     """The public class that `event` is an instance of, such as `Trade`.
 
-    The class of an event that came from an exchange is the exchange's own subclass of it.
+    Events from an exchange are instances of the exchange's own subclasses of these classes.
     """
     return next(base for base in type(event).__mro__ if "fields" in vars(base))
 
@@ -84,11 +85,12 @@ def asdict(event: Event) -> dict[str, Any]:
 
 
 def plain(event: E) -> E:
-    """`event` as an instance of its public class, whose fields have the public names.
+    """Convert `event` to its public class, whose fields have the public names.
 
-    Encode that: ``msgspec.json.encode(plain(trade))`` writes ``symbol`` and ``price``, and
-    ``msgspec.json.decode(data, type=Trade)`` reads it. The exchange's own subclass would be
-    written in the exchange's words. Of a `BookView` it is a copy, as `BookView.depth`.
+    Use it to encode events: ``msgspec.json.encode(plain(trade))`` writes ``symbol`` and
+    ``price``, and ``msgspec.json.decode(data, type=Trade)`` reads them. The exchange's own
+    subclass would be encoded with the exchange's names. A `BookView` becomes a copy, as with
+    `BookView.depth`.
     """
     kind = kind_of(event)
     if type(event) is kind and not isinstance(event, BookView):
@@ -145,12 +147,13 @@ class Trade(Event, Generic[N_co], gc=False, kw_only=True):
     side: Side
     """The aggressor's side: "buy" if the taker bought."""
     trade_id: int
-    """The exchange's number of the trade; it rises by 1 where the exchange counts without holes."""
+    """The exchange's number of the trade. On most exchanges it rises by 1."""
     off_book: bool = False
-    """Whether it was not matched in the order book, but taken over by an insurance fund, say: its
-    price may be far from the market's."""
+    """Whether the trade was not matched in the order book, for example a takeover by an insurance
+    fund. Its price may be far from the market's."""
     backfilled: bool = False
-    """Whether it was missed by the stream and fetched later (``Trades(…, backfill=True)``)."""
+    """Whether the stream missed the trade and the adapter fetched it later
+    (``Trades(…, backfill=True)``)."""
 
 
 class Quote(Event, Generic[N_co], gc=False, kw_only=True):
@@ -161,19 +164,19 @@ class Quote(Event, Generic[N_co], gc=False, kw_only=True):
     )  # fmt: skip
 
     bid_price: N_co
-    """The highest price that somebody pays, in the quote asset."""
+    """The highest price of a buy order, in the quote asset."""
     bid_quantity: N_co
-    """How much is wanted at that price, in the base asset or in contracts."""
+    """The quantity of all buy orders at `bid_price`, in the base asset or in contracts."""
     ask_price: N_co
-    """The lowest price that somebody sells at, in the quote asset."""
+    """The lowest price of a sell order, in the quote asset."""
     ask_quantity: N_co
-    """How much is offered at that price, in the base asset or in contracts."""
+    """The quantity of all sell orders at `ask_price`, in the base asset or in contracts."""
     update_id: int
-    """The exchange's number of the change to the book; it rises."""
+    """The exchange's number of the change to the book. It rises."""
 
 
 class BookSnapshot(Event, Generic[N_co], gc=False, kw_only=True):
-    """The best levels of a book, complete in itself: best first on both sides."""
+    """The best levels of a book. Each snapshot is complete and replaces the previous one."""
 
     fields = (*Event.fields, "bids", "asks", "update_id", "checksum")
 
@@ -182,13 +185,13 @@ class BookSnapshot(Event, Generic[N_co], gc=False, kw_only=True):
     asks: list[Level[N_co]]
     """The sellers' levels, the lowest price first."""
     update_id: int
-    """The exchange's number of the last change in it."""
+    """The exchange's number of the last change in this snapshot."""
     checksum: int | None = None
-    """The exchange's checksum of the book, where it sends one."""
+    """The exchange's checksum of the book; None if it sends none."""
 
 
 class BookDelta(Event, Generic[N_co], gc=False, kw_only=True):
-    """Changes to a book: absolute quantities per price, 0 removes the level."""
+    """Changes to a book. Each level has the new quantity at its price; 0 removes the level."""
 
     fields = (
         *Event.fields, "bids", "asks", "first_update_id", "last_update_id", "previous_update_id",
@@ -200,24 +203,25 @@ class BookDelta(Event, Generic[N_co], gc=False, kw_only=True):
     asks: list[Level[N_co]]
     """The sellers' levels that changed, in any order."""
     first_update_id: int
-    """The exchange's number of the first change in it."""
+    """The exchange's number of the first change in this delta."""
     last_update_id: int
-    """The exchange's number of the last change in it."""
+    """The exchange's number of the last change in this delta."""
     previous_update_id: int | None = None
-    """`last_update_id` of the delta before, where the exchange sends it."""
+    """`last_update_id` of the previous delta; None if the exchange does not send it."""
     checksum: int | None = None
-    """The exchange's checksum of the book after it, where it sends one."""
+    """The exchange's checksum of the book after this delta; None if it sends none."""
 
 
 class BookView(Event, Generic[N_co], gc=False, kw_only=True):
-    """A local order book, as it is at the moment at which you look.
+    """A live view of a local order book.
 
-    Not a copy but a window: the exchange's next delta changes what it shows, its ids and times
-    included. So read what you need before you await again, or keep a copy: `depth`. The copy is a
-    value as every other event; a view that you pickle, deepcopy or give to `plain` becomes one.
+    The view is not a copy: the exchange's next delta changes it, including its ids and times. Read
+    the values that you need before the next ``await``, or call `depth` for a copy. The copy is a
+    value like every other event. If you pickle or deepcopy a view, or pass it to `plain`, you also
+    get a copy.
 
-    While `synced` is False it shows nothing: both sides are empty, and `best_bid` and all that is
-    derived from it is None.
+    While `synced` is False, the view is empty: both sides have no levels, and `best_bid`,
+    `best_ask`, `mid` and `spread` are None.
     """
 
     fields = (*Event.fields, "bids", "asks", "update_id", "synced")
@@ -227,13 +231,13 @@ class BookView(Event, Generic[N_co], gc=False, kw_only=True):
     asks: Sequence[Level[N_co]]
     """The sellers' levels, the lowest price first."""
     update_id: int = 0
-    """The exchange's number of the last change; 0 where it has none, or while not synced."""
+    """The exchange's number of the last change; 0 if it has none, or while not synced."""
     synced: bool = False
-    """Whether this is the exchange's book."""
+    """Whether the view equals the exchange's book."""
 
     @property
     def best_bid(self) -> Level[N_co] | None:
-        """The highest price somebody pays; None if nobody does."""
+        """The highest buy level; None if there is none."""
         try:
             return self.bids[0]
         except IndexError:
@@ -241,7 +245,7 @@ class BookView(Event, Generic[N_co], gc=False, kw_only=True):
 
     @property
     def best_ask(self) -> Level[N_co] | None:
-        """The lowest price somebody sells at; None if nobody does."""
+        """The lowest sell level; None if there is none."""
         try:
             return self.asks[0]
         except IndexError:
@@ -260,9 +264,12 @@ class BookView(Event, Generic[N_co], gc=False, kw_only=True):
         return None if bid is None or ask is None else cast("N_co", _minus(ask.price, bid.price))
 
     def imbalance(self, levels: int = 1) -> float | None:
-        """How the quantity of the best `levels` is spread: 1 all bids, -1 all asks, 0 evenly.
+        """The share of bids minus the share of asks in the quantity of the best `levels`.
 
-        None if there is no quantity at all.
+        1 means only bids, -1 only asks, 0 an equal quantity of both. None if both sides are empty.
+
+        Raises:
+            ConfigError: `levels` is not a whole number above 0.
         """
         check_count("imbalance: levels", levels)
         bids = sum(float(level.quantity) for level in islice(self.bids, levels))
@@ -276,10 +283,11 @@ class BookView(Event, Generic[N_co], gc=False, kw_only=True):
             side: of the order: a "buy" takes asks, a "sell" takes bids.
             quantity: in the units of the book; above 0.
 
-        None if the book does not hold so much.
+        None if the book holds less than `quantity`.
 
         Raises:
-            ConfigError: there is no such side, or it is no quantity above 0 of the book's type.
+            ConfigError: `side` is neither "buy" nor "sell", or `quantity` is not above 0, or not of
+                the book's number type.
         """
         if side not in ("buy", "sell") or not quantity > 0:
             raise ConfigError(
@@ -303,7 +311,7 @@ class BookView(Event, Generic[N_co], gc=False, kw_only=True):
         return None
 
     def depth(self, levels: int | None = None) -> BookView[N_co]:
-        """A copy of the best `levels`, None for all, that stays as it is."""
+        """A copy of the best `levels` (None: of all) that later deltas do not change."""
         if levels is not None:
             check_count("depth: levels", levels)
         return BookView(
@@ -327,7 +335,7 @@ def _minus(high: Any, low: Any) -> Any:
 
 
 class Candle(Event, Generic[N_co], gc=False, kw_only=True):
-    """A candle (kline); it is repeated, changed, until `closed` is true."""
+    """A candle (kline). The feed repeats it with new values until `closed` is True."""
 
     fields = (
         *Event.fields, "interval", "open_time_ns", "close_time_ns", "open", "high", "low", "close",
@@ -335,11 +343,11 @@ class Candle(Event, Generic[N_co], gc=False, kw_only=True):
     )  # fmt: skip
 
     interval: str
-    """Its length in the exchange's spelling, such as "1m"."""
+    """The length of the candle as the exchange writes it, such as "1m"."""
     open_time_ns: int
-    """Its begin, nanoseconds since the epoch."""
+    """Time at which the candle begins, nanoseconds since the epoch."""
     close_time_ns: int
-    """Its end as the exchange writes it, nanoseconds since the epoch."""
+    """Time at which the candle ends, as the exchange writes it, nanoseconds since the epoch."""
     open: N_co
     """The price of the first trade."""
     high: N_co
@@ -349,13 +357,13 @@ class Candle(Event, Generic[N_co], gc=False, kw_only=True):
     close: N_co
     """The price of the latest trade."""
     volume: N_co
-    """What was traded, in the base asset or in contracts."""
+    """The traded quantity, in the base asset or in contracts."""
     quote_volume: N_co
-    """What was paid for it, in the quote asset."""
+    """The traded value, in the quote asset."""
     trades: int
-    """How many trades."""
+    """The number of trades."""
     closed: bool
-    """Whether it is over and will not change any more."""
+    """Whether the candle has ended and will not change any more."""
 
 
 class Ticker(Event, Generic[N_co], gc=False, kw_only=True):
@@ -375,13 +383,13 @@ class Ticker(Event, Generic[N_co], gc=False, kw_only=True):
     low: N_co
     """The lowest price."""
     volume: N_co
-    """What was traded, in the base asset or in contracts."""
+    """The traded quantity, in the base asset or in contracts."""
     quote_volume: N_co
-    """What was paid for it, in the quote asset."""
+    """The traded value, in the quote asset."""
     price_change: N_co
-    """`last` minus `open`."""
+    """`last` minus `open`, in the quote asset."""
     price_change_percent: N_co
-    """The same in percent of `open`."""
+    """`price_change` in percent of `open`: 1.5 is 1.5 %."""
 
 
 class MarkPrice(Event, Generic[N_co], gc=False, kw_only=True):
@@ -392,41 +400,42 @@ class MarkPrice(Event, Generic[N_co], gc=False, kw_only=True):
     )  # fmt: skip
 
     mark_price: N_co
-    """The price by which positions are valued and liquidated."""
+    """The price at which the exchange values and liquidates positions, in the quote asset."""
     index_price: N_co | None
     """The price of the underlying on spot markets; None if the exchange sends none."""
     funding_rate: N_co | None
-    """What longs pay to shorts at the next funding, as a fraction; None without funding."""
+    """The rate that longs pay to shorts at the next funding, as a fraction: 0.0001 is 0.01 % of the
+    position. None without funding."""
     next_funding_time_ns: int | None = None
-    """When the next funding is exchanged, nanoseconds since the epoch; None if never."""
+    """Time of the next funding, nanoseconds since the epoch; None without funding."""
 
 
 class FundingRate(Event, Generic[N_co], gc=False, kw_only=True):
-    """What longs paid to shorts at one moment: `exchange_time_ns`."""
+    """The rate that longs paid to shorts at `exchange_time_ns`."""
 
     fields = (*Event.fields, "funding_rate", "mark_price")
 
     funding_rate: N_co
-    """As a fraction of the value of a position; below 0 shorts paid."""
+    """A fraction of the position's value: 0.0001 is 0.01 %. If it is negative, shorts paid."""
     mark_price: N_co | None = None
-    """The mark price at that moment; None if the exchange does not say."""
+    """The mark price at that time; None if the exchange does not send it."""
 
 
 class Liquidation(Event, Generic[N_co], gc=False, kw_only=True):
-    """A liquidation order that the exchange placed for somebody."""
+    """An order that the exchange placed to liquidate a position."""
 
     fields = (*Event.fields, "side", "price", "average_price", "quantity", "filled_quantity")
 
     side: Side
-    """Of the order: "sell" if a long position was liquidated."""
+    """The side of the order: "sell" if a long position was liquidated."""
     price: N_co
-    """The limit of the order."""
+    """The limit price of the order, in the quote asset."""
     average_price: N_co
-    """The average price at which it traded."""
+    """The average price of its fills, in the quote asset."""
     quantity: N_co
-    """Of the order, in the base asset or in contracts."""
+    """The quantity of the order, in the base asset or in contracts."""
     filled_quantity: N_co
-    """How much of it has traded so far."""
+    """The quantity that has been filled so far."""
 
 
 class RawMessage(Event, gc=False, kw_only=True):
@@ -441,10 +450,11 @@ class RawMessage(Event, gc=False, kw_only=True):
 
 
 class Gap(Event, gc=False, kw_only=True):
-    """Data of these channels was, or may have been, lost between the events around it.
+    """Data was lost, or may have been lost, between the events before and after the gap.
 
-    Yielded by feeds opened with ``gaps=True``, at the place in the stream where the loss is.
-    `symbol` is that of the lost data, or empty if several symbols may be concerned.
+    Feeds opened with ``gaps=True`` yield it in place of the lost data. `symbol` is the symbol of
+    the lost data; it is empty if several symbols may be affected. `received_ns` is the time at
+    which the loss was detected.
     """
 
     fields = (
@@ -453,24 +463,26 @@ class Gap(Event, gc=False, kw_only=True):
     )  # fmt: skip
 
     channels: tuple[AnyChannel, ...]
-    """Whose data was lost; ``channel.symbol`` is the symbol that each was subscribed for."""
+    """The channels that lost data; ``channel.symbol`` is the symbol of each."""
     reason: str
-    """Why, in one or two words. "disconnected", "overflow", "conflated" (with ``gaps="all"``),
-    "sequence", "decode error" or "resubscribed"; of a local order book also "checksum", "crossed"
-    or "depth" (the price left what is known)."""
+    """The cause: "disconnected", "overflow", "conflated" (with ``gaps="all"``), "sequence",
+    "decode error" or "resubscribed". A local order book also has "checksum", "crossed" and "depth"
+    (the price left the known levels)."""
     dropped: int | None = None
-    """How many events were lost, if that is known."""
+    """The number of lost events; None if it is not known."""
     since_ns: int | None = None
-    """When the link last read something before the loss was noticed, as `received_ns`; None if
-    that is not known."""
+    """Time of the last read before the loss was detected, by this machine's clock, nanoseconds
+    since the epoch; None if it is not known."""
     begin_ns: int | None = None
-    """From when on data is missing, by the exchange's time; None if that is not known."""
+    """Begin of the missing data, by the exchange's clock, nanoseconds since the epoch; None if it
+    is not known."""
     end_ns: int | None = None
-    """Until when data is missing, by the exchange's time; None if that is not known."""
+    """End of the missing data, by the exchange's clock, nanoseconds since the epoch; None if it is
+    not known."""
     first_id: int | None = None
-    """Of trades: the first number that is missing, where that is known."""
+    """The first missing trade id; None for other channels, or if it is not known."""
     last_id: int | None = None
-    """Of trades: the last number that is missing, where that is known."""
+    """The last missing trade id; None for other channels, or if it is not known."""
 
 
 __all__ = [

@@ -1,8 +1,8 @@
 """What happens to the connections of an adapter, as values and as log records.
 
-`Adapter.lifecycle` is a feed of these; an undecodable frame appears in it as a `DecodeError`.
-Every one of them is logged once under ``connector.lifecycle``, its fields as ``extra``; of kinds
-that come in floods the first few are, and then how many more (`connector.adapter.journal`).
+`Adapter.lifecycle` is a feed of these events. An undecodable frame appears in it as a
+`DecodeError`. Each event is also one record of the logger ``connector.lifecycle``, with its fields
+as ``extra``. If an event repeats very often, the first few are logged, and then a count.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from connector.errors import DecodeError, SubscriptionRejected
 _log = logging.getLogger("connector.lifecycle")
 
 PLANNED = frozenset({"shutdown", "age", "idle", "requested", "left", "ended"})
-"""Ends that we chose while the connection was well: they get a close handshake, and no warning."""
+"""Reasons for which the link closes a healthy connection, with a handshake and no warning."""
 
 
 @attrs.frozen(kw_only=True)
@@ -40,54 +40,53 @@ class LinkEvent:
 
 @attrs.frozen(kw_only=True)
 class Connecting(LinkEvent):
-    """The link begins to dial."""
+    """The link starts to connect."""
 
     attempt: int
     """1 for the first attempt since the last stable session."""
     via: str = ""
-    """The way there, if there is something special about it: a proxy, a source address, pinned
-    addresses."""
+    """The proxy, the source address or the pinned addresses; empty for a plain connection."""
 
 
 @attrs.frozen(kw_only=True)
 class Connected(LinkEvent):
-    """The handshake is done. Nothing of an earlier session is delivered after this."""
+    """The handshake is complete. Data of earlier sessions is not delivered after this event."""
 
 
 @attrs.frozen(kw_only=True)
 class Subscribed(LinkEvent):
-    """The exchange has acknowledged every subscription that is wanted on this link."""
+    """The exchange has acknowledged every subscription of this link."""
 
     streams: int
 
 
 @attrs.frozen(kw_only=True)
 class Stale(LinkEvent):
-    """A stream brought no data for longer than its limit."""
+    """A stream has delivered no data for longer than its limit."""
 
     stream: str
     channel: AnyChannel
     silent_seconds: float
     resubscribing: bool = False
-    """Whether the stream is asked for again; otherwise the session ends."""
+    """Whether the link resubscribes the stream. If not, it ends the session."""
 
 
 @attrs.frozen(kw_only=True)
 class NotTrading(LinkEvent):
-    """A stream is silent because its symbol is not traded now; that ends nothing.
+    """A stream is silent because its symbol is not traded now.
 
-    It stays subscribed, and goes on when the exchange does.
+    It stays subscribed, and continues when trading does.
     """
 
     stream: str
     channel: AnyChannel
     status: str
-    """The exchange's word for it."""
+    """The status as the exchange writes it."""
 
 
 @attrs.frozen(kw_only=True)
 class BookCrossed(LinkEvent):
-    """A local book stayed crossed: bids at or above asks. It is built anew."""
+    """A local book stayed crossed (bids at or above asks). The adapter rebuilds it."""
 
     channel: AnyChannel
     crossed_seconds: float
@@ -95,21 +94,21 @@ class BookCrossed(LinkEvent):
 
 @attrs.frozen(kw_only=True)
 class ShutdownAnnounced(LinkEvent):
-    """The exchange said that it will close this connection; the link moves on by itself."""
+    """The exchange announced that it will close this connection. The link opens a new one."""
 
     detail: str
 
 
 @attrs.frozen(kw_only=True)
 class Rejected(LinkEvent):
-    """The exchange refused a subscription."""
+    """The exchange rejected a subscription."""
 
     error: SubscriptionRejected
 
 
 @attrs.frozen(kw_only=True)
 class Disconnected(LinkEvent):
-    """The session is over: its tasks are gone and its socket is closed."""
+    """The session has ended: its tasks are gone and its socket is closed."""
 
     reason: str
     """One of `connector.link.session.REASONS`."""
@@ -117,14 +116,14 @@ class Disconnected(LinkEvent):
     connected: bool
     """Whether the handshake had been completed."""
     retry_seconds: float
-    """How long the link waits before it dials again (longer if the exchange's budget is used)."""
+    """Seconds until the link connects again (more if the exchange's budget is used up)."""
 
 
 @attrs.frozen(kw_only=True)
 class RequestsFailing(LinkEvent):
-    """REST requests fail, and are tried again: told once for each reason, not for each attempt.
+    """REST requests fail and are retried. Emitted once per reason, not per attempt.
 
-    Their `link` is the exchange's name and ``/rest``, their `session` counts its connections.
+    `link` is the exchange's name and ``/rest``. `session` counts the connections for REST.
     """
 
     reason: str
@@ -133,16 +132,16 @@ class RequestsFailing(LinkEvent):
     target: str
     """Path and query of one of the requests."""
     waiting: int
-    """Requests that wait for an answer."""
+    """The number of requests without an answer."""
 
 
 @attrs.frozen(kw_only=True)
 class RequestsRecovered(LinkEvent):
-    """Every REST request that was failing has been answered, or is not wanted any more."""
+    """Every failing REST request has been answered or dropped."""
 
     failing_seconds: float
     failures: int
-    """Attempts that failed meanwhile."""
+    """The number of failed attempts."""
 
 
 Lifecycle: TypeAlias = (

@@ -50,9 +50,9 @@ _LIFECYCLE_BUFFER = 1024
 
 
 class Adapter(Subscribing[N_co], Requesting[N_co]):
-    """The running connections to one exchange. Made by `open_adapter` only.
+    """The open connections to one exchange. `open_adapter` creates it.
 
-    ``Adapter`` is short for ``Adapter[float]``; of an exchange with ``numbers=Decimal`` it is an
+    ``Adapter`` is short for ``Adapter[float]``. An exchange with ``numbers=Decimal`` gives you an
     ``Adapter[Decimal]``.
     """
 
@@ -75,7 +75,7 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
 
     @property
     def exchange(self) -> Exchange[N_co]:
-        """What it is connected to."""
+        """The exchange of this adapter."""
         return self._exchange
 
     def __repr__(self) -> str:
@@ -85,10 +85,10 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
     # What a program uses; `Subscribing` has `subscribe`, `Requesting` the requests.
 
     async def wait_connected(self) -> None:
-        """Wait until every link is connected and everything wanted is acknowledged.
+        """Wait until every link is connected and every subscription is acknowledged.
 
-        A connection that `reconnect` has ended does not count: it waits for the next one. Without
-        subscriptions it connects to the exchange's default route. Executes a checkpoint.
+        After `reconnect`, it waits for the new connections. Without subscriptions, it connects to
+        the exchange's default route. Executes a checkpoint.
         """
         self._check_open()
         await trio.lowlevel.checkpoint()
@@ -106,19 +106,21 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
             self._check_open()
 
     def reconnect(self) -> None:
-        """End the current sessions; each link opens its next one.
+        """Close the current connections. Each link opens a new one.
 
-        Buffered events stay; feeds that asked get a `Gap`. A link without a session is left alone.
+        Buffered events stay, and feeds with ``gaps=True`` yield a `Gap`. Nothing happens to a link
+        that is not connected.
         """
         self._check_open()
         for link in self._loops:
             link.reconnect()
 
     def lifecycle(self) -> Feed[Lifecycle]:
-        """A feed of what happens to the connections from now on (`connector.lifecycle`).
+        """A feed of connection events from now on (`connector.lifecycle`).
 
-        It keeps the latest 1024 events and ends with the adapter, after what it holds: ``async
-        for`` is over, `Feed.receive` raises `trio.EndOfChannel`. ``with`` closes it earlier.
+        The feed keeps the latest 1024 events. It ends with the adapter, after its buffered events:
+        ``async for`` ends, and `Feed.receive` raises `trio.EndOfChannel`. Use ``with`` to close it
+        earlier.
         """
         self._check_open()
         feed: Feed[Lifecycle] = Feed(
@@ -131,25 +133,28 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
     def frames(
         self, *, buffer: int = 8192, overflow: Overflow = Overflow.BLOCK
     ) -> Iterator[Feed[FrameItem]]:
-        """A feed of everything that comes, undecoded, from now on: for recording and passing on.
+        """A feed of all undecoded frames from now on, for example to record them.
 
-        It yields the frames of all that is subscribed, replies and announcements among them, the
-        answers to REST requests, and in their places between them the lifecycle events. For a
-        connection that is open already it begins with a `Connected`, and with a `Subscribed` if
-        everything is acknowledged. Feeds of events are not disturbed.
+        It yields the frames of all subscriptions, including replies and announcements, the answers
+        to REST requests, and the lifecycle events between them. If a connection is already open,
+        the feed begins with a `Connected`, and with a `Subscribed` if every subscription is
+        acknowledged. It does not affect feeds of events.
 
         Args:
-            buffer: frames that it holds for a slow consumer.
-            overflow: what happens when it is full; by default the connections are not read, so
-                that nothing is missing. Not `Overflow.CONFLATE`.
+            buffer: the number of frames that it can hold.
+            overflow: what happens when the buffer is full. By default, the connections are not
+                read, and no frame is lost. `Overflow.CONFLATE` is not possible.
 
         Raises:
-            ConfigError: an argument cannot work.
+            ConfigError: an argument is wrong.
             trio.ClosedResourceError: the adapter's block has been left.
         """
         self._check_open()
         if overflow is Overflow.CONFLATE:
-            raise ConfigError("no frame replaces another: use another overflow than CONFLATE")
+            raise ConfigError(
+                "frames(overflow=Overflow.CONFLATE): frames cannot replace each other; write "
+                "Overflow.BLOCK, DROP_OLDEST or FAIL"
+            )
         feed: Feed[FrameItem] = Feed(self, make_buffer(buffer, overflow, gaps=True))
         for link in self._loops:
             for event in link.present():
@@ -162,16 +167,16 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
             feed.close()
 
     async def instruments(self, *, timeout: float = math.inf) -> tuple[Instrument, ...]:  # noqa: ASYNC109
-        """Everything that is traded, whether it can be traded now or not.
+        """Fetch all instruments of the exchange, including those that cannot be traded now.
 
         Args:
-            timeout: seconds to wait. While the exchange gives no answer it is asked again and
-                again, and the lifecycle tells why (`connector.lifecycle.RequestsFailing`).
+            timeout: seconds to wait. While the exchange does not answer, the request is repeated,
+                and the lifecycle has the reason (`connector.lifecycle.RequestsFailing`).
 
         Raises:
-            RequestRejected: the exchange refused the request.
-            ExchangeUnavailable: there was no answer within `timeout`; the message says why.
-            ConfigError: the exchange does not tell.
+            RequestRejected: the exchange rejected the request.
+            ExchangeUnavailable: no answer arrived within `timeout`; the message has the reason.
+            ConfigError: the exchange has no such request.
             trio.ClosedResourceError: the adapter's block has been left.
 
         Cancellation: the request is dropped.
@@ -192,33 +197,36 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
         bookmark: str | None = None,
         timing: Timing | None = None,
     ) -> AbstractAsyncContextManager[Account]:
-        """An account for the length of a block: entered when it is synced.
+        """Open an account for the length of a block. The block begins when it is synced.
 
-        When the block is left, in whatever way, its orders are cancelled and confirmed.
+        When you leave the block, for whatever reason, the account cancels its orders and confirms
+        that they have ended.
 
         Args:
-            key: signs its requests; the same key once at a time.
-            name: 1 to 8 of ``a-z`` and ``0-9``, by which its orders are found again. Two programs
-                on one account need two names.
-            limits: what the program allows itself; `Limits.none` for nothing.
-            symbols: whose trades are read after a disconnect although none was traded yet.
-            orphans: what becomes of open orders of the same name and an earlier run.
-            on_leave: whether the orders are cancelled, or kept.
+            key: signs the requests. Open only one account with a key at a time.
+            name: 1 to 8 of ``a-z`` and ``0-9``. It is part of every order's client id, so the next
+                run finds the orders again. Two programs on one account need two names.
+            limits: limits that the account enforces for your program; `Limits.none` for no limits.
+            symbols: symbols whose trades are read after a disconnect even if the account has not
+                traded them yet.
+            orphans: what to do with open orders of an earlier run with the same name.
+            on_leave: whether to cancel or keep the orders when the block is left.
             dead_man: let the exchange cancel the orders when this program is silent.
-            bookmark: `Account.bookmark` of an earlier run: the account reports fills since then.
-            timing: how long it waits for what.
+            bookmark: `Account.bookmark` of an earlier run. The account reports the fills since
+                then.
+            timing: time limits of the account.
 
         Raises:
-            ConfigError: an argument cannot work, or the exchange has no accounts.
+            ConfigError: an argument is wrong, or the exchange has no accounts.
             RequestRejected: the key does not exist, or may not read the account.
-            IdInUse, NameInUse: the account has ended: its block is cancelled, and raises this.
-                Other accounts, and the adapter, go on.
-            OrdersLeft: some orders could not be confirmed to be over in time; it names them. If the
-                block raised an exception of its own, that gets a note instead.
+            IdInUse, NameInUse: the account has ended. Its block is cancelled and raises this error.
+                Other accounts and the adapter continue.
+            OrdersLeft: the account could not confirm in time that some orders have ended; the error
+                lists them. If the block raised an exception, that exception gets a note instead.
             trio.ClosedResourceError: the adapter's block has been left, before or meanwhile.
 
-        Cancellation: the orders are cancelled and confirmed all the same, for
-        `Timing.leave_timeout` at most.
+        Cancellation: the account still cancels and confirms the orders, within
+        `Timing.leave_timeout`.
         """
         self._check_open()
         settings = check_settings(
@@ -243,7 +251,7 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
                 yield account
 
     def statistics(self) -> AdapterStatistics:
-        """What the adapter is and has done."""
+        """Current values and totals of the adapter, its links, feeds and streams."""
         return summed(
             tasks=self._count_tasks(),
             sockets_open=self._loops.sockets_open(),
@@ -271,7 +279,9 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
             self._check_open()
             attached = self._feeds.get(feed)
             if attached is None:
-                raise trio.ClosedResourceError("this feed's subscription has ended")
+                raise trio.ClosedResourceError(
+                    "this feed's subscription has ended; change a feed only inside its `async with`"
+                )
             streams = streams_of(self._exchange, channels, self._desired.streams)
         except (ConfigError, trio.ClosedResourceError):
             await trio.lowlevel.cancel_shielded_checkpoint()
@@ -304,7 +314,9 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
         self._check_open()
         attached = self._feeds.get(feed)
         if attached is None:
-            raise trio.ClosedResourceError("this feed's subscription has ended")
+            raise trio.ClosedResourceError(
+                "this feed's subscription has ended; change a feed only inside its `async with`"
+            )
         for stream in streams_of(self._exchange, channels, {}):
             spellings = [
                 each

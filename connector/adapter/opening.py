@@ -1,4 +1,4 @@
-"""Opening an adapter: the one nursery that bounds every task, socket and timer of it."""
+"""Opening an adapter: one nursery owns every task, socket and timer of it."""
 
 from __future__ import annotations
 
@@ -35,35 +35,35 @@ async def open_adapter(
     dialer: Dialer | None = None,
     source: FrameSource | None = None,
 ) -> AsyncIterator[Adapter[N_co]]:
-    """Connect to `exchange` for as long as the block lasts.
+    """Open an adapter: the connections to `exchange`, for the length of a block.
 
-    Everything the adapter does lives inside this block: when it is left, in whatever way, its
-    tasks are gone and its sockets are closed. It connects when something is subscribed.
+    All tasks and sockets of the adapter live inside this block. When you leave it, for whatever
+    reason, the tasks are gone and the sockets are closed. The adapter connects when you subscribe.
 
     Args:
-        exchange: such as ``binance.Spot()``.
+        exchange: the exchange, such as ``binance.Spot()``.
         reconnect: how to pace the attempts to connect.
-        stale_after: seconds without data after which any stream counts as broken; by default
-            each channel has its own limit, and channels that may be legitimately quiet have none.
+        stale_after: seconds without data after which a stream counts as broken. By default, each
+            channel has its own limit, and channels that may be quiet have none.
         close_timeout: seconds that the closing handshake of a connection may take.
-        dialer: how to open byte streams; by default TCP with the system's certificate trust.
-        source: where frames come from instead of the exchange (`connector.link.source`); by default
-            the exchange's own `source`, if it has one, as a replay does. When a source has no
-            more, the feeds end after what they hold: ``async for`` is over, `Feed.receive`
-            raises `trio.EndOfChannel`.
+        dialer: opens byte streams. By default: TCP, with the system's trusted certificates.
+        source: delivers frames in place of the exchange. By default, the exchange's own `source`
+            if it has one, as with a recording. When the source ends, the feeds yield their
+            buffered events and end: ``async for`` ends, and `Feed.receive` raises
+            `trio.EndOfChannel`.
 
     Raises:
-        ConfigError: an argument cannot work.
-        HandshakeRejected: the exchange refuses the connection and retrying cannot help.
-        ExchangeUnavailable: `Reconnect.max_attempts` are used up, or the exchange's certificate
-            is not trusted.
+        ConfigError: an argument is wrong.
+        HandshakeRejected: the exchange rejects the connection, and retrying cannot help.
+        ExchangeUnavailable: `Reconnect.max_attempts` is used up, or the exchange's certificate is
+            not trusted.
 
-    The nursery inside is an implementation detail: an error of the adapter cancels the block and
-    comes out as itself, an exception of the block keeps its identity, and neither is ever wrapped
-    in an ExceptionGroup. When both fail, the block's exception is raised with a note.
+    The nursery inside is an implementation detail. An error of the adapter cancels the block and is
+    raised directly. An exception of the block is raised unchanged. Neither is ever wrapped in an
+    ExceptionGroup. If both fail, the block's exception is raised with a note.
 
-    Cancellation: passes through; leaving is immediate. Otherwise leaving takes at most
-    `close_timeout` seconds, in which the connections are closed politely.
+    Cancellation: passes through, and leaving is immediate. Without cancellation, leaving takes at
+    most `close_timeout` seconds, to close the connections with a handshake.
     """
     require_trio("open_adapter")
     source = source_of(exchange, source)

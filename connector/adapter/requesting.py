@@ -1,7 +1,7 @@
-"""What an adapter answers once: books, trades, candles and funding rates, over REST.
+"""Single requests of an adapter: books, trades, candles and funding rates, over REST.
 
-Requests go out one after another on the adapter's connection for REST, below the exchange's limits,
-beside those for order books. `connector.exchanges.requests` says how an exchange describes them.
+The adapter sends them one after another on its connection for REST, within the exchange's limits,
+together with those for order books. `connector.exchanges.requests` describes them.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ def nanoseconds(name: str, moment: object) -> int:
 
 
 class CandleHistory(Generic[T_co]):
-    """The candles of a span, oldest first: an async iterator, made by `Adapter.candles`.
+    """An async iterator over candles, oldest first. `Adapter.candles` creates it.
 
-    It asks for a page when you have read the one before, so a program that stops reading asks for
-    nothing more. There is nothing to close.
+    It requests a page when you have read the previous one. If you stop reading, it requests nothing
+    more. You do not have to close it.
     """
 
     def __init__(self, asking: Requesting[Any], pages: CandlePages, *, gaps: bool) -> None:
@@ -68,27 +68,27 @@ class CandleHistory(Generic[T_co]):
         self._ready: deque[Any] = deque()
         self._busy = False
         self.missing: tuple[Gap, ...] = ()
-        """Where the exchange has no candles, as far as has been asked for."""
+        """Gaps in the exchange's history, in the part that has been requested so far."""
         self.requests = 0
-        """How many requests have been answered."""
+        """The number of answered requests."""
 
     @property
     def through_ns(self) -> int:
-        """Up to when candles have been asked for, nanoseconds since the epoch."""
+        """End of the part that has been requested so far, nanoseconds since the epoch."""
         return self._pages.through_ms * NS_PER_MS
 
     def __aiter__(self) -> CandleHistory[T_co]:
         return self
 
     async def __anext__(self) -> T_co:
-        """The next candle; executes a checkpoint.
+        """Return the next candle. Executes a checkpoint.
 
         Raises:
-            RequestRejected: the exchange refused a request.
+            RequestRejected: the exchange rejected a request.
             trio.BusyResourceError: another task waits for the next candle.
             trio.ClosedResourceError: the adapter's block has been left.
 
-        Cancellation: no candle is lost; the next call asks again.
+        Cancellation: no candle is lost; the next call repeats the request.
         """
         if self._busy:
             raise trio.BusyResourceError("another task reads these candles")
@@ -121,7 +121,7 @@ class CandleHistory(Generic[T_co]):
 
 
 class Requesting(Generic[N_co]):
-    """The requests of an adapter, with numbers of the exchange's type."""
+    """The single requests of an adapter, with numbers of the exchange's type."""
 
     async def depth(
         self,
@@ -130,19 +130,19 @@ class Requesting(Generic[N_co]):
         limit: int = 100,
         timeout: float = math.inf,  # noqa: ASYNC109
     ) -> BookSnapshot[N_co]:
-        """The book of `symbol` at this moment: the best `limit` levels of both sides.
+        """Fetch the current book of `symbol`: the best `limit` levels of both sides.
 
-        For a book that stays right, subscribe to `connector.channels.OrderBook`.
+        For a book that stays current, subscribe to `connector.channels.OrderBook`.
 
         Args:
             symbol: in any case.
-            limit: levels per side, at most.
-            timeout: seconds to wait. While the exchange gives no answer it is asked again and
-                again, and the lifecycle tells why (`connector.lifecycle.RequestsFailing`).
+            limit: the largest number of levels per side.
+            timeout: seconds to wait. While the exchange does not answer, the request is repeated,
+                and the lifecycle has the reason (`connector.lifecycle.RequestsFailing`).
 
         Raises:
-            RequestRejected: the exchange refused the request; it does not know the symbol, say.
-            ExchangeUnavailable: there was no answer within `timeout`; the message says why.
+            RequestRejected: the exchange rejected the request, for example an unknown symbol.
+            ExchangeUnavailable: no answer arrived within `timeout`; the message has the reason.
             ConfigError: the exchange has no such request, or not so many levels.
             trio.ClosedResourceError: the adapter's block has been left.
 
@@ -164,15 +164,17 @@ class Requesting(Generic[N_co]):
         limit: int | None = None,
         timeout: float = math.inf,  # noqa: ASYNC109
     ) -> tuple[Trade[N_co], ...]:
-        """The newest trades of `symbol`, oldest first.
+        """Fetch the newest trades of `symbol`, oldest first.
 
         Args:
             symbol: in any case.
-            limit: how many, at most; None: 100, or as many as the exchange sends at once.
-            timeout: as of `depth`.
+            limit: the largest number of trades. None means 100, or fewer if the exchange sends
+                fewer at once.
+            timeout: as in `depth`.
 
         Raises:
-            RequestRejected, ExchangeUnavailable, ConfigError, trio.ClosedResourceError: as `depth`.
+            RequestRejected, ExchangeUnavailable, ConfigError, trio.ClosedResourceError: as in
+                `depth`.
 
         Cancellation: the request is dropped.
         """
@@ -213,26 +215,26 @@ class Requesting(Generic[N_co]):
         end: int | datetime | None = None,
         gaps: bool = False,
     ) -> CandleHistory[Any]:
-        """The candles of `symbol` that open from `start` to before `end`, oldest first.
+        """Iterate over the candles of `symbol` that open from `start` to before `end`.
 
-        A long span takes many requests, which are made as you read, as fast as the exchange's
-        limits allow. The last candle may be one that still runs: it is not `closed`, by the clock
-        of this machine. Not every exchange counts the trades in a candle.
+        The oldest candle comes first. A long period takes many requests. They are made as you
+        read, as fast as the exchange's limits allow. The last candle may still change: then it is
+        not `closed`, by the clock of this machine. Some exchanges do not count the trades of a
+        candle.
 
         Args:
             symbol: in any case.
-            interval: in the exchange's spelling.
-            start, end: nanoseconds since the epoch, or datetimes with a time zone; `end` is now by
+            interval: as the exchange writes it, such as "1m".
+            start, end: nanoseconds since the epoch, or datetimes with a time zone. `end` is now by
                 default.
-            gaps: whether to yield a `Gap` with its `begin_ns` and `end_ns` where the exchange has
-                no candles though there should be some. `CandleHistory.missing` has them in any
-                case.
+            gaps: whether to yield a `Gap` where the exchange has no candles. Its `begin_ns` and
+                `end_ns` have the period. `CandleHistory.missing` always has these gaps.
 
         Raises:
-            ConfigError: the exchange has no such request or interval, or an argument cannot work.
+            ConfigError: the exchange has no such request or interval, or an argument is wrong.
             trio.ClosedResourceError: the adapter's block has been left.
 
-        Iterating raises as `CandleHistory.__anext__` says.
+        The iteration raises the errors of `CandleHistory.__anext__`.
         """
         exchange, offer = self._offer("candles")
         check_interval(exchange.name, offer, interval)
@@ -254,15 +256,16 @@ class Requesting(Generic[N_co]):
         *,
         timeout: float = math.inf,  # noqa: ASYNC109
     ) -> tuple[FundingRate[N_co], ...]:
-        """What longs paid to shorts of `symbol` from `start` to before `end`, oldest first.
+        """Fetch the funding rates of `symbol` from `start` to before `end`, oldest first.
 
         Args:
             symbol: in any case.
-            start, end: as of `candles`.
-            timeout: as of `depth`, for all of them.
+            start, end: as in `candles`.
+            timeout: as in `depth`, for all requests together.
 
         Raises:
-            RequestRejected, ExchangeUnavailable, ConfigError, trio.ClosedResourceError: as `depth`.
+            RequestRejected, ExchangeUnavailable, ConfigError, trio.ClosedResourceError: as in
+                `depth`.
 
         Cancellation: the request is dropped.
         """

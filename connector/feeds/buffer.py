@@ -38,16 +38,20 @@ from connector.feeds.wakeup import Waking
 
 T = TypeVar("T")
 Gaps: TypeAlias = bool | Literal["all"]
-"""Whether a feed yields gaps; "all": also for what `Overflow.CONFLATE` replaced."""
+"""Whether a feed yields gaps; "all" includes events that `Overflow.CONFLATE` replaced."""
 
 
 class Overflow(enum.Enum):
-    """What a feed does when its consumer is slower than the exchange."""
+    """What a feed does when its buffer is full."""
 
     BLOCK = "block"
+    """Stop reading the connection until the consumer catches up. No event is lost."""
     DROP_OLDEST = "drop_oldest"
+    """Drop the oldest event."""
     CONFLATE = "conflate"
+    """Keep only the newest event of each stream and symbol."""
     FAIL = "fail"
+    """Raise `SlowConsumer` in the consumer, after the buffered events."""
 
 
 class Buffer(Waking, Generic[T]):

@@ -1,4 +1,4 @@
-"""A feed: what one subscriber iterates."""
+"""A feed: the events of one subscription, for one consumer."""
 
 from __future__ import annotations
 
@@ -21,21 +21,27 @@ T_co = TypeVar("T_co", covariant=True)
 
 @attrs.frozen
 class FeedStatistics:
-    """What a feed holds and has lost."""
+    """The contents and the losses of a feed."""
 
     channels: tuple[AnyChannel, ...]
+    """The channels of the feed."""
     overflow: Overflow
+    """Its overflow policy."""
     capacity: int
+    """The number of events that it can hold."""
     buffered: int
+    """The number of events that wait for the consumer."""
     dropped: int
-    """Events lost to the overflow policy."""
+    """The number of events lost to the overflow policy."""
     gaps: int
-    """Losses of any kind, each of which is one `Gap` in a feed that asked for gaps."""
+    """The number of losses of any kind. A feed with ``gaps=True`` yields a `Gap` for each."""
     tasks_waiting: int
+    """1 if the consumer waits for an event, otherwise 0."""
     waiting_seconds: float = 0.0
-    """How long ago the oldest event that is buffered was read; 0 without one."""
+    """The age of the oldest buffered event since its arrival, in seconds; 0 without one."""
     replaced: int = 0
-    """Events that `Overflow.CONFLATE` replaced by a newer one of the same stream and symbol."""
+    """The number of events that `Overflow.CONFLATE` replaced by a newer event of the same stream
+    and symbol."""
 
 
 class FeedOwner(Protocol):
@@ -51,12 +57,11 @@ class FeedOwner(Protocol):
 
 
 class Feed(Generic[T_co]):
-    """A bounded buffer of events, read by one consumer. Made by `Adapter.subscribe`.
+    """A bounded buffer of events for one consumer. `Adapter.subscribe` creates it.
 
-    ``async for`` yields events for as long as the subscription lasts. It touches the scheduler
-    only when the buffer is empty: an iteration over buffered events executes no checkpoint, each
-    refill executes one, so the longest time a consumer that never awaits can keep the loop is the
-    time to consume one buffer.
+    ``async for`` yields events until the subscription ends. An iteration over buffered events
+    executes no checkpoint. When the buffer is empty, the iteration executes a checkpoint and waits.
+    A consumer that never awaits can therefore hold the event loop for one buffer at most.
     """
 
     def __init__(
@@ -73,15 +78,15 @@ class Feed(Generic[T_co]):
 
     @property
     def channels(self) -> tuple[AnyChannel, ...]:
-        """What the feed is subscribed to at this moment."""
+        """The current channels of the feed."""
         return self.buffer.channels
 
     def streams(self) -> tuple[AnyStream, ...]:
-        """What the exchange calls the channels, and how their events follow each other."""
+        """The exchange's streams of the channels, with their names and sequence rules."""
         return self._owner.streams(cast("Feed[object]", self))
 
     def shares_connections(self, other: Feed[Any]) -> bool:
-        """Whether both are subscriptions of one adapter, so that what one loses the other does."""
+        """Whether both feeds belong to one adapter, so that a disconnect affects both."""
         return self._owner is other._owner
 
     def __repr__(self) -> str:
@@ -112,17 +117,17 @@ class Feed(Generic[T_co]):
         return event
 
     async def receive(self) -> T_co:
-        """The next event; always executes a checkpoint.
+        """Wait for the next event. Always executes a checkpoint.
 
         Raises:
             trio.BusyResourceError: another task is waiting on this feed.
             trio.ClosedResourceError: the subscription has ended.
-            trio.EndOfChannel: the feed has ended: the recording is over; of a lifecycle
-                feed, the adapter has been left.
-            SlowConsumer: with `Overflow.FAIL`, when the buffer overflowed.
-            SubscriptionRejected: the exchange refused a channel after a reconnect; raised once.
+            trio.EndOfChannel: the feed has ended, because the recording has ended or, for a
+                lifecycle feed, because the program has left the adapter.
+            SlowConsumer: the buffer of a feed with `Overflow.FAIL` overflowed.
+            SubscriptionRejected: the exchange rejected a channel after a reconnect. Raised once.
 
-        Cancellation: nothing is lost, the event stays in the buffer.
+        Cancellation: no event is lost; it stays in the buffer.
         """
         if self._items:
             await trio.lowlevel.checkpoint()
@@ -132,12 +137,12 @@ class Feed(Generic[T_co]):
             raise trio.EndOfChannel from None
 
     def receive_nowait(self) -> T_co:
-        """The next event if there is one.
+        """Return the next event without waiting.
 
         Raises:
             trio.WouldBlock: the buffer is empty.
             trio.ClosedResourceError: the subscription has ended.
-            trio.EndOfChannel: the adapter's source has no more.
+            trio.EndOfChannel: the feed has ended, as with `receive`.
         """
         while self._items:
             with suppress(Unreadable):
@@ -148,40 +153,40 @@ class Feed(Generic[T_co]):
         raise trio.WouldBlock
 
     def batches(self) -> AsyncIterator[list[T_co]]:
-        """Iterate over lists: each time all that is buffered, at least one event."""
+        """Iterate over lists of events. Each list has all buffered events, and at least one."""
         return _Batches(self)
 
     async def add(self, *channels: AnyChannel) -> None:
-        """Subscribe to more channels; returns when the exchange has acknowledged them.
+        """Subscribe to more channels. Returns when the exchange has acknowledged them.
 
-        The acknowledgement comes behind the data. While somebody waits for it, the feeds of the
-        same link may hold more than their capacity (`connector.feeds.backpressure`).
+        The acknowledgement arrives after data that the exchange has already sent. While you wait
+        for it, the feeds of the same connection may hold more events than their capacity.
 
         Raises:
-            ConfigError: the exchange does not offer one of them; nothing is changed.
-            SubscriptionRejected: the exchange refused one; the others stay.
-            SlowConsumer: the acknowledgement is behind more unread data than can be held.
-            trio.ClosedResourceError: the subscription has ended, or one of them was discarded
-                meanwhile.
+            ConfigError: the exchange does not offer one of the channels; nothing changes.
+            SubscriptionRejected: the exchange rejected a channel; the others stay subscribed.
+            SlowConsumer: too much unread data arrived before the acknowledgement.
+            trio.ClosedResourceError: the subscription has ended, or another task has discarded one
+                of the channels meanwhile.
 
-        Cancellation: what was to be added is not subscribed.
+        Cancellation: the new channels are not subscribed.
         """
         await self._owner.add_channels(cast("Feed[object]", self), channels)
 
     async def discard(self, *channels: AnyChannel) -> None:
-        """End the subscription of `channels`; what is buffered stays. Executes a checkpoint.
+        """Unsubscribe from `channels`. Buffered events stay. Executes a checkpoint.
 
         A channel that the feed does not have is ignored.
 
         Raises:
-            ConfigError: one of them is no channel of the exchange; nothing is changed.
+            ConfigError: the exchange does not offer one of the channels; nothing changes.
             trio.ClosedResourceError: the subscription has ended.
         """
         self._owner.remove_channels(cast("Feed[object]", self), channels)
         await trio.lowlevel.checkpoint()
 
     def close(self) -> None:
-        """End the subscription; a waiting consumer gets `trio.ClosedResourceError`."""
+        """End the subscription. A waiting consumer raises `trio.ClosedResourceError`."""
         self._owner.remove_feed(cast("Feed[object]", self))
         self.buffer.close()
 
@@ -198,7 +203,7 @@ class Feed(Generic[T_co]):
         self.close()
 
     def statistics(self) -> FeedStatistics:
-        """A snapshot of what the feed holds and has lost."""
+        """The current contents and losses of the feed."""
         buffer = self.buffer
         return FeedStatistics(
             channels=self.channels,
@@ -245,9 +250,11 @@ class Feed(Generic[T_co]):
 
     def _raise_if_over(self) -> None:
         if self.buffer.closed:
-            raise trio.ClosedResourceError("this feed's subscription has ended")
+            raise trio.ClosedResourceError(
+                "this feed's subscription has ended; read a feed only inside its `async with`"
+            )
         if self.buffer.over:
-            raise trio.EndOfChannel("there is no more: what this feed reads has ended")
+            raise trio.EndOfChannel("the feed has ended: its source has no more events")
         error = self.buffer.next_error()
         if error is not None:
             raise error
