@@ -1,6 +1,6 @@
-"""What an account is and tells: balances, positions, its events, and how it is run.
+"""Values and events of an account: balances, positions, events, and its time limits.
 
-Numbers are `decimal.Decimal`, to the exchange's last digit. A value that the exchange does not tell
+Numbers are `decimal.Decimal`, to the exchange's last digit. A value that the exchange does not send
 is None, never 0.
 """
 
@@ -22,30 +22,37 @@ from connector.validation import check_seconds
 
 @attrs.frozen(kw_only=True)
 class Balance:
-    """How much of an asset an account has."""
+    """The amount of an asset on an account."""
 
     asset: str
+    """The asset, such as "USDT"."""
     total: Decimal | None
+    """The whole amount, in the asset."""
     available: Decimal | None = None
-    """What new orders may use."""
+    """The amount that new orders can use, in the asset."""
     locked: Decimal | None = None
-    """What open orders hold."""
+    """The amount that open orders hold, in the asset."""
 
 
 @attrs.frozen(kw_only=True)
 class Position:
-    """What an account holds of an instrument; all 0 if it is flat."""
+    """The position of an account in an instrument. All quantities are 0 if there is none."""
 
     symbol: str
+    """The instrument, as the exchange writes it."""
     long: Decimal = ZERO
+    """The long quantity, in the base asset or in contracts."""
     short: Decimal = ZERO
-    """Also a positive number. In one-way mode one of the two is 0."""
+    """The short quantity, as a positive number. In one-way mode, `long` or `short` is 0."""
     entry_price: Decimal | None = None
-    """Average; None when flat, and where both legs are open."""
+    """The average entry price, in the quote asset; None without a position, or if both legs are
+    open."""
     unrealised: Decimal | None = None
-    """Profit at the exchange's mark price, at the time of its last word about it."""
+    """The unrealised profit at the mark price of the exchange's last update."""
     mark_price: Decimal | None = None
+    """The mark price of that update, in the quote asset."""
     exchange_time_ns: int | None = None
+    """Time of that update by the exchange's clock, nanoseconds since the epoch."""
 
     @property
     def quantity(self) -> Decimal:
@@ -55,136 +62,193 @@ class Position:
 
 @attrs.frozen(kw_only=True)
 class Summary:
-    """The account as a whole, where the exchange tells it: margin accounts."""
+    """The totals of a margin account."""
 
     asset: str
-    """What the numbers are in."""
+    """The asset of all amounts here, such as "USDT"."""
     equity: Decimal | None = None
-    """With the unrealised profit."""
+    """The balance plus the unrealised profit."""
     available: Decimal | None = None
+    """The amount that new positions can use."""
     unrealised: Decimal | None = None
+    """The unrealised profit of all positions."""
     initial_margin: Decimal | None = None
+    """The margin that open orders and positions require."""
     maintenance_margin: Decimal | None = None
+    """The margin below which the exchange liquidates."""
 
 
 # --- what it tells
 
 
 class AccountEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """Anything that `Account.events` yields."""
+    """Base of all events that `Account.events` yields."""
 
     received_ns: int = 0
-    """Wall clock, nanoseconds since the epoch."""
+    """Time of arrival by this machine's clock, nanoseconds since the epoch."""
 
 
 class OrderUpdate(AccountEvent, frozen=True, kw_only=True):
-    """The state of one of our orders has changed."""
+    """The state of an order of this account has changed."""
 
     client_id: str
+    """The id that the account gave the order."""
     exchange_id: str | None
+    """The exchange's id of the order; None until the exchange has sent it."""
     symbol: str
+    """The instrument, as the exchange writes it."""
     side: Side
+    """"buy" or "sell"."""
     leg: Leg | None
+    """"long" or "short" in hedge mode; otherwise None."""
     state: OrderState
+    """The new state."""
     quantity: Decimal | None
+    """The total quantity, in the base asset or in contracts."""
     price: Decimal | None
+    """The limit price, in the quote asset; None for a market order."""
     filled: Decimal
+    """The quantity that has been filled so far."""
     average_price: Decimal | None = None
+    """The average price of the fills, in the quote asset; None without fills."""
     tag: str = ""
+    """The tag of the intent."""
     reason: str = ""
-    """Why it ended, in the exchange's words or ours."""
+    """Why the order ended, as the exchange or this library says it."""
     late: bool = False
-    """Whether it was taken for absent or refused before: a constant of the venue was wrong."""
+    """Whether the account had given the order up as absent or refused. It means that an assumption
+    about the exchange was wrong."""
     exchange_time_ns: int | None = None
+    """Time of the change by the exchange's clock, nanoseconds since the epoch."""
 
 
 class Fill(AccountEvent, frozen=True, kw_only=True):
-    """One trade of one of our orders, told once."""
+    """One trade of an order on this account. Each trade is reported once."""
 
     trade_id: str
+    """The exchange's id of the trade."""
     client_id: str
-    """Empty if the order is not ours: of an app, another program, a liquidation."""
+    """The client id of the order; empty if another program, an app or a liquidation placed it."""
     symbol: str
+    """The instrument, as the exchange writes it."""
     side: Side
+    """The side of the order."""
     leg: Leg | None
+    """"long" or "short" in hedge mode; otherwise None."""
     price: Decimal
+    """The price of the trade, in the quote asset."""
     quantity: Decimal
+    """The traded quantity, in the base asset or in contracts."""
     fee: Decimal | None = None
-    """Negative for a rebate; None if it comes later, as a `FillFee`."""
+    """The fee, in `fee_asset`. Negative for a rebate; None if it arrives later, as a `FillFee`."""
     fee_asset: str | None = None
+    """The asset of the fee."""
     maker: bool | None = None
+    """Whether the order was in the book before the trade; None if the exchange does not say."""
     realised: Decimal | None = None
-    """Profit or loss of the position that it closed, where the exchange tells it."""
+    """The profit or loss of the position that the trade closed; None if the exchange does not send
+    it."""
     exchange_time_ns: int | None = None
+    """Time of the trade by the exchange's clock, nanoseconds since the epoch."""
     backfilled: bool = False
-    """Whether it was read from the account's history, because it happened while nobody listened."""
+    """Whether the account read the trade from the history, because it happened during a
+    disconnect or before this run."""
 
 
 class FillFee(AccountEvent, frozen=True, kw_only=True):
-    """The fee of a fill that was told without it."""
+    """The fee of a fill that was reported without it."""
 
     trade_id: str
+    """The `Fill.trade_id` to which the fee belongs."""
     client_id: str
+    """The client id of the order."""
     symbol: str
+    """The instrument, as the exchange writes it."""
     fee: Decimal
+    """The fee, in `fee_asset`; negative for a rebate."""
     fee_asset: str
+    """The asset of the fee."""
 
 
 class BalanceUpdate(AccountEvent, frozen=True, kw_only=True):
-    """A balance has changed."""
+    """A balance has changed. The amounts are the new ones."""
 
     asset: str
+    """The asset, such as "USDT"."""
     total: Decimal | None
+    """The whole amount, in the asset."""
     available: Decimal | None
+    """The amount that new orders can use, in the asset."""
     locked: Decimal | None
+    """The amount that open orders hold, in the asset."""
     reason: str = ""
+    """The cause, as the exchange writes it; empty if it sends none."""
     exchange_time_ns: int | None = None
+    """Time of the change by the exchange's clock, nanoseconds since the epoch."""
 
 
 class PositionUpdate(AccountEvent, frozen=True, kw_only=True):
-    """A position has changed."""
+    """A position has changed. The quantities are the new ones."""
 
     symbol: str
+    """The instrument, as the exchange writes it."""
     quantity: Decimal
+    """`long` minus `short`, in the base asset or in contracts."""
     long: Decimal
+    """The long quantity."""
     short: Decimal
+    """The short quantity, as a positive number."""
     entry_price: Decimal | None = None
+    """The average entry price, in the quote asset; None without a position."""
     unrealised: Decimal | None = None
+    """The unrealised profit; None if the exchange does not send it."""
     reason: str = ""
+    """The cause, as the exchange writes it; empty if it sends none."""
     exchange_time_ns: int | None = None
+    """Time of the change by the exchange's clock, nanoseconds since the epoch."""
 
 
 class FundingPayment(AccountEvent, frozen=True, kw_only=True):
-    """Funding was paid (negative) or received."""
+    """A funding payment."""
 
     symbol: str | None
-    """None where the exchange does not say for what."""
+    """The instrument; None if the exchange does not send it."""
     asset: str
+    """The asset of the payment."""
     amount: Decimal
+    """The amount in `asset`: positive if the account received it, negative if it paid."""
     exchange_time_ns: int | None = None
+    """Time of the payment by the exchange's clock, nanoseconds since the epoch."""
 
 
 class Orphan(AccountEvent, frozen=True, kw_only=True):
-    """An order of this account's name and another run was found open."""
+    """The account found an open order of another run with the same name."""
 
     client_id: str
+    """The id that the other run gave the order."""
     exchange_id: str | None
+    """The exchange's id of the order."""
     symbol: str
+    """The instrument, as the exchange writes it."""
     side: Side
+    """"buy" or "sell"."""
     quantity: Decimal | None
+    """The total quantity, in the base asset or in contracts."""
     price: Decimal | None
+    """The limit price, in the quote asset; None for a market order."""
     action: str
-    """``cancel``, ``adopt`` or ``leave``: what becomes of it."""
+    """What the account does with it: "cancel", "adopt" or "leave"."""
 
 
 class Synced(AccountEvent, frozen=True, kw_only=True):
-    """From here on the account shows what the exchange has."""
+    """The account is in sync with the exchange from here on."""
 
 
 class Unsynced(AccountEvent, frozen=True, kw_only=True):
-    """From here on until `Synced`, what the account showed may be wrong; reading it raises."""
+    """The account is out of sync until the next `Synced`. Reading its values raises `NotSynced`."""
 
     reason: str
+    """The cause."""
 
 
 AnyAccountEvent: TypeAlias = (
@@ -209,15 +273,15 @@ def _seconds(instance: object, attribute: attrs.Attribute[Any], value: object) -
 
 @attrs.frozen(kw_only=True)
 class Timing:
-    """How long an account waits, in seconds.
+    """The time limits of an account, in seconds.
 
     Args:
-        patience: for an order's outcome, before `place` raises `OrderUnknown`.
+        patience: how long `place` waits for an order's outcome before it raises `OrderUnknown`.
         window: how long after its signing the exchange may still accept a request.
-        leave_timeout: for all orders to be cancelled and confirmed when the block is left.
-        queue_seconds: how long a new order may wait before it is sent; then it is `NotSent`.
-        audit_seconds: between two comparisons of what is shown with what the exchange has.
-        blind_seconds: how long quotes stay while the account is not synced.
+        leave_timeout: how long leaving the block may take to cancel and confirm all orders.
+        queue_seconds: how long a new order may wait to be sent. After that it raises `NotSent`.
+        audit_seconds: the interval between two comparisons with the exchange's state.
+        blind_seconds: how long quotes stay open while the account is not synced.
 
     Raises:
         ConfigError: one of them is not a finite number above 0.
@@ -236,9 +300,10 @@ class DeadMan:
     """Let the exchange cancel the orders when this program is silent for `seconds`.
 
     Args:
-        seconds: how long; renewed every third of it.
-        others_too: that orders of other programs on the same account may be cancelled with them,
-            where the exchange's switch does not tell them apart.
+        seconds: the time after which the exchange cancels. The account renews it three times as
+            often.
+        others_too: allow the exchange to cancel orders of other programs on the account as well.
+            Required if the exchange's switch cannot distinguish them.
 
     Raises:
         ConfigError: `seconds` is not a finite number above 0.

@@ -45,8 +45,7 @@ class Event(msgspec.Struct, gc=False, kw_only=True):
     symbol: str
     """The symbol as the exchange writes it, such as "ETHUSDC"; empty if there is none."""
     exchange_time_ns: int | None = None
-    """Time of the event by the exchange's clock, nanoseconds since the epoch; None if it sends
-    none."""
+    """Time by the exchange's clock, nanoseconds since the epoch; None if it sends none."""
     received_ns: int = 0
     """Time of arrival by this machine's clock, nanoseconds since the epoch. The clock is read once
     per socket read. A negative lag is possible: the exchange's clock may be ahead of yours."""
@@ -152,8 +151,7 @@ class Trade(Event, Generic[N_co], gc=False, kw_only=True):
     """Whether the trade was not matched in the order book, for example a takeover by an insurance
     fund. Its price may be far from the market's."""
     backfilled: bool = False
-    """Whether the stream missed the trade and the adapter fetched it later
-    (``Trades(…, backfill=True)``)."""
+    """Whether the stream missed it and the adapter fetched it (``Trades(…, backfill=True)``)."""
 
 
 class Quote(Event, Generic[N_co], gc=False, kw_only=True):
@@ -216,9 +214,8 @@ class BookView(Event, Generic[N_co], gc=False, kw_only=True):
     """A live view of a local order book.
 
     The view is not a copy: the exchange's next delta changes it, including its ids and times. Read
-    the values that you need before the next ``await``, or call `depth` for a copy. The copy is a
-    value like every other event. If you pickle or deepcopy a view, or pass it to `plain`, you also
-    get a copy.
+    the values that you need before the next ``await``, or call `depth` for a copy. Pickling and
+    `plain` also give you a copy.
 
     While `synced` is False, the view is empty: both sides have no levels, and `best_bid`,
     `best_ask`, `mid` and `spread` are None.
@@ -267,9 +264,6 @@ class BookView(Event, Generic[N_co], gc=False, kw_only=True):
         """The share of bids minus the share of asks in the quantity of the best `levels`.
 
         1 means only bids, -1 only asks, 0 an equal quantity of both. None if both sides are empty.
-
-        Raises:
-            ConfigError: `levels` is not a whole number above 0.
         """
         check_count("imbalance: levels", levels)
         bids = sum(float(level.quantity) for level in islice(self.bids, levels))
@@ -286,8 +280,7 @@ class BookView(Event, Generic[N_co], gc=False, kw_only=True):
         None if the book holds less than `quantity`.
 
         Raises:
-            ConfigError: `side` is neither "buy" nor "sell", or `quantity` is not above 0, or not of
-                the book's number type.
+            ConfigError: `side` or `quantity` is wrong, or `quantity` is not of the book's type.
         """
         if side not in ("buy", "sell") or not quantity > 0:
             raise ConfigError(
@@ -404,8 +397,7 @@ class MarkPrice(Event, Generic[N_co], gc=False, kw_only=True):
     index_price: N_co | None
     """The price of the underlying on spot markets; None if the exchange sends none."""
     funding_rate: N_co | None
-    """The rate that longs pay to shorts at the next funding, as a fraction: 0.0001 is 0.01 % of the
-    position. None without funding."""
+    """The rate that longs pay to shorts next: 0.0001 is 0.01 %. None without funding."""
     next_funding_time_ns: int | None = None
     """Time of the next funding, nanoseconds since the epoch; None without funding."""
 
@@ -452,9 +444,8 @@ class RawMessage(Event, gc=False, kw_only=True):
 class Gap(Event, gc=False, kw_only=True):
     """Data was lost, or may have been lost, between the events before and after the gap.
 
-    Feeds opened with ``gaps=True`` yield it in place of the lost data. `symbol` is the symbol of
-    the lost data; it is empty if several symbols may be affected. `received_ns` is the time at
-    which the loss was detected.
+    Feeds opened with ``gaps=True`` yield it in place of the lost data. `symbol` is empty if several
+    symbols may be affected. `received_ns` is the time at which the loss was detected.
     """
 
     fields = (
@@ -474,11 +465,9 @@ class Gap(Event, gc=False, kw_only=True):
     """Time of the last read before the loss was detected, by this machine's clock, nanoseconds
     since the epoch; None if it is not known."""
     begin_ns: int | None = None
-    """Begin of the missing data, by the exchange's clock, nanoseconds since the epoch; None if it
-    is not known."""
+    """Begin of the missing data by the exchange's clock, in nanoseconds; None if unknown."""
     end_ns: int | None = None
-    """End of the missing data, by the exchange's clock, nanoseconds since the epoch; None if it is
-    not known."""
+    """End of the missing data by the exchange's clock, in nanoseconds; None if unknown."""
     first_id: int | None = None
     """The first missing trade id; None for other channels, or if it is not known."""
     last_id: int | None = None

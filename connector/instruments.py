@@ -1,7 +1,7 @@
-"""What can be traded: an `Instrument`, the same for every exchange.
+"""Instruments: an `Instrument` is what you can trade, described in the same way for every exchange.
 
-It rounds to the steps of the exchange, and converts a quantity to the base asset, so that the
-quantities of different exchanges can be compared.
+Use it to round prices and quantities to the exchange's steps, and to convert quantities to the base
+asset, so that you can compare different exchanges.
 
 >>> instrument.tick(Decimal("3021.137"))
 Decimal('3021.13')
@@ -38,14 +38,15 @@ class Status(enum.Enum):
     """Whether an instrument can be traded now."""
 
     TRADING = "trading"
+    """The exchange accepts orders."""
     PAUSED = "paused"
-    """Not now; orders may still be cancelled."""
+    """Trading is paused. You may still be able to cancel orders."""
     PENDING = "pending"
-    """Not yet."""
+    """Trading has not begun."""
     ENDED = "ended"
-    """Not any more: delivered, settled or delisted."""
+    """Trading has ended: delivered, settled or delisted."""
     UNKNOWN = "unknown"
-    """The exchange uses a word that this library does not know: `Instrument.exchange_status`."""
+    """The library does not know the exchange's status: see `Instrument.exchange_status`."""
 
 
 def _decimal(value: object) -> Decimal:
@@ -66,77 +67,87 @@ def _not_negative(
 
 @attrs.frozen(kw_only=True)
 class Instrument:
-    """Something that is traded, in the exchange's own numbers to the last digit."""
+    """An instrument: a spot pair, a perpetual, a future or an option. Numbers are exact."""
 
     symbol: str
+    """The symbol as the exchange writes it."""
     base: str
-    """What is bought and sold, such as ``BTC``."""
+    """The asset that is bought and sold, such as ``BTC``."""
     quote: str
-    """What it is paid with, such as ``USDT``."""
+    """The asset in which the price is given, such as ``USDT``."""
     kind: Kind
+    """"spot", "perpetual", "future" or "option"."""
     status: Status
+    """Whether it can be traded now."""
     exchange_status: str
-    """The same in the exchange's word."""
+    """The status as the exchange writes it."""
     tick_size: Decimal | None = attrs.field(validator=_positive)
-    """Prices are multiples of it; None where the exchange sets none."""
+    """Prices are multiples of this value; None if the exchange sets none."""
     step_size: Decimal | None = attrs.field(validator=_positive)
-    """Quantities are multiples of it; None where the exchange sets none."""
+    """Quantities are multiples of this value; None if the exchange sets none."""
     min_quantity: Decimal | None = attrs.field(default=None, validator=_not_negative)
+    """The smallest quantity of an order, in `quantity_unit`; None without a limit."""
     max_quantity: Decimal | None = attrs.field(default=None, validator=_not_negative)
+    """The largest quantity of an order, in `quantity_unit`; None without a limit."""
     min_price: Decimal | None = attrs.field(default=None, validator=_not_negative)
+    """The lowest price of an order, in the quote asset; None without a limit."""
     max_price: Decimal | None = attrs.field(default=None, validator=_not_negative)
+    """The highest price of an order, in the quote asset; None without a limit."""
     min_notional: Decimal | None = attrs.field(default=None, validator=_not_negative)
-    """The least that price times quantity of an order may be; None where there is no limit."""
+    """The smallest price times quantity of an order, in the quote asset; None without a limit."""
     max_notional: Decimal | None = attrs.field(default=None, validator=_not_negative)
+    """The largest price times quantity of an order, in the quote asset; None without a limit."""
     market_step_size: Decimal | None = attrs.field(default=None, validator=_positive)
-    """Of an order without a price; None where `step_size` alone counts. So the next two."""
+    """The step of the quantity of a market order; None if it is `step_size`."""
     market_min_quantity: Decimal | None = attrs.field(default=None, validator=_not_negative)
+    """The smallest quantity of a market order; None if it is `min_quantity`."""
     market_max_quantity: Decimal | None = attrs.field(default=None, validator=_not_negative)
+    """The largest quantity of a market order; None if it is `max_quantity`."""
     max_orders: int | None = None
-    """How many orders of an account may be open at once; None where there is no limit, or it is not
-    told."""
+    """The largest number of open orders of an account; None if there is no limit, or if the
+    exchange does not send it."""
     contract_size: Decimal = attrs.field(default=Decimal(1), validator=_positive)
-    """How much of the base one contract is; of an inverse contract, how much of the quote."""
+    """The size of one contract, in the base asset; for an inverse contract, in the quote asset."""
     quantity_unit: QuantityUnit = "base"
-    """What the exchange counts in `quantity`: the base asset, the quote asset, or contracts of
-    `contract_size`. `base_quantity` converts."""
+    """The unit of quantities: "base" (the base asset), "quote" (the quote asset), or "contracts"
+    (of `contract_size`). `base_quantity` converts."""
     inverse: bool = False
-    """Whether it is settled in the base; if not, it is linear."""
+    """Whether the contract is settled in the base asset. If not, it is linear."""
     settle: str | None = None
-    """What it is settled in; None for spot."""
+    """The asset in which the contract is settled; None for spot."""
     expires_ns: int | None = None
-    """When a future or option is delivered, nanoseconds since the epoch; None for what never
-    is."""
+    """Time of delivery of a future or option, nanoseconds since the epoch; None otherwise."""
     strike: Decimal | None = attrs.field(default=None, validator=_positive)
-    """At which price an option may be exercised; None for everything else."""
+    """The strike price of an option; None otherwise."""
     option_side: OptionSide | None = None
-    """What an option gives the right to; None for everything else."""
+    """"call" or "put" for an option; None otherwise."""
 
     @property
     def trading(self) -> bool:
-        """Whether orders are accepted now."""
+        """Whether the exchange accepts orders now."""
         return self.status is Status.TRADING
 
     def tick(self, price: Decimal | float | str, rounding: Rounding = "down") -> Decimal:
-        """`price` as a multiple of `tick_size`.
+        """Round `price` to a multiple of `tick_size`.
 
-        A float counts as the shortest number that reads back as the same, so that 0.1 is 0.1.
+        A float is read as its shortest decimal form: 0.1 is exactly 0.1.
 
         Args:
-            rounding: "down" for a bid that must not pay more, "up" for an ask that must not get
-                less, or "nearest", a tie to the even multiple.
+            price: the price to round.
+            rounding: "down" for a bid that must not pay more, "up" for an ask that must not
+                receive less, or "nearest" (a tie goes to the even multiple).
 
         Raises:
-            ConfigError: `price` is not a finite number, or `rounding` none of these.
+            ConfigError: `price` is not a finite number, or `rounding` is none of these.
         """
         return self._round("price", price, self.tick_size, rounding)
 
     def step(self, quantity: Decimal | float | str, rounding: Rounding = "down") -> Decimal:
-        """`quantity` as a multiple of `step_size`; arguments and errors as those of `tick`."""
+        """Round `quantity` to a multiple of `step_size`. Arguments and errors as with `tick`."""
         return self._round("quantity", quantity, self.step_size, rounding)
 
     def notional(self, quantity: Decimal, price: Decimal) -> Decimal:
-        """What `quantity` is worth at `price`: in the quote, exact."""
+        """The exact value of `quantity` at `price`, in the quote asset."""
         # An inverse option is counted in the base, and its price is one of the base in itself.
         if self.inverse and self.quantity_unit != "base":
             return product(quantity, self.contract_size)
@@ -148,10 +159,10 @@ class Instrument:
         price: Decimal | int | str,
         side: Literal["buy", "sell"],
     ) -> Decimal:
-        """The largest quantity, not above `quantity`, of a limit order that passes; 0 if none.
+        """The largest quantity up to `quantity` that a limit order may have; 0 if there is none.
 
-        It considers the steps, the least and the most of quantity and notional, and the range of
-        prices. A price between two ticks counts as the tick below for a buyer, above for a seller.
+        It considers the step size and the limits of quantity, notional and price. A price between
+        two ticks counts as the lower tick for a buyer, and as the higher tick for a seller.
 
         Raises:
             TypeError: a number is a float.
@@ -180,15 +191,15 @@ class Instrument:
         return max(largest, ZERO)
 
     def base_quantity(self, quantity: N, price: N | None = None) -> N:
-        """`quantity` of this exchange in the base asset.
+        """Convert `quantity` to the base asset.
 
         Args:
-            quantity: in `quantity_unit`, as events have it.
-            price: at which it is traded, or counted; only needed when the exchange counts in the
-                quote asset or in inverse contracts.
+            quantity: a quantity in `quantity_unit`, as events have it.
+            price: the price of the conversion. Required if the exchange counts in the quote asset
+                or in inverse contracts.
 
         Raises:
-            ConfigError: the price is needed and missing, or not above 0.
+            ConfigError: the price is required and missing, or not above 0.
         """
         if self.quantity_unit == "base":
             return quantity
@@ -201,8 +212,8 @@ class Instrument:
         divisor: Any = price
         if divisor is None or not divisor > 0:
             raise ConfigError(
-                f"{self.symbol}: {price!r} is no price; its quantities are worth an amount of "
-                f"{self.quote}, so write the price at which you want them in {self.base}"
+                f"{self.symbol}: price={price!r}; its quantities are amounts of {self.quote}, so "
+                f"pass the price at which to convert them to {self.base}"
             )
         return cast("N", quotient(amount, divisor) if exactly else amount / divisor)
 
@@ -235,16 +246,16 @@ def find(
     strike: Decimal | None = None,
     option_side: OptionSide | None = None,
 ) -> Instrument:
-    """The one of `instruments` that is meant; one that is traded, if there are others.
+    """Find one instrument by its assets and kind. Prefers an instrument that can be traded.
 
     Args:
-        instruments: of one exchange (`Adapter.instruments`).
+        instruments: the instruments of one exchange (`Adapter.instruments`).
         base, quote: such as ``"BTC"`` and ``"USDT"``, in any case.
         kind: "spot", "perpetual", "future" or "option".
         settle, inverse, expires_ns, strike, option_side: to choose among several.
 
     Raises:
-        ConfigError: there is none, or several; the message names them.
+        ConfigError: no instrument matches, or several do; the message lists them.
     """
     wanted = {
         "kind": kind,
@@ -268,8 +279,13 @@ def find(
     what = f"{pair[0]}/{pair[1]} with {', '.join(f'{k}={v!r}' for k, v in asked.items())}"
     some = ", ".join(f"{each.symbol} ({each.kind})" for each in (found or of_pair)[:_MOST_NAMED])
     if found:
-        raise ConfigError(f"there are {len(found)} instruments {what}: {some}; say which")
-    raise ConfigError(f"there is no instrument {what}; of that pair there is: {some or 'none'}")
+        raise ConfigError(
+            f"{len(found)} instruments match {what}: {some}; add an argument that selects one, "
+            "such as settle, inverse or expires_ns"
+        )
+    raise ConfigError(
+        f"no instrument matches {what}; the exchange has for this pair: {some or 'none'}"
+    )
 
 
 def say_unknown(symbol: str, known: Iterable[str], exchange: str) -> str:

@@ -1,4 +1,4 @@
-"""API keys: what signs the requests of an account, and never shows itself.
+"""API keys: they sign the requests of an account, and are never printed.
 
 .. code-block:: python
 
@@ -7,10 +7,10 @@
     ApiKey.from_environment("BINANCE")   # BINANCE_KEY and BINANCE_SECRET, or BINANCE_SECRET_FILE
     ApiKey.from_files("/run/secrets/key", "/run/secrets/private.pem", kind="ed25519")
 
-An `ApiKey` is passed to `open_account`, never to an exchange value. Neither `repr` nor `str`, no
-error and no log record contains the key or the secret, and pickling raises.
+Pass an `ApiKey` to `Adapter.open_account`. ``repr``, ``str``, errors and log records never contain
+the key or the secret, and pickling raises.
 
-HMAC needs the standard library only. The other kinds need the extra ``trade``
+HMAC keys need only the standard library. The other kinds need the extra ``trade``
 (``pip install "trio-connector[trade]"``): cryptography, and coincurve for secp256k1.
 """
 
@@ -42,16 +42,16 @@ class ApiKey:
     """A key of one account at one exchange.
 
     Args:
-        key: what the exchange calls the API key; for ``secp256k1`` the account's address.
-        secret: the secret of an HMAC key. For ``ed25519``, ``rsa`` and ``es256`` the private key
-            as PEM, or as base64 of its PKCS#8 form; for ``secp256k1`` 32 bytes in hex.
-        kind: how requests are signed.
-        passphrase: the third part of a key, where the exchange has one.
-        account: the sub-account or vault to act for, where the exchange asks for it.
+        key: the exchange's API key. For ``secp256k1``: the account's address.
+        secret: the secret of an HMAC key. For ``ed25519``, ``rsa`` and ``es256``: the private key
+            as PEM, or as base64 of its PKCS#8 form. For ``secp256k1``: 32 bytes in hex.
+        kind: how to sign requests.
+        passphrase: the third part of a key, on exchanges that have one.
+        account: the sub-account or vault to act for, on exchanges that require it.
 
     Raises:
-        ConfigError: a part is missing or cannot be what it should be. The message does not
-            contain the value.
+        ConfigError: a part is missing or has the wrong form. The message does not contain the
+            value.
     """
 
     __slots__ = ("_account", "_key", "_kind", "_passphrase", "_private", "_secret")
@@ -84,9 +84,10 @@ class ApiKey:
     def from_environment(
         cls, prefix: str, *, kind: Kind = "hmac", account: str | None = None
     ) -> ApiKey:
-        """The key in ``PREFIX_KEY`` and ``PREFIX_SECRET``, or the file ``PREFIX_SECRET_FILE``.
+        """Read a key from environment variables: ``PREFIX_KEY`` and ``PREFIX_SECRET``.
 
-        ``PREFIX_PASSPHRASE`` is read if it is set.
+        ``PREFIX_SECRET_FILE`` can name a file with the secret instead. ``PREFIX_PASSPHRASE`` is
+        read if it is set.
 
         Raises:
             ConfigError: a variable is missing, or its file cannot be read.
@@ -114,7 +115,7 @@ class ApiKey:
         kind: Kind = "hmac",
         account: str | None = None,
     ) -> ApiKey:
-        """The key in the files at these paths; surrounding white space is removed.
+        """Read a key from files. Surrounding white space is removed.
 
         Raises:
             ConfigError: a file cannot be read.
@@ -129,34 +130,34 @@ class ApiKey:
 
     @property
     def key(self) -> str:
-        """The public part, as it is sent with each request."""
+        """The public part of the key. Each request contains it."""
         return self._key
 
     @property
     def kind(self) -> Kind:
-        """How it signs."""
+        """How the key signs requests."""
         return self._kind
 
     @property
     def passphrase(self) -> str | None:
-        """The third part, where the exchange has one."""
+        """The third part of the key; None without one."""
         return self._passphrase
 
     @property
     def account(self) -> str | None:
-        """The sub-account or vault to act for."""
+        """The sub-account or vault to act for; None without one."""
         return self._account
 
     def sign(self, payload: bytes, *, digest: Digest = "sha256", decode: bool = False) -> bytes:
-        """The signature of `payload`, as raw bytes.
+        """Sign `payload`. Returns raw bytes.
 
         Args:
-            payload: what is signed.
+            payload: the bytes to sign.
             digest: the hash function of HMAC, RSA (PKCS #1 v1.5) and ES256.
-            decode: whether the secret of an HMAC key is base64, and its bytes sign.
+            decode: whether to decode the secret of an HMAC key from base64 first.
 
         Returns:
-            For ES256 the 64 bytes r and s, as a JSON Web Token has them.
+            The signature. For ES256: the 64 bytes r and s, as in a JSON Web Token.
 
         Raises:
             ConfigError: a ``secp256k1`` key signs hashes only: `sign_hash`; or `decode` is given

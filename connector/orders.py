@@ -1,4 +1,4 @@
-"""What a program wants to trade: intents, its own limits, and the states of an order.
+"""Intents to trade, your own limits, and the states of an order.
 
 .. code-block:: python
 
@@ -7,9 +7,9 @@
     Limit("ETHUSDC", "buy", quantity="0.035", price="2990.10", post_only=True)
     Market("ETHUSDC", "sell", quantity=Decimal("0.5"), reduce_only=True)
 
-An intent is a frozen value: it is not an order, and the same intent placed twice is two orders.
-Numbers are written as `decimal.Decimal`, ``int`` or ``str``. A ``float`` is a ``TypeError``. They
-are always `Decimal` when read.
+An intent is a frozen value, not an order. If you place the same intent twice, you get two orders.
+Write numbers as `decimal.Decimal`, ``int`` or ``str``. A ``float`` raises ``TypeError``. When you
+read them, they are `Decimal`.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ OrderState: TypeAlias = Literal[
 ]
 """
 =============  ==============================================================================
-``queued``     made, and not sent yet
-``sent``       on its way to the exchange, which has not answered
-``open``       in the order book, or being triggered into it
-``filled``     over: all of it is traded
-``cancelled``  over: cancelled by us, or by anybody
-``expired``    over: ended by the exchange (a rest of IOC, self-trade prevention, delisting …)
-``refused``    over: the exchange did not accept it, or it was never sent
-``absent``     over: sent, never answered, and proved to be neither open nor filled
-``unknown``    sent, and nothing tells yet what became of it
+``queued``     created, not sent yet
+``sent``       sent, not answered yet
+``open``       in the order book, or about to be triggered into it
+``filled``     ended: traded in full
+``cancelled``  ended: cancelled, by this account or by somebody else
+``expired``    ended by the exchange (remainder of IOC, self-trade prevention, delisting …)
+``refused``    ended: the exchange did not accept it, or it was never sent
+``absent``     ended: sent, never answered, and proved to be neither open nor filled
+``unknown``    sent, and its outcome is not known yet
 =============  ==============================================================================
 """
 
@@ -116,19 +116,19 @@ class Limit:
     Args:
         symbol: what to trade, in any case.
         side: "buy" or "sell".
-        quantity: in the base, or in contracts.
-        price: the worst price.
-        post_only: whether it must not take: the exchange refuses it instead.
-        time_in_force: "GTC" rests until it is cancelled, "IOC" trades what it can at once, "FOK"
-            trades all at once or nothing.
-        reduce_only: whether it may only reduce the position.
-        leg: "long" or "short": required in hedge mode, refused elsewhere.
-        tag: a word of the program's, by which it finds its orders again.
+        quantity: how much to trade, in the base asset or in contracts.
+        price: the limit price, in the quote asset.
+        post_only: whether the order must not trade at once. The exchange rejects it if it would.
+        time_in_force: "GTC" stays open until it is cancelled, "IOC" trades at once as much as
+            possible, "FOK" trades everything at once or nothing.
+        reduce_only: whether the order may only reduce the position.
+        leg: "long" or "short". Required in hedge mode, not allowed otherwise.
+        tag: a word of your choice, to find your orders again.
 
     Raises:
         TypeError: a number is a float.
         OrderInvalid: a number is not above 0.
-        ConfigError: another argument cannot work.
+        ConfigError: another argument is wrong.
     """
 
     symbol: str = attrs.field(converter=_symbol)
@@ -153,22 +153,22 @@ class Limit:
 
 @attrs.frozen
 class Market:
-    """An order at whatever price the book offers.
+    """An order at the prices of the book.
 
     Args:
         symbol: what to trade, in any case.
         side: "buy" or "sell".
-        quantity: in the base, or in contracts.
-        quote_quantity: instead of `quantity`, how much of the quote to spend or to get, where the
-            exchange offers it.
-        reduce_only: whether it may only reduce the position.
-        leg: "long" or "short": required in hedge mode, refused elsewhere.
-        tag: a word of the program's, by which it finds its orders again.
+        quantity: how much to trade, in the base asset or in contracts.
+        quote_quantity: instead of `quantity`, how much of the quote asset to spend or to get, if
+            the exchange offers it.
+        reduce_only: whether the order may only reduce the position.
+        leg: "long" or "short". Required in hedge mode, not allowed otherwise.
+        tag: a word of your choice, to find your orders again.
 
     Raises:
         TypeError: a number is a float.
         OrderInvalid: a number is not above 0.
-        ConfigError: not exactly one of the quantities is given, or another argument cannot work.
+        ConfigError: not exactly one of the quantities is given, or another argument is wrong.
     """
 
     symbol: str = attrs.field(converter=_symbol)
@@ -219,22 +219,23 @@ def _optional_count(value: object) -> int | None:
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """What a program allows itself, checked before an order is sent.
+    """Your own limits, checked before an order is sent.
 
-    Orders that are open, on their way or unknown count. An order with ``reduce_only=True`` counts
-    in `orders_per_minute` only. What is not written is not limited; `Limits.none` limits nothing.
+    Open, sent and unknown orders count. An order with ``reduce_only=True`` counts only for
+    `orders_per_minute`. A limit that you leave out is not checked. `Limits.none` has no limits.
 
     Args:
-        order_notional: the most that price times quantity of one order may be, in the quote.
-        open_notional: the most of all orders together that are not over.
-        position: by symbol, the largest position in either direction that may come about if
-            everything is filled. A symbol that is not named has no such limit.
-        orders_per_minute: new orders within any 60 seconds.
+        order_notional: the largest price times quantity of one order, in the quote asset.
+        open_notional: the largest sum of price times quantity of all orders that have not ended,
+            in the quote asset.
+        position: by symbol, the largest position in either direction if every order were filled,
+            in the base asset or in contracts. A symbol that is not listed has no such limit.
+        orders_per_minute: the largest number of new orders within any 60 seconds.
 
     Raises:
         TypeError: a number is a float.
         OrderInvalid: a number is not above 0.
-        ConfigError: nothing is limited, and `Limits.none` was not written.
+        ConfigError: no limit is given. Use `Limits.none` if that is intended.
     """
 
     order_notional: Decimal | None = attrs.field(default=None, converter=_order_notional)
@@ -250,11 +251,14 @@ class Limits:
                 self.order_notional, self.open_notional, self.position, self.orders_per_minute
             )
         ):  # fmt: skip
-            raise ConfigError("Limits() limits nothing; if that is meant, write Limits.none()")
+            raise ConfigError(
+                "Limits() has no limit; write one, such as Limits(order_notional='500'), or "
+                "Limits.none() if you want none"
+            )
 
     @classmethod
     def none(cls) -> Limits:
-        """No limits of one's own."""
+        """No own limits. The exchange's limits still apply."""
         return cls(_nothing=True)
 
 
@@ -265,11 +269,11 @@ def _ticks(_: object, __: attrs.Attribute[Any], ticks: object) -> None:
 
 @attrs.frozen(kw_only=True)
 class Keep:
-    """How much less aggressive than wanted a quote may be and still stay.
+    """How much less aggressive than wanted a quote may be before it is replaced.
 
     Args:
-        ticks: how many ticks.
-        fraction: how large a part of the price.
+        ticks: the number of ticks.
+        fraction: a fraction of the price: "0.0001" is 0.01 %.
     """
 
     ticks: int = attrs.field(default=0, validator=_ticks)

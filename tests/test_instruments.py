@@ -281,7 +281,7 @@ def test_without_a_price_what_is_counted_in_the_quote_has_no_quantity_in_the_bas
 ) -> None:
     with localcontext() as context:
         context.clear_traps()
-        with pytest.raises(ConfigError, match="is no price"):
+        with pytest.raises(ConfigError, match="pass the price at which to convert"):
             contract(quantity_unit="quote").base_quantity(Decimal(1), price)
     assert contract(quantity_unit="contracts").base_quantity(Decimal(3)) == 3
 
@@ -314,9 +314,12 @@ def test_finding_the_instrument_that_is_meant(what: dict[str, Any], symbol: str)
 @pytest.mark.parametrize(
     ("what", "words"),
     [
-        ({"kind": "perpetual"}, r"there are 2 .*ETHUSDC-P \(perpetual\), ETHUSDC-I"),
-        ({"kind": "option"}, r"no instrument ETH/USDC with kind='option'; .*ETHUSDC \(spot\)"),
-        ({"base": "XYZ"}, r"of that pair there is: none"),
+        ({"kind": "perpetual"}, r"2 instruments match .*ETHUSDC-P \(perpetual\), ETHUSDC-I"),
+        (
+            {"kind": "option"},
+            r"no instrument matches ETH/USDC with kind='option'; .*ETHUSDC \(spot\)",
+        ),
+        ({"base": "XYZ"}, r"has for this pair: none"),
     ],
 )
 def test_what_cannot_be_found_is_an_error_that_names_what_there_is(

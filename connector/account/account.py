@@ -1,4 +1,4 @@
-"""An account as a program sees it: what it has, and orders that do not outlive their block."""
+"""An account as a program sees it: its balances and positions, and its orders."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ EVENTS = 65_536
 
 
 class Account:
-    """A running account. Made by `Adapter.open_account` only.
+    """An open account. `Adapter.open_account` creates it.
 
-    Balances, positions and summary raise `NotSynced` while what they would show may be wrong.
+    `balances`, `positions` and `summary` raise `NotSynced` while their values may be wrong.
     """
 
     def __init__(self, running: RunningAccount) -> None:
@@ -40,7 +40,7 @@ class Account:
         self._office = running.office
         self._closed = False
         self.left: tuple[Order, ...] = ()
-        """Orders that may still be open although the block was left."""
+        """Orders that may still be open after the block was left."""
 
     def __repr__(self) -> str:
         synced = "synced" if self.synced else "not synced"
@@ -48,21 +48,21 @@ class Account:
 
     @property
     def name(self) -> str:
-        """By which its orders are found again."""
+        """The name of the account. It is part of its orders' client ids."""
         return self._office.name
 
     # --- what it has
 
     @property
     def synced(self) -> bool:
-        """Whether what it shows is what the exchange has."""
+        """Whether balances, positions and orders equal those of the exchange."""
         return self._office.book.synced and not self._closed
 
     async def wait_synced(self) -> None:
-        """Wait until it is synced. Executes a checkpoint.
+        """Wait until the account is synced. Executes a checkpoint.
 
         Raises:
-            ConnectorError: it never will be: the account has ended.
+            ConnectorError: the account has ended.
         """
         await trio.lowlevel.checkpoint()
         while not self._office.book.synced:
@@ -73,37 +73,37 @@ class Account:
 
     @property
     def balances(self) -> Mapping[str, Balance]:
-        """By asset; 0 of one that the exchange does not mention.
+        """The balances by asset. An asset that the account does not have is 0.
 
         Raises:
-            NotSynced: it may be wrong.
+            NotSynced: the balances may be wrong.
         """
         self._check_synced()
         return Balances(self._office.book.holdings.balances(), self._office.instruments)
 
     @property
     def positions(self) -> Mapping[str, Position]:
-        """By symbol, of every instrument; all 0 if it is flat. Of spot, what is held of the base.
+        """The positions by symbol, for every instrument. On spot: the balance of the base asset.
 
         Raises:
-            NotSynced: it may be wrong.
+            NotSynced: the positions may be wrong.
         """
         self._check_synced()
         return self._positions()
 
     @property
     def summary(self) -> Summary | None:
-        """The account as a whole at its last reading, where the exchange tells it.
+        """The totals of a margin account when it was last read; None for other accounts.
 
         Raises:
-            NotSynced: it may be wrong.
+            NotSynced: the totals may be wrong.
         """
         self._check_synced()
         return self._office.book.holdings.summary
 
     @property
     def last_known(self) -> LastKnown:
-        """What it has last shown: for screens, not for decisions."""
+        """The last known values, even if they may be wrong. Use them for display only."""
         book = self._office.book
         return LastKnown(
             book.as_of_ns, book.holdings.balances(), self._positions(), book.holdings.summary
@@ -111,24 +111,24 @@ class Account:
 
     @property
     def orders(self) -> Mapping[str, Order]:
-        """Our own, by client id, in whatever state; those that ended, for ten minutes."""
+        """The orders of this account by client id. Ended orders stay for ten minutes."""
         return dict(self._office.orders)
 
     @property
     def other_orders(self) -> tuple[OrderReport, ...]:
-        """Open orders of others: shown, never touched. Conditional ones are among them."""
+        """Open orders of other programs, with conditional ones. The account never changes them."""
         ours = self._office.book.records
         others = self._office.book.others.values()
         return tuple(each for each in others if each.client_id not in ours)
 
     @property
     def bookmark(self) -> str:
-        """Give it to the next run as ``bookmark=``: it then tells the fills since now."""
+        """Pass it to the next run as ``bookmark=``. That run reports the fills since now."""
         office = self._office
         return str(office.book.bookmark(office.since_ns, office.symbols()))
 
     def statistics(self) -> AccountStatistics:
-        """What it does and has done, at this moment; also after its block."""
+        """Current values and totals of the account. Also available after its block."""
         return self._running.statistics()
 
     def _positions(self) -> Mapping[str, Position]:
@@ -138,12 +138,12 @@ class Account:
     # --- orders
 
     def submit(self, intent: Intent) -> Order:
-        """Check an order and send it, without waiting.
+        """Check an order and send it, without waiting for the exchange.
 
         Raises:
-            OrderInvalid: it breaks a rule of its instrument.
-            NotSynced: the account does not know what it has; only `reduce_only` may go.
-            LimitExceeded: it would exceed the program's own limits.
+            OrderInvalid: the order breaks a rule of its instrument.
+            NotSynced: the account is not synced; only `reduce_only` orders are possible.
+            LimitExceeded: the order would exceed your own limits.
             LimitReached: the exchange's limit of orders is used up.
             ConfigError: the exchange does not offer such an order.
             trio.ClosedResourceError: the account's block has been left.
@@ -152,14 +152,14 @@ class Account:
         return self._office.submit(intent)
 
     async def place(self, intent: Intent) -> Order:
-        """Place an order, and return when it is open or over.
+        """Place an order. Returns when it is open or has ended.
 
         Raises:
-            OrderNotPlaced: it is not at the exchange, for certain; its kind says why.
-            OrderUnknown: nothing is known of it after `Timing.patience`; it stays tracked.
-            ConfigError, trio.ClosedResourceError: as `submit`.
+            OrderNotPlaced: the order is certainly not at the exchange; the subclass says why.
+            OrderUnknown: the outcome is not known after `Timing.patience`; it stays tracked.
+            ConfigError, trio.ClosedResourceError: as with `submit`.
 
-        Cancellation: the account cancels the order, and remains its owner.
+        Cancellation: the account cancels the order and keeps tracking it.
         """
         order = self.submit(intent)
         self._running.patience.begin(order)
@@ -169,18 +169,21 @@ class Account:
         except trio.Cancelled:
             self._running.cancel(order._record)
             raise
-        raise OrderUnknown(f"nothing is known of the order yet: {order!r}", order)
+        raise OrderUnknown(
+            f"the outcome is not known yet, do not place it again: {order!r}; await its accepted()",
+            order,
+        )
 
     async def cancel(self, order: Order) -> OrderState:
-        """Cancel an order, and return how it ended when that is certain.
+        """Cancel an order. Returns how it ended, when that is certain.
 
-        It is repeated until then: wait for it in a scope with a deadline if you cannot wait.
+        The request is repeated until then. Use ``trio.move_on_after`` if you cannot wait.
 
         Raises:
-            ConfigError: it is no order of this account.
+            ConfigError: the order does not belong to this account.
             trio.ClosedResourceError: the account's block has been left.
 
-        Cancellation: the account goes on cancelling.
+        Cancellation: the account continues to cancel the order.
         """
         self._check_open()
         self._check_ours(order)
@@ -194,23 +197,23 @@ class Account:
         price: Exact | None = None,
         quantity: Exact | None = None,
     ) -> Order:
-        """Change an order in place, and return it when it is so.
+        """Change an order in place. Returns it when the exchange has confirmed the change.
 
-        Until it is known, the larger quantity and the worse price count.
+        Until then, the larger quantity and the worse price count for your limits.
 
         Args:
-            order: one of this account's.
-            price: the new one.
-            quantity: the new one in total, what is filled of it included.
+            order: an order of this account.
+            price: the new price.
+            quantity: the new total quantity, including the filled part.
 
         Raises:
-            ConfigError: the exchange does not amend that in place; it says what it does.
-            OrderInvalid, LimitExceeded, NotSent, AmendRefused: it is unchanged, for certain.
-            OrderEnded: it is over; some exchanges end an order by an amend.
-            OrderUnknown: whether it was changed is not known after `Timing.patience`.
+            ConfigError: the exchange cannot change this in place; the message has what it can.
+            OrderInvalid, LimitExceeded, NotSent, AmendRefused: the order is certainly unchanged.
+            OrderEnded: the order has ended. Some exchanges end an order by an amend.
+            OrderUnknown: the outcome is not known after `Timing.patience`.
             trio.ClosedResourceError: the account's block has been left.
 
-        Cancellation: it may be changed or not; the account finds out.
+        Cancellation: the order may or may not be changed; the account finds out.
         """
         self._check_open()
         self._check_ours(order)
@@ -226,13 +229,13 @@ class Account:
     async def cancel_all(
         self, *, symbol: str | None = None, tag: str | None = None
     ) -> tuple[Order, ...]:
-        """Cancel our own orders, each by its id, and return them when all are over.
+        """Cancel the orders of this account, each by its id. Returns them when all have ended.
 
         Args:
-            symbol: only those of this instrument.
-            tag: only those whose intent has this tag.
+            symbol: only orders of this instrument.
+            tag: only orders whose intent has this tag.
 
-        Cancellation: the account goes on cancelling.
+        Cancellation: the account continues to cancel the orders.
         """
         self._check_open()
         wanted = None if symbol is None else self._office.trading.symbol(symbol)
@@ -248,13 +251,15 @@ class Account:
 
     @asynccontextmanager
     async def working(self, intent: Intent) -> AsyncIterator[Order]:
-        """An order for the length of a block: cancelled, and confirmed, when it is left.
+        """Place an order for the length of a block. Use it with ``async with``.
+
+        When you leave the block, the account cancels the order and confirms its end.
 
         Raises:
-            OrdersLeft: that could not be confirmed within `Timing.leave_timeout`; otherwise as
-                `place`.
+            OrdersLeft: the end could not be confirmed within `Timing.leave_timeout`. Otherwise as
+                with `place`.
 
-        Cancellation: the order is cancelled all the same, shielded.
+        Cancellation: the order is still cancelled, shielded.
         """
         order = await self.place(intent)
         body_error: BaseException | None = None
@@ -281,30 +286,34 @@ class Account:
         leg: Leg | None = None,
         tag: str = "",
     ) -> AsyncIterator[Quotes]:
-        """Quotes of one instrument, for the length of a block: cancelled when it is left.
+        """Keep quotes of one instrument for the length of a block. Use it with ``async with``.
+
+        When you leave the block, the account cancels the quotes and confirms their end.
 
         Args:
-            symbol: the instrument.
-            max_long, max_short: how far the position may go, whichever orders are filled.
-            max_age: seconds after which a `Quotes.want` withdraws everything.
-            overlap: how much may be placed before the cancel of what it replaces is confirmed.
-            keep: how much less aggressive than wanted an order may be and stay.
-            leg: "long" or "short": required in hedge mode, refused elsewhere.
-            tag: of the orders.
+            symbol: the instrument, in any case.
+            max_long, max_short: the largest long and short position, whichever orders are filled,
+                in the base asset or in contracts.
+            max_age: seconds after the last `Quotes.want` after which all quotes are withdrawn.
+            overlap: the quantity that may be placed before a replaced order is gone.
+            keep: how much less aggressive than wanted an order may be before it is replaced.
+            leg: "long" or "short". Required in hedge mode, not allowed otherwise.
+            tag: the tag of the orders.
 
         Raises:
-            OrderInvalid: there is no such instrument, or a number is negative.
-            ConfigError: an argument cannot work.
-            OrdersLeft: some orders could not be confirmed to be over within
-                `Timing.leave_timeout`.
+            OrderInvalid: the exchange has no such instrument, or a number is negative.
+            ConfigError: an argument is wrong.
+            OrdersLeft: some orders may be open after `Timing.leave_timeout`.
             trio.ClosedResourceError: the account's block has been left.
 
-        Cancellation: the orders are cancelled all the same, shielded.
+        Cancellation: the quotes are still cancelled, shielded.
         """
         self._check_open()
         instrument = self._office.instruments.get(self._office.trading.symbol(symbol))
         if instrument is None:
-            raise OrderInvalid(f"{self._office.trading.name} has no instrument {symbol!r}")
+            raise OrderInvalid(
+                f"{self._office.trading.name} has no instrument {symbol!r}; see Adapter.instruments"
+            )
         bounds = Bounds(
             max_long=not_negative("max_long", max_long),
             max_short=not_negative("max_short", max_short),
@@ -336,16 +345,16 @@ class Account:
     def events(
         self, *, tag: str | None = None, buffer: int = EVENTS
     ) -> AbstractAsyncContextManager[Feed[AnyAccountEvent]]:
-        """A feed of what happens to the account from now on, for the length of a block.
+        """Subscribe to the account's events for the length of a block. Use it with ``async with``.
 
-        The first feed begins with the fills, funding and orphans that were found while the account
-        was opened, such as those since the bookmark.
+        The first feed begins with the fills, funding payments and orphans that the account found
+        when it was opened, such as those since the bookmark.
 
-        A feed that is not read in time raises `SlowConsumer`; it never holds the account back.
+        If you do not read the feed in time, it raises `SlowConsumer`. It never delays the account.
 
         Args:
-            tag: only what is about orders with this tag.
-            buffer: how many events may wait.
+            tag: only events of orders with this tag.
+            buffer: the number of events that the feed can hold.
         """
         self._check_open()
         return self._office.publishing.open(buffer, tag)
@@ -368,7 +377,7 @@ class Account:
 
     def _check_ours(self, order: Order) -> None:
         if self._office.orders.get(order.client_id) is not order and not order.ended:
-            raise ConfigError(f"{order!r} is no order of the account {self.name!r}")
+            raise ConfigError(f"{order!r} is not among the orders of the account {self.name!r}")
 
     def _check_open(self) -> None:
         if self._closed:
@@ -378,7 +387,7 @@ class Account:
 
     def _check_synced(self) -> None:
         if not self.synced:
-            raise NotSynced("the account is not synced: what it would show may be wrong")
+            raise NotSynced("the account is not synced; await wait_synced(), or read last_known")
 
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""An order as a program sees it: the live view of one intent at the exchange."""
+"""An order as a program sees it: a live view of one intent at the exchange."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _NOT_KNOWN = frozenset({"queued", "sent", "unknown"})
 
 
 class Order:
-    """One order. Made by `Account.submit` and `Account.place` only.
+    """One order. `Account.submit` and `Account.place` create it.
 
-    It shows what is known now; read what belongs together before you await again.
+    Its values change while the program awaits. Read values that belong together without an
+    ``await`` between them.
     """
 
     def __init__(self, record: OrderRecord, instrument: Instrument | None) -> None:
@@ -43,77 +44,77 @@ class Order:
 
     @property
     def intent(self) -> Intent:
-        """What was wanted."""
+        """The intent that was placed."""
         return self._record.intent
 
     @property
     def symbol(self) -> str:
-        """In the exchange's spelling."""
+        """The instrument, as the exchange writes it."""
         return self._record.symbol
 
     @property
     def side(self) -> Side:
-        """Whether it buys or sells."""
+        """The side: "buy" or "sell"."""
         return self._record.intent.side
 
     @property
     def leg(self) -> Leg | None:
-        """The side of the position, in hedge mode."""
+        """The leg in hedge mode, "long" or "short"; otherwise None."""
         return self._record.intent.leg
 
     @property
     def quantity(self) -> Decimal | None:
-        """In total, as the exchange has it now; None of an order by quote that is not accepted."""
+        """The total quantity; None for an order with `quote_quantity` that is not accepted yet."""
         return self._record.quantity
 
     @property
     def price(self) -> Decimal | None:
-        """As the exchange has it now; None of an order without one."""
+        """The limit price, in the quote asset; None for a market order."""
         return self._record.price
 
     @property
     def state(self) -> OrderState:
-        """One of `connector.orders.OrderState`."""
+        """The current state (`connector.orders.OrderState`)."""
         return self._record.state
 
     @property
     def client_id(self) -> str:
-        """By which it is found at the exchange; made by the account, never used again."""
+        """The id that the account gave the order. It is never reused."""
         return self._record.client_id
 
     @property
     def exchange_id(self) -> str | None:
-        """The exchange's own; None before it has told one."""
+        """The exchange's id of the order; None until the exchange has sent it."""
         return self._record.exchange_id
 
     @property
     def filled(self) -> Decimal:
-        """How much is traded."""
+        """The filled quantity, in the base asset or in contracts."""
         return self._record.filled
 
     @property
     def remaining(self) -> Decimal:
-        """How much may still be traded; 0 when it has ended."""
+        """The quantity that may still be filled; 0 when the order has ended."""
         return self._record.remaining
 
     @property
     def average_price(self) -> Decimal | None:
-        """Of what is traded; None if nothing is, or where it is not known yet."""
+        """The average price of the fills, in the quote asset; None without known fills."""
         return self._record.average_price
 
     @property
     def fills(self) -> tuple[Fill, ...]:
-        """The trades that are known, in their order."""
+        """The known trades of the order, oldest first."""
         return tuple(self._record.fills.values())
 
     @property
     def fills_complete(self) -> bool:
-        """Whether `fills` are all there are, with their fees."""
+        """Whether `fills` has all trades of the order, with their fees."""
         return self._record.fills_complete
 
     @property
     def fees(self) -> dict[str, Decimal]:
-        """By asset, as far as they are known; negative for a rebate."""
+        """The known fees by asset; negative for a rebate."""
         found: dict[str, Decimal] = {}
         for fill in self._record.fills.values():
             if fill.fee is not None and fill.fee_asset is not None:
@@ -122,9 +123,9 @@ class Order:
 
     @property
     def net_base(self) -> Decimal:
-        """What the fills brought (positive) or took of the base, its fees included.
+        """The change of the base asset by the fills, minus fees in it; negative for a sell.
 
-        Of contracts: the base that they stand for.
+        For contracts: the base asset that they represent.
         """
         sign, instrument = 1 if self.side == "buy" else -1, self._instrument
         moved = total(
@@ -141,9 +142,9 @@ class Order:
 
     @property
     def net_quote(self) -> Decimal:
-        """What the fills brought (positive) or took of the quote, its fees included.
+        """The change of the quote asset by the fills, minus fees in it; negative for a buy.
 
-        Of contracts: the quote that they stand for.
+        For contracts: the quote asset that they represent.
         """
         sign, instrument = -1 if self.side == "buy" else 1, self._instrument
         notional = product if instrument is None else instrument.notional
@@ -155,21 +156,21 @@ class Order:
 
     @property
     def ended(self) -> bool:
-        """Whether it is over."""
+        """Whether the order has ended."""
         return self._record.over
 
     @property
     def reason(self) -> str:
-        """Why it ended, in the exchange's words or ours; empty if it is not said."""
+        """Why the order ended, as the exchange or this library says it; empty if unknown."""
         return self._record.reason
 
     async def accepted(self) -> None:
-        """Wait until it is open, or over.
+        """Wait until the order is open or has ended. Executes a checkpoint.
 
         Raises:
-            OrderNotPlaced: it is not, and was never, at the exchange; its kind says why.
+            OrderNotPlaced: the order never was at the exchange; the subclass says why.
 
-        Cancellation: does nothing to the order.
+        Cancellation: the order does not change.
         """
         if self._is_known():
             await trio.lowlevel.checkpoint()
@@ -177,9 +178,9 @@ class Order:
         self._raise_unless_placed()
 
     async def wait_done(self) -> OrderState:
-        """Wait until it is over, and say how. Executes a checkpoint.
+        """Wait until the order has ended. Returns its last state. Executes a checkpoint.
 
-        Cancellation: does nothing to the order.
+        Cancellation: the order does not change.
         """
         await trio.lowlevel.checkpoint()
         while not self.ended:
@@ -187,12 +188,14 @@ class Order:
         return self.state
 
     async def wait_filled(self, quantity: Decimal | int | str | None = None) -> Decimal:
-        """Wait until `quantity` is traded, by default all, or it is over; what is traded.
+        """Wait until `quantity` (by default all of it) is filled, or the order has ended.
+
+        Returns the filled quantity. Executes a checkpoint.
 
         Raises:
             TypeError: the quantity is a float.
 
-        Cancellation: does nothing to the order.
+        Cancellation: the order does not change.
         """
         target = None if quantity is None else exact("quantity", quantity)
         await trio.lowlevel.checkpoint()

@@ -1,7 +1,7 @@
-"""Quotes of one instrument: a budget that the program writes, and a loop that makes it so.
+"""Quotes of one instrument: the program sets a budget, and a loop places and cancels orders.
 
-`connector.trading.quoting.plan` decides what to send; this sends it, hears what became of it, and
-withdraws everything when the budget is old or the account is blind.
+`connector.trading.quoting.plan` decides which requests to send. This module sends them, tracks
+their outcome, and withdraws everything when the budget is too old or the account is not synced.
 """
 
 from __future__ import annotations
@@ -45,12 +45,13 @@ Pair: TypeAlias = tuple[Exact, Exact]
 
 @attrs.frozen
 class Behind:
-    """How far the orders are from what is wanted."""
+    """The difference between the wanted quotes and the orders."""
 
     number: int
-    """Requests that it takes, and that must wait: for a confirmation, a limit, a rest."""
+    """The number of requests that are missing, including those that wait for a confirmation, a
+    limit or a pause."""
     seconds: float
-    """For how long it has not been 0."""
+    """The time since `number` was last 0, in seconds."""
 
 
 @attrs.frozen(kw_only=True)
@@ -65,7 +66,7 @@ class QuoteSettings:
 
 
 class Quotes:
-    """The quotes of one instrument. Made by `Account.quotes` only."""
+    """The quotes of one instrument. `Account.quotes` creates them."""
 
     def __init__(self, running: RunningAccount, settings: QuoteSettings) -> None:
         self._running = running
@@ -93,23 +94,23 @@ class Quotes:
 
     @property
     def symbol(self) -> str:
-        """The instrument."""
+        """The instrument, as the exchange writes it."""
         return self._settings.instrument.symbol
 
     @property
     def orders(self) -> tuple[Order, ...]:
-        """Those that are not over."""
+        """The orders of these quotes that have not ended."""
         return tuple(each for each in self._mine.values() if not each.ended)
 
     @property
     def behind(self) -> Behind:
-        """How far the orders are from what is wanted."""
+        """The difference between the wanted quotes and the orders."""
         since = self._behind_since
         seconds = 0.0 if since is None else trio.current_time() - since
         return Behind(self._plan.behind, seconds)
 
     def statistics(self) -> QuoteStatistics:
-        """What there is of them."""
+        """Current counts of the quotes."""
         behind = self.behind
         return QuoteStatistics(self.symbol, len(self.orders), behind.number, behind.seconds)
 
@@ -119,17 +120,23 @@ class Quotes:
         bids: Iterable[tuple[Exact, Exact]] = (),
         asks: Iterable[tuple[Exact, Exact]] = (),
     ) -> None:
-        """From now on these quotes are wanted, and no others: pairs of price and quantity.
+        """Set the wanted quotes, as pairs of price and quantity. They replace all earlier ones.
 
-        It is a budget: what fills of it is gone until the next `want`.
+        The quotes are a budget: the filled part is not quoted again until the next `want`.
+
+        Args:
+            bids: the wanted buy orders.
+            asks: the wanted sell orders.
 
         Raises:
-            OrderInvalid: one of them breaks a rule of the instrument, or the sides cross; nothing
-                is changed then.
+            OrderInvalid: a quote breaks a rule of the instrument, or the sides cross. Nothing
+                changes then.
             trio.ClosedResourceError: the block of the quotes has been left.
         """
         if self._closing:
-            raise trio.ClosedResourceError("the block of these quotes has been left")
+            raise trio.ClosedResourceError(
+                "the block of these quotes has been left; use them only inside their `async with`"
+            )
         pairs = tuple(bids), tuple(asks)
         self._absorb_fills()
         if pairs != self._pairs or float in set(map(type, chain.from_iterable(chain(*pairs)))):
@@ -141,9 +148,9 @@ class Quotes:
         self._running.changed()
 
     async def settled(self) -> None:
-        """Wait until the orders are what is wanted, or until the next `want`.
+        """Wait until the orders equal the wanted quotes, or until the next `want`.
 
-        Cancellation: nothing is lost.
+        Cancellation: the quotes do not change.
         """
         await trio.lowlevel.checkpoint()
         number = self._number

@@ -1,4 +1,4 @@
-"""What a running account is and has done, counted from real tasks and sockets."""
+"""Statistics of an open account, counted from real tasks and sockets."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ class PrivateLinkStatistics:
     """One of the two connections of an account, over all its sessions."""
 
     name: str
-    """Such as ``binance_usdm/mm1/private``, or ``…/orders``."""
+    """The name of the connection, such as ``binance_usdm/mm1/private`` or ``…/orders``."""
     sockets_open: int
+    """The number of open sockets."""
     sessions_opened: int
-    """Handshakes completed."""
+    """The number of completed handshakes."""
     reconnects: Mapping[str, int]
-    """Ends of sessions and failed attempts by reason (`connector.link.session.REASONS`)."""
+    """The number of ended sessions and failed attempts, by reason
+    (`connector.link.session.REASONS`)."""
     wire_bytes: int
+    """Bytes received, before decompression."""
     messages: int
+    """The number of received messages."""
     decode_errors: int
+    """The number of messages that could not be decoded."""
 
 
 @attrs.frozen
@@ -28,12 +33,13 @@ class QuoteStatistics:
     """The quotes of one instrument."""
 
     symbol: str
+    """The instrument."""
     orders: int
-    """Those that are not over."""
+    """The number of orders that have not ended."""
     behind: int
-    """Requests between them and what is wanted."""
+    """The number of requests that are missing until the orders equal the wanted quotes."""
     behind_seconds: float
-    """For how long that has not been 0."""
+    """The time since `behind` was last 0, in seconds."""
 
 
 @attrs.frozen(kw_only=True)
@@ -43,43 +49,47 @@ class AccountStatistics:
     name: str
     """Exchange and account, such as ``binance_usdm/mm1``."""
     synced: bool
+    """Whether the account is in sync with the exchange."""
     tasks: int
-    """Tasks alive in the account."""
+    """The number of tasks of the account."""
     sockets_open: int
-    """Its two connections, and those of readings that are on their way."""
+    """The number of open sockets: its two connections, and running REST requests."""
     private: PrivateLinkStatistics
     """The private stream."""
     orders: PrivateLinkStatistics
     """Order entry."""
     orders_by_state: Mapping[str, int]
-    """Our own; those that are over, for ten minutes."""
+    """The number of this account's orders by state. Ended orders count for ten minutes."""
     queued: int
-    """Requests of order entry that wait to be sent."""
+    """The number of order requests that wait to be sent."""
     in_flight: int
-    """Requests of order entry that are not answered."""
+    """The number of order requests without an answer."""
     refusals: Mapping[str, int]
-    """By reason."""
+    """The number of refused orders, by reason."""
     limits_used: Mapping[float, tuple[int, int]]
-    """By seconds of the window: orders counted, and the exchange's limit."""
+    """The exchange's limits of orders: by window in seconds, the used number and the limit."""
     own_limits_used: Mapping[str, float]
-    """Of the program's own `Limits`, how much is used: 1 is all. ``position ETHUSDC`` counts what
-    would be held if all orders of a side were filled."""
+    """The used share of your own `Limits`; 1 is all of it. ``position ETHUSDC`` counts the position
+    if all orders of one side were filled."""
     oldest_unknown_seconds: float
-    """Since the oldest order was made of which nobody knows whether it is open; 0 if there is
-    none."""
+    """The age of the oldest order with an unknown outcome, in seconds; 0 without one."""
     other_orders: int
-    """Open orders of others on the same account."""
+    """The number of open orders of other programs on the account."""
     placed: int
-    """Orders that were made, also those that were not sent; over the account's whole life."""
+    """The number of created orders, including those that were not sent, since the account was
+    opened."""
     ended: Mapping[str, int]
-    """Orders by how they ended; over the account's whole life."""
+    """The number of ended orders by final state, since the account was opened."""
     late: int
-    """Orders that lived although they had been given up: a constant of the venue is wrong."""
+    """The number of orders that appeared after they had been given up. Above 0, an assumption about
+    the exchange is wrong."""
     fills: int
+    """The number of reported fills."""
     backfilled: int
-    """Of the fills, those that were read from the account's history."""
+    """The number of those fills that were read from the account's history."""
     unsynced: int
-    """Times that it has lost its sync."""
+    """How many times the account has lost its sync."""
     unsynced_reason: str
-    """Why, the last time; empty if it never has."""
+    """The last cause of that; empty if it never has."""
     quotes: tuple[QuoteStatistics, ...]
+    """One entry per open `Account.quotes` block."""

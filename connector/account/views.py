@@ -1,4 +1,4 @@
-"""What an account shows, as mappings."""
+"""The values of an account as mappings."""
 
 from __future__ import annotations
 
@@ -13,17 +13,21 @@ from connector.instruments import Instrument
 
 @attrs.frozen
 class LastKnown:
-    """What an account has last shown, whether that is still true or not: for screens."""
+    """The last known values of an account. They may be wrong: use them for display only."""
 
     as_of_ns: int | None
-    """Wall clock; None if it never was synced."""
+    """Time at which the values were known, by this machine's clock, nanoseconds since the epoch;
+    None if the account was never synced."""
     balances: Mapping[str, Balance]
+    """The balances by asset."""
     positions: Mapping[str, Position]
+    """The positions by symbol."""
     summary: Summary | None
+    """The totals of a margin account."""
 
 
 class Balances(Mapping[str, Balance]):
-    """Balances that are told, and 0 of other assets that the exchange has."""
+    """The account's balances, and 0 for all other assets of the exchange."""
 
     def __init__(self, told: Mapping[str, Balance], instruments: Mapping[str, Instrument]) -> None:
         self._told = told

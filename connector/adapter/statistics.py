@@ -1,4 +1,4 @@
-"""What an adapter is and has done, counted from the real task tree and the real sockets."""
+"""Statistics of an adapter, counted from the real task tree and the real sockets."""
 
 from __future__ import annotations
 
@@ -18,51 +18,59 @@ from connector.link.request_trouble import RestStatistics
 
 @attrs.frozen
 class AdapterStatistics:
-    """A snapshot. Counts are over the adapter's whole life."""
+    """The current state of an adapter. Totals cover the time since it was opened."""
 
     tasks: int
-    """Tasks alive below the adapter's nursery and in its accounts, as trio's task tree has them."""
+    """The number of tasks in the adapter's nursery and in its accounts, from trio's task tree."""
     sockets_open: int
-    """Connections whose file descriptor is open at this moment, those of accounts included."""
+    """The number of open sockets, including those of accounts."""
     sessions_open: int
-    """Never more than there are links."""
+    """The number of open sessions. It is never larger than the number of links."""
     sessions_opened: int
-    """Handshakes completed."""
+    """The total number of completed handshakes."""
     reconnects: Mapping[str, int]
-    """Ends of sessions and failed attempts, by reason (`connector.link.session.REASONS`)."""
+    """The number of ended sessions and failed attempts, by reason
+    (`connector.link.session.REASONS`)."""
     messages: int
+    """The total number of received messages."""
     wire_bytes: int
-    """WebSocket bytes as read, before inflating."""
+    """Bytes received on WebSockets, before decompression."""
     payload_bytes: int
-    """Message bytes after inflating."""
+    """Bytes of messages, after decompression."""
     decode_errors: int
+    """The number of messages that could not be decoded."""
     unknown_messages: int
+    """The number of messages that belong to no stream and are no reply."""
     gaps: int
-    """Losses, counted per stream."""
+    """The number of losses, counted per stream."""
     drops: int
-    """Events lost to overflow policies."""
+    """The number of events lost to overflow policies."""
     links: tuple[LinkStatistics, ...]
+    """One entry per link."""
     feeds: tuple[FeedStatistics, ...]
+    """One entry per open feed."""
     streams: Mapping[str, StreamStatistics]
+    """One entry per stream, by its name on the wire."""
     delivery: DelayStatistics
-    """From the read to the consumer, one sample per batch, over all feeds."""
+    """The delay from the socket read to the consumer, one sample per batch, over all feeds."""
     books: Mapping[str, BookStatistics] = attrs.field(factory=dict)
-    """Local order books; the deltas that they are kept from are among `streams`."""
+    """One entry per local order book. Their deltas are among `streams`."""
     replaced: int = 0
-    """Events that `Overflow.CONFLATE` replaced by newer ones, which is no loss."""
+    """The number of events that `Overflow.CONFLATE` replaced by newer ones. They do not count as
+    lost."""
     rest: RestStatistics | None = None
-    """REST requests; None if none was wanted yet."""
+    """The REST requests; None if there was none yet."""
     accounts: tuple[AccountStatistics, ...] = ()
-    """Accounts that are open. Their connections are not among `links` and `sessions_open`."""
+    """One entry per open account. Their connections are not in `links` and `sessions_open`."""
 
     @property
     def books_unsynced(self) -> tuple[str, ...]:
-        """Names of the books that are not synced at this moment."""
+        """The names of the books that are not synced."""
         return tuple(name for name, book in self.books.items() if not book.synced)
 
     @property
     def streams_silent(self) -> tuple[str, ...]:
-        """Names of the streams that are silent for longer than their limit."""
+        """The names of the streams that have been silent for longer than their limit."""
         return tuple(name for name, each in self.streams.items() if each.silent_seconds)
 
 

@@ -30,7 +30,7 @@ E = TypeVar("E", default=Never)
 
 
 class Subscribing(Generic[N_co]):
-    """What an adapter is for: feeds of channels, with numbers of the exchange's type."""
+    """The subscriptions of an adapter: feeds of channels, with numbers of the exchange's type."""
 
     @overload
     def subscribe(
@@ -123,24 +123,24 @@ class Subscribing(Generic[N_co]):
         overflow: Overflow = Overflow.BLOCK,
         gaps: Gaps = False,
     ) -> AbstractAsyncContextManager[Feed[Any]]:
-        """A feed of `channels`, for as long as the block lasts.
+        """Subscribe to `channels` for the length of a block. Use it with ``async with``.
 
-        Entering waits for the exchange's acknowledgements, in the current session or the next.
-        Leaving unsubscribes what no other feed reads.
+        The block begins when the exchange has acknowledged every channel. When you leave it, the
+        adapter unsubscribes the channels that no other feed reads.
 
         Args:
-            channels: one or many; each exactly what it yields (`connector.channels`).
-            buffer: events that the feed holds for a slow consumer.
-            overflow: what happens when it is full.
-            gaps: whether the feed yields a `Gap` where data was, or may have been, lost; "all":
-                also for events that `Overflow.CONFLATE` replaced by newer ones.
+            channels: one or more channels (`connector.channels`).
+            buffer: the number of events that the feed can hold.
+            overflow: what happens when the buffer is full.
+            gaps: whether the feed yields a `Gap` where data was lost, or may have been lost. "all"
+                includes events that `Overflow.CONFLATE` replaced by newer ones.
 
         Raises:
-            ConfigError: the exchange does not offer a channel, or an argument cannot work.
-            SubscriptionRejected: the exchange refused a channel.
+            ConfigError: the exchange does not offer a channel, or an argument is wrong.
+            SubscriptionRejected: the exchange rejected a channel.
             trio.ClosedResourceError: the adapter's block has been left.
 
-        Cancellation: while waiting for the acknowledgements nothing stays subscribed.
+        Cancellation: if you cancel it before the acknowledgements arrive, nothing stays subscribed.
         """
         return self._subscribe(channels, buffer, overflow, gaps=gaps)
 

@@ -1,6 +1,6 @@
-"""What a link has done, over all its sessions.
+"""Statistics of a link, over all its sessions.
 
-A session counts while it lasts; the link adds it to its totals when it is over.
+A running session counts for itself. The link adds its counts to the totals when it ends.
 """
 
 from __future__ import annotations
@@ -16,30 +16,39 @@ class LinkStatistics:
     """One link, over all its sessions."""
 
     name: str
+    """The exchange and the route, such as ``binance_usdm/public``; ``#2`` … for further links."""
     route: str
+    """The exchange's name of the route."""
     state: str
-    """idle, waiting, connecting, subscribing, streaming, closing, or ended with its source."""
+    """"idle", "waiting", "connecting", "subscribing", "streaming", "closing" or "ended"."""
     session: int
-    """Number of the present or last session."""
+    """The number of the current or last session."""
     streams: int
+    """The number of subscribed streams."""
     tasks: int
-    """Tasks alive in the link, its loop included."""
+    """The number of tasks of the link, including its loop."""
     sockets_open: int
+    """The number of open sockets."""
     sessions_open: int
+    """The number of open sessions, 0 or 1."""
     sessions_opened: int
-    """Handshakes completed."""
+    """The total number of completed handshakes."""
     reconnects: dict[str, int]
-    """Ends of sessions and failed attempts by reason."""
+    """The number of ended sessions and failed attempts, by reason."""
     messages: int
+    """The total number of received messages."""
     wire_bytes: int
-    """WebSocket bytes as read, before inflating."""
+    """Bytes received on the WebSocket, before decompression."""
     payload_bytes: int
-    """Message bytes after inflating."""
+    """Bytes of messages, after decompression."""
     decode_errors: int
+    """The number of messages that could not be decoded."""
     unknown_messages: int
+    """The number of messages that belong to no stream and are no reply."""
     lag_seconds: float | None = None
-    """From the exchange's time of an event to our reading it, of the newest event that tells, one
-    sample per batch; None without a session. It includes the difference of the two clocks."""
+    """The time from the exchange's timestamp to the socket read, in seconds, for the newest event
+    with a timestamp, one sample per batch; None without a session. It includes the difference
+    between the two clocks."""
 
 
 @attrs.define
@@ -53,7 +62,7 @@ class Totals:
     unknown_messages: int = 0
 
     def add(self, session: Session, carrier: Carrier | None) -> None:
-        """Count what `session` has brought over `carrier`."""
+        """Add the counts of `session` and of its connection `carrier`."""
         self.messages += session.delivery.messages
         self.decode_errors += session.decode_errors
         self.unknown_messages += session.unknown_messages

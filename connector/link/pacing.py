@@ -34,25 +34,28 @@ def _growth(_: object, __: attrs.Attribute[Any], value: object) -> None:
 
 @attrs.frozen(kw_only=True)
 class Reconnect:
-    """How a link paces its attempts.
+    """How to pace the attempts to connect. Pass it to `open_adapter`.
 
-    The n-th attempt after a stable session waits a random time between 0 and
-    ``min(cap, initial * factor ** (n - 1))`` seconds ("full" jitter). From the second one on it is
-    not drawn from 0 but from `initial`, or half of that bound if this is less, so that a server
-    which accepts and closes sees a bounded, growing interval.
+    The n-th attempt after a stable connection waits a random time between 0 and
+    ``min(cap, initial * factor ** (n - 1))`` seconds. From the second attempt on, the lower bound
+    is `initial`, or half of the upper bound if that is less. A server that accepts and closes
+    connections therefore sees a growing, bounded interval.
     """
 
     initial: float = attrs.field(default=0.25, validator=_seconds)
-    """Seconds."""
+    """The upper bound of the first wait, in seconds."""
     factor: float = attrs.field(default=2.0, validator=_growth)
+    """The growth of the upper bound per failed attempt, at least 1."""
     cap: float = attrs.field(default=10.0, validator=_seconds)
-    """Seconds."""
+    """The largest upper bound, in seconds."""
     jitter: str = "full"
-    """"full", or "none" to wait the whole time (for tests; it synchronises a fleet)."""
+    """"full" for random waits, or "none" to wait the upper bound. Use "none" in tests only: many
+    programs would otherwise reconnect at the same time."""
     stable_after: float = attrs.field(default=10.0, validator=_seconds)
-    """Seconds that a session must live after its first data to count as healthy."""
+    """The time that a connection must last after its first data to count as stable, in seconds."""
     max_attempts: int | None = None
-    """Give up with `ExchangeUnavailable` after so many failed attempts in a row; None: never."""
+    """The number of failed attempts in a row after which the adapter raises `ExchangeUnavailable`;
+    None: never."""
 
     def __attrs_post_init__(self) -> None:
         if self.jitter not in ("full", "none"):
@@ -61,7 +64,7 @@ class Reconnect:
             check_count("Reconnect: max_attempts", self.max_attempts)
 
     def delay(self, failures: int) -> float:
-        """Seconds to wait before the next attempt, after `failures` unstable sessions in a row."""
+        """Seconds to wait before the next attempt, after `failures` failed attempts in a row."""
         try:
             growth = float(self.factor) ** max(failures - 1, 0)
         except OverflowError:

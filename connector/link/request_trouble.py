@@ -1,8 +1,8 @@
-"""What goes wrong with REST requests: counted by reason, told once per change, never per attempt.
+"""Failures of REST requests: counted by reason, and reported once per change, not per attempt.
 
-Each request that fails is remembered with the reasons it failed for until it is answered or given
-up. A reason is news when no request in trouble has failed for it yet. When the last of them is
-settled, the trouble is over.
+A failing request is remembered with its reasons until it is answered or dropped. A reason is new
+if no failing request has failed for it yet. When the last failing request is settled, the trouble
+ends.
 """
 
 from __future__ import annotations
@@ -32,26 +32,27 @@ class RestStatistics:
     """The REST requests of one adapter."""
 
     requests: int
-    """Requests that were sent."""
+    """The number of sent requests."""
     failures: Mapping[str, int]
-    """Attempts that failed, by reason (`connector.link.request_trouble.FAILURES`)."""
+    """The number of failed attempts, by reason (`connector.link.request_trouble.FAILURES`)."""
     rejections: int
-    """Requests that the exchange refused for good."""
+    """The number of requests that the exchange rejected."""
     waiting: int
-    """Requests in line."""
+    """The number of requests that wait."""
     failing: str | None
-    """Why requests fail at present, in words; None while they do not."""
+    """Why requests fail now; None while they do not."""
     failing_seconds: float
-    """How long they have been failing; 0 while they do not."""
+    """How long requests have been failing, in seconds; 0 while they do not."""
     last_success_seconds: float | None
-    """How long ago a request was answered; None if none was yet."""
+    """The time since the last answer, in seconds; None if there was none yet."""
     weight_used: int
-    """Of the exchange's window, by all adapters of this program, as far as is known."""
+    """The used request weight of the exchange's window, by all adapters of this program."""
     weight_limit: int
-    """What the exchange allows in a window."""
+    """The request weight that the exchange allows in a window."""
     gate_seconds: float
-    """How long until the next request may be sent: the exchange said so, or the weight is used."""
+    """The time until the next request may be sent, in seconds."""
     sockets_open: int
+    """The number of open sockets for REST."""
 
 
 class Trouble:

@@ -1,8 +1,8 @@
-"""One feed out of two or more copies of it: a disconnect of one side is not seen.
+"""One feed out of two or more copies of it, so that a disconnect of one copy loses nothing.
 
-Each side is an ordinary feed, of an adapter of its own and so of a connection of its own. Nothing
-runs here: the consumer's own task waits for all sides at once, and arranges what they have brought
-(`connector.merging.arbitration`) when it asks for more. So there is nothing to start, own or leave.
+Each side is an ordinary feed of its own adapter, with its own connection. No task runs here: the
+consumer's task waits for all sides at once and merges their events when it reads
+(`connector.merging.arbitration`). There is nothing to start or to close.
 """
 
 from __future__ import annotations
@@ -29,21 +29,23 @@ T = TypeVar("T")
 
 @attrs.frozen
 class MergeStatistics:
-    """What a merged feed holds, and what its sides have brought."""
+    """The contents of a merged feed, and the counts of its sides."""
 
     sides: tuple[SideStatistics, ...]
+    """One entry per merged feed, in the order of the arguments of `merge`."""
     events: int
-    """Delivered, or ready to be."""
+    """The number of merged events, delivered or ready."""
     gaps: int
-    """Losses that all sides have shared, each of which is one `Gap` if the sides want gaps."""
+    """The number of losses that affected all sides. Each is a `Gap` if a side has ``gaps=True``."""
     ready: int
-    """Events that the consumer can have without waiting, beside what the sides' buffers hold."""
+    """The number of merged events that wait for the consumer, without those in the sides'
+    buffers."""
     held: int
-    """Events that wait for what is missing before them."""
+    """The number of events that wait for a missing event before them."""
 
 
 class MergedFeed(Generic[T]):
-    """Several feeds of the same channels as one, read by one consumer. Made by `merge`."""
+    """Several feeds of the same channels as one feed, for one consumer. `merge` creates it."""
 
     def __init__(self, feeds: tuple[Feed[T], ...], arbiter: Arbiter) -> None:
         self._feeds = feeds
@@ -54,7 +56,7 @@ class MergedFeed(Generic[T]):
 
     @property
     def channels(self) -> tuple[AnyChannel, ...]:
-        """What at least one side is subscribed to at this moment."""
+        """The current channels of all sides."""
         return tuple(dict.fromkeys(each for feed in self._feeds for each in feed.channels))
 
     def __repr__(self) -> str:
@@ -72,15 +74,16 @@ class MergedFeed(Generic[T]):
         return cast("T", self._ready.popleft())
 
     async def receive(self) -> T:
-        """The next event; always executes a checkpoint.
+        """Wait for the next event. Always executes a checkpoint.
 
         Raises:
             trio.BusyResourceError: another task is waiting on this feed, or on one of its sides.
             trio.ClosedResourceError: the subscriptions of all sides have ended.
-            trio.EndOfChannel: the sources of all sides have no more, as recordings that are over.
-            SlowConsumer, SubscriptionRejected: of one side, once; the others go on.
+            trio.EndOfChannel: the sources of all sides have ended, for example recordings.
+            SlowConsumer, SubscriptionRejected: an error of one side. Raised once; the other sides
+                continue.
 
-        Cancellation: nothing is lost.
+        Cancellation: no event is lost.
         """
         await trio.lowlevel.checkpoint()
         if not self._ready:
@@ -88,11 +91,11 @@ class MergedFeed(Generic[T]):
         return cast("T", self._ready.popleft())
 
     def receive_nowait(self) -> T:
-        """The next event if there is one.
+        """Return the next event without waiting.
 
         Raises:
             trio.WouldBlock: there is none.
-            trio.ClosedResourceError, trio.EndOfChannel: as of `receive`.
+            trio.ClosedResourceError, trio.EndOfChannel: as with `receive`.
         """
         if not self._ready:
             self._read()
@@ -102,11 +105,11 @@ class MergedFeed(Generic[T]):
         return cast("T", self._ready.popleft())
 
     def batches(self) -> AsyncIterator[list[T]]:
-        """Iterate over lists: each time all that can be delivered, at least one event."""
+        """Iterate over lists of events. Each list has all merged events, and at least one."""
         return _Batches(self)
 
     def statistics(self) -> MergeStatistics:
-        """A snapshot: who was first, who lost what, who lags."""
+        """The current counts of each side: which was first, which lost events, which lags."""
         return MergeStatistics(
             sides=self._arbiter.statistics(),
             events=self._arbiter.delivered,
@@ -153,7 +156,7 @@ class MergedFeed(Generic[T]):
         if not self._open:
             if any(feed.buffer.closed for feed in self._feeds):
                 raise trio.ClosedResourceError("the subscriptions of all sides have ended")
-            raise trio.EndOfChannel("the sources of all sides have no more")
+            raise trio.EndOfChannel("the merged feed has ended: the sources of all sides have")
 
     async def _take_batch(self) -> list[T]:
         await trio.lowlevel.checkpoint()
@@ -179,43 +182,52 @@ class _Batches(Generic[T]):
 
 
 def merge(*feeds: Feed[T], patience: float = 1.0, window: int = 1024) -> MergedFeed[T]:
-    """One feed out of several of the same channels: whoever is first, each event once, in order.
+    """Merge several feeds of the same channels into one: each event once, and in order.
 
-    What one side loses, another brings; a `Gap` says what all of them have lost. With one adapter
-    each, a planned end of a connection is not seen at all.
+    The first copy of an event is delivered. If one side loses an event, the copy of another side is
+    delivered. You receive a `Gap` only if all sides lost data.
 
     Args:
-        feeds: two or more, each of an adapter of its own. From now on they are read by the merged
-            feed only. Opened with ``gaps=True`` the merged feed has gaps, too.
-        patience: seconds that an event waits for what another side may still bring before it.
-            Only where ids are missing; 0 waits for nobody.
-        window: how many events per stream and symbol may wait so, and how far a side may be behind
-            another before what it has not brought counts as lost there.
+        feeds: two or more feeds, each of its own adapter. Read them only through the merged feed.
+            If one was opened with ``gaps=True``, the merged feed yields gaps.
+        patience: seconds that an event waits for a missing event before it, which another side may
+            still deliver. 0 does not wait.
+        window: the number of events per stream and symbol that may wait in this way. If a side is
+            further behind, its missing events count as lost.
 
-    The merged feed owns nothing: leave the blocks of its feeds. It holds what their buffers hold
-    at most, and `window` events per stream and symbol beside; with `Overflow.BLOCK` a slow
-    consumer holds all sides back.
+    The merged feed owns nothing: leave the blocks of the feeds as usual. It holds the contents of
+    their buffers and at most `window` events per stream and symbol. With `Overflow.BLOCK`, a slow
+    consumer stops the connections of all sides.
 
     Raises:
-        ConfigError: the events of a channel have no ids to go by (a local order book, liquidations,
-            raw streams), two channels cannot be told apart, two feeds are of one adapter, or an
-            argument cannot work.
+        ConfigError: the events of a channel have no ids (local order books, liquidations, raw
+            streams), two channels cannot be distinguished, two feeds belong to one adapter, or an
+            argument is wrong.
     """
     if len(feeds) < 2:
-        raise ConfigError("merge() needs two feeds at least, each of an adapter of its own")
+        raise ConfigError(
+            f"merge() needs at least two feeds, not {len(feeds)}; open an adapter for each and "
+            "subscribe to the same channels"
+        )
+    for each in feeds:
+        if not isinstance(each, Feed):
+            raise ConfigError(
+                f"merge() takes feeds, not {each!r:.80}; write `async with adapter.subscribe(…) as "
+                "feed` for each side, and pass the feeds"
+            )
     for number, feed in enumerate(feeds):
         if not feed.streams():
             raise ConfigError(f"{feed!r} has no channels; merge feeds made by Adapter.subscribe")
         if any(feed.shares_connections(other) for other in feeds[:number]):
             raise ConfigError(
-                "merge() was given two feeds of one adapter: they are one connection, and what one "
-                "loses the other does; open an adapter for each"
+                "merge() was given two feeds of one adapter: a disconnect affects both; open an "
+                "adapter for each"
             )
         conflated = [each for each in feed.channels if isinstance(each, _COMPLETE_ONLY_TOGETHER)]
         if conflated and feed.buffer.overflow is Overflow.CONFLATE:
             raise ConfigError(
-                f"a feed of {conflated[0]!r} with Overflow.CONFLATE has nothing but holes to merge;"
-                " choose another overflow policy"
+                f"a feed of {conflated[0]!r} with Overflow.CONFLATE leaves out events that merge() "
+                "needs; write overflow=Overflow.BLOCK, DROP_OLDEST or FAIL"
             )
     arbiter = Arbiter(
         [feed.streams() for feed in feeds],
