@@ -148,6 +148,63 @@ class BitgetDelta(msgspec.Struct, gc=False):
     ts: int
 
 
+class CoinbaseTrade(msgspec.Struct, gc=False):
+    trade_id: int
+    product_id: str
+    price: float
+    size: float
+    side: str
+    time: str
+
+
+class CoinbaseTrades(msgspec.Struct, gc=False):
+    type: str
+    trades: list[CoinbaseTrade]
+
+
+class CoinbaseRow(msgspec.Struct, gc=False):
+    side: str
+    price_level: float
+    new_quantity: float
+
+
+class CoinbaseBook(msgspec.Struct, gc=False):
+    type: str
+    product_id: str
+    updates: list[CoinbaseRow]
+
+
+class CoinbaseTradesFrame(msgspec.Struct, gc=False):
+    sequence_num: int
+    events: list[CoinbaseTrades]
+
+
+class CoinbaseBookFrame(msgspec.Struct, gc=False):
+    timestamp: str
+    sequence_num: int
+    events: list[CoinbaseBook]
+
+
+class HyperliquidTrade(msgspec.Struct, gc=False):
+    coin: str
+    side: str
+    px: float
+    sz: float
+    time: int
+    tid: int
+
+
+class HyperliquidRow(msgspec.Struct, gc=False):
+    px: float
+    sz: float
+
+
+class HyperliquidBook(msgspec.Struct, gc=False):
+    coin: str
+    time: int
+    levels: tuple[list[HyperliquidRow], list[HyperliquidRow]]
+
+
 def wrapped(kind: Any, *path: str) -> Any:
     """A struct whose fields lead to `kind`: ``wrapped(Trade, "params", "data")``."""
     for name in reversed(path):
@@ -168,6 +225,10 @@ FRAMES: dict[tuple[str, str], Any] = {
     ("kraken_futures", "deltas"): FuturesDelta,
     ("deribit", "trades"): wrapped(list[DeribitTrade], "params", "data"),
     ("deribit", "deltas"): wrapped(DeribitDelta, "params", "data"),
+    ("coinbase", "trades"): CoinbaseTradesFrame,
+    ("coinbase", "deltas"): CoinbaseBookFrame,
+    ("hyperliquid", "trades"): wrapped(list[HyperliquidTrade], "data"),
+    ("hyperliquid", "deltas"): wrapped(HyperliquidBook, "data"),
     ("bitget_futures", "trades"): wrapped(list[BitgetTrade], "data"),
     ("bitget_futures", "deltas"): wrapped(list[BitgetDelta], "data"),
 }

@@ -1,27 +1,35 @@
-"""CPU per message of trades and book deltas of each venue, beside picows and msgspec.
+"""What a message of each venue costs, trades and book deltas, beside picows and msgspec.
 
-    python -m benchmarks.venues                    # every venue, a table
+    python -m benchmarks.venues                    # every venue, CPU time, a table
     python -m benchmarks.venues kraken --rounds 9
+    python -m benchmarks.venues --instructions     # the same on an idle and on a busy machine
 
 The frames are those of the simulated venue, whose market is the same for all: the server sends them
 as fast as they are taken, and each contestant, in a process of its own, measures the CPU time from
 its connection to its last event, several times. *picows* decodes each frame, in its callback, into
 the fields that our events have (`benchmarks.venue_structs`); `connector` delivers events to a
 consumer in a task of its own. Rounds are interleaved; the table shows ratios of medians.
+
+With ``--instructions`` valgrind counts what each contestant does from the first frame to the last
+event, in a second pass over the same frames. The kernel is not in it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import re
+import shutil
 import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -31,17 +39,31 @@ from trio.testing import MockClock
 
 from benchmarks.server import accept
 from benchmarks.venue_structs import decoder
+from benchmarks.venue_task import MARK, Task
 from benchmarks.workloads import frame
 from connector import Overflow, open_adapter
-from connector.channels import AnyChannel, BookDeltas, Trades
-from connector.exchanges import binance, bitget, bybit, deribit, kraken, okx
+from connector.channels import AnyChannel, BookDeltas, PartialBook, Trades
+from connector.exchanges import (
+    binance,
+    bitget,
+    bybit,
+    coinbase,
+    deribit,
+    hyperliquid,
+    kraken,
+    okx,
+)
 from connector.link.raw_frames import RawFrame
 from connector.testing import MemoryNetwork, OrderFlow, open_exchange
 
 KINDS = ("trades", "deltas")
+CONTESTANTS = ("connector", "picows")
 PASSES = 8
-"""Connections of one contestant, which bring the same frames."""
+"""Connections of one contestant, which bring the same frames; the first warms up."""
 BLOCK_BYTES = 65_536
+_NUMBER = re.compile(rb'(?<="sequence_num":)\d+')
+"""Of a message on its connection."""
+_TOTALS = re.compile(r"^totals: (\d+)", re.MULTILINE)
 
 
 @attrs.frozen
@@ -51,59 +73,46 @@ class Venue:
     exchange: Callable[..., Any]
     symbol: str
 
+    book: Callable[[str], AnyChannel] = BookDeltas
+    """The channel of its books."""
+
     def channel(self, kind: str) -> AnyChannel:
         """The channel of a kind of frame."""
-        return Trades(self.symbol) if kind == "trades" else BookDeltas(self.symbol)
+        return Trades(self.symbol) if kind == "trades" else self.book(self.symbol)
+
+
+def five_levels(symbol: str) -> AnyChannel:
+    """Books of a venue that sends them whole."""
+    return PartialBook(symbol, levels=5)
 
 
 VENUES = {
     "binance_coinm": Venue(binance.CoinMFutures, "BTCUSD_PERP"),
     "bybit_linear": Venue(bybit.Linear, "BTCUSDT"),
     "okx": Venue(okx.Okx, "BTC-USDT-SWAP"),
+    "coinbase": Venue(coinbase.AdvancedTrade, "BTC-USD"),
     "kraken": Venue(kraken.Spot, "BTC/USD"),
     "kraken_futures": Venue(kraken.Futures, "PF_XBTUSD"),
     "deribit": Venue(deribit.Deribit, "BTC-PERPETUAL"),
+    "hyperliquid": Venue(hyperliquid.Hyperliquid, "BTC", five_levels),
     "bitget_futures": Venue(bitget.Futures, "BTCUSDT"),
 }
 
 
-@attrs.define
-class Count:
-    """One run of one contestant."""
+@attrs.frozen
+class Recorded:
+    """A frame of a venue."""
 
-    venue: str
-    kind: str
-    port: int
-    frames: int
+    data: bytes
     events: int
-    _began: float = 0.0
-    _passes: list[float] = attrs.Factory(list)
-
-    @classmethod
-    def from_arguments(cls) -> Count:
-        """What the parent process says."""
-        venue, kind, *numbers = sys.argv[1:]
-        return cls(venue, kind, *map(int, numbers))
-
-    def begin(self) -> None:
-        """The first frame is about to come."""
-        self._began = time.process_time()
-
-    def end(self) -> None:
-        """The last event has come."""
-        self._passes.append(1e6 * (time.process_time() - self._began) / self.frames)
-
-    def report(self) -> None:
-        """Print the median of all passes but the first, which warms up."""
-        print(json.dumps(statistics.median(self._passes[1:])), flush=True)
+    """In it."""
 
 
-async def record(name: str, kind: str, count: int) -> tuple[list[bytes], int]:
-    """`count` frames of the simulated venue, and how many events they are."""
+async def record(name: str, kind: str, count: int) -> list[Recorded]:
+    """`count` frames of the simulated venue."""
     venue, network = VENUES[name], MemoryNetwork()
     source = OrderFlow(symbols=(venue.symbol,), rate_per_second=200)
-    frames: list[bytes] = []
-    events = 0
+    frames: list[Recorded] = []
     async with (
         open_exchange(name, network=network, source=source) as exchange,  # type: ignore[arg-type]
         open_adapter(venue.exchange(endpoints=exchange.endpoints), dialer=network) as adapter,
@@ -120,11 +129,12 @@ async def record(name: str, kind: str, count: int) -> tuple[list[bytes], int]:
                     except msgspec.ValidationError:
                         continue  # a snapshot of another form, before all others
                     found = decode(payload_of(adapter.exchange, each.payload))
-                    frames.append(each.payload)
-                    events += len(found) if isinstance(found, list) else 1
+                    # What was between the frames is left out: no number may be missing.
+                    data = _NUMBER.sub(b"%d" % len(frames), each.payload, 1)
+                    frames.append(Recorded(data, len(found) if isinstance(found, list) else 1))
                     if len(frames) == count:
                         break
-    return frames, events
+    return frames
 
 
 def payload_of(exchange: Any, data: bytes) -> bytes:
@@ -134,9 +144,9 @@ def payload_of(exchange: Any, data: bytes) -> bytes:
 
 
 @contextmanager
-def server(frames: list[bytes]) -> Iterator[int]:
+def server(frames: list[Recorded]) -> Iterator[int]:
     """Sends `frames` to whoever connects, in a thread; its port."""
-    data = b"".join(frame(each.decode()) for each in frames)
+    data = b"".join(frame(each.data.decode()) for each in frames)
     with socket.create_server(("localhost", 0)) as listener:
 
         def serve() -> None:
@@ -156,36 +166,81 @@ def server(frames: list[bytes]) -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def measured(contestant: str, name: str, kind: str, *numbers: int) -> float:
-    """CPU µs per frame of one run."""
+def run(contestant: str, tasks: list[Task], *, under: tuple[str, ...] = ()) -> str:
+    """Let a contestant do `tasks`; what it prints."""
     finished = subprocess.run(
-        [sys.executable, "-m", f"benchmarks.contestants.venue_{contestant}", name, kind,
-         *map(str, numbers)],
-        capture_output=True, text=True, timeout=90, check=True,
+        [*under, sys.executable, "-m", f"benchmarks.contestants.venue_{contestant}"],
+        input=json.dumps([attrs.asdict(each) for each in tasks]),
+        capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": "0"},
     )  # fmt: skip
-    return float(json.loads(finished.stdout))
+    return finished.stdout
+
+
+def microseconds(task: Task, rounds: int) -> dict[str, float]:
+    """CPU µs per frame of each contestant."""
+    found: dict[str, list[float]] = {each: [] for each in CONTESTANTS}
+    for _ in range(rounds):
+        for contestant, costs in found.items():
+            costs += json.loads(run(contestant, [task]))
+    return {contestant: statistics.median(costs) for contestant, costs in found.items()}
+
+
+def instructions(contestant: str, tasks: list[Task]) -> list[float]:
+    """Instructions per frame of each task."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "out"
+        run(
+            contestant, tasks,
+            under=("valgrind", "--tool=callgrind", f"--dump-before={MARK}",
+                   f"--callgrind-out-file={out}"),
+        )  # fmt: skip
+        # A dump has what was done since the one before; a pass is between two.
+        dumps = [Path(f"{out}.{number + 1}") for number in range(2 * sum(t.passes for t in tasks))]
+        totals = [_TOTALS.search(each.read_text()) for each in dumps]
+    passes = iter([int(each[1]) for each in totals[1::2] if each is not None])
+    by_task = [[next(passes) for _ in range(each.passes)] for each in tasks]
+    return [each[-1] / task.frames for each, task in zip(by_task, tasks, strict=True)]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("venues", nargs="*", help=", ".join(VENUES))
     parser.add_argument("--frames", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--instructions", action="store_true", help="count, do not measure")
     options = parser.parse_args()
-    print("| venue | frames | connector µs | picows µs | ratio |")
-    print("| --- | --- | ---: | ---: | ---: |")
-    for name in options.venues or list(VENUES):
-        for kind in KINDS:
-            clock = MockClock(autojump_threshold=0)
-            frames, events = trio.run(record, name, kind, options.frames, clock=clock)
-            costs: dict[str, list[float]] = {"connector": [], "picows": []}
-            with server(frames) as port:
-                for _ in range(options.rounds):
-                    for contestant, found in costs.items():
-                        found.append(measured(contestant, name, kind, port, len(frames), events))
-            ours, theirs = map(statistics.median, costs.values())
-            row = f"| {name} | {kind} | {ours:.2f} | {theirs:.2f} | {ours / theirs:.2f} |"
-            print(row, flush=True)
+    if options.instructions and shutil.which("valgrind") is None:
+        parser.exit(1, "valgrind is not installed\n")
+    unit = "instructions" if options.instructions else "µs"
+    print(f"| venue | frames | events in each | connector, {unit} | picows, {unit} | ratio |")
+    print("| --- | --- | ---: | ---: | ---: | ---: |")
+    tasks = []
+    with ExitStack() as servers:
+        for name in options.venues or list(VENUES):
+            for kind in KINDS:
+                clock = MockClock(autojump_threshold=0)
+                frames = trio.run(record, name, kind, options.frames, clock=clock)
+                port = servers.enter_context(server(frames))
+                events = sum(each.events for each in frames)
+                passes = 2 if options.instructions else PASSES
+                tasks.append(Task(name, kind, port, len(frames), events, passes))
+        if options.instructions:
+            columns = [instructions(each, tasks) for each in CONTESTANTS]
+            for task, ours, theirs in zip(tasks, *columns, strict=True):
+                tell(task, f"{ours:,.0f} | {theirs:,.0f} | {ours / theirs:.2f}")
+        else:
+            for task in tasks:
+                costs = microseconds(task, options.rounds)
+                ours, theirs = costs.values()
+                tell(task, f"{ours:.2f} | {theirs:.2f} | {ours / theirs:.2f}")
+
+
+def tell(task: Task, figures: str) -> None:
+    """Print a row of the table."""
+    share = task.events / task.frames
+    print(f"| {task.venue} | {task.kind} | {share:.1f} | {figures} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from typing import Any
 import trio
 
 from benchmarks.replay import CAPACITY, Silent
-from benchmarks.venues import PASSES, VENUES, Count
+from benchmarks.venue_task import Task, report, tasks
+from benchmarks.venues import VENUES
 from connector.feeds.backpressure import Full
 from connector.feeds.buffer import Buffer, Overflow
 from connector.feeds.delivery import Delivery
@@ -27,17 +28,17 @@ REQUEST = (
 )
 
 
-async def one_pass(count: Count) -> None:
-    venue = VENUES[count.venue]
+async def one_pass(task: Task) -> None:
+    venue = VENUES[task.venue]
     exchange: Any = venue.exchange()
     full = Full()
     buffer: Buffer[Any] = make_buffer(CAPACITY, Overflow.BLOCK, gaps=False)
-    subscription = Subscription(exchange.stream(venue.channel(count.kind)), full)
+    subscription = Subscription(exchange.stream(venue.channel(task.kind)), full)
     subscription.attach(buffer)
     streams = {subscription.name.encode(): subscription}
     delivery = Delivery(exchange, 1, streams, full, Silent())
     feed: Feed[Any] = Feed(None, buffer, Delays())  # type: ignore[arg-type]
-    async with await trio.open_tcp_stream("localhost", count.port) as stream:
+    async with await trio.open_tcp_stream("localhost", task.port) as stream:
         await stream.send_all(REQUEST)
         head = b""
         while not head.endswith(b"\r\n\r\n"):
@@ -45,23 +46,24 @@ async def one_pass(count: Count) -> None:
         tap = Tap(stream, delivery, limit=1 << 24)
         tap.head = ResponseHead(101, (), b"")
         tap.go_live()
-        count.begin()
+        task.begin()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(tap.receive_some)
-            left = count.events
+            left = task.events
             async for _ in feed:
                 left -= 1
                 if not left:
                     break
-            count.end()
+            task.end()
             nursery.cancel_scope.cancel()
 
 
 async def main() -> None:
-    count = Count.from_arguments()
-    for _ in range(PASSES):
-        await one_pass(count)
-    count.report()
+    done = tasks()
+    for task in done:
+        for _ in range(task.passes):
+            await one_pass(task)
+    report(done)
 
 
 if __name__ == "__main__":

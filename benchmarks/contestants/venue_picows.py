@@ -7,32 +7,33 @@ import asyncio
 from picows import WSFrame, WSListener, WSTransport, ws_connect
 
 from benchmarks.venue_structs import decoder
-from benchmarks.venues import PASSES, Count
+from benchmarks.venue_task import Task, report, tasks
 
 
 class Listener(WSListener):
-    def __init__(self, count: Count) -> None:
-        self.count = count
-        self.decode = decoder(count.venue, count.kind)
-        self.left = count.frames
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.decode = decoder(task.venue, task.kind)
+        self.left = task.frames
 
     def on_ws_connected(self, transport: WSTransport) -> None:
-        self.count.begin()
+        self.task.begin()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         self.decode(frame.get_payload_as_memoryview())
         self.left -= 1
         if not self.left:
-            self.count.end()
+            self.task.end()
             transport.disconnect()
 
 
 async def main() -> None:
-    count = Count.from_arguments()
-    for _ in range(PASSES):
-        transport, _ = await ws_connect(lambda: Listener(count), f"ws://localhost:{count.port}/")
-        await transport.wait_disconnected()
-    count.report()
+    done = tasks()
+    for task in done:
+        for _ in range(task.passes):
+            transport, _ = await ws_connect(lambda: Listener(task), f"ws://localhost:{task.port}/")  # noqa: B023
+            await transport.wait_disconnected()
+    report(done)
 
 
 if __name__ == "__main__":
