@@ -152,14 +152,14 @@ class Connector:
         source: Any = stream.book
         self._exchange: Any = Exchange(market, source)
         self._wire: Subscription = Subscription(source.deltas, Full())
-        self._book = LocalBook(stream, self._exchange, self._wire)
+        self._book = LocalBook(stream, self._exchange, self._wire, self._exchange)
         self._wire.attach(self._book)
         self._buffer: Any = make_buffer(1024, Overflow.BLOCK, gaps=False)
         self._book.attach(self._buffer)
         self._decode = source.deltas.decode
         # The first delta makes it want a snapshot.
         first = self._decode(market.payloads[0])
-        self._wire.put([first])
+        self._wire.readers.put_run([first], self._wire.name)
         self._exchange.asked = False
         self._book.begin()
         self._book.answered(source.snapshot.decode(market.snapshot))
@@ -174,7 +174,7 @@ class Connector:
     def __call__(self, payload: bytes) -> Top:
         event = self._decode(payload)
         event.received_ns, event.session = 1, 1
-        self._wire.put([event])
+        self._wire.readers.put_run([event], self._wire.name)
         view: BookView = self._buffer.take()
         bid, ask = view.best_bid, view.best_ask
         assert bid is not None
