@@ -1,8 +1,9 @@
 """From payloads to events: the innermost loop of the hot path.
 
 It decodes messages one after another for as long as nothing is unusual, stamps the events, asks the
-stream's rule whether they follow each other, and counts. `connector.transport.compiled` may have it
-in C; this says what it does. (C decodes unchecked what `Stream.decode_unchecked` is for.)
+stream's rule whether they follow each other, and counts in the stream's `Intake`.
+`connector.transport.compiled` may have it in C; this says what it does. (C decodes unchecked what
+`Stream.decode_unchecked` is for.)
 """
 
 from __future__ import annotations

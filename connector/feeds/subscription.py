@@ -24,6 +24,7 @@ from connector.exchanges.envelope import Parts, find_name
 from connector.exchanges.protocol import AnyStream, Fold
 from connector.feeds.backpressure import Full
 from connector.feeds.buffer import Buffer
+from connector.feeds.intake import Intake
 from connector.feeds.late_decoding import Unread
 from connector.feeds.lossy_buffers import ConflatingBuffer
 
@@ -72,7 +73,7 @@ def _kind_of(stream: AnyStream) -> tuple[type[Any], str]:
     return type(stream.channel), stream.reading
 
 
-class Subscription:
+class Subscription(Intake):
     """A stream that somebody wants.
 
     Args:
@@ -80,6 +81,8 @@ class Subscription:
         full: of the link that carries it.
         wire: the subscription beside which it is; None: it is on the wire itself.
     """
+
+    group: Buffer[object] | Readers | None
 
     def __init__(self, stream: AnyStream, full: Full, wire: Subscription | None = None) -> None:
         self.stream = stream
@@ -126,9 +129,7 @@ class Subscription:
         self._buffers: dict[Buffer[object], None] = {}
         """An ordered set."""
         self.readers = Readers(self._buffers)
-        self.group: Buffer[object] | Readers | None = self.readers
-        """Where events go: the same for streams whose messages can be taken together. None when
-        they cannot be taken in runs at all: they are not decoded yet, or to be folded."""
+        self.group = self.readers
         self._latest: Event | None = None
         """What the next message of a stream that is folded changes."""
         self._waiting: set[Buffer[object]] = set()

@@ -1,14 +1,16 @@
 /* The hottest loops of the library, in C: optional, and exactly as those in Python.
 
-   `connector.transport.websocket_frames`, `connector.transport.deflate` and
-   `connector.feeds.hot_loop` say what the functions do and have each of them in Python, too; tests
-   hold both to the same results. Nothing here keeps state, waits, or knows of trio, sockets or an
+   `connector.transport.websocket_frames`, `connector.transport.deflate`, `connector.feeds.hot_loop`
+   and `connector.feeds.intake` say what is here and have each of it in Python, too; tests hold both
+   to the same results. Nothing here keeps state, waits, or knows of trio, sockets or an
    exchange. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <structmember.h>
 
 /* Built for the stable ABI (setup.py), what is a macro of the full API is a function. */
 #ifdef Py_LIMITED_API
@@ -36,9 +38,7 @@
 /* What an exchange's decoders raise for a message that does not decode. */
 static PyObject *undecodable;
 
-static PyObject *name_received_ns, *name_session, *name_group, *name_room, *name_decode,
-    *name_decode_unchecked, *name_sequence, *name_last_id, *name_messages, *name_payload_bytes,
-    *name_eof, *name_decompress;
+static PyObject *name_received_ns, *name_session, *name_room, *name_eof, *name_decompress;
 
 /* --- numbers from outside */
 
@@ -267,9 +267,85 @@ inflate_text(PyObject *module, PyObject *const *args, Py_ssize_t count)
 
 /* --- events */
 
+/* connector.feeds.intake: the base of `Subscription`, whose attributes the loop reads and writes. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *group;
+    PyObject *decode;
+    PyObject *decode_unchecked;
+    PyObject *sequence;
+    PyObject *last_id;
+    long long messages;
+    long long payload_bytes;
+} Intake;
+
+static PyMemberDef intake_members[] = {
+    {"group", T_OBJECT_EX, offsetof(Intake, group), 0, NULL},
+    {"decode", T_OBJECT_EX, offsetof(Intake, decode), 0, NULL},
+    {"decode_unchecked", T_OBJECT_EX, offsetof(Intake, decode_unchecked), 0, NULL},
+    {"sequence", T_OBJECT_EX, offsetof(Intake, sequence), 0, NULL},
+    {"last_id", T_OBJECT_EX, offsetof(Intake, last_id), 0, NULL},
+    {"messages", T_LONGLONG, offsetof(Intake, messages), 0, NULL},
+    {"payload_bytes", T_LONGLONG, offsetof(Intake, payload_bytes), 0, NULL},
+    {NULL},
+};
+
+static int
+traverse_intake(Intake *intake, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE((PyObject *)intake));
+    Py_VISIT(intake->group);
+    Py_VISIT(intake->decode);
+    Py_VISIT(intake->decode_unchecked);
+    Py_VISIT(intake->sequence);
+    Py_VISIT(intake->last_id);
+    return 0;
+}
+
+static int
+clear_intake(Intake *intake)
+{
+    Py_CLEAR(intake->group);
+    Py_CLEAR(intake->decode);
+    Py_CLEAR(intake->decode_unchecked);
+    Py_CLEAR(intake->sequence);
+    Py_CLEAR(intake->last_id);
+    return 0;
+}
+
+static void
+free_intake(Intake *intake)
+{
+    PyTypeObject *type = Py_TYPE((PyObject *)intake);
+    PyObject_GC_UnTrack(intake);
+    clear_intake(intake);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(intake);
+    Py_DECREF(type);
+}
+
+static PyType_Slot intake_slots[] = {
+    {Py_tp_doc, "See connector.feeds.intake."},
+    {Py_tp_new, PyType_GenericNew},
+    {Py_tp_dealloc, free_intake},
+    {Py_tp_traverse, traverse_intake},
+    {Py_tp_clear, clear_intake},
+    {Py_tp_members, intake_members},
+    {0, NULL},
+};
+
+static PyType_Spec intake_spec = {
+    .name = "connector.transport._speedups.Intake",
+    .basicsize = sizeof(Intake),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = intake_slots,
+};
+
+/* Made once: `Subscription` inherits from it. */
+static PyTypeObject *intake_type;
+
 /* What the loop holds of the stream that the present run of messages is of. */
 typedef struct {
-    PyObject *subscription;
+    Intake *subscription;
     PyObject *decode;
     PyObject *decode_unchecked;
     PyObject *rule;
@@ -289,47 +365,32 @@ forget_run(Run *run)
 }
 
 static int
-begin_run(Run *run, PyObject *subscription)
+begin_run(Run *run, Intake *subscription)
 {
+    if (subscription->decode == NULL || subscription->decode_unchecked == NULL
+        || subscription->sequence == NULL || subscription->last_id == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "an attribute of a stream is not set");
+        return -1;
+    }
     run->messages = run->payload_bytes = 0;
-    run->subscription = Py_NewRef(subscription);
-    run->decode = PyObject_GetAttr(subscription, name_decode);
-    run->decode_unchecked = PyObject_GetAttr(subscription, name_decode_unchecked);
-    run->rule = PyObject_GetAttr(subscription, name_sequence);
-    run->last_id = PyObject_GetAttr(subscription, name_last_id);
-    return run->decode == NULL || run->decode_unchecked == NULL || run->rule == NULL
-                   || run->last_id == NULL
-               ? -1
-               : 0;
-}
-
-static int
-add_to(PyObject *object, PyObject *name, Py_ssize_t more)
-{
-    PyObject *before = PyObject_GetAttr(object, name);
-    PyObject *difference = before == NULL ? NULL : PyLong_FromSsize_t(more);
-    PyObject *sum = difference == NULL ? NULL : PyNumber_Add(before, difference);
-    int failed = sum == NULL || PyObject_SetAttr(object, name, sum);
-    Py_XDECREF(before);
-    Py_XDECREF(difference);
-    Py_XDECREF(sum);
-    return failed ? -1 : 0;
+    run->subscription = (Intake *)Py_NewRef((PyObject *)subscription);
+    run->decode = Py_NewRef(subscription->decode);
+    run->decode_unchecked = Py_NewRef(subscription->decode_unchecked);
+    run->rule = Py_NewRef(subscription->sequence);
+    run->last_id = Py_NewRef(subscription->last_id);
+    return 0;
 }
 
 /* Note in the subscription what the run was. */
-static int
+static void
 end_run(Run *run)
 {
     if (run->messages == 0) {
-        return 0;
+        return;
     }
-    if (PyObject_SetAttr(run->subscription, name_last_id, run->last_id)) {
-        return -1;
-    }
-    return add_to(run->subscription, name_messages, run->messages)
-                   || add_to(run->subscription, name_payload_bytes, run->payload_bytes)
-               ? -1
-               : 0;
+    run->subscription->messages += run->messages;
+    run->subscription->payload_bytes += run->payload_bytes;
+    Py_XSETREF(run->subscription->last_id, Py_NewRef(run->last_id));
 }
 
 /* Where `needle` begins in `data`, at `from` or behind it; -1 if nowhere. */
@@ -425,28 +486,30 @@ find_name(const Order *order, const char *payload, Py_ssize_t size, Py_ssize_t *
     return name;
 }
 
-/* The subscription of `payload` if it is for this loop, and in `group` its group, in `behind` where
-   the stream's name ends; NULL if it is not, or with an exception set. */
-static PyObject *
-find_stream(const Order *order, const char *payload, Py_ssize_t size, PyObject **group,
-            Py_ssize_t *behind)
+/* The subscription of `payload` if it is for this loop, and in `behind` where the stream's name ends;
+   NULL if it is not, or with an exception set. Held: what is called later may take it out of the
+   streams. */
+static Intake *
+find_stream(const Order *order, const char *payload, Py_ssize_t size, Py_ssize_t *behind)
 {
     PyObject *name = find_name(order, payload, size, behind);
     if (name == NULL) {
         return NULL;
     }
-    /* Held: whatever is called from here on may take it out of the streams. */
-    PyObject *found = Py_XNewRef(PyDict_GetItemWithError(order->streams, name));
+    PyObject *found = PyDict_GetItemWithError(order->streams, name);
     Py_DECREF(name);
     if (found == NULL) {
         return NULL;
     }
-    *group = PyObject_GetAttr(found, name_group);
-    if (*group == NULL || *group == Py_None) {
-        Py_CLEAR(*group);
-        Py_CLEAR(found);
+    if (!PyObject_TypeCheck(found, intake_type)) {
+        PyErr_SetString(PyExc_TypeError, "a stream must be an Intake");
+        return NULL;
     }
-    return found;
+    Intake *subscription = (Intake *)found;
+    if (subscription->group == NULL || subscription->group == Py_None) {
+        return NULL;
+    }
+    return (Intake *)Py_NewRef(found);
 }
 
 /* How many events `group` has room for; -1 with an exception set. */
@@ -459,7 +522,7 @@ room_of(PyObject *group)
     return count;
 }
 
-/* Whether JSON could hold what msgspec takes for a number and is none: NaN or Infinity, in any case,
+/* Whether JSON could hold what msgspec takes for a number and is none: "nan" or "inf", in any case,
    spelled out or in escapes. Where it cannot, which is nearly everywhere, nothing need be checked. */
 static int
 is_suspect(const char *data, Py_ssize_t size)
@@ -467,7 +530,10 @@ is_suspect(const char *data, Py_ssize_t size)
     const char *end = data + size;
     for (const char *letter = "nN"; *letter; letter++) {
         for (const char *at = data; (at = memchr(at, *letter, (size_t)(end - at))) != NULL; at++) {
-            if ((at + 1 < end && (at[1] | 0x20) == 'a') || (at > data && (at[-1] | 0x20) == 'i')) {
+            if (end - at > 2 && (at[1] | 0x20) == 'a' && (at[2] | 0x20) == 'n') {
+                return 1;
+            }
+            if (at > data && end - at > 1 && (at[-1] | 0x20) == 'i' && (at[1] | 0x20) == 'f') {
                 return 1;
             }
         }
@@ -591,8 +657,7 @@ take_in_order(const Order *order)
         /* Whatever is called from here on may let go of what it was called with. */
         Py_XSETREF(prefix, Py_NewRef(message));
         if (!is_same) {
-            PyObject *its_group = NULL;
-            PyObject *found = find_stream(order, payload, size, &its_group, &behind);
+            Intake *found = find_stream(order, payload, size, &behind);
             if (found == NULL) {
                 if (PyErr_Occurred()) {
                     goto failed;
@@ -601,18 +666,17 @@ take_in_order(const Order *order)
             }
             int is_other = 0, failed = 0;
             if (group == NULL) {
-                group = its_group;
+                group = Py_NewRef(found->group);
                 room = room_of(group);
                 failed = room < 0;
             }
             else {
-                is_other = its_group != group;
-                Py_DECREF(its_group);
+                is_other = found->group != group;
             }
             if (!is_other && !failed) {
-                failed = end_run(&run);
+                end_run(&run);
                 forget_run(&run);
-                failed = failed || begin_run(&run, found);
+                failed = begin_run(&run, found);
             }
             Py_DECREF(found);
             if (failed) {
@@ -663,16 +727,15 @@ take_in_order(const Order *order)
             break;
         }
     }
-    if (end_run(&run)) {
-        goto failed;
-    }
+    end_run(&run);
     if (taken == order->first && !odd) {
         /* Nothing, or a list for which there is no room. */
         result = Py_BuildValue("nOOiO", taken, Py_None, Py_None, 0, Py_None);
     }
     else {
-        result = Py_BuildValue("nOOiO", taken, run.subscription ? run.subscription : Py_None,
-                               event ? event : Py_None, odd, verdict ? verdict : Py_None);
+        PyObject *found = run.subscription ? (PyObject *)run.subscription : Py_None;
+        result = Py_BuildValue("nOOiO", taken, found, event ? event : Py_None, odd,
+                               verdict ? verdict : Py_None);
     }
 failed:
     forget_run(&run);
@@ -762,14 +825,7 @@ static const struct {
 } names[] = {
     {&name_received_ns, "received_ns"},
     {&name_session, "session"},
-    {&name_group, "group"},
     {&name_room, "room"},
-    {&name_decode, "decode"},
-    {&name_decode_unchecked, "decode_unchecked"},
-    {&name_sequence, "sequence"},
-    {&name_last_id, "last_id"},
-    {&name_messages, "messages"},
-    {&name_payload_bytes, "payload_bytes"},
     {&name_eof, "eof"},
     {&name_decompress, "decompress"},
 };
@@ -797,5 +853,15 @@ PyInit__speedups(void)
     }
     undecodable = PyObject_GetAttrString(protocol, "UNDECODABLE");
     Py_DECREF(protocol);
-    return undecodable == NULL ? NULL : PyModule_Create(&definition);
+    if (intake_type == NULL) {
+        intake_type = (PyTypeObject *)PyType_FromSpec(&intake_spec);
+    }
+    if (undecodable == NULL || intake_type == NULL) {
+        return NULL;
+    }
+    PyObject *module = PyModule_Create(&definition);
+    if (module != NULL && PyModule_AddObjectRef(module, "Intake", (PyObject *)intake_type)) {
+        Py_CLEAR(module);
+    }
+    return module;
 }

@@ -14,15 +14,19 @@ import importlib
 import os
 from types import ModuleType
 
+_PARTS = "lift_text", "inflate_text", "take", "Intake"
+
 
 def load() -> ModuleType | None:
     """The compiled part, or None."""
     if os.environ.get("CONNECTOR_NO_EXTENSION"):
         return None
     try:
-        return importlib.import_module("connector.transport._speedups")
+        module = importlib.import_module("connector.transport._speedups")
     except ImportError:
         return None
+    # One that was compiled from older source, before the package was changed where it lies.
+    return module if all(hasattr(module, name) for name in _PARTS) else None
 
 
 EXTENSION = load()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
+import weakref
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import accumulate, pairwise
 from types import ModuleType
 from typing import Any
@@ -20,12 +23,13 @@ from connector.exchanges.envelope import Envelope, Part, Shape
 from connector.feeds.backpressure import Full
 from connector.feeds.buffer import Overflow
 from connector.feeds.hot_loop import take_in_python
+from connector.feeds.intake import IntakeInPython
 from connector.feeds.lossy_buffers import make_buffer
 from connector.feeds.subscription import Subscription
 from connector.transport import compiled, deflate
 from connector.transport.deflate import inflate_text_in_python
 from connector.transport.websocket_frames import lift_text_in_python
-from tests.toy import ENVELOPE, Ticks, Toy, frame, keyed, rising, subscription
+from tests.toy import ENVELOPE, Toy, frame, keyed, rising, subscription
 
 try:
     COMPILED = importlib.import_module("connector.transport._speedups")
@@ -445,25 +449,72 @@ def test_more_room_than_memory(module: ModuleType | None) -> None:
 
 
 @pytest.mark.parametrize("module", [None, COMPILED], ids=["python", "compiled"])
-def test_a_stream_that_leaves_while_it_is_looked_up(module: ModuleType | None) -> None:
-    class Leaving:
-        """Nobody holds it but the streams, from which it takes itself."""
+def test_a_stream_that_leaves_while_it_is_decoded(module: ModuleType | None) -> None:
+    # Nobody holds it but the streams, from which it takes itself.
+    streams = world(None)
+    decode = streams[b"A"].decode
 
-        decode = staticmethod(Toy().stream(Ticks("A")).decode)
-        decode_unchecked = sequence = None
-        last_id = messages = payload_bytes = 0
+    def leaving(payload: bytes) -> Any:
+        if streams.pop(b"A", None) is not None:
+            gc.collect()
+        return decode(payload)
 
-        @property
-        def group(self) -> Any:
-            streams.pop(b"A", None)
-            return roomy
-
-    roomy = Roomy()
-    streams: dict[bytes, Any] = {b"A": Leaving()}
+    streams[b"A"].decode = leaving
     events: list[Any] = []
 
-    assert take(module, streams, [frame("A", 1), frame("A", 2)], events)[0] == 2
-    assert [event.n for event in events] == [1, 2]
+    taken, left, *_ = take(module, streams, [frame("A", 1), frame("A", 2), frame("B", 1)], events)
+
+    assert (taken, left.name, b"A" in streams) == (3, "B", False)
+    assert [event.n for event in events] == [1, 2, 1]
+
+
+@pytest.mark.parametrize("name", ["group", "decode", "decode_unchecked", "sequence", "last_id"])
+@pytest.mark.parametrize("module", [None, COMPILED], ids=["python", "compiled"])
+def test_a_stream_without_an_attribute_takes_nothing(module: ModuleType | None, name: str) -> None:
+    streams = world(None)
+    delattr(streams[b"A"], name)
+    events: list[Any] = []
+
+    with suppress(AttributeError):
+        take(module, streams, [frame("A", 1)], events)
+
+    assert not events or (module is None and name == "decode_unchecked")
+
+
+def test_what_is_compiled_takes_no_stream_of_another_kind() -> None:
+    with pytest.raises(TypeError, match="Intake"):
+        COMPILED.take([frame("A", 1)], 0, 0, 0, [], {b"A": object()}, SHAPE)
+
+
+@pytest.mark.parametrize("kind", [IntakeInPython, COMPILED.Intake], ids=["python", "compiled"])
+def test_a_stream_is_let_go_with_what_it_holds(kind: Any) -> None:
+    class Held(kind):  # type: ignore[misc]
+        """Has a dict and weak references, as `Subscription` has."""
+
+    alone, one = Held(), Held()
+    alone.group = one.decode = object()
+    one.group = one
+    seen = weakref.ref(alone), weakref.ref(one)
+
+    del alone
+    assert seen[0]() is None
+    del one
+    gc.collect()
+    assert seen[1]() is None
+
+
+@pytest.mark.parametrize("kind", [IntakeInPython, COMPILED.Intake], ids=["python", "compiled"])
+def test_a_stream_has_the_attributes_that_the_loop_needs(kind: Any) -> None:
+    intake = kind()
+    for name in IntakeInPython.__slots__:
+        setattr(intake, name, 2**62)
+        assert getattr(intake, name) == 2**62
+
+
+def test_what_was_compiled_from_older_source_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CONNECTOR_NO_EXTENSION", raising=False)
+    monkeypatch.delattr(COMPILED, "Intake")
+    assert compiled.load() is None
 
 
 # --- memory

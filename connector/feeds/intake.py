@@ -1,0 +1,50 @@
+"""What the hot loop reads and writes of a stream: the base of `Subscription`.
+
+The attributes are slots, because a message of another stream than the one before needs all of them.
+`connector.transport.compiled` may have the class in C, where the loop reaches them without looking
+them up by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from connector.exchanges.protocol import SequenceRule
+from connector.transport.compiled import EXTENSION
+
+
+class IntakeInPython:
+    """How messages of a stream are taken, and what was taken."""
+
+    __slots__ = (
+        "decode",
+        "decode_unchecked",
+        "group",
+        "last_id",
+        "messages",
+        "payload_bytes",
+        "sequence",
+    )
+
+    group: Any
+    """Where events go: the same for streams whose messages can be taken together. None when
+    they cannot be taken in runs at all: they are not decoded yet, or to be folded."""
+    decode: Callable[[bytes], Any]
+    """From the payload of a message to its event, or to a list of events."""
+    decode_unchecked: Callable[[bytes], Any] | None
+    """As of `Stream`."""
+    sequence: SequenceRule | None
+    """The rule by which events follow each other, or None."""
+    last_id: int
+    """The newest id, for the rule."""
+    messages: int
+    """Messages taken, over all sessions."""
+    payload_bytes: int
+    """Bytes of their payloads."""
+
+
+if TYPE_CHECKING:
+    Intake = IntakeInPython
+else:
+    Intake = IntakeInPython if EXTENSION is None else EXTENSION.Intake
