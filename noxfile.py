@@ -38,11 +38,14 @@ ASYNC_IN_TESTS = (
 )
 """Rules that are left out in tests."""
 
-MUTATED = ("link/link", "link/session", "adapter/adapter", "feeds/feed", "transport/tap")
-"""Modules that `mutate` changes: those that a leak could hide in."""
+MUTATED = (
+    *("link/link", "link/session", "adapter/adapter", "feeds/feed", "transport/tap"),
+    *("trading/resolution", "trading/quoting", "account/resolving"),
+)
+"""Modules that `mutate` changes: those that a leak, or a second order, could hide in."""
 ROOMS = ("adapter", "feeds", "link", "merging", "transport")
 """Rooms that a frame passes through."""
-ASKED = ("", *ROOMS, "faults", "explore")
+ASKED = ("", *ROOMS, "trading", "account", "faults", "explore")
 """Folders of tests that it asks."""
 MUTATION = (
     *("-p", "tests.mutation.plugin", "--capture=no", "--timeout=100"),

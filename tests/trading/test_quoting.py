@@ -213,6 +213,21 @@ def test_a_refused_side_and_price_rests_longer_each_time() -> None:
     assert resting.until("buy", Decimal(99)) < 0
 
 
+def test_long_past_refusals_are_forgotten_and_recent_ones_are_not() -> None:
+    resting = Resting()
+    resting.refused("buy", Decimal(1), 0.0)
+    for _ in range(4):
+        resting.refused("sell", Decimal(1), 0.0)  # rests until 8.0, and is doubled until 16.0
+    for price in range(2, 1001):
+        resting.refused("buy", Decimal(price), 15.0)
+
+    resting.refused("buy", Decimal(1), 15.0)
+    resting.refused("sell", Decimal(1), 15.0)
+
+    assert resting.until("buy", Decimal(1)) == 16.0  # as the first time
+    assert resting.until("sell", Decimal(1)) == 31.0
+
+
 def test_what_rests_does_not_hold_back_others() -> None:
     resting = Resting()
     resting.refused("buy", Decimal(99), 0.0)

@@ -105,6 +105,36 @@ def test_an_answer_inside_the_window_leads_to_no_fence() -> None:
     assert resolution.next(1.1)[0] == "fence"
 
 
+@pytest.mark.parametrize(
+    ("stamp_ns", "seconds"),
+    [(3_000_000_000, 1.0), (4_000_000_000, 1.0), (4_800_000_000, 0.201), (5 * 10**9, 0.01)],
+)
+def test_the_next_question_comes_when_the_window_is_over_or_after_a_second(
+    stamp_ns: int, seconds: float
+) -> None:
+    resolution = Resolution(5 * 10**9, 1.0)
+
+    resolution.not_found(stamp_ns, 100.0)
+
+    step, due = resolution.next(100.0)
+    assert (step, due) == ("wait", pytest.approx(100.0 + seconds))
+
+
+def test_failed_questions_come_ever_later_until_one_has_an_answer() -> None:
+    resolution, now, waits = Resolution(10**9, 1.0), 0.0, []
+    for _ in range(7):
+        resolution.failed(now)
+        _, due = resolution.next(now)
+        waits.append(due - now)
+        now = due
+    resolution.not_found(1, now)
+    _, now = resolution.next(now)
+    resolution.failed(now)
+
+    assert waits == pytest.approx([0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0])
+    assert resolution.next(now) == ("wait", pytest.approx(now + 0.2))
+
+
 def test_without_a_hole_nothing_is_read() -> None:
     resolution = Resolution(0, 1.0)
     resolution.not_found(1, 0.0)
@@ -124,6 +154,8 @@ def test_with_a_hole_position_and_trades_are_read_twice() -> None:
     assert not resolution.read("flat", 1.0, agrees=True)
     assert resolution.next(1.5)[0] == "wait"
     assert not resolution.read("long", 2.0, agrees=True)
+    assert resolution.next(2.9) == ("wait", 3.0)
+    assert resolution.next(3.0)[0] == "read"
     assert resolution.read("long", 3.0, agrees=True)
 
 
@@ -135,4 +167,5 @@ def test_readings_that_disagree_begin_again() -> None:
     resolution.next(1.0)
 
     assert not resolution.read("a fill nobody knows", 1.0, agrees=False)
+    assert resolution.next(1.9) == ("wait", 2.0)
     assert resolution.next(2.0)[0] == "ask"
