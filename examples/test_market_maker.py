@@ -22,7 +22,7 @@ from examples.market_maker import Strategy, make_market
 
 ME = TradingAccount("me", {"USDC": "10000"})
 STRATEGY = Strategy(symbol="ETHUSDC", quantity=Decimal("0.1"))
-STRIDE = int(os.environ.get("CONNECTOR_STEP_STRIDE", "53"))
+STRIDE = int(os.environ.get("CONNECTOR_STEP_STRIDE", "97"))
 """Every so many steps; 1 for all, which takes some minutes."""
 
 
@@ -95,7 +95,8 @@ async def test_it_quotes_and_leaves_nothing(
 
 
 @pytest.mark.every_step(
-    "cancel", "interrupt", "reset", "half_open", kinds=["steps"], stride=STRIDE,
+    "cancel", "interrupt", "reset", "half_open",
+    "lose_reply", "unknown_done", "late_event", "expire_key", kinds=["steps"], stride=STRIDE,
     links=8, groups=True, cancel_seconds=25.0,
 )  # fmt: skip
 @pytest.mark.simulated_exchange(
