@@ -6,6 +6,7 @@ Each rule has a specimen that violates it, and a test that the rule catches it.
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -252,15 +253,23 @@ def nothing_to_start_or_stop(tree: ast.Module, module: str) -> Iterator[ast.AST]
 MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"))
 
 
+@functools.cache
+def violations() -> dict[str, list[str]]:
+    """What each rule finds; every module is parsed once for all rules."""
+    found: dict[str, list[str]] = {name: [] for name in RULES}
+    for module in MODULES:
+        tree = ast.parse((PACKAGE / module).read_text())
+        for name, (check, _) in RULES.items():
+            found[name] += [
+                f"connector/{module}:{getattr(node, 'lineno', '?')}: {name}"
+                for node in check(tree, module)
+            ]
+    return found
+
+
 @pytest.mark.parametrize("name", sorted(RULES))
 def test_the_package_keeps_the_rule(name: str) -> None:
-    check, _ = RULES[name]
-
-    found = [
-        f"connector/{module}:{getattr(node, 'lineno', '?')}: {name}"
-        for module in MODULES
-        for node in check(ast.parse((PACKAGE / module).read_text()), module)
-    ]
+    found = violations()[name]
 
     assert not found, "\n".join(found)
 
