@@ -259,9 +259,10 @@ def explore(session: nox.Session) -> None:
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Look for growth: a minute on real sockets, 10,000 disconnects in virtual time."""
+    """Look for growth: a minute on real sockets, every exchange, 10,000 disconnects."""
     install(session, "test")
     session.run("connector", "soak", *(session.posargs or ("--minutes", "1", "--every", "5")))
+    session.run("connector", "soak", "--venues", "--virtual", "--minutes", "8", "--every", "60")
     disconnects = {"CONNECTOR_DISCONNECTS": "10000"}
     session.run("python", "-m", "pytest", "tests/app/test_soak_disconnects.py", env=disconnects)
 

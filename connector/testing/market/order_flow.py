@@ -34,7 +34,7 @@ from connector.testing.market.symbol_streams import (
 from connector.testing.market.traders import SymbolFlow, UpdateIdSource
 from connector.testing.market.truth import MarketTruth
 
-START_PRICES = (("ETH", 3000), ("BTC", 60_000), ("BNB", 600), ("SOL", 150))
+START_PRICES = (("ETH", 3000), ("BTC", 60_000), ("XBT", 60_000), ("BNB", 600), ("SOL", 150))
 OTHER_START_PRICE = 100
 TICKS_PER_UNIT = 100
 FIRST_UPDATE_ID = 5_000_000_000
