@@ -103,6 +103,9 @@ class Instrument:
     """The smallest quantity of a market order; None if it is `min_quantity`."""
     market_max_quantity: Decimal | None = attrs.field(default=None, validator=_not_negative)
     """The largest quantity of a market order; None if it is `max_quantity`."""
+    max_position: Decimal | None = attrs.field(default=None, validator=_not_negative)
+    """The largest amount of the base asset that an account may hold, open buy orders included; None
+    without a limit."""
     max_orders: int | None = None
     """The largest number of open orders of an account; None if there is no limit, or if the
     exchange does not send it."""

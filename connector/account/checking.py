@@ -77,7 +77,8 @@ def check(known: Known, intent: Intent, *, quote: bool) -> Instrument:
     reference = known.book.holdings.last_prices.get(symbol)
     check_intent(instrument, intent, reference)
     _check_own_limits(known, intent, instrument, reference)
-    _check_most_orders(known.book, instrument)
+    _check_most_orders(known, instrument)
+    _check_most_held(known.book, instrument, intent)
     wait = known.budget.wait_seconds(
         trio.current_time(), quotes=quote, orders=known.waiting_places + 1
     )
@@ -142,18 +143,47 @@ def _check_own_limits(
     )
 
 
-def _check_most_orders(book: AccountBook, instrument: Instrument) -> None:
+def _check_most_held(book: AccountBook, instrument: Instrument, intent: Intent) -> None:
+    """What is held of the base, and what open orders may still buy of it, ours and of others."""
+    most, quantity = instrument.max_position, intent.quantity
+    if most is None or quantity is None or intent.side != "buy":
+        return
+    symbol = instrument.symbol
+    held = book.holdings.held(symbol)
+    bought = [book.live.exposure(symbol).buys]
+    bought += [
+        difference(each.quantity or ZERO, each.filled)
+        for each in book.others.values()
+        if each.symbol == symbol and each.side == "buy" and each.client_id not in book.records
+    ]
+    room = difference(most, total((held, *bought)))
+    if quantity <= room:
+        return
+    nearest = None
+    if isinstance(intent, Limit) and room > ZERO:
+        fits = instrument.tradable(room, intent.price, "buy")
+        nearest = attrs.evolve(intent, quantity=fits) if fits else None
+    raise OrderInvalid(
+        f"{symbol}: {held} {instrument.base} are held and {total(bought)} may be bought by open "
+        f"orders; with {quantity} more it would be above {most}, the most that the exchange allows",
+        nearest,
+    )
+
+
+def _check_most_orders(known: Known, instrument: Instrument) -> None:
     """Open orders of the instrument: ours that are not over, and those of others."""
-    most = instrument.max_orders
+    book, most = known.book, instrument.max_orders
     if most is None:
         return
     live = book.live.records()
     if len(live) + len(book.others) < most:
         return
     ours = sum(each.symbol == instrument.symbol for each in live)
-    known = book.records
+    counts_all = known.trading.promises.conditional_count
     others = sum(
-        each.symbol == instrument.symbol and each.client_id not in known and not each.conditional
+        each.symbol == instrument.symbol
+        and each.client_id not in book.records
+        and (counts_all or not each.conditional)
         for each in book.others.values()
     )
     if ours + others >= most:

@@ -305,9 +305,7 @@ class RunningAccount:
             try:
                 await synchronise(self.office)
             except Refused as refused:
-                if refused.verdict.meaning == "permission":
-                    refusal = refused.refusal
-                    raise RequestRejected(refusal.status, refusal.code, refusal.text) from None
+                _raise_if_revoked(refused)
                 _log.warning("account %s cannot be read: %s", self.name, refused)
             except ExchangeUnavailable as error:
                 _log.warning("account %s cannot be read: %s", self.name, error)
@@ -334,7 +332,11 @@ class RunningAccount:
             await trio.sleep(_RESYNC_SECONDS[min(self._resyncs - 1, len(_RESYNC_SECONDS) - 1)])
 
     async def _watch(self) -> str:
-        """Return when the account must be read again, with the reason."""
+        """Return when the account must be read again, with the reason.
+
+        Raises:
+            RequestRejected: the key may not read the account any more.
+        """
         disagreements = 0
         next_audit = trio.current_time() + self.office.timing.audit_seconds
         while True:
@@ -357,7 +359,11 @@ class RunningAccount:
             next_audit = trio.current_time() + self.office.timing.audit_seconds
             try:
                 found = await differences(self.office)
-            except (ExchangeUnavailable, Refused):
+            except ExchangeUnavailable:
+                continue
+            except Refused as refused:
+                # The private stream falls silent, and nothing else would tell.
+                _raise_if_revoked(refused)
                 continue
             disagreements = disagreements + 1 if found else 0
             if found:
@@ -374,3 +380,9 @@ class RunningAccount:
         if self._reread_reason != FILL_MISSING:
             return True
         return any(each.has_hole for each in self.office.book.records.values())
+
+
+def _raise_if_revoked(refused: Refused) -> None:
+    if refused.verdict.meaning == "permission":
+        refusal = refused.refusal
+        raise RequestRejected(refusal.status, refusal.code, refusal.text) from None

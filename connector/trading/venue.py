@@ -75,6 +75,8 @@ class Promises:
     """Whose orders the dead man's switch cancels."""
     amends: frozenset[str] = frozenset()
     """Of ``quantity``, ``quantity_down`` and ``price``: what can be amended in place."""
+    conditional_count: bool = True
+    """Whether conditional orders count as open orders of their instrument."""
     quote_quantity: bool = False
     reduce_only: bool = True
     margin: bool = True

@@ -256,6 +256,23 @@ async def test_a_revoked_key_ends_the_account_and_nothing_else(
 
 
 @venues
+async def test_an_account_that_only_watches_is_told_of_a_revoked_key(
+    venue: str, autojump_clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its connections stay up, and silent: only the audit asks for anything."""
+    async with open_world(venue) as world:
+        with pytest.raises(RequestRejected, match="-2015"):
+            async with world.account(timing=Timing(audit_seconds=10.0)):
+                await trio.sleep(25)
+                world.exchange.trading.revoke_key("mm1")
+                begun = trio.current_time()
+                await trio.sleep(300)
+        assert trio.current_time() - begun <= 11
+    assert "has ended" in caplog.text
+    assert "-2015" in caplog.text
+
+
+@venues
 async def test_a_mute_stream_is_noticed_by_the_audit(venue: str, autojump_clock: Any) -> None:
     async with open_world(venue) as world, world.account() as account:
         async with listening(account) as told:

@@ -124,6 +124,7 @@ class _Filter(msgspec.Struct, rename="camel"):
     notional: Decimal | None = None
     limit: int | None = None
     max_num_orders: int | None = None
+    max_position: Decimal | None = None
 
 
 class _Symbol(msgspec.Struct, rename="camel"):
@@ -234,6 +235,7 @@ def _instrument(symbol: _Symbol, *, futures: bool) -> Instrument:
         market_step_size=market.step_size or None,
         market_min_quantity=market.min_qty or None,
         market_max_quantity=market.max_qty or None,
+        max_position=filters.get("MAX_POSITION", _Filter()).max_position or None,
         max_orders=orders.max_num_orders or orders.limit,
         contract_size=size,
         # Only those of COIN-M have a size: their quantities are numbers of contracts.

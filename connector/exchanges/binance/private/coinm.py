@@ -57,6 +57,7 @@ COINM = attrs.evolve(
     constants=attrs.evolve(
         usdm.CONSTANTS, source="binance_trading §12: taken to be those of USD-M; assumed"
     ),
+    promises=attrs.evolve(usdm.PROMISES, conditional_count=True),
     order_windows=ORDER_WINDOWS,
     prefix=_PREFIX,
     orders_path="/ws-dapi/v1",

@@ -49,6 +49,8 @@ PROMISES = Promises(
     dead_man="symbol",
     # Goes to the back of the queue, always, but under the same ids.
     amends=frozenset({"quantity", "price"}),
+    # A system of their own, with a limit of its own (binance_trading §5.3).
+    conditional_count=False,
     quote_quantity=False,
 )
 ORDER_WINDOWS = (Window(300, 10.0), Window(1200, 60.0))
