@@ -90,6 +90,11 @@ def total(terms: Iterable[Decimal]) -> Decimal:
     return result
 
 
+def plus(augend: Decimal, addend: Decimal) -> Decimal:
+    """The exact sum of two."""
+    return _EXACT.add(augend, addend)
+
+
 def difference(minuend: Decimal, subtrahend: Decimal) -> Decimal:
     """The exact difference."""
     return _EXACT.subtract(minuend, subtrahend)
@@ -129,6 +134,7 @@ __all__ = [
     "floor_to",
     "is_multiple",
     "not_negative",
+    "plus",
     "positive",
     "product",
     "quotient",

@@ -287,6 +287,11 @@ class Office:
     def _tell_all(self, told: Sequence[Told]) -> None:
         for each in told:
             match each:
+                case OrderUpdate() | Fill() | FillFee():
+                    if isinstance(each, Fill):
+                        self.book.note_told(each)
+                    self.publishing.tell(each)
+                    self._wake(each)
                 case Contradiction(client_id=client_id, text=text):
                     _log.error("order %s: %s", client_id, text)
                     self.tasks.read_anew(f"a contradiction: {text}", after=CONTRADICTION_SECONDS)
@@ -299,11 +304,7 @@ class Office:
                 case ReadAnew(reason=reason, stream_over=stream_over):
                     self.tasks.read_anew(reason, stream_too=stream_over)
                 case _:
-                    if isinstance(each, Fill):
-                        self.book.note_told(each)
                     self.publishing.tell(each)
-                    if isinstance(each, OrderUpdate | Fill | FillFee):
-                        self._wake(each)
         self.tasks.changed()
 
     def _wake(self, event: OrderUpdate | Fill | FillFee) -> None:

@@ -13,7 +13,7 @@ import trio
 
 from connector.account.asking import Asking
 from connector.account.order_requests import QUOTE, Job, Line
-from connector.account.reconnecting import Dialling, keep_asking_whether_alive
+from connector.account.reconnecting import Dialling, EndReason, keep_asking_whether_alive
 from connector.errors import ExchangeUnavailable, HandshakeRejected
 from connector.trading.budgets import OrderBudget
 from connector.trading.venue import Answer, Heard, Shutdown
@@ -73,6 +73,7 @@ class OrderLink:
         self._pending: dict[int, Job] = {}
         self._next_id = 0
         self._closing = False
+        self._connection: Connection | None = None
 
     @property
     def queued(self) -> int:
@@ -87,9 +88,11 @@ class OrderLink:
     def put(self, job: Job) -> None:
         """Let a request stand in line."""
         self._line.put(job)
-        if job.deadline < self._next_due:
-            self._line_changed.set()
+        if job.priority != QUOTE and self._send_at_once():
+            return
         self._wake()
+        if job.state == "queued" and job.deadline < self._next_due:
+            self._line_changed.set()
 
     def withdraw(self, job: Job, why: str) -> bool:
         """Take a request back; False if it has been sent."""
@@ -127,9 +130,11 @@ class OrderLink:
 
     async def _converse(self, connection: Connection) -> None:
         self._closing = False
+        self._connection = connection
         self.connected = True
         self._owner.order_link_changed(connected=True)
         end_at = trio.current_time() + _LIFETIME_SECONDS
+        reason: EndReason = "shutdown"
         async with trio.open_nursery() as nursery:
 
             async def until_over() -> None:
@@ -155,40 +160,72 @@ class OrderLink:
                     wait = await self._send_what_may_go(connection)
                 except ExchangeUnavailable:
                     wait = float("inf")  # `Connection.run` knows it, too
-                if (self._closing or trio.current_time() >= end_at) and not self._pending:
-                    self.dialling.note_end("shutdown" if self._closing else "age")
+                if not self._closing and trio.current_time() >= end_at:
+                    self._closing, reason = True, "age"
+                if self._closing and not self._pending:
+                    self.dialling.note_end(reason)
                     nursery.cancel_scope.cancel()
                     await trio.lowlevel.checkpoint()
-                with trio.move_on_after(wait):
+                with trio.move_on_at(min(trio.current_time() + wait, end_at)):
                     await self._changed.wait()
                 self._changed = trio.Event()
+
+    def _send_at_once(self) -> bool:
+        """Send what stands in line before any quote, without a turn of the scheduler.
+
+        Returns:
+            Whether nothing is left to do for the task that sends.
+        """
+        connection = self._connection
+        if connection is None or self._closing:
+            return False
+        while (job := self._line.first()) is not None:
+            if job.priority == QUOTE or not connection.writable or self._wait_of(job) > 0:
+                return False
+            try:
+                if not connection.write(self._begin(job)):
+                    return False
+            except ExchangeUnavailable:
+                return False  # `Connection.run` knows it, too
+        return True
 
     async def _send_what_may_go(self, connection: Connection) -> float:
         """Send the first in line as long as they may go; seconds until the next may."""
         while not self._closing and (job := self._line.first()) is not None:
-            now = trio.current_time()
-            if not self._clock.known:
-                return _WITHOUT_CLOCK_SECONDS
-            if job.places:
-                wait = self._budget.wait_seconds(now, quotes=job.priority == QUOTE)
-                if wait > 0:
-                    return wait
-                self._budget.take(now, job.request.orders)
-            self._line.take()
-            await self._send(connection, job)
+            wait = self._wait_of(job)
+            if wait > 0:
+                return wait
+            if connection.writable:
+                connection.write(self._begin(job))
+            else:
+                await connection.send(self._begin(job))
+        if not connection.writable:
+            await connection.flush()
         return float("inf")
 
-    async def _send(self, connection: Connection, job: Job) -> None:
+    def _wait_of(self, job: Job) -> float:
+        """How long the first in line must wait, in seconds; 0 if it may go now."""
+        if not self._clock.known:
+            return _WITHOUT_CLOCK_SECONDS
+        if not job.places:
+            return 0.0
+        return self._budget.wait_seconds(trio.current_time(), quotes=job.priority == QUOTE)
+
+    def _begin(self, job: Job) -> str:
+        """Take the first out of the line: from now on it may have been sent. Returns its text."""
+        now = trio.current_time()
+        if job.places:
+            self._budget.take(now, job.request.orders)
+        self._line.take()
         self._next_id += 1
-        job.signed_ns = self._clock.now_ns(trio.current_time())
-        job.sent_at = trio.current_time()
+        job.signed_ns = self._clock.now_ns(now)
+        job.sent_at = now
         job.state = "sent"
         self._owner.sending(job)
         self._pending[self._next_id] = job
-        text = self._trading.write(
+        return self._trading.write(
             job.request, self._next_id, self._key, job.signed_ns, self._window
         )
-        await connection.send(text)
 
     async def _until_unanswered(self) -> None:
         """Return when a request has had no reply for too long."""
@@ -214,6 +251,7 @@ class OrderLink:
             self._wake()
 
     def _session_over(self) -> None:
+        self._connection = None
         if self.connected:
             self.connected = False
             self._owner.order_link_changed(connected=False)

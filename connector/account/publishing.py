@@ -48,10 +48,11 @@ class EventCounts:
     def note(self, event: AnyAccountEvent) -> None:
         """Count what happened."""
         match event:
-            case OrderUpdate(state=state, late=late, client_id=client_id):
-                self.ended[state] += state in OVER
-                if late:
-                    self.late.add(client_id)
+            case OrderUpdate():
+                if event.state in OVER:
+                    self.ended[event.state] += 1
+                if event.late:
+                    self.late.add(event.client_id)
             case Fill(backfilled=backfilled):
                 self.fills += 1
                 self.backfilled += backfilled
@@ -102,7 +103,7 @@ class Publishing:
         self.counts.note(event)
         if not self._entered and isinstance(event, Fill | FillFee | FundingPayment | Orphan):
             self._early.append(event)
-        for feed, tag in tuple(self._feeds.items()):
+        for feed, tag in self._feeds.items():
             if tag is None or self._is_about(event, tag):
                 feed.buffer.put(event)
 

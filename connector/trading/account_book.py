@@ -11,7 +11,7 @@ Source of the join rules: binance_trading §8.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 import attrs
@@ -294,7 +294,7 @@ class AccountBook:
         if record is None:
             return self._read_other(report, received_ns)
         told = self._once(record.read(report, received_ns))
-        if any(isinstance(each, Stranger) for each in told):
+        if told and isinstance(told[0], Stranger):
             return told
         if record.exchange_id is not None:
             self._by_exchange_id[record.symbol, record.exchange_id] = record.client_id
@@ -380,8 +380,10 @@ class AccountBook:
             self._told_as_others.discard(oldest)
         return True
 
-    def _once(self, told: Iterable[Told]) -> list[Told]:
+    def _once(self, told: Sequence[Told]) -> list[Told]:
         """Without the trades that have been told before we knew whose they are."""
+        if not self._told_as_others:
+            return list(told)
         return [
             each
             for each in told

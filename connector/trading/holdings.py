@@ -12,7 +12,7 @@ from decimal import Decimal
 import msgspec
 
 from connector.accounts import Balance, BalanceUpdate, Position, PositionUpdate, Summary
-from connector.decimals import ZERO, difference, total
+from connector.decimals import ZERO, difference, plus, total
 from connector.orders import Leg
 from connector.trading.reports import BalanceReport, PositionReport
 from connector.trading.venue import AccountReading
@@ -35,6 +35,8 @@ class Holdings:
         self._read_ns: int | None = None
         """Exchange's time before the last reading: what it did not mention was nothing then."""
         self._kept: list[BalanceReport | PositionReport] = []
+        self._tells_available = True
+        """Whether what is available is known of a balance, perhaps."""
 
     def balances(self) -> dict[str, Balance]:
         """What is known of each asset."""
@@ -80,7 +82,7 @@ class Holdings:
             if each is None or not each.quantity:
                 continue
             if _is_long(each):
-                held = held if leg == "short" else total((held, each.quantity))
+                held = held if leg == "short" else plus(held, each.quantity)
             else:
                 held = held if leg == "long" else difference(held, abs(each.quantity))
         return held
@@ -91,9 +93,12 @@ class Holdings:
 
     def forget_available(self) -> None:
         """What is available is not known any more, until it is told again."""
+        if not self._tells_available:
+            return
         for asset, each in self._balances.items():
             if each.available is not None:
                 self._balances[asset] = msgspec.structs.replace(each, available=None)
+        self._tells_available = False
 
     def keep(self, report: BalanceReport | PositionReport) -> None:
         """Remember it until a reading is joined."""
@@ -124,6 +129,7 @@ class Holdings:
                     time_ns=report.time_ns,
                 )
             self._balances[report.asset] = report
+            self._tells_available = True
             return True
         key = report.symbol, report.leg
         position = self._positions.get(key)
@@ -145,6 +151,7 @@ class Holdings:
         self.hedge_mode = reading.hedge_mode
         self.summary = reading.summary
         self._balances = {each.asset: each for each in reading.balances}
+        self._tells_available = True
         self._positions = {(each.symbol, each.leg): each for each in reading.positions}
         for each in reading.positions:
             if each.mark_price is not None:

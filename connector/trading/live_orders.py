@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import TypeAlias
 
-from connector.decimals import ZERO, difference, total
+from connector.decimals import ZERO, difference, plus, total
 from connector.instruments import Instrument
 from connector.orders import Side
 from connector.trading.exposure import Exposure, notional_of
@@ -125,5 +125,5 @@ class LiveOrders:
         elif instrument is not None and price is not None:
             worth = instrument.notional(quantity, price)
         self._shares[record.client_id] = where, quantity, worth
-        self._quantities[where] = total((self._quantities.get(where, ZERO), quantity))
-        self._worth = total((self._worth, worth))
+        self._quantities[where] = plus(self._quantities.get(where, ZERO), quantity)
+        self._worth = plus(self._worth, worth)

@@ -14,7 +14,7 @@ from decimal import Decimal
 import attrs
 
 from connector.accounts import AnyAccountEvent, Fill, FillFee, OrderUpdate
-from connector.decimals import ZERO, difference, product, quotient, total
+from connector.decimals import ZERO, difference, plus, product, quotient, total
 from connector.orders import OVER, Intent, Limit, Market, OrderState
 from connector.trading.order_states import News, follow
 from connector.trading.reports import FillReport, OrderReport
@@ -276,7 +276,7 @@ class OrderRecord:
             self._announced.add(fill.trade_id)
             return []
         self.note_change()
-        if fill.cumulative is not None and fill.cumulative != self._reached + fill.quantity:
+        if fill.cumulative is not None and fill.cumulative != plus(self._reached, fill.quantity):
             if all(each.trade_id != fill.trade_id for each in self._held):
                 self._held.append(fill)
                 self._held.sort(key=lambda each: each.cumulative or ZERO)
@@ -285,8 +285,9 @@ class OrderRecord:
         events: list[AnyAccountEvent | Contradiction | Stranger] = [
             self._tell(fill, received_ns, backfilled=backfilled)
         ]
-        self._held = [each for each in self._held if each.trade_id != fill.trade_id]
-        events += self._tell_held(received_ns)
+        if self._held:
+            self._held = [each for each in self._held if each.trade_id != fill.trade_id]
+            events += self._tell_held(received_ns)
         self.filled = max(self.filled, self._reached)
         if self.quantity is not None and self.filled > self.quantity and not self.amending:
             events.append(
@@ -304,7 +305,7 @@ class OrderRecord:
 
     @property
     def _reached(self) -> Decimal:
-        return self.told + self.untold
+        return plus(self._told, self.untold) if self.untold else self._told
 
     def _tell_held(self, received_ns: int) -> list[AnyAccountEvent | Contradiction | Stranger]:
         events: list[AnyAccountEvent | Contradiction | Stranger] = []
@@ -330,10 +331,10 @@ class OrderRecord:
             backfilled=backfilled,
         )
         self.fills[fill.trade_id] = told
-        self._told = total((self._told, fill.quantity))
+        self._told = plus(self._told, fill.quantity)
         # The average price of dollars is that at which their coins were counted.
         worth = quotient if self.inverse else product
-        self._worth = total((self._worth, worth(fill.quantity, fill.price)))
+        self._worth = plus(self._worth, worth(fill.quantity, fill.price))
         self._announced.discard(fill.trade_id)
         return told
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Literal, NoReturn, Protocol, TypeAlias, cast
@@ -15,6 +16,7 @@ from trio_websocket import (
     wrap_client_stream,
 )
 from wsproto import WSConnection
+from wsproto.connection import ConnectionState
 from wsproto.handshake import H11Handshake
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
@@ -29,7 +31,7 @@ from connector.transport.dial import Address
 from connector.transport.error_groups import origins
 from connector.transport.sink import Sink
 from connector.transport.tap import Tap
-from connector.transport.websocket_frames import Violation
+from connector.transport.websocket_frames import Violation, masked_text
 
 USER_AGENT = f"trio-connector/{__version__}"
 
@@ -174,6 +176,48 @@ class Connection:
         """
         with self._while_it_lasts():
             await self._ws.send_message(text)
+
+    @property
+    def writable(self) -> bool:
+        """Whether `write` may be called now: a stream that cannot send without waiting is never
+        so, and no connection that is being closed.
+        """
+        websocket = self._websocket
+        state = None if websocket is None else getattr(websocket, "_wsproto", None)
+        return (
+            isinstance(state, WSConnection)
+            and state.state is ConnectionState.OPEN
+            and not self._over
+            and self._tap.outgoing.writable
+        )
+
+    def write(self, text: str) -> bool:
+        """Send a text message now, for which it must be `writable`.
+
+        Returns:
+            Whether the stream had room for all of it; the rest waits for `flush`.
+
+        Raises:
+            ExchangeUnavailable: the connection is over; part of the message may have been sent.
+        """
+        try:
+            return self._tap.outgoing.write(masked_text(text.encode(), os.urandom(4)))
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise ExchangeUnavailable("the connection is over") from error
+
+    async def flush(self) -> None:
+        """Wait until what was written is sent.
+
+        Raises:
+            ExchangeUnavailable: the connection is over.
+
+        Cancellation: as of `send`.
+        """
+        with self._while_it_lasts():
+            try:
+                await self._tap.outgoing.flush()
+            except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+                raise ExchangeUnavailable("the connection is over") from error
 
     def deliver_to(self, sink: Sink) -> None:
         """Deliver into another sink from now on."""

@@ -22,6 +22,7 @@ import trio
 
 from connector.errors import ExchangeUnavailable, HandshakeRejected
 from connector.transport.deflate import Inflater, agree
+from connector.transport.outgoing import Outgoing
 from connector.transport.sink import Sink
 from connector.transport.tcp_reading import receive_of
 from connector.transport.tls import records_of
@@ -95,10 +96,10 @@ class Tap(trio.abc.Stream):
         "limit",
         "messages",
         "offers_compression",
+        "outgoing",
         "payload_bytes",
         "rejection",
         "reset",
-        "torn",
         "wire_bytes",
     )
     # A dict would be 1 KiB larger: beyond 30 attributes its keys are not shared.
@@ -110,8 +111,6 @@ class Tap(trio.abc.Stream):
         self.payload_bytes = 0
         self.messages = 0
         self.blocked = False
-        self.torn = False
-        """A write was cut short: nothing sensible can be sent any more."""
         self.reset = False
         """The connection broke, rather than ended."""
         self.head: ResponseHead | None = None
@@ -122,14 +121,14 @@ class Tap(trio.abc.Stream):
         """Code and text of the server's close frame."""
 
         self._stream = stream
+        self.outgoing = Outgoing(stream)
         self._receive = records_of(stream) or receive_of(stream)
         self._sink = sink
         self.limit = limit
         self.offers_compression = compression
         self._inflater: Inflater | None = None
         self._lift_messages = lift_text
-        # Bytes read and not yet dealt with.
-        self._data = b""
+        self._data = b""  # read, and not yet dealt with
         self._position = 0
         # The frame that is being passed up: what is missing of it, and what it is.
         self._missing = 0
@@ -148,6 +147,11 @@ class Tap(trio.abc.Stream):
         self._taken: trio.Event | None = None
         """Set when the message that was passed up is delivered; of no use before there is one."""
         self._waiting: trio.CancelScope | None = None
+
+    @property
+    def torn(self) -> bool:
+        """Whether a write was cut short."""
+        return self.outgoing.torn
 
     @property
     def compressed(self) -> bool:
@@ -195,8 +199,7 @@ class Tap(trio.abc.Stream):
 
         Cancellation: the message may be undelivered.
         """
-        payload = message.encode() if isinstance(message, str) else message
-        batch = [payload]
+        batch = [message.encode() if isinstance(message, str) else message]
         taken = self._deliver(batch) if self._live else 0
         if taken < len(batch):
             await self._deliver_rest(batch, taken)
@@ -213,19 +216,16 @@ class Tap(trio.abc.Stream):
         Raises:
             trio.BrokenResourceError: the connection is broken, or an earlier write was cut short.
 
-        Cancellation: part of `data` may be written; `torn` says so.
+        Cancellation: part of it may be written; `torn` says so.
         """
         if self.torn:
             raise trio.BrokenResourceError("an earlier write was cut short")
         try:
-            await self._stream.send_all(data)
+            await self.outgoing.send_all(data)
         except trio.BrokenResourceError as error:
-            self.torn = self.reset = True
+            self.reset = True
             if self.head is None:
                 raise ExchangeUnavailable("broke off the connection") from error
-            raise
-        except BaseException:
-            self.torn = True
             raise
 
     async def wait_send_all_might_not_block(self) -> None:

@@ -55,6 +55,19 @@ class Violation(Exception):
         self.text = text
 
 
+def masked_text(payload: bytes, key: bytes) -> bytes:
+    """A text message from a client, in one frame, masked with four bytes of `key` (§5.3)."""
+    size = len(payload)
+    if size < 126:
+        head = bytes((_FIN | TEXT, _MASKED | size))
+    elif size < 1 << 16:
+        head = bytes((_FIN | TEXT, _MASKED | 126)) + size.to_bytes(2)
+    else:
+        head = bytes((_FIN | TEXT, _MASKED | 127)) + size.to_bytes(8)
+    mask = int.from_bytes((key * (size // 4 + 1))[:size])
+    return head + key + (int.from_bytes(payload) ^ mask).to_bytes(size)
+
+
 def most_fragments(limit: int) -> int:
     """How many fragments a message may have whose bytes are limited to `limit`.
 

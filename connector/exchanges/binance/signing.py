@@ -63,7 +63,13 @@ def signed_query(key: ApiKey, parameters: Parameters) -> str:
 
 def payload(parameters: Parameters) -> str:
     """What is signed of a request over the WebSocket API."""
-    return "&".join(f"{name}={text_of(parameters[name])}" for name in sorted(parameters))
+    return "&".join(
+        [
+            # Most are texts already.
+            f"{name}={value if type(value) is str else text_of(value)}"
+            for name, value in sorted(parameters.items())
+        ]
+    )
 
 
 def signed_parameters(key: ApiKey, parameters: Parameters) -> dict[str, Parameter]:

@@ -70,6 +70,7 @@ class ExploredNetwork(MemoryNetwork):
             if self._trickles:
                 assert isinstance(stream, MemoryStream)
                 stream.connection.deliver_single_bytes()
+            assert isinstance(stream, MemoryStream)
             yield CountedStream(self, stream) if self._counted else stream
 
     def next_fault(self, operation: At) -> str | None:
@@ -88,9 +89,10 @@ class ExploredNetwork(MemoryNetwork):
 class CountedStream(trio.abc.Stream):
     """The program's end of a connection, operation by operation."""
 
-    def __init__(self, network: ExploredNetwork, stream: trio.abc.Stream) -> None:
+    def __init__(self, network: ExploredNetwork, stream: MemoryStream) -> None:
         self._network = network
         self._stream = stream
+        self._hangs = False
 
     @property
     def closed(self) -> bool:
@@ -99,11 +101,24 @@ class CountedStream(trio.abc.Stream):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send `data`; when it fails, half of it is sent."""
+        if self._hangs:
+            await trio.sleep_forever()
         fault = self._network.next_fault("send")
         if fault is not None:
             await self._stream.send_all(memoryview(data)[: len(data) // 2])
             await _fail(fault)
         await self._stream.send_all(data)
+
+    def send_nowait(self, data: bytes) -> int:
+        """Send what there is room for; when it fails, half of it at most is sent."""
+        fault = self._network.next_fault("send")
+        if fault is None:
+            return 0 if self._hangs else self._stream.send_nowait(data)
+        sent = self._stream.send_nowait(data[: len(data) // 2])
+        if fault != "hang":
+            raise trio.BrokenResourceError("failed by the plan")
+        self._hangs = True
+        return sent
 
     async def wait_send_all_might_not_block(self) -> None:
         """Return when there is room."""

@@ -64,6 +64,18 @@ class MemoryStream(trio.abc.HalfCloseableStream):
                 pipe.put(bytes(rest[:room]))
                 rest = rest[room:]
 
+    def send_nowait(self, data: bytes) -> int:
+        """Sends what there is room for, and says how much that was; raises as `send_all`."""
+        with self._only_sender():
+            pipe = self._outgoing
+            if self._eof_sent:
+                raise trio.ClosedResourceError("send_eof was called on this end")
+            pipe.raise_if_unsendable()
+            sent = data[: max(pipe.capacity - pipe.unread, 0)]
+            if sent:
+                pipe.put(sent)
+            return len(sent)
+
     async def wait_send_all_might_not_block(self) -> None:
         """Returns when there is room, or when sending would raise at once."""
         with self._only_sender():

@@ -1,0 +1,227 @@
+"""What a connection sends, and how a message is written at once, without a turn of the scheduler.
+
+`send_all` of a TCP stream executes a checkpoint, trio-websocket's lock around it another, and a
+message that is handed to a sending task waits for that task's turn. Each costs an order as much as
+its signature. Here the bytes go to the socket directly; what the socket does not take waits for
+`Outgoing.flush`.
+
+Only where it is known how: a TCP socket, TLS over one, and a stream with a `send_nowait` of its
+own. Everywhere else `Outgoing.writable` is False, and a task has to send.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+import trio
+
+_CLOSED = frozenset({errno.EBADF, errno.ENOTSOCK})
+
+Send = Callable[[bytes], int]
+"""Sends what can be sent now, and says how much; raises as `trio.abc.SendStream.send_all`."""
+
+
+@runtime_checkable
+class SendsAtOnce(Protocol):
+    """A stream that can send without waiting."""
+
+    def send_nowait(self, data: bytes) -> int:
+        """Send what there is room for, and return how much that was."""
+
+
+class DirectWriter:
+    """Writes into a stream without waiting."""
+
+    def __init__(self, stream: trio.abc.Stream, send: Send) -> None:
+        self._stream = stream
+        self._send = send
+        self._rest = b""
+        self._lock = trio.Lock()
+
+    @property
+    def ready(self) -> bool:
+        """Whether nothing is being sent, and nothing waits."""
+        return not self._rest and not self._lock.locked()
+
+    def write(self, data: bytes) -> bool:
+        """Send as much as can be sent now; whether that was all. It must be `ready`.
+
+        Raises:
+            trio.BrokenResourceError, trio.ClosedResourceError: as `send_all`.
+        """
+        sent = self._send(data)
+        if sent < len(data):
+            self._rest = data[sent:]
+            return False
+        return True
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send `data` behind what waits.
+
+        Cancellation: part of it may be sent.
+        """
+        async with self._lock:
+            await self._send_rest()
+            if data:
+                await self._stream.send_all(data)
+
+    async def _send_rest(self) -> None:
+        if self._rest:
+            await self._stream.send_all(self._rest)
+            self._rest = b""
+
+
+class _TlsWriter(DirectWriter):
+    """Encrypts into trio's own buffer, and empties it, as trio does.
+
+    What the socket does not take goes back into that buffer, which is empty then, so that trio
+    sends it before anything else.
+    """
+
+    def __init__(
+        self,
+        stream: trio.SSLStream[trio.abc.Stream],
+        send: Send,
+        tls: ssl.SSLObject,
+        outgoing: ssl.MemoryBIO,
+        inner: trio.StrictFIFOLock,
+    ) -> None:
+        super().__init__(stream, send)
+        self._raw = stream.transport_stream
+        self._tls = tls
+        self._outgoing = outgoing
+        self._inner = inner
+
+    @property
+    def ready(self) -> bool:
+        """Whether nothing is being sent, by trio neither, and nothing waits."""
+        return not (self._lock.locked() or self._inner.locked() or self._outgoing.pending)
+
+    def write(self, data: bytes) -> bool:
+        """As of a stream without TLS."""
+        try:
+            written = 0
+            while written < len(data):
+                written += self._tls.write(data[written:])
+        except ssl.SSLError as error:
+            raise trio.BrokenResourceError from error
+        encrypted = self._outgoing.read()
+        sent = self._send(encrypted)
+        if sent < len(encrypted):
+            self._outgoing.write(encrypted[sent:])
+            return False
+        return True
+
+    async def _send_rest(self) -> None:
+        if self._outgoing.pending:
+            async with self._inner:
+                await self._raw.send_all(self._outgoing.read())
+
+
+class Outgoing:
+    """The sending half of a connection."""
+
+    __slots__ = ("_sending", "_stream", "_writer", "torn")
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self.torn = False
+        """A write was cut short: nothing sensible can be sent any more."""
+        self._stream = stream
+        self._writer: DirectWriter | None = None
+        """There is one from the first look at `writable`."""
+        self._sending = False
+
+    @property
+    def writable(self) -> bool:
+        """Whether `write` may be called: never where the stream cannot send without waiting."""
+        if self.torn:
+            return False
+        if self._writer is None:
+            if self._sending:
+                return False
+            self._writer = writer_of(self._stream)
+            return self._writer is not None
+        return self._writer.ready
+
+    def write(self, data: bytes) -> bool:
+        """Send `data` now; whether that was all, or `flush` has something to do.
+
+        Raises:
+            trio.BrokenResourceError, trio.ClosedResourceError: as of `send_all`.
+        """
+        assert self._writer is not None
+        try:
+            return self._writer.write(data)
+        except BaseException:
+            self.torn = True
+            raise
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send `data`; as `trio.abc.SendStream.send_all`.
+
+        Cancellation: part of it may be sent; `torn` says so.
+        """
+        try:
+            if self._writer is not None:
+                await self._writer.send_all(data)
+                return
+            self._sending = True
+            await self._stream.send_all(data)
+        except BaseException:
+            self.torn = True
+            raise
+        finally:
+            self._sending = False
+
+    async def flush(self) -> None:
+        """Send what waits; raises and is cancelled as `send_all`."""
+        await self.send_all(b"")
+
+
+def writer_of(stream: trio.abc.Stream) -> DirectWriter | None:
+    """How to write into `stream` at once; None where it cannot be."""
+    if isinstance(stream, trio.SSLStream):
+        # Should a version of trio keep these elsewhere, sending is slower but right.
+        tls, outgoing = getattr(stream, "_ssl_object", None), getattr(stream, "_outgoing", None)
+        inner = getattr(stream, "_inner_send_lock", None)
+        send = _send_of(stream.transport_stream)
+        if (
+            send is None
+            or not isinstance(tls, ssl.SSLObject)
+            or not isinstance(outgoing, ssl.MemoryBIO)
+            or not isinstance(inner, trio.StrictFIFOLock)
+        ):
+            return None
+        return _TlsWriter(stream, send, tls, outgoing, inner)
+    send = _send_of(stream)
+    return None if send is None else DirectWriter(stream, send)
+
+
+def _send_of(stream: trio.abc.Stream) -> Send | None:
+    if isinstance(stream, SendsAtOnce):
+        return stream.send_nowait
+    if type(stream) is trio.SocketStream:
+        raw = getattr(stream.socket, "_sock", None)
+        if isinstance(raw, socket.socket):
+            return _sends(raw)
+    return None
+
+
+def _sends(raw: socket.socket) -> Send:
+    send_to_kernel = raw.send
+
+    def send(data: bytes) -> int:
+        try:
+            return send_to_kernel(data)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError as error:
+            if error.errno in _CLOSED:
+                raise trio.ClosedResourceError("this socket was already closed") from None
+            raise trio.BrokenResourceError(f"socket connection broken: {error}") from error
+
+    return send
