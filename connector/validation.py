@@ -17,6 +17,18 @@ def check_seconds(name: str, value: object, *, zero: bool = False) -> float:
     raise ConfigError(f"{name}={value!r}: write a number of seconds {'>= 0' if zero else '> 0'}")
 
 
+def check_timeout(value: object) -> None:
+    """Raise `ConfigError` unless `value` is a number of seconds, or `math.inf` for no limit."""
+    if value != math.inf:
+        check_seconds("timeout", value, zero=True)
+
+
+def check_symbol(value: object) -> None:
+    """Raise `ConfigError` unless `value` is text, as a symbol is."""
+    if not isinstance(value, str) or not value:
+        raise ConfigError(f"symbol={value!r}: write it as the exchange does, such as 'ETHUSDC'")
+
+
 def check_count(name: str, value: object) -> int:
     """`value`, if it is an integer above 0."""
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:

@@ -16,6 +16,7 @@ from connector.account.running import RunningAccount
 from connector.account.statistics import AccountStatistics
 from connector.account.views import Balances, LastKnown
 from connector.accounts import AnyAccountEvent, Balance, Position, Summary
+from connector.blocks import block
 from connector.decimals import Exact, not_negative, positive
 from connector.errors import ConfigError, NotSynced, OrderInvalid, OrderUnknown
 from connector.feeds.feed import Feed
@@ -249,6 +250,7 @@ class Account:
         await wait_until_over(self._running, [each._record for each in chosen])
         return tuple(chosen)
 
+    @block("account.working(…) as order")
     @asynccontextmanager
     async def working(self, intent: Intent) -> AsyncIterator[Order]:
         """Place an order for the length of a block. Use it with ``async with``.
@@ -273,6 +275,7 @@ class Account:
                 self._running.cancel(order._record)
             await self._confirm([order._record], body_error)  # noqa: ASYNC102 - bounded: it shields itself
 
+    @block("account.quotes(…) as quotes")
     @asynccontextmanager
     async def quotes(
         self,

@@ -28,6 +28,7 @@ from connector.adapter.statistics import AdapterStatistics, summed
 from connector.adapter.subscribing import Subscribing
 from connector.adapter.symbol_check import SymbolCheck
 from connector.adapter.wanted_streams import AnySubscription, Desired
+from connector.blocks import block
 from connector.channels import AnyChannel
 from connector.errors import ConfigError, SubscriptionRejected
 from connector.events import N_co
@@ -243,6 +244,7 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
         )
         return self._open_account(settings)
 
+    @block("adapter.open_account(…) as account")
     @asynccontextmanager
     async def _open_account(self, settings: AccountSettings) -> AsyncIterator[Account]:
         with self._accounts.reserved(settings.key):
@@ -408,6 +410,7 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
 
     # Inside.
 
+    @block("adapter.subscribe(…) as feed")
     @asynccontextmanager
     async def _subscribe(
         self, channels: tuple[AnyChannel, ...], capacity: int, overflow: Overflow, *, gaps: Gaps

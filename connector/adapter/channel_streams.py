@@ -57,10 +57,7 @@ def streams_of(
     named = dict(wanted)
     for channel in channels:
         if not isinstance(channel, Channel):
-            raise ConfigError(
-                f"{channel!r} is not a channel; subscribe to one of connector.channels, such "
-                "as Trades('ETHUSDC')"
-            )
+            raise ConfigError(_not_a_channel(channel))
         stream = exchange.stream(channel)
         if getattr(channel, "backfill", False):
             stream = _backfilled(exchange, stream)
@@ -73,3 +70,15 @@ def streams_of(
             )
         streams.append(stream)
     return streams
+
+
+def _not_a_channel(given: object) -> str:
+    if isinstance(given, list | tuple | set | frozenset):
+        return (
+            f"subscribe() takes channels one by one, not a {type(given).__name__}; write a star "
+            "before it: subscribe(*channels)"
+        )
+    return (
+        f"{given!r} is not a channel; subscribe to one of connector.channels, such as "
+        "Trades('ETHUSDC')"
+    )

@@ -12,6 +12,7 @@ import trio
 from connector.adapter.adapter import Adapter
 from connector.adapter.runners import Loops
 from connector.adapter.runtime import require_trio
+from connector.blocks import block
 from connector.errors import InvariantViolated
 from connector.events import N_co
 from connector.exchanges.protocol import Exchange
@@ -25,6 +26,7 @@ from connector.transport import Dialer
 _GRACE_SECONDS = 1.0
 
 
+@block("open_adapter(…) as adapter")
 @asynccontextmanager
 async def open_adapter(
     exchange: Exchange[N_co],

@@ -28,7 +28,7 @@ from connector.exchanges.requests import (
     requests_of,
 )
 from connector.link.rest import Rest
-from connector.validation import check_count
+from connector.validation import check_count, check_symbol, check_timeout
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -148,8 +148,10 @@ class Requesting(Generic[N_co]):
 
         Cancellation: the request is dropped.
         """
+        check_symbol(symbol)
         check_count("limit", limit)
         exchange, offer = self._offer("depth")
+        check_timeout(timeout)
         levels = levels_to_ask(exchange.name, offer, limit)
         book: BookSnapshot[N_co] = await self._ask(offer.request(symbol, levels), timeout)
         book.received_ns = self._now_ns()
@@ -178,9 +180,11 @@ class Requesting(Generic[N_co]):
 
         Cancellation: the request is dropped.
         """
+        check_symbol(symbol)
         exchange, offer = self._offer("recent_trades")
         wanted = min(100, offer.most) if limit is None else check_count("limit", limit)
         check_most(exchange.name, "trades", offer.most, wanted)
+        check_timeout(timeout)
         trades = await self._ask(offer.request(symbol, wanted), timeout)
         return tuple(self._stamped(trades[-wanted:]))
 
@@ -269,6 +273,8 @@ class Requesting(Generic[N_co]):
 
         Cancellation: the request is dropped.
         """
+        check_symbol(symbol)
+        check_timeout(timeout)
         _, offer = self._offer("funding_rates")
         begin_ns = nanoseconds("start", start)
         end_ns = self._now_ns() + 1 if end is None else nanoseconds("end", end)

@@ -181,12 +181,13 @@ def exchange_option(default: str) -> Callable[[F], F]:
 def out_folder(what: str, *, default: Path | None = None) -> Callable[[F], F]:
     """Add ``--out`` for a folder of `what`; the command receives `out`."""
     otherwise = "" if default is None else "  [default: the current folder]"
+    # An explicit default of None would count as given.
+    needed: dict[str, Any] = {"required": True} if default is None else {"default": default}
     return click.option(
         "--out",
         type=click.Path(file_okay=False, path_type=Path),
         metavar="FOLDER",
-        required=default is None,
-        default=default,
+        **needed,
         help=f"Folder for the {what}. It is created if it does not exist.{otherwise}",
     )
 

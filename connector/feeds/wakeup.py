@@ -9,7 +9,10 @@ import trio
 
 Abort: TypeAlias = Callable[[Any], trio.lowlevel.Abort]
 
-_BUSY = "a feed has one consumer, and it is waiting already"
+_BUSY = (
+    "another task is already waiting on this feed, and a feed has one consumer; subscribe once "
+    "for each task"
+)
 
 
 class Waking:

@@ -204,17 +204,17 @@ def merge(*feeds: Feed[T], patience: float = 1.0, window: int = 1024) -> MergedF
             streams), two channels cannot be distinguished, two feeds belong to one adapter, or an
             argument is wrong.
     """
+    for each in feeds:
+        if not isinstance(each, Feed):
+            raise ConfigError(
+                f"merge() takes feeds, one by one, not a {type(each).__name__}: write merge(first, "
+                "second), or a star before a list: merge(*feeds)"
+            )
     if len(feeds) < 2:
         raise ConfigError(
             f"merge() needs at least two feeds, not {len(feeds)}; open an adapter for each and "
             "subscribe to the same channels"
         )
-    for each in feeds:
-        if not isinstance(each, Feed):
-            raise ConfigError(
-                f"merge() takes feeds, not {each!r:.80}; write `async with adapter.subscribe(…) as "
-                "feed` for each side, and pass the feeds"
-            )
     for number, feed in enumerate(feeds):
         if not feed.streams():
             raise ConfigError(f"{feed!r} has no channels; merge feeds made by Adapter.subscribe")

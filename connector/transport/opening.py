@@ -18,7 +18,7 @@ import trio
 from connector.errors import ConfigError, ExchangeUnavailable
 from connector.transport.connection import Connection
 from connector.transport.dial import Address, Dialer, closed_after, is_open
-from connector.transport.error_groups import raise_unwrapped, said
+from connector.transport.error_groups import origins, raise_unwrapped, said
 from connector.transport.sink import Sink
 from connector.transport.tap import Tap
 from connector.transport.tls import secure
@@ -119,6 +119,9 @@ async def _upgraded(tap: Tap, raw: trio.abc.Stream, address: Address) -> AsyncIt
         raise_unwrapped(group, failure)
 
 
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
 @attrs.define
 class _Progress:
     """How far the opening has come, and what to say when it comes no further."""
@@ -143,8 +146,18 @@ class _Progress:
         raise ExchangeUnavailable(
             f"{self.address} broke off {self.stage}: {said(error)}"
             if self.tap or isinstance(error, trio.BrokenResourceError)
-            else f"{self.address} could not be reached: {said(error)}"
+            else f"{self.address} could not be reached: {said(error)}{self._advice(error)}"
         ) from error
+
+    def _advice(self, error: Exception) -> str:
+        """What to do when nothing listens on this machine: in a test, the network is missing."""
+        refused = any(isinstance(each, ConnectionRefusedError) for each in origins(error))
+        if self.address.host not in _LOOPBACK or not refused:
+            return ""
+        return (
+            "; no server listens there. If the exchange is simulated with network=…, pass the same "
+            "network to open_adapter(…, dialer=network)"
+        )
 
     def time_out(self) -> NoReturn:
         """Raise what it means that the time is up."""

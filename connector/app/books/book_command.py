@@ -29,6 +29,7 @@ from connector.app.options import (
 from connector.app.place import Place, open_place
 from connector.app.stopping import stop_when_interrupted
 from connector.channels import OrderBook, Trades
+from connector.errors import ExchangeUnavailable
 from connector.events import BookView, Gap, Trade
 
 REFRESH_SECONDS = 0.1
@@ -61,6 +62,11 @@ class Observer:
     _updates: deque[float] = attrs.field(factory=deque)
     _spans: int = 0
     _reason: str = ""
+
+    @property
+    def has_seen_anything(self) -> bool:
+        """Whether any event has arrived."""
+        return self._view is not None or bool(self._trades) or bool(self._spans)
 
     def see(self, event: BookView | Trade | Gap) -> None:
         """Take an event."""
@@ -125,6 +131,12 @@ async def run_book(options: Options, screen: Screen) -> None:
                 await trio.lowlevel.checkpoint()
                 with trio.move_on_after(REFRESH_SECONDS):
                     observer.see(await books.receive())
+    if not observer.has_seen_anything:
+        raise ExchangeUnavailable(
+            f"no book of {options.symbol} from {options.place.words} within "
+            f"{options.duration_seconds:g} s; check the network, or add --simulate for an exchange "
+            "on this machine"
+        )
 
 
 class Terminal:
@@ -156,6 +168,22 @@ class Lines:
         """Print it, if it is time."""
         if next(self._every) % round(1 / REFRESH_SECONDS) == 0:
             click.echo(line(ladder))
+
+
+class Trouble(logging.Handler):
+    """Writes to stderr why there is no connection, once per reason."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._said = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the detail of a failed attempt to connect."""
+        fields = getattr(record, "lifecycle", {})
+        detail = str(fields.get("detail", ""))
+        if fields.get("connected") is False and detail != self._said:
+            self._said = detail
+            click.echo(f"not connected, trying again: {detail}", err=True)
 
 
 # --- the command
@@ -204,8 +232,8 @@ def book(
         ),
         duration_seconds=math.inf if seconds is None else seconds,
     )
-    # The screen shows what the log says. Without a handler it would go to stderr as well.
-    logging.getLogger("connector").addHandler(logging.NullHandler())
+    # The screen shows the rest of the log.
+    logging.getLogger("connector").addHandler(Trouble())
     console = Console()
     if console.is_terminal:
         with Terminal(console) as terminal:

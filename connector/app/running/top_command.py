@@ -51,7 +51,10 @@ class Source:
             answer = await self.client.get(f"{self.url.rstrip('/')}/state")
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
             reason = str(error) or type(error).__name__
-            raise ExchangeUnavailable(f"{self.url}: {reason}") from error
+            raise ExchangeUnavailable(
+                f"{self.url}: {reason}; start `connector run` with [metrics] in its configuration, "
+                "and pass the address of its bind, such as http://127.0.0.1:9090"
+            ) from error
         if answer.status_code == 401:
             raise ConfigError(f"{self.url} needs its token: add --token VARIABLE")
         if answer.status_code != 200:

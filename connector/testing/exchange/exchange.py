@@ -19,6 +19,8 @@ from typing import Any
 import trio
 
 from connector.adapter.runtime import require_trio
+from connector.blocks import block
+from connector.errors import ConfigError
 from connector.exchanges.binance import Endpoints
 from connector.testing.exchange.connection import ServerConnection
 from connector.testing.exchange.event_log import Log
@@ -54,6 +56,7 @@ REFUSE: frozenset[FaultKind] = frozenset({"refuse"})
 """A network in memory deals with it at the dial; on a socket it is a reset."""
 
 
+@block("open_exchange(…) as exchange")
 @asynccontextmanager
 async def open_exchange(
     venue: SimulatedName,
@@ -102,6 +105,7 @@ async def open_exchange(
     Cancellation: every connection is dropped without a word.
     """
     require_trio("open_exchange")
+    accounts = _check(network, source, accounts)
     rules = adjusted(
         rules_of(venue_of(venue), trades, trades_privately=bool(accounts)),
         ping_seconds=ping_seconds,
@@ -112,7 +116,14 @@ async def open_exchange(
     )
     listener: trio.abc.Listener[trio.abc.HalfCloseableStream]
     if network is None:
-        (listener,) = await trio.open_tcp_listeners(port, host=host)
+        try:
+            (listener,) = await trio.open_tcp_listeners(port, host=host)
+        except OSError as error:
+            error.add_note(
+                f"open_exchange cannot listen on {host}:{port}; leave out `port` for a free port, "
+                "or pass network=MemoryNetwork()"
+            )
+            raise
         port = listener.socket.getsockname()[1]
     else:
         await trio.lowlevel.checkpoint()
@@ -148,6 +159,29 @@ async def open_exchange(
         await trio.aclose_forcefully(listener)
     if error_of_body is not None:
         raise error_of_body
+
+
+def _check(
+    network: object, source: object, accounts: Iterable[TradingAccount]
+) -> tuple[TradingAccount, ...]:
+    """The accounts, if these arguments are of the right kinds.
+
+    Raises:
+        ConfigError: one is a class in place of a value, or another kind of value.
+    """
+    if network is not None and not isinstance(network, MemoryNetwork):
+        raise ConfigError(
+            f"network={network!r}: write an instance, network = MemoryNetwork(), and pass it to "
+            "open_adapter(…, dialer=network) as well"
+        )
+    if source is not None and (isinstance(source, type) or not hasattr(source, "begin")):
+        raise ConfigError(f"source={source!r}: write an instance, such as OrderFlow()")
+    given = [accounts] if isinstance(accounts, TradingAccount) else list(accounts)
+    if isinstance(accounts, TradingAccount) or not all(
+        isinstance(each, TradingAccount) for each in given
+    ):
+        raise ConfigError("accounts: write a list, such as [TradingAccount('me', {'USDC': '1'})]")
+    return tuple(given)
 
 
 class SimulatedExchange:

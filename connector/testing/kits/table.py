@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -45,8 +46,12 @@ def rules_of(venue: VenueName, trades: str, *, trades_privately: bool) -> Rules:
     """
     kit = KITS.get(venue)
     if venue not in VENUES and kit is None:
-        there = ", ".join(map(repr, (*VENUES, *KITS)))
-        raise ValueError(f"{venue!r} is no venue; there are {there}")
+        names = ("binance_spot", "binance_usdm", "binance_coinm", *KITS)
+        near = difflib.get_close_matches(str(venue), names, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ValueError(
+            f"{venue!r} is not an exchange; {hint}write one of {', '.join(map(repr, names))}"
+        )
     if kit is None:
         return routed(VENUES[venue], trades)
     if trades_privately:

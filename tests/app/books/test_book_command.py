@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 
 import attrs
@@ -10,10 +11,11 @@ from click.testing import CliRunner
 from rich.console import Console
 from trio.testing import MockClock
 
-from connector.app.books.book_command import Options, run_book
+from connector.app.books.book_command import Options, Trouble, run_book
 from connector.app.books.ladder import Ladder, line, render
 from connector.app.commands import group
 from connector.app.place import Place
+from connector.errors import ExchangeUnavailable
 from connector.events import BookView, Level, Trade
 
 
@@ -129,3 +131,32 @@ def test_a_symbol_that_is_none() -> None:
 
     assert result.exit_code == 1
     assert "is not a symbol" in result.output
+
+
+def test_a_failed_attempt_to_connect_is_told_once_with_its_reason(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    failed: dict[str, object] = {"connected": False, "detail": "x:443 could not be reached"}
+    trouble = Trouble()
+    for fields in (failed, failed, {"connected": True, "detail": "reset"}):
+        record = logging.LogRecord("connector", logging.WARNING, "", 0, "", (), None)
+        record.lifecycle = fields
+        trouble.emit(record)
+
+    assert capsys.readouterr().err == "not connected, trying again: x:443 could not be reached\n"
+
+
+async def test_an_exchange_that_is_not_there_is_an_error_with_advice() -> None:
+    options = Options(
+        symbol="ETHUSDC",
+        place=Place(exchange="binance_usdm", simulate=True),
+        duration_seconds=0,
+    )
+    with pytest.raises(ExchangeUnavailable, match="add --simulate"):
+        await run_book(options, Shown())
+
+
+def test_a_recording_needs_a_folder() -> None:
+    result = CliRunner().invoke(group, ["record", "okx", "trades:BTC-USDT", "--simulate"])
+
+    assert (result.exit_code, "Missing option '--out'" in result.output) == (2, True)
