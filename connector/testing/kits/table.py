@@ -47,7 +47,9 @@ def rules_of(venue: VenueName, trades: str, *, trades_privately: bool) -> Rules:
     kit = KITS.get(venue)
     if venue not in VENUES and kit is None:
         names = ("binance_spot", "binance_usdm", "binance_coinm", *KITS)
-        near = difflib.get_close_matches(str(venue), names, n=1)
+        given = str(venue)
+        near = [each for each in names if given and given in each]
+        near = near or difflib.get_close_matches(given, names, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise ValueError(
             f"{venue!r} is not an exchange; {hint}write one of {', '.join(map(repr, names))}"
