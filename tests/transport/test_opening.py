@@ -271,7 +271,7 @@ async def test_refused(far: Any) -> None:
         port = unused.getsockname()[1]
         with pytest.raises(
             ExchangeUnavailable,
-            match=rf"127.0.0.1:{port} could not be reached: Connection refused; no server listens there",
+            match=rf"127.0.0.1:{port} could not be reached: Connection refused; no server listens",
         ):
             async with open_connection(
                 f"ws://127.0.0.1:{port}", far.Bucket(), dialer=TcpDialer(), sockets=set()
