@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 
 import msgspec
+import trio
 
 from connector.account.account_state import Office
 from connector.account.asking import Conversation, Refused
@@ -14,25 +15,43 @@ from connector.trading.reports import FillReport
 
 
 async def fetch_fills(
-    office: Office, conversation: Conversation, symbol: str
+    office: Office, conversation: Conversation, symbol: str, since_ns: int
 ) -> tuple[FillReport, ...]:
-    """The trades of a symbol behind the last that is known, or since the account was opened."""
+    """The trades of a symbol behind the last that is known; if none is, those since a time.
+
+    A list since a time ends after some span; a list behind an id does not.
+    """
     found: list[FillReport] = []
     after = office.book.read_trades.get(symbol)
+    span_ns = int(office.trading.constants.trades_span_seconds * 1e9)
     while True:
-        since_ns = office.since_ns if after is None else None
-        page = await conversation.ask(office.trading.fills(symbol, after, since_ns))
+        request = office.trading.fills(symbol, after, since_ns if after is None else None)
+        page = await conversation.ask(request)
         found += page
-        if len(page) < office.trading.fills_per_request:
+        is_full = len(page) >= office.trading.fills_per_request
+        now_ns = office.clock.now_ns(trio.current_time())
+        if not is_full and (after is not None or since_ns + span_ns >= now_ns):
             return tuple(found)
-        after = page[-1].trade_id
+        if page:
+            after = page[-1].trade_id
+        else:
+            since_ns += span_ns
 
 
 async def read_fills(
-    office: Office, conversation: Conversation, symbol: str
+    office: Office, conversation: Conversation, symbol: str, *, since_ns: int | None = None
 ) -> tuple[FillReport, ...]:
-    """Fetch them, find out whose they are, and tell those that the stream did not tell."""
-    fills = await fetch_fills(office, conversation, symbol)
+    """Fetch them, find out whose they are, and tell those that the stream did not tell.
+
+    Args:
+        office: of the account.
+        conversation: with the exchange.
+        symbol: the instrument.
+        since_ns: from when on, of one of which no trade is known; by default since the account
+            was opened, or its bookmark.
+    """
+    since_ns = office.since_ns if since_ns is None else since_ns
+    fills = await fetch_fills(office, conversation, symbol, since_ns)
     await _look_at_strange(office, conversation, fills)
     names = await _client_ids(office, conversation, symbol, fills)
     _tell_fills(office, [_named(each, names) for each in fills])

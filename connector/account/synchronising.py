@@ -19,6 +19,7 @@ from connector.account.account_state import Office
 from connector.account.asking import Conversation, Refused
 from connector.account.cancel_request import outcome_of, send_cancel
 from connector.account.history import end_without_word, read_fills
+from connector.account.unheard_trades import read_unheard_trades
 from connector.accounts import Summary
 from connector.errors import ExchangeUnavailable
 from connector.trading.order_record import OrderRecord
@@ -58,6 +59,7 @@ async def synchronise(office: Office) -> None:
         adopted = list(office.adopted)
         all_listed = office.symbols() - office.book.read_trades.keys()
         await _read_all_fills(office, conversation)
+        await read_unheard_trades(office, conversation, reading)
         if any(each.told < each.filled for each in adopted):
             # Of orders of an earlier run trades are missing: the list may lag.
             await trio.sleep(office.trading.constants.settle_seconds)
@@ -108,6 +110,7 @@ async def differences(office: Office) -> list[str]:
     found = office.book.differences(attrs.evolve(reading, orders=orders))
     if not found:
         office.book.trades_are_complete(trades)
+        office.book.holdings.agree(reading)
     return found
 
 

@@ -34,6 +34,8 @@ class Holdings:
         self._positions: dict[tuple[str, Leg | None], PositionReport] = {}
         self._read_ns: int | None = None
         """Exchange's time before the last reading: what it did not mention was nothing then."""
+        self.agreed_ns = 0
+        """Exchange's time at which what is shown was last what was read."""
         self._kept: list[BalanceReport | PositionReport] = []
         self._tells_available = True
         """Whether what is available is known of a balance, perhaps."""
@@ -148,6 +150,7 @@ class Holdings:
         """Show what was read, brought up to now by what was kept; what has changed by it."""
         before, before_positions = self.balances(), self._shown_positions()
         self._read_ns = reading.time_ns
+        self.agree(reading)
         self.hedge_mode = reading.hedge_mode
         self.summary = reading.summary
         self._balances = {each.asset: each for each in reading.balances}
@@ -172,6 +175,22 @@ class Holdings:
             if before_positions.get(symbol) != positions.get(symbol)
         ]
         return changed
+
+    def agree(self, reading: AccountReading) -> None:
+        """What was read is what is shown."""
+        self.agreed_ns = reading.time_ns or self.agreed_ns
+
+    def moved(self, reading: AccountReading) -> tuple[set[str], set[str]]:
+        """Assets and instruments of which a reading has another amount than what is shown."""
+        totals = {asset: each.total or ZERO for asset, each in self._balances.items()}
+        read = {each.asset: each.total or ZERO for each in reading.balances}
+        assets = {
+            asset for asset in {*totals, *read} if totals.get(asset, ZERO) != read.get(asset, ZERO)
+        }
+        held = {key: each.quantity for key, each in self._positions.items()}
+        found = {(each.symbol, each.leg): each.quantity for each in reading.positions}
+        symbols = {key[0] for key in {*held, *found} if held.get(key, ZERO) != found.get(key, ZERO)}
+        return assets, symbols
 
     def differences(self, reading: AccountReading) -> list[str]:
         """In what a reading differs from what is shown, in words."""

@@ -56,6 +56,8 @@ class Constants:
     clock_ahead_seconds: float = 1.0
     """How far ahead of the exchange a request's time may be."""
     largest_window_seconds: float = 60.0
+    trades_span_seconds: float = 86_400.0
+    """How much time a list of trades since some time covers."""
     source: str
 
 
@@ -257,6 +259,10 @@ class Trading(Protocol):
 
     def orders_from(self, symbol: str, exchange_id: str) -> Request[tuple[OrderReport, ...]]:
         """Orders of a symbol, whatever became of them, from an id on, oldest first."""
+        ...
+
+    def orders_since(self, since_ns: int) -> Request[tuple[OrderReport, ...]] | None:
+        """Orders of all symbols since a time; None where each symbol has to be asked."""
         ...
 
     def order_limits(self) -> Request[tuple[LimitUse, ...]]:

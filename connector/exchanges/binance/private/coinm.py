@@ -60,6 +60,7 @@ COINM = attrs.evolve(
     promises=attrs.evolve(usdm.PROMISES, conditional_count=True),
     order_windows=ORDER_WINDOWS,
     prefix=_PREFIX,
+    lists_all_orders=False,
     orders_path="/ws-dapi/v1",
     order_limits=Request(
         what="order limits",

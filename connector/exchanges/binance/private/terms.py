@@ -59,6 +59,8 @@ class Terms:
     """Of asking for one order."""
     orders_weight: int
     """Of a list of orders, open or not."""
+    lists_all_orders: bool = False
+    """Whether that list may be of all symbols."""
     trades: str
     """The path of the account's trades, behind the prefix."""
     trades_weight: int
@@ -197,6 +199,22 @@ class BinanceTrading:
             parameters={
                 "symbol": self.symbol(symbol),
                 "orderId": int(exchange_id),
+                "limit": requests.TRADES_PER_REQUEST,
+            },
+            decode=requests.read_orders,
+            weight=self.terms.orders_weight,
+        )
+
+    def orders_since(self, since_ns: int) -> Request[tuple[OrderReport, ...]] | None:
+        """``allOrders`` since a time; of all symbols on USD-M since 2026-08-25."""
+        if not self.terms.lists_all_orders:
+            return None
+        return Request(
+            what="orders",
+            over="rest",
+            method=f"GET {self.terms.prefix}/allOrders",
+            parameters={
+                "startTime": since_ns // reading.NS_PER_MS,
                 "limit": requests.TRADES_PER_REQUEST,
             },
             decode=requests.read_orders,

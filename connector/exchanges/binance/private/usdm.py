@@ -42,6 +42,7 @@ CONSTANTS = Constants(
     engine_seconds=2.0,
     settle_seconds=2.0,
     largest_window_seconds=60.0,
+    trades_span_seconds=7 * 86_400.0,
     source="binance_trading §7: the engine checks the window, too (-5028); 2 s after its end, and "
     "2 s for events and lists of trades, are assumed",
 )
@@ -249,6 +250,7 @@ USDM = Terms(
     orders_path="/ws-fapi/v1",
     order_weight=1,
     orders_weight=5,
+    lists_all_orders=True,
     trades="/userTrades",
     trades_weight=5,
     order_limits=Request(

@@ -44,6 +44,8 @@ def between(params: Mapping[str, str], longest_ms: int) -> tuple[int, int | None
     start, end = whole_of(params, "startTime"), whole_of(params, "endTime")
     if start is not None and end is not None and end - start > longest_ms:
         raise refusal("interval", f"{longest_ms // 3_600_000} hours")
+    if start is not None and end is None:
+        end = start + longest_ms  # assumed: no more than may be asked for
     return start or 0, end
 
 
