@@ -28,6 +28,7 @@ from connector.keys import ApiKey
 from connector.orders import Limits
 from connector.testing.exchange.trading.accounts import TradingAccount
 from connector.testing.exchange.trading.control import Trading
+from connector.testing.faults.trading import TradingFault
 from connector.testing.exchange.trading.readings import Readings
 from connector.trading.client_ids import ClientIds
 from tests.account.trader import (
@@ -102,6 +103,26 @@ async def test_a_place_that_goes_wrong(venue: str, fault: str, autojump_clock: A
                 assert (order.state == "open") == bool(world.truth.open_orders)
                 assert not order._record.late
         assert world.truth.open_orders == ()
+
+
+@venues
+async def test_a_place_that_arrives_at_the_end_of_its_window_is_not_given_up(
+    venue: str, autojump_clock: Any
+) -> None:
+    """Nobody finds it before, and nothing tells of it: only the window says that it may come."""
+    async with open_world(venue) as world, world.account(timing=Timing(window=5.0)) as account:
+        exchange = world.exchange.trading
+        exchange.inject(TradingFault("late_request", "order.place", seconds=4.9))
+        exchange.lose_event(times=None)
+        order = account.submit(bid())
+        await trio.sleep(0.01)
+        world.cut_streams()
+        while order.state in ("sent", "unknown"):
+            await trio.sleep(0.1)
+
+        assert order.state == "open"
+        assert [each.client_id for each in world.truth.open_orders] == [order.client_id]
+        exchange.mend()
 
 
 @venues

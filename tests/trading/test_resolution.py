@@ -159,6 +159,21 @@ def test_with_a_hole_position_and_trades_are_read_twice() -> None:
     assert resolution.read("long", 3.0, agrees=True)
 
 
+def test_a_reading_ends_the_row_of_failed_questions() -> None:
+    resolution = Resolution(0, 0.0)
+    resolution.not_found(1, 0.0)
+    resolution.fenced(0.0)
+    resolution.broken()
+    resolution.next(0.0)
+    for _ in range(4):
+        resolution.failed(0.0)
+    resolution.read("flat", 10.0, agrees=True)
+
+    resolution.failed(10.0)
+
+    assert resolution.next(10.0) == ("wait", 10.2)
+
+
 def test_readings_that_disagree_begin_again() -> None:
     resolution = Resolution(0, 1.0)
     resolution.not_found(1, 0.0)
