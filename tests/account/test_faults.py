@@ -15,6 +15,7 @@ import pytest
 import trio
 
 from connector import open_adapter
+from connector.account import Account
 from connector.accounts import Fill, OrderUpdate, PositionUpdate, Timing, Unsynced
 from connector.errors import (
     LimitReached,
@@ -28,8 +29,8 @@ from connector.keys import ApiKey
 from connector.orders import Limits
 from connector.testing.exchange.trading.accounts import TradingAccount
 from connector.testing.exchange.trading.control import Trading
-from connector.testing.faults.trading import TradingFault
 from connector.testing.exchange.trading.readings import Readings
+from connector.testing.faults.trading import TradingFault
 from connector.trading.client_ids import ClientIds
 from tests.account.trader import (
     RICH,
@@ -105,6 +106,9 @@ async def test_a_place_that_goes_wrong(venue: str, fault: str, autojump_clock: A
         assert world.truth.open_orders == ()
 
 
+READ_TRADES = ("carry myTrades", "carry userTrades")
+
+
 @venues
 async def test_a_place_that_arrives_at_the_end_of_its_window_is_not_given_up(
     venue: str, autojump_clock: Any
@@ -123,6 +127,50 @@ async def test_a_place_that_arrives_at_the_end_of_its_window_is_not_given_up(
         assert order.state == "open"
         assert [each.client_id for each in world.truth.open_orders] == [order.client_id]
         exchange.mend()
+
+
+async def give_up_a_lost_place(world: World, account: Account, noted: list[str]) -> float:
+    """How many seconds it takes, and in `noted` what the exchange has done meanwhile."""
+    world.exchange.trading.note(noted)
+    world.exchange.trading.lose_request("order.place")
+    order = account.submit(bid())
+    await trio.sleep(0.01)
+    world.cut_streams()
+    began = trio.current_time()
+    while order.state in ("sent", "unknown"):
+        await trio.sleep(0.1)
+    assert order.state == "absent"
+    return trio.current_time() - began
+
+
+@venues
+async def test_after_a_hole_the_fence_is_followed_by_two_readings(
+    venue: str, autojump_clock: Any
+) -> None:
+    noted: list[str] = []
+    async with open_world(venue) as world, world.account() as account:
+        await give_up_a_lost_place(world, account, noted)
+
+    behind_the_fence = noted[noted.index("carry order.cancel") :]
+    assert len([each for each in behind_the_fence if each in READ_TRADES]) == 2
+
+
+@venues
+async def test_a_fence_and_readings_that_fail_come_ever_later_again(
+    venue: str, autojump_clock: Any
+) -> None:
+    noted: list[str] = []
+    async with open_world(venue) as world, world.account() as account:
+        usual = await give_up_a_lost_place(world, account, [])
+        world.exchange.trading.unknown_503("order.cancel", effect=False)
+        world.exchange.trading.inject(
+            TradingFault("answer", "*Trades", skip=1, times=4, text="Service Unavailable.")
+        )
+        seconds = await give_up_a_lost_place(world, account, noted)
+
+    assert noted.count("request order.cancel") == 2
+    # After the fence 0.2 s, after the readings 0.2, 0.5, 1 and 2.
+    assert seconds - usual == pytest.approx(3.9, abs=0.15)
 
 
 @venues
