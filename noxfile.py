@@ -205,6 +205,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def pictures(session: nox.Session) -> None:
+    """Photograph the live page of a simulated run, for the documentation; needs Chromium."""
+    install(session)
+    session.run("python", "docs/pictures.py")
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Make a source distribution and a wheel in `dist/`, install the wheel, and run it."""
     session.install("--quiet", "build")

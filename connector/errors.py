@@ -8,7 +8,8 @@ so that nothing secret an exchange echoes back lands in a log.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
+from decimal import Decimal
+from typing import Any, Literal, Protocol, TypeAlias
 
 from connector.channel import AnyChannel
 
@@ -205,6 +206,32 @@ class NotSent(OrderNotPlaced):
     """No byte of the order has left this machine."""
 
 
+class TrackedOrder(Protocol):
+    """An order of an account, as an error refers to it (`connector.account.Order`)."""
+
+    @property
+    def client_id(self) -> str:
+        """The id that the account gave the order."""
+        ...
+
+    @property
+    def symbol(self) -> str:
+        """The instrument, as the exchange writes it."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether the order has ended."""
+        ...
+
+    async def accepted(self) -> None:
+        """Wait until the order is open or has ended; as `connector.account.Order.accepted`."""
+
+    async def wait_filled(self) -> Decimal:
+        """Wait until the order is filled or has ended; returns the filled quantity."""
+        ...
+
+
 class OrderUnknown(ConnectorError):
     """The order was sent, and its outcome is not known yet.
 
@@ -212,7 +239,7 @@ class OrderUnknown(ConnectorError):
     place the order again because of this error.
     """
 
-    def __init__(self, message: str, order: object) -> None:
+    def __init__(self, message: str, order: TrackedOrder) -> None:
         super().__init__(message)
         self.order = order
 
@@ -254,7 +281,7 @@ class OrdersLeft(ConnectorError):
     account with the same name again: it finds them and, by default, cancels them.
     """
 
-    def __init__(self, message: str, orders: tuple[object, ...]) -> None:
+    def __init__(self, message: str, orders: tuple[TrackedOrder, ...]) -> None:
         super().__init__(message)
         self.orders = orders
 
@@ -284,4 +311,5 @@ __all__ = [
     "RequestRejected",
     "SlowConsumer",
     "SubscriptionRejected",
+    "TrackedOrder",
 ]

@@ -1,5 +1,7 @@
 """How the documentation is built: `nox -s docs`."""
 
+import re
+
 from sphinx.application import Sphinx
 from sphinx.ext.napoleon.docstring import GoogleDocstring
 
@@ -41,11 +43,15 @@ myst_heading_anchors = 3
 GoogleDocstring._parse_attribute_docstring = GoogleDocstring._consume_to_end
 
 
+CREATED = re.compile(r"Made by `|` creates (it|them)\.")
+"""How a docstring says that a program never makes the object itself."""
+
+
 def hide_constructor(  # noqa: PLR0917
     app: Sphinx, what: str, name: str, object_: object, options: object, signature: str, result: str
 ) -> tuple[str, str] | None:
     """Show no arguments of what a program never makes itself."""
-    if what == "class" and "Made by `" in (getattr(object_, "__doc__", None) or ""):
+    if what == "class" and CREATED.search(getattr(object_, "__doc__", None) or ""):
         return "", result
     return None
 

@@ -219,6 +219,10 @@ def _of_market(state: State) -> Iterator[str]:
         )  # fmt: skip
 
 
+NUMBER = ' class="n"'
+"""The attribute of a cell that holds a number."""
+
+
 class _Price(str):
     """A number that is written already."""
 
@@ -240,7 +244,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     cells = [*rows]
     first = cells[0] if cells else [""] * len(head)
     names = "".join(
-        f"<th{_kind(each)}>{escape(name)}</th>" for name, each in zip(head, first, strict=True)
+        f"<th{NUMBER if is_number(each) else ''}>{escape(name)}</th>"
+        for name, each in zip(head, first, strict=True)
     )
     body = "".join("<tr>" + "".join(map(_cell, head, row)) + "</tr>" for row in cells)
     return f"<table><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table>"
@@ -254,7 +259,7 @@ def is_number(value: object) -> bool:
 def _kind(value: object) -> str:
     if isinstance(value, _Side):
         return f' class="{escape(value)}"' if value in ("buy", "sell") else ""
-    return ' class="n"' if is_number(value) else ""
+    return NUMBER if is_number(value) else ""
 
 
 def _cell(name: str, value: object) -> str:
