@@ -72,7 +72,8 @@ class Buffer(Waking, Generic[T]):
         self.dropped = 0
         self.replaced = 0
         self.gaps = 0
-        self._errors: deque[ConnectorError] = deque()
+        self.errors: deque[ConnectorError] = deque()
+        """What the consumer has not seen."""
         self.closed = False
         self.over = False
         self._full_sets: dict[int, Full] = {}
@@ -101,11 +102,11 @@ class Buffer(Waking, Generic[T]):
 
     def is_over(self) -> bool:
         """Whether there is something else than items for the consumer: an error, or the end."""
-        return self.closed or self.over or bool(self._errors)
+        return self.closed or self.over or bool(self.errors)
 
     def next_error(self) -> ConnectorError | None:
         """An error that the consumer has not seen, and now has; None if there is none."""
-        return self._errors.popleft() if self._errors else None
+        return self.errors.popleft() if self.errors else None
 
     # The session's side.
 
@@ -162,7 +163,7 @@ class Buffer(Waking, Generic[T]):
 
     def fail(self, error: ConnectorError) -> None:
         """Let the consumer see `error`, once, after what is buffered."""
-        self._errors.append(error)
+        self.errors.append(error)
         self.wake()
 
     def close(self) -> None:

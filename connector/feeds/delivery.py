@@ -28,7 +28,7 @@ from connector.exchanges.protocol import (
 )
 from connector.feeds.backpressure import Full
 from connector.feeds.continuity import takes_out_of_sequence
-from connector.feeds.hot_loop import take
+from connector.feeds.hot_loop import Unusual, take_and_put
 from connector.feeds.late_decoding import Unread
 from connector.feeds.message_numbers import MessageNumbers
 from connector.feeds.subscription import Subscription, named_in
@@ -91,27 +91,18 @@ class Delivery:
         self.timed: Event | None = None
         """The newest event that says when it happened, once per batch."""
 
-    def deliver(self, payloads: Sequence[bytes], first: int) -> int:
+    def deliver(self, payloads: Sequence[bytes], first: int, *, in_order: bool = False) -> int:
         """Take ``payloads[first:]``; the index of the first that must wait for room.
 
         A frame with a list is taken when all of its events are in the buffers.
-        """
-        if self._numbers is None:
-            return self._deliver(payloads, first)
-        for begin, end, lost, late in self._numbers.runs(payloads, first):
-            if lost:
-                self._lose_all("sequence")
-            if late:
-                self._parse(payloads[begin], data=False)
-                continue
-            taken = self._deliver(payloads if end == len(payloads) else payloads[:end], begin)
-            self._numbers.passed(payloads, begin, taken)
-            if taken < end:
-                return taken
-        return len(payloads)
 
-    def _deliver(self, payloads: Sequence[bytes], first: int) -> int:
-        """Take ``payloads[first:]``, of which none is missing."""
+        Args:
+            payloads: what one read brought.
+            first: the index of the first to take.
+            in_order: whether messages that the exchange numbers are known to follow each other.
+        """
+        if self._numbers is not None and not in_order:
+            return self._deliver_numbered(self._numbers, payloads, first)
         if self._rest:
             if not self._put_rest():
                 return first
@@ -121,32 +112,52 @@ class Delivery:
             return first
         if first == 0 or self.received_ns is None:
             self.received_ns = self._stamped_ns or time.time_ns()
-        self._behind = False
-        received_ns, session, streams = self.received_ns, self.session, self._streams
+        received_ns, streams, shape = self.received_ns, self._streams, self._shape
         taken, last = first, len(payloads)
-        while taken < last and not (full and full.holds_back()):
-            events: list[Event] = []
+        while taken < last:
             begin = taken
-            taken, subscription, event, odd, verdict = take(
-                payloads, begin, received_ns, session, events, streams, self._shape
+            taken, timed, unusual = take_and_put(
+                payloads, begin, received_ns, self.session, streams, shape
             )
-            if subscription is None:
-                taken = self._deliver_otherwise(payloads, begin)
-                continue
-            if events:
-                # First what somebody waits for.
-                subscription.group.put_run(events, subscription.name)
-                if subscription.tells_time is not False:
-                    self._note_lag(subscription, events[-1])
             self.messages += taken - begin
-            if verdict is not None and self._takes_out_of_sequence(subscription, event, verdict):
-                subscription.readers.put_run((event,), subscription.name)
-            if odd:
-                taken = self._parse_odd(payloads, taken)
+            if timed is not None:
+                self.timed = timed
+            if unusual is not None:
+                taken = self._deliver_unusual(unusual, payloads, taken)
+            if full and full.holds_back():
+                break
         if self.first_data is None and self.messages:
             self.first_data = trio.current_time()
-        self.leisurely = self._behind and not full.eager and not full.waiting
+        if self._behind or self.leisurely:
+            self.leisurely = self._behind and not full.eager and not full.waiting
+            self._behind = False
         return taken - 1 if self._rest else taken
+
+    def _deliver_numbered(
+        self, numbers: MessageNumbers, payloads: Sequence[bytes], first: int
+    ) -> int:
+        """As `deliver`, of messages whose numbers tell what is missing, or late."""
+        for begin, end, lost, late in numbers.runs(payloads, first):
+            if lost:
+                self._lose_all("sequence")
+            if late:
+                self._parse(payloads[begin], data=False)
+                continue
+            run = payloads if end == len(payloads) else payloads[:end]
+            taken = self.deliver(run, begin, in_order=True)
+            numbers.passed(payloads, begin, taken)
+            if taken < end:
+                return taken
+        return len(payloads)
+
+    def _deliver_unusual(self, unusual: Unusual, payloads: Sequence[bytes], taken: int) -> int:
+        """Deliver what `take_and_put` could not decide about, from index `taken`."""
+        subscription, event, odd, verdict = unusual
+        if subscription is None:
+            return self._deliver_otherwise(payloads, taken)
+        if verdict is not None and self._takes_out_of_sequence(subscription, event, verdict):
+            subscription.readers.put_run((event,), subscription.name)
+        return self._parse_odd(payloads, taken) if odd else taken
 
     def _deliver_otherwise(self, payloads: Sequence[bytes], first: int) -> int:
         """Deliver a message that cannot be taken in a run, or several that are not decoded yet.

@@ -15,6 +15,7 @@ NS_PER_SECOND = 1_000_000_000
 BOUNDS_SECONDS = (0.0001, 0.00025, 0.001, 0.0025, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0)
 """Upper bounds of the buckets; one more bucket has no bound."""
 _BOUNDS_NS = tuple(round(bound * NS_PER_SECOND) for bound in BOUNDS_SECONDS)
+_FIRST_BOUND_NS = _BOUNDS_NS[0]
 
 
 @attrs.frozen
@@ -35,7 +36,7 @@ class Delays:
 
     def observe(self, ns: int) -> None:
         """Count a delay of `ns`; a clock that was set back makes it none."""
-        self._counts[bisect_left(_BOUNDS_NS, ns)] += 1
+        self._counts[bisect_left(_BOUNDS_NS, ns) if ns > _FIRST_BOUND_NS else 0] += 1
         if ns > 0:
             self._sum_ns += ns
 

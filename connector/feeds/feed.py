@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 import attrs
 import trio
+from trio.lowlevel import wait_task_rescheduled
 
 from connector.channels import AnyChannel
 from connector.exchanges.protocol import AnyStream
@@ -71,10 +73,11 @@ class Feed(Generic[T_co]):
         self._owner = owner
         self._delays = delays
         self.buffer = buffer
-        self._items = buffer.items
+        self._items: deque[Any] = buffer.items
         self._waits_plainly = type(buffer).wait is Buffer.wait
-        plain = type(buffer).take is Buffer.take
-        self._take = cast("Callable[[], T_co]", self._items.popleft if plain else buffer.take)
+        self._is_plain = type(buffer).take is Buffer.take
+        take = self._items.popleft if self._is_plain else buffer.take
+        self._take = cast("Callable[[], T_co]", take)
 
     @property
     def channels(self) -> tuple[AnyChannel, ...]:
@@ -97,17 +100,19 @@ class Feed(Generic[T_co]):
 
     async def __anext__(self) -> T_co:
         if not self._items:
-            # As `_refill`, without a coroutine of its own between the wake-up and the consumer.
-            buffer = self.buffer
-            while not self._items:
-                if buffer.is_over():
+            # As `_refill`, without a coroutine or a call more between wake-up and consumer.
+            items, buffer = self._items, self.buffer
+            while not items:
+                if buffer.closed or buffer.over or buffer.errors:
                     self._stop_or_raise()
                 if self._waits_plainly:
-                    await trio.lowlevel.wait_task_rescheduled(buffer.begin_waiting())
+                    await wait_task_rescheduled(buffer.begin_waiting())
                 else:
                     await buffer.wait()
-            if self._delays is not None and (since_ns := buffer.oldest_ns()):
-                self._delays.observe(time.time_ns() - since_ns)
+            if self._delays is not None:
+                since_ns = items[0].received_ns if self._is_plain else buffer.oldest_ns()
+                if since_ns:
+                    self._delays.observe(time.time_ns() - since_ns)
         try:
             event = self._take()
         except Unreadable:

@@ -137,3 +137,41 @@ def take_in_python(  # noqa: PLR0917  # by position, which costs less
 
 
 take = take_in_python if EXTENSION is None else EXTENSION.take
+
+Unusual: TypeAlias = tuple[Subscription | None, Any, int, int | None]
+"""Of what the last message was and its event, whether the next does not decode, and the verdict of
+the rule on the event if it does not follow. Of nothing: the next message is not for this loop."""
+
+
+def take_and_put_in_python(  # noqa: PLR0917  # as above
+    payloads: Sequence[bytes],
+    first: int,
+    received_ns: int,
+    session: int,
+    streams: Mapping[bytes, Subscription],
+    shape: Shape,
+) -> tuple[int, Event | None, Unusual | None]:
+    """Take messages as `take` does, and put their events into the buffers.
+
+    Returns:
+        How far it went; the newest event if it says when it happened; and why it went no farther,
+        if only the long way can tell what to do.
+    """
+    events: list[Event] = []
+    taken, subscription, event, odd, verdict = take_in_python(
+        payloads, first, received_ns, session, events, streams, shape
+    )
+    timed = None
+    if events:
+        # First what somebody waits for.
+        subscription.group.put_run(events, subscription.name)
+        if subscription.tells_time is None:
+            subscription.tells_time = events[-1].exchange_time_ns is not None
+        if subscription.tells_time:
+            timed = events[-1]
+    if subscription is not None and not odd and verdict is None:
+        return taken, timed, None
+    return taken, timed, (subscription, event, odd, verdict)
+
+
+take_and_put = take_and_put_in_python if EXTENSION is None else EXTENSION.take_and_put

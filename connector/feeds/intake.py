@@ -23,10 +23,16 @@ class IntakeInPython:
         "group",
         "last_id",
         "messages",
+        "name",
         "payload_bytes",
         "sequence",
+        "tells_time",
     )
 
+    name: str
+    """As of `Stream`."""
+    tells_time: bool | None
+    """Whether its events say when they happened; None before the first."""
     group: Any
     """Where events go: the same for streams whose messages can be taken together. None when
     they cannot be taken in runs at all: they are not decoded yet, or to be folded."""

@@ -261,7 +261,7 @@ class FailingBuffer(_NeverFull[T]):
         """How many events may wait: `capacity`, or as many as came before they could be read."""
 
     def put(self, item: T) -> None:
-        if self._failure is not None and self._failure in self._errors:
+        if self._failure is not None and self._failure in self.errors:
             self.dropped += 1
         elif len(self.items) >= self._most and not self._grows():
             self.dropped += 1

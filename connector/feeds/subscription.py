@@ -124,8 +124,7 @@ class Subscription(Intake):
         """Whether the exchange lists its symbol: it has been looked up."""
         self.halted = False
         """Whether the exchange lists its symbol as not traded now: it may be silent."""
-        self.tells_time: bool | None = None
-        """Whether its events say when they happened; None before the first."""
+        self.tells_time = None
         self._buffers: dict[Buffer[object], None] = {}
         """An ordered set."""
         self.readers = Readers(self._buffers)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import trio
+from trio.lowlevel import current_task
 
 Abort: TypeAlias = Callable[[Any], trio.lowlevel.Abort]
 
@@ -53,7 +54,7 @@ class Waking:
         """
         if self._waiter is not None:
             raise trio.BusyResourceError(_BUSY)
-        self._waiter = trio.lowlevel.current_task()
+        self._waiter = current_task()
         return self._stop_waiting
 
     def _stop_waiting(self, _: object) -> trio.lowlevel.Abort:

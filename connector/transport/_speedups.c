@@ -38,7 +38,8 @@
 /* What an exchange's decoders raise for a message that does not decode. */
 static PyObject *undecodable;
 
-static PyObject *name_received_ns, *name_session, *name_room, *name_eof, *name_decompress;
+static PyObject *name_received_ns, *name_session, *name_room, *name_put_run,
+    *name_exchange_time_ns, *name_eof, *name_decompress;
 
 /* --- numbers from outside */
 
@@ -270,6 +271,8 @@ inflate_text(PyObject *module, PyObject *const *args, Py_ssize_t count)
 /* connector.feeds.intake: the base of `Subscription`, whose attributes the loop reads and writes. */
 typedef struct {
     PyObject_HEAD
+    PyObject *name;
+    PyObject *tells_time;
     PyObject *group;
     PyObject *decode;
     PyObject *decode_unchecked;
@@ -280,6 +283,8 @@ typedef struct {
 } Intake;
 
 static PyMemberDef intake_members[] = {
+    {"name", T_OBJECT_EX, offsetof(Intake, name), 0, NULL},
+    {"tells_time", T_OBJECT_EX, offsetof(Intake, tells_time), 0, NULL},
     {"group", T_OBJECT_EX, offsetof(Intake, group), 0, NULL},
     {"decode", T_OBJECT_EX, offsetof(Intake, decode), 0, NULL},
     {"decode_unchecked", T_OBJECT_EX, offsetof(Intake, decode_unchecked), 0, NULL},
@@ -294,6 +299,8 @@ static int
 traverse_intake(Intake *intake, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE((PyObject *)intake));
+    Py_VISIT(intake->name);
+    Py_VISIT(intake->tells_time);
     Py_VISIT(intake->group);
     Py_VISIT(intake->decode);
     Py_VISIT(intake->decode_unchecked);
@@ -305,6 +312,8 @@ traverse_intake(Intake *intake, visitproc visit, void *arg)
 static int
 clear_intake(Intake *intake)
 {
+    Py_CLEAR(intake->name);
+    Py_CLEAR(intake->tells_time);
     Py_CLEAR(intake->group);
     Py_CLEAR(intake->decode);
     Py_CLEAR(intake->decode_unchecked);
@@ -636,12 +645,36 @@ take_list(const Order *order, Run *run, PyObject *list)
     return goes_on;
 }
 
-/* Take messages as ordered. Returns what connector.feeds.hot_loop says. */
+/* How far `take` went, and why not farther: see connector.feeds.hot_loop. */
+typedef struct {
+    Py_ssize_t taken;
+    Intake *subscription;
+    PyObject *event;
+    int odd;
+    PyObject *verdict;
+} Outcome;
+
+static void
+forget_outcome(Outcome *outcome)
+{
+    Py_CLEAR(outcome->subscription);
+    Py_CLEAR(outcome->event);
+    Py_CLEAR(outcome->verdict);
+}
+
 static PyObject *
-take_in_order(const Order *order)
+or_none(void *object)
+{
+    return object == NULL ? Py_None : (PyObject *)object;
+}
+
+/* Take messages as ordered; -1 with an exception set. */
+static int
+take_in_order(const Order *order, Outcome *outcome)
 {
     Run run = {NULL};
-    PyObject *prefix = NULL, *verdict = NULL, *event = NULL, *group = NULL, *result = NULL;
+    PyObject *prefix = NULL, *verdict = NULL, *event = NULL, *group = NULL;
+    int result = -1;
     Py_ssize_t taken = order->first, room = PY_SSIZE_T_MAX, prefix_size = 0, behind = 0;
     int odd = 0;
     while (taken - order->first < room && taken < PySequence_Fast_GET_SIZE(order->payloads)) {
@@ -728,14 +761,16 @@ take_in_order(const Order *order)
         }
     }
     end_run(&run);
-    if (taken == order->first && !odd) {
-        /* Nothing, or a list for which there is no room. */
-        result = Py_BuildValue("nOOiO", taken, Py_None, Py_None, 0, Py_None);
-    }
-    else {
-        PyObject *found = run.subscription ? (PyObject *)run.subscription : Py_None;
-        result = Py_BuildValue("nOOiO", taken, found, event ? event : Py_None, odd,
-                               verdict ? verdict : Py_None);
+    result = 0;
+    outcome->taken = taken;
+    /* If not: nothing, or a list for which there is no room. */
+    if (taken != order->first || odd) {
+        outcome->subscription = run.subscription;
+        outcome->event = event;
+        outcome->odd = odd;
+        outcome->verdict = verdict;
+        run.subscription = NULL;
+        event = verdict = NULL;
     }
 failed:
     forget_run(&run);
@@ -780,6 +815,27 @@ read_shape(Order *order, PyObject *shape)
     return order->tail < 0 ? -1 : 0;
 }
 
+/* Reads what `take` and `take_and_put` are called with, but for the events; -1 with an exception
+   set. Then `order->payloads` is held. */
+static int
+read_order(Order *order, PyObject *payloads, PyObject *first, PyObject *received_ns,
+           PyObject *session, PyObject *streams, PyObject *shape)
+{
+    if (!PyDict_Check(streams) || !PyTuple_Check(shape)) {
+        PyErr_SetString(PyExc_TypeError, "streams are a dict, a shape is a tuple");
+        return -1;
+    }
+    order->first = count_of(first, "first is not negative");
+    order->received_ns = received_ns;
+    order->session = session;
+    order->streams = streams;
+    if (order->first < 0 || read_shape(order, shape)) {
+        return -1;
+    }
+    order->payloads = PySequence_Fast(payloads, "payloads is a sequence");
+    return order->payloads == NULL ? -1 : 0;
+}
+
 PyDoc_STRVAR(take_doc,
 "take(payloads, first, received_ns, session, events, streams, shape)\n"
 "--\n\nSee connector.feeds.hot_loop.");
@@ -788,24 +844,112 @@ static PyObject *
 take(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     Order order = {NULL};
-    if (count != 7 || !PyList_Check(args[4]) || !PyDict_Check(args[5]) || !PyTuple_Check(args[6])) {
-        PyErr_SetString(PyExc_TypeError,
-                        "take takes 7 arguments; the last are a list, a dict and a tuple");
+    Outcome found = {0};
+    if (count != 7 || !PyList_Check(args[4])) {
+        PyErr_SetString(PyExc_TypeError, "take takes 7 arguments; the fifth is a list");
         return NULL;
     }
-    order.first = count_of(args[1], "first is not negative");
-    order.received_ns = args[2];
-    order.session = args[3];
     order.events = args[4];
-    order.streams = args[5];
-    if (PyErr_Occurred() || read_shape(&order, args[6])) {
+    if (read_order(&order, args[0], args[1], args[2], args[3], args[5], args[6])) {
         return NULL;
     }
-    order.payloads = PySequence_Fast(args[0], "payloads is a sequence");
-    if (order.payloads == NULL) {
+    PyObject *result = NULL;
+    if (!take_in_order(&order, &found)) {
+        result = Py_BuildValue("nOOiO", found.taken, or_none(found.subscription),
+                               or_none(found.event), found.odd, or_none(found.verdict));
+    }
+    forget_outcome(&found);
+    Py_DECREF(order.payloads);
+    return result;
+}
+
+/* The last of `events`, of `subscription`, if it says when it happened, else None; NULL with an
+   exception set. */
+static PyObject *
+newest_timed(Intake *subscription, PyObject *events)
+{
+    PyObject *event = Py_NewRef(PyList_GET_ITEM(events, PyList_GET_SIZE(events) - 1));
+    if (subscription->tells_time == Py_None) {
+        PyObject *time = PyObject_GetAttr(event, name_exchange_time_ns);
+        if (time == NULL) {
+            Py_DECREF(event);
+            return NULL;
+        }
+        Py_XSETREF(subscription->tells_time, Py_NewRef(time == Py_None ? Py_False : Py_True));
+        Py_DECREF(time);
+    }
+    if (subscription->tells_time != Py_True) {
+        Py_DECREF(event);
+        return Py_NewRef(Py_None);
+    }
+    return event;
+}
+
+/* Hand the events to the buffers; as `newest_timed`. */
+static PyObject *
+put(Intake *subscription, PyObject *events)
+{
+    if (PyList_GET_SIZE(events) == 0) {
+        return Py_NewRef(Py_None);
+    }
+    if (subscription->group == NULL || subscription->name == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "an attribute of a stream is not set");
         return NULL;
     }
-    PyObject *result = take_in_order(&order);
+    PyObject *group = Py_NewRef(subscription->group), *name = Py_NewRef(subscription->name);
+    PyObject *arguments[] = {group, events, name};
+    PyObject *done = PyObject_VectorcallMethod(name_put_run, arguments, 3, NULL);
+    Py_DECREF(group);
+    Py_DECREF(name);
+    if (done == NULL) {
+        return NULL;
+    }
+    Py_DECREF(done);
+    return newest_timed(subscription, events);
+}
+
+PyDoc_STRVAR(take_and_put_doc,
+"take_and_put(payloads, first, received_ns, session, streams, shape)\n"
+"--\n\nSee connector.feeds.hot_loop.");
+
+static PyObject *
+take_and_put(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    Order order = {NULL};
+    Outcome found = {0};
+    PyObject *timed = NULL, *unusual = NULL, *result = NULL;
+    if (count != 6) {
+        PyErr_SetString(PyExc_TypeError, "take_and_put takes 6 arguments");
+        return NULL;
+    }
+    if (read_order(&order, args[0], args[1], args[2], args[3], args[4], args[5])) {
+        return NULL;
+    }
+    order.events = PyList_New(0);
+    if (order.events == NULL || take_in_order(&order, &found)) {
+        goto failed;
+    }
+    timed = found.subscription ? put(found.subscription, order.events) : Py_NewRef(Py_None);
+    if (timed == NULL) {
+        goto failed;
+    }
+    if (found.subscription != NULL && !found.odd && found.verdict == NULL) {
+        unusual = Py_NewRef(Py_None);
+    }
+    else {
+        unusual = Py_BuildValue("OOiO", or_none(found.subscription), or_none(found.event),
+                                found.odd, or_none(found.verdict));
+    }
+    PyObject *taken = PyLong_FromSsize_t(found.taken);
+    if (taken != NULL && unusual != NULL) {
+        result = PyTuple_Pack(3, taken, timed, unusual);
+    }
+    Py_XDECREF(taken);
+failed:
+    Py_XDECREF(timed);
+    Py_XDECREF(unusual);
+    forget_outcome(&found);
+    Py_XDECREF(order.events);
     Py_DECREF(order.payloads);
     return result;
 }
@@ -816,6 +960,7 @@ static PyMethodDef functions[] = {
     {"lift_text", (PyCFunction)(void (*)(void))lift_text, METH_FASTCALL, lift_text_doc},
     {"inflate_text", (PyCFunction)(void (*)(void))inflate_text, METH_FASTCALL, inflate_text_doc},
     {"take", (PyCFunction)(void (*)(void))take, METH_FASTCALL, take_doc},
+    {"take_and_put", (PyCFunction)(void (*)(void))take_and_put, METH_FASTCALL, take_and_put_doc},
     {NULL},
 };
 
@@ -826,6 +971,8 @@ static const struct {
     {&name_received_ns, "received_ns"},
     {&name_session, "session"},
     {&name_room, "room"},
+    {&name_put_run, "put_run"},
+    {&name_exchange_time_ns, "exchange_time_ns"},
     {&name_eof, "eof"},
     {&name_decompress, "decompress"},
 };

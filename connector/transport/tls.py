@@ -50,7 +50,7 @@ class _Records:
         """What broke the stream; OpenSSL tells it once."""
         self._over = False
 
-    async def __call__(self, max_bytes: int) -> bytes:
+    async def receive(self, max_bytes: int) -> bytes:
         incoming = self._incoming
         while True:
             if self._failure is not None:
@@ -103,4 +103,4 @@ def records_of(stream: trio.abc.Stream) -> Receive | None:
         or not isinstance(outgoing, ssl.MemoryBIO)
     ):
         return None
-    return _Records(stream, tls, incoming, outgoing)
+    return _Records(stream, tls, incoming, outgoing).receive

@@ -22,7 +22,7 @@ from connector.exchanges import binance
 from connector.exchanges.envelope import Envelope, Part, Shape
 from connector.feeds.backpressure import Full
 from connector.feeds.buffer import Overflow
-from connector.feeds.hot_loop import take_in_python
+from connector.feeds.hot_loop import take_and_put_in_python, take_in_python
 from connector.feeds.intake import IntakeInPython
 from connector.feeds.lossy_buffers import make_buffer
 from connector.feeds.subscription import Subscription
@@ -209,6 +209,51 @@ def take(
     return take(batch, 0, 12345, 7, events, streams, shape)
 
 
+def put_outcome(module: ModuleType | None, streams: Any, batch: list[bytes]) -> Any:
+    """What `take_and_put` returns, and what it does to streams and buffers."""
+    put = take_and_put_in_python if module is None else module.take_and_put
+    taken, timed, unusual = put(batch, 0, 12345, 7, streams, SHAPE)
+    if unusual is not None:
+        subscription, event, odd, verdict = unusual
+        unusual = subscription and subscription.name, verdict is not None and event, odd, verdict
+    buffers = {buffer: None for each in streams.values() for buffer in each.buffers()}
+    times = [each.tells_time for each in streams.values()]
+    return taken, timed, unusual, times, [list(each.items) for each in buffers], state(streams)
+
+
+@settings(max_examples=200)
+@given(
+    payloads,
+    st.sampled_from([None, rising, picky]),
+    st.integers(1, 4),
+    st.sampled_from(["ABC", "B", ""]),
+    st.sampled_from([None, 5]),
+)
+@example([frame("A", 1), frame("A", 3)], rising, 3, "ABC", 5)
+@example([frame("A", 1), frame("Z", 1)], rising, 3, "ABC", 5)
+@example([frame("C*", 1, 2), frame("A", 3)], rising, 3, "ABC", None)
+def test_taking_and_putting(
+    batch: list[bytes], rule: Any, capacity: int, readers: str, time_ns: int | None
+) -> None:
+    def timed(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+        def decode_timed(payload: bytes) -> Any:
+            found = decode(payload)
+            for each in found if isinstance(found, list) else [found]:
+                each.exchange_time_ns = time_ns
+            return found
+
+        return decode_timed
+
+    seen = []
+    for module in (None, COMPILED):
+        streams = world(rule, capacity=capacity, readers=readers)
+        for each in streams.values():
+            each.decode = timed(each.decode)
+        seen.append(put_outcome(module, streams, batch))
+
+    assert seen[0] == seen[1]
+
+
 @settings(max_examples=600)
 @given(
     payloads,
@@ -327,6 +372,17 @@ def test_an_error_that_is_none_of_the_exchange_is_not_hidden(
         take(module, streams, [frame("A", 1)], [])
 
 
+@pytest.mark.parametrize("module", [None, COMPILED], ids=["python", "compiled"])
+def test_an_error_of_a_buffer_is_not_hidden(
+    module: ModuleType | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streams = world(None)
+    (buffer,) = streams[b"A"].buffers()
+    monkeypatch.setattr(buffer, "put_run", breaks)
+    with pytest.raises(Broken):
+        put_outcome(module, streams, [frame("A", 1)])
+
+
 @pytest.mark.parametrize(
     "call",
     [
@@ -347,6 +403,11 @@ def test_an_error_that_is_none_of_the_exchange_is_not_hidden(
         lambda c: c.take([], 0, 0, 0, [], [], SHAPE),
         lambda c: c.take([], 0, 0, 0, (), {}, SHAPE),
         lambda c: c.take([], 0, 0, 0, [], {}, None),
+        lambda c: c.take_and_put([], 0, 0, 0, {}),
+        lambda c: c.take_and_put(1, 0, 0, 0, {}, SHAPE),
+        lambda c: c.take_and_put([], None, 0, 0, {}, SHAPE),
+        lambda c: c.take_and_put([], 0, 0, 0, [], SHAPE),
+        lambda c: c.take_and_put([], 0, 0, 0, {}, None),
     ],
 )
 def test_what_is_no_call_of_ours_is_refused(call: Any) -> None:
@@ -548,6 +609,16 @@ def everything() -> Iterator[Any]:
                 take(COMPILED, streams, batch, [])
 
             yield again
+
+            def put(streams: Any = streams, batch: list[bytes] = batch) -> None:
+                for each in streams.values():
+                    each.last_id = each.messages = each.payload_bytes = 0
+                    for buffer in each.buffers():
+                        buffer.take_all()
+                        buffer.unblock()
+                COMPILED.take_and_put(batch, 0, 12345, 7, streams, SHAPE)
+
+            yield put
 
 
 @pytest.mark.parametrize("call", list(everything()))

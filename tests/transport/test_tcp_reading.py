@@ -10,7 +10,7 @@ import pytest
 import trio
 from trio.testing import assert_checkpoints, memory_stream_pair, wait_all_tasks_blocked
 
-from connector.transport.tcp_reading import receive_of
+from connector.transport.tcp_reading import reader_of, receive_of
 
 
 @pytest.fixture
@@ -110,3 +110,24 @@ async def test_whatever_is_no_socket_is_read_as_it_reads_itself() -> None:
     await far.send_all(b"abc")
 
     assert await receive_of(near)(10) == b"abc"
+
+
+async def test_a_socket_closed_between_waiting_and_reading_is_not_read(pair: Pair) -> None:
+    near, far = pair
+    reader = reader_of(near)
+    assert reader is not None
+    await far.send_all(b"abc")
+    await reader.readable()
+    near.socket.close()
+
+    # Its number may be another's by now.
+    with pytest.raises(trio.ClosedResourceError):
+        reader.read(10)
+
+
+async def test_what_is_readable_and_has_nothing_is_none(pair: Pair) -> None:
+    near, _ = pair
+    reader = reader_of(near)
+    assert reader is not None
+
+    assert reader.read(10) is None
