@@ -1,4 +1,4 @@
-"""The base of all channels, which events and errors name; `connector.channels` has the channels."""
+"""The base class of all channels; `connector.channels` has the channels themselves."""
 
 from __future__ import annotations
 

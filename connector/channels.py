@@ -58,7 +58,9 @@ class Trades(Channel[Trade[float], Trade[Decimal]]):
     """
 
     symbol: str = attrs.field(validator=_check_symbol)
+    """The symbol, in any case."""
     backfill: bool = attrs.field(default=False, validator=_check_flag, repr=False, kw_only=True)
+    """Whether to fetch trades that the stream missed."""
 
 
 @attrs.frozen
@@ -66,7 +68,9 @@ class AggregateTrades(Channel[Trade[float], Trade[Decimal]]):
     """The trades of one taker order at one price, as one event. `backfill` works as in `Trades`."""
 
     symbol: str = attrs.field(validator=_check_symbol)
+    """The symbol, in any case."""
     backfill: bool = attrs.field(default=False, validator=_check_flag, repr=False, kw_only=True)
+    """Whether to fetch trades that the stream missed."""
 
 
 @attrs.frozen
@@ -74,6 +78,7 @@ class BestQuote(Channel[Quote[float], Quote[Decimal]]):
     """The best bid and the best ask of `symbol`, at every change."""
 
     symbol: str = attrs.field(validator=_check_symbol)
+    """The symbol, in any case."""
 
 
 @attrs.frozen
@@ -81,8 +86,11 @@ class PartialBook(Channel[BookSnapshot[float], BookSnapshot[Decimal]]):
     """A snapshot of the best `levels` of both sides, every `interval_ms` milliseconds."""
 
     symbol: str = attrs.field(validator=_check_symbol)
+    """The symbol, in any case."""
     levels: int = 5
+    """Levels per side; each exchange offers a few numbers."""
     interval_ms: int = 100
+    """Milliseconds between two snapshots."""
 
 
 @attrs.frozen
@@ -93,7 +101,9 @@ class BookDeltas(Channel[BookDelta[float], BookDelta[Decimal]]):
     """
 
     symbol: str = attrs.field(validator=_check_symbol)
+    """The symbol, in any case."""
     interval_ms: int = 100
+    """Milliseconds between two deltas; 0 is real time."""
 
 
 def _check_depth(instance: object, _: attrs.Attribute[Any], depth: object) -> None:
@@ -115,9 +125,13 @@ class OrderBook(Channel[BookView[float], BookView[Decimal]]):
     """
 
     symbol: str = attrs.field(validator=_check_symbol)
+    """The symbol, in any case."""
     depth: int | None = attrs.field(default=None, validator=_check_depth)
+    """Levels per side; None for all known levels."""
     interval_ms: int = attrs.field(default=100, kw_only=True)
+    """Milliseconds between two deltas."""
     synced_only: bool = attrs.field(default=False, kw_only=True)
+    """Whether to leave out events of a book that is not synced."""
 
 
 @attrs.frozen
@@ -125,7 +139,9 @@ class Candles(Channel[Candle[float], Candle[Decimal]]):
     """Candles of one `interval`, written as the exchange does: "1m", "4h", …"""
 
     symbol: str = attrs.field(validator=_check_symbol)
+    """The symbol, in any case."""
     interval: str = "1m"
+    """The length of a candle, as the exchange writes it."""
 
 
 @attrs.frozen
@@ -133,6 +149,7 @@ class Tickers(Channel[Ticker[float], Ticker[Decimal]]):
     """Statistics of the last 24 hours, of one symbol or of all that changed (None)."""
 
     symbol: str | None = attrs.field(default=None, validator=_check_symbol)
+    """The symbol, in any case; None for all symbols."""
 
 
 @attrs.frozen
@@ -140,7 +157,9 @@ class MarkPrices(Channel[MarkPrice[float], MarkPrice[Decimal]]):
     """Mark price and funding of one symbol, or of all symbols (None)."""
 
     symbol: str | None = attrs.field(default=None, validator=_check_symbol)
+    """The symbol, in any case; None for all symbols."""
     interval_ms: int = 1000
+    """Milliseconds between two events."""
 
 
 @attrs.frozen
@@ -148,6 +167,7 @@ class Liquidations(Channel[Liquidation[float], Liquidation[Decimal]]):
     """Liquidation orders of one symbol, or of all symbols (None)."""
 
     symbol: str | None = attrs.field(default=None, validator=_check_symbol)
+    """The symbol, in any case; None for all symbols."""
 
 
 @attrs.frozen
@@ -155,6 +175,7 @@ class RawStream(Channel[RawMessage, RawMessage]):
     """A stream by its name on the wire, undecoded. Use it for streams without a channel."""
 
     name: str = attrs.field(validator=_check_symbol)
+    """The exchange's name of the stream."""
 
 
 __all__ = [

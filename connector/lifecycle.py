@@ -58,6 +58,7 @@ class Subscribed(LinkEvent):
     """The exchange has acknowledged every subscription of this link."""
 
     streams: int
+    """The number of subscribed streams."""
 
 
 @attrs.frozen(kw_only=True)
@@ -65,8 +66,11 @@ class Stale(LinkEvent):
     """A stream has delivered no data for longer than its limit."""
 
     stream: str
+    """The exchange's name of the stream."""
     channel: AnyChannel
+    """The channel of the stream."""
     silent_seconds: float
+    """Seconds since the last data."""
     resubscribing: bool = False
     """Whether the link resubscribes the stream. If not, it ends the session."""
 
@@ -79,7 +83,9 @@ class NotTrading(LinkEvent):
     """
 
     stream: str
+    """The exchange's name of the stream."""
     channel: AnyChannel
+    """The channel of the stream."""
     status: str
     """The status as the exchange writes it."""
 
@@ -89,7 +95,9 @@ class BookCrossed(LinkEvent):
     """A local book stayed crossed (bids at or above asks). The adapter rebuilds it."""
 
     channel: AnyChannel
+    """The channel of the book."""
     crossed_seconds: float
+    """Seconds since the book crossed."""
 
 
 @attrs.frozen(kw_only=True)
@@ -97,6 +105,7 @@ class ShutdownAnnounced(LinkEvent):
     """The exchange announced that it will close this connection. The link opens a new one."""
 
     detail: str
+    """The announcement, as the exchange wrote it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -104,6 +113,7 @@ class Rejected(LinkEvent):
     """The exchange rejected a subscription."""
 
     error: SubscriptionRejected
+    """The rejection, with the exchange's code and text."""
 
 
 @attrs.frozen(kw_only=True)
@@ -113,6 +123,7 @@ class Disconnected(LinkEvent):
     reason: str
     """One of `connector.link.session.REASONS`."""
     detail: str
+    """The cause in words; empty if the reason says it all."""
     connected: bool
     """Whether the handshake had been completed."""
     retry_seconds: float
@@ -129,6 +140,7 @@ class RequestsFailing(LinkEvent):
     reason: str
     """A key of `connector.link.request_trouble.FAILURES`."""
     detail: str
+    """The cause in words."""
     target: str
     """Path and query of one of the requests."""
     waiting: int
@@ -140,6 +152,7 @@ class RequestsRecovered(LinkEvent):
     """Every failing REST request has been answered or dropped."""
 
     failing_seconds: float
+    """Seconds since the first failure."""
     failures: int
     """The number of failed attempts."""
 

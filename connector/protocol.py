@@ -1,4 +1,4 @@
-"""The interface that an exchange implements, for those who add an exchange of their own.
+"""The interface of an exchange. Implement it to add an exchange of your own.
 
 The definitions live beside the exchanges that implement them, in `connector.exchanges.protocol`.
 """

@@ -1,4 +1,4 @@
-"""Every statistics value in one place: what `statistics()` of adapters, feeds and merges returns.
+"""All statistics values: the results of `statistics()` of adapters, feeds and merged feeds.
 
 Each is defined in the room that counts it.
 """

@@ -1,4 +1,4 @@
-"""Checks of arguments: what is wrong is a `ConfigError` that says what to write."""
+"""Checks of arguments. A wrong one raises `ConfigError`, which says what to write."""
 
 from __future__ import annotations
 

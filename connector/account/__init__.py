@@ -1,4 +1,4 @@
-"""A running account: private stream, order entry and readings of one key, inside the adapter.
+"""An open account: private stream, order entry and requests of one key, inside the adapter.
 
 .. code-block:: text
 

@@ -1,4 +1,4 @@
-"""The running thing: one nursery that bounds every link, request and local book of an exchange.
+"""An open adapter: one nursery that owns every link, request and local book of an exchange.
 
 `opening` has the nursery. Inside it, `adapter` is what a program uses, `wanted_streams` keeps the
 set of streams that somebody wants, `runners` starts a loop per link, `local_book` keeps an order

@@ -363,7 +363,7 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
             feed.buffer.put(event)
 
     def doubts(self, link: Link, subscription: Subscription) -> None:
-        """A stream brings nothing: does its symbol exist?"""
+        """Check the symbol of a stream that delivers no data."""
         self._symbols.doubt(link, subscription)
 
     def ended(self, link: Link) -> None:

@@ -1,4 +1,4 @@
-"""The command line, a room for each thing that a person does with it. Needs the extra ``cli``.
+"""The command line, with a room for each group of commands. Needs the extra ``cli``.
 
 `demo` shows an adapter that survives, `recordings` records, replays and exports, `running` is
 ``connector run`` with its configuration, sinks and pages, `books` draws an order book, `soaking`

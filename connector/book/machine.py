@@ -1,6 +1,6 @@
 """The book itself: deltas and snapshots in, two sides that are right while it is synced.
 
-No I/O, no clock. Whoever drives it puts in what comes, fetches a snapshot when `wants_snapshot`,
+No I/O, no clock. The caller passes it the messages, fetches a snapshot when `wants_snapshot`,
 and looks at the outcome.
 """
 
@@ -316,20 +316,22 @@ class BookStatistics:
     """One local book."""
 
     state: str
-    """idle, gap, buffering, joining or live."""
+    """"idle", "gap", "buffering", "joining" or "live"."""
     synced: bool
+    """Whether the book equals the exchange's book."""
     update_id: int
+    """The exchange's number of the last applied change."""
     levels: int
-    """Levels in memory, both sides."""
+    """The number of levels in memory, of both sides."""
     buffered: int
-    """Deltas that wait for a snapshot."""
+    """The number of deltas that wait for a snapshot."""
     joins: int
-    """How often it became synced."""
+    """How many times the book became synced."""
     losses: int
-    """How often it lost its sync."""
+    """How many times it lost its sync."""
     renewals: int
-    """How often its levels ran out, and a new snapshot took over without a loss."""
+    """How many times its levels ran out and a new snapshot replaced it without a loss."""
     unsynced_seconds: float = 0.0
-    """How long it has not been synced; 0 while it is."""
+    """Seconds since it lost its sync; 0 while it is synced."""
     cause: str = ""
-    """Why its snapshot did not come the last time it was asked for; empty when it came."""
+    """Why the last request for a snapshot failed; empty if it succeeded."""

@@ -1,4 +1,4 @@
-"""One folder per venue, pure: from bytes to events, and from channels to requests.
+"""The exchanges, one folder per venue, pure: from bytes to events, from channels to requests.
 
 `protocol` is the interface that every exchange implements. An exchange is a frozen value. It names
 streams, writes requests, reads replies, decodes payloads, numbers books and states limits; it does

@@ -20,11 +20,12 @@ _FIRST_BOUND_NS = _BOUNDS_NS[0]
 
 @attrs.frozen
 class DelayStatistics:
-    """What was observed since the beginning."""
+    """A histogram of delivery delays since the adapter was opened."""
 
     counts: tuple[int, ...]
-    """Samples per bucket of `BOUNDS_SECONDS`, each without those below it, and those above all."""
+    """The number of samples per bucket of `BOUNDS_SECONDS`, and above all of them."""
     sum_seconds: float
+    """The sum of all samples, in seconds."""
 
 
 class Delays:

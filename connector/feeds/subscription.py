@@ -34,18 +34,22 @@ _HELD_BACK_SECONDS = 10.0
 
 @attrs.frozen
 class StreamStatistics:
-    """What one stream has brought, over all sessions."""
+    """One stream, over all sessions."""
 
     messages: int
+    """The number of received messages."""
     payload_bytes: int
+    """Bytes of messages, after decompression."""
     decode_errors: int
+    """The number of messages that could not be decoded."""
     duplicates: int
-    """Events dropped because they repeated an id or came out of order."""
+    """The number of events dropped because they repeated an id or were out of order."""
     gaps: int
+    """The number of losses."""
     live: bool
-    """Whether the exchange has acknowledged it on the present connection."""
+    """Whether the exchange has acknowledged it on the current connection."""
     silent_seconds: float | None = None
-    """How long it has been silent, if that is longer than its limit; None while it is not."""
+    """Seconds since the last data, if that is longer than its limit; otherwise None."""
 
 
 class Readers:

@@ -33,12 +33,13 @@ class RawFrame(msgspec.Struct, frozen=True, gc=False):
     link: str
     """Exchange and route, such as ``binance_usdm/public``."""
     session: int
-    """Number of the link's connection that brought it."""
+    """The number of the connection on which it arrived."""
     received_ns: int
-    """Wall clock, nanoseconds since the epoch, one reading per socket read."""
+    """Time of arrival by this machine's clock, nanoseconds since the epoch."""
     stream: str | None
-    """The exchange's name for what it is data of; None of a reply, and of what nobody can read."""
+    """The exchange's name of its stream; None for replies and unreadable messages."""
     payload: bytes
+    """The message as it arrived, decompressed."""
 
 
 class RestAnswer(msgspec.Struct, frozen=True, gc=False):
@@ -47,11 +48,13 @@ class RestAnswer(msgspec.Struct, frozen=True, gc=False):
     target: str
     """Path and query of the request."""
     received_ns: int
+    """Time of arrival by this machine's clock, nanoseconds since the epoch."""
     body: bytes
+    """The body of the answer."""
 
 
 FrameItem: TypeAlias = RawFrame | RestAnswer | Lifecycle | Gap
-"""What `Adapter.frames` yields; a `Gap` only where its own overflow policy dropped something."""
+"""An item of `Adapter.frames`. A `Gap` appears only if its own overflow policy dropped frames."""
 
 
 class Recorders:
@@ -77,7 +80,7 @@ class Recorders:
         self._buffers.pop(buffer, None)
 
     def sink(self, link: str, delivery: Delivery) -> FrameSink:
-        """Where a session's carrier delivers: into `delivery`, past whoever records."""
+        """The sink for a session's frames: `delivery`, with the recording feeds before it."""
         if not self._buffers:
             return delivery
         return _Tee(link, delivery, tuple(self._buffers), self._stream_of)
@@ -101,7 +104,7 @@ class _Tee:
     """Between a carrier and a delivery: what the delivery takes is put into the buffers, too."""
 
     leisurely = False
-    """Whoever records wants the time at which each frame came."""
+    """Recordings need the arrival time of each frame."""
 
     def __init__(
         self,

@@ -39,23 +39,25 @@ end of the one before it is not so far behind."""
 
 @attrs.frozen
 class SideStatistics:
-    """What one side of a merged feed has brought."""
+    """One side of a merged feed."""
 
     events: int
+    """The number of events that arrived on this side."""
     first: int
-    """Of them, those that this side brought before the others: what was delivered is from here."""
+    """The number of those that arrived here first and were delivered."""
     duplicates: int
-    """Of them, those that were dropped because they, or newer ones, had been delivered."""
+    """The number of those that were dropped as old: the same or a newer event was delivered."""
     lost: int
-    """Events that another side brought, and this one never. Counted since its own first event."""
+    """The number of events that arrived only on another side, since this side's first event."""
     gaps: int
-    """Losses that this side has told of; most are not seen by the consumer."""
+    """The number of losses on this side. The consumer does not see most of them."""
     lag_seconds: float | None
-    """How much later than the first it brings an event, on average; None if nothing was compared.
-    By `received_ns`, over the events that it and another side have brought."""
+    """The average delay behind the first side, in seconds; None if nothing was compared. It
+    compares `received_ns` of events that arrived on both sides."""
     most_lag_seconds: float | None
+    """The largest such lag, in seconds; None if nothing was compared."""
     ended: bool
-    """Whether its subscription has ended, so that the other sides go on without it."""
+    """Whether its subscription has ended. The other sides continue."""
 
 
 @attrs.define

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: what `Adapter.statistics` says, read when somebody scrapes.
+"""Metrics for Prometheus: the values of `Adapter.statistics`, read at each scrape.
 
 .. code-block:: python
 

@@ -1,4 +1,4 @@
-"""Recordings: what an adapter received, in files, and an adapter that receives it again.
+"""Recordings: files with all frames that an adapter received, and a replay of them.
 
 `Writer` writes what `Adapter.frames` yields, `read_frames` and `read_blocks` read it, `replay` is
 an exchange that plays it. The command line is ``connector record``. Needs the extra ``capture``.

@@ -25,7 +25,9 @@ class Skipped:
     """A file that is left out."""
 
     path: Path
+    """The skipped file."""
     why: str
+    """The reason."""
     damaged: bool
     """Whether there are blocks of a recording in it, but not its first."""
 
@@ -37,6 +39,7 @@ class Recorded:
     name: str
     """Of the folder, below the one that was named; empty if that is the one."""
     exchange: str
+    """The name of the exchange."""
     paths: tuple[Path, ...]
     """In the order in which they were recorded."""
     starts: tuple[Start, ...] = attrs.field(eq=False, repr=False)
@@ -48,7 +51,9 @@ class Found:
     """What there is at some paths."""
 
     recordings: tuple[Recorded, ...]
+    """The recordings in the folder."""
     skipped: tuple[Skipped, ...]
+    """The files that are not part of one."""
 
 
 def look_for(paths: str | Path | Sequence[str | Path]) -> Found:

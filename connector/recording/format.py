@@ -57,15 +57,19 @@ class Start(msgspec.Struct, frozen=True, tag="start"):
     """What the file is: the first mark of each."""
 
     exchange: str
+    """The name of the exchange."""
     channels: list[str]
     """As a command line writes them (`connector.app.naming`)."""
     streams: list[str]
     """Names on the wire of all that is recorded."""
     started_ns: int
+    """Time at which the file begins, nanoseconds since the epoch."""
     number: int = 1
     """Of the file among those of one recording."""
     software: str = ""
+    """The version that wrote the file."""
     python: str = ""
+    """The version of Python that wrote the file."""
     routes: dict[str, str] = {}
     """Which route brings each stream; empty where that was not written."""
     present: list[tuple[str, int, bool]] = []
@@ -82,8 +86,11 @@ class Mark(msgspec.Struct, frozen=True, tag="mark"):
     kind: str
     """Class of the event, such as ``Disconnected``."""
     link: str
+    """The link that the event belongs to."""
     session: int
+    """The number of its session."""
     time_ns: int
+    """Time of the event, nanoseconds since the epoch."""
     what: dict[str, Plain] = {}
     """Its other fields."""
 
@@ -97,22 +104,29 @@ class Answer(msgspec.Struct, frozen=True, tag="answer"):
     """The answer to a REST request."""
 
     target: str
+    """Path and query of the request."""
     received_ns: int
+    """Time of arrival, nanoseconds since the epoch."""
     body: bytes
+    """The body of the answer."""
 
 
 class Hole(msgspec.Struct, frozen=True, tag="hole"):
     """The recorder did not keep up, and its policy dropped frames here."""
 
     time_ns: int
+    """Time of the loss, nanoseconds since the epoch."""
     dropped: int
+    """The number of lost frames."""
 
 
 class End(msgspec.Struct, frozen=True, tag="end"):
     """The file was ended in order; without it the recorder was killed, or is still at work."""
 
     time_ns: int
+    """Time at which the file ends, nanoseconds since the epoch."""
     frames: int
+    """The number of frames in the file."""
     reason: str
     """``rotated`` when another file follows."""
 
@@ -187,11 +201,13 @@ class Block:
     """A block: frames as columns of equal length, and the marks between them."""
 
     table: Table
+    """Sources and marks of the block."""
     times: Sequence[int]
     """When each frame was received, nanoseconds since the epoch."""
     sources: Sequence[int]
     """Indices into `Table.sources`."""
     payloads: Sequence[bytes]
+    """The frames, as they arrived."""
 
     def rows(self) -> Iterator[tuple[int, str | None, bytes]]:
         """Time of receipt, stream and payload of every frame: the fast way to read."""

@@ -37,7 +37,9 @@ class Damage:
     """A place at which a file is not what was written."""
 
     offset: int
+    """The position in the file, in bytes."""
     what: str
+    """The damage in words."""
     torn: bool
     """Whether the file was cut off in its last block, as when the recorder was killed."""
 
@@ -47,7 +49,9 @@ class Span:
     """What was received in a span of time: nanoseconds since the epoch, the end not included."""
 
     since_ns: int | None = None
+    """Begin of the span; None for the beginning of the recording."""
     until_ns: int | None = None
+    """End of the span; None for the end of the recording."""
 
     def __contains__(self, time_ns: int) -> bool:
         if self.since_ns is not None and time_ns < self.since_ns:

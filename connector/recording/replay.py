@@ -81,7 +81,9 @@ class Replay(Generic[N_co]):
     """An exchange with a recording as its source; made by `replay`."""
 
     exchange: Exchange[N_co]
+    """Pass it to `open_adapter`."""
     source: Recording
+    """The recording that is played."""
     routes: Mapping[str, str] = attrs.field(eq=False)
     """Of streams by name, as they were recorded; an exchange may carry them elsewhere now."""
 
@@ -102,7 +104,7 @@ class Replay(Generic[N_co]):
 
     @property
     def envelope(self) -> Envelope | None:
-        """As of the exchange; whoever plays looks at the numbers, before streams are left out."""
+        """As the exchange's; the player checks the numbers before streams are left out."""
         envelope = self.exchange.envelope
         return None if envelope is None else attrs.evolve(envelope, number=None)
 

@@ -1,7 +1,7 @@
 """Writing a recording: frames gather in memory, and go to the file as a block, at once.
 
 What is in a block that was written survives the process; what gathers does not. So a block is
-written every second at the latest, by whoever owns the writer (`Writer.is_due`), and when a
+written every second at the latest, by the owner of the writer (`Writer.is_due`), and when a
 mebibyte has gathered, which bounds how long one write holds up everything else.
 """
 
@@ -70,8 +70,11 @@ class Subject:
     """What is recorded."""
 
     exchange: str
+    """The name of the exchange."""
     channels: tuple[str, ...]
+    """The channels, as text."""
     streams: tuple[str, ...]
+    """The exchange's names of their streams."""
     routes: Mapping[str, str] = attrs.field(factory=dict)
     """Which route brings each stream, for a replay of one that brought nothing."""
 

@@ -1,4 +1,4 @@
-"""What tests of exchange code need, and ours use: a network in memory and a simulated exchange.
+"""Tools to test exchange code: a network in memory, a simulated exchange, faults, an explorer.
 
 Everything here is public and documented, as `trio.testing` is. Nothing reads the wall clock or a
 random number that was not seeded, so a run under `trio.testing.MockClock` is a function of its

@@ -1,4 +1,4 @@
-"""Orders and accounts, pure: what is known, what may be sent, and when something is certain.
+"""Orders and accounts, pure: their known state, permitted requests, and proofs of outcomes.
 
 Nothing here imports trio or opens a socket; `connector.account` runs it.
 

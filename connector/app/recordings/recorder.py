@@ -67,14 +67,23 @@ class Files:
     """The files of one recording, of which one is open."""
 
     folder: Path
+    """The folder of the files."""
     subject: Subject
+    """The exchange and channels that are recorded."""
     rotate_seconds: float
+    """The age at which a new file begins, in seconds."""
     rotate_bytes: int
+    """The size at which a new file begins, in bytes."""
     sync: bool = False
+    """Whether to sync each block to the disk."""
     retention: Retention = attrs.field(factory=Retention, kw_only=True)
+    """Which old files to delete."""
     presence: Presence = attrs.field(factory=Presence, kw_only=True)
+    """The connections that are open when a file begins."""
     clock: ClockWatch = attrs.field(factory=ClockWatch, kw_only=True)
+    """Watches for jumps of the machine's clock."""
     paths: list[Path] = attrs.field(factory=list, kw_only=True)
+    """The files written so far, oldest first."""
     removed: int = attrs.field(default=0, kw_only=True)
     """Files that somebody has removed while they were written."""
     _past_frames: int = 0

@@ -28,10 +28,13 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     """Frames that came together, or a loss, or both: the loss is before the frames."""
 
     run: str
+    """The id of the publisher's run."""
     number: int
+    """The number of the entry in its stream and run."""
     frames: list[tuple[int, int, bytes]]
     """When received (wall clock, ns), by which session of the publisher, and the frame."""
     lost: str | None = None
+    """Why data was lost before this entry; None if none was."""
 
 
 _decoder = msgspec.msgpack.Decoder(list[tuple[int, int, bytes]])

@@ -33,6 +33,7 @@ class RedisSink:
     """Where to publish, and how much is kept."""
 
     url: str = attrs.field(default="redis://127.0.0.1:6379", repr=False)
+    """The address of Redis."""
     prefix: str = "connector"
     """Begins every key; colons separate its parts."""
     maxlen: int = 100_000
@@ -64,7 +65,9 @@ class PublisherStatistics:
     """What a publisher has done."""
 
     entries: int
+    """The number of written entries."""
     frames: int
+    """The number of frames in them."""
     losses: int
     """Losses that were told to readers, counted per stream."""
     resent: int

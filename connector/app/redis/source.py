@@ -42,7 +42,9 @@ class RedisSource:
     """Where to read, from where on, and whether with others."""
 
     url: str = attrs.field(default="redis://127.0.0.1:6379", repr=False)
+    """The address of Redis."""
     prefix: str = "connector"
+    """The first part of the keys."""
     start: Literal["new", "oldest"] = "new"
     """What a stream begins with when it is first read: what comes from now on, or all there is."""
     group: str | None = None

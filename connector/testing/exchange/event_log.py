@@ -26,7 +26,9 @@ class LogEntry:
     connection: int
     """Number of the connection: 1, 2, 3 …; 0 for what concerns none."""
     what: What
+    """The kind of event."""
     detail: str = ""
+    """Details in words."""
 
     def __str__(self) -> str:
         return f"{self.seconds:10.3f}s #{self.connection} {self.what} {self.detail}".rstrip()

@@ -7,14 +7,17 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class ExchangeStatistics:
-    """What the exchange has counted since it was opened."""
+    """Totals of the simulated exchange since it was opened."""
 
     handshakes: int
-    """Connections that reached it, whatever became of them."""
+    """The number of connections that reached it."""
     upgrades: int
-    """Requests to upgrade, rejected ones too."""
+    """The number of upgrade requests, including rejected ones."""
     accepted: int
-    """WebSocket connections that came to be."""
+    """The number of accepted WebSocket connections."""
     live: int
+    """The number of open connections."""
     max_concurrent: int
+    """The largest number of connections open at once."""
     messages_published: int
+    """The number of published messages."""

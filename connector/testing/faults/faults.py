@@ -88,6 +88,7 @@ class When(
     messages: int | None = None
     """After so many data messages were sent on the connection."""
     first: int = 1
+    """The first connection that is struck."""
     last: int | None = None
     """The last connection that is struck; None: for ever."""
     route: str | None = None
@@ -124,7 +125,9 @@ class Fault(
     """One thing that goes wrong. What a parameter means to a kind stands at the parameter."""
 
     kind: FaultKind
+    """What goes wrong."""
     when: When = ALWAYS
+    """When it strikes, and which connections."""
     times: int | None = None
     """How many connections it strikes in all; None: every one that `when` includes."""
     code: int | None = None
@@ -178,6 +181,7 @@ class FaultPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All that will go wrong with one exchange."""
 
     faults: tuple[Fault, ...] = ()
+    """The faults, in any order."""
 
     def to_json(self) -> str:
         """The plan as JSON, for a file or a bug report."""

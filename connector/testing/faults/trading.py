@@ -42,6 +42,7 @@ class TradingFault(
     """One thing that goes wrong between an account and its exchange."""
 
     kind: TradingFaultKind
+    """What goes wrong."""
     method: str = "*"
     """Which requests, as a shell-style pattern: the name on the WebSocket API, such as
     ``order.place``, also for the same request over REST."""
@@ -51,6 +52,7 @@ class TradingFault(
     account: str = "*"
     """Whose, as a pattern of account names."""
     via: Literal["*", "ws", "rest"] = "*"
+    """Which way requests arrive: "ws", "rest", or "*" for both."""
     skip: int = 0
     """How many that match are let pass before."""
     times: int | None = 1
@@ -60,9 +62,11 @@ class TradingFault(
     reply_bytes: int = 0
     """cut_reply: how much of the reply is sent before the connection is reset."""
     status: int = 503
+    """The HTTP status of a refusal."""
     code: int | None = None
     """answer: the error's code; None: the text alone, as from a gateway."""
     text: str = ""
+    """The text of a refusal."""
     effect: bool = False
     """answer: whether the request is carried out."""
 

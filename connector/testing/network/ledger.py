@@ -23,14 +23,23 @@ class DialRecord:
     """
 
     number: int
+    """1, 2, 3 … in the order of dials."""
     host: str
+    """The host that was dialled."""
     port: int
+    """The port that was dialled."""
     began: float
+    """Time of the dial."""
     began_order: int
+    """The order of the dial among all begins and ends."""
     established: float | None = None
+    """Time at which the connection opened; None if it did not."""
     ended: float | None = None
+    """Time at which it closed; None while it is open."""
     ended_order: int | None = None
+    """The order of the end among all begins and ends."""
     state: DialState = "dialing"
+    """The current state."""
 
 
 @attrs.define(eq=False)

@@ -88,12 +88,17 @@ class Position:
     """
 
     symbol: str
+    """The instrument."""
     side: PositionSide = "BOTH"
+    """The leg: "BOTH" in one-way mode, otherwise "LONG" or "SHORT"."""
     quantity: Decimal = ZERO
+    """In the base asset or in contracts."""
     cost: Decimal = ZERO
+    """In the quote asset."""
     realised: Decimal = ZERO
     """Since the account was opened, fees not deducted."""
     updated_ms: int = 0
+    """Time of the last change, milliseconds since the epoch."""
     contract_size: Decimal | None = None
     """COIN-M: dollars of one contract; `cost` is in coins then."""
 
@@ -127,9 +132,13 @@ class AccountView:
     """What an account was at one moment, as a query reads it."""
 
     wallet: Mapping[str, Decimal]
+    """The balances by asset."""
     positions: Positions
+    """The positions."""
     open_orders: tuple[Order, ...]
+    """The open orders."""
     updated_ms: int
+    """Time of the last change, milliseconds since the epoch."""
 
 
 @attrs.define(eq=False)
@@ -137,9 +146,13 @@ class SimulatedAccount:
     """A running account: everything the exchange knows of it. Read it, and change nothing."""
 
     spec: TradingAccount
+    """The account as it was passed to `open_exchange`."""
     opened_ms: int
+    """Time at which it was opened, milliseconds since the epoch."""
     revoked: bool = False
+    """Whether its key was revoked."""
     hedge: bool = False
+    """Whether it is in hedge mode."""
     restricted: bool = False
     """Whether it may not trade any more: on spot at all, on USD-M but to close positions."""
     fills: list[Fill] = attrs.field(factory=list, init=False)
@@ -147,6 +160,7 @@ class SimulatedAccount:
     executions: list[Execution] = attrs.field(factory=list, init=False)
     """Everything that happened to its orders, in order."""
     leverage: dict[str, int] = attrs.field(factory=dict, init=False)
+    """The leverage by symbol."""
     income: list[tuple[int, str, str, str, Decimal]] = attrs.field(factory=list, init=False)
     """Time, kind, symbol, asset and amount of what was paid without a trade."""
     _orders: dict[int, History[Order]] = attrs.field(factory=dict, init=False)

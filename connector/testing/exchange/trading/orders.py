@@ -87,16 +87,25 @@ class Order:
     """One order at one moment; a change makes a new value."""
 
     account: str
+    """The name of the account."""
     order_id: int
+    """The exchange's id of the order."""
     symbol: str
+    """The instrument."""
     side: Side
+    """The side, "BUY" or "SELL"."""
     type: str
+    """The type as Binance writes it, such as "LIMIT"."""
     time_in_force: str
+    """As Binance writes it, such as "GTC"."""
     client_id: str
+    """The client id of the order."""
     quantity: Decimal
     """As it is now: amended, cut."""
     price: Decimal
+    """The limit price; 0 for a market order."""
     quote_quantity: Decimal = ZERO
+    """The amount of the quote asset to trade; 0 if `quantity` is given."""
     stop_price: Decimal = ZERO
     """Of an order of spot or COIN-M that waits for a price; it is on no book until then."""
     original_type: str = ""
@@ -104,15 +113,25 @@ class Order:
     contract_size: Decimal | None = None
     """COIN-M: dollars of one contract."""
     prevention: str = "NONE"
+    """The mode of self-trade prevention."""
     reduce_only: bool = False
+    """Whether it may only reduce the position."""
     position_side: PositionSide = "BOTH"
+    """The leg: "BOTH", "LONG" or "SHORT"."""
     good_till_ms: int = 0
+    """Time at which it expires, milliseconds since the epoch; 0 if never."""
     strategy_id: int | None = None
+    """As the request set it."""
     strategy_type: int | None = None
+    """As the request set it."""
     created_ms: int = 0
+    """Time of the order, milliseconds since the epoch."""
     updated_ms: int = 0
+    """Time of the last change, milliseconds since the epoch."""
     status: Status = "NEW"
+    """The state as Binance writes it, such as "NEW"."""
     filled: Decimal = ZERO
+    """The filled quantity."""
     quote_filled: Decimal = ZERO
     """What of it is filled is worth so much, in what it settles in."""
     prevented: Decimal = ZERO
@@ -120,6 +139,7 @@ class Order:
     changes: int = 0
     """How often it was amended or modified."""
     expiry_reason: str = ""
+    """Why it expired; empty if it did not."""
 
     @property
     def only_closes(self) -> bool:
@@ -149,19 +169,31 @@ class Fill:
     """One trade of one order."""
 
     trade_id: int
+    """The exchange's id of the trade."""
     order_id: int
+    """The exchange's id of the order."""
     client_id: str
+    """The client id of the order."""
     symbol: str
+    """The instrument."""
     side: Side
+    """The side, "BUY" or "SELL"."""
     position_side: PositionSide
+    """The leg: "BOTH", "LONG" or "SHORT"."""
     price: Decimal
+    """In the quote asset."""
     quantity: Decimal
+    """In the base asset or in contracts."""
     fee: Decimal
     """Negative: a rebate."""
     fee_asset: str
+    """The asset of the fee."""
     maker: bool
+    """Whether the order was in the book before the trade."""
     realised: Decimal
+    """Profit or loss of the closed part, in the quote asset."""
     ms: int
+    """Time of the trade, milliseconds since the epoch."""
     contract_size: Decimal | None = None
     """COIN-M: dollars of one contract."""
 
@@ -176,11 +208,15 @@ class Execution:
     """Something that happened to an order: one report to its owner."""
 
     kind: ExecutionType
+    """The kind of report, as Binance writes it."""
     order: Order
     """As it is afterwards."""
     ms: int
+    """Time of the report, milliseconds since the epoch."""
     execution_id: int
+    """The exchange's number of the report."""
     fill: Fill | None = None
+    """The trade that it reports; None for other kinds."""
     prevented: Decimal = ZERO
     """TRADE_PREVENTION: of this match."""
     previous_client_id: str = ""
@@ -188,5 +224,6 @@ class Execution:
     reported_client_id: str = ""
     """CANCELED on spot: the id of the request; else that of the order."""
     modify_id: str | None = None
+    """The id of a modification; None for other kinds."""
     touched: tuple[str, ...] = ()
     """Assets whose balance may have moved."""
