@@ -615,7 +615,7 @@ async def test_a_mistyped_symbol_does_not_disturb_the_others(autojump_clock: Moc
 async def test_a_symbol_that_is_not_traded_is_told_and_ends_nothing(
     autojump_clock: MockClock,
 ) -> None:
-    source = Listing(halted=("BTCUSDC",))
+    source = Listing(halted=("BTCUSDC",), every=1.0)
     async with (
         open_world(source=source, links=3) as world,
         world.adapter.subscribe(OTHER, TRADES, gaps=True) as feed,

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.channels import (
@@ -95,6 +95,8 @@ OF_ALL: list[tuple[AnyChannel, Json]] = [
     (Liquidations(), FORCE_ORDER),
 ]
 
+each_lean = settings(max_examples=max(1, settings().max_examples // 4))
+"""Of each of the sixteen kinds of messages, a quarter of the usual examples."""
 each_case = pytest.mark.parametrize(
     ("exchange", "channel", "payload"),
     CASES,
@@ -214,6 +216,7 @@ values = st.recursive(
 
 
 @each_case
+@each_lean
 @given(more=st.dictionaries(new_names, values, max_size=4), data=st.data())
 def test_unknown_fields_and_any_order_make_no_difference(
     exchange: binance.Spot | binance.UsdMFutures,
@@ -228,6 +231,7 @@ def test_unknown_fields_and_any_order_make_no_difference(
 
 
 @each_case
+@each_lean
 @given(data=st.data())
 def test_a_wrong_type_is_an_error_of_msgspec_or_no_difference(
     exchange: binance.Spot | binance.UsdMFutures,
@@ -259,6 +263,7 @@ def test_a_missing_field_is_never_made_up(
 
 
 @each_case
+@each_lean
 @given(cut=st.integers(0, 400), junk=st.binary(max_size=8))
 def test_damaged_bytes_are_an_error_of_msgspec(
     exchange: binance.Spot | binance.UsdMFutures,
