@@ -59,7 +59,11 @@ COMPARED = (
     *("tests/transport/test_websocket_frames.py", "tests/feeds/test_delivery.py"),
 )
 """Tests that hold the loops in C to those in Python, or send them what a server might."""
-TOP_LEVEL_TESTS = sorted(Path("tests").glob("test_*.py"))
+REACHES_THE_LOOPS = (
+    *(f"tests/{folder}" for folder in ("adapter", "faults", "feeds", "link", "transport")),
+    *(f"tests/test_{name}.py" for name in ("independent", "loopback", "metrics")),
+)
+"""Tests in which frames pass through the loops; nothing else changes without the compiled ones."""
 IN_PARALLEL = ("--numprocesses=auto", "--dist=worksteal")
 """How pytest uses every processor; `nox -s test -- -n0` does without."""
 
@@ -93,8 +97,7 @@ def test_all(session: nox.Session) -> None:
 def test_python(session: nox.Session) -> None:
     """What the innermost loops could break, with those in Python in place of the compiled ones."""
     install(session, "test")
-    rooms = (f"tests/{room}" for room in ROOMS)
-    paths = session.posargs or (*rooms, "tests/faults", *map(str, TOP_LEVEL_TESTS))
+    paths = session.posargs or REACHES_THE_LOOPS
     without = {"CONNECTOR_NO_EXTENSION": "1"}
     session.run("python", "-m", "pytest", *IN_PARALLEL, *paths, env=without)
 
