@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from connector.account.amending import amend, wanted_shape
+from connector.account.amending import amend, wait_for_earlier, wanted_shape
 from connector.account.leaving import is_cancellation, orders_left, wait_until_over
 from connector.account.order import Order
 from connector.account.quotes import Quotes, QuoteSettings
@@ -27,7 +27,7 @@ from connector.trading.quoting import Bounds
 from connector.trading.reports import OrderReport
 from connector.validation import check_seconds
 
-EVENTS = 65_536
+_KEEP = Keep()
 
 
 class Account:
@@ -162,7 +162,9 @@ class Account:
 
         Cancellation: the account cancels the order and keeps tracking it.
         """
-        order = self.submit(intent)
+        return await self._known(self.submit(intent))
+
+    async def _known(self, order: Order) -> Order:
         self._running.patience.begin(order)
         try:
             if await order._wait_patiently():
@@ -218,6 +220,7 @@ class Account:
         """
         self._check_open()
         self._check_ours(order)
+        await wait_for_earlier(self._office, order)
         changed = wanted_shape(
             self._office,
             order,
@@ -263,10 +266,10 @@ class Account:
 
         Cancellation: the order is still cancelled, shielded.
         """
-        order = await self.place(intent)
+        order = self.submit(intent)
         body_error: BaseException | None = None
         try:
-            yield order
+            yield await self._known(order)
         except BaseException as error:
             body_error = error
             raise
@@ -285,7 +288,7 @@ class Account:
         max_short: Exact,
         max_age: float,
         overlap: Exact = 0,
-        keep: Keep | None = None,
+        keep: Keep = _KEEP,
         leg: Leg | None = None,
         tag: str = "",
     ) -> AsyncIterator[Quotes]:
@@ -321,7 +324,7 @@ class Account:
             max_long=not_negative("max_long", max_long),
             max_short=not_negative("max_short", max_short),
             overlap=not_negative("overlap", overlap),
-            keep=Keep() if keep is None else keep,
+            keep=keep,
         )
         settings = QuoteSettings(
             instrument=instrument,
@@ -346,7 +349,7 @@ class Account:
     # --- events
 
     def events(
-        self, *, tag: str | None = None, buffer: int = EVENTS
+        self, *, tag: str | None = None, buffer: int = 65_536
     ) -> AbstractAsyncContextManager[Feed[AnyAccountEvent]]:
         """Subscribe to the account's events for the length of a block. Use it with ``async with``.
 
@@ -361,8 +364,6 @@ class Account:
         """
         self._check_open()
         return self._office.publishing.open(buffer, tag)
-
-    # --- inside
 
     async def _confirm(self, records: list[OrderRecord], body_error: BaseException | None) -> None:
         """Wait until these orders are over, or name them."""

@@ -58,14 +58,36 @@ def wanted_shape(
     return changed
 
 
-async def amend(office: Office, order: Order, changed: Limit) -> None:
-    """Send the amend, and return when the order is so.
+async def wait_for_earlier(office: Office, order: Order) -> None:
+    """Wait until an amend of the order that was sent before is known.
 
     Raises:
-        AmendRefused, OrderEnded, OrderUnknown, NotSent: as `Account.amend`.
-
-    Cancellation: it may have been sent.
+        NotSent: it is not known after `Timing.patience`. Two amends that may both be carried out,
+            in either order, would leave nobody knowing what the order is.
     """
+    with trio.move_on_after(office.timing.patience):
+        while order._is_amended_by_us or order._record.amending is not None:
+            if order.ended:
+                return
+            await order._wait_change()
+        return
+    raise NotSent("what became of an earlier amend of the order is not known: nothing was sent")
+
+
+async def amend(office: Office, order: Order, changed: Limit) -> None:
+    """Send the amend, and return when the order is so; errors as of `Account.amend`.
+
+    Cancellation: it is not sent any more; if it was, what became of it is found out.
+    """
+    order._is_amended_by_us = True
+    try:
+        await _amend(office, order, changed)
+    finally:
+        order._is_amended_by_us = False
+        order._wake()
+
+
+async def _amend(office: Office, order: Order, changed: Limit) -> None:
     record = order._record
     assert office.link is not None
     request = office.trading.amend(order.intent, order.client_id, changed.quantity, changed.price)
@@ -73,8 +95,15 @@ async def amend(office: Office, order: Order, changed: Limit) -> None:
     job = Job(request, PLACE, record, deadline=now + office.timing.queue_seconds)
     record.amend(changed.quantity, changed.price)
     office.link.put(job)
-    with trio.move_on_after(office.timing.patience):
-        await job.done.wait()
+    try:
+        with trio.move_on_after(office.timing.patience):
+            await job.done.wait()
+    except trio.Cancelled:
+        if office.link.withdraw(job, "amend() was cancelled before it was sent"):
+            record.give_up_amend()
+        else:
+            office.tasks.resolve_amend(record)
+        raise
     if office.link.withdraw(job, "it could not be sent in time"):
         record.give_up_amend()
         raise NotSent("the amend could not be sent in time: the order is unchanged")

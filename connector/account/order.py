@@ -35,6 +35,7 @@ class Order:
         self._is_out_of_patience = False
         self._error: OrderNotPlaced | None = None
         self._logged: set[str] = set()
+        self._is_amended_by_us = False
 
     def __repr__(self) -> str:
         return (

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 from decimal import Decimal
 from itertools import chain
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import attrs
 import trio
@@ -43,14 +43,13 @@ Pair: TypeAlias = tuple[Exact, Exact]
 """Price and quantity."""
 
 
-@attrs.frozen
-class Behind:
+class Behind(NamedTuple):
     """The difference between the wanted quotes and the orders."""
 
     number: int
     """The number of requests that are missing, including those that wait for a confirmation, a
     limit or a pause."""
-    seconds: float
+    age: float
     """The time since `number` was last 0, in seconds."""
 
 
@@ -112,7 +111,7 @@ class Quotes:
     def statistics(self) -> QuoteStatistics:
         """Current counts of the quotes."""
         behind = self.behind
-        return QuoteStatistics(self.symbol, len(self.orders), behind.number, behind.seconds)
+        return QuoteStatistics(self.symbol, len(self.orders), behind.number, behind.age)
 
     def want(
         self,

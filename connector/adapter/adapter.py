@@ -49,6 +49,8 @@ from connector.orders import Limits
 
 _LIFECYCLE_BUFFER = 1024
 
+_TIMING = Timing()
+
 
 class Adapter(Subscribing[N_co], Requesting[N_co]):
     """The open connections to one exchange. `open_adapter` creates it.
@@ -196,7 +198,7 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
         on_leave: Literal["cancel", "keep"] = "cancel",
         dead_man: DeadMan | None = None,
         bookmark: str | None = None,
-        timing: Timing | None = None,
+        timing: Timing = _TIMING,
     ) -> AbstractAsyncContextManager[Account]:
         """Open an account for the length of a block. The block begins when it is synced.
 
@@ -239,7 +241,7 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
             orphans=orphans,
             on_leave=on_leave,
             bookmark=bookmark,
-            timing=Timing() if timing is None else timing,
+            timing=timing,
             dead_man=dead_man,
         )
         return self._open_account(settings)

@@ -198,6 +198,9 @@ class AccountBook:
                     f"order {order.client_id} is shown with {ours.filled} filled, and was read "
                     f"with {order.filled}"
                 )
+            elif ours is not None and not ours.is_shown_as(order):
+                shown = f"{ours.quantity} at {ours.price}"
+                found.append(f"{shown} is shown, {order.quantity} at {order.price} was read")
             elif ours is None and order.exchange_id not in self.others:
                 found.append(f"order {order.exchange_id} was read, and is not shown")
         return found

@@ -15,7 +15,7 @@ import attrs
 
 from connector.accounts import AnyAccountEvent, Fill, FillFee, OrderUpdate
 from connector.decimals import ZERO, difference, plus, product, quotient, total
-from connector.orders import OVER, Intent, Limit, Market, OrderState
+from connector.orders import OVER, Intent, Limit, OrderState
 from connector.trading.order_states import News, follow
 from connector.trading.reports import FillReport, OrderReport
 
@@ -163,6 +163,13 @@ class OrderRecord:
         """What it is now was taken in."""
         self._is_counted = True
 
+    def is_shown_as(self, report: OrderReport) -> bool:
+        """Whether quantity and price are those of a list, as far as they can be known."""
+        if self.amending is not None or report.quantity is None:
+            return True
+        same_price = not isinstance(self.intent, Limit) or report.price == self.price
+        return same_price and report.quantity == self.quantity
+
     # --- what we do
 
     def move(self, news: News, reason: str = "", code: int | str | None = None) -> bool:
@@ -237,7 +244,8 @@ class OrderRecord:
             self._take_shape(report)
         if effect in ("moves", "late"):
             self.late = self.late or effect == "late"
-            self._take_shape(report)
+            if not self._is_older(report) or self.amending == (report.quantity, report.price):
+                self._take_shape(report)
             if state != self.state:
                 self.state = state
                 self.reason = report.reason
@@ -249,6 +257,11 @@ class OrderRecord:
         if before != (self.state, self.quantity, self.price, self.filled):
             events.append(self.update(received_ns))
         return events
+
+    def _is_older(self, report: OrderReport) -> bool:
+        """Whether it tells what was before something that is known, as a late reply does."""
+        times = report.time_ns, self.exchange_time_ns
+        return times[0] is not None and times[1] is not None and times[0] < times[1]
 
     def _take_shape(self, report: OrderReport) -> None:
         if report.partial:
@@ -381,8 +394,3 @@ class OrderRecord:
             exchange_time_ns=self.exchange_time_ns,
             received_ns=received_ns,
         )
-
-
-def is_market(intent: Intent) -> bool:
-    """Whether the intent has no price."""
-    return isinstance(intent, Market)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from connector.errors import (
     ConfigError,
     ConnectorError,
     LimitExceeded,
+    NotSent,
     OrderEnded,
     OrderInvalid,
     OrderUnknown,
@@ -138,3 +140,71 @@ async def test_an_amend_crosses_a_fill(autojump_clock: Any) -> None:
             await world.settled(account)
             told.judge_complete(world.truth)
             world.judge(account)
+
+
+async def test_a_cancelled_amend_that_is_refused_does_not_count_any_more(
+    autojump_clock: Any,
+) -> None:
+    async with open_world("usdm") as world, world.account() as account:
+        order = await account.place(bid())
+        with trio.move_on_after(0):
+            await account.amend(order, quantity="5000")
+        await trio.sleep(30)
+        assert order.remaining == Decimal("0.5")
+        assert await account.amend(order, quantity="0.6") is order
+        world.judge(account)
+
+
+async def test_a_cancelled_amend_that_was_not_sent_leaves_the_order(autojump_clock: Any) -> None:
+    async with open_world("usdm") as world, world.account() as account:
+        order = await account.place(bid())
+        world.exchange.inject("refuse")
+        world.cut_streams()
+        await trio.sleep(0.01)
+        with trio.move_on_after(0.1):
+            await account.amend(order, quantity="0.7")
+        assert order.remaining == Decimal("0.5")
+        world.exchange.mend()
+        await world.settled(account)
+        assert world.truth.open_orders[0].changes == 0
+
+
+async def test_a_cancelled_amend_that_was_carried_out_is_found(autojump_clock: Any) -> None:
+    async with open_world("usdm") as world, world.account() as account:
+        order = await account.place(bid())
+        world.exchange.trading.lose_reply("order.modify")
+        world.exchange.trading.lose_event(times=1)
+        with trio.move_on_after(0):
+            await account.amend(order, quantity="0.7")
+        await trio.sleep(30)
+        assert order.quantity == Decimal("0.7")
+        world.judge(account)
+
+
+async def test_one_amend_of_an_order_at_a_time(autojump_clock: Any) -> None:
+    """A second one would be measured by what the first has not made true yet."""
+    async with open_world("usdm") as world, world.account() as account:
+        order = await account.place(bid())
+        world.exchange.trading.late_reply(1.0, "order.modify")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(account.amend, order, price="2985"))
+            await trio.sleep(0.01)
+            await account.amend(order, quantity="0.7")
+        assert (order.price, order.quantity) == (2985, Decimal("0.7"))
+        world.judge(account)
+
+
+async def test_while_an_amend_is_unknown_no_other_is_sent(autojump_clock: Any) -> None:
+    async with open_world("usdm") as world, world.account() as account:
+        order = await account.place(bid())
+        world.exchange.trading.lose_request("order.modify")
+        world.exchange.trading.lag_queries(3600.0)
+        with pytest.raises(OrderUnknown):
+            await account.amend(order, quantity="0.9")
+        with pytest.raises(NotSent, match="earlier amend"):
+            await account.amend(order, quantity="0.1")
+        assert order.remaining == Decimal("0.9")
+        world.exchange.trading.mend()
+        await trio.sleep(30)
+        assert order.remaining == Decimal("0.5")
+        await account.amend(order, quantity="0.1")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from typing import Any
 
@@ -215,3 +216,32 @@ async def _same(world: World, account: Any) -> None:
     await world.settled(account)
     assert account.positions[SYMBOL].quantity == world.truth.position(SYMBOL).quantity
     assert account.balances["ETH"].total == world.truth.balances["ETH"]
+
+
+async def test_the_listen_key_in_the_path_is_shown_nowhere(
+    autojump_clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    shown: list[object] = []
+    async with coinm() as world:
+        with world.adapter.frames() as frames, world.adapter.lifecycle() as lifecycle:
+            async with world.account() as account, listening(account) as told:
+                await account.place(bid())
+                world.cut_streams()
+                await trio.sleep(10)
+                world.exchange.inject("http_status")
+                world.cut_streams()
+                await trio.sleep(30)
+                world.exchange.mend()
+                await world.settled(account, 300)
+                shown += [account, account.statistics(), world.adapter.statistics(), *told.take()]
+            for source in (frames, lifecycle):
+                with suppress(trio.WouldBlock, trio.EndOfChannel):
+                    while True:
+                        shown.append(source.receive_nowait())
+    everything = "\n".join(map(repr, shown)) + "\n".join(map(str, shown)) + caplog.text
+    assert "order open" in caplog.text
+    key = world.exchange.trading._house.streams.keys.active("mm1", world.exchange.trading.now_ms())
+    assert key is not None
+    for secret in (key.text, world.truth.secret, world.truth.key):
+        assert secret not in everything

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 import trio
 
+from connector.account import Order
 from connector.accounts import Fill
+from connector.errors import OrderUnknown
+from connector.orders import Limit
 from connector.testing import OrderFlow
 from connector.testing.exchange.trading.accounts import TradingAccount
 from tests.account.trader import World, listening, open_world
@@ -85,3 +89,42 @@ async def test_a_run_that_comes_back_after_days_misses_no_trade(
             async with world.account(bookmark=mark) as account, listening(account) as told:
                 await world.settled(account)
                 told.judge_complete(world.truth)
+
+
+@pytest.mark.parametrize("venue", ["spot", "usdm"])
+async def test_an_order_that_is_found_after_its_block_is_cancelled(
+    venue: str, autojump_clock: Any
+) -> None:
+    """`working` raises what is unknown, so its block is over when the order is found."""
+    async with open_market(venue) as world, world.account() as account:
+        trading = world.exchange.trading
+        trading.lose_reply()
+        trading.lose_event(times=None)
+        trading.lag_queries(20.0)
+        with pytest.raises(OrderUnknown) as unknown:
+            symbol = SYMBOLS[venue][0]
+            async with account.working(Limit(symbol, "buy", quantity="0.5", price="2990")):
+                raise AssertionError
+        assert len(world.truth.orders) == 1
+        assert world.truth.open_orders == ()
+        order = unknown.value.order
+        assert isinstance(order, Order)
+        assert order.ended
+
+
+async def test_an_order_that_is_cut_in_silence_is_noticed(autojump_clock: Any) -> None:
+    """The exchange cuts what reduces a position that has become smaller, and tells nobody."""
+    async with open_market("usdm") as world, world.account() as account:
+        trade(world, "ETHUSDC")
+        await trio.sleep(1)
+        order = await account.place(
+            Limit("ETHUSDC", "sell", quantity="0.1", price="3100", reduce_only=True)
+        )
+        world.exchange.trading.place(
+            "mm1", symbol="ETHUSDC", side="SELL", type="MARKET", quantity="0.06"
+        )
+        await trio.sleep(60)
+        (true,) = world.truth.open_orders
+        assert true.quantity == Decimal("0.04")
+        assert account.synced
+        assert (order.quantity, order.remaining) == (true.quantity, true.quantity)
