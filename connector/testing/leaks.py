@@ -3,8 +3,8 @@
     async with no_leaks():
         await my_program()
 
-Python hides leaks: what nobody refers to is closed by the garbage collector, some time. So it is
-off inside the block, and what only the collector would have closed is found.
+Python hides leaks: the garbage collector closes unreferenced objects at some later time. The check
+therefore turns it off inside the block, and finds objects that only the collector would close.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ Descriptors = dict[int, tuple[int, int]]
 
 
 class Leaked(AssertionError):
-    """The block has left something behind; the message says what, one per line."""
+    """The block has left something behind. The message lists it, one item per line."""
 
 
 def no_leaks(*networks: MemoryNetwork, grace_seconds: float = GRACE_SECONDS) -> LeakCheck:
-    """Check that nothing is left of what the block has begun.
+    """Check that a block leaves no task, descriptor or connection behind.
 
     Tasks: anywhere in trio's task tree, in whichever nursery, system tasks too; those of a
     simulated exchange do not count. Descriptors: sockets, files, pipes of this process,

@@ -94,6 +94,7 @@ class CoinMFutures(Venue[N_co]):
 
     catalogue = CATALOGUE
     language: ClassVar[Language] = frames
+    """How the exchange writes requests and replies."""
     routes = MappingProxyType({ROUTE: "/stream"})
     allows = usdm.LIMITS
     lives_by = usdm.LIVENESS

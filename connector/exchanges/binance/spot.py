@@ -154,6 +154,7 @@ class Spot(Venue[N_co]):
 
     catalogue = CATALOGUE
     language: ClassVar[Language] = frames
+    """How the exchange writes requests and replies."""
     routes = MappingProxyType({ROUTE: "/stream"})
     allows = LIMITS
     lives_by = LIVENESS

@@ -238,6 +238,7 @@ class UsdMFutures(Venue[N_co]):
 
     catalogue = CATALOGUE
     language: ClassVar[Language] = frames
+    """How the exchange writes requests and replies."""
     routes = MappingProxyType({PUBLIC: f"/{PUBLIC}/stream", MARKET: f"/{MARKET}/stream"})
     allows = LIMITS
     lives_by = LIVENESS

@@ -167,6 +167,7 @@ class _Market(Venue[N_co]):
     """What the three have in common."""
 
     language: ClassVar[Language] = frames
+    """How the exchange writes requests and replies."""
     allows = _LIMITS
     lives_by = LIVENESS
 

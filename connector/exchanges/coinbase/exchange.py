@@ -148,6 +148,7 @@ class AdvancedTrade(Venue[N_co]):
 
     catalogue = CATALOGUE
     language: ClassVar[Language] = frames
+    """How the exchange writes requests and replies."""
     routes = MappingProxyType({"public": ""})
     allows = LIMITS
     lives_by = LIVENESS

@@ -192,6 +192,7 @@ class Deribit(Venue[N_co]):
 
     catalogue = CATALOGUE
     language: ClassVar[Language] = frames
+    """How the exchange writes requests and replies."""
     routes = MappingProxyType({"public": "/ws/api/v2"})
     allows = LIMITS
     lives_by = LIVENESS

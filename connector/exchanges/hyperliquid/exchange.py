@@ -213,6 +213,7 @@ class Hyperliquid(Venue[N_co]):
 
     catalogue = CATALOGUE
     language: ClassVar[Language] = frames
+    """How the exchange writes requests and replies."""
     routes = MappingProxyType({"public": "/ws"})
     allows = LIMITS
     lives_by = LIVENESS

@@ -161,6 +161,7 @@ class Futures(Venue[N_co]):
 
     catalogue = CATALOGUE
     language: ClassVar[Language] = frames
+    """How the exchange writes requests and replies."""
     routes = MappingProxyType({"public": "/ws/v1"})
     allows = LIMITS
     lives_by = LIVENESS

@@ -191,6 +191,7 @@ class Spot(Venue[N_co]):
 
     catalogue = _CATALOGUES[100]
     language: ClassVar[Language] = frames
+    """How the exchange writes requests and replies."""
     routes = MappingProxyType({"public": "/v2"})
     allows = LIMITS
     lives_by = LIVENESS

@@ -197,6 +197,7 @@ class Okx(Venue[N_co]):
 
     catalogue = CATALOGUE
     language: ClassVar[Language] = frames
+    """How the exchange writes requests and replies."""
     routes = MappingProxyType({PUBLIC: "/ws/v5/public", BUSINESS: "/ws/v5/business"})
     allows = LIMITS
     lives_by = LIVENESS

@@ -79,30 +79,32 @@ async def open_exchange(
     readings: Readings | None = None,
     delays: Delays | None = None,
 ) -> AsyncIterator[SimulatedExchange]:
-    """Opens a simulated exchange that serves until the block is left.
+    """Open a simulated exchange for the length of a block. Use it with ``async with``.
 
     Args:
         venue: the name of the exchange, such as "binance_usdm" or "bybit_linear".
-        source: where its data comes from; None: `Silent`, nothing but what you `publish`.
-        faults: what will go wrong.
-        network: the network to listen on; None: a real socket on the loopback interface.
-        host, port: the address; 0 is any free port.
-        ssl_context: the server's TLS settings; None: plain ``ws://``.
-        epoch_ms: the exchange's own time when it is opened.
-        nested_errors: refusals as ``{"error": {…}, "id": …}``, as some hosts send them, not flat.
-        trades: the route of ``<symbol>@trade`` on "binance_usdm", as `binance.Endpoints` has it.
-        ping_seconds, pong_timeout_seconds, lifetime_seconds, attempts_per_window: instead of the
-            venue's own; more attempts to connect than the last in five minutes are refused.
-        shutdown_notice_seconds: from ``serverShutdown`` to the end of a connection, on spot.
-        accounts: who may trade; without any, the exchange has no private side at all.
-        readings: how what the documentation leaves open is decided; None: as `Readings` has it.
-        delays: how long requests, events and queries may take at most; None: no time.
+        source: the market data, such as `OrderFlow`. None: only what you `publish`.
+        faults: the faults to inject.
+        network: the network to listen on. None: a real socket on the loopback interface. With a
+            `MemoryNetwork`, pass the same one to `open_adapter` as ``dialer=``.
+        host, port: the address to listen on; port 0 is any free port.
+        ssl_context: the server's TLS settings. None: plain ``ws://``.
+        epoch_ms: the exchange's time at the start, milliseconds since the epoch.
+        nested_errors: whether errors are ``{"error": {…}, "id": …}``, as some hosts send them.
+        trades: the route of ``<symbol>@trade`` on "binance_usdm", as in `binance.Endpoints`.
+        ping_seconds, pong_timeout_seconds, lifetime_seconds, attempts_per_window: replace the
+            venue's own values. The last one limits the attempts to connect in five minutes.
+        shutdown_notice_seconds: seconds from ``serverShutdown`` to the close, on spot.
+        accounts: the accounts that may trade. Without any, there are no private endpoints.
+        readings: how the exchange behaves where the documentation is silent.
+        delays: the largest delays of requests, events and queries. None: no delays.
 
     Raises:
-        ConfigError: it is called outside trio. OSError: the address is in use.
-        ValueError: accounts cannot trade here, or two of them are alike.
+        ConfigError: it is called outside trio, or an argument is wrong.
+        OSError: the address is in use.
+        ValueError: the venue is unknown, accounts cannot trade there, or two have the same name.
 
-    Cancellation: every connection is dropped without a word.
+    Cancellation: every connection is dropped.
     """
     require_trio("open_exchange")
     accounts = _check(network, source, accounts)
@@ -185,10 +187,10 @@ def _check(
 
 
 class SimulatedExchange:
-    """A running simulated exchange; made by `open_exchange`.
+    """A running simulated exchange. `open_exchange` creates it.
 
     Attributes:
-        log: what happened, in order.
+        log: all events of the exchange, in order.
     """
 
     def __init__(
@@ -243,7 +245,7 @@ class SimulatedExchange:
 
     @property
     def endpoints(self) -> Any:
-        """Where it is, for the ``endpoints=`` of the exchange that it simulates."""
+        """The addresses, for the ``endpoints=`` of the exchange that it simulates."""
         kit, at = KITS.get(self.rules.name), (self.url, self.rest_url)
         own = Endpoints(*at, trades=self._trades, orders=self.url)
         return own if kit is None else kit.endpoints(*at)
@@ -265,43 +267,43 @@ class SimulatedExchange:
 
     @property
     def accounts(self) -> Mapping[str, SimulatedAccount]:
-        """Accounts by name: the truth about their orders, fills, balances and positions."""
+        """The accounts by name, with their true orders, fills, balances and positions."""
         return {} if self._trading is None else self._trading.control.accounts
 
     @property
     def trading(self) -> Trading:
-        """What a test does with the accounts; a `ValueError` if there are none."""
+        """Controls the accounts; raises `ValueError` if there are none."""
         if self._trading is None:
             raise ValueError("nobody trades here: open_exchange(accounts=(TradingAccount(…),))")
         return self._trading.control
 
     @property
     def connections(self) -> tuple[ServerConnection, ...]:
-        """Live WebSocket connections, oldest first. One that was half-opened is not among them."""
+        """The open WebSocket connections, oldest first, without half-open ones."""
         return tuple(connection for connection in self._connections if connection.live)
 
     @property
     def max_concurrent(self) -> int:
-        """The most WebSocket connections that were live at once."""
+        """The largest number of WebSocket connections open at once."""
         return self._max_concurrent.get(None, 0)
 
     @property
     def max_concurrent_by_route(self) -> dict[str, int]:
-        """The same for every route by itself, such as ``/public``."""
+        """`max_concurrent` by route, such as ``/public``."""
         return {route: most for route, most in self._max_concurrent.items() if route is not None}
 
     @property
     def accepted(self) -> int:
-        """WebSocket connections that came to be, since the exchange was opened."""
+        """The number of accepted WebSocket connections since the exchange was opened."""
         return self._accepted
 
     @property
     def handshakes(self) -> int:
-        """Connections that reached the exchange, whatever became of them."""
+        """The number of connections that reached the exchange."""
         return self._handshakes
 
     def statistics(self) -> ExchangeStatistics:
-        """All counts in one."""
+        """All counts in one value."""
         return ExchangeStatistics(
             handshakes=self._handshakes,
             upgrades=self._reception.upgrades,
@@ -312,7 +314,7 @@ class SimulatedExchange:
         )
 
     def keep_truth(self, symbol: str, levels: int = 10) -> MarketTruth:
-        """Keeps the best levels and the trades of a symbol, action by action, from now on.
+        """Record the best levels and the trades of a symbol from now on, action by action.
 
         Raises:
             ValueError: the source is not an `OrderFlow`, or has no such symbol.
@@ -323,13 +325,13 @@ class SimulatedExchange:
 
     @property
     def player(self) -> Player:
-        """The source of its market, at work."""
+        """The running source of its market."""
         return self._player
 
     # -- what a test does -----------------------------------------------------------------------
 
     def publish(self, stream: str, data: bytes | dict[str, object] | list[object]) -> int:
-        """Sends a payload to all connections subscribed to a stream; returns how many it went to.
+        """Send a payload to all subscribers of a stream. Returns the number of connections.
 
         Raises:
             ValueError: the venue has no stream of that name.
@@ -337,7 +339,7 @@ class SimulatedExchange:
         return self._audience.publish(stream, data)
 
     def break_connections(self, fault: Fault | FaultKind, *, route: str | None = None) -> int:
-        """Brings a fault on the connections that are live now; returns how many.
+        """Inject a fault into all open connections. Returns the number of connections.
 
         Raises:
             ValueError: it is a fault of handshakes: `inject` it.
@@ -352,7 +354,7 @@ class SimulatedExchange:
         return len(struck)
 
     def inject(self, fault: Fault | FaultKind) -> None:
-        """Adds a fault to the plan: for connections to come, and for live ones that it includes.
+        """Add a fault to the plan, for new connections and for open ones that match.
 
         `When.seconds` counts from the opening of the exchange; a moment that has passed is now.
         """
@@ -364,11 +366,11 @@ class SimulatedExchange:
                     connection.plan(fault)
 
     def mend(self) -> None:
-        """Forgets all planned faults; what has struck a live connection stays with it."""
+        """Remove all planned faults. Faults of open connections remain."""
         self._plan.clear()
 
     async def wait_played(self) -> None:
-        """Waits until the source has no more data; one that never ends is waited for for ever."""
+        """Wait until the source has ended. An `OrderFlow` never ends."""
         await self._played.wait()
 
     # -- serving --------------------------------------------------------------------------------

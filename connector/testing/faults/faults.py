@@ -122,7 +122,7 @@ class Fault(
     repr_omit_defaults=True,
     forbid_unknown_fields=True,
 ):
-    """One thing that goes wrong. What a parameter means to a kind stands at the parameter."""
+    """One fault. Each parameter applies to the kinds that its description names."""
 
     kind: FaultKind
     """What goes wrong."""
@@ -178,7 +178,7 @@ class Fault(
 
 
 class FaultPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All that will go wrong with one exchange."""
+    """All planned faults of one exchange."""
 
     faults: tuple[Fault, ...] = ()
     """The faults, in any order."""

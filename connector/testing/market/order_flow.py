@@ -1,9 +1,9 @@
 """A made-up market whose streams agree with each other, as a source of a simulated exchange.
 
-A seeded order flow acts on a matching book per symbol; trades, quotes, partial books, deltas,
-candles, tickers, mark prices and liquidations are all views of the same actions, in the fields and
-at the cadences of the venue. What happens is a function of the seed and the time since the
-exchange was opened, whoever listens.
+A seeded order flow acts on a matching book per symbol. Trades, quotes, partial books, deltas,
+candles, tickers, mark prices and liquidations are views of the same actions, with the fields and
+the intervals of the venue. The market depends only on the seed and the time since the exchange was
+opened.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ class OrderFlow:
     """A seeded market: the same seed, the same market, to the byte.
 
     Args:
-        symbols: upper case.
-        seed: decides everything that happens.
-        rate_per_second: actions of traders per symbol. About one in two changes the top of the
-            book, one in seven trades.
+        symbols: the symbols, in upper case.
+        seed: the seed of the market.
+        rate_per_second: the number of actions per symbol and second. About one in two changes the
+            top of the book, and one in seven is a trade.
 
     24 hour statistics begin when the exchange is opened, and mark prices follow the middle of the
     book. Streams that it does not write (``@avgPrice``, ``!contractInfo``, …) stay silent.

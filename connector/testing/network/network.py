@@ -1,10 +1,9 @@
 """A network in memory, in virtual time, whose connections can be broken in every way.
 
-Give a `MemoryNetwork` to whatever dials (it is a `connector.transport` dialer) and to whatever
-listens (`open_exchange(network=...)`, or `listen` for a server of your own), and no socket is
-opened. Under `trio.testing.MockClock` with ``autojump_threshold=0`` hours of traffic pass in
-milliseconds, and always in the same way. `MemoryNetwork.ledger` counts what is open without
-asking the code under test.
+Pass the same `MemoryNetwork` to the client (``open_adapter(…, dialer=network)``) and to the server
+(``open_exchange(…, network=network)``, or `MemoryNetwork.listen` for a server of your own). No
+socket is opened. Under `trio.testing.MockClock` with ``autojump_threshold=0``, hours of traffic
+pass in milliseconds, and every run is the same. `MemoryNetwork.ledger` counts open connections.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class Gate(Protocol):
 
 
 class MemoryListener(trio.abc.Listener[MemoryStream]):
-    """Where a server accepts the connections dialled to its address; see `MemoryNetwork.listen`."""
+    """A listener that accepts connections to its address; see `MemoryNetwork.listen`."""
 
     def __init__(self, network: MemoryNetwork, host: str, port: int) -> None:
         self._network = network
@@ -49,11 +48,11 @@ class MemoryListener(trio.abc.Listener[MemoryStream]):
         self.arrivals, self._accepted = trio.open_memory_channel[MemoryStream](BACKLOG)
 
     async def accept(self) -> MemoryStream:
-        """Waits for the next connection and returns its server end."""
+        """Wait for the next connection. Returns its server end."""
         return await self._accepted.receive()
 
     def close(self) -> None:
-        """Stops listening at once; what was not accepted is reset, what was stays open."""
+        """Stop listening. Connections that are not accepted are reset; others stay open."""
         self._network.forget(self)
         while True:
             try:
@@ -83,7 +82,7 @@ class _FailingDials:
 
 
 class MemoryNetwork:
-    """A network of its own: listeners by address, connections with latency and bounds.
+    """A network in memory: listeners by address, connections with latency and bounds.
 
     Args:
         latency_seconds: time that everything sent needs to arrive, in `trio.current_time()`. Zero
@@ -125,7 +124,7 @@ class MemoryNetwork:
         return tuple(self._connections.values())
 
     def listen(self, host: str = "127.0.0.1", port: int = 0) -> MemoryListener:
-        """Begins to listen at an address; port 0 chooses a free one.
+        """Listen on an address. Port 0 chooses a free port.
 
         Raises:
             OSError: the address is in use.
@@ -143,7 +142,7 @@ class MemoryNetwork:
 
     @asynccontextmanager
     async def connect(self, host: str, port: int) -> AsyncIterator[trio.abc.Stream]:
-        """Dials; the connection is closed when the block is left.
+        """Connect to an address. The connection is closed when the block is left.
 
         Raises:
             ConnectionRefusedError: nothing listens there, or `fail_dials` says so.
@@ -203,14 +202,14 @@ class MemoryNetwork:
         host: str | None = None,
         port: int | None = None,
     ) -> None:
-        """Makes the next `times` dials (None: all from now on) to an address (None: any) fail.
+        """Let the next `times` dials (None: all) to an address (None: any) fail.
 
         "refuse" raises `ConnectionRefusedError`, "dns" `socket.gaierror`, "hang" never answers.
         """
         self._failing.append(_FailingDials(kind, times, host, port))
 
     def mend_dials(self) -> None:
-        """Forgets every `fail_dials`."""
+        """Undo every `fail_dials`."""
         self._failing.clear()
 
     def forget(self, listener: MemoryListener) -> None:

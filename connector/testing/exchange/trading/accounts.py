@@ -36,19 +36,19 @@ def _decimal(value: Numbers) -> Decimal:
 
 @attrs.frozen
 class TradingAccount:
-    """An account to be: give it to `open_exchange(accounts=…)`.
+    """Describes a simulated account. Pass it to `open_exchange(accounts=[…])`.
 
     Args:
-        name: by which `SimulatedExchange.accounts` finds it.
-        balances: by asset, as `Decimal`, `int` or `str`.
-        kind: of its key: "hmac", "ed25519" or "rsa".
-        maker_fee, taker_fee: as a fraction of the value; negative: a rebate, 0: none.
-        fee_asset: an asset that pays fees as long as there is enough of it, such as "BNB".
-        fee_asset_price: what one of it is worth in any quote asset.
-        hedge: USD-M: whether long and short positions are held apart.
-        leverage: USD-M: of every symbol at the beginning.
-        trade_group: accounts of one group count as one for self-trade prevention; the account
-            alone if it is empty.
+        name: the key of the account in `SimulatedExchange.accounts`.
+        balances: the balances by asset, as `Decimal`, `int` or `str`.
+        kind: the kind of its key: "hmac", "ed25519" or "rsa".
+        maker_fee, taker_fee: the fees, as a fraction of the value; negative for a rebate.
+        fee_asset: an asset that pays the fees while the balance suffices, such as "BNB".
+        fee_asset_price: the price of that asset in any quote asset.
+        hedge: USD-M: whether the account is in hedge mode.
+        leverage: USD-M: the leverage of every symbol at the start.
+        trade_group: accounts of one group count as one for self-trade prevention; empty for the
+            account alone.
         credentials: a key of your own.
     """
 
@@ -143,7 +143,7 @@ class AccountView:
 
 @attrs.define(eq=False)
 class SimulatedAccount:
-    """A running account: everything the exchange knows of it. Read it, and change nothing."""
+    """A running simulated account: the exchange's own state. Read it, and do not change it."""
 
     spec: TradingAccount
     """The account as it was passed to `open_exchange`."""
@@ -193,12 +193,12 @@ class SimulatedAccount:
 
     @property
     def orders(self) -> tuple[Order, ...]:
-        """Every order that was ever accepted, oldest first, as it is now."""
+        """Every order that was accepted, in its current state, oldest first."""
         return tuple(history.now for history in self._orders.values())
 
     @property
     def open_orders(self) -> tuple[Order, ...]:
-        """Those that may still trade, oldest first."""
+        """The open orders, oldest first."""
         return tuple(self._orders[order_id].now for order_id in self._open)
 
     @property
@@ -208,7 +208,7 @@ class SimulatedAccount:
 
     @property
     def balances(self) -> Mapping[str, Decimal]:
-        """What it owns of each asset, free and locked together."""
+        """The balances by asset, including locked amounts."""
         return MappingProxyType(dict(self._wallet.now))
 
     @property
@@ -221,7 +221,7 @@ class SimulatedAccount:
         return self._positions.now.get((symbol, side), Position(symbol=symbol, side=side))
 
     def view(self, ms: int, now_ms: int) -> AccountView:
-        """What was true at a time, now or before."""
+        """The state at a time, now or earlier."""
         ms = max(ms, self.opened_ms)  # it had then what it began with
         if ms >= now_ms:
             open_orders = self.open_orders

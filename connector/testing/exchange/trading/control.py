@@ -34,7 +34,7 @@ from connector.testing.market.audience import Audience
 
 @attrs.define(eq=False)
 class Trading:
-    """The accounts of one exchange, and the script by which a test drives them.
+    """The accounts of one exchange, and the methods with which a test controls them.
 
     Methods that say what goes wrong take `next`: which requests, as a pattern of names on the
     WebSocket API (``"order.place"``, ``"order.*"``); the same requests over REST are meant, too.
@@ -46,7 +46,7 @@ class Trading:
 
     @property
     def accounts(self) -> Mapping[str, SimulatedAccount]:
-        """By name: orders, fills, balances and positions as they are."""
+        """The accounts by name, with their true orders, fills, balances and positions."""
         return MappingProxyType(self._house.accounts)
 
     @property
@@ -56,7 +56,7 @@ class Trading:
 
     @property
     def struck(self) -> tuple[tuple[TradingFault, str], ...]:
-        """Faults that have happened, each with the method or event it struck."""
+        """The faults that have struck, each with the method or event."""
         return tuple(self._script.struck)
 
     @property
@@ -99,27 +99,27 @@ class Trading:
         self._house.streams.delay_seconds = 0.0
 
     def lose_request(self, next: str = "order.place", *, times: int | None = 1) -> None:  # noqa: A002
-        """The request never arrives."""
+        """Lose the request: it never arrives."""
         self.inject(TradingFault("lose_request", next, times=times))
 
     def lose_reply(self, next: str = "order.place", *, times: int | None = 1) -> None:  # noqa: A002
-        """The request is carried out; its reply never comes."""
+        """Execute the request, and lose its reply."""
         self.inject(TradingFault("lose_reply", next, times=times))
 
     def late_reply(self, seconds: float, next: str = "order.place") -> None:  # noqa: A002
-        """The request is carried out at once; its reply comes so much later."""
+        """Execute the request at once, and delay its reply."""
         self.inject(TradingFault("late_reply", next, seconds=seconds))
 
     def double_reply(self, next: str = "order.place") -> None:  # noqa: A002
-        """The reply comes twice."""
+        """Send the reply twice."""
         self.inject(TradingFault("double_reply", next))
 
     def cut_request(self, next: str = "order.place") -> None:  # noqa: A002
-        """The connection is reset before the request is carried out."""
+        """Reset the connection before the request is executed."""
         self.inject(TradingFault("cut_request", next))
 
     def cut_reply(self, next: str = "order.place", *, after_bytes: int = 0) -> None:  # noqa: A002
-        """The request is carried out, and the connection reset within its reply."""
+        """Execute the request, and reset the connection within its reply."""
         self.inject(TradingFault("cut_reply", next, reply_bytes=after_bytes))
 
     def unknown_503(self, next: str = "order.place", *, effect: bool) -> None:  # noqa: A002
@@ -153,15 +153,15 @@ class Trading:
         self.inject(TradingFault("lose_event", event=event, skip=skip, times=times))
 
     def double_event(self, event: str = "*", *, times: int | None = 1) -> None:
-        """A private event comes twice."""
+        """Send a private event twice."""
         self.inject(TradingFault("double_event", event=event, times=times))
 
     def late_event(self, seconds: float, event: str = "*", *, times: int | None = 1) -> None:
-        """A private event comes late, behind those that follow it."""
+        """Delay a private event, so that later events overtake it."""
         self.inject(TradingFault("late_event", event=event, seconds=seconds, times=times))
 
     def swap_events(self, event: str = "*", *, times: int | None = 1) -> None:
-        """A private event comes behind the one that follows it."""
+        """Swap a private event with the next one."""
         self.inject(TradingFault("swap_events", event=event, times=times))
 
     def delay_gateway(self, seconds: float) -> None:
@@ -189,7 +189,7 @@ class Trading:
         self._desk.changed()
 
     def ban(self, seconds: float = 120.0) -> None:
-        """Everything is answered 418 for so long."""
+        """Answer every request with 418 for some seconds."""
         weights = self._house.weights
         weights.ban(self._desk.gateway.seconds(), seconds)
 
@@ -242,14 +242,14 @@ class Trading:
         )
 
     def fill(self, order: Order, quantity: Numbers | None = None) -> Order:
-        """Lets somebody take so much of an open order, or all of it, at its price."""
+        """Fill an open order at its price, in part or in full."""
         self._house.advance()
         order = self._now(order)
         amount = order.remaining if quantity is None else Decimal(quantity)
         return self._house.engine.fill(order, amount, self._house.clock_ms())
 
     def expire(self, order: Order) -> Order:
-        """The exchange ends an open order of its own accord."""
+        """Let the exchange end an open order."""
         self._house.advance()
         account = self.accounts[order.account]
         return self._house.engine.expire(
@@ -273,7 +273,7 @@ class Trading:
         return history.now
 
     def deposit(self, account: str, asset: str, amount: Numbers) -> None:
-        """Adds to a balance; a negative amount is a withdrawal."""
+        """Add an amount to a balance; a negative amount is a withdrawal."""
         owner, now_ms = self.accounts[account], self._house.clock_ms()
         change = Decimal(amount)
         owner.pay(now_ms, {asset: change})

@@ -13,7 +13,7 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Delays:
-    """The most that each step may take, in seconds; give it to `open_exchange(delays=…)`.
+    """The largest delay of each step, in seconds. Pass it to `open_exchange(delays=…)`.
 
     Args:
         gateway: from a request's arrival to the engine, whose door checks the window again.
