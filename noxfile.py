@@ -293,6 +293,6 @@ def picture(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure beside other clients: `nox -s bench -- --quick` for the three headline ratios."""
+    """Measure beside other clients: `nox -s bench -- --quick` for the headline ratios."""
     install(session, "bench")
     session.run("python", "-m", "benchmarks.run", *session.posargs)

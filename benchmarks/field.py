@@ -77,6 +77,15 @@ PACED = {
 LATE = {MARK: Contestant("picows_bare"), "connector, CONFLATE": Contestant("late_connector")}
 """Offered more than is wanted: a client that decodes everything, a consumer of 1 ms per event."""
 
+ORDERS = {
+    MARK: Contestant("orders_picows"),
+    US: Contestant("orders_connector"),
+    "binance-sdk": Contestant("orders_binance_sdk", "binance-sdk-derivatives-trading-usds-futures"),
+    "python-binance": Contestant("orders_python_binance", "python-binance"),
+    "ccxt.pro": Contestant("orders_ccxt", "ccxt"),
+}
+"""Who places orders, over the WebSocket API. *nautilus_trader* has none: it places over REST."""
+
 IDLE = {
     "connector, a link of one adapter": "link",
     "connector, an adapter": "adapter",

@@ -87,7 +87,11 @@ class Exchange:
             order = next(iter(self.orders.values()))
             for number in range(1, params["number"] + 1):
                 self.tell(order, "TRADE", filled=number)
-        reply = {"id": request["id"], "status": 200, "result": result}
+        reply = {"id": request["id"], "status": 200, "result": result, "rateLimits": [
+            {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1,
+             "limit": 2400, "count": 1},
+            {**LIMITS[0], "count": self.numbers},
+        ]}  # fmt: skip
         return frame(json.dumps(reply, separators=(",", ":")).encode())
 
     def tell(self, order: dict[str, Any], what: str, filled: int = 0) -> None:

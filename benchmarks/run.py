@@ -1,6 +1,6 @@
 """Run the contestants side by side; print the tables, and write them.
 
-python -m benchmarks.run --quick            # the three headline ratios, in about a minute
+python -m benchmarks.run --quick            # the headline ratios, in about a minute
 python -m benchmarks.run                    # everything; benchmarks/results.{json,md}
 python -m benchmarks.run --page docs/performance.md --chart docs/_static/growth.svg
 """
@@ -27,6 +27,7 @@ from benchmarks.field import (
     IDLE,
     LATE,
     MARK,
+    ORDERS,
     PACED,
     TWO_TASKS,
     US,
@@ -41,6 +42,10 @@ RATES = {"1,000/s": (1_000, 3_000), "5,000/s": (5_000, 10_000), "20,000/s": (20_
          "bursts of 1,131 in 100 ms": (0, 11_310)}  # fmt: skip
 """Messages per second, 0 for bursts, and how many of them."""
 QUICK_RATE = "5,000/s"
+ORDER_RATES = {"one by one": (0, 2_000, 5_000), "1/s": (1, 10, 0), "10/s": (10, 50, 0),
+               "100/s": (100, 300, 0)}  # fmt: skip
+"""Orders per second (0: each as soon as the last is accepted), how many, and fills behind them."""
+QUICK_ORDERS = "one by one"
 LATE_RATE, LATE_MESSAGES = 50_000, 100_000
 PACKAGES = ("picows", "aiohttp", "websockets", "trio", "trio-websocket", "msgspec")
 
@@ -99,6 +104,19 @@ def paced(
         return interleaved(field, rounds, lambda _, each: site.run(each, arguments))
 
 
+def orders(
+    site: Site, offered: str, *, field: dict[str, Contestant], rounds: int
+) -> dict[str, Any]:
+    """What an order costs and takes, and what a fill costs; a server of its own for each run."""
+    rate, count, fills = ORDER_RATES[offered]
+
+    def run(_: str, contestant: Contestant) -> Figures:
+        with server(["benchmarks.order_server"]) as port:
+            return site.run(contestant, [port, "--orders", count, "--fills", fills, "--rate", rate])
+
+    return interleaved(field, rounds, run)
+
+
 def idle(site: Site, rounds: int) -> dict[str, Any]:
     """What one more connection at rest holds."""
     script = Contestant("idle")
@@ -140,7 +158,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="the three headline ratios")
+    parser.add_argument("--quick", action="store_true", help="the headline ratios")
     parser.add_argument("--rounds", type=int, default=None)
     parser.add_argument("--parts", nargs="*", choices=tables.SECTIONS, default=tables.SECTIONS)
     parser.add_argument("--only", nargs="*", help="names of workloads, for the part cost")
@@ -200,6 +218,11 @@ def measured(options: argparse.Namespace, rounds: int) -> Iterator[tuple[str, An
                     for offered, (rate, messages) in RATES.items()
                 },
             )
+        if "orders" in parts:
+            yield (
+                "orders",
+                {each: orders(site, each, field=ORDERS, rounds=rounds) for each in ORDER_RATES},
+            )
         if "late" in parts:
             yield "late", paced(site, "depth5", LATE_RATE, LATE_MESSAGES, field=LATE, rounds=rounds)
         if "idle" in parts:
@@ -213,7 +236,7 @@ def measured(options: argparse.Namespace, rounds: int) -> Iterator[tuple[str, An
 
 
 def quick(rounds: int) -> None:
-    """Print the headline ratios: CPU of two workloads, and latency beside two tasks of trio."""
+    """Print the headline ratios: CPU of two workloads, latency beside two tasks of trio, orders."""
     with Site.prepared(HERE / ".environments") as site:
         results = {
             str(workload): cost(site, workload, [MARK, US], rounds) for workload in HEADLINES
@@ -221,8 +244,11 @@ def quick(rounds: int) -> None:
         field = {name: PACED[name] for name in (TWO_TASKS, US)}
         rate, messages = RATES[QUICK_RATE]
         found = paced(site, "trade", rate, messages, field=field, rounds=rounds)
+        placing = {name: ORDERS[name] for name in (MARK, US)}
+        placed = orders(site, QUICK_ORDERS, field=placing, rounds=rounds)
     print(tables.headlines(results))
     print(tables.latency_headline(QUICK_RATE, found))
+    print(tables.orders_headline(placed))
 
 
 if __name__ == "__main__":

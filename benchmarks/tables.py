@@ -80,6 +80,38 @@ def latency(results: Results) -> str:
     return table(head, rows, 2)
 
 
+def orders_headline(contestants: Results) -> str:
+    """The ratios of CPU per order and per fill."""
+    mark, ours = contestants.get(MARK, {}), contestants.get(US, {})
+    if "order_us" not in mark or "order_us" not in ours:
+        return "orders: not measured"
+    return (
+        f"an order: {ours['order_us'] / mark['order_us']:.2f} × {MARK}; "
+        f"a fill: {ours['event_us'] / mark['event_us']:.2f} ×"
+    )
+
+
+def orders(results: Results) -> str:
+    """From `place` to accepted, and fills."""
+    rows = []
+    for offered, contestants in results.items():
+        mark = contestants.get(MARK)
+        for name, figures in contestants.items():
+            shown = f"**{name}**" if name == US else name
+            if "failed" in figures:
+                rows.append([offered, shown, f"– ({figures['failed']})", "", "", "", ""])
+                continue
+            fills = "event_us" in figures
+            rows.append([
+                offered, shown, f"{figures['order_us']:.0f}", ratio(figures, mark, "order_us"),
+                f"{figures['p50_us']:,.0f}", ratio(figures, mark, "p50_us"),
+                f"{figures['event_us']:.1f}" if fills else "–",
+            ])  # fmt: skip
+    head = ("offered", "client", "CPU µs per order", f"ratio to {MARK}", "accepted after, p50 µs",
+            f"p50 to {MARK}", "CPU µs per fill")  # fmt: skip
+    return table(head, rows, 2)
+
+
 def late(results: Results) -> str:
     """Offered more than is wanted."""
     mark = results.get(MARK)
@@ -136,6 +168,7 @@ def fairness(results: Results) -> str:
 SECTIONS = {
     "cost": cost,
     "latency": latency,
+    "orders": orders,
     "late": late,
     "idle": idle,
     "reconnect": reconnect,

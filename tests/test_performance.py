@@ -330,8 +330,11 @@ def test_the_page_has_a_place_for_every_table_and_shows_it(tmp_path: Path) -> No
     bare = {"cpu_us": 2.0, "per_second": 5e5, "rss_mib": 30.0}
     ours = {"cpu_us": 3.0, "per_second": 3e5, "rss_mib": 31.0}
     paced = {"p50": 80.0, "p99": 300.0, "p999": 400.0, "cpu_us": 9.0}
+    order = {"order_us": 80.0, "p50_us": 200.0, "p99_us": 900.0, "event_us": 4.0}
+    unread = {"order_us": 240.0, "p50_us": 2500.0, "p99_us": 9000.0}
     results = {
         "conditions": "A quiet machine.",
+        "orders": {"one by one": {tables.MARK: order, tables.US: unread, "x": {"failed": "no"}}},
         "cost": {"depth5": {tables.MARK: bare, tables.US: ours, "other": {"failed": "no wheel"}}},
         "latency": {"1,000/s": {tables.MARK: paced, tables.US: {**paced, "p50": 100.0}}},
         "late": {tables.MARK: bare, "connector, CONFLATE": ours},
@@ -351,6 +354,8 @@ def test_the_page_has_a_place_for_every_table_and_shows_it(tmp_path: Path) -> No
     assert "| depth5 | other | – (no wheel) |" in text
     assert "| 1,000/s | **connector** | 100 | 300 | 400 | 1.25 | 9.0 |" in text
     assert "| connector, CONFLATE | 3.00 | 1.50 |" in text
+    assert "| one by one | picows bare | 80 | 1.00 | 200 | 1.00 | 4.0 |" in text
+    assert "| one by one | **connector** | 240 | 3.00 | 2,500 | 12.50 | – |" in text
     assert "| links of one adapter | depth5 | 1: 2.50, 16: 2.75 |" in text
 
 
@@ -359,6 +364,14 @@ def test_the_headline_of_latency_is_beside_two_tasks_of_trio() -> None:
 
     assert tables.latency_headline("5,000/s", found) == "latency at 5,000/s: 1.10 × trio, two tasks"
     assert "not measured" in tables.latency_headline("5,000/s", {tables.US: {"failed": "no"}})
+
+
+def test_the_headline_of_orders_is_beside_a_bare_client() -> None:
+    bare, ours = {"order_us": 80.0, "event_us": 4.0}, {"order_us": 200.0, "event_us": 10.0}
+
+    told = tables.orders_headline({tables.MARK: bare, tables.US: ours})
+    assert told == "an order: 2.50 × picows bare; a fill: 2.50 ×"
+    assert tables.orders_headline({tables.MARK: bare}) == "orders: not measured"
 
 
 def test_a_picture_of_curves_has_every_line(tmp_path: Path) -> None:
