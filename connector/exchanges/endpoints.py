@@ -1,4 +1,4 @@
-"""Where a venue is: the base URLs of its streams and of its REST interface.
+"""Endpoints of a venue: the base URLs of its streams and of its REST interface.
 
 Each venue names its own installations, such as ``bybit.PRODUCTION`` and ``bybit.TESTNET``; every
 one is such a value, and so is a server of your own: ``bybit.Endpoints.at(stream=…, rest=…)``.
@@ -55,7 +55,7 @@ def what_is_wrong(url: str, schemes: tuple[str, ...]) -> str | None:
 
 @attrs.frozen
 class Endpoints:
-    """Base URLs of a venue; the paths of its routes and requests are added to them.
+    """The base URLs of a venue. The paths of routes and requests are appended to them.
 
     Args:
         stream: of the streams, for example ``"ws://127.0.0.1:8080"``.
@@ -70,7 +70,7 @@ class Endpoints:
 
     @classmethod
     def at(cls, *, stream: str, rest: str) -> Endpoints:
-        """Those of a server of your own, which has every route.
+        """The endpoints of a server of your own, which has every route.
 
         Raises:
             ConfigError: as the class.

@@ -22,33 +22,33 @@ _log = logging.getLogger("connector.recording")
 
 @attrs.frozen
 class Skipped:
-    """A file that is left out."""
+    """A file that is not part of a recording."""
 
     path: Path
     """The skipped file."""
     why: str
     """The reason."""
     damaged: bool
-    """Whether there are blocks of a recording in it, but not its first."""
+    """Whether the file has blocks of a recording, but not the first one."""
 
 
 @attrs.frozen
 class Recorded:
-    """The files of one exchange in one folder, or of those that were named one by one."""
+    """The recording of one exchange: its files in one folder, or those that you listed."""
 
     name: str
-    """Of the folder, below the one that was named; empty if that is the one."""
+    """The name of the subfolder; empty for the folder itself."""
     exchange: str
     """The name of the exchange."""
     paths: tuple[Path, ...]
-    """In the order in which they were recorded."""
+    """The files, in the order of recording."""
     starts: tuple[Start, ...] = attrs.field(eq=False, repr=False)
-    """Of each."""
+    """The first mark of each file."""
 
 
 @attrs.frozen
 class Found:
-    """What there is at some paths."""
+    """The result of a search for recordings."""
 
     recordings: tuple[Recorded, ...]
     """The recordings in the folder."""
@@ -57,7 +57,7 @@ class Found:
 
 
 def look_for(paths: str | Path | Sequence[str | Path]) -> Found:
-    """The recordings at `paths`: files, or folders of them.
+    """Find the recordings at `paths`: files, or folders of them.
 
     A folder without a recording is looked through one level deeper: ``connector run`` makes a
     folder for each adapter.
@@ -94,7 +94,7 @@ def look_for(paths: str | Path | Sequence[str | Path]) -> Found:
 def files_of(
     paths: str | Path | Sequence[str | Path], exchange: str | None = None
 ) -> tuple[Path, ...]:
-    """The files of one recording in their order: one, several, or all of a folder.
+    """Find the files of one recording, in the order of recording.
 
     A file that is no recording is left out with a warning in the log, if there is another.
 
@@ -110,7 +110,7 @@ def files_of(
 
 
 def one_of(found: Found, exchange: str | None = None) -> Recorded:
-    """The one recording that was found; warns of what is left out.
+    """Return the only recording that was found. Logs a warning for files that are left out.
 
     Raises:
         ConfigError: there are several.
@@ -125,7 +125,7 @@ def one_of(found: Found, exchange: str | None = None) -> Recorded:
 
 
 def warn_of(skipped: Sequence[Skipped]) -> None:
-    """Write a warning for each file that is left out."""
+    """Log a warning for each file that is left out."""
     for each in skipped:
         _log.warning("skipped path=%s: it %s", each.path, each.why)
 

@@ -50,41 +50,41 @@ Plain: TypeAlias = str | int | float | bool | None
 
 
 class RecordingDamaged(ConnectorError):
-    """A recording is not what was written: says in which file, where and why."""
+    """A recording is damaged. The message has the file, the position and the reason."""
 
 
 class Start(msgspec.Struct, frozen=True, tag="start"):
-    """What the file is: the first mark of each."""
+    """Describes a file. It is the first mark of each file."""
 
     exchange: str
     """The name of the exchange."""
     channels: list[str]
-    """As a command line writes them (`connector.app.naming`)."""
+    """The channels, written as on the command line."""
     streams: list[str]
-    """Names on the wire of all that is recorded."""
+    """The exchange's names of the recorded streams."""
     started_ns: int
     """Time at which the file begins, nanoseconds since the epoch."""
     number: int = 1
-    """Of the file among those of one recording."""
+    """The number of the file in its recording: 1, 2, 3 …"""
     software: str = ""
     """The version that wrote the file."""
     python: str = ""
     """The version of Python that wrote the file."""
     routes: dict[str, str] = {}
-    """Which route brings each stream; empty where that was not written."""
+    """The route of each stream; empty in older files."""
     present: list[tuple[str, int, bool]] = []
-    """Sessions that are open when the file begins: link, number, whether all is acknowledged."""
+    """The open sessions when the file begins: link, number, whether all is acknowledged."""
     recording: str = ""
-    """What all files of one recording have in common, and no other; empty in older files."""
+    """The id of the recording, the same in all its files; empty in older files."""
     run: int = 0
-    """Of the recordings that were made in one folder, the number of this one; 0 if unknown."""
+    """The number of the recording in its folder; 0 if unknown."""
 
 
 class Mark(msgspec.Struct, frozen=True, tag="mark"):
-    """Something that happened to a connection (`connector.lifecycle`)."""
+    """A connection event (`connector.lifecycle`)."""
 
     kind: str
-    """Class of the event, such as ``Disconnected``."""
+    """The class of the event, such as ``Disconnected``."""
     link: str
     """The link that the event belongs to."""
     session: int
@@ -92,7 +92,7 @@ class Mark(msgspec.Struct, frozen=True, tag="mark"):
     time_ns: int
     """Time of the event, nanoseconds since the epoch."""
     what: dict[str, Plain] = {}
-    """Its other fields."""
+    """The other fields of the event."""
 
 
 CLOCK_SET = "ClockSet"
@@ -112,7 +112,7 @@ class Answer(msgspec.Struct, frozen=True, tag="answer"):
 
 
 class Hole(msgspec.Struct, frozen=True, tag="hole"):
-    """The recorder did not keep up, and its policy dropped frames here."""
+    """The recorder was too slow, and its overflow policy dropped frames here."""
 
     time_ns: int
     """Time of the loss, nanoseconds since the epoch."""
@@ -121,26 +121,26 @@ class Hole(msgspec.Struct, frozen=True, tag="hole"):
 
 
 class End(msgspec.Struct, frozen=True, tag="end"):
-    """The file was ended in order; without it the recorder was killed, or is still at work."""
+    """The last mark of a complete file. Without it, the file was cut off or is not finished."""
 
     time_ns: int
     """Time at which the file ends, nanoseconds since the epoch."""
     frames: int
     """The number of frames in the file."""
     reason: str
-    """``rotated`` when another file follows."""
+    """The reason, such as ``rotated`` if another file follows."""
 
 
 AnyMark: TypeAlias = Start | Mark | Answer | Hole | End
 
 
 class Table(msgspec.Struct, frozen=True):
-    """What a block holds beside its columns."""
+    """The table of a block: its sources and marks."""
 
     sources: list[tuple[str, int, str | None]]
-    """Link, session and stream; `Block.sources` has the index."""
+    """Link, session and stream of each source; `Block.sources` has the index."""
     marks: list[tuple[int, AnyMark]]
-    """Each with the number of frames before it."""
+    """The marks, each with the number of frames before it."""
 
 
 _encode_table = msgspec.msgpack.Encoder().encode
@@ -203,14 +203,14 @@ class Block:
     table: Table
     """Sources and marks of the block."""
     times: Sequence[int]
-    """When each frame was received, nanoseconds since the epoch."""
+    """The arrival time of each frame, nanoseconds since the epoch."""
     sources: Sequence[int]
-    """Indices into `Table.sources`."""
+    """The source of each frame, as an index into `Table.sources`."""
     payloads: Sequence[bytes]
     """The frames, as they arrived."""
 
     def rows(self) -> Iterator[tuple[int, str | None, bytes]]:
-        """Time of receipt, stream and payload of every frame: the fast way to read."""
+        """Iterate over arrival time, stream and payload of every frame: the fast way to read."""
         streams = [stream for _, _, stream in self.table.sources]
         return zip(self.times, map(streams.__getitem__, self.sources), self.payloads, strict=True)
 

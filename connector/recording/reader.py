@@ -34,19 +34,19 @@ _LOOKED_AT = 16
 
 @attrs.frozen
 class Damage:
-    """A place at which a file is not what was written."""
+    """A damaged place in a file."""
 
     offset: int
     """The position in the file, in bytes."""
     what: str
     """The damage in words."""
     torn: bool
-    """Whether the file was cut off in its last block, as when the recorder was killed."""
+    """Whether the file was cut off in its last block, as after a kill."""
 
 
 @attrs.frozen
 class Span:
-    """What was received in a span of time: nanoseconds since the epoch, the end not included."""
+    """A span of arrival times, nanoseconds since the epoch. It excludes the end."""
 
     since_ns: int | None = None
     """Begin of the span; None for the beginning of the recording."""
@@ -79,7 +79,7 @@ ALWAYS = Span()
 
 
 def read_blocks(path: str | Path) -> Iterator[Block | Damage]:
-    """Yields the blocks of a file, and in their places what is no block.
+    """Yield the blocks of a file, and a `Damage` for each damaged place.
 
     Raises:
         OSError: the file cannot be read.
@@ -109,7 +109,7 @@ def read_blocks(path: str | Path) -> Iterator[Block | Damage]:
 
 
 def read_frames(path: str | Path) -> Iterator[RawFrame | AnyMark]:
-    """Yields what a file holds, one thing after another, up to where it was cut off.
+    """Yield the frames and marks of a file in order, up to the place where it was cut off.
 
     Raises:
         OSError, ConfigError: as `read_blocks`.
@@ -120,7 +120,7 @@ def read_frames(path: str | Path) -> Iterator[RawFrame | AnyMark]:
 
 
 def whole_blocks(path: str | Path) -> Iterator[Block]:
-    """Yields the blocks of a file up to where it was cut off.
+    """Yield the blocks of a file, up to the place where it was cut off.
 
     Raises:
         OSError, ConfigError: as `read_blocks`.

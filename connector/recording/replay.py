@@ -1,4 +1,4 @@
-"""An exchange that plays a recording: the same adapter, feeds and gaps, and nothing is dialled.
+"""An exchange that plays a recording, with the same feeds and gaps, and without a network.
 
     async with open_adapter(replay(binance.UsdMFutures(), "recordings")) as adapter:
         ...
@@ -78,14 +78,14 @@ class Recording:
 
 @attrs.frozen
 class Replay(Generic[N_co]):
-    """An exchange with a recording as its source; made by `replay`."""
+    """An exchange with a recording as its source. `replay` creates it."""
 
     exchange: Exchange[N_co]
     """Pass it to `open_adapter`."""
     source: Recording
     """The recording that is played."""
     routes: Mapping[str, str] = attrs.field(eq=False)
-    """Of streams by name, as they were recorded; an exchange may carry them elsewhere now."""
+    """The recorded route of each stream, by its name."""
 
     @property
     def name(self) -> str:
@@ -169,17 +169,17 @@ def replay(
     since_ns: int | None = None,
     until_ns: int | None = None,
 ) -> Replay[N_co]:
-    """`exchange` as it was recorded; give it to `open_adapter`.
+    """Replay a recording of `exchange`. Pass the result to `open_adapter`.
 
     Args:
-        exchange: what was recorded, such as ``binance.UsdMFutures()``.
-        paths: a file, a folder of files, or files. They are played in the order in which they
-            were recorded; a file that is no recording is left out, with a warning in the log.
-        speed: 1 as it was, 10 ten times as fast, `math.inf` as fast as it is read. The time is
-            trio's: under `trio.testing.MockClock` no speed takes any. With `math.inf` read through
-            `Overflow.BLOCK`, the other policies would drop most of it.
-        since_ns: begin with what was received then, nanoseconds since the epoch.
-        until_ns: end before what was received then.
+        exchange: the recorded exchange, such as ``binance.UsdMFutures()``.
+        paths: a file, a folder, or several files. They are played in the order of recording. A
+            file that is not a recording is left out, with a warning in the log.
+        speed: 1 for the original speed, 10 for ten times that, `math.inf` for as fast as possible.
+            The time is trio's: with `trio.testing.MockClock`, no speed takes any. With `math.inf`
+            use `Overflow.BLOCK`; the other policies would drop most events.
+        since_ns: begin with frames received at this time, nanoseconds since the epoch.
+        until_ns: end before frames received at this time.
 
     Raises:
         ConfigError: there is no such recording, or more than one of that exchange, or no such

@@ -1,4 +1,4 @@
-"""What a recording holds, and whether it is what was written: counts, spans, gaps, sequences.
+"""Verification of a recording: counts, spans, gaps, sequences of ids, and damage.
 
 Frames are decoded by the loop that decodes them live (`connector.feeds.hot_loop`), all of a stream
 in a block at once: whatever that loop would deliver is sound, and it is the fastest there is.
@@ -41,11 +41,11 @@ class StreamReport:
     sequence: str = "not checked"
     """``checked`` by the exchange's rule; ``not checked`` where it has none."""
     checked: int = 0
-    """Events whose ids were looked at."""
+    """The number of events with checked ids."""
     gaps: int = 0
-    """Places within a session at which ids are missing."""
+    """The number of places within a session at which ids are missing."""
     repeated: int = 0
-    """Events that repeat an id, or come out of order."""
+    """The number of events that repeat an id or are out of order."""
     undecodable: int = 0
 
 
@@ -58,19 +58,19 @@ class Report:
     blocks: int = 0
     frames: int = 0
     replies: int = 0
-    """Frames that are data of no stream."""
+    """The number of frames that belong to no stream."""
     bytes: int = 0
     first_ns: int = 0
     last_ns: int = 0
     connections: int = 0
     disconnects: dict[str, int] = attrs.field(factory=dict)
-    """By reason."""
+    """The number of disconnects by reason."""
     answers: int = 0
-    """Of REST requests, such as snapshots."""
+    """The number of answers to REST requests, such as snapshots."""
     holes: int = 0
-    """Frames that the recorder itself dropped."""
+    """The number of frames that the recorder dropped."""
     recordings: int = 0
-    """How often a recorder was started: sessions and ids begin anew each time."""
+    """The number of recordings. Sessions and ids start again in each."""
     broken: list[str] = attrs.field(factory=list)
     """Files of a recording before which one is missing, or was not ended."""
     clock_steps: int = 0

@@ -1,4 +1,4 @@
-"""Writing a recording: frames gather in memory, and go to the file as a block, at once.
+"""Writing a recording: frames are collected in memory and written to the file as blocks.
 
 What is in a block that was written survives the process; what gathers does not. So a block is
 written every second at the latest, by the owner of the writer (`Writer.is_due`), and when a
@@ -48,7 +48,7 @@ _FRAME_BYTES = 16
 
 
 class RecordingFailed(ConnectorError):
-    """A recording cannot be written: the disk is full, or the file may not be written."""
+    """A recording cannot be written: the disk is full, or a permission is missing."""
 
 
 class RawFile(Protocol):
@@ -67,7 +67,7 @@ class RawFile(Protocol):
 
 @attrs.frozen
 class Subject:
-    """What is recorded."""
+    """The exchange, channels and streams of a recording."""
 
     exchange: str
     """The name of the exchange."""
@@ -76,7 +76,7 @@ class Subject:
     streams: tuple[str, ...]
     """The exchange's names of their streams."""
     routes: Mapping[str, str] = attrs.field(factory=dict)
-    """Which route brings each stream, for a replay of one that brought nothing."""
+    """The route of each stream. A replay needs it for streams without data."""
 
 
 class Presence:
@@ -180,7 +180,7 @@ class Writer:
         presence.files = number  # a file that could not be begun is none
 
     def add(self, items: Iterable[FrameItem | AnyMark]) -> None:
-        """Take what a feed of frames has yielded, or marks of this format.
+        """Add items of a feed of frames, or marks of this format.
 
         Raises:
             RecordingFailed: a block had to be written, and could not be; all of `items` are taken
@@ -209,7 +209,7 @@ class Writer:
             raise failure
 
     def adopt(self, other: Writer) -> None:
-        """Take what `other` has gathered and not written, in front of all that comes."""
+        """Take over the unwritten items of `other`, before all further items."""
         self._marks += other._marks
         self._sources = other._sources
         self._times, self._indices = other._times, other._indices
@@ -221,7 +221,7 @@ class Writer:
         return time.monotonic() >= self._due
 
     def flush(self) -> None:
-        """Write what has gathered, if anything.
+        """Write the collected items as a block.
 
         Raises:
             RecordingFailed: it cannot be written; the file ends with the block before it, and what
@@ -270,14 +270,14 @@ class Writer:
             self.abandon()
 
     def abandon(self) -> None:
-        """Close the file as it is."""
+        """Close the file without writing the rest."""
         if not self.closed:
             self.closed = True
             with suppress(OSError):  # what a network tells at the end is no news
                 self._file.close()
 
     def is_removed(self) -> bool:
-        """Whether somebody has removed the file: what is written to it will be gone."""
+        """Whether another program has removed the file, so that further blocks would be lost."""
         try:
             return not self.closed and os.fstat(self._file.fileno()).st_nlink == 0
         except (OSError, AttributeError):

@@ -1,4 +1,4 @@
-"""Where to connect, and how a raw byte stream to it is opened.
+"""Addresses, and dialers that open byte streams to them.
 
 A `Dialer` opens the byte stream and closes it; TLS and WebSocket are laid over it by
 `connector.transport.open_connection` for every dialer alike, so that a network in memory meets
@@ -28,15 +28,15 @@ _TARGET_CHARACTERS = "!#$%&'()*+,-./:;=?@[]_~"
 
 
 class Dialer(Protocol):
-    """How a raw byte stream to an exchange is opened."""
+    """Opens raw byte streams to an exchange. Pass one to `open_adapter(…, dialer=…)`."""
 
     @property
     def ssl_context(self) -> ssl.SSLContext:
-        """Whom to trust, for ``wss://`` URLs."""
+        """The trusted certificates, for ``wss://`` URLs."""
         ...
 
     def connect(self, host: str, port: int) -> AbstractAsyncContextManager[trio.abc.Stream]:
-        """Open a stream for the length of a block; it is closed, forcefully, when the block ends.
+        """Open a stream for the length of a block. It is closed forcefully when the block ends.
 
         Raises:
             OSError: nobody could be reached at this address.
@@ -76,17 +76,17 @@ def _optional_address(text: object) -> str | None:
 
 @attrs.frozen(slots=False)
 class TcpDialer:
-    """Real TCP connections, to whichever of the host's addresses answers first (RFC 8305).
+    """Opens TCP connections, to the address of the host that answers first (RFC 8305).
 
     A host's name is looked up in one of two threads that lookups of this host have for themselves.
 
     Args:
-        ssl_context: whom to trust instead of the system's certificates.
-        ca_file: a PEM file with certificate authorities to trust beside the system's.
-        source_address: an address of this machine that connections come from; only addresses of
-            the same kind (IPv4 or IPv6) are then connected to.
-        addresses: by host, the addresses to connect to, in this order, instead of looking it up.
-            Certificates are checked against the host's name all the same.
+        ssl_context: replaces the system's trusted certificates.
+        ca_file: a PEM file with certificate authorities to trust in addition to the system's.
+        source_address: the address of this machine to connect from. Only addresses of the same
+            kind (IPv4 or IPv6) are then used.
+        addresses: by host, the addresses to connect to, in this order, without a name lookup.
+            Certificates are still checked against the host's name.
 
     Nagle's algorithm is off, as trio has it for every TCP stream: a request leaves at once.
 
@@ -111,7 +111,7 @@ class TcpDialer:
 
     @property
     def ssl_context(self) -> ssl.SSLContext:
-        """The context given, or the system's trust (``SSL_CERT_FILE`` is honoured), read once."""
+        """The given context, or the system's trusted certificates, read once."""
         return self._given or self._system_trust
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Recording an adapter into files that are ended by time and size, until somebody stops it."""
+"""Record an adapter into files, and begin a new file by age and size."""
 
 from __future__ import annotations
 
@@ -37,34 +37,34 @@ BUFFER_FRAMES = 65_536
 
 @attrs.frozen
 class Progress:
-    """What has been recorded so far."""
+    """The progress of a recording."""
 
     seconds: float
     frames: int
     bytes: int
-    """On the disk."""
+    """Bytes on the disk."""
     raw_bytes: int
-    """Before compression."""
+    """Bytes before compression."""
     files: int
     reconnects: int
     gaps: int
     dropped: int
-    """Frames lost to the recorder's own policy."""
+    """The number of frames lost to the recorder's overflow policy."""
     path: str
-    """The present file."""
+    """The current file."""
     removed: int = 0
-    """Files that somebody has removed while they were written; their frames are lost."""
+    """The number of files that another program removed; their frames are lost."""
 
 
 class Screen(Protocol):
-    """Where progress is shown."""
+    """Shows the progress of a recording."""
 
     def show(self, progress: Progress) -> None: ...
 
 
 @attrs.define
 class Files:
-    """The files of one recording, of which one is open."""
+    """The files of one recording. One of them is open."""
 
     folder: Path
     """The folder of the files."""
@@ -85,7 +85,7 @@ class Files:
     paths: list[Path] = attrs.field(factory=list, kw_only=True)
     """The files written so far, oldest first."""
     removed: int = attrs.field(default=0, kw_only=True)
-    """Files that somebody has removed while they were written."""
+    """The number of files that another program removed while they were written."""
     _past_frames: int = 0
     _past_bytes: int = 0
     _past_raw_bytes: int = 0
@@ -96,7 +96,7 @@ class Files:
 
     @contextmanager
     def opened(self) -> Iterator[Writer]:
-        """The first file; whatever is open in the end is ended in order.
+        """Open the first file. Leaving the block ends the open file in order.
 
         Raises:
             RecordingFailed: the folder cannot be made, or a file not be written.
@@ -112,12 +112,12 @@ class Files:
 
     @property
     def writer(self) -> Writer:
-        """Of the present file."""
+        """The writer of the current file."""
         assert self._writer is not None
         return self._writer
 
     def write_if_due(self) -> bool:
-        """Write what has gathered when it is time; whether it was.
+        """Write the buffered frames if it is time. Returns whether it was.
 
         Raises:
             RecordingFailed: as `write`.
@@ -128,7 +128,7 @@ class Files:
         return due
 
     def write(self) -> None:
-        """Write what has gathered, into another file if the present one is removed, old or large.
+        """Write the buffered frames, into a new file if the current one is removed, old or large.
 
         Raises:
             RecordingFailed: it cannot be written, or the next file not be begun; what has gathered
@@ -161,7 +161,7 @@ class Files:
             self.end("rotated")
 
     def follow(self, subject: Subject) -> None:
-        """Record `subject` from now on: in a file of its own, if it is another one.
+        """Record `subject` from now on. Another subject begins a new file.
 
         Raises:
             RecordingFailed: as `opened`.
@@ -174,7 +174,7 @@ class Files:
             self.begin()
 
     def counts(self) -> tuple[int, int, int]:
-        """Frames, bytes, and bytes before compression, of all files."""
+        """The frames, bytes, and bytes before compression of all files."""
         writer = self.writer
         return (
             self._past_frames + writer.frames,
@@ -183,7 +183,7 @@ class Files:
         )
 
     def begin(self) -> None:
-        """Begin a file; who does so without `opened` calls `end` in the end.
+        """Begin a file. Without `opened`, the caller must call `end` afterwards.
 
         Raises:
             RecordingFailed: as `opened`.
@@ -232,7 +232,7 @@ class Files:
         )
 
     def end(self, reason: str) -> None:
-        """Write the rest, and end the present file in order.
+        """Write the rest and end the current file.
 
         Raises:
             RecordingFailed: the rest cannot be written.
@@ -285,7 +285,7 @@ def _free(path: Path, number: int) -> Path:
 
 
 def subject_of(exchange: Exchange, channels: tuple[AnyChannel, ...]) -> Subject:
-    """What a recording of `channels` holds.
+    """Describe a recording of `channels`, for `Files`.
 
     Raises:
         ConfigError: the exchange does not offer one.
@@ -305,7 +305,7 @@ async def record(
     *,
     overflow: Overflow = Overflow.BLOCK,
 ) -> Progress:
-    """Record `channels` until `stop` is set; what was recorded.
+    """Record `channels` until `stop` is set. Returns the final progress.
 
     A block is written every second. The write is short and synchronous, so it holds up the program
     for as long as the disk takes for a mebibyte; frames wait meanwhile, and are lost only if

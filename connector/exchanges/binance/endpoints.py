@@ -1,4 +1,4 @@
-"""Where Binance is: the base URLs of production, testnet and demo, or of a server of one's own.
+"""Endpoints of Binance: production, testnet and demo, or a server of your own.
 
 Source: binance_spot §1, binance_usdm §1.
 """
@@ -65,7 +65,7 @@ def _what_is_wrong(url: str, schemes: tuple[str, ...], appended: tuple[str, ...]
 
 @attrs.frozen
 class Endpoints:
-    """Base URLs of a server that speaks as Binance does.
+    """The base URLs of a server with Binance's protocol.
 
     Args:
         stream: of the streams, without ``/stream`` and without a route, for example
@@ -89,7 +89,7 @@ class Endpoints:
 
     @classmethod
     def at(cls, *, stream: str, rest: str) -> Endpoints:
-        """Those of a server of your own, which has every route.
+        """The endpoints of a server of your own, which has every route.
 
         Raises:
             ConfigError: as the class.
@@ -104,7 +104,7 @@ class Endpoints:
 
 
 class Environment(enum.Enum):
-    """One of Binance's own installations; each exchange knows its URLs there."""
+    """One of Binance's own environments. Each exchange has its URLs for it."""
 
     PRODUCTION = "production"
     """The real market."""
