@@ -118,7 +118,8 @@ class LiveOrders:
             self._worth = difference(self._worth, worth)
 
     def _put_in(self, record: OrderRecord) -> None:
-        where, quantity, worth = (record.symbol, record.intent.side), record.remaining, ZERO
+        where: tuple[str, Side] = record.symbol, record.intent.side
+        quantity, worth = record.remaining, ZERO
         instrument, price = self._instruments.get(record.symbol), record.worst_price
         if instrument is not None and price is None:
             self._unpriced[record.client_id] = record

@@ -31,6 +31,7 @@ class SendsAtOnce(Protocol):
 
     def send_nowait(self, data: bytes) -> int:
         """Send what there is room for, and return how much that was."""
+        ...
 
 
 class DirectWriter:
