@@ -9,7 +9,7 @@ from connector.app.naming import SIMULATED
 from connector.testing.explore import sweep
 from connector.testing.explore.venue_scenarios import PROGRAMS, VENUE_SCENARIOS, VENUES
 
-SAMPLE = 9
+SAMPLE = 17
 FAULTS = ("cancel", "leave", "reset", "mute")
 
 

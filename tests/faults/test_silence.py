@@ -646,7 +646,7 @@ async def test_a_symbol_that_is_not_traded_is_told_and_ends_nothing(
 
 async def test_a_symbol_that_exists_and_is_quiet_ends_nothing(autojump_clock: MockClock) -> None:
     async with (
-        open_world(source=Listing(), links=2) as world,
+        open_world(source=Listing(every=1.0), links=2) as world,
         world.adapter.subscribe(OTHER, gaps=True) as feed,
         world.adapter.subscribe(BOOK, overflow=Overflow.DROP_OLDEST),
     ):

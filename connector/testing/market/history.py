@@ -52,6 +52,7 @@ class History:
         self._trades: deque[TradeFacts] = deque(maxlen=TRADES_KEPT)
         self._aggregates: deque[TradeFacts] = deque(maxlen=TRADES_KEPT)
         self._past: tuple[Bar, ...] = ()
+        self._joined: dict[int, tuple[Bar, ...]] = {}
 
     def add(self, trades: Iterable[TradeFacts], aggregates: Iterable[TradeFacts]) -> None:
         """Remember what has happened."""
@@ -108,8 +109,13 @@ class History:
             found.append(FundingFacts(ms, FUNDING_RATE, bars[0].open if bars else 0))
         return found
 
-    def _past_of(self, length_ms: int) -> Iterator[Bar]:
-        """Candles of before the exchange was opened."""
+    def _past_of(self, length_ms: int) -> tuple[Bar, ...]:
+        """Candles of before the exchange was opened, joined once for each length."""
+        if length_ms not in self._joined:
+            self._joined[length_ms] = tuple(self._join(length_ms))
+        return self._joined[length_ms]
+
+    def _join(self, length_ms: int) -> Iterator[Bar]:
         minutes = length_ms // MINUTE_MS
         if not minutes:
             return
