@@ -56,6 +56,9 @@ class Offer:
     """As `Stream.batch`, with the same in braces as `name`."""
     reading: str = ""
     """As `Stream.reading`."""
+    usual: MakeReader | None = None
+    """Reads nearly every payload as `reader` does, for less, and refuses the others, which `reader`
+    reads then; asked only for unchecked floats."""
 
 
 @attrs.frozen(kw_only=True)
@@ -104,7 +107,9 @@ class Catalogue:
             route=offer.route,
             channel=channel,
             decode=offer.reader(ON_WIRE[numbers], spelled),
-            decode_unchecked=offer.reader(float, spelled) if numbers is float else None,
+            decode_unchecked=(
+                (offer.usual or offer.reader)(float, spelled) if numbers is float else None
+            ),
             many=symbol is None,
             symbol=spelled,
             silence_seconds=offer.silence_seconds,

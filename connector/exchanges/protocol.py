@@ -164,7 +164,8 @@ class Stream(Generic[E_co]):
     when it is not what the documentation says; `PartlyUndecodable` when only elements are not."""
     decode_unchecked: Callable[[bytes], E_co] | None = None
     """`decode` without the check that its numbers are finite, for payloads in which nothing can be
-    ``NaN`` or ``Infinity``; the compiled loop sees that for less than msgspec checks it."""
+    ``NaN`` or ``Infinity``; the compiled loop sees that for less than msgspec checks it. It may
+    refuse what is unusual, which `decode` reads then."""
     many: bool = False
     """Whether it is of many symbols."""
     symbol: str = ""

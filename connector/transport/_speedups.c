@@ -1,9 +1,9 @@
 /* The hottest loops of the library, in C: optional, and exactly as those in Python.
 
-   `connector.transport.websocket_frames`, `connector.transport.deflate`, `connector.feeds.hot_loop`
-   and `connector.feeds.intake` say what is here and have each of it in Python, too; tests hold both
-   to the same results. Nothing here keeps state, waits, or knows of trio, sockets or an
-   exchange. */
+   `connector.transport.websocket_frames`, `connector.transport.deflate`, `connector.feeds.hot_loop`,
+   `connector.feeds.intake` and `connector.exchanges.shortcuts` say what is here and have each of it in
+   Python, too; tests hold both to the same results. Nothing here keeps state, waits, or knows of trio,
+   sockets or an exchange. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -37,9 +37,12 @@
 
 /* What an exchange's decoders raise for a message that does not decode. */
 static PyObject *undecodable;
+/* What msgspec raises for a message that is not of its type. */
+static PyObject *invalid;
 
 static PyObject *name_received_ns, *name_session, *name_room, *name_put_run,
-    *name_exchange_time_ns, *name_eof, *name_decompress;
+    *name_exchange_time_ns, *name_eof, *name_decompress, *name_data, *name_symbol, *name_frame,
+    *name_wire_time, *name_last_update_id, *name_previous_update_id;
 
 /* --- numbers from outside */
 
@@ -352,6 +355,14 @@ static PyType_Spec intake_spec = {
 /* Made once: `Subscription` inherits from it. */
 static PyTypeObject *intake_type;
 
+/* How events of a type are stamped: what sets their fields, or NULL for the way of any object. */
+typedef struct {
+    PyObject *type;
+    PyObject *received_ns;
+    PyObject *session;
+    descrsetfunc set;
+} Stamps;
+
 /* What the loop holds of the stream that the present run of messages is of. */
 typedef struct {
     Intake *subscription;
@@ -361,6 +372,7 @@ typedef struct {
     PyObject *last_id;
     Py_ssize_t messages;
     Py_ssize_t payload_bytes;
+    Stamps stamps;
 } Run;
 
 static void
@@ -371,6 +383,9 @@ forget_run(Run *run)
     Py_CLEAR(run->decode_unchecked);
     Py_CLEAR(run->rule);
     Py_CLEAR(run->last_id);
+    Py_CLEAR(run->stamps.type);
+    Py_CLEAR(run->stamps.received_ns);
+    Py_CLEAR(run->stamps.session);
 }
 
 static int
@@ -536,18 +551,15 @@ room_of(PyObject *group)
 static int
 is_suspect(const char *data, Py_ssize_t size)
 {
-    const char *end = data + size;
-    for (const char *letter = "nN"; *letter; letter++) {
-        for (const char *at = data; (at = memchr(at, *letter, (size_t)(end - at))) != NULL; at++) {
-            if (end - at > 2 && (at[1] | 0x20) == 'a' && (at[2] | 0x20) == 'n') {
-                return 1;
-            }
-            if (at > data && end - at > 1 && (at[-1] | 0x20) == 'i' && (at[1] | 0x20) == 'f') {
-                return 1;
-            }
-        }
+    unsigned char found = 0;
+    /* All of it, without a way out: compilers make vectors of that. */
+    for (Py_ssize_t i = 0; i < size - 2; i++) {
+        unsigned char first = (unsigned char)data[i] | 0x20, second = (unsigned char)data[i + 1] | 0x20,
+                      third = (unsigned char)data[i + 2] | 0x20;
+        found |= ((first == 'n') & (second == 'a') & (third == 'n'))
+                 | ((first == 'i') & (second == 'n') & (third == 'f'));
     }
-    return memchr(data, '\\', (size_t)size) != NULL;
+    return found || memchr(data, '\\', (size_t)size) != NULL;
 }
 
 /* What the stream reads in `data`; NULL with an exception set. */
@@ -562,10 +574,43 @@ decode_data(const Run *run, PyObject *data)
     return PyObject_CallOneArg(read, data);
 }
 
+/* Finds in `stamps` how events of the type of `event` are stamped. */
+static int
+find_stamps(Stamps *stamps, PyObject *event)
+{
+    Py_CLEAR(stamps->type);
+    Py_CLEAR(stamps->received_ns);
+    Py_CLEAR(stamps->session);
+    PyObject *type = (PyObject *)Py_TYPE(event);
+    stamps->received_ns = PyObject_GetAttr(type, name_received_ns);
+    stamps->session = PyObject_GetAttr(type, name_session);
+    if (stamps->received_ns == NULL || stamps->session == NULL) {
+        return -1;
+    }
+    /* Fields of a struct, as nearly always: then no setter need be looked up for each event. */
+    stamps->set = NULL;
+    if (Py_TYPE(stamps->received_ns) == &PyMemberDescr_Type
+        && Py_TYPE(stamps->session) == &PyMemberDescr_Type) {
+        stamps->set = (descrsetfunc)PyType_GetSlot(&PyMemberDescr_Type, Py_tp_descr_set);
+    }
+    stamps->type = Py_NewRef(type);
+    return 0;
+}
+
 /* Stamps `event`; -1 with an exception set. */
 static int
-stamp(const Order *order, PyObject *event)
+stamp(const Order *order, Run *run, PyObject *event)
 {
+    Stamps *stamps = &run->stamps;
+    if ((PyObject *)Py_TYPE(event) != stamps->type && find_stamps(stamps, event)) {
+        return -1;
+    }
+    if (stamps->set != NULL) {
+        return stamps->set(stamps->received_ns, event, order->received_ns)
+                       || stamps->set(stamps->session, event, order->session)
+                   ? -1
+                   : 0;
+    }
     return PyObject_SetAttr(event, name_received_ns, order->received_ns)
                    || PyObject_SetAttr(event, name_session, order->session)
                ? -1
@@ -626,7 +671,7 @@ take_list(const Order *order, Run *run, PyObject *list)
     int goes_on = 1;
     for (Py_ssize_t i = 0; goes_on == 1 && i < PyList_GET_SIZE(list); i++) {
         PyObject *event = Py_NewRef(PyList_GET_ITEM(list, i));
-        goes_on = stamp(order, event) ? -1 : follows(run, event, &verdict);
+        goes_on = stamp(order, run, event) ? -1 : follows(run, event, &verdict);
         if (goes_on == 1 && PyList_Append(order->events, event)) {
             goes_on = -1;
         }
@@ -745,7 +790,7 @@ take_in_order(const Order *order, Outcome *outcome)
             }
         }
         else {
-            goes_on = stamp(order, event) ? -1 : follows(&run, event, &verdict);
+            goes_on = stamp(order, &run, event) ? -1 : follows(&run, event, &verdict);
             if (goes_on > 0 && PyList_Append(order->events, event)) {
                 goes_on = -1;
             }
@@ -954,6 +999,265 @@ failed:
     return result;
 }
 
+/* --- readers of frames (connector.exchanges.shortcuts) */
+
+enum { ROWS_DECODE, ROWS_NAMED, ROWS_OF, ROWS_ALONE, ROWS_KEEPS_FRAME, ROWS_ARRANGE, ROWS_OPTIONS };
+
+/* What `row` is told; -1 with an exception set. */
+static int
+finish_row(PyObject *options, PyObject *row, PyObject *frame, int several)
+{
+    PyObject *named = PyTuple_GET_ITEM(options, ROWS_NAMED);
+    PyObject *of = PyTuple_GET_ITEM(options, ROWS_OF);
+    if (named != Py_None && PyObject_SetAttr(row, name_symbol, named)) {
+        return -1;
+    }
+    if (PyTuple_GET_ITEM(options, ROWS_KEEPS_FRAME) == Py_True
+        && PyObject_SetAttr(row, name_frame, frame)) {
+        return -1;
+    }
+    if (!several || of == Py_None) {
+        return 0;
+    }
+    PyObject *symbol = PyObject_GetAttr(row, name_symbol);
+    int differs = symbol == NULL ? -1 : PyObject_RichCompareBool(symbol, of, Py_NE);
+    if (differs > 0) {
+        PyErr_Format(invalid, "a row of %R in a frame of %R", symbol, of);
+    }
+    Py_XDECREF(symbol);
+    return differs ? -1 : 0;
+}
+
+static PyObject *
+read_rows(PyObject *options, PyObject *frame)
+{
+    PyObject *said = PyObject_CallOneArg(PyTuple_GET_ITEM(options, ROWS_DECODE), frame);
+    PyObject *found = said == NULL ? NULL : PyObject_GetAttr(said, name_data);
+    Py_XDECREF(said);
+    if (found == NULL) {
+        return NULL;
+    }
+    int is_list = PyList_CheckExact(found);
+    if (!is_list && !PyTuple_CheckExact(found)) {
+        PyErr_SetString(PyExc_TypeError, "rows are in a list or a tuple");
+        Py_DECREF(found);
+        return NULL;
+    }
+    int several = (is_list ? PyList_GET_SIZE(found) : PyTuple_GET_SIZE(found)) > 1;
+    for (Py_ssize_t i = 0; i < (is_list ? PyList_GET_SIZE(found) : PyTuple_GET_SIZE(found)); i++) {
+        PyObject *row = Py_NewRef(is_list ? PyList_GET_ITEM(found, i) : PyTuple_GET_ITEM(found, i));
+        int failed = finish_row(options, row, frame, several);
+        Py_DECREF(row);
+        if (failed) {
+            Py_DECREF(found);
+            return NULL;
+        }
+    }
+    PyObject *arrange = PyTuple_GET_ITEM(options, ROWS_ARRANGE);
+    if (several && arrange != Py_None) {
+        PyObject *nothing = PyObject_CallOneArg(arrange, found);
+        if (nothing == NULL) {
+            Py_DECREF(found);
+            return NULL;
+        }
+        Py_DECREF(nothing);
+    }
+    if (PyTuple_GET_ITEM(options, ROWS_ALONE) == Py_True
+        && (is_list ? PyList_GET_SIZE(found) : PyTuple_GET_SIZE(found)) == 1) {
+        PyObject *row = Py_NewRef(is_list ? PyList_GET_ITEM(found, 0) : PyTuple_GET_ITEM(found, 0));
+        Py_DECREF(found);
+        return row;
+    }
+    return found;
+}
+
+/* Options, of which an empty text is None, as what `method` is bound to. */
+static PyObject *
+bind(PyMethodDef *method, PyObject *const *args, Py_ssize_t count, Py_ssize_t wanted)
+{
+    if (count != wanted) {
+        PyErr_Format(PyExc_TypeError, "%s takes %zd arguments", method->ml_name, wanted);
+        return NULL;
+    }
+    PyObject *options = PyTuple_New(wanted);
+    for (Py_ssize_t i = 0; options != NULL && i < wanted; i++) {
+        int is_empty = PyUnicode_Check(args[i]) && PyUnicode_GetLength(args[i]) == 0;
+        PyTuple_SetItem(options, i, Py_NewRef(is_empty ? Py_None : args[i]));
+    }
+    PyObject *bound = options == NULL ? NULL : PyCFunction_NewEx(method, options, NULL);
+    Py_XDECREF(options);
+    return bound;
+}
+
+static PyMethodDef rows_method = {"rows", read_rows, METH_O, NULL};
+
+PyDoc_STRVAR(rows_doc,
+"rows(decode, named, of, alone, keeps_frame, arrange)\n--\n\nSee connector.exchanges.shortcuts.");
+
+static PyObject *
+rows(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    return bind(&rows_method, args, count, ROWS_OPTIONS);
+}
+
+enum { TIMED_DECODE, TIMED_FIRST, TIMED_SECOND, TIMED_OPTIONS };
+
+static PyObject *
+read_timed(PyObject *options, PyObject *frame)
+{
+    PyObject *said = PyObject_CallOneArg(PyTuple_GET_ITEM(options, TIMED_DECODE), frame);
+    if (said == NULL) {
+        return NULL;
+    }
+    PyObject *event = PyObject_GetAttr(said, name_data);
+    PyObject *time = NULL;
+    int there = 0;
+    for (int field = TIMED_FIRST; event != NULL && !there && field <= TIMED_SECOND; field++) {
+        Py_XSETREF(time, PyObject_GetAttr(said, PyTuple_GET_ITEM(options, field)));
+        there = time == NULL ? -1 : PyObject_IsTrue(time);
+    }
+    Py_DECREF(said);
+    if (event != NULL && (there < 0 || PyObject_SetAttr(event, name_wire_time, time))) {
+        Py_CLEAR(event);
+    }
+    Py_XDECREF(time);
+    return event;
+}
+
+static PyMethodDef timed_method = {"timed", read_timed, METH_O, NULL};
+
+PyDoc_STRVAR(timed_doc,
+"timed(decode, first, second)\n--\n\nSee connector.exchanges.shortcuts.");
+
+static PyObject *
+timed(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    return bind(&timed_method, args, count, TIMED_OPTIONS);
+}
+
+/* --- ids that follow (connector.exchanges.shortcuts) */
+
+enum { RULE, FIELD };
+
+/* The id in `field` of `event`, and in `value` its value if that is above 0 and fits; NULL without an
+   exception if it has none, and with one. */
+static PyObject *
+id_in(PyObject *event, PyObject *field, long long *value)
+{
+    PyObject *number = PyObject_GetAttr(event, field);
+    *value = 0;
+    if (number == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            PyErr_Clear();
+        }
+        return NULL;
+    }
+    if (PyLong_CheckExact(number)) {
+        int overflow;
+        *value = PyLong_AsLongLongAndOverflow(number, &overflow);
+        if (overflow || *value < 0) {
+            *value = 0;
+        }
+    }
+    return number;
+}
+
+/* What the rule says, where nothing is usual; takes `number`, or NULL perhaps with an exception. */
+static PyObject *
+ask_rule(PyObject *options, PyObject *const *args, PyObject *number)
+{
+    Py_XDECREF(number);
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    return PyObject_Vectorcall(PyTuple_GET_ITEM(options, RULE), args, 2, NULL);
+}
+
+/* The last id, if there are two arguments and it is a usual one: else 0, or -1 with an exception. */
+static long long
+last_id_in(PyObject *const *args, Py_ssize_t count)
+{
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "a rule takes 2 arguments");
+        return -1;
+    }
+    int overflow;
+    long long last = PyLong_AsLongLongAndOverflow(args[0], &overflow);
+    if (last == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    return overflow || last < 0 ? 0 : last;
+}
+
+static PyObject *
+follow_rising(PyObject *options, PyObject *const *args, Py_ssize_t count)
+{
+    long long value, last = last_id_in(args, count);
+    if (last <= 0) {
+        return last < 0 ? NULL : ask_rule(options, args, NULL);
+    }
+    PyObject *number = id_in(args[1], PyTuple_GET_ITEM(options, FIELD), &value);
+    return number != NULL && value > last ? number : ask_rule(options, args, number);
+}
+
+static PyObject *
+follow_dense(PyObject *options, PyObject *const *args, Py_ssize_t count)
+{
+    long long value, last = last_id_in(args, count);
+    if (last <= 0) {
+        return last < 0 ? NULL : ask_rule(options, args, NULL);
+    }
+    PyObject *number = id_in(args[1], PyTuple_GET_ITEM(options, FIELD), &value);
+    return number != NULL && value - 1 == last ? number : ask_rule(options, args, number);
+}
+
+static PyObject *
+follow_chained(PyObject *options, PyObject *const *args, Py_ssize_t count)
+{
+    long long value, last = last_id_in(args, count);
+    if (last <= 0) {
+        return last < 0 ? NULL : ask_rule(options, args, NULL);
+    }
+    PyObject *before = id_in(args[1], name_previous_update_id, &value);
+    if (before == NULL || value != last) {
+        return ask_rule(options, args, before);
+    }
+    Py_DECREF(before);
+    PyObject *number = id_in(args[1], name_last_update_id, &value);
+    return number != NULL && value > 0 ? number : ask_rule(options, args, number);
+}
+
+static PyMethodDef rising_method = {
+    "rising", (PyCFunction)(void (*)(void))follow_rising, METH_FASTCALL, NULL};
+static PyMethodDef dense_method = {
+    "dense", (PyCFunction)(void (*)(void))follow_dense, METH_FASTCALL, NULL};
+static PyMethodDef chained_method = {
+    "chained", (PyCFunction)(void (*)(void))follow_chained, METH_FASTCALL, NULL};
+
+PyDoc_STRVAR(rising_doc, "rising(rule, field)\n--\n\nSee connector.exchanges.shortcuts.");
+
+static PyObject *
+rising(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    return bind(&rising_method, args, count, 2);
+}
+
+PyDoc_STRVAR(dense_doc, "dense(rule, field)\n--\n\nSee connector.exchanges.shortcuts.");
+
+static PyObject *
+dense(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    return bind(&dense_method, args, count, 2);
+}
+
+PyDoc_STRVAR(chained_doc, "chained(rule)\n--\n\nSee connector.exchanges.shortcuts.");
+
+static PyObject *
+chained(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    return bind(&chained_method, args, count, 1);
+}
+
 /* --- the module */
 
 static PyMethodDef functions[] = {
@@ -961,6 +1265,11 @@ static PyMethodDef functions[] = {
     {"inflate_text", (PyCFunction)(void (*)(void))inflate_text, METH_FASTCALL, inflate_text_doc},
     {"take", (PyCFunction)(void (*)(void))take, METH_FASTCALL, take_doc},
     {"take_and_put", (PyCFunction)(void (*)(void))take_and_put, METH_FASTCALL, take_and_put_doc},
+    {"rows", (PyCFunction)(void (*)(void))rows, METH_FASTCALL, rows_doc},
+    {"timed", (PyCFunction)(void (*)(void))timed, METH_FASTCALL, timed_doc},
+    {"rising", (PyCFunction)(void (*)(void))rising, METH_FASTCALL, rising_doc},
+    {"dense", (PyCFunction)(void (*)(void))dense, METH_FASTCALL, dense_doc},
+    {"chained", (PyCFunction)(void (*)(void))chained, METH_FASTCALL, chained_doc},
     {NULL},
 };
 
@@ -975,6 +1284,12 @@ static const struct {
     {&name_exchange_time_ns, "exchange_time_ns"},
     {&name_eof, "eof"},
     {&name_decompress, "decompress"},
+    {&name_data, "data"},
+    {&name_symbol, "symbol"},
+    {&name_frame, "frame"},
+    {&name_wire_time, "wire_exchange_time_ns"},
+    {&name_last_update_id, "last_update_id"},
+    {&name_previous_update_id, "previous_update_id"},
 };
 
 static struct PyModuleDef definition = {
@@ -993,6 +1308,12 @@ PyInit__speedups(void)
         if (*names[i].place == NULL) {
             return NULL;
         }
+    }
+    PyObject *msgspec = PyImport_ImportModule("msgspec");
+    invalid = msgspec == NULL ? NULL : PyObject_GetAttrString(msgspec, "ValidationError");
+    Py_XDECREF(msgspec);
+    if (invalid == NULL) {
+        return NULL;
     }
     PyObject *protocol = PyImport_ImportModule("connector.exchanges.protocol");
     if (protocol == NULL) {

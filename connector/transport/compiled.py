@@ -3,9 +3,9 @@
 `connector/transport/_speedups.c` has the hottest loops once more, in C. It is compiled when the
 package is installed where there is a C compiler; where there is none, or with
 ``CONNECTOR_NO_EXTENSION=1`` in the environment, the same loops run in Python
-(`connector.feeds.hot_loop`, `connector.transport.websocket_frames`, `connector.transport.deflate`),
-at about one and a half times the cost per message. Each loop says in Python what it does; the tests
-hold both to the same results.
+(`connector.feeds.hot_loop`, `connector.transport.websocket_frames`, `connector.transport.deflate`,
+`connector.exchanges.shortcuts`), at about one and a half times the cost per message. Each loop says
+in Python what it does; the tests hold both to the same results.
 """
 
 from __future__ import annotations

@@ -6,17 +6,20 @@ Source: bitget §4, §5.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
 from connector import events
+from connector.exchanges import shortcuts
 from connector.exchanges.bitget import wire
 from connector.exchanges.numbers import ON_WIRE, decoder, number
 from connector.exchanges.offers import Reader
 from connector.exchanges.spelling import NS_PER_MS
 
+_id, _time = attrgetter("trade_id"), attrgetter("wire_exchange_time_ns")
 _MINUTE_MS = 60_000
 INTERVAL_MS: Mapping[str, int] = MappingProxyType(
     {
@@ -50,11 +53,24 @@ def trades(numbers: Any, symbol: str) -> Reader:
             return []
         for row in rows:
             row.symbol = symbol
-        if len(rows) > 1:  # the newest is first
-            rows.sort(key=lambda row: (row.exchange_time_ns or 0, row.trade_id))
+        if len(rows) > 1:
+            _sort_trades(rows)
         return rows
 
     return read
+
+
+def new_trades(numbers: Any, symbol: str) -> Reader:
+    """``publicTrade``, but for the snapshot."""
+    kind: Any = wire.NewTrades
+    return shortcuts.rows(decoder(kind[numbers]), named=symbol, arrange=_sort_trades)
+
+
+def _sort_trades(rows: list[Any]) -> None:
+    """The newest is first."""
+    # One after the other costs less than both in one key.
+    rows.sort(key=_id)
+    rows.sort(key=_time)
 
 
 def book(numbers: Any, symbol: str) -> Reader:
@@ -84,13 +100,7 @@ def classic_whole_book(numbers: Any, symbol: str) -> Reader:
 
 
 def _of_symbol(decode: Reader, symbol: str) -> Reader:
-    def read(frame: bytes) -> Any:
-        found = decode(frame).data
-        for event in found:
-            event.symbol = symbol
-        return found[0] if len(found) == 1 else found
-
-    return read
+    return shortcuts.rows(decode, named=symbol, alone=True)
 
 
 def quote(numbers: Any, symbol: str) -> Reader:

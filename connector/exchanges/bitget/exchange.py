@@ -32,7 +32,7 @@ from connector.channels import (
 )
 from connector.errors import ConfigError
 from connector.events import N_co
-from connector.exchanges import parameters
+from connector.exchanges import parameters, shortcuts
 from connector.exchanges.bitget import decode, frames, market_data, rest
 from connector.exchanges.bitget.frames import V2, V3, Market
 from connector.exchanges.candles import closed_by_the_next
@@ -107,7 +107,7 @@ _DELTAS = Offer(
     reader=decode.book,
     # 50 ms; 100 is what other exchanges have.
     parameters={"interval_ms": {100: "", 50: "", _CLASSIC_MS: ""}},
-    sequence=decode.chained_book_ids,
+    sequence=shortcuts.chained(decode.chained_book_ids),
     silence_seconds=_BOOK_SILENCE,
     route=V3,
 )
@@ -134,7 +134,8 @@ _OFFERS: Mapping[type[Any], Offer] = MappingProxyType(
         Trades: Offer(
             name="publicTrade:{symbol}",
             reader=decode.trades,
-            sequence=decode.other_trade_ids,
+            usual=decode.new_trades,
+            sequence=shortcuts.rising(decode.other_trade_ids),
             route=V3,
         ),
         BestQuote: Offer(

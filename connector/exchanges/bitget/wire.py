@@ -44,6 +44,12 @@ class Trades(msgspec.Struct, Generic[N], gc=False):
     data: list[Trade[N]]
 
 
+class NewTrades(msgspec.Struct, Generic[N], gc=False, tag_field="action", tag="update"):
+    """The same, but for the snapshot with which it begins."""
+
+    data: list[Trade[N]]
+
+
 @spelled(exchange_time_ns=from_milliseconds)
 class BookSnapshot(events.BookSnapshot[N_co], gc=False, kw_only=True):
     """A whole book, of any topic. Old recordings have no ids."""

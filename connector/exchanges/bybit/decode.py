@@ -10,12 +10,12 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from connector import events
-from connector.events import Event
 from connector.exchanges.bybit import wire
 from connector.exchanges.numbers import decoder
 from connector.exchanges.offers import Reader
 from connector.exchanges.parameters import NumberType
 from connector.exchanges.protocol import Fold
+from connector.exchanges.shortcuts import rows, timed
 from connector.exchanges.spelling import NS_PER_MS
 
 T = TypeVar("T")
@@ -24,28 +24,14 @@ T = TypeVar("T")
 def trades(numbers: Any, symbol: str) -> Reader:
     """``publicTrade``: up to 1,024 in a frame."""
     kind: Any = wire.Trades
-    decode = decoder(kind[numbers])
-
-    def read(frame: bytes) -> list[wire.Trade[Any]]:
-        trades: list[wire.Trade[Any]] = decode(frame).data
-        return trades
-
-    return read
+    return rows(decoder(kind[numbers]))
 
 
 def book(numbers: Any, symbol: str) -> Reader:
     """``orderbook``: a snapshot or a delta."""
     snapshot: Any = wire.SnapshotFrame
     delta: Any = wire.DeltaFrame
-    decode = decoder(snapshot[numbers], delta[numbers])
-
-    def read(frame: bytes) -> Event:
-        said = decode(frame)
-        event: Any = said.data
-        event.exchange_time_ns = (said.cts or said.ts) * NS_PER_MS
-        return cast("Event", event)
-
-    return read
+    return timed(decoder(snapshot[numbers], delta[numbers]), "cts", "ts")
 
 
 def best_quote(numbers: NumberType) -> Fold:

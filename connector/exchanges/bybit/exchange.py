@@ -34,7 +34,7 @@ from connector.channels import (
 )
 from connector.errors import ConfigError
 from connector.events import N_co
-from connector.exchanges import parameters
+from connector.exchanges import parameters, shortcuts
 from connector.exchanges.bybit import decode, frames, market_data, rest
 from connector.exchanges.endpoints import Endpoints, check_endpoints
 from connector.exchanges.offers import Catalogue, Offer, raw
@@ -110,7 +110,7 @@ _COMMON: Mapping[type[Any], Offer] = MappingProxyType(
             name="orderbook.{interval_ms}.{symbol}",
             reader=decode.book,
             parameters={"interval_ms": _LEVELS},
-            sequence=decode.dense_book_ids,
+            sequence=shortcuts.dense(decode.dense_book_ids, "last_update_id"),
             silence_seconds=_BOOK_SILENCE,
         ),
         Candles: Offer(

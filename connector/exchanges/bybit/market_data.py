@@ -187,7 +187,7 @@ class MarketData:
 
         def read(body: bytes) -> events.BookSnapshot[Any]:
             book: Any = decode(body).result
-            book.exchange_time_ns = (book.cts or book.ts) * NS_PER_MS
+            book.wire_exchange_time_ns = book.cts or book.ts
             return book  # type: ignore[no-any-return]
 
         return lambda symbol, levels: RestRequest(

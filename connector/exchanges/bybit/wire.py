@@ -61,10 +61,13 @@ class Trades(msgspec.Struct, Generic[N], gc=False):
     data: list[Trade[N]]
 
 
+@spelled(exchange_time_ns=from_milliseconds)
 class BookSnapshot(events.BookSnapshot[N_co], gc=False, kw_only=True):
     """The ``data`` of a snapshot of ``orderbook``: it replaces the book."""
 
     symbol: str = field(name="s")
+    exchange_time_ns: Milliseconds = field(name="--", default=0)
+    """Beside the data."""
     bids: list[Level[N_co]] = field(name="b")
     asks: list[Level[N_co]] = field(name="a")
     update_id: int = field(name="u")
@@ -75,11 +78,13 @@ def _only_id(delta: Any) -> int:
     return delta.last_update_id  # type: ignore[no-any-return]
 
 
-@spelled(first_update_id=_only_id)
+@spelled(exchange_time_ns=from_milliseconds, first_update_id=_only_id)
 class BookDelta(events.BookDelta[N_co], gc=False, kw_only=True):
     """The ``data`` of a delta of ``orderbook``."""
 
     symbol: str = field(name="s")
+    exchange_time_ns: Milliseconds = field(name="--", default=0)
+    """Beside the data."""
     bids: list[Level[N_co]] = field(name="b")
     asks: list[Level[N_co]] = field(name="a")
     first_update_id: int = field(name="-", default=0)

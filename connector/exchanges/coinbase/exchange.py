@@ -29,7 +29,7 @@ from connector.channels import (
 )
 from connector.errors import ConfigError
 from connector.events import N_co
-from connector.exchanges import parameters
+from connector.exchanges import parameters, shortcuts
 from connector.exchanges.candles import closed_by_the_next
 from connector.exchanges.coinbase import decode, frames, market_data, rest
 from connector.exchanges.endpoints import Endpoints, check_endpoints
@@ -80,7 +80,7 @@ _OFFERS: Mapping[type[Any], Offer] = MappingProxyType(
         Trades: Offer(
             name="market_trades:{symbol}",
             reader=decode.trades,
-            sequence=decode.rising_trade_ids,
+            sequence=shortcuts.rising(decode.rising_trade_ids),
             repeats=decode.was_told,
             batch="market_trades",
         ),

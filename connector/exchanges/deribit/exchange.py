@@ -31,7 +31,7 @@ from connector.channels import (
     Trades,
 )
 from connector.events import N_co
-from connector.exchanges import parameters
+from connector.exchanges import parameters, shortcuts
 from connector.exchanges.candles import closed_by_the_next
 from connector.exchanges.deribit import decode, frames, market_data, rest
 from connector.exchanges.endpoints import Endpoints, check_endpoints
@@ -107,7 +107,9 @@ def _of_resolution(resolution: str) -> Offer:
 _OFFERS: Mapping[type[Any], Offer] = MappingProxyType(
     {
         Trades: Offer(
-            name="trades.{symbol}.100ms", reader=decode.trades, sequence=decode.dense_trade_ids
+            name="trades.{symbol}.100ms",
+            reader=decode.trades,
+            sequence=shortcuts.dense(decode.dense_trade_ids, "trade_id"),
         ),
         BestQuote: Offer(name="quote.{symbol}", reader=decode.quote),
         PartialBook: Offer(
@@ -122,7 +124,7 @@ _OFFERS: Mapping[type[Any], Offer] = MappingProxyType(
             name="book.{symbol}.{interval_ms}",
             reader=decode.book,
             parameters={"interval_ms": _INTERVALS},
-            sequence=decode.chained_book_ids,
+            sequence=shortcuts.chained(decode.chained_book_ids),
             silence_seconds=_BOOK_SILENCE,
         ),
         # The reader depends on the interval: `Deribit.stream` takes the offer of it.

@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 
 from connector import events
-from connector.events import Level
 from connector.exchanges.hyperliquid import wire
 from connector.exchanges.numbers import decoder
 from connector.exchanges.offers import Reader
 from connector.exchanges.parameters import NumberType
 from connector.exchanges.protocol import Fold
+from connector.exchanges.shortcuts import rows
 from connector.exchanges.spelling import NS_PER_MS
 
 _time = attrgetter("wire_exchange_time_ns")
@@ -25,19 +25,12 @@ _time = attrgetter("wire_exchange_time_ns")
 def trades(numbers: Any, symbol: str) -> Reader:
     """``trades``, in the order of their times: the first message has those of before."""
     kind: Any = wire.Trades
-    decode = decoder(kind[numbers])
+    # Of several coins `frames.parse` takes them apart.
+    return rows(decoder(kind[numbers]), of=symbol, arrange=_sort)
 
-    def read(frame: bytes) -> list[wire.Trade[Any]]:
-        found: list[wire.Trade[Any]] = decode(frame).data
-        for trade in found:
-            if trade.symbol != symbol:
-                # `frames.parse` takes it apart.
-                raise msgspec.ValidationError("trades of several coins in one frame")
-        if len(found) > 1:
-            found.sort(key=_time)
-        return found
 
-    return read
+def _sort(found: list[Any]) -> None:
+    found.sort(key=_time)
 
 
 def each_once(_: NumberType) -> Fold:
@@ -89,11 +82,12 @@ def slow_book(numbers: Any, symbol: str) -> Reader:
 
 def snapshot(book: wire.Book[Any]) -> wire.BookSnapshot[Any]:
     """A whole book as an event."""
-    bids, asks = book.levels
+    levels: Any = book.levels
+    bids, asks = levels
     return wire.BookSnapshot(
         symbol=book.coin,
-        bids=[Level(row.px, row.sz) for row in bids],
-        asks=[Level(row.px, row.sz) for row in asks],
+        bids=bids,
+        asks=asks,
         exchange_time_ns=book.time,
         update_id=book.time,
     )

@@ -1,6 +1,6 @@
 """What Hyperliquid writes, as structs: subclasses of the normalised events where they can be.
 
-Prices and sizes are strings, times milliseconds. Levels have names, and are made into `Level`.
+Prices and sizes are strings, times milliseconds. The numbers of a level have names.
 
 Source: hyperliquid §5.
 """
@@ -55,12 +55,19 @@ class Row(msgspec.Struct, Generic[N], gc=False):
     sz: N
 
 
+class Level(events.Level[N_co], array_like=False, frozen=True, gc=False):
+    """The same in a book."""
+
+    price: N_co = field(name="px")
+    quantity: N_co = field(name="sz")
+
+
 class Book(msgspec.Struct, Generic[N], gc=False):
     """The ``data`` of ``l2Book``: bids and asks, best first."""
 
     coin: str
     time: Milliseconds
-    levels: tuple[list[Row[N]], list[Row[N]]]
+    levels: tuple[list[Level[N]], list[Level[N]]]
     fast: bool | None = None
 
 

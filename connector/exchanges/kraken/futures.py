@@ -30,7 +30,7 @@ from connector.channels import (
     Trades,
 )
 from connector.events import N_co
-from connector.exchanges import parameters
+from connector.exchanges import parameters, shortcuts
 from connector.exchanges.endpoints import Endpoints, check_endpoints
 from connector.exchanges.kraken import futures_decode as decode
 from connector.exchanges.kraken import futures_frames as frames
@@ -93,14 +93,16 @@ _OFFERS: Mapping[type[Any], Offer] = MappingProxyType(
         Trades: Offer(
             name="trade:{symbol}",
             reader=decode.trades,
-            sequence=dense_trade_ids,
+            usual=decode.new_trades,
+            sequence=shortcuts.dense(dense_trade_ids, "trade_id"),
             batch="trade",
         ),
         BookDeltas: Offer(
             name="book:{symbol}",
             reader=decode.book,
             parameters={"interval_ms": _REAL_TIME},
-            sequence=decode.dense_book_ids,
+            usual=decode.changes,
+            sequence=shortcuts.dense(decode.dense_book_ids, "last_update_id"),
             silence_seconds=_BOOK_SILENCE,
             batch="book",
         ),

@@ -33,6 +33,12 @@ def trades(numbers: Any, symbol: str) -> Reader:
     return read
 
 
+def new_trades(numbers: Any, symbol: str) -> Reader:
+    """``trade``, but for what was traded before the subscription."""
+    kind: Any = wire.TradeFrame
+    return decoder(kind[number_type(numbers)])
+
+
 def liquidations(numbers: Any, symbol: str) -> Reader:
     """``trade``, as far as somebody was liquidated: the taker's order, and what it traded."""
     decode = _trade_decoder(numbers)
@@ -62,6 +68,12 @@ def book(numbers: Any, symbol: str) -> Reader:
     delta: Any = wire.BookDelta
     number = number_type(numbers)
     return decoder(delta[number], snapshot[number])
+
+
+def changes(numbers: Any, symbol: str) -> Reader:
+    """``book``, but for the snapshot."""
+    kind: Any = wire.BookDelta
+    return decoder(kind[number_type(numbers)])
 
 
 def ticker(numbers: Any, symbol: str) -> Reader:

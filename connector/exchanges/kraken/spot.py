@@ -30,7 +30,7 @@ from connector.channels import (
 )
 from connector.errors import ConfigError
 from connector.events import N_co
-from connector.exchanges import parameters
+from connector.exchanges import parameters, shortcuts
 from connector.exchanges.endpoints import Endpoints, check_endpoints
 from connector.exchanges.kraken import spot_decode as decode
 from connector.exchanges.kraken import spot_frames as frames
@@ -96,7 +96,7 @@ _OFFERS: Mapping[type[Any], Offer] = MappingProxyType(
         Trades: Offer(
             name="trade:{symbol}",
             reader=decode.trades,
-            sequence=decode.dense_trade_ids,
+            sequence=shortcuts.dense(decode.dense_trade_ids, "trade_id"),
             batch="trade",
         ),
         BestQuote: Offer(

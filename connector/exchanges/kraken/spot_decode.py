@@ -19,6 +19,7 @@ from connector.exchanges.kraken import spot_wire as wire
 from connector.exchanges.offers import Reader
 from connector.exchanges.parameters import NumberType
 from connector.exchanges.protocol import Fold
+from connector.exchanges.shortcuts import rows
 
 Levels: TypeAlias = list[StrippedLevel[Any]]
 
@@ -76,31 +77,13 @@ def _check_symbols(rows: list[Any], symbol: str) -> None:
 def trades(numbers: Any, symbol: str) -> Reader:
     """``trade``: one event per row."""
     kind: Any = wire.Trades
-    decode = decoder(kind[number_type(numbers)])
-
-    def read(frame: bytes) -> Any:
-        found = decode(frame).data
-        if len(found) == 1:
-            return found[0]
-        _check_symbols(found, symbol)
-        return found
-
-    return read
+    return rows(decoder(kind[number_type(numbers)]), of=symbol, alone=True)
 
 
 def quotes(numbers: Any, symbol: str) -> Reader:
     """``ticker``, sent when the best quote has changed."""
     kind: Any = wire.Quotes
-    decode = decoder(kind[number_type(numbers)])
-
-    def read(frame: bytes) -> Any:
-        found = decode(frame).data
-        if len(found) == 1:
-            return found[0]
-        _check_symbols(found, symbol)
-        return found
-
-    return read
+    return rows(decoder(kind[number_type(numbers)]), of=symbol, alone=True)
 
 
 def book(numbers: Any, symbol: str) -> Reader:
@@ -108,18 +91,9 @@ def book(numbers: Any, symbol: str) -> Reader:
     snapshot: Any = wire.SnapshotFrame
     delta: Any = wire.DeltaFrame
     number = number_type(numbers)
-    decode = decoder(snapshot[number], delta[number])
-
-    def read(frame: bytes) -> Any:
-        return decode(frame).data[0]
-
-    def read_keeping_the_digits(frame: bytes) -> Any:
-        event = decode(frame).data[0]
-        event.frame = frame
-        return event
-
-    # A Decimal has them.
-    return read if number is Decimal else read_keeping_the_digits
+    # A Decimal has its digits.
+    keeps_frame = number is not Decimal
+    return rows(decoder(snapshot[number], delta[number]), alone=True, keeps_frame=keeps_frame)
 
 
 _DIGITS = msgspec.json.Decoder(wire.BookDigitsFrame)

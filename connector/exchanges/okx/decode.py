@@ -13,6 +13,7 @@ from connector import events
 from connector.exchanges.numbers import decoder
 from connector.exchanges.offers import Reader
 from connector.exchanges.okx import wire
+from connector.exchanges.shortcuts import rows
 from connector.exchanges.spelling import NS_PER_MS
 
 _MINUTE_MS = 60_000
@@ -30,41 +31,20 @@ BAR_MS: Mapping[str, int] = MappingProxyType(
 def trades(numbers: Any, symbol: str) -> Reader:
     """``trades`` and ``trades-all``."""
     kind: Any = wire.Trades
-    decode = decoder(kind[numbers])
-
-    def read(frame: bytes) -> Any:
-        return decode(frame).data
-
-    return read
+    return rows(decoder(kind[numbers]))
 
 
 def book(numbers: Any, symbol: str) -> Reader:
     """``books``: snapshots and changes."""
     snapshot: Any = wire.SnapshotFrame
     delta: Any = wire.DeltaFrame
-    decode = decoder(snapshot[numbers], delta[numbers])
-
-    def read(frame: bytes) -> Any:
-        found = decode(frame).data
-        for event in found:
-            event.symbol = symbol
-        return found[0] if len(found) == 1 else found
-
-    return read
+    return rows(decoder(snapshot[numbers], delta[numbers]), named=symbol, alone=True)
 
 
 def whole_book(numbers: Any, symbol: str) -> Reader:
     """``books5``."""
     kind: Any = wire.WholeBooks
-    decode = decoder(kind[numbers])
-
-    def read(frame: bytes) -> Any:
-        found = decode(frame).data
-        for event in found:
-            event.symbol = symbol
-        return found[0] if len(found) == 1 else found
-
-    return read
+    return rows(decoder(kind[numbers]), named=symbol, alone=True)
 
 
 def fetched_book(numbers: Any, symbol: str) -> Callable[[bytes], events.BookSnapshot[Any]]:

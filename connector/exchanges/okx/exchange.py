@@ -34,7 +34,7 @@ from connector.channels import (
 )
 from connector.errors import ConfigError
 from connector.events import N_co
-from connector.exchanges import parameters
+from connector.exchanges import parameters, shortcuts
 from connector.exchanges.endpoints import Endpoints, check_endpoints
 from connector.exchanges.offers import Catalogue, Offer, raw
 from connector.exchanges.okx import decode, frames, market_data, rest
@@ -105,10 +105,12 @@ _OFFERS: Mapping[type[Any], Offer] = MappingProxyType(
             name="trades-all:{symbol}",
             reader=decode.trades,
             route=BUSINESS,
-            sequence=decode.rising_trade_ids,
+            sequence=shortcuts.rising(decode.rising_trade_ids),
         ),
         AggregateTrades: Offer(
-            name="trades:{symbol}", reader=decode.trades, sequence=decode.rising_trade_ids
+            name="trades:{symbol}",
+            reader=decode.trades,
+            sequence=shortcuts.rising(decode.rising_trade_ids),
         ),
         BestQuote: Offer(
             name="bbo-tbt:{symbol}",
@@ -127,7 +129,7 @@ _OFFERS: Mapping[type[Any], Offer] = MappingProxyType(
             name="books:{symbol}",
             reader=decode.book,
             parameters={"interval_ms": {100: ""}},
-            sequence=decode.chained_book_ids,
+            sequence=shortcuts.chained(decode.chained_book_ids),
             silence_seconds=_BOOK_SILENCE,
         ),
         # The reader depends on the interval: `Okx.stream` takes the offer of it.

@@ -1,0 +1,113 @@
+"""What nearly every message asks of a reader and of a rule: in C where the compiled part is there.
+
+Two calls into Python, one to take the rows out of a frame and one to look at an id, cost as much as
+decoding a trade. So readers that do no more than that are made here; and a rule of ids is wrapped
+in what is usual, an id that follows, which needs no look at the rule itself.
+
+`connector.transport.compiled` may have the readers in C, and what is usual only there; this says
+what they do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import msgspec
+
+from connector.transport.compiled import EXTENSION
+
+Read: TypeAlias = Callable[[bytes], Any]
+Rule: TypeAlias = Callable[[int, Any], int]
+"""As `connector.exchanges.protocol.SequenceRule`."""
+
+
+def rows(
+    decode: Read,
+    *,
+    named: str = "",
+    of: str = "",
+    alone: bool = False,
+    keeps_frame: bool = False,
+    arrange: Callable[[list[Any]], object] | None = None,
+) -> Read:
+    """A reader of frames that have their rows, which are events, in ``data``.
+
+    Args:
+        decode: from a frame to its struct.
+        named: the symbol to write into every row; empty where rows have theirs.
+        of: the symbol that several rows must have; empty for any.
+        alone: whether an only row is returned as it is, not in a list.
+        keeps_frame: whether a row keeps the frame in its field ``frame``.
+        arrange: puts several rows in order.
+    """
+    make = rows_in_python if EXTENSION is None else EXTENSION.rows
+    read: Read = make(decode, named, of, alone, keeps_frame, arrange)
+    return read
+
+
+def rows_in_python(  # noqa: PLR0917  # as the compiled part has it
+    decode: Read,
+    named: str,
+    of: str,
+    alone: bool,
+    keeps_frame: bool,
+    arrange: Callable[[list[Any]], object] | None,
+) -> Read:
+    """`rows`, in Python."""
+
+    def read(frame: bytes) -> Any:
+        found = decode(frame).data
+        several = len(found) > 1
+        for row in found:
+            if named:
+                row.symbol = named
+            if keeps_frame:
+                row.frame = frame
+            if several and of and row.symbol != of:
+                raise msgspec.ValidationError(f"a row of {row.symbol!r} in a frame of {of!r}")
+        if several and arrange is not None:
+            arrange(found)
+        return found[0] if alone and len(found) == 1 else found
+
+    return read
+
+
+def timed(decode: Read, first: str, second: str) -> Read:
+    """A reader of frames that have an event in ``data``, and beside it when it happened.
+
+    Args:
+        decode: from a frame to its struct.
+        first: the field with the time; where it has none, it is in `second`. Each is as the field
+            ``exchange_time_ns`` of the event is on the wire (`connector.exchanges.spelling`).
+    """
+    make = timed_in_python if EXTENSION is None else EXTENSION.timed
+    read: Read = make(decode, first, second)
+    return read
+
+
+def timed_in_python(decode: Read, first: str, second: str) -> Read:
+    """`timed`, in Python."""
+
+    def read(frame: bytes) -> Any:
+        said = decode(frame)
+        event = said.data
+        event.wire_exchange_time_ns = getattr(said, first) or getattr(said, second)
+        return event
+
+    return read
+
+
+def rising(rule: Rule, field: str = "trade_id") -> Rule:
+    """`rule`, to which any id above the last one follows; the id is in `field` of the event."""
+    return rule if EXTENSION is None else EXTENSION.rising(rule, field)
+
+
+def dense(rule: Rule, field: str) -> Rule:
+    """`rule`, to which the last id + 1 follows; the id is in `field` of the event."""
+    return rule if EXTENSION is None else EXTENSION.dense(rule, field)
+
+
+def chained(rule: Rule) -> Rule:
+    """`rule`, to which a delta follows that names the last id in `BookDelta.previous_update_id`."""
+    return rule if EXTENSION is None else EXTENSION.chained(rule)

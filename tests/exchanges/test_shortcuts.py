@@ -1,0 +1,195 @@
+"""Readers and rules that the compiled part has say the same there as in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from connector.channels import BookDeltas, Trades
+from connector.events import BookDelta, BookSnapshot, Trade
+from connector.exchanges import binance, bitget, bybit, coinbase, deribit, kraken, okx, shortcuts
+from connector.exchanges.binance.sequence import dense_trade_ids
+from connector.exchanges.bitget import decode as of_bitget
+from connector.exchanges.bybit import decode as of_bybit
+from connector.exchanges.coinbase import decode as of_coinbase
+from connector.exchanges.deribit import decode as of_deribit
+from connector.exchanges.kraken import futures_decode as of_futures
+from connector.exchanges.kraken import spot_decode as of_kraken
+from connector.exchanges.okx import decode as of_okx
+from connector.transport.compiled import EXTENSION
+
+compiled = pytest.mark.skipif(
+    EXTENSION is None, reason="the extension is not compiled, or not used"
+)
+
+
+class Row(msgspec.Struct):
+    symbol: str
+    number: int = 0
+    frame: bytes = b""
+
+
+class Frame(msgspec.Struct):
+    data: list[Row]
+
+
+class LoneRow(msgspec.Struct):
+    data: tuple[Row]
+
+
+def newest_last(found: list[Any]) -> None:
+    found.sort(key=lambda row: row.number)
+
+
+def outcome(read: Callable[[bytes], Any], frame: bytes) -> Any:
+    try:
+        return read(frame)
+    except (msgspec.ValidationError, TypeError) as error:
+        return type(error), str(error)
+
+
+@compiled
+@given(
+    st.lists(st.builds(Row, st.sampled_from("AB"), st.integers(0, 9)), max_size=4),
+    st.tuples(
+        st.sampled_from(["", "A", "C"]),
+        st.sampled_from(["", "A"]),
+        st.booleans(),
+        st.booleans(),
+        st.sampled_from([None, newest_last]),
+    ),
+)
+@example([Row("A"), Row("B")], ("", "A", True, False, None))
+@example([Row("B")], ("", "A", True, False, None))
+def test_rows(found: list[Row], options: tuple[Any, ...]) -> None:
+    assert EXTENSION is not None
+    text = msgspec.json.encode({"data": found})
+    seen = []
+    for frame in (Frame, LoneRow):
+        decode = msgspec.json.Decoder(frame).decode
+        seen += [
+            outcome(make(decode, *options), text)
+            for make in (shortcuts.rows_in_python, EXTENSION.rows)
+        ]
+
+    assert seen[0] == seen[1]
+    assert seen[2] == seen[3]
+
+
+@compiled
+@given(st.sampled_from([None, 0, 5]), st.sampled_from([None, 0, 7]))
+def test_a_time_beside_an_event(first: int | None, second: int | None) -> None:
+    assert EXTENSION is not None
+    times = []
+    for make in (shortcuts.timed_in_python, EXTENSION.timed):
+        frame = SimpleNamespace(data=SimpleNamespace(), cts=first, ts=second)
+        times.append(make({b"": frame}.__getitem__, "cts", "ts")(b"").wire_exchange_time_ns)
+
+    assert times == [first or second] * 2
+
+
+@pytest.mark.parametrize("make", [shortcuts.rows, shortcuts.timed], ids=["rows", "timed"])
+def test_what_a_decoder_raises_is_not_hidden(make: Any) -> None:
+    def broken(_: bytes) -> Any:
+        raise KeyError("broken")
+
+    read = make(broken) if make is shortcuts.rows else make(broken, "a", "b")
+    with pytest.raises(KeyError, match="broken"):
+        read(b"")
+
+
+def trade(number: int, _: int | None) -> Any:
+    return Trade(symbol="A", price=1.0, quantity=1.0, side="buy", trade_id=number)
+
+
+def delta(number: int, previous: int | None) -> Any:
+    return BookDelta(
+        symbol="A", bids=[], asks=[], first_update_id=number, last_update_id=number,
+        previous_update_id=previous,
+    )  # fmt: skip
+
+
+def snapshot(number: int, _: int | None) -> Any:
+    return BookSnapshot(symbol="A", bids=[], asks=[], update_id=number)
+
+
+def dense(rule: Any) -> Any:
+    return shortcuts.dense(rule, "last_update_id")
+
+
+def dense_trades(rule: Any) -> Any:
+    return shortcuts.dense(rule, "trade_id")
+
+
+RULES: list[tuple[Any, Any, tuple[Any, ...]]] = [
+    (shortcuts.rising, of_okx.rising_trade_ids, (trade,)),
+    (shortcuts.rising, of_coinbase.rising_trade_ids, (trade,)),
+    (shortcuts.rising, of_bitget.other_trade_ids, (trade,)),
+    (dense_trades, of_kraken.dense_trade_ids, (trade,)),
+    (dense_trades, of_deribit.dense_trade_ids, (trade,)),
+    (dense_trades, dense_trade_ids, (trade,)),
+    (dense, of_bybit.dense_book_ids, (delta, snapshot)),
+    (dense, of_futures.dense_book_ids, (delta, snapshot)),
+    (shortcuts.chained, of_okx.chained_book_ids, (delta, snapshot)),
+    (shortcuts.chained, of_deribit.chained_book_ids, (delta, snapshot)),
+    (shortcuts.chained, of_bitget.chained_book_ids, (delta, snapshot)),
+]
+ids = st.one_of(st.integers(0, 4), st.sampled_from([-1, 2**63 - 2, 2**63 - 1, 2**63, 2**64]))
+
+
+@pytest.mark.parametrize(
+    ("usual", "rule", "makers"), RULES, ids=[f"{each[1].__module__}" for each in RULES]
+)
+@given(last_id=ids.filter(lambda number: number >= 0), named=st.tuples(ids, st.none() | ids))
+def test_what_is_usual_is_as_the_rule_says(
+    usual: Any, rule: Any, makers: tuple[Any, ...], last_id: int, named: tuple[int, int | None]
+) -> None:
+    for make in makers:
+        event = make(*named)
+        assert usual(rule)(last_id, event) == rule(last_id, event)
+
+
+@pytest.mark.parametrize(
+    ("exchange", "symbol"),
+    [
+        (binance.CoinMFutures(), "BTCUSD_PERP"),
+        (bybit.Linear(), "BTCUSDT"),
+        (okx.Okx(), "BTC-USDT"),
+        (coinbase.AdvancedTrade(), "BTC-USD"),
+        (kraken.Spot(), "BTC/USD"),
+        (kraken.Futures(), "PF_XBTUSD"),
+        (deribit.Deribit(), "BTC-PERPETUAL"),
+        (bitget.Futures(), "BTCUSDT"),
+    ],
+    ids=lambda each: getattr(each, "name", None),
+)
+def test_an_error_in_an_event_is_not_taken_for_an_unusual_one(exchange: Any, symbol: str) -> None:
+    class Broken:
+        @property
+        def trade_id(self) -> int:
+            raise ZeroDivisionError
+
+        last_update_id = previous_update_id = trade_id
+
+    for channel in (Trades(symbol), BookDeltas(symbol)):
+        rule = exchange.stream(channel).sequence
+        if rule is not None:
+            with pytest.raises(ZeroDivisionError):
+                rule(5, Broken())
+
+
+@compiled
+@pytest.mark.parametrize("name", ["rows", "timed", "rising", "dense", "chained"])
+def test_a_wrong_number_of_arguments_is_refused(name: str) -> None:
+    with pytest.raises(TypeError):
+        getattr(EXTENSION, name)()
+    if name in ("rising", "dense", "chained"):
+        arguments = [dense_trade_ids, "trade_id"][: 1 if name == "chained" else 2]
+        with pytest.raises(TypeError):
+            getattr(EXTENSION, name)(*arguments)(1)
