@@ -30,6 +30,7 @@ def rows(
     alone: bool = False,
     keeps_frame: bool = False,
     arrange: Callable[[list[Any]], object] | None = None,
+    within: str = "",
 ) -> Read:
     """A reader of frames that have their rows, which are events, in ``data``.
 
@@ -40,9 +41,11 @@ def rows(
         alone: whether an only row is returned as it is, not in a list.
         keeps_frame: whether a row keeps the frame in its field ``frame``.
         arrange: puts several rows in order.
+        within: the field with a list of one part, which has the ``data``; a frame with another
+            number of parts is refused. Empty where the frame has it.
     """
     make = rows_in_python if EXTENSION is None else EXTENSION.rows
-    read: Read = make(decode, named, of, alone, keeps_frame, arrange)
+    read: Read = make(decode, named, of, alone, keeps_frame, arrange, within)
     return read
 
 
@@ -53,11 +56,18 @@ def rows_in_python(  # noqa: PLR0917  # as the compiled part has it
     alone: bool,
     keeps_frame: bool,
     arrange: Callable[[list[Any]], object] | None,
+    within: str,
 ) -> Read:
     """`rows`, in Python."""
 
     def read(frame: bytes) -> Any:
-        found = decode(frame).data
+        said = decode(frame)
+        if within:
+            parts = getattr(said, within)
+            if len(parts) != 1:
+                raise msgspec.ValidationError(f"{len(parts)} parts in a frame, not one")
+            (said,) = parts
+        found = said.data
         several = len(found) > 1
         for row in found:
             if named:

@@ -309,8 +309,13 @@ class Delivery:
         for event in events:
             event.received_ns = self.received_ns or 0
             event.session = self.session
-        if events:
-            self._note_lag(subscription, events[-1])
+        if not events:
+            return
+        self._note_lag(subscription, events[-1])
+        readers = subscription.readers
+        if subscription.sequence is None and len(events) <= readers.room():
+            readers.put_run(events, subscription.name)
+            return
         self._rest.extend((subscription, event) for event in events)
         self._put_rest()
 

@@ -1001,7 +1001,8 @@ failed:
 
 /* --- readers of frames (connector.exchanges.shortcuts) */
 
-enum { ROWS_DECODE, ROWS_NAMED, ROWS_OF, ROWS_ALONE, ROWS_KEEPS_FRAME, ROWS_ARRANGE, ROWS_OPTIONS };
+enum { ROWS_DECODE, ROWS_NAMED, ROWS_OF, ROWS_ALONE, ROWS_KEEPS_FRAME, ROWS_ARRANGE,
+       ROWS_WITHIN, ROWS_OPTIONS };
 
 /* What `row` is told; -1 with an exception set. */
 static int
@@ -1028,10 +1029,35 @@ finish_row(PyObject *options, PyObject *row, PyObject *frame, int several)
     return differs ? -1 : 0;
 }
 
+/* The one part in the list `field` of `said`, which it takes; NULL with an exception set. */
+static PyObject *
+only_part(PyObject *said, PyObject *field)
+{
+    PyObject *parts = PyObject_GetAttr(said, field), *part = NULL;
+    Py_DECREF(said);
+    if (parts == NULL) {
+        return NULL;
+    }
+    if (!PyList_CheckExact(parts)) {
+        PyErr_SetString(PyExc_TypeError, "parts are in a list");
+    }
+    else if (PyList_GET_SIZE(parts) != 1) {
+        PyErr_Format(invalid, "%zd parts in a frame, not one", PyList_GET_SIZE(parts));
+    }
+    else {
+        part = Py_NewRef(PyList_GET_ITEM(parts, 0));
+    }
+    Py_DECREF(parts);
+    return part;
+}
+
 static PyObject *
 read_rows(PyObject *options, PyObject *frame)
 {
     PyObject *said = PyObject_CallOneArg(PyTuple_GET_ITEM(options, ROWS_DECODE), frame);
+    if (said != NULL && PyTuple_GET_ITEM(options, ROWS_WITHIN) != Py_None) {
+        said = only_part(said, PyTuple_GET_ITEM(options, ROWS_WITHIN));
+    }
     PyObject *found = said == NULL ? NULL : PyObject_GetAttr(said, name_data);
     Py_XDECREF(said);
     if (found == NULL) {
@@ -1092,7 +1118,7 @@ bind(PyMethodDef *method, PyObject *const *args, Py_ssize_t count, Py_ssize_t wa
 static PyMethodDef rows_method = {"rows", read_rows, METH_O, NULL};
 
 PyDoc_STRVAR(rows_doc,
-"rows(decode, named, of, alone, keeps_frame, arrange)\n--\n\nSee connector.exchanges.shortcuts.");
+"rows(decode, named, of, alone, keeps_frame, arrange, within)\n--\n\nSee connector.exchanges.shortcuts.");
 
 static PyObject *
 rows(PyObject *module, PyObject *const *args, Py_ssize_t count)

@@ -39,6 +39,10 @@ class Frame(msgspec.Struct):
     data: list[Row]
 
 
+class Parts(msgspec.Struct):
+    parts: list[Frame]
+
+
 class LoneRow(msgspec.Struct):
     data: tuple[Row]
 
@@ -63,10 +67,11 @@ def outcome(read: Callable[[bytes], Any], frame: bytes) -> Any:
         st.booleans(),
         st.booleans(),
         st.sampled_from([None, newest_last]),
+        st.just(""),
     ),
 )
-@example([Row("A"), Row("B")], ("", "A", True, False, None))
-@example([Row("B")], ("", "A", True, False, None))
+@example([Row("A"), Row("B")], ("", "A", True, False, None, ""))
+@example([Row("B")], ("", "A", True, False, None, ""))
 def test_rows(found: list[Row], options: tuple[Any, ...]) -> None:
     assert EXTENSION is not None
     text = msgspec.json.encode({"data": found})
@@ -80,6 +85,20 @@ def test_rows(found: list[Row], options: tuple[Any, ...]) -> None:
 
     assert seen[0] == seen[1]
     assert seen[2] == seen[3]
+
+
+@compiled
+@given(st.lists(st.lists(st.builds(Row, st.just("A"), st.integers(0, 9)), max_size=2), max_size=2))
+def test_rows_in_the_only_part_of_a_frame(parts: list[list[Row]]) -> None:
+    assert EXTENSION is not None
+    text = msgspec.json.encode({"parts": [{"data": found} for found in parts]})
+    decode = msgspec.json.Decoder(Parts).decode
+    options = "", "", False, False, None, "parts"
+    ours = outcome(shortcuts.rows_in_python(decode, *options), text)
+    theirs = outcome(EXTENSION.rows(decode, *options), text)
+
+    assert ours == theirs
+    assert (ours == parts[0]) if len(parts) == 1 else (ours[0] is msgspec.ValidationError)
 
 
 @compiled

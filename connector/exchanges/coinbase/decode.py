@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 
 from connector import events
-from connector.events import Level
 from connector.exchanges.coinbase import wire
 from connector.exchanges.numbers import decoder
 from connector.exchanges.offers import Reader
+from connector.exchanges.shortcuts import rows
 from connector.exchanges.spelling import NS_PER_MS
 
 CANDLE_INTERVAL, CANDLE_SECONDS = "5m", 300
@@ -67,6 +67,18 @@ def trades(numbers: Any, symbol: str) -> Reader:
     return read
 
 
+def new_trades(numbers: Any, symbol: str) -> Reader:
+    """``market_trades`` of a product that comes under its own name, but for the snapshot."""
+    if listed_as(symbol) != symbol:
+        return trades(numbers, symbol)
+    kind: Any = wire.NewTradesFrame
+    return rows(decoder(kind[numbers]), of=symbol, arrange=_sort_trades, within="events")
+
+
+def _sort_trades(found: list[Any]) -> None:
+    found.sort(key=_trade_id)
+
+
 def book(numbers: Any, symbol: str) -> Reader:
     """``l2_data``: snapshots and changes."""
     kind: Any = wire.BookFrame
@@ -86,8 +98,8 @@ def book(numbers: Any, symbol: str) -> Reader:
 
 
 def _book(said: wire.BookEvent[Any], symbol: str, frame: wire.BookFrame[Any]) -> events.Event:
-    bids = [Level(row.price_level, row.new_quantity) for row in said.updates if row.side == "bid"]
-    asks = [Level(row.price_level, row.new_quantity) for row in said.updates if row.side != "bid"]
+    bids: list[Any] = [row for row in said.updates if type(row) is wire.BidRow]
+    asks: list[Any] = [row for row in said.updates if type(row) is wire.OfferRow]
     number: Any = frame.sequence_num
     time: Any = frame.timestamp
     if said.type == "update":

@@ -80,6 +80,7 @@ _OFFERS: Mapping[type[Any], Offer] = MappingProxyType(
         Trades: Offer(
             name="market_trades:{symbol}",
             reader=decode.trades,
+            usual=decode.new_trades,
             sequence=shortcuts.rising(decode.rising_trade_ids),
             repeats=decode.was_told,
             batch="market_trades",

@@ -81,12 +81,34 @@ class TradesFrame(msgspec.Struct, Generic[N], gc=False):
     events: list[TradesEvent[N]]
 
 
-class BookRow(msgspec.Struct, Generic[N], gc=False):
+class NewTrades(msgspec.Struct, Generic[N], gc=False, tag_field="type", tag="update"):
+    """New trades."""
+
+    data: list[Trade[N]] = field(name="trades")
+
+
+class NewTradesFrame(msgspec.Struct, Generic[N], gc=False):
+    """A frame of ``market_trades`` without the latest ones."""
+
+    events: list[NewTrades[N]]
+
+
+class BidRow(
+    events.Level[N_co], array_like=False, frozen=True, gc=False, tag_field="side", tag="bid"
+):
     """One price level; its ``event_time`` is not read: in a snapshot it is 1970."""
 
-    side: Literal["bid", "offer"]
-    price_level: N
-    new_quantity: N
+    price: N_co = field(name="price_level")
+    quantity: N_co = field(name="new_quantity")
+
+
+class OfferRow(
+    events.Level[N_co], array_like=False, frozen=True, gc=False, tag_field="side", tag="offer"
+):
+    """The same of the other side."""
+
+    price: N_co = field(name="price_level")
+    quantity: N_co = field(name="new_quantity")
 
 
 class BookEvent(msgspec.Struct, Generic[N], gc=False):
@@ -94,7 +116,7 @@ class BookEvent(msgspec.Struct, Generic[N], gc=False):
 
     type: Literal["snapshot", "update"]
     product_id: str
-    updates: list[BookRow[N]]
+    updates: list[BidRow[N] | OfferRow[N]]
 
 
 class BookFrame(msgspec.Struct, Generic[N], gc=False):

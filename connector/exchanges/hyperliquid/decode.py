@@ -37,14 +37,13 @@ def each_once(_: NumberType) -> Fold:
     """Trades that were not delivered before: later ones, or of the same time with another id."""
 
     def fold(last: wire.Trade[Any] | None, trade: wire.Trade[Any]) -> list[wire.Trade[Any]]:
-        seen: tuple[int, ...] = ()
-        if last is not None:
-            behind = _time(trade) - _time(last)
-            if behind < 0 or (not behind and trade.trade_id in last.seen):
-                return []
-            if not behind:
-                seen = last.seen
-        trade.seen = (*seen, trade.trade_id)
+        number, time = trade.trade_id, _time(trade)
+        if last is None or time > _time(last):
+            trade.seen = (number,)
+        elif time < _time(last) or number in last.seen:
+            return []
+        else:
+            trade.seen = (*last.seen, number)
         return [trade]
 
     return fold
