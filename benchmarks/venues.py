@@ -6,9 +6,11 @@
 
 The frames are those of the simulated venue, whose market is the same for all: the server sends them
 as fast as they are taken, and each contestant, in a process of its own, measures the CPU time from
-its connection to its last event, several times. *picows* decodes each frame, in its callback, into
-the fields that our events have (`benchmarks.venue_structs`); `connector` delivers events to a
-consumer in a task of its own. Rounds are interleaved; the table shows ratios of medians.
+its connection to its last event, in several passes. *picows* decodes each frame, in its callback,
+into the fields that our events have (`benchmarks.venue_structs`), and looks at none of them;
+`connector` delivers each event to a consumer in a task of its own, or a batch of those that there
+are. Rounds are interleaved; the table shows the least of all passes: what other programs of the
+machine take is never negative.
 
 With ``--instructions`` valgrind counts what each contestant does from the first frame to the last
 event, in a second pass over the same frames. The kernel is not in it.
@@ -22,7 +24,6 @@ import os
 import re
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -57,7 +58,8 @@ from connector.link.raw_frames import RawFrame
 from connector.testing import MemoryNetwork, OrderFlow, open_exchange
 
 KINDS = ("trades", "deltas")
-CONTESTANTS = ("connector", "picows")
+CONTESTANTS = ("connector", "batches", "picows")
+"""`connector` twice, with `async for`, and with `Feed.batches`."""
 PASSES = 8
 """Connections of one contestant, which bring the same frames; the first warms up."""
 BLOCK_BYTES = 65_536
@@ -168,6 +170,8 @@ def server(frames: list[Recorded]) -> Iterator[int]:
 
 def run(contestant: str, tasks: list[Task], *, under: tuple[str, ...] = ()) -> str:
     """Let a contestant do `tasks`; what it prints."""
+    if contestant == "batches":
+        contestant, tasks = "connector", [attrs.evolve(each, batches=True) for each in tasks]
     finished = subprocess.run(
         [*under, sys.executable, "-m", f"benchmarks.contestants.venue_{contestant}"],
         input=json.dumps([attrs.asdict(each) for each in tasks]),
@@ -176,13 +180,13 @@ def run(contestant: str, tasks: list[Task], *, under: tuple[str, ...] = ()) -> s
     return finished.stdout
 
 
-def microseconds(task: Task, rounds: int) -> dict[str, float]:
-    """CPU µs per frame of each contestant."""
-    found: dict[str, list[float]] = {each: [] for each in CONTESTANTS}
+def microseconds(tasks: list[Task], rounds: int) -> list[list[float]]:
+    """CPU µs per frame of each task, for each contestant."""
+    found: dict[str, list[list[float]]] = {each: [] for each in CONTESTANTS}
     for _ in range(rounds):
         for contestant, costs in found.items():
-            costs += json.loads(run(contestant, [task]))
-    return {contestant: statistics.median(costs) for contestant, costs in found.items()}
+            costs.append(json.loads(run(contestant, tasks)))
+    return [list(map(min, zip(*costs, strict=True))) for costs in found.values()]
 
 
 def instructions(contestant: str, tasks: list[Task]) -> list[float]:
@@ -214,8 +218,6 @@ def main() -> None:
     if options.instructions and shutil.which("valgrind") is None:
         parser.exit(1, "valgrind is not installed\n")
     unit = "instructions" if options.instructions else "µs"
-    print(f"| venue | frames | events in each | connector, {unit} | picows, {unit} | ratio |")
-    print("| --- | --- | ---: | ---: | ---: | ---: |")
     tasks = []
     with ExitStack() as servers:
         for name in options.venues or list(VENUES):
@@ -228,19 +230,19 @@ def main() -> None:
                 tasks.append(Task(name, kind, port, len(frames), events, passes))
         if options.instructions:
             columns = [instructions(each, tasks) for each in CONTESTANTS]
-            for task, ours, theirs in zip(tasks, *columns, strict=True):
-                tell(task, f"{ours:,.0f} | {theirs:,.0f} | {ours / theirs:.2f}")
         else:
-            for task in tasks:
-                costs = microseconds(task, options.rounds)
-                ours, theirs = costs.values()
-                tell(task, f"{ours:.2f} | {theirs:.2f} | {ours / theirs:.2f}")
-
-
-def tell(task: Task, figures: str) -> None:
-    """Print a row of the table."""
-    share = task.events / task.frames
-    print(f"| {task.venue} | {task.kind} | {share:.1f} | {figures} |", flush=True)
+            columns = microseconds(tasks, options.rounds)
+    print(
+        f"| venue | frames | events in each | connector, {unit} | batches, {unit} | picows, {unit} "
+        "| ratio | batches |"
+    )
+    print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    digits = 0 if options.instructions else 2
+    for task, each, batch, bare in zip(tasks, *columns, strict=True):
+        share = f"{task.events / task.frames:.1f}"
+        figures = " | ".join(f"{cost:,.{digits}f}" for cost in (each, batch, bare))
+        ratios = f"{each / bare:.2f} | {batch / bare:.2f}"
+        print(f"| {task.venue} | {task.kind} | {share} | {figures} | {ratios} |")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,20 @@ REQUEST = (
 )
 
 
+async def consume(feed: Feed[Any], task: Task) -> None:
+    """Take every event, or every batch."""
+    left = task.events
+    if task.batches:
+        async for batch in feed.batches():
+            left -= len(batch)
+            if left <= 0:
+                return
+    async for _ in feed:
+        left -= 1
+        if not left:
+            return
+
+
 async def one_pass(task: Task) -> None:
     venue = VENUES[task.venue]
     exchange: Any = venue.exchange()
@@ -49,11 +63,7 @@ async def one_pass(task: Task) -> None:
         task.begin()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(tap.receive_some)
-            left = task.events
-            async for _ in feed:
-                left -= 1
-                if not left:
-                    break
+            await consume(feed, task)
             task.end()
             nursery.cancel_scope.cancel()
 

@@ -7,7 +7,15 @@
 """
 
 from connector.book.crossing import Crossing
-from connector.book.levels import Asks, Bids, BookSide, DigitLevel, Extent, StrippedLevel
+from connector.book.levels import (
+    Asks,
+    Bids,
+    BookSide,
+    DigitLevel,
+    Extent,
+    StrippedLevel,
+    WrittenLevel,
+)
 from connector.book.machine import Book, BookStatistics, Outcome
 from connector.book.renewal import RenewedBook
 from connector.book.rules import BookRules
@@ -31,4 +39,5 @@ __all__ = [
     "RenewedBook",
     "State",
     "StrippedLevel",
+    "WrittenLevel",
 ]

@@ -17,7 +17,7 @@ from zlib import crc32
 
 import attrs
 
-from connector.book.levels import DigitLevel, StrippedLevel
+from connector.book.levels import DigitLevel, StrippedLevel, WrittenLevel
 from connector.errors import ConfigError
 from connector.events import Level
 
@@ -37,10 +37,26 @@ class Checksum:
 def interleaved(bids: Sequence[Level[Any]], asks: Sequence[Level[Any]]) -> int:
     """``bid:quantity:ask:quantity:…``, signed. Source: okx §5, bitget §5."""
     pairs = zip_longest(bids, asks)
-    levels = (level for level in chain.from_iterable(pairs) if level is not None)
-    text = ":".join(part for level in levels for part in digits(level))
+    levels: list[Any] = [level for level in chain.from_iterable(pairs) if level is not None]
+    try:
+        text = ":".join([level.written for level in levels])
+    except AttributeError:
+        text = ":".join(part for level in levels for part in digits(level))
     unsigned = crc32(text.encode())
     return unsigned - (1 << 32) if unsigned >= 1 << 31 else unsigned
+
+
+def with_text(event: Any) -> tuple[Sequence[Level[Any]], Sequence[Level[Any]]]:
+    """Bids and asks of an event of Decimals, with their digits if it has a checksum: then they are
+    written once, and not whenever another level changes.
+    """
+    if not event.checksum:
+        return event.bids, event.asks
+    bids, asks = (
+        [WrittenLevel(price, quantity, f"{price:f}:{quantity:f}") for price, quantity in side]
+        for side in (event.bids, event.asks)
+    )
+    return bids, asks
 
 
 def asks_then_bids(bids: Sequence[Level[Any]], asks: Sequence[Level[Any]]) -> int:

@@ -38,6 +38,16 @@ class DigitLevel(Level[N_co], frozen=True, gc=False):
     quantity_digits: str
 
 
+class WrittenLevel(Level[N_co], frozen=True, gc=False):
+    """A level with the digits that the exchange wrote, as the checksum of OKX wants them."""
+
+    written: str
+    """The price, a colon, the quantity."""
+
+    def __repr__(self) -> str:
+        return f"Level(price={self.price!r}, quantity={self.quantity!r})"
+
+
 class StrippedLevel(Level[N_co], frozen=True, gc=False):
     """A level with the digits that the exchange wrote, as Kraken's checksum wants them."""
 

@@ -103,11 +103,12 @@ def _decode(*kinds: Any) -> Callable[[bytes], Any]:
 def is_plain(payload: bytes) -> bool:
     """Whether nothing in `payload` could be a number that only a `Decimal` can be.
 
-    ``NaN`` and ``Infinity``, whatever their case, have an n; a blank may be written as an escape.
+    ``NaN``, ``sNaN`` and ``Infinity`` may be in any case; a blank may be written as an escape.
     """
+    small = payload.lower()
     return (
-        b"N" not in payload
-        and b"n" not in payload
+        b"nan" not in small
+        and b"inf" not in small
         and b"_" not in payload
         and b" " not in payload
         and b"\\" not in payload

@@ -20,6 +20,8 @@ from connector.transport.compiled import EXTENSION
 Read: TypeAlias = Callable[[bytes], Any]
 Rule: TypeAlias = Callable[[int, Any], int]
 """As `connector.exchanges.protocol.SequenceRule`."""
+Arrange: TypeAlias = Callable[[list[Any]], object]
+"""Puts rows in order, in place."""
 
 
 def rows(
@@ -29,7 +31,7 @@ def rows(
     of: str = "",
     alone: bool = False,
     keeps_frame: bool = False,
-    arrange: Callable[[list[Any]], object] | None = None,
+    arrange: Arrange | None = None,
     within: str = "",
 ) -> Read:
     """A reader of frames that have their rows, which are events, in ``data``.
@@ -55,7 +57,7 @@ def rows_in_python(  # noqa: PLR0917  # as the compiled part has it
     of: str,
     alone: bool,
     keeps_frame: bool,
-    arrange: Callable[[list[Any]], object] | None,
+    arrange: Arrange | None,
     within: str,
 ) -> Read:
     """`rows`, in Python."""

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import attrs
 
 from connector.book import Extent
+from connector.book.checksum import with_text
 from connector.book.rules import OKX, OKX_REST
 from connector.channels import (
     AggregateTrades,
@@ -157,13 +158,14 @@ def _book(channel: OrderBook, deltas: Stream[Any], numbers: parameters.NumberTyp
     # Since June 2026 checksums are 0; those of older recordings are made of digits that a float
     # has lost.
     checksum = OKX.checksum if numbers is Decimal else None
+    digits = with_text if numbers is Decimal else None
     symbol = deltas.name.partition(":")[2]
     return BookSource(
         deltas,
-        attrs.evolve(OKX, checksum=checksum),
+        attrs.evolve(OKX, checksum=checksum, with_digits=digits),
         Extent(shown=channel.depth, needed=1, truncated=rest.BOOK_LEVELS),
         snapshot=rest.book(symbol, numbers),
-        fallback=attrs.evolve(OKX_REST, checksum=checksum),
+        fallback=attrs.evolve(OKX_REST, checksum=checksum, with_digits=digits),
     )
 
 
