@@ -3,7 +3,7 @@
 The proxy stands between an adapter and the simulated exchange and knows nothing of either: it sees
 bytes. The program knows the public API only. The judge asks the exchange what is true.
 
-Run ten thousand orders: ``python -m tests.account.hostile usdm --orders 10000 --seed 7``.
+Run ten thousand orders: ``python -m tests.account.hostile usdm --orders 13500 --seed 9``.
 """
 
 from __future__ import annotations
@@ -48,8 +48,14 @@ from connector.testing import MemoryNetwork, OrderFlow, SimulatedExchange, open_
 from connector.testing.exchange.trading.accounts import SimulatedAccount, TradingAccount
 from connector.testing.explore.schedule import Seeded, taken_over
 
-SYMBOL = "ETHUSDC"
-STILL = OrderFlow(rate_per_second=1e-6)
+SYMBOLS = {"spot": "ETHUSDC", "usdm": "ETHUSDC", "binance_coinm": "ETHUSD_PERP"}
+UNITS = {"spot": Decimal("0.001"), "usdm": Decimal("0.001"), "binance_coinm": Decimal(1)}
+"""The steps of quantities."""
+KINDS: dict[str, Any] = {
+    "spot": binance.Spot,
+    "usdm": binance.UsdMFutures,
+    "binance_coinm": binance.CoinMFutures,
+}
 RICH = {"USDC": "100000000", "ETH": "50000"}
 Fate = Literal["pass", "delay", "cut", "swallow"]
 
@@ -177,7 +183,7 @@ class Judge:
             self._held.add(self._holding)
         for fill in self.truth.fills[self._seen_fills :]:
             self._holding += fill.quantity if fill.side == "BUY" else -fill.quantity
-            if fill.fee_asset == "ETH":
+            if fill.fee_asset == "ETH" and fill.contract_size is None:
                 self._holding -= fill.fee
             self._held.add(self._holding)
         self._seen_fills = len(self.truth.fills)
@@ -248,7 +254,8 @@ class Judge:
 
 
 def shown_holding(account: Account) -> Decimal:
-    return account.positions[SYMBOL].quantity
+    (holding,) = account.positions.values()
+    return holding.quantity
 
 
 def key_of(intent: Limit) -> tuple[Any, ...]:
@@ -273,9 +280,9 @@ class Program:
         crosses = self.random.random() < 0.2
         away = Decimal(number % 7000) / 100
         base = 3150 if (side == "buy") == crosses else 2800
-        quantity = Decimal(10 + number // 7000) / 1000
+        quantity = (10 + number // 7000) * UNITS[self.venue]
         return Limit(
-            SYMBOL,
+            SYMBOLS[self.venue],
             side,
             quantity=quantity,
             price=base + away,
@@ -326,15 +333,15 @@ class Program:
             await order.accepted()
         else:
             order = await account.place(intent)
-            if way == "amend" and self.venue == "usdm":
+            if way == "amend" and self.venue != "spot":
                 await self._amend(account, order, intent)
             if way != "place" or self.random.random() < 0.5:
                 await self._cancel(account, order)
 
     async def _amend(self, account: Account, order: Order, intent: Limit) -> None:
         try:
-            changed = Decimal(self.random.randrange(1, 9)) / 1000
-            await account.amend(order, quantity=intent.quantity + changed + 1)
+            changed = self.random.randrange(1001, 1009) * UNITS[self.venue]
+            await account.amend(order, quantity=intent.quantity + changed)
             self.judge.outcomes["amended"] += 1
         except (AmendRefused, OrderEnded, NotSent, LimitReached, OrderUnknown) as error:
             self.judge.outcomes[f"amend: {type(error).__name__}"] += 1
@@ -367,7 +374,7 @@ class Run:
         draw = random.Random(self.seed)
         async with open_exchange(
             self.venue,  # type: ignore[arg-type]
-            source=STILL,
+            source=OrderFlow(symbols=(SYMBOLS[self.venue],), rate_per_second=1e-6),
             network=inner,
             accounts=[TradingAccount("mm1", RICH)],
         ) as exchange:
@@ -415,7 +422,7 @@ class Run:
         bookmark: str | None,
     ) -> str | None:
         judge, draw = program.judge, self._draw
-        kind = binance.Spot if self.venue == "spot" else binance.UsdMFutures
+        kind = KINDS[self.venue]
         key = ApiKey(judge.truth.key, judge.truth.secret)
         options: dict[str, Any] = {} if network is None else {"dialer": network}
         proxy.weather = self.storm
@@ -427,7 +434,7 @@ class Run:
                     name="mm1",
                     limits=Limits.none(),
                     bookmark=bookmark,
-                    symbols=(SYMBOL,),
+                    symbols=(SYMBOLS[self.venue],),
                     timing=Timing(leave_timeout=120.0),
                 ) as account:
                     async with account.events() as feed:
@@ -467,7 +474,7 @@ class Run:
                 if resting:
                     order = draw.choice(resting)
                     part = order.remaining * draw.choice([1, 2, 5]) / 5
-                    part = part.quantize(Decimal("0.001")) or order.remaining
+                    part = part.quantize(UNITS[self.venue]) or order.remaining
                     judge.exchange.trading.fill(order, part)
 
         with trio.move_on_after(self.chapter_seconds):
@@ -546,7 +553,7 @@ def run(venue: str, seed: int, orders: int, **options: Any) -> tuple[Judge, Coun
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("venue", choices=["spot", "usdm"])
+    parser.add_argument("venue", choices=list(SYMBOLS))
     parser.add_argument("--orders", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--over-sockets", action="store_true")

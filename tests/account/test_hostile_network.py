@@ -21,6 +21,13 @@ def test_orders_survive_a_hostile_network(venue: str) -> None:
     assert judge.fills
 
 
+def test_contracts_survive_a_hostile_network() -> None:
+    judge, fates = run("binance_coinm", seed=4, orders=100, chapter_seconds=30.0)
+    assert fates["cut"] + fates["swallow"] > 1
+    assert len(judge.truth.client_ids) > 50
+    assert judge.fills
+
+
 def test_orders_over_real_sockets_that_are_slow() -> None:
     slow = Weather(delay=0.3, longest_delay=0.05)
     judge, fates = run(
