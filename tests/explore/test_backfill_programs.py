@@ -19,7 +19,7 @@ NAMES = [name for name in SCENARIOS if name.startswith("backfill")]
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_is_missing_nor_left_at_some_steps(name: str) -> None:
     """A sample, lean enough for every run of the tests; `docs/design.md` has the whole."""
-    scenario = attrs.evolve(SCENARIOS[name], stride=83)
+    scenario = attrs.evolve(SCENARIOS[name], stride=131)
 
     report = sweep(scenario, kinds=("steps",), faults=faults.CORE)
 
