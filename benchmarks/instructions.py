@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.alone import CLIENTS
@@ -40,6 +41,24 @@ def counted(*command: str) -> int:
     return int(found[1])
 
 
+def read_perf(said: str) -> int | None:
+    """The count in what ``perf stat -x,`` says; None if the processor's counter is not readable."""
+    found = re.search(r"^(\d+),[^,]*,instructions", said, re.MULTILINE)
+    return None if found is None else int(found[1])
+
+
+def counted_by_processor(*command: str) -> int | None:
+    """As `counted`, by the processor itself: in a second, and less exactly; None without perf."""
+    if shutil.which("perf") is None:
+        return None
+    finished = subprocess.run(
+        ["perf", "stat", "-x,", "-e", "instructions:u", "--", sys.executable, "-m", *command],
+        capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+    )  # fmt: skip
+    return read_perf(finished.stderr)
+
+
 def replayed(workload: str, symbols: int, messages: int) -> int:
     """Of a whole process that replays so many messages."""
     with tempfile.TemporaryDirectory() as folder:
@@ -51,13 +70,13 @@ def replayed(workload: str, symbols: int, messages: int) -> int:
         )  # fmt: skip
 
 
-def alone(client: str) -> float:
-    """Per message that comes alone."""
+def alone(client: str, count: Callable[..., int | None] = counted) -> float | None:
+    """Per message that comes alone; None if they cannot be counted in that way."""
     few, many = (
-        counted("benchmarks.alone", client, "--messages", str(count))
-        for count in (FEW_ALONE, MANY_ALONE)
+        count("benchmarks.alone", client, "--messages", str(messages))
+        for messages in (FEW_ALONE, MANY_ALONE)
     )
-    return (many - few) / (MANY_ALONE - FEW_ALONE)
+    return None if few is None or many is None else (many - few) / (MANY_ALONE - FEW_ALONE)
 
 
 def main() -> None:
