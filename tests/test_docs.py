@@ -338,7 +338,7 @@ def test_the_examples_pass_their_own_tests() -> None:
     )
 
     assert ended.returncode == 0, ended.stdout
-    assert re.search(r"^every_step: \d+ runs in 9 tests$", ended.stdout, re.MULTILINE)
+    assert re.search(r"^every_step: \d+ runs in 13 tests$", ended.stdout, re.MULTILINE)
 
 
 def test_an_example_that_a_page_shows_is_there() -> None:

@@ -204,7 +204,7 @@ async def test_a_kept_adapter_says_what_it_was_and_does_nothing(autojump_clock: 
     async with open_world() as world:
         adapter = world.adapter
         assert adapter.exchange.name == "binance_usdm"
-        with pytest.raises(ConfigError, match="no frame replaces another"):
+        with pytest.raises(ConfigError, match="frames cannot replace each other"):
             with adapter.frames(overflow=Overflow.CONFLATE):
                 raise AssertionError("unreachable")
 
