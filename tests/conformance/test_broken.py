@@ -16,7 +16,16 @@ import pytest
 
 from connector.channels import BestQuote, OrderBook, Trades
 from connector.exchanges import binance, bybit, okx
-from connector.exchanges.protocol import Heartbeat, Inbound, Limits, Liveness, Reply, Stream
+from connector.exchanges.protocol import (
+    Heartbeat,
+    Inbound,
+    Limits,
+    Liveness,
+    Reply,
+    RestRequest,
+    Stream,
+)
+from connector.exchanges.requests import PublicRequests, Span
 from connector.testing.conformance import Check, NotConforming, Venue, simulated
 
 
@@ -134,6 +143,43 @@ class OffersWhatTheVenueLacks(bybit.Spot):
 BTC = "BTCUSDT", "ETHUSDT"
 
 
+class SwapsOpenAndClose(bybit.Linear):
+    """A candle that is fetched opens where it closes."""
+
+    @property
+    def requests(self) -> PublicRequests:
+        requests = super().requests
+        offer = requests.candles
+        assert offer is not None
+
+        def request(symbol: str, interval: str, span: Span) -> RestRequest[Any]:
+            asked = offer.request(symbol, interval, span)
+
+            def swapped(body: bytes) -> Any:
+                candles = asked.decode(body)
+                return [each.__replace__(open=each.close, close=each.open) for each in candles]
+
+            return attrs.evolve(asked, decode=swapped)
+
+        return attrs.evolve(requests, candles=attrs.evolve(offer, request=request))
+
+
+class NewestFirst(okx.Okx):
+    """Trades that are fetched are as the venue sends them: the newest first."""
+
+    @property
+    def requests(self) -> PublicRequests:
+        requests = super().requests
+        offer = requests.recent_trades
+        assert offer is not None
+
+        def request(symbol: str, limit: int) -> RestRequest[Any]:
+            asked = offer.request(symbol, limit)
+            return attrs.evolve(asked, decode=lambda body: asked.decode(body)[::-1])
+
+        return attrs.evolve(requests, recent_trades=attrs.evolve(offer, request=request))
+
+
 def broken(exchange: Any, venue: Any, *symbols: str) -> Venue:
     return simulated(exchange, venue, *(symbols or BTC), unknown="NOPEUSDT")
 
@@ -152,6 +198,8 @@ def broken(exchange: Any, venue: Any, *symbols: str) -> Venue:
         (broken(AsksForTooMuch, "bybit_spot"), "at-once", "args size >10"),
         (broken(ReadsOnlyWhatItExpects, "bybit_linear"), "damaged-frames", "KeyError"),
         (broken(ReadsAnotherPayload, "bybit_linear"), "decoding", "two ways to read"),
+        (broken(SwapsOpenAndClose, "bybit_linear"), "requests", "not what the stream brought"),
+        (broken(NewestFirst, "okx", "BTC-USDT-SWAP"), "requests", "is older than"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )

@@ -98,7 +98,7 @@ def check_event(
     require(symbol in (None, event.symbol), f"{channel} brought an event of {event.symbol}")
     require(event.session >= 1 and event.received_ns > 0, f"{channel}: unstamped {event!r}")
     _check_time(stage, event)
-    for name, number in _numbers(event):
+    for name, number in numbers_of(event):
         numbers = stage.exchange.numbers
         require(
             isinstance(number, numbers), f"{channel}: {name} is {number!r}, not {numbers.__name__}"
@@ -124,7 +124,8 @@ def _check_time(stage: Stage, event: Event) -> None:
     )
 
 
-def _numbers(event: Event) -> Iterable[tuple[str, Any]]:
+def numbers_of(event: Event) -> Iterable[tuple[str, Any]]:
+    """The numbers of an event, and what they are."""
     for name in event.fields:
         value = getattr(event, name)
         if name in ("bids", "asks"):
@@ -135,7 +136,7 @@ def _numbers(event: Event) -> Iterable[tuple[str, Any]]:
             yield name, value
 
 
-def check_sides(channel: AnyChannel, bids: Any, asks: Any) -> None:
+def check_sides(channel: object, bids: Any, asks: Any) -> None:
     """Whether the levels of a whole book are in order and do not cross.
 
     Raises:
@@ -174,7 +175,7 @@ def _compare(stage: Stage, channel: AnyChannel, event: Event, truth: Truth) -> N
 
 
 def check_state(  # noqa: PLR0917  # of a comparison
-    stage: Stage, channel: AnyChannel, truth: Truth, bids: Any, asks: Any, since: int = 0
+    stage: Stage, channel: object, truth: Truth, bids: Any, asks: Any, since: int = 0
 ) -> int:
     """The number of the state of the server's book that these best levels are.
 

@@ -33,7 +33,7 @@ class Altered:
     def __init__(self, exchange: AnyExchange, **instead: Any) -> None:
         self._exchange = exchange
         self._instead = instead
-        self.requests: dict[bytes, tuple[str, ...]] = {}
+        self.noted: dict[bytes, tuple[str, ...]] = {}
         """Names of the streams that each request to subscribe is for."""
 
     def __getattr__(self, name: str) -> Any:
@@ -43,7 +43,7 @@ class Altered:
     def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
         """The request of the exchange, noted."""
         text = self._exchange.subscribe(request_id, streams)
-        self.requests[text.encode()] = tuple(stream.name for stream in streams)
+        self.noted[text.encode()] = tuple(stream.name for stream in streams)
         return text
 
 
@@ -77,7 +77,7 @@ class Stage:
 
     def asked_on(self, connection: WatchedConnection) -> list[str]:
         """Names of the streams that were subscribed on a connection, once for each time."""
-        asked = self.exchange.requests
+        asked = self.exchange.noted
         return [name for text in connection.texts for name in asked.get(text, ())]
 
 

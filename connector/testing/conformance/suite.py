@@ -15,6 +15,7 @@ from connector.testing.conformance import (
     leaving,
     reception,
     refusals,
+    requests,
     stage,
 )
 from connector.testing.conformance.venue import Venue
@@ -32,6 +33,7 @@ CHECKS: Mapping[str, Run] = MappingProxyType(
         "busy": interruptions.a_busy_connection_lives,
         "shards": interruptions.more_streams_than_a_connection_takes_are_spread,
         "books": books.a_synced_book_is_the_servers_own,
+        "requests": requests.what_is_asked_once_is_what_the_venue_knows,
         "decoding": decoding.frames_are_read_alike_both_ways,
         "damaged-frames": decoding.nothing_but_the_declared_errors_is_raised,
         "leaving": leaving.nothing_is_left_whenever_it_is_left,

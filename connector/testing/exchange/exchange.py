@@ -323,6 +323,17 @@ class SimulatedExchange:
             raise ValueError(f"there is no order flow of {symbol!r} here")
         return self._player.keep_truth(symbol, levels)
 
+    def keep_history(self, most: int) -> None:
+        """Remembers at most so many trades and candles, for a run that lasts; by default 10,000.
+
+        A source that is no `OrderFlow` remembers none.
+        """
+        if isinstance(self._player, Remembering):
+            for symbol in self._player.symbols:
+                history = self._player.history(symbol)
+                assert history is not None
+                history.keep_last(most)
+
     @property
     def player(self) -> Player:
         """The running source of its market."""

@@ -93,6 +93,10 @@ class Bars:
         for bar in self._running.values():
             bar.add(trade_id, price, quantity, taker_buys=taker_buys)
 
+    def keep_last(self, most: int) -> None:
+        """Remember at most so many candles of each interval that are over."""
+        self._closed = {name: deque(bars, maxlen=most) for name, bars in self._closed.items()}
+
     def running(self, interval: str) -> Bar:
         """The candle that is not closed yet."""
         return self._running[interval]

@@ -59,6 +59,12 @@ class History:
         self._trades.extend(trades)
         self._aggregates.extend(aggregates)
 
+    def keep_last(self, most: int) -> None:
+        """Remember at most so many trades, and candles of each interval, from now on."""
+        self._trades = deque(self._trades, maxlen=most)
+        self._aggregates = deque(self._aggregates, maxlen=most)
+        self._bars.keep_last(most)
+
     def newest_trades(self, limit: int) -> list[TradeFacts]:
         """The newest trades, oldest first."""
         return list(islice(self._trades, max(len(self._trades) - limit, 0), None))

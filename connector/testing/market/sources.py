@@ -9,6 +9,7 @@ import attrs
 import trio
 
 from connector.testing.market.audience import Audience
+from connector.testing.market.history import History
 from connector.testing.market.truth import MarketTruth
 
 
@@ -45,6 +46,10 @@ class Remembering(Protocol):
 
     def keep_truth(self, symbol: str, levels: int) -> MarketTruth:
         """Keeps what happens to a symbol from now on."""
+        ...
+
+    def history(self, symbol: str) -> History | None:
+        """What the market of a symbol remembers, to be asked for over REST."""
         ...
 
 
