@@ -85,17 +85,21 @@ _MODULES: Mapping[str, Any] = MappingProxyType(
         "hyperliquid": hyperliquid,
     }
 )
-_ENVIRONMENTS = ("production", "testnet", "demo")
+_COMMON = ("production", "testnet", "demo")
 
 
 def environments(exchange: str) -> Mapping[str, Any]:
     """The installations of an exchange that is in `EXCHANGES`, by name, for its ``endpoints=``."""
     module = module_of(exchange)
-    return {
-        each: getattr(module, each.upper())
-        for each in _ENVIRONMENTS
-        if hasattr(module, each.upper())
+    found = {
+        name.lower(): value
+        for name, value in vars(module).items()
+        if name.lower() in _COMMON or (name.isupper() and isinstance(value, module.Endpoints))
     }
+    # Kraken's two products have nothing in common, and one installation each.
+    found.setdefault("production", attrs.fields_dict(EXCHANGES[exchange])["endpoints"].default)
+    first = [each for each in _COMMON if each in found]
+    return {each: found[each] for each in (*first, *sorted(found.keys() - _COMMON))}
 
 
 def module_of(exchange: str) -> Any:

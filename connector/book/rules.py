@@ -171,7 +171,7 @@ KRAKEN = BookRules(
 """Spot, versions 1 and 2. Source: kraken §3, §4."""
 
 KRAKEN_FUTURES = BookRules(name="kraken_futures", snapshot="stream", follow=dense, join=dense)
-"""Source: kraken §5."""
+"""Source: kraken_futures_v1."""
 
 COINBASE = BookRules(
     name="coinbase",

@@ -6,6 +6,8 @@ one is such a value, and so is a server of your own: ``bybit.Endpoints.at(stream
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +16,7 @@ import attrs
 
 from connector.errors import ConfigError
 
+_HEADER = re.compile(r"[A-Za-z0-9-]+")
 _SCHEMES = MappingProxyType({"stream": ("ws", "wss"), "rest": ("http", "https")})
 
 
@@ -29,6 +32,18 @@ def _check_url(_: object, attribute: attrs.Attribute[Any], url: str) -> None:
         raise ConfigError(
             f"Endpoints: {attribute.name} {wrong}; write the base of the URLs, such as {example!r}"
         )
+
+
+def _as_pairs(headers: Any) -> Any:
+    return tuple(headers.items()) if isinstance(headers, Mapping) else headers
+
+
+def _check_headers(
+    _: object, __: attrs.Attribute[Any], headers: tuple[tuple[str, str], ...]
+) -> None:
+    for name, value in headers:
+        if not _HEADER.fullmatch(name) or not (value.isascii() and value.isprintable()):
+            raise ConfigError(f"Endpoints: {name[:40]!r} is no header that can be sent")
 
 
 def what_is_wrong(url: str, schemes: tuple[str, ...]) -> str | None:
@@ -60,22 +75,32 @@ class Endpoints:
     Args:
         stream: of the streams, for example ``"ws://127.0.0.1:8080"``.
         rest: of the REST interface, for example ``"http://127.0.0.1:8080"``.
+        headers: what every handshake and every request carries there, by name; no secrets.
 
     Raises:
-        ConfigError: one of them is not such a URL.
+        ConfigError: one of them is not such a URL, or no such header.
     """
 
     stream: str = attrs.field(converter=_without_trailing_slash, validator=_check_url)
     rest: str = attrs.field(converter=_without_trailing_slash, validator=_check_url)
+    headers: tuple[tuple[str, str], ...] = attrs.field(
+        default=(), converter=_as_pairs, validator=_check_headers, kw_only=True
+    )
 
     @classmethod
-    def at(cls, *, stream: str, rest: str) -> Endpoints:
+    def at(cls, *, stream: str, rest: str, headers: Mapping[str, str] | None = None) -> Endpoints:
         """The endpoints of a server of your own, which has every route.
 
         Raises:
             ConfigError: as the class.
         """
-        return cls(stream, rest)
+        return cls(stream, rest, headers=headers or {})
+
+
+def headers_of(exchange: object) -> tuple[tuple[str, str], ...]:
+    """What every handshake with an exchange carries, beside what is usual; most say nothing."""
+    found: tuple[tuple[str, str], ...] = getattr(exchange, "headers", ())
+    return found
 
 
 def check_endpoints(instance: object, _: attrs.Attribute[Any], endpoints: object) -> None:

@@ -59,5 +59,7 @@ class RestService:
     """Of an exchange that refuses with status 200: whether such a body is a refusal."""
     banned: frozenset[int] = frozenset({418, 429})
     """Statuses after which nothing may be asked for a while."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """What every request carries, beside what is usual; names and values."""
     not_now: frozenset[int | str] = frozenset()
     """Codes of refusals that pass by themselves: too many requests, busy, an internal error."""

@@ -105,6 +105,12 @@ class Venue(protocol.Exchange[N_co]):
         """The route to connect when nothing is subscribed yet."""
         return next(iter(self.routes))
 
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """What every handshake carries, beside what is usual."""
+        endpoints: Endpoints = cast("Any", self).endpoints
+        return endpoints.headers
+
     def url(self, route: str) -> str:
         """Where to connect for `route`.
 

@@ -176,9 +176,7 @@ class Link:
             self._current.end(reason)
 
     def resubscribe(self, subscription: Subscription) -> bool:
-        """Unsubscribe and subscribe again; False when there is nothing to do it on, or it is under
-        way.
-        """
+        """Unsubscribe and subscribe again; False if there is no session, or it is under way."""
         current = self._current
         if current is None or not current.resubscribe(subscription):
             return False
@@ -293,6 +291,7 @@ class Link:
             dialer=self._settings.dialer,
             max_message_bytes=self._exchange.limits.max_message_bytes,
             compression=self._compression,
+            headers=self._settings.headers,
             sockets=self.sockets,
         )
 

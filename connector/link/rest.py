@@ -270,6 +270,7 @@ class Rest:
             dialer=self._dialer,
             connect_timeout=SILENCE_SECONDS,
             read_timeout=SILENCE_SECONDS,
+            headers=self._service.headers,
             sockets=self.sockets,
         )
 

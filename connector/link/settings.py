@@ -7,6 +7,7 @@ import time
 import attrs
 
 from connector.errors import ConfigError
+from connector.exchanges.endpoints import headers_of
 from connector.exchanges.protocol import AnyExchange, Limits
 from connector.link.pacing import Reconnect
 from connector.link.raw_frames import Recorders
@@ -27,6 +28,11 @@ class Settings:
     recorders: Recorders
     supply: Supply | None = None
     """Where frames come from when nothing is dialled (`connector.link.source`)."""
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """What every handshake carries, beside what is usual."""
+        return headers_of(self.exchange)
 
     def now_ns(self) -> int:
         """The time by which gaps and lifecycle events are stamped."""

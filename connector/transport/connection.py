@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Literal, NoReturn, Protocol, TypeAlias, cast
 
@@ -281,13 +281,18 @@ class Connection:
             for scope in self._scopes:
                 scope.cancel()
 
-    async def open(self, address: Address) -> None:
+    async def open(self, address: Address, more: Iterable[tuple[str, str]] = ()) -> None:
         """Return when the handshake is complete, for which `converse` must be running.
+
+        Args:
+            address: of the server.
+            more: headers, names and values.
 
         Raises:
             ExchangeUnavailable, HandshakeRejected: it will not be.
         """
         headers = [(b"User-Agent", USER_AGENT.encode())]
+        headers += [(name.encode(), value.encode()) for name, value in more]
         if self._tap.offers_compression:
             headers.append((b"Sec-WebSocket-Extensions", OFFER))
         with trio.CancelScope() as scope:

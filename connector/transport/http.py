@@ -15,7 +15,7 @@ closes them when it can:
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 
 import attrs
@@ -55,6 +55,7 @@ async def open_http(
     dialer: Dialer,
     connect_timeout: float,
     read_timeout: float,
+    headers: Iterable[tuple[str, str]] = (),
     sockets: set[trio.abc.Stream],
 ) -> AsyncIterator[Http]:
     """Connect to `url` for the length of a block; requests go out one after the other.
@@ -64,6 +65,7 @@ async def open_http(
         dialer: opens the byte stream.
         connect_timeout: seconds until the connection is open.
         read_timeout: seconds without a byte after which an answer will not come.
+        headers: what every request carries, beside what is usual.
         sockets: holds the dialer's stream from the moment it is open until it is closed.
 
     Yields:
@@ -100,7 +102,11 @@ async def open_http(
                         transport = _OneStream(stream, base)
                         async with httpx2.AsyncClient(
                             base_url=base,
-                            headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
+                            headers={
+                                "User-Agent": USER_AGENT,
+                                "Accept": "application/json",
+                                **dict(headers),
+                            },
                             timeout=read_timeout,
                             transport=transport,
                             trust_env=False,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import NoReturn
 
@@ -36,6 +36,7 @@ async def open_connection(
     connect_timeout: float = DEFAULT_CONNECT_SECONDS,
     max_message_bytes: int = DEFAULT_MESSAGE_LIMIT_BYTES,
     compression: bool = False,
+    headers: Iterable[tuple[str, str]] = (),
     sockets: set[trio.abc.Stream],
 ) -> AsyncIterator[Connection]:
     """Connect to `url` for the length of a block.
@@ -47,6 +48,7 @@ async def open_connection(
         connect_timeout: seconds for everything up to the completed handshake.
         max_message_bytes: a longer message ends the connection.
         compression: whether to offer permessage-deflate.
+        headers: what the handshake carries, beside what is usual; names and values.
         sockets: holds the dialer's stream from the moment it is open until it is closed.
 
     Yields:
@@ -74,7 +76,7 @@ async def open_connection(
                         progress.stage = "the WebSocket handshake"
                         tap = Tap(stream, sink, limit=max_message_bytes, compression=compression)
                         progress.tap = tap
-                        async with _upgraded(tap, raw, address) as connection:
+                        async with _upgraded(tap, raw, address, headers) as connection:
                             # From here on the time is the caller's, unless it is up already.
                             limit.deadline = math.inf
                             if limit.cancel_called:
@@ -97,7 +99,9 @@ async def open_connection(
 
 
 @asynccontextmanager
-async def _upgraded(tap: Tap, raw: trio.abc.Stream, address: Address) -> AsyncIterator[Connection]:
+async def _upgraded(
+    tap: Tap, raw: trio.abc.Stream, address: Address, headers: Iterable[tuple[str, str]]
+) -> AsyncIterator[Connection]:
     """Complete the handshake and keep trio-websocket's reader running for the block."""
     connection = Connection(tap)
     failure: BaseException | None = None
@@ -108,7 +112,7 @@ async def _upgraded(tap: Tap, raw: trio.abc.Stream, address: Address) -> AsyncIt
                 # First the stream, then the tasks: the other way round the cancellation could
                 # replace the exception on its way out.
                 async with closed_after(raw):
-                    await connection.open(address)
+                    await connection.open(address, headers)
                     yield connection
             except BaseException as error:
                 failure = error

@@ -10,6 +10,7 @@ from connector import ConfigError
 from connector.app.naming import (
     CHANNELS,
     EXCHANGES,
+    environments,
     find_exchange,
     make_channel,
     parse_channel,
@@ -101,3 +102,23 @@ def test_what_is_written_is_read(kind: str, first: str) -> None:
     channel = make_channel(kind, {name: first})
 
     assert parse_channel(write_channel(channel)) == channel
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+def test_every_exchange_has_its_installations(exchange: str) -> None:
+    found = environments(exchange)
+
+    assert next(iter(found)) == "production"
+    for endpoints in found.values():
+        made = EXCHANGES[exchange](endpoints=endpoints)
+        assert made.url(made.default_route).startswith("wss://")
+    production = EXCHANGES[exchange](endpoints=found["production"])
+    assert production.url(production.default_route) == EXCHANGES[exchange]().url(
+        production.default_route
+    )
+
+
+def test_installations_that_few_have() -> None:
+    assert set(environments("okx")) == {"production", "demo", "eea", "us", "demo_eea", "demo_us"}
+    assert set(environments("deribit")) == {"production", "testnet", "streams"}
+    assert set(environments("kraken_futures")) == {"production"}

@@ -56,8 +56,19 @@ from connector.instruments import Instrument
 PRODUCTION = Endpoints("wss://ws.okx.com:8443", "https://openapi.okx.com")
 EEA = Endpoints("wss://wseea.okx.com:8443", "https://eea.okx.com")
 US = Endpoints("wss://wsus.okx.com:8443", "https://us.okx.com")
-"""Production of other regions. The demo is left out: it wants a header of its own in the handshake.
-Source: okx §1."""
+"""Production of other regions. Source: okx §1."""
+
+_SIMULATED = {"x-simulated-trading": "1"}
+DEMO = Endpoints.at(
+    stream="wss://wspap.okx.com:8443", rest="https://openapi.okx.com", headers=_SIMULATED
+)
+DEMO_EEA = Endpoints.at(
+    stream="wss://wseeapap.okx.com:8443", rest="https://eea.okx.com", headers=_SIMULATED
+)
+DEMO_US = Endpoints.at(
+    stream="wss://wsuspap.okx.com:8443", rest="https://us.okx.com", headers=_SIMULATED
+)
+"""Play money, by a header in every handshake and request. Source: okx §1."""
 
 PUBLIC, BUSINESS = "public", "business"
 
@@ -183,8 +194,9 @@ class Okx(Venue[N_co]):
     """OKX spot, swaps and futures.
 
     Args:
-        endpoints: `okx.EEA`, `okx.US`, or ``okx.Endpoints.at(stream=…, rest=…)`` of a server that
-            speaks as OKX does; production by default.
+        endpoints: `okx.EEA`, `okx.US`, `okx.DEMO`, `okx.DEMO_EEA`, `okx.DEMO_US`, or
+            ``okx.Endpoints.at(stream=…, rest=…)`` of a server that speaks as OKX does; production
+            by default.
         numbers: `float`, or `decimal.Decimal` for prices and quantities to the last digit.
         compression: whether to offer permessage-deflate.
 
@@ -229,7 +241,7 @@ class Okx(Venue[N_co]):
     @property
     def rest(self) -> RestService:
         """Where books and instruments are fetched."""
-        return rest.service(self.endpoints.rest)
+        return rest.service(self.endpoints)
 
     def instruments(self) -> RestRequest[Page[Instrument]]:
         """The request for everything that is traded, a kind at a time; options are left out."""

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import msgspec
 
 from connector.events import BookSnapshot
+from connector.exchanges.endpoints import Endpoints
 from connector.exchanges.numbers import ON_WIRE
 from connector.exchanges.okx import decode
 from connector.exchanges.parameters import NumberType
@@ -52,10 +53,11 @@ def refuses(body: bytes) -> bool:
     return refusal(body)[0] not in ("0", None)
 
 
-def service(url: str) -> RestService:
-    """The REST interface at `url`."""
+def service(endpoints: Endpoints) -> RestService:
+    """The REST interface of an installation."""
     return RestService(
-        url=url,
+        url=endpoints.rest,
+        headers=endpoints.headers,
         weight_per_window=REQUESTS_PER_WINDOW,
         window_seconds=WINDOW_SECONDS,
         error=refusal,
