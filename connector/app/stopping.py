@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 import signal
-from typing import NoReturn
+from collections.abc import Awaitable, Callable
+from typing import NoReturn, TypeVar
 
 import trio
+
+T = TypeVar("T")
+
+
+async def run_until_interrupted(run: Callable[[trio.Event], Awaitable[T]]) -> T:
+    """Run something that ends early, with its result, when the event is set: at Ctrl-C.
+
+    A second Ctrl-C ends it at once.
+    """
+    stop = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stop_when_interrupted, stop)
+        result = await run(stop)
+        nursery.cancel_scope.cancel()
+    return result
 
 
 async def stop_when_interrupted(stop: trio.Event) -> NoReturn:

@@ -23,7 +23,7 @@ from connector.app.demo.svg_picture import Picture
 from connector.app.demo.venues import VenuesOptions
 from connector.app.demo.venues_command import show_venues
 from connector.app.options import duration_options, epilog, json_option
-from connector.app.stopping import stop_when_interrupted
+from connector.app.stopping import run_until_interrupted
 from connector.errors import ConfigError
 
 
@@ -137,14 +137,4 @@ def demo(
 
 
 def _run(options: Options, market: Market, screen: Screen) -> Result:
-    return trio.run(_until_interrupted, options, market, screen)
-
-
-async def _until_interrupted(options: Options, market: Market, screen: Screen) -> Result:
-    """Run the demo. Ctrl-C ends it early with its summary, a second one at once."""
-    stop = trio.Event()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(stop_when_interrupted, stop)
-        result = await run_demo(options, market, screen, stop)
-        nursery.cancel_scope.cancel()
-    return result
+    return trio.run(run_until_interrupted, lambda stop: run_demo(options, market, screen, stop))

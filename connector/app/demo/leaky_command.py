@@ -10,8 +10,8 @@ import trio
 
 from connector.app.demo.comparison_plot import Canvas, canvas_for, draw
 from connector.app.demo.demo import Options
-from connector.app.demo.leaky import Comparison, run_comparison
-from connector.app.stopping import stop_when_interrupted
+from connector.app.demo.leaky import run_comparison
+from connector.app.stopping import run_until_interrupted
 from connector.errors import ConfigError
 
 
@@ -27,7 +27,7 @@ def show_comparison(options: Options, *, plot: Path | None, as_json: bool) -> in
             f"one exchange, one stream, two connectors, {options.duration_seconds:g} seconds: "
             "this adapter, and the loop, flag and callback that leaked"
         )
-    comparison = trio.run(_until_interrupted, options)
+    comparison = trio.run(run_until_interrupted, lambda stop: run_comparison(options, stop))
     if as_json:
         click.echo(json.dumps(json.loads(comparison.to_json())))
     else:
@@ -44,13 +44,3 @@ def _canvas(plot: Path) -> Canvas:
         return canvas_for(plot)
     except ConfigError as error:
         raise click.BadParameter(str(error), param_hint="--out") from error
-
-
-async def _until_interrupted(options: Options) -> Comparison:
-    """Run it; Ctrl-C ends it early, with the tables."""
-    stop = trio.Event()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(stop_when_interrupted, stop)
-        comparison = await run_comparison(options, stop)
-        nursery.cancel_scope.cancel()
-    return comparison

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from connector.app.demo.maker import MakerOptions, MakerReport, MakerScreen, run_maker
 from connector.app.demo.maker_screen import MakerDashboard, MakerLines, MakerNowhere, summary
-from connector.app.stopping import stop_when_interrupted
+from connector.app.stopping import run_until_interrupted
 
 
 def show_maker(options: MakerOptions, *, as_json: bool) -> int:
@@ -30,14 +30,4 @@ def show_maker(options: MakerOptions, *, as_json: bool) -> int:
 
 
 def _run(options: MakerOptions, screen: MakerScreen) -> MakerReport:
-    return trio.run(_until_interrupted, options, screen)
-
-
-async def _until_interrupted(options: MakerOptions, screen: MakerScreen) -> MakerReport:
-    """Run it. Ctrl-C lets it leave in order, a second one at once."""
-    stop = trio.Event()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(stop_when_interrupted, stop)
-        report = await run_maker(options, screen, stop)
-        nursery.cancel_scope.cancel()
-    return report
+    return trio.run(run_until_interrupted, lambda stop: run_maker(options, screen, stop))

@@ -16,7 +16,7 @@ from connector.app.demo.venues_screen import (
     VenuesNowhere,
     summary,
 )
-from connector.app.stopping import stop_when_interrupted
+from connector.app.stopping import run_until_interrupted
 
 
 def show_venues(options: VenuesOptions, *, as_json: bool) -> int:
@@ -36,14 +36,4 @@ def show_venues(options: VenuesOptions, *, as_json: bool) -> int:
 
 
 def _run(options: VenuesOptions, screen: VenuesScreen) -> VenuesReport:
-    return trio.run(_until_interrupted, options, screen)
-
-
-async def _until_interrupted(options: VenuesOptions, screen: VenuesScreen) -> VenuesReport:
-    """Run it. Ctrl-C ends it early with its summary, a second one at once."""
-    stop = trio.Event()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(stop_when_interrupted, stop)
-        report = await run_venues(options, screen, stop)
-        nursery.cancel_scope.cancel()
-    return report
+    return trio.run(run_until_interrupted, lambda stop: run_venues(options, screen, stop))

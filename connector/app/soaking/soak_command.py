@@ -8,15 +8,14 @@ import sys
 import click
 import trio
 
-from connector.app.demo.market import Market
 from connector.app.demo.report import verdict
 from connector.app.numbers import FiniteRange
 from connector.app.options import duration_options, epilog, json_option
-from connector.app.soaking.soak import Log, Options, SoakReport, run_soak
+from connector.app.soaking.soak import Options, SoakReport, run_soak
 from connector.app.soaking.soak_output import logging_to
 from connector.app.soaking.venues_soak import VenuesSoakOptions
 from connector.app.soaking.venues_soak_command import show_venues_soak
-from connector.app.stopping import stop_when_interrupted
+from connector.app.stopping import run_until_interrupted
 
 
 @click.command(
@@ -93,7 +92,7 @@ def soak(
     )
     market = options.market()
     with logging_to(options.duration_seconds, as_json=as_json) as log:
-        report = trio.run(_until_interrupted, options, market, log)
+        report = trio.run(run_until_interrupted, lambda stop: run_soak(options, market, log, stop))
     click.echo(report.to_json() if as_json else "\n".join(["", *conclusion(report)]))
     sys.exit(1 if report.violations else 0)
 
@@ -104,13 +103,3 @@ def conclusion(report: SoakReport) -> list[str]:
     counts = [line for line in said if not line.startswith(("BROKEN", "flat"))]
     broken = [f"BROKEN: {violation}" for violation in report.violations]
     return [*counts, *(broken or [f"flat: nothing grew in {report.run.seconds:,.0f} s"])]
-
-
-async def _until_interrupted(options: Options, market: Market, log: Log) -> SoakReport:
-    """Run it; Ctrl-C ends it early with what it has seen, a second one at once."""
-    stop = trio.Event()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(stop_when_interrupted, stop)
-        report = await run_soak(options, market, log, stop)
-        nursery.cancel_scope.cancel()
-    return report

@@ -6,14 +6,13 @@ import click
 import trio
 from trio.testing import MockClock
 
-from connector.app.soaking.soak import Log
 from connector.app.soaking.soak_output import logging_to
 from connector.app.soaking.venues_soak import (
     VenuesSoakOptions,
     VenuesSoakReport,
     run_venues_soak,
 )
-from connector.app.stopping import stop_when_interrupted
+from connector.app.stopping import run_until_interrupted
 from connector.testing import MemoryNetwork
 
 
@@ -22,7 +21,11 @@ def show_venues_soak(options: VenuesSoakOptions, *, virtual: bool, as_json: bool
     clock = MockClock(autojump_threshold=0) if virtual else None
     network = MemoryNetwork() if virtual else None
     with logging_to(options.duration_seconds, as_json=as_json) as log:
-        report = trio.run(_until_interrupted, options, log, network, clock=clock)
+        report = trio.run(
+            run_until_interrupted,
+            lambda stop: run_venues_soak(options, log, stop, network=network),
+            clock=clock,
+        )
     click.echo(report.to_json() if as_json else "\n".join(["", *conclusion(report)]))
     return 1 if report.violations else 0
 
@@ -41,15 +44,3 @@ def conclusion(report: VenuesSoakReport) -> list[str]:
     broken = [f"BROKEN: {violation}" for violation in report.violations]
     verdict = f"flat: nothing grew in {report.seconds:,.0f} s, and no book was wrong"
     return [*lines, "", *(broken or [verdict])]
-
-
-async def _until_interrupted(
-    options: VenuesSoakOptions, log: Log, network: MemoryNetwork | None
-) -> VenuesSoakReport:
-    """Run it; Ctrl-C ends it early with what it has seen, a second one at once."""
-    stop = trio.Event()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(stop_when_interrupted, stop)
-        report = await run_venues_soak(options, log, stop, network=network)
-        nursery.cancel_scope.cancel()
-    return report
