@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, NoReturn, ParamSpec, TypeVar
 
@@ -20,11 +20,11 @@ class Block(AbstractAsyncContextManager[T], Generic[T]):
         self._manager = manager
         self._example = example
 
-    def __aenter__(self) -> Coroutine[Any, Any, T]:
-        return self._manager.__aenter__()
+    async def __aenter__(self) -> T:
+        return await self._manager.__aenter__()
 
-    def __aexit__(self, *error: Any) -> Coroutine[Any, Any, bool | None]:
-        return self._manager.__aexit__(*error)
+    async def __aexit__(self, *error: Any) -> bool | None:
+        return await self._manager.__aexit__(*error)
 
     def __enter__(self) -> NoReturn:
         raise TypeError(f"`with` cannot wait; write `async with {self._example}:`")
