@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
+from types import TracebackType
 from typing import Any, Generic, NoReturn, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -23,8 +24,15 @@ class Block(AbstractAsyncContextManager[T], Generic[T]):
     async def __aenter__(self) -> T:
         return await self._manager.__aenter__()
 
-    async def __aexit__(self, *error: Any) -> bool | None:
-        return await self._manager.__aexit__(*error)
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> bool | None:
+        # Bounded by the block itself, which knows what it has to end.
+        return await self._manager.__aexit__(kind, error, traceback)  # noqa: ASYNC102
 
     def __enter__(self) -> NoReturn:
         raise TypeError(f"`with` cannot wait; write `async with {self._example}:`")
