@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 
 import msgspec
 
@@ -20,6 +21,7 @@ from connector.app.running.readiness import STUCK_SECONDS, unready
 from connector.app.running.service import Service
 from connector.app.running.sink_slot import AnySlot
 from connector.errors import DecodeError
+from connector.events import Number
 from connector.lifecycle import Lifecycle
 
 NS_PER_SECOND = 1_000_000_000
@@ -187,7 +189,7 @@ def read_state(service: Service, history: History, board: MarketBoard) -> State:
         drops=summary.drops,
         adapters=tuple(_adapter(name, each, history) for name, each in service.adapters.items()),
         accounts=account_lines(service),
-        tops=tuple(_top(top, now_ns) for top in tops[:TOPS]),
+        tops=tuple(top_line(top, now_ns) for top in tops[:TOPS]),
         more_tops=max(len(tops) - TOPS, 0),
         trades=tuple(
             TradeLine(
@@ -263,10 +265,18 @@ def _adapter(name: str, adapter: Adapter, history: History) -> AdapterLine:
     )
 
 
-def _top(top: Top, now_ns: int) -> TopLine:
-    bid, bid_quantity = ("", "") if top.bid is None else map(str, top.bid)
-    ask, ask_quantity = ("", "") if top.ask is None else map(str, top.ask)
-    spread = None if top.bid is None or top.ask is None else top.ask[0] - top.bid[0]
+def _written(number: Number) -> str:
+    """A number without an exponent: ``0.0000001``, not ``1e-07``."""
+    return f"{Decimal(str(number)):f}"
+
+
+def top_line(top: Top, now_ns: int) -> TopLine:
+    """The top of a book as text, with an exact spread."""
+    bid, bid_quantity = ("", "") if top.bid is None else map(_written, top.bid)
+    ask, ask_quantity = ("", "") if top.ask is None else map(_written, top.ask)
+    # Exact: 3000.01 less 2999.95 is 0.06 only in decimal numbers.
+    both = top.bid is not None and top.ask is not None
+    spread = f"{Decimal(ask) - Decimal(bid):f}" if both else ""
     return TopLine(
         adapter=top.adapter,
         symbol=top.symbol,
@@ -275,7 +285,7 @@ def _top(top: Top, now_ns: int) -> TopLine:
         bid_quantity=bid_quantity,
         ask=ask,
         ask_quantity=ask_quantity,
-        spread="" if spread is None else f"{float(spread):.10g}",
+        spread=spread,
         synced=top.synced,
         age_seconds=max(now_ns - top.received_ns, 0) / NS_PER_SECOND,
     )
