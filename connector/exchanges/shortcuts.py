@@ -11,6 +11,7 @@ what they do.
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 import msgspec
@@ -20,6 +21,8 @@ from connector.transport.compiled import EXTENSION
 Read: TypeAlias = Callable[[bytes], Any]
 Rule: TypeAlias = Callable[[int, Any], int]
 """As `connector.exchanges.protocol.SequenceRule`."""
+Fold: TypeAlias = Callable[[Any, Any], list[Any]]
+"""As `connector.exchanges.protocol.Fold`."""
 Arrange: TypeAlias = Callable[[list[Any]], object]
 """Puts rows in order, in place."""
 
@@ -108,6 +111,38 @@ def timed_in_python(decode: Read, first: str, second: str) -> Read:
         return event
 
     return read
+
+
+def once(time: str, number: str, seen: str) -> Fold:
+    """A fold of events that have no ids in order: later ones than the last that was delivered, and
+    those of its time that were not delivered.
+
+    Args:
+        time: the field with the time.
+        number: the field with an id, unique among the events of one time.
+        seen: the field with a tuple in which an event keeps the ids of what was delivered of its
+            time, its own included.
+    """
+    make = once_in_python if EXTENSION is None else EXTENSION.once
+    fold: Fold = make(time, number, seen)
+    return fold
+
+
+def once_in_python(time: str, number: str, seen: str) -> Fold:
+    """`once`, in Python."""
+    time_of, number_of, seen_of = attrgetter(time), attrgetter(number), attrgetter(seen)
+
+    def fold(last: Any, event: Any) -> list[Any]:
+        own = number_of(event)
+        if last is None or time_of(event) > time_of(last):
+            setattr(event, seen, (own,))
+        elif time_of(event) < time_of(last) or own in seen_of(last):
+            return []
+        else:
+            setattr(event, seen, (*seen_of(last), own))
+        return [event]
+
+    return fold
 
 
 def rising(rule: Rule, field: str = "trade_id") -> Rule:

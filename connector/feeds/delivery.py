@@ -397,9 +397,7 @@ class Delivery:
             subscription.wire.messages += 1
             subscription.wire.payload_bytes += len(payload)
         events = event if isinstance(event, list) else [event]
-        if subscription.stream.fold is not None:
-            events = subscription.fold(subscription.stream.fold, events)
-        self._put_list(subscription, events)
+        self._put_list(subscription, subscription.folded(events))
 
     def _lose_elements(self, error: PartlyUndecodable, subscription: Subscription) -> None:
         """Tell of elements of a frame that do not decode."""

@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 
 from connector.events import Event
 from connector.exchanges.envelope import Shape, find_name
-from connector.exchanges.protocol import UNDECODABLE
+from connector.exchanges.protocol import UNDECODABLE, Fold
+from connector.feeds.intake import fold_all
 from connector.feeds.subscription import Subscription
 from connector.transport.compiled import EXTENSION
 
@@ -41,7 +42,8 @@ def take_in_python(  # noqa: PLR0917  # by position, which costs less
     trade.
 
     A message with a list of events is taken when there is room for all of them and each follows;
-    if one does not, the message counts as one that does not decode: the long way decides.
+    if one does not, the message counts as one that does not decode: the long way decides. What a
+    stream that is folded delivers for a message is such a list.
 
     Args:
         payloads: the messages of one read.
@@ -57,9 +59,11 @@ def take_in_python(  # noqa: PLR0917  # by position, which costs less
     skipped, end = len(middle), -tail or None
     taken, stop, limit = first, len(payloads), 0
     run: Subscription | None = None
+    latest: Any = None
     begin = size = odd = skip = last_id = 0
     prefix = b""
     decode: Callable[[bytes], Any]
+    fold: Fold | None = None
     verdict: int | None = None
     event: Any = None
     while taken < stop:
@@ -84,9 +88,10 @@ def take_in_python(  # noqa: PLR0917  # by position, which costs less
             else:
                 run.messages += taken - begin
                 run.payload_bytes += size
-                run.last_id = last_id
+                run.last_id, run.latest = last_id, latest
             run, begin, size = found, taken, 0
             decode, rule, last_id = run.decode, run.sequence, run.last_id
+            fold, latest = run.fold, run.latest
             skip = 0 if whole else behind
             prefix = payload[:behind]
         try:
@@ -94,6 +99,10 @@ def take_in_python(  # noqa: PLR0917  # by position, which costs less
         except UNDECODABLE:
             odd = 1
             break
+        newest = latest
+        if fold is not None:
+            said = event if type(event) is list else (event,)
+            event, newest = fold_all(fold, latest, said)
         if type(event) is list:
             count = len(event)
             if taken + count > limit:
@@ -109,7 +118,7 @@ def take_in_python(  # noqa: PLR0917  # by position, which costs less
                         break
             if odd:
                 break
-            last_id = following
+            last_id, latest = following, newest
             events += event
             taken += 1
             size += len(payload)
@@ -130,7 +139,7 @@ def take_in_python(  # noqa: PLR0917  # by position, which costs less
     if run is not None:
         run.messages += taken - begin
         run.payload_bytes += size
-        run.last_id = last_id
+        run.last_id, run.latest = last_id, latest
     if taken == first and not odd:
         return first, None, None, 0, None  # a list for which there is no room
     return taken, run, event, odd, verdict

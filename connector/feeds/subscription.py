@@ -11,7 +11,7 @@ messages into its own events, for its own buffers.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence, ValuesView
+from collections.abc import Callable, Mapping, Sequence, ValuesView
 from copy import copy
 from typing import Any, cast
 
@@ -21,10 +21,10 @@ import trio
 from connector.errors import SlowConsumer, SubscriptionRejected
 from connector.events import Event, Gap
 from connector.exchanges.envelope import Parts, find_name
-from connector.exchanges.protocol import AnyStream, Fold
+from connector.exchanges.protocol import AnyStream
 from connector.feeds.backpressure import Full
 from connector.feeds.buffer import Buffer
-from connector.feeds.intake import Intake
+from connector.feeds.intake import Intake, fold_all
 from connector.feeds.late_decoding import Unread
 from connector.feeds.lossy_buffers import ConflatingBuffer
 
@@ -98,6 +98,8 @@ class Subscription(Intake):
         self.decode = stream.decode
         self.decode_unchecked = stream.decode_unchecked
         self.sequence = stream.sequence
+        self.fold = stream.fold
+        self.latest = None
         self.glance: Callable[[bytes], Event] | None = None
         """How to look at an event that need not be decoded yet; None to decode it at once."""
         self.last_id = 0
@@ -133,8 +135,6 @@ class Subscription(Intake):
         """An ordered set."""
         self.readers = Readers(self._buffers)
         self.group = self.readers
-        self._latest: Event | None = None
-        """What the next message of a stream that is folded changes."""
         self._waiting: set[Buffer[object]] = set()
         self._changed = trio.Event()
         self._eager = False
@@ -201,7 +201,7 @@ class Subscription(Intake):
         self._readers_changed()
         if not self._buffers:
             # If somebody reads it again while it is on the wire, it has not seen what came between.
-            self._latest, self.last_id, self.blank_id = None, 0, 0
+            self.latest, self.last_id, self.blank_id = None, 0, 0
         return self.wire._is_unread()
 
     def put_unread(self, event: Unread, count: int) -> bool:
@@ -221,7 +221,7 @@ class Subscription(Intake):
         self.glance = self.stream.glance if conflated and not self.stream.many else None
         if self._beside:
             self.glance = None
-        if self.stream.fold is not None or self.glance is not None or self._beside:
+        if self.glance is not None or self._beside:
             self.group = None
         elif len(self._buffers) == 1 and not (single := next(iter(self._buffers))).by_stream:
             self.group = single
@@ -299,20 +299,17 @@ class Subscription(Intake):
             self.gaps += 1
         return lost
 
-    def fold(self, fold: Fold, events: Iterable[Event]) -> list[Event]:
-        """What to deliver of `events`, each of which says what has changed."""
-        complete: list[Event] = []
-        for event in events:
-            folded = fold(self._latest, event)
-            if folded:
-                self._latest = folded[-1]
-                complete += folded
+    def folded(self, events: list[Event]) -> list[Event]:
+        """What to deliver of the `events` of a message."""
+        if self.fold is None:
+            return events
+        complete, self.latest = fold_all(self.fold, self.latest, events)
         return complete
 
     def forget_sequence(self) -> None:
         """What comes next is not measured by what came before."""
         if self.stream.repeats is None:
-            self._latest = None
+            self.latest = None
             self.last_id = self.blank_id = 0
         self.sequence = self.stream.sequence
         self.old_ids = 0

@@ -300,9 +300,7 @@ class _Check:
         if stream.sequence is None:
             return
         events = decoded if isinstance(decoded, list) else [decoded]
-        if stream.fold is not None:
-            events = subscription.fold(stream.fold, events)
-        for event in events:
+        for event in subscription.folded(events):
             found.checked += 1
             verdict = stream.sequence(subscription.last_id, event)
             if verdict > 0:

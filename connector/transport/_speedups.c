@@ -281,6 +281,8 @@ typedef struct {
     PyObject *decode_unchecked;
     PyObject *sequence;
     PyObject *last_id;
+    PyObject *fold;
+    PyObject *latest;
     long long messages;
     long long payload_bytes;
 } Intake;
@@ -293,6 +295,8 @@ static PyMemberDef intake_members[] = {
     {"decode_unchecked", T_OBJECT_EX, offsetof(Intake, decode_unchecked), 0, NULL},
     {"sequence", T_OBJECT_EX, offsetof(Intake, sequence), 0, NULL},
     {"last_id", T_OBJECT_EX, offsetof(Intake, last_id), 0, NULL},
+    {"fold", T_OBJECT_EX, offsetof(Intake, fold), 0, NULL},
+    {"latest", T_OBJECT_EX, offsetof(Intake, latest), 0, NULL},
     {"messages", T_LONGLONG, offsetof(Intake, messages), 0, NULL},
     {"payload_bytes", T_LONGLONG, offsetof(Intake, payload_bytes), 0, NULL},
     {NULL},
@@ -309,6 +313,8 @@ traverse_intake(Intake *intake, visitproc visit, void *arg)
     Py_VISIT(intake->decode_unchecked);
     Py_VISIT(intake->sequence);
     Py_VISIT(intake->last_id);
+    Py_VISIT(intake->fold);
+    Py_VISIT(intake->latest);
     return 0;
 }
 
@@ -322,6 +328,8 @@ clear_intake(Intake *intake)
     Py_CLEAR(intake->decode_unchecked);
     Py_CLEAR(intake->sequence);
     Py_CLEAR(intake->last_id);
+    Py_CLEAR(intake->fold);
+    Py_CLEAR(intake->latest);
     return 0;
 }
 
@@ -370,6 +378,8 @@ typedef struct {
     PyObject *decode_unchecked;
     PyObject *rule;
     PyObject *last_id;
+    PyObject *fold;
+    PyObject *latest;
     Py_ssize_t messages;
     Py_ssize_t payload_bytes;
     Stamps stamps;
@@ -383,6 +393,8 @@ forget_run(Run *run)
     Py_CLEAR(run->decode_unchecked);
     Py_CLEAR(run->rule);
     Py_CLEAR(run->last_id);
+    Py_CLEAR(run->fold);
+    Py_CLEAR(run->latest);
     Py_CLEAR(run->stamps.type);
     Py_CLEAR(run->stamps.received_ns);
     Py_CLEAR(run->stamps.session);
@@ -392,7 +404,8 @@ static int
 begin_run(Run *run, Intake *subscription)
 {
     if (subscription->decode == NULL || subscription->decode_unchecked == NULL
-        || subscription->sequence == NULL || subscription->last_id == NULL) {
+        || subscription->sequence == NULL || subscription->last_id == NULL
+        || subscription->fold == NULL || subscription->latest == NULL) {
         PyErr_SetString(PyExc_AttributeError, "an attribute of a stream is not set");
         return -1;
     }
@@ -402,6 +415,8 @@ begin_run(Run *run, Intake *subscription)
     run->decode_unchecked = Py_NewRef(subscription->decode_unchecked);
     run->rule = Py_NewRef(subscription->sequence);
     run->last_id = Py_NewRef(subscription->last_id);
+    run->fold = Py_NewRef(subscription->fold);
+    run->latest = Py_NewRef(subscription->latest);
     return 0;
 }
 
@@ -415,6 +430,7 @@ end_run(Run *run)
     run->subscription->messages += run->messages;
     run->subscription->payload_bytes += run->payload_bytes;
     Py_XSETREF(run->subscription->last_id, Py_NewRef(run->last_id));
+    Py_XSETREF(run->subscription->latest, Py_NewRef(run->latest));
 }
 
 /* Where `needle` begins in `data`, at `from` or behind it; -1 if nowhere. */
@@ -661,6 +677,58 @@ follows(Run *run, PyObject *event, PyObject **verdict)
     return 1;
 }
 
+/* Add to `made` what the fold of the run delivers for `event`, and have in `latest` what is last then;
+   -1 with an exception set. */
+static int
+fold_one(const Run *run, PyObject *event, PyObject *made, PyObject **latest)
+{
+    PyObject *arguments[] = {*latest, event};
+    PyObject *found = PyObject_Vectorcall(run->fold, arguments, 2, NULL);
+    if (found == NULL) {
+        return -1;
+    }
+    if (!PyList_CheckExact(found)) {
+        PyErr_SetString(PyExc_TypeError, "a fold returns a list");
+        Py_DECREF(found);
+        return -1;
+    }
+    Py_ssize_t count = PyList_GET_SIZE(found);
+    int failed = 0;
+    for (Py_ssize_t i = 0; !failed && i < count; i++) {
+        failed = PyList_Append(made, PyList_GET_ITEM(found, i));
+    }
+    if (!failed && count > 0) {
+        Py_SETREF(*latest, Py_NewRef(PyList_GET_ITEM(found, count - 1)));
+    }
+    Py_DECREF(found);
+    return failed;
+}
+
+/* What the fold of the run delivers for `event`, or for the events of a list, which it takes, as a
+   list, and in `latest` what is last then; NULL with an exception set. */
+static PyObject *
+fold_all(const Run *run, PyObject *event, PyObject **latest)
+{
+    PyObject *made = PyList_New(0);
+    int failed = made == NULL;
+    *latest = Py_NewRef(run->latest);
+    if (!failed && !PyList_CheckExact(event)) {
+        failed = fold_one(run, event, made, latest);
+    }
+    else {
+        for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(event); i++) {
+            PyObject *each = Py_NewRef(PyList_GET_ITEM(event, i));
+            failed = fold_one(run, each, made, latest);
+            Py_DECREF(each);
+        }
+    }
+    Py_DECREF(event);
+    if (failed) {
+        Py_CLEAR(made);
+    }
+    return made;
+}
+
 /* Append the events of one message to those of `order`: 1 if each follows, 0 with the list of them as
    it was if one does not, -1 with an exception set. */
 static int
@@ -718,7 +786,7 @@ static int
 take_in_order(const Order *order, Outcome *outcome)
 {
     Run run = {NULL};
-    PyObject *prefix = NULL, *verdict = NULL, *event = NULL, *group = NULL;
+    PyObject *prefix = NULL, *verdict = NULL, *event = NULL, *group = NULL, *latest = NULL;
     int result = -1;
     Py_ssize_t taken = order->first, room = PY_SSIZE_T_MAX, prefix_size = 0, behind = 0;
     int odd = 0;
@@ -774,6 +842,14 @@ take_in_order(const Order *order, Outcome *outcome)
             odd = 1;
             break;
         }
+        if (run.fold != Py_None) {
+            PyObject *said = event;
+            Py_CLEAR(latest);
+            event = fold_all(&run, said, &latest);
+            if (event == NULL) {
+                goto failed;
+            }
+        }
         int goes_on;
         if (PyList_CheckExact(event)) {
             Py_ssize_t count = PyList_GET_SIZE(event);
@@ -784,6 +860,10 @@ take_in_order(const Order *order, Outcome *outcome)
             if (goes_on == 0) {
                 odd = 1;
                 break;
+            }
+            if (goes_on > 0 && latest != NULL) {
+                Py_SETREF(run.latest, latest);
+                latest = NULL;
             }
             if (count > 0 || room < PY_SSIZE_T_MAX) {
                 room -= count - 1;
@@ -823,6 +903,7 @@ failed:
     Py_XDECREF(event);
     Py_XDECREF(verdict);
     Py_XDECREF(group);
+    Py_XDECREF(latest);
     return result;
 }
 
@@ -1253,6 +1334,83 @@ follow_chained(PyObject *options, PyObject *const *args, Py_ssize_t count)
     return number != NULL && value > 0 ? number : ask_rule(options, args, number);
 }
 
+/* --- events that are delivered once (connector.exchanges.shortcuts) */
+
+enum { ONCE_TIME, ONCE_ID, ONCE_SEEN, ONCE_OPTIONS };
+
+/* What `event` is to know as delivered of its time when `last` was delivered last: None if it was
+   itself, NULL with an exception set. */
+static PyObject *
+seen_with(PyObject *options, PyObject *last, PyObject *event)
+{
+    PyObject *time_field = PyTuple_GET_ITEM(options, ONCE_TIME);
+    PyObject *number = PyObject_GetAttr(event, PyTuple_GET_ITEM(options, ONCE_ID));
+    PyObject *alone = number == NULL ? NULL : PyTuple_Pack(1, number);
+    PyObject *before = NULL, *now = NULL, *known = NULL, *seen = NULL;
+    if (alone == NULL || last == Py_None) {
+        Py_XDECREF(number);
+        return alone;
+    }
+    before = PyObject_GetAttr(last, time_field);
+    now = before == NULL ? NULL : PyObject_GetAttr(event, time_field);
+    int is_later = now == NULL ? -1 : PyObject_RichCompareBool(now, before, Py_GT);
+    if (is_later > 0) {
+        seen = Py_NewRef(alone);
+    }
+    int is_earlier = is_later ? -1 : PyObject_RichCompareBool(now, before, Py_LT);
+    if (is_earlier > 0) {
+        seen = Py_NewRef(Py_None);
+    }
+    if (is_earlier == 0) {
+        known = PyObject_GetAttr(last, PyTuple_GET_ITEM(options, ONCE_SEEN));
+        int is_known = known == NULL ? -1 : PySequence_Contains(known, number);
+        if (is_known > 0) {
+            seen = Py_NewRef(Py_None);
+        }
+        if (is_known == 0) {
+            seen = PySequence_Concat(known, alone);
+        }
+    }
+    Py_XDECREF(known);
+    Py_XDECREF(now);
+    Py_XDECREF(before);
+    Py_DECREF(alone);
+    Py_DECREF(number);
+    return seen;
+}
+
+static PyObject *
+fold_once(PyObject *options, PyObject *const *args, Py_ssize_t count)
+{
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "a fold takes 2 arguments");
+        return NULL;
+    }
+    PyObject *seen = seen_with(options, args[0], args[1]);
+    if (seen == NULL) {
+        return NULL;
+    }
+    int is_new = seen != Py_None;
+    int failed = is_new && PyObject_SetAttr(args[1], PyTuple_GET_ITEM(options, ONCE_SEEN), seen);
+    Py_DECREF(seen);
+    PyObject *made = failed ? NULL : PyList_New(is_new);
+    if (made != NULL && is_new) {
+        PyList_SetItem(made, 0, Py_NewRef(args[1]));
+    }
+    return made;
+}
+
+static PyMethodDef once_method = {
+    "once", (PyCFunction)(void (*)(void))fold_once, METH_FASTCALL, NULL};
+
+PyDoc_STRVAR(once_doc, "once(time, number, seen)\n--\n\nSee connector.exchanges.shortcuts.");
+
+static PyObject *
+once(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    return bind(&once_method, args, count, ONCE_OPTIONS);
+}
+
 static PyMethodDef rising_method = {
     "rising", (PyCFunction)(void (*)(void))follow_rising, METH_FASTCALL, NULL};
 static PyMethodDef dense_method = {
@@ -1293,6 +1451,7 @@ static PyMethodDef functions[] = {
     {"take_and_put", (PyCFunction)(void (*)(void))take_and_put, METH_FASTCALL, take_and_put_doc},
     {"rows", (PyCFunction)(void (*)(void))rows, METH_FASTCALL, rows_doc},
     {"timed", (PyCFunction)(void (*)(void))timed, METH_FASTCALL, timed_doc},
+    {"once", (PyCFunction)(void (*)(void))once, METH_FASTCALL, once_doc},
     {"rising", (PyCFunction)(void (*)(void))rising, METH_FASTCALL, rising_doc},
     {"dense", (PyCFunction)(void (*)(void))dense, METH_FASTCALL, dense_doc},
     {"chained", (PyCFunction)(void (*)(void))chained, METH_FASTCALL, chained_doc},

@@ -14,7 +14,7 @@ import importlib
 import os
 from types import ModuleType
 
-_PARTS = "lift_text", "inflate_text", "take_and_put", "Intake"
+_PARTS = "once", "lift_text", "inflate_text", "take_and_put", "Intake"
 
 
 def load() -> ModuleType | None:

@@ -113,6 +113,44 @@ def test_a_time_beside_an_event(first: int | None, second: int | None) -> None:
     assert times == [first or second] * 2
 
 
+class Once(msgspec.Struct):
+    time: int
+    number: int
+    seen: tuple[int, ...] = ()
+
+
+@compiled
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0, 1, 2, 2**70])), max_size=8))
+@example([(1, 0), (1, 1), (1, 0), (2, 0), (1, 2)])
+def test_each_is_delivered_once(told: list[tuple[int, int]]) -> None:
+    assert EXTENSION is not None
+    found = []
+    for make in (shortcuts.once_in_python, EXTENSION.once):
+        fold, last, delivered = make("time", "number", "seen"), None, []
+        for time, number in told:
+            made = fold(last, Once(time, number))
+            delivered += made
+            last = delivered[-1] if delivered else None
+        found.append(delivered)
+
+    assert found[0] == found[1]
+    times = [each.time for each in found[0]]
+    assert times == sorted(times)
+    assert len({(each.time, each.number) for each in found[0]}) == len(found[0])
+
+
+@pytest.mark.parametrize("field", ["time", "number", "seen"])
+def test_an_event_without_what_tells_it_apart(field: str) -> None:
+    fold = shortcuts.once("time", "number", "seen")
+    last, event = SimpleNamespace(time=1, seen=(2,)), SimpleNamespace(time=1, number=3)
+    for each in (last, event):
+        if hasattr(each, field):
+            delattr(each, field)
+
+    with pytest.raises(AttributeError):
+        fold(last, event)
+
+
 @pytest.mark.parametrize("make", [shortcuts.rows, shortcuts.timed], ids=["rows", "timed"])
 def test_what_a_decoder_raises_is_not_hidden(make: Any) -> None:
     def broken(_: bytes) -> Any:

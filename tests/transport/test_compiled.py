@@ -28,7 +28,7 @@ from connector.feeds.subscription import Subscription
 from connector.transport import compiled, deflate
 from connector.transport.deflate import inflate_text_in_python
 from connector.transport.websocket_frames import lift_text_in_python
-from tests.toy import ENVELOPE, Toy, frame, keyed, rising, subscription
+from tests.toy import ENVELOPE, Tick, Toy, frame, keyed, rising, subscription
 
 if compiled.EXTENSION is None:
     # Then `Subscription` is not compiled either, without which the compiled loop takes nothing.
@@ -184,19 +184,35 @@ payloads = st.lists(
 )
 
 
-def world(rule: Any, *, capacity: int = 100, readers: str = "ABC") -> dict[bytes, Subscription]:
+def other(last: Tick | None, event: Tick) -> list[Tick]:
+    """Nothing that was delivered last already."""
+    return [] if last is not None and event.n == last.n else [event]
+
+
+def sums(last: Tick | None, event: Tick) -> list[Tick]:
+    """Nothing for an odd number, else it and what it makes with the one before."""
+    before = 0 if last is None else last.n
+    return [] if event.n % 2 else [event, Tick(symbol=event.symbol, n=before + event.n)]
+
+
+def world(
+    rule: Any, *, capacity: int = 100, readers: str = "ABC", fold: Any = None
+) -> dict[bytes, Subscription]:
     """Streams A, B and the lists C*, with one buffer, and one more for those of `readers`."""
     streams = keyed(*(subscription(name, Toy(sequence=rule)) for name in ("A", "B", "C*")))
     first, second = (make_buffer(capacity, Overflow.BLOCK, gaps=False) for _ in range(2))
     for name, each in streams.items():
+        each.fold = fold
         each.attach(first)
         if name.decode()[0] not in readers:
             each.attach(second)
     return streams
 
 
-def state(streams: dict[bytes, Subscription]) -> list[tuple[int, int, int]]:
-    return [(each.last_id, each.messages, each.payload_bytes) for each in streams.values()]
+def state(streams: dict[bytes, Subscription]) -> list[tuple[Any, ...]]:
+    return [
+        (each.last_id, each.latest, each.messages, each.payload_bytes) for each in streams.values()
+    ]
 
 
 def take(
@@ -261,11 +277,15 @@ def test_taking_and_putting(
     st.sampled_from([None, rising, picky]),
     st.sampled_from([1, 3, 100]),
     st.sampled_from(["ABC", "A", "B", ""]),
+    st.sampled_from([None, other, sums]),
 )
-def test_taking(batch: list[bytes], rule: Any, capacity: int, readers: str) -> None:
+@example([frame("C*", 1, 2), frame("A", 2), frame("C*", 4)], rising, 4, "ABC", sums)
+@example([frame("C*", 2, 4), frame("C*", 6, 2), frame("C*", 8)], rising, 100, "ABC", other)
+@example([frame("A", 1), frame("A", 1), frame("A", 2)], None, 100, "ABC", other)
+def test_taking(batch: list[bytes], rule: Any, capacity: int, readers: str, fold: Any) -> None:
     seen = []
     for module in (None, COMPILED):
-        streams = world(rule, capacity=capacity, readers=readers)
+        streams = world(rule, capacity=capacity, readers=readers, fold=fold)
         seen.append(outcome(module, streams, batch))
 
     assert seen[0] == seen[1]
@@ -322,6 +342,19 @@ def test_a_list_in_which_an_event_does_not_follow_is_left_to_the_long_way() -> N
     assert (taken, found.last_id, odd, [each.n for each in events]) == (1, 2, 1, [1, 2])
 
 
+@pytest.mark.parametrize("module", [None, COMPILED], ids=["python", "compiled"])
+def test_what_a_fold_makes_of_a_message_is_taken_together_or_not_at_all(
+    module: ModuleType | None,
+) -> None:
+    streams, events = world(None, capacity=3, fold=sums), list[Any]()
+    batch = [frame("A", 2), frame("A", 3), frame("A", 4)]
+    taken, run, _, odd, verdict = take(module, streams, batch, events)
+
+    assert (taken, run, odd, verdict) == (2, streams[b"A"], 0, None)
+    assert [each.n for each in events] == [2, 2]
+    assert streams[b"A"].latest is events[-1]
+
+
 def test_what_is_taken_together_goes_to_the_same_buffers() -> None:
     batch = [frame("A", 1), frame("B", 1), frame("A", 2), frame("A", 3)]
     taken = {}
@@ -363,7 +396,7 @@ def breaks(*_: object) -> Any:
 
 
 @pytest.mark.parametrize("module", [None, COMPILED], ids=["python", "compiled"])
-@pytest.mark.parametrize("what", ["decode", "sequence"])
+@pytest.mark.parametrize("what", ["decode", "sequence", "fold"])
 def test_an_error_that_is_none_of_the_exchange_is_not_hidden(
     module: ModuleType | None, what: str
 ) -> None:
@@ -530,7 +563,9 @@ def test_a_stream_that_leaves_while_it_is_decoded(module: ModuleType | None) -> 
     assert [event.n for event in events] == [1, 2, 1]
 
 
-@pytest.mark.parametrize("name", ["group", "decode", "decode_unchecked", "sequence", "last_id"])
+@pytest.mark.parametrize(
+    "name", ["group", "decode", "decode_unchecked", "sequence", "last_id", "fold", "latest"]
+)
 @pytest.mark.parametrize("module", [None, COMPILED], ids=["python", "compiled"])
 def test_a_stream_without_an_attribute_takes_nothing(module: ModuleType | None, name: str) -> None:
     streams = world(None)
@@ -594,7 +629,7 @@ def everything() -> Iterator[Any]:
             COMPILED.inflate_text(stream, packed, 0, LIMIT, LIMIT, [])
 
         yield inflate
-    for rule in (None, rising, picky):
+    for rule, fold in ((None, None), (rising, None), (picky, None), (rising, sums)):
         for batch in (
             [frame("A", 1), frame("A", 2), frame("B", 1), frame("A", 9), frame("B", 2)],
             [frame("A", 1), b'{"stream":"A","data":{"n":"x"}}'],
@@ -602,11 +637,12 @@ def everything() -> Iterator[Any]:
             [frame("C*", 1, 2), frame("C*"), frame("C*", 3, 4, 9), frame("A", 1)],
             [frame("C*", 1), b'{"stream":"C*","data":[{"n":2},{"n":"x"}]}'],
         ):
-            streams = world(rule)
+            streams = world(rule, fold=fold)
 
             def again(streams: Any = streams, batch: list[bytes] = batch) -> None:
                 for each in streams.values():
                     each.last_id = each.messages = each.payload_bytes = 0
+                    each.latest = None
                 take(COMPILED, streams, batch, [])
 
             yield again
@@ -614,6 +650,7 @@ def everything() -> Iterator[Any]:
             def put(streams: Any = streams, batch: list[bytes] = batch) -> None:
                 for each in streams.values():
                     each.last_id = each.messages = each.payload_bytes = 0
+                    each.latest = None
                     for buffer in each.buffers():
                         buffer.take_all()
                         buffer.unblock()

@@ -16,7 +16,7 @@ from connector.exchanges.numbers import decoder
 from connector.exchanges.offers import Reader
 from connector.exchanges.parameters import NumberType
 from connector.exchanges.protocol import Fold
-from connector.exchanges.shortcuts import rows
+from connector.exchanges.shortcuts import once, rows
 from connector.exchanges.spelling import NS_PER_MS
 
 _time = attrgetter("wire_exchange_time_ns")
@@ -35,18 +35,7 @@ def _sort(found: list[Any]) -> None:
 
 def each_once(_: NumberType) -> Fold:
     """Trades that were not delivered before: later ones, or of the same time with another id."""
-
-    def fold(last: wire.Trade[Any] | None, trade: wire.Trade[Any]) -> list[wire.Trade[Any]]:
-        number, time = trade.trade_id, _time(trade)
-        if last is None or time > _time(last):
-            trade.seen = (number,)
-        elif time < _time(last) or number in last.seen:
-            return []
-        else:
-            trade.seen = (*last.seen, number)
-        return [trade]
-
-    return fold
+    return once("wire_exchange_time_ns", "trade_id", "seen")
 
 
 def is_seen(last_id: int, trade: events.Trade[Any]) -> bool:
