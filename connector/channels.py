@@ -109,7 +109,8 @@ class BookDeltas(Channel[BookDelta[float], BookDelta[Decimal]]):
 def _check_depth(instance: object, _: attrs.Attribute[Any], depth: object) -> None:
     if depth is not None and (not isinstance(depth, int) or isinstance(depth, bool) or depth < 1):
         raise ConfigError(
-            f"{type(instance).__name__}: depth is {depth!r}; write how many levels per side you "
+            f"{type(instance).__name__}: depth is {depth!r}; write the "
+            "number of levels per side that you "
             "want to see, such as 20, or None for all"
         )
 

@@ -173,7 +173,8 @@ class Account:
             self._running.cancel(order._record)
             raise
         raise OrderUnknown(
-            f"the outcome is not known yet, do not place it again: {order!r}; await its accepted()",
+            f"the outcome of the order is not known yet: {order!r}; do "
+            "not place it again, await its accepted()",
             order,
         )
 

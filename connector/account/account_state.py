@@ -212,7 +212,9 @@ class Office:
 
     def order_link_changed(self, connected: bool) -> None:
         """Order entry is connected, or not."""
-        _log.info("order entry of %s is %s", self.name, "connected" if connected else "gone")
+        _log.info(
+            "order entry of %s is %s", self.name, "connected" if connected else "disconnected"
+        )
 
     def _refused(self, record: OrderRecord, refusal: Refusal) -> None:
         verdict = self.trading.verdict(refusal)
@@ -321,11 +323,13 @@ class Office:
     def _note(self, order: Order, event: OrderUpdate) -> None:
         record = order._record
         if event.late and order._is_first("late"):
-            _log.error("order %s lives although it was given up: %r", event.client_id, order)
+            _log.error(
+                "order %s is open although it was considered lost: %r", event.client_id, order
+            )
         if record.over:
             if record.over_at is None:
                 record.over_at = trio.current_time()
-                _log.info("order over: %r %s", order, record.reason)
+                _log.info("order ended: %r %s", order, record.reason)
         elif event.state == "open":
             record.over_at = None
             if order._is_first("open"):
@@ -358,7 +362,9 @@ class Office:
                 received_ns=time.time_ns(),
             )
         )
-        _log.warning("an order of an earlier run is open: %s: %s", report.client_id, self._orphans)
+        _log.warning(
+            "an order of an earlier run is still open: %s: %s", report.client_id, self._orphans
+        )
         if self._orphans != "leave" and report.price is not None and report.quantity is not None:
             self.adopt(report, wanted=self._orphans == "adopt")
 

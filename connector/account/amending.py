@@ -41,7 +41,7 @@ def wanted_shape(
         OrderEnded: it is over.
     """
     if order.ended:
-        raise OrderEnded(f"the order is over: {order!r}")
+        raise OrderEnded(f"the order has already ended: {order!r}")
     if not isinstance(order.intent, Limit) or order.quantity is None or order.price is None:
         raise ConfigError("only orders with a price can be amended")
     offered = office.trading.promises.amends
@@ -71,7 +71,7 @@ async def wait_for_earlier(office: Office, order: Order) -> None:
                 return
             await order._wait_change()
         return
-    raise NotSent("what became of an earlier amend of the order is not known: nothing was sent")
+    raise NotSent("the outcome of an earlier amend of the order is not known yet: nothing was sent")
 
 
 async def amend(office: Office, order: Order, changed: Limit) -> None:
@@ -115,7 +115,7 @@ async def _amend(office: Office, order: Order, changed: Limit) -> None:
         verdict = office.trading.verdict(answer.refusal)
         if verdict.meaning == "absent":
             await order.wait_done()
-            raise OrderEnded(f"the order is over: {order!r}")
+            raise OrderEnded(f"the order has already ended: {order!r}")
         if verdict.meaning not in ("unknown", "duplicate"):
             record.give_up_amend()
             raise AmendRefused(verdict.reason, answer.refusal.code, answer.refusal.text)
@@ -130,9 +130,9 @@ async def _amend(office: Office, order: Order, changed: Limit) -> None:
     with trio.move_on_after(office.timing.patience):
         await order._wait_amended()
     if order.ended:
-        raise OrderEnded(f"the order is over: {order!r}")
+        raise OrderEnded(f"the order has already ended: {order!r}")
     if record.amending is not None:
-        raise OrderUnknown(f"whether the order was amended is not known yet: {order!r}", order)
+        raise OrderUnknown(f"it is not known yet whether the order was amended: {order!r}", order)
     if (order.quantity, order.price) != (changed.quantity, changed.price):
         raise AmendRefused("other", None, "the order is unchanged after the amend's window")
 

@@ -105,7 +105,7 @@ class Conversation:
                 await self.sample_clock()
                 continue
             self._raise_refusal(request, response, refusal, verdict)
-        raise ExchangeUnavailable(f"{request.what}: refused for its time twice")
+        raise ExchangeUnavailable(f"{request.what}: the exchange refused the timestamp twice")
 
     async def sample_clock(self) -> int:
         """Ask for the exchange's time; what it was when it answered, in nanoseconds."""
@@ -130,7 +130,9 @@ class Conversation:
         await trio.lowlevel.checkpoint()
         while (wait := self._gate.wait_seconds(request.weight, asking.service)) > 0:
             if wait > _LONGEST_PAUSE:
-                raise ExchangeUnavailable(f"{request.what}: no weight is left for {wait:.3g} s")
+                raise ExchangeUnavailable(
+                    f"{request.what}: the request limit is used up for {wait:.3g} s"
+                )
             await trio.sleep(max(wait, _SHORTEST_PAUSE))
         self._gate.take(request.weight)
         now_ns = 0 if request.signing != "signed" else asking.clock.now_ns(trio.current_time())
@@ -148,5 +150,5 @@ class Conversation:
             return request.decode(response.body)
         except UNDECODABLE as error:
             raise ExchangeUnavailable(
-                f"{request.what}: an answer that makes no sense: {type(error).__name__}"
+                f"{request.what}: the answer cannot be read: {type(error).__name__}"
             ) from error

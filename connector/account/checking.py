@@ -66,13 +66,15 @@ def check(known: Known, intent: Intent, *, quote: bool) -> Instrument:
         LimitReached: the exchange's limit of orders is used up.
     """
     if known.leaving:
-        raise NotSynced("the account's block is being left: nothing new is placed")
+        raise NotSynced("the account's block is ending: no new orders are placed")
     if not known.book.synced and not intent.reduce_only:
         raise NotSynced("the account is not synced: only reduce_only orders may be placed")
     symbol = known.trading.symbol(intent.symbol)
     instrument = known.instruments.get(symbol)
     if instrument is None:
-        raise OrderInvalid(f"{known.trading.name} has no instrument {symbol!r}")
+        raise OrderInvalid(
+            f"{known.trading.name} has no instrument {symbol!r}; see Adapter.instruments"
+        )
     _check_leg(known.book, intent)
     reference = known.book.holdings.last_prices.get(symbol)
     check_intent(instrument, intent, reference)
@@ -84,7 +86,7 @@ def check(known: Known, intent: Intent, *, quote: bool) -> Instrument:
     )
     if wait > known.timing.queue_seconds:
         raise LimitReached(
-            f"the exchange's limit of orders is used up for {wait:.3g} s", retry_after=wait
+            f"the exchange's order limit is used up for {wait:.3g} s", retry_after=wait
         )
     return instrument
 

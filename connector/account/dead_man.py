@@ -49,6 +49,6 @@ class Switch:
         try:
             await self._office.asking.ask(self._office.trading.dead_man(symbol, seconds))
         except (ExchangeUnavailable, Refused) as error:
-            _log.error("the dead man's switch of %s could not be set: %s", symbol, error)
+            _log.error("cannot set the dead man's switch of %s: %s", symbol, error)
         else:
             self.armed.add(symbol)

@@ -55,5 +55,7 @@ class ExchangeClock:
             NotSynced: it was never asked for.
         """
         if self._offset_ns is None:
-            raise NotSynced("the exchange's time is not known yet")
+            raise NotSynced(
+                "the exchange's time is not known yet; wait until the account is synced"
+            )
         return round(now * 1e9) + self._offset_ns

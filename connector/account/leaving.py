@@ -54,7 +54,10 @@ async def leave(
                 interrupted = True
         left = [each for each in office.book.records.values() if not each.over] if cancel else []
         for record in left:
-            _log.error("order left: %r", office.orders[record.client_id])
+            _log.error(
+                "order left open when the account's block ended: %r",
+                office.orders[record.client_id],
+            )
         return tuple(office.orders[each.client_id] for each in left), interrupt
     finally:
         running.finish()

@@ -131,7 +131,9 @@ def _read_bookmark(bookmark: str | None) -> Bookmark | None:
     try:
         return Bookmark.parse(bookmark)
     except (ValueError, AttributeError):
-        raise ConfigError(f"bookmark={bookmark!r}: write what Account.bookmark was") from None
+        raise ConfigError(
+            f"bookmark={bookmark!r}: pass a saved value of Account.bookmark"
+        ) from None
 
 
 @asynccontextmanager

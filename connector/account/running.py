@@ -199,7 +199,11 @@ class RunningAccount:
         async def warn() -> None:
             await trio.sleep(_UNKNOWN_SECONDS)
             if record.state == "unknown":
-                _log.warning("order %s is unknown: it was sent and not answered", record.client_id)
+                _log.warning(
+                    "the outcome of order %s is unknown: it was sent, "
+                    "but the exchange has not answered",
+                    record.client_id,
+                )
 
         self.begin(work)
         self.begin(warn)
@@ -306,9 +310,9 @@ class RunningAccount:
                 await synchronise(self.office)
             except Refused as refused:
                 _raise_if_revoked(refused)
-                _log.warning("account %s cannot be read: %s", self.name, refused)
+                _log.warning("cannot read account %s: %s", self.name, refused)
             except ExchangeUnavailable as error:
-                _log.warning("account %s cannot be read: %s", self.name, error)
+                _log.warning("cannot read account %s: %s", self.name, error)
             else:
                 failures = 0
                 _log.info("account %s is synced", self.name)
@@ -370,7 +374,11 @@ class RunningAccount:
                 # Soon again: what was on its way has arrived by then.
                 next_audit = trio.current_time() + self.office.trading.constants.settle_seconds
             if disagreements >= _DISAGREEMENTS:
-                _log.error("account %s: an audit disagrees: %s", self.name, "; ".join(found))
+                _log.error(
+                    "account %s: an audit found differences from the exchange: %s",
+                    self.name,
+                    "; ".join(found),
+                )
                 # Its events did not come: the stream may be mute.
                 self._reread_stream = True
                 return f"{_AUDIT}{found[0]}"

@@ -170,7 +170,9 @@ class PrivateStream:
         with trio.move_on_after(_LOGIN_SECONDS):
             await self._logged_in.wait()
         if self._login is None:
-            raise ExchangeUnavailable("the subscription to private events was not answered")
+            raise ExchangeUnavailable(
+                "the exchange did not answer the subscription to private events"
+            )
         refusal = self._login.refusal
         if refusal is None:
             return
@@ -179,7 +181,9 @@ class PrivateStream:
             self._asking.clock.distrust()
         if verdict.meaning == "permission":
             raise RequestRejected(refusal.status, refusal.code, refusal.text)
-        raise ExchangeUnavailable(f"private events were refused: code {refusal.code!r}")
+        raise ExchangeUnavailable(
+            f"the exchange refused the subscription to private events: code {refusal.code!r}"
+        )
 
     async def _keep_token(self, token: str) -> None:
         """Renew the key; end the session when it is gone."""

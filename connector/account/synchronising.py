@@ -89,7 +89,7 @@ async def _read_limits(office: Office, conversation: Conversation) -> None:
     except Refused as refused:
         if refused.verdict.meaning == "permission":
             raise
-        _log.warning("the limits of orders of %s cannot be read: %s", office.name, refused)
+        _log.warning("cannot read the order limits of %s: %s", office.name, refused)
     else:
         office.budget.adopt(uses, trio.current_time())
 
@@ -172,4 +172,4 @@ async def _find_missing(office: Office, conversation: Conversation, record: Orde
         await read_fills(office, conversation, record.symbol)
         end_without_word(office, record)
     elif record.state == "open":
-        raise ExchangeUnavailable(f"what became of order {record.client_id} is not known yet")
+        raise ExchangeUnavailable(f"the outcome of order {record.client_id} is not known yet")

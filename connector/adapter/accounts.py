@@ -33,7 +33,7 @@ class Accounts:
             ConfigError: it belongs to another one.
         """
         if key in self._keys:
-            raise ConfigError("an account of this API key is open already")
+            raise ConfigError("an account with this API key is already open at this adapter")
         self._keys.add(key)
         try:
             yield

@@ -91,7 +91,7 @@ class CandleHistory(Generic[T_co]):
         Cancellation: no candle is lost; the next call repeats the request.
         """
         if self._busy:
-            raise trio.BusyResourceError("another task reads these candles")
+            raise trio.BusyResourceError("another task is reading these candles")
         if self._ready:
             await trio.lowlevel.checkpoint()
         self._busy = True

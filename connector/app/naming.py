@@ -163,7 +163,7 @@ def parse_channel(text: str) -> AnyChannel:
     """
     channel, *more = parse_channels(text, ())
     if more:
-        raise ConfigError(f"{text!r}: write one symbol here")
+        raise ConfigError(f"{text!r}: this command takes one symbol")
     return channel
 
 

@@ -30,7 +30,7 @@ def check_address(url: str) -> None:
     except ValueError:
         place, numbered = None, False
     if not place or not numbered or parts.scheme not in SCHEMES:
-        raise ConfigError(f"this is no address of a Redis; {EXAMPLES}")
+        raise ConfigError(f"this is not a Redis URL; {EXAMPLES}")
 
 
 def check_written(url: str | Secret) -> None:
@@ -42,5 +42,6 @@ def check_written(url: str | Secret) -> None:
     check_address(url if isinstance(url, str) else url.reveal())
     if isinstance(url, str) and _PASSWORD.search(url):
         raise ConfigError(
-            'a password does not stand here: write url = { env = "REDIS_URL" } or { file = "…" }'
+            'the URL must not contain a password: write url = { env = "REDIS_URL" } '
+            'or { file = "…" }'
         )

@@ -40,7 +40,7 @@ class Secret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             value = Path(self.file).expanduser().read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
-            raise ConfigError(f"the secret in {self.file} cannot be read: {reason}") from None
+            raise ConfigError(f"cannot read the secret in {self.file}: {reason}") from None
         if not value:
-            raise ConfigError(f"the file {self.file} is empty, where a secret should be")
+            raise ConfigError(f"the file {self.file} is empty; it must contain the secret")
         return value

@@ -79,7 +79,8 @@ def digits(level: Level[Any]) -> tuple[str, str]:
     if isinstance(level.price, Decimal) and isinstance(level.quantity, Decimal):
         return f"{level.price:f}", f"{level.quantity:f}"
     raise ConfigError(
-        f"{level!r} has lost the exchange's digits, of which a checksum is made; decode levels "
+        f"{level!r} has lost the digits that the exchange sent, and "
+        "the checksum needs them; decode levels "
         "as DigitLevel or with Decimals"
     )
 

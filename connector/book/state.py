@@ -134,5 +134,5 @@ def after(state: State, happening: Input) -> State:
         return TABLE[state][happening]
     except KeyError:
         raise InvariantViolated(
-            f"a local book that is {state.value} cannot see {happening.value}"
+            f"a local book in the state {state.value} cannot get {happening.value}"
         ) from None

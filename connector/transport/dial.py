@@ -67,7 +67,9 @@ def _address(name: str, text: object) -> str:
     try:
         return str(ipaddress.ip_address(str(text)))
     except ValueError:
-        raise ConfigError(f"{name}: {text!r} is no address; write such as '192.0.2.7'") from None
+        raise ConfigError(
+            f"{name}: {text!r} is not an address; write, for example, '192.0.2.7'"
+        ) from None
 
 
 def _optional_address(text: object) -> str | None:

@@ -50,7 +50,7 @@ def _place(url: str, schemes: Mapping[str, int], example: str) -> _Place:
     Raises:
         ConfigError: it cannot be one. The message never repeats it, for a password may be in it.
     """
-    wrong = ConfigError(f"this is no address of a proxy; write such as {example}")
+    wrong = ConfigError(f"this is not a proxy URL; write, for example, {example}")
     if not isinstance(url, str):
         raise wrong
     try:
@@ -290,7 +290,7 @@ def proxy_dialer(url: str, *, tcp: TcpDialer | None = None) -> Socks5Dialer | Ht
     }
     if scheme not in kinds:
         raise ConfigError(
-            "this is no address of a proxy; write such as socks5://10.0.0.1:1080 or "
+            "this is not a proxy URL; write, for example, socks5://10.0.0.1:1080 or "
             "http://10.0.0.1:3128"
         )
     return kinds[scheme](url, tcp=tcp)

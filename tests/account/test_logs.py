@@ -44,7 +44,7 @@ async def test_an_order_is_logged_when_accepted_and_when_over(
         await account.cancel(other)
         for each in (order, other):
             (accepted,) = said(caplog, logging.INFO, f"order open: <Order {each.client_id}")
-            (over,) = said(caplog, logging.INFO, f"order over: <Order {each.client_id}")
+            (over,) = said(caplog, logging.INFO, f"order ended: <Order {each.client_id}")
             assert "open, 0 filled" in accepted and "cancelled" in over
 
 
@@ -151,7 +151,7 @@ async def test_an_order_that_lives_after_all_is_an_error(
         await trio.sleep(3)
         assert account.statistics().late == 1
     assert account.statistics().late == 1
-    (error,) = said(caplog, logging.ERROR, "lives although it was given up")
+    (error,) = said(caplog, logging.ERROR, "is open although it was considered lost")
     assert order.client_id in error
 
 
@@ -166,4 +166,4 @@ async def test_an_audit_that_disagrees_is_an_error(
         world.exchange.trading.mend()
         await account.wait_synced()
         world.judge(account)
-    assert said(caplog, logging.ERROR, "an audit disagrees")
+    assert said(caplog, logging.ERROR, "an audit found differences")

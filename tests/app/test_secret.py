@@ -25,7 +25,10 @@ def test_it_is_read_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     ("secret", "says"),
     [
         (Secret(env="NO_SUCH_VARIABLE"), "NO_SUCH_VARIABLE is not set"),
-        (Secret(file="no-such-file"), "no-such-file cannot be read: No such file or directory"),
+        (
+            Secret(file="no-such-file"),
+            "cannot read the secret in no-such-file: No such file or directory",
+        ),
         (Secret(), "either"),
         (Secret(env="A", file="b"), "either"),
     ],

@@ -168,7 +168,7 @@ def test_ids_that_begin_anew_are_not_old_for_ever() -> None:
 
 def test_a_level_without_digits_has_no_checksum() -> None:
     assert digits(DigitLevel(1.0, 2.0, "1.000", "2.0")) == ("1.000", "2.0")
-    with pytest.raises(ConfigError, match="has lost the exchange's digits"):
+    with pytest.raises(ConfigError, match="has lost the digits that the exchange sent"):
         digits(Level(1.0, 2.0))
 
 

@@ -42,7 +42,7 @@ def test_a_gap_is_left_only_by_a_snapshot_or_a_disconnect() -> None:
 
 
 def test_what_cannot_happen_is_a_bug() -> None:
-    with pytest.raises(InvariantViolated, match="that is idle cannot see a snapshot that"):
+    with pytest.raises(InvariantViolated, match="in the state idle cannot get a snapshot that"):
         after(State.IDLE, Input.JOINS)
 
 

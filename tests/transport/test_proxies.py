@@ -376,16 +376,16 @@ def test_nothing_shows_credentials() -> None:
     ],
 )
 def test_what_is_no_proxy_is_not_repeated(make: Callable[[Any], Any], url: Any) -> None:
-    with pytest.raises(ConfigError, match="no address of a proxy; write such as") as wrong:
+    with pytest.raises(ConfigError, match="this is not a proxy URL; write, for example,") as wrong:
         make(url)
     assert "hunter2" not in str(wrong.value)
     assert wrong.value.__cause__ is None
 
 
 def test_what_tcp_takes_is_checked(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="source_address: 'here' is no address"):
+    with pytest.raises(ConfigError, match="source_address: 'here' is not an address"):
         TcpDialer(source_address="here")
-    with pytest.raises(ConfigError, match="addresses: 'there' is no address"):
+    with pytest.raises(ConfigError, match="addresses: 'there' is not an address"):
         TcpDialer(addresses={"x": ["there"]})
     with pytest.raises(ConfigError, match="'x' has none"):
         TcpDialer(addresses={"x": []})
@@ -418,7 +418,7 @@ def test_the_environment_is_only_asked_for() -> None:
     assert dialer_from_environment(both) == HttpProxyDialer("http://10.0.0.1:3128")
     del both["https_proxy"]
     assert dialer_from_environment(both) == Socks5Dialer("socks5h://10.0.0.2")
-    with pytest.raises(ConfigError, match=r"^HTTPS_PROXY: this is no address") as wrong:
+    with pytest.raises(ConfigError, match=r"^HTTPS_PROXY: this is not a proxy URL") as wrong:
         dialer_from_environment({"HTTPS_PROXY": "ftp://hunter2@h"})
     assert "hunter2" not in str(wrong.value)
 

@@ -133,7 +133,7 @@ async def run_book(options: Options, screen: Screen) -> None:
                     observer.see(await books.receive())
     if not observer.has_seen_anything:
         raise ExchangeUnavailable(
-            f"no book of {options.symbol} from {options.place.words} within "
+            f"received no book of {options.symbol} from {options.place.words} within "
             f"{options.duration_seconds:g} s; check the network, or add --simulate for an exchange "
             "on this machine"
         )

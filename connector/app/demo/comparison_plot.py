@@ -133,9 +133,9 @@ def canvas_for(path: Path) -> Canvas:
     """
     canvas = CANVASES.get(path.suffix.lower())
     if canvas is None:
-        raise ConfigError(f"{path.name} is no picture that can be drawn; use .svg or .png")
+        raise ConfigError(f"cannot draw {path.name}: use a name that ends with .svg or .png")
     if not path.parent.is_dir():
-        raise ConfigError(f"{path.name} cannot be drawn: there is no folder {path.parent}")
+        raise ConfigError(f"cannot draw {path.name}: the folder {path.parent} does not exist")
     return canvas()
 
 

@@ -108,11 +108,13 @@ def demo(
         sys.exit(show_venues(VenuesOptions(duration_seconds=seconds, seed=seed), as_json=as_json))
     options = Options(duration_seconds=seconds, seed=seed, tls=tls, capture=capture)
     if leaky and capture is not None:
-        raise click.UsageError("--leaky compares in a generated market: leave out --capture")
+        raise click.UsageError("--leaky uses a generated market: leave out --capture")
     if leaky:
         sys.exit(show_comparison(options, plot=out, as_json=as_json))
     if out is not None and out.suffix != ".svg":
-        raise click.BadParameter("the run is drawn as .svg", param_hint="--out")
+        raise click.BadParameter(
+            "the picture is an SVG file: use a name that ends with .svg", param_hint="--out"
+        )
     try:
         market = options.market()
     except (ConfigError, OSError) as error:

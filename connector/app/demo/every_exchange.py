@@ -37,7 +37,7 @@ async def open_exchanges(
                 opened[name] = await stack.enter_async_context(exchange)
             except OSError as error:
                 raise ConfigError(
-                    f"{host} is not to be listened on ({error}); macOS needs: "
+                    f"cannot listen on {host} ({error}); on macOS, first run:  "
                     f"sudo ifconfig lo0 alias {host} up"
                 ) from error
         yield opened

@@ -100,7 +100,8 @@ def _recorded(path: Path, duration_seconds: float) -> Market:
     venue = _venue(frames)
     if venue is None or not lively:
         raise ConfigError(
-            f"{path} has nothing to show: record combined streams of Binance spot or USD-M "
+            f"{path} has no stream that can be shown: record combined "
+            "streams of Binance spot or USD-M "
             "futures, such as ethusdc@trade or ethusdc@depth5@100ms"
         )
     longest = max(silences[name] for name in lively)

@@ -62,7 +62,7 @@ def check_place(path: Path) -> None:
     if path.suffix not in ENDINGS:
         raise ConfigError(f"{path}: write a name that ends with {', '.join(ENDINGS)}")
     if path.exists():
-        raise ConfigError(f"{path} is there already; nothing is added to it: choose another --out")
+        raise ConfigError(f"{path} already exists and is not appended to: choose another --out")
 
 
 @contextmanager

@@ -33,7 +33,8 @@ class FolderLock:
             if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
                 os.close(descriptor)
                 raise RecordingFailed(
-                    f"another recorder writes to {self._folder}; end it, or choose another folder"
+                    f"another recorder is writing to {self._folder}; "
+                    "stop it, or choose another folder"
                 ) from error
             # A file system without locks, such as some on the network: then it is not watched.
         self._descriptor = descriptor

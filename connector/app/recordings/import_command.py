@@ -42,16 +42,16 @@ def import_capture(capture: Path, exchange: Exchange, out: Path) -> tuple[Path, 
     try:
         names, span = _look_through(capture)
     except NO_CAPTURE as error:
-        raise ConfigError(f"it is no capture of one JSON object per line: {error}") from error
+        raise ConfigError(f"not a capture with one JSON object per line: {error}") from error
     if not names:
-        raise ConfigError(f"it holds no data of {exchange.name}")
+        raise ConfigError(f"it contains no data of {exchange.name}")
     channels = [write_channel(channel_of(exchange, name)) for name in names]
     routes = {name: exchange.stream(RawStream(name)).route for name in names}
     links = {name: f"{exchange.name}/{route}" for name, route in routes.items()}
     path = out / (capture.name.removesuffix(".gz").removesuffix(".jsonl") + SUFFIX)
     out.mkdir(parents=True, exist_ok=True)
     if path.exists():
-        raise ConfigError(f"{path} is there already; choose another --out")
+        raise ConfigError(f"{path} already exists; choose another --out")
     first_ns, _ = span
     subject = Subject(exchange.name, tuple(channels), names, routes)
     file = path.open("xb", buffering=0)
@@ -89,7 +89,10 @@ def _write(capture: Path, writer: Writer, links: dict[str, str], span: tuple[int
 def _exchange_of(capture: Path, name: str | None) -> Exchange:
     folder = capture.resolve().parent.name
     if name is None and folder not in EXCHANGES:
-        raise ConfigError(f"its folder {folder!r} is no exchange; say whose it is with --exchange")
+        raise ConfigError(
+            f"its folder {folder!r} is not the name of an exchange; "
+            "name the exchange with --exchange"
+        )
     exchange: Exchange = EXCHANGES[name or folder]()
     return exchange
 

@@ -25,7 +25,7 @@ def nanoseconds(text: str) -> int:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise click.BadParameter(
-            f"{text!r} is no time; write 2026-11-25, 2026-11-25T17:49:23 (UTC) or "
+            f"{text!r} is not a time; write 2026-11-25, 2026-11-25T17:49:23 (UTC) or "
             "2026-11-25T18:49:23+01:00"
         ) from None
     if moment.tzinfo is None:

@@ -233,7 +233,7 @@ def _free(folder: Path, day: str, *, append: bool) -> Path:
     path, number = folder / f"{day}.parquet", 1
     if path.exists() and not append:
         raise ConfigError(
-            f"{path} is there already; choose another --out, or --append, which writes a file "
+            f"{path} already exists; choose another --out, or use --append, which writes a file "
             "beside it"
         )
     while path.exists():

@@ -149,7 +149,11 @@ class Files:
         removed = self.writer
         fields = {"path": str(self.paths[-1]), "lost_frames": removed.frames}
         text = write_fields(fields)
-        _log.error("the file of a recording was removed %s", text, extra={"fields": fields})
+        _log.error(
+            "a recording file was removed while it was being written %s",
+            text,
+            extra={"fields": fields},
+        )
         self.removed += 1
         self.begin()
         self.writer.adopt(removed)
@@ -201,7 +205,7 @@ class Files:
         except OSError as error:
             self._release_unless_begun()
             raise RecordingFailed(
-                f"{path} cannot be written: {error.strerror or error}; choose another folder"
+                f"cannot write {path}: {error.strerror or error}; choose another folder"
             ) from error
         try:
             writer = self._begun(file, number, now_ns)

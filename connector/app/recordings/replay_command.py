@@ -200,9 +200,9 @@ def replay_command(
     The JSON of an event is what the sink "jsonl" of 'connector run' writes.
     """
     if serves and as_json:
-        raise click.UsageError("--json prints events, and --serve prints none")
+        raise click.UsageError("use --json or --serve, not both: --serve prints no events")
     if port and not serves:
-        raise click.UsageError("--port is for --serve: add that")
+        raise click.UsageError("--port is for --serve: add --serve")
     span = span_between(since_ns, until_ns)
     logging.getLogger("connector").addHandler(logging.NullHandler())
     found = look_for(paths)

@@ -136,7 +136,9 @@ class Patience:
                 return result
             failures += 1
             if trio.current_time() - self._since >= self._limit:
-                raise RedisAway(f"Redis has been away for {self._limit:g} s: {self.reason}")
+                raise RedisAway(
+                    f"Redis has not been reachable for {self._limit:g} s: {self.reason}"
+                )
             await trio.sleep(_RETRY.delay(failures))
 
     def _note(self, reason: str) -> None:
@@ -147,13 +149,13 @@ class Patience:
         elif _cause(reason) == _cause(self.reason):
             return
         self.reason = reason
-        _log.warning("redis is away: %s", reason, extra={"fields": {"reason": reason}})
+        _log.warning("Redis is not reachable: %s", reason, extra={"fields": {"reason": reason}})
 
     def _back(self) -> None:
         if self.away:
             self.away = False
             fields = {"seconds": round(trio.current_time() - self._since, 3)}
-            _log.info("redis is back %s", write_fields(fields), extra={"fields": fields})
+            _log.info("Redis is reachable again %s", write_fields(fields), extra={"fields": fields})
 
 
 def _cause(reason: str) -> str:

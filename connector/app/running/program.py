@@ -134,8 +134,8 @@ async def _serve_pages(
     except* OSError as group:
         reason = next(leaves(group))
         raise ConfigError(
-            f"the pages cannot be served at {bind}: {reason}; write another address into bind of "
-            "[metrics]"
+            f"cannot serve the pages at {bind}: {reason}; write another address "
+            "into bind of [metrics]"
         ) from reason
     nursery.start_soon(history.keep)
     _log.info("serving url=%s", url, extra={"fields": {"url": url}})
@@ -167,7 +167,7 @@ async def _follow_file(
         requests.reload = trio.Event()
         supervisor.tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
         if await _reload(path, service):
-            _log.info("reloaded")
+            _log.info("configuration reloaded")
         else:
             service.last_reload = attrs.evolve(service.last_reload, success=False)
         supervisor.tell("READY=1")
@@ -182,17 +182,19 @@ async def _reload(path: Path, service: Service) -> bool:
     except Misconfigured as error:
         for mistake in error.mistakes:
             fields = attrs.asdict(mistake)
-            _log.error("not reloaded: %s: %s", path, mistake, extra={"fields": fields})
+            _log.error(
+                "configuration not reloaded: %s: %s", path, mistake, extra={"fields": fields}
+            )
         return False
     except (OSError, UnicodeDecodeError) as error:
-        _log.error("not reloaded: %s", error)
+        _log.error("configuration not reloaded: %s", error)
         return False
     if new.metrics != service.configuration.metrics:
-        _log.warning("the table [metrics] is read only at the start; restart to apply it")
+        _log.warning("changes of the table [metrics] apply only after a restart")
     try:
         await service.apply(new)
     except SinkFailed as error:
-        _log.error("not reloaded: %s", error)
+        _log.error("configuration not reloaded: %s", error)
         return False
     logs.configure(new.log)
     return True

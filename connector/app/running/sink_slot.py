@@ -138,7 +138,7 @@ class Slot(Generic[S]):
             fields = {"sink": self.name, "lost": events, "where": where}
             if self.trouble.reason:
                 fields["reason"] = self.trouble.reason
-            _log.error("sink loses events %s", write_fields(fields), extra={"fields": fields})
+            _log.error("sink is losing events %s", write_fields(fields), extra={"fields": fields})
 
     async def deliver(
         self, do: Callable[[S], Awaitable[None]], *, last: bool = False, proves: bool = True
@@ -248,7 +248,7 @@ class Slot(Generic[S]):
                 self.trouble.failures += 1
             fields = {"sink": self.name, "reason": reason}
             text = write_fields(fields)
-            _log.error("sink not closed in order %s", text, extra={"fields": fields})
+            _log.error("sink was not closed cleanly %s", text, extra={"fields": fields})
 
 
 class SinkSlot(Slot[Sink]):

@@ -56,13 +56,18 @@ class Source:
                 "and pass the address of its bind, such as http://127.0.0.1:9090"
             ) from error
         if answer.status_code == 401:
-            raise ConfigError(f"{self.url} needs its token: add --token VARIABLE")
+            raise ConfigError(f"{self.url} requires a token: add --token VARIABLE")
         if answer.status_code != 200:
-            raise ConfigError(f"{self.url} answered {answer.status_code}; is it connector run?")
+            raise ConfigError(
+                f"{self.url} answered with status {answer.status_code}; "
+                "is it the address of connector run?"
+            )
         try:
             return msgspec.json.decode(answer.content, type=State)
         except msgspec.DecodeError as error:
-            raise ConfigError(f"{self.url} is not connector run of this version") from error
+            raise ConfigError(
+                f"{self.url} is not served by connector run of this version"
+            ) from error
 
 
 async def watch(source: Source, live: Live, stop: trio.Event, seconds: float) -> None:

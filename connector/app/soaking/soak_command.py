@@ -82,11 +82,11 @@ def soak(
     logging.getLogger("connector").addHandler(logging.NullHandler())
     if venues:
         if tls or leaky:
-            raise click.UsageError("--venues takes neither --tls nor --leaky")
+            raise click.UsageError("--venues cannot be combined with --tls or --leaky")
         every_venue = VenuesSoakOptions(duration_seconds=seconds, every_seconds=every, seed=seed)
         sys.exit(show_venues_soak(every_venue, virtual=virtual, as_json=as_json))
     if virtual:
-        raise click.UsageError("--virtual is for --venues")
+        raise click.UsageError("--virtual requires --venues")
     options = Options(
         duration_seconds=seconds, every_seconds=every, seed=seed, tls=tls, leaky=leaky
     )

@@ -86,7 +86,7 @@ def test_what_is_no_capture_is_said_so(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match="not a capture"):
         market_of(text, seed=0, duration_seconds=20)
-    with pytest.raises(ConfigError, match="nothing to show"):
+    with pytest.raises(ConfigError, match="has no stream that can be shown"):
         market_of(nothing, seed=0, duration_seconds=20)
     with pytest.raises(OSError, match="gzip"):
         market_of(Path(__file__), seed=0, duration_seconds=20)

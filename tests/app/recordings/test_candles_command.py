@@ -79,7 +79,7 @@ def test_a_file_that_is_there_is_left_alone(tmp_path: Path) -> None:
     out.write_text("mine")
     ended = run("ETHUSDT", "--out", str(out))
     assert ended.exit_code == 1
-    assert "is there already; nothing is added to it" in ended.output
+    assert "already exists and is not appended to" in ended.output
     assert out.read_text() == "mine"
 
 

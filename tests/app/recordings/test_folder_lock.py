@@ -42,14 +42,14 @@ def names(folder: Path) -> list[str]:
 async def test_a_second_recorder_of_a_folder_is_refused(tmp_path: Path) -> None:
     first = files(tmp_path)
     with first.opened():
-        with pytest.raises(RecordingFailed, match="another recorder writes to") as refused:
+        with pytest.raises(RecordingFailed, match="another recorder is writing to") as refused:
             with files(tmp_path).opened():
                 pass
 
         assert "choose another folder" in str(refused.value)
         first.end("rotated")  # and goes on
         first.begin()
-        with pytest.raises(RecordingFailed, match="another recorder writes to"):
+        with pytest.raises(RecordingFailed, match="another recorder is writing to"):
             files(tmp_path).begin()
 
     with files(tmp_path).opened():
@@ -63,7 +63,7 @@ async def test_the_lock_is_taken_anew_in_a_folder_that_was_removed(tmp_path: Pat
         shutil.rmtree(tmp_path / "rec")
         recorder.write()
 
-        with pytest.raises(RecordingFailed, match="another recorder writes to"):
+        with pytest.raises(RecordingFailed, match="another recorder is writing to"):
             files(tmp_path / "rec").begin()
 
 
@@ -81,7 +81,7 @@ def test_the_lock_dies_with_its_process(tmp_path: Path) -> None:
         process.kill()
 
     assert refused.exit_code == 1
-    assert f"another recorder writes to {tmp_path}; end it" in refused.output
+    assert f"another recorder is writing to {tmp_path}; stop it" in refused.output
     lock = FolderLock(tmp_path)
     lock.take()
     lock.take()  # has it already

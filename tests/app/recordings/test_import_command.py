@@ -115,7 +115,7 @@ def test_a_capture_is_imported_frame_by_frame(tmp_path: Path) -> None:
         group, ["import", str(source), "--exchange", "binance_usdm", "--out", str(tmp_path / "r")]
     )
     assert again.exit_code == 1
-    assert "there already" in again.output
+    assert "already exists" in again.output
 
     verified = CliRunner().invoke(group, ["verify", str(path)])
     assert verified.exit_code == 0
@@ -144,7 +144,7 @@ def test_a_folder_that_names_no_exchange_is_told(tmp_path: Path) -> None:
     done = CliRunner().invoke(group, ["import", str(capture(tmp_path / "a.jsonl.gz", *ROWS))])
 
     assert done.exit_code == 1
-    assert "is no exchange; say whose it is with --exchange" in done.output
+    assert "is not the name of an exchange; name the exchange with --exchange" in done.output
 
 
 @pytest.mark.parametrize("damage", ["text", "cut", "bits"])
@@ -165,7 +165,7 @@ def test_what_is_no_capture_is_told(tmp_path: Path, damage: str) -> None:
     )
 
     assert done.exit_code == 1
-    assert "a.jsonl.gz: it is no capture of one JSON object per line" in done.output
+    assert "a.jsonl.gz: not a capture with one JSON object per line" in done.output
     assert not (tmp_path / "r").exists()
 
 

@@ -141,7 +141,7 @@ def test_a_day_that_is_there_is_not_overwritten(recording: Path, tmp_path: Path)
     code, said = exported(recording, out)
 
     assert code == 1
-    assert "2024-08-08.parquet is there already; choose another --out, or --append" in said
+    assert "2024-08-08.parquet already exists; choose another --out, or use --append" in said
     assert contents(out) == before
 
 

@@ -66,7 +66,10 @@ def test_every_event_is_printed_with_the_gaps_between(recording: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [(("--serve", "--json"), "--serve prints none"), (("--port", "8080"), "add that")],
+    [
+        (("--serve", "--json"), "not both: --serve prints no events"),
+        (("--port", "8080"), "add --serve"),
+    ],
     ids=["json", "port"],
 )
 def test_an_option_that_would_do_nothing_is_refused(
@@ -91,7 +94,7 @@ def test_a_part_of_it_is_printed(recording: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--from", "yesterday"), "'yesterday' is no time; write 2026-11-25"),
+        (("--from", "yesterday"), "'yesterday' is not a time; write 2026-11-25"),
         (("--from", "2026-11-25", "--to", "2026-11-25T00:00:00Z"), "--from must be before --to"),
     ],
 )

@@ -63,8 +63,8 @@ async def test_a_redis_that_is_mute_is_away_and_comes_back(
     assert statistics.outages == 1
     assert "no answer within 0.3 s" in statistics.away_reason
     told = [record.getMessage() for record in caplog.records if record.name == "connector.redis"]
-    assert any(text.startswith("redis is away: ") for text in told)
-    assert any(text.startswith("redis is back seconds=") for text in told)
+    assert any(text.startswith("Redis is not reachable: ") for text in told)
+    assert any(text.startswith("Redis is reachable again seconds=") for text in told)
 
 
 async def test_a_redis_that_is_mute_from_the_beginning(server: Server) -> None:
@@ -147,7 +147,7 @@ async def test_a_group_that_redis_has_lost_is_made_anew(server: Server) -> None:
 async def test_how_long_to_wait_can_be_chosen(server: Server) -> None:
     server.kill()
     with trio.fail_after(30):
-        with pytest.raises(RedisAway, match=r"^Redis has been away for 0.2 s: .*refused"):
+        with pytest.raises(RedisAway, match=r"^Redis has not been reachable for 0.2 s: .*refused"):
             async with RedisEvents(url=server.url, away_limit=0.2).open() as sink:
                 await sink.write(batch(event_of(1)))
         with pytest.raises(RedisAway):

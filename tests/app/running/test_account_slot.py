@@ -146,7 +146,7 @@ async def test_an_account_that_is_refused_does_not_end_the_rest(autojump_clock: 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"key": '"abcdefgh"'}, "a secret does not stand here"),
+        ({"key": '"abcdefgh"'}, "the file must not contain a secret"),
         ({"secret": ""}, "secret is missing"),
         ({"adapter": '"future"'}, "did you mean 'futures'"),
         ({"key": '{ env = "NOBODY" }'}, "NOBODY is not set"),

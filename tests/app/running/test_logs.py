@@ -34,7 +34,7 @@ def test_json_lines_have_the_fields_as_keys() -> None:
     LOG.info("channels changed group=x", extra={"fields": {"group": "x"}})
     LOG.info("started")
     about = {"key": "sinks[0].path", "line": 3}
-    LOG.error("not reloaded: line 3: write path = 'a'", extra={"fields": about})
+    LOG.error("configuration not reloaded: line 3: write path = 'a'", extra={"fields": about})
     try:
         raise ValueError("why")
     except ValueError:
@@ -45,7 +45,7 @@ def test_json_lines_have_the_fields_as_keys() -> None:
     assert (first["level"], first["logger"]) == ("info", "connector.lifecycle")
     assert (second["event"], second["group"]) == ("channels changed", "x")
     assert third["event"] == "started"
-    assert told["event"] == "not reloaded: line 3: write path = 'a'"
+    assert told["event"] == "configuration not reloaded: line 3: write path = 'a'"
     assert (told["key"], told["line"]) == ("sinks[0].path", 3)
     assert "ValueError: why" in fourth["error"]
 

@@ -99,7 +99,7 @@ async def test_a_hangup_converges_and_keeps_the_connection(tmp_path: Path) -> No
         await trio.Path(config).write_text(other)
         run.process.send_signal(signal.SIGHUP)
         changed = await run.wait_for("channels changed", 1)
-        await run.wait_for("reloaded")
+        await run.wait_for("configuration reloaded")
 
         await trio.Path(config).write_text(other.replace('["trades"]', '["trade"]'))
         run.process.send_signal(signal.SIGHUP)

@@ -67,8 +67,11 @@ async def test_the_screen_keeps_the_last_state_while_there_is_no_answer() -> Non
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (httpx2.Response(404), "answered 404; is it connector run?"),
-        (httpx2.Response(200, content=b'{"version": 1}'), "is not connector run of this version"),
+        (httpx2.Response(404), "answered with status 404; is it the address of connector run?"),
+        (
+            httpx2.Response(200, content=b'{"version": 1}'),
+            "is not served by connector run of this version",
+        ),
     ],
 )
 async def test_another_server(answer: httpx2.Response, said: str) -> None:

@@ -392,5 +392,7 @@ def split_address(bind: str) -> tuple[str, int]:
     """
     found = re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^\[\]:/\s]*):(\d{1,5})", bind)
     if found is None or int(found[2]) > 65535:
-        raise ConfigError(f'{bind!r} is no address; write such as bind = "127.0.0.1:9090"')
+        raise ConfigError(
+            f'{bind!r} is not an address; write, for example, bind = "127.0.0.1:9090"'
+        )
     return found[1].strip("[]"), int(found[2])

@@ -62,7 +62,7 @@ def check_proxy(proxy: str | Secret) -> None:
     """
     if isinstance(proxy, str) and _CREDENTIALS.search(proxy):
         raise ConfigError(
-            'user and password do not stand here: write proxy = { env = "PROXY_URL" } or '
+            'the URL must not contain a user or password: write proxy = { env = "PROXY_URL" } or '
             '{ file = "…" }'
         )
     Way(proxy).dialer()

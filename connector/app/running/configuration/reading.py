@@ -117,7 +117,9 @@ def _read_field(
     struct = next((kind for kind in kinds if _is_struct(kind)), None)
     if struct is Secret and not isinstance(value, dict) and str not in kinds:
         # Whatever it is, it is not repeated.
-        findings.add(path, 'a secret does not stand here: write { env = "NAME" } or { file = "…" }')
+        findings.add(
+            path, 'the file must not contain a secret: write { env = "NAME" } or { file = "…" }'
+        )
         return None
     if struct is not None and isinstance(value, dict):
         read: Any = read_table(struct, value, path, findings)

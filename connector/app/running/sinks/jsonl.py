@@ -79,7 +79,7 @@ class JsonLinesSink:
 
         Raises:
             OSError: the disk is full, or nobody reads the pipe at the moment.
-            SinkBroken: nobody reads standard output any more.
+            SinkBroken: the reader of standard output has closed it.
 
         Cancellation: the last line may be torn.
         """

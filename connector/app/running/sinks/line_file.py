@@ -85,7 +85,9 @@ class LineFile:
             descriptor = os.open(self._path, _FLAGS, 0o666)
         except OSError as error:
             if error.errno == errno.ENXIO:
-                raise OSError(errno.ENXIO, "nobody reads the pipe", str(self._path)) from None
+                raise OSError(
+                    errno.ENXIO, "no process is reading the pipe", str(self._path)
+                ) from None
             raise
         try:
             self._waits = _may_wait(descriptor)
@@ -110,7 +112,7 @@ class LineFile:
 
         Raises:
             OSError: the disk is full, or nobody reads the pipe at the moment.
-            SinkBroken: nobody reads standard output any more.
+            SinkBroken: the reader of standard output has closed it.
 
         Cancellation: the last line in a pipe may be torn.
         """
@@ -131,9 +133,9 @@ class LineFile:
                 rest = rest[os.write(descriptor, rest[:_WRITABLE_BYTES]) :]
         except BrokenPipeError as error:
             if self._path is None:
-                raise SinkBroken("nobody reads standard output any more") from error
+                raise SinkBroken("the reader of standard output has closed it") from error
             self.close()  # and look for another reader next time
-            raise OSError(errno.EPIPE, "nobody reads the pipe", str(self._path)) from error
+            raise OSError(errno.EPIPE, "no process is reading the pipe", str(self._path)) from error
 
     def _write_to_file(self, descriptor: int, lines: bytes) -> None:
         found = os.fstat(descriptor)

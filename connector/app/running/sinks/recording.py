@@ -169,8 +169,8 @@ def _writable(path: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RecordingFailed(
-            f"{folder} cannot be made: {error.strerror or error}; choose another path"
+            f"cannot create {folder}: {error.strerror or error}; choose another path"
         ) from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise RecordingFailed(f"{folder} may not be written; choose another path")
+        raise RecordingFailed(f"no permission to write to {folder}; choose another path")
     return folder

@@ -63,7 +63,7 @@ class RedisEvents(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             from connector.app.redis.writer import Writer  # noqa: PLC0415
         except ImportError as error:
             raise ConfigError(
-                'the sink "redis" needs more: python -m pip install "trio-connector[redis]"'
+                'the sink "redis" needs an extra: python -m pip install "trio-connector[redis]"'
             ) from error
         url = self.url if isinstance(self.url, str) else self.url.reveal()
         async with open_redis(url, timeout=self.timeout) as client:

@@ -57,7 +57,7 @@ class RedisFrames(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             from connector.app.redis import RedisSink  # noqa: PLC0415  # an extra
         except ImportError as error:
             raise ConfigError(
-                'the sink "redis" needs more: python -m pip install "trio-connector[redis]"'
+                'the sink "redis" needs an extra: python -m pip install "trio-connector[redis]"'
             ) from error
         url = self.url if isinstance(self.url, str) else self.url.reveal()
         sink = RedisSink(

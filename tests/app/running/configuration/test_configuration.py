@@ -130,9 +130,9 @@ def test_no_secret_is_in_a_configuration(monkeypatch: pytest.MonkeyPatch) -> Non
         ("[run]", "[runs]", "line 1: runs: 'runs' is no table; did you mean 'run'?"),
         ("= 5\n", "= 0\n", "line 2: run.shutdown_timeout: 0: expected a number > 0.0; write such"),
         ('"debug"', '"loud"', "line 5: log.level: 'loud' is no choice; there are debug, info, "),
-        ('"0.0.0.0:9100"', '"localhost"', "line 9: metrics.bind: 'localhost' is no address"),
+        ('"0.0.0.0:9100"', '"localhost"', "line 9: metrics.bind: 'localhost' is not an address"),
         ('"0.0.0.0:9100"', "9100", "metrics.bind: 9100: expected a string, got a whole number"),
-        ('{ env = "METRICS_TOKEN" }', '"hunter2"', "line 10: metrics.token: a secret does not "),
+        ('{ env = "METRICS_TOKEN" }', '"hunter2"', "line 10: metrics.token: the file must not "),
         ('"METRICS_TOKEN"', '"NO_SUCH_NAME"', "line 10: metrics.token: the environment variable "),
         ('"binance_usdm"', '"binance_usd"', "line 13: adapters.futures.exchange: 'binance_usd' is"),
         ('exchange = "binance_usdm"', "", "line 12: adapters.futures: exchange is missing; write"),
@@ -183,17 +183,17 @@ def test_no_secret_is_in_a_configuration(monkeypatch: pytest.MonkeyPatch) -> Non
         (
             'kind = "log"\n',
             'kind = "redis"\nurl = "redis://:hunter2@127.0.0.1"\n',
-            "line 48: sinks[1].url: a password does not stand here: write url = { env",
+            "line 48: sinks[1].url: the URL must not contain a password: write url = { env",
         ),
         (
             "= 8\n",
             '= 8\nproxy = "http://me:hunter2@10.0.0.1"\n',
-            "line 18: adapters.futures.proxy: user and password do not stand here: write proxy",
+            "line 18: adapters.futures.proxy: the URL must not contain a user or password: write",
         ),
         (
             "= 8\n",
             '= 8\nproxy = "ftp://10.0.0.1/hunter2"\n',
-            "line 18: adapters.futures.proxy: this is no address of a proxy; write such as socks5",
+            "line 18: adapters.futures.proxy: this is not a proxy URL; write, for example, socks5",
         ),
         (
             "= 8\n",
@@ -203,7 +203,7 @@ def test_no_secret_is_in_a_configuration(monkeypatch: pytest.MonkeyPatch) -> Non
         (
             "= 8\n",
             '= 8\nsource_address = "home"\n',
-            "line 18: adapters.futures.source_address: source_address: 'home' is no address",
+            "line 18: adapters.futures.source_address: source_address: 'home' is not an address",
         ),
         (
             "= 8\n",
