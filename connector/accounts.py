@@ -1,4 +1,4 @@
-"""Values and events of an account: balances, positions, events, and its time limits.
+"""Values of an account: balances, positions, events, and its time limits.
 
 Numbers are `decimal.Decimal`, to the exchange's last digit. A value that the exchange does not send
 is None, never 0.

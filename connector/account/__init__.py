@@ -4,17 +4,16 @@
 
     submit ─▶ Office.submit ─▶ (filters, own limits, id) ─▶ OrderLink ─▶ the wire
                    │                                            │
-                 Order  ◀── told ── Office.read ◀── reply ──────┘
+                 Order  ◀─ event ── Office.read ◀── reply ──────┘
                    ▲                    ▲
                    │                    ├── PrivateStream (events; opened before anything is read)
                  events()               ├── synchronising (readings joined; audits)
                                         └── resolving, cancelling (until it is certain)
 
-It may import what is below it, `connector.trading` above all, which decides. What is here waits:
-for sockets, for time, for each other. Its tasks live in the nursery of `open_account`, shielded
-from its cancellation until the block has cancelled and confirmed its orders, for
-`Timing.leave_timeout` at most. What ends an account ends its block and nothing else; what ends the
-adapter ends its accounts.
+`connector.trading` makes the decisions, without I/O. The modules here wait for sockets, for time
+and for each other. Their tasks live in the nursery of `open_account`. When its block is cancelled,
+they are shielded until they have cancelled and confirmed the orders, for `Timing.leave_timeout` at
+most. An error of an account ends only its own block. The end of the adapter ends all its accounts.
 """
 
 from connector.account.account import Account

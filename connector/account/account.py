@@ -1,4 +1,4 @@
-"""An account as a program sees it: its balances and positions, and its orders."""
+"""`Account`: the balances, positions and orders of an open account, as a program sees them."""
 
 from __future__ import annotations
 
@@ -173,8 +173,7 @@ class Account:
             self._running.cancel(order._record)
             raise
         raise OrderUnknown(
-            f"the outcome of the order is not known yet: {order!r}; do "
-            "not place it again, await its accepted()",
+            f"the outcome of {order!r} is unknown; do not place it again, await its accepted()",
             order,
         )
 

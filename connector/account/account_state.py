@@ -1,7 +1,7 @@
-"""What the parts of a running account share: what is known, what is sent, and who is told.
+"""The state that all parts of a running account share: orders, requests and feeds of events.
 
-Everything here is synchronous: a reply, an event or a request changes all that it concerns before
-any task runs again, so that between two checkpoints every view is of one moment.
+Everything here is synchronous. A reply, an event or a request updates all the state that it affects
+before another task runs. Between two checkpoints, all views are therefore consistent.
 """
 
 from __future__ import annotations
@@ -212,9 +212,7 @@ class Office:
 
     def order_link_changed(self, connected: bool) -> None:
         """Order entry is connected, or not."""
-        _log.info(
-            "order entry of %s is %s", self.name, "connected" if connected else "disconnected"
-        )
+        _log.info("order entry of %s %s", self.name, "connected" if connected else "disconnected")
 
     def _refused(self, record: OrderRecord, refusal: Refusal) -> None:
         verdict = self.trading.verdict(refusal)
@@ -323,9 +321,7 @@ class Office:
     def _note(self, order: Order, event: OrderUpdate) -> None:
         record = order._record
         if event.late and order._is_first("late"):
-            _log.error(
-                "order %s is open although it was considered lost: %r", event.client_id, order
-            )
+            _log.error("order %s is open although considered lost: %r", event.client_id, order)
         if record.over:
             if record.over_at is None:
                 record.over_at = trio.current_time()
@@ -362,9 +358,7 @@ class Office:
                 received_ns=time.time_ns(),
             )
         )
-        _log.warning(
-            "an order of an earlier run is still open: %s: %s", report.client_id, self._orphans
-        )
+        _log.warning("order of an earlier run is open: %s: %s", report.client_id, self._orphans)
         if self._orphans != "leave" and report.price is not None and report.quantity is not None:
             self.adopt(report, wanted=self._orphans == "adopt")
 

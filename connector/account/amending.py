@@ -1,6 +1,6 @@
-"""Amending an order in place, and what holds while nobody knows whether it was.
+"""Amend an order in place, and assume the worse values while the outcome is unknown.
 
-Until the order's own state tells, the larger quantity and the worse price count.
+Until a report shows whether the order was amended, the larger quantity and the worse price count.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Readings and questions over REST: signed when they are sent, one connection per conversation."""
+"""REST requests of an account: each is signed when it is sent, one connection per conversation."""
 
 from __future__ import annotations
 

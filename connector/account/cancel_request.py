@@ -1,4 +1,4 @@
-"""One cancel: sent first in line, and what the exchange answered to it."""
+"""One cancel request: sent before other requests, with the exchange's answer to it."""
 
 from __future__ import annotations
 

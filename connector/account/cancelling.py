@@ -1,4 +1,4 @@
-"""Cancelling an order until it is certain how it ended."""
+"""Cancel an order, and repeat until it is certain how the order ended."""
 
 from __future__ import annotations
 

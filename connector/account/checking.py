@@ -1,4 +1,4 @@
-"""What an intent must pass before it becomes an order, in this order."""
+"""Checks of an intent before it becomes an order, in the order in which they run."""
 
 from __future__ import annotations
 

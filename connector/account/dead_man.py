@@ -1,4 +1,4 @@
-"""The dead man's switch of an exchange, kept from firing while the program is alive."""
+"""Renew the dead man's switch of an exchange, so that it fires only if the program stops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exchange's time, by our monotonic clock: jumps of the computer's own clock do not matter."""
+"""Estimate the exchange's time from our monotonic clock, unaffected by wall clock changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The trades of the account that nobody listened to, and orders that are over without a word."""
+"""Fetch trades that happened while the stream was down, and find out how missed orders ended."""
 
 from __future__ import annotations
 

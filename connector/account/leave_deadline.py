@@ -1,8 +1,8 @@
-"""One deadline for all blocks of an account that one error, or one cancellation, leaves.
+"""One deadline for all blocks of an account that end because of the same error or cancellation.
 
-An error that comes out of `working`, goes through `quotes` and ends `open_account` leaves three
-blocks, and each confirms its orders. Together they take `Timing.leave_timeout`, not three times as
-long. A block that is left by itself, while the program goes on, has the whole time.
+An error that is raised in `working`, passes `quotes` and ends `open_account` ends three blocks.
+Each of them confirms its orders. Together they take at most `Timing.leave_timeout`, not three times
+as long. A block that ends alone, while the program continues, has the whole time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Leaving an account: everything is cancelled and confirmed, or named."""
+"""Leave an account: cancel and confirm every order, and name those that could not be confirmed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opening an account for the length of a block, and leaving it whatever happens."""
+"""Open an account for the duration of a block, and leave it properly after any error."""
 
 from __future__ import annotations
 

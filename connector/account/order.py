@@ -1,4 +1,4 @@
-"""An order as a program sees it: a live view of one intent at the exchange."""
+"""`Order`: a live view of one order at the exchange, as a program sees it."""
 
 from __future__ import annotations
 

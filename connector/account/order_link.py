@@ -1,8 +1,8 @@
-"""The connection on which orders are entered: one at a time, requests and replies over it.
+"""The order entry connection: one at a time, it sends requests and receives their replies.
 
-A place is handed to the transport once. When a session ends, what was handed over and not answered
-is *lost*: it may have arrived. What still waits in line was not sent, for certain, and goes over
-the next session unless its time is up before.
+Each place request is handed to the transport once. When a session ends, requests that were handed
+over but not answered are *lost*: the exchange may have received them. Requests that are still
+queued were certainly not sent. They use the next session, unless they expire before.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Requests of order entry in line: cancels first, and each place sent once at most.
+"""The queue of order entry requests: cancels first, and each place request sent at most once.
 
 .. code-block:: text
 
@@ -6,7 +6,7 @@
        │                                    └── the session ended, or no reply ──▶ lost
        └── waited too long, or taken back ──▶ unsent
 
-What is *queued* has certainly not been sent, what was handed over may have been.
+A *queued* request has certainly not been sent. A request that was handed over may have been sent.
 """
 
 from __future__ import annotations

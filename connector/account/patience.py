@@ -1,7 +1,7 @@
-"""How long `place` waits for what becomes of an order, for many orders with one deadline at a time.
+"""Limit how long `place` waits for the outcome, with one timer for all orders that wait.
 
-All wait equally long, so they are in line, and only the first has to be looked at. A cancel scope
-for each order would cost as much as checking it.
+All orders wait equally long, so they form a queue, and only the first one needs a timer. A cancel
+scope for each order would cost as much CPU time as the checks of the order.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Telling a program what happens to its account: bounded feeds that fail when they are not read."""
+"""Deliver account events to the program: bounded feeds that fail if the program does not read."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""One private connection at a time: dial, hold, close, wait, again.
+"""Keep one private connection open: dial, run, close, wait, and repeat.
 
-The same shape as `connector.link.link`: the next dial is reachable only after the block of the old
-connection has ended, and its socket is closed.
+It has the same structure as `connector.link.link`: the code cannot dial again before the block of
+the old connection has ended and its socket is closed.
 """
 
 from __future__ import annotations

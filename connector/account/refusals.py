@@ -1,4 +1,4 @@
-"""Refusals, counted by reason, and logged at most once a second of each."""
+"""Count refusals by reason, and log each reason at most once per second."""
 
 from __future__ import annotations
 

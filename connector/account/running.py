@@ -1,8 +1,7 @@
-"""The tasks of one account: its stream, its order entry, and whatever takes time, in one nursery.
+"""The tasks of one account in one nursery: its stream, its order entry and everything that waits.
 
-They run in the nursery of `open_account`, shielded from its cancellation: whoever leaves the block,
-in whatever way, sets the moment at which they must be gone, and they use the time until then to
-cancel and confirm what is open.
+They run in the nursery of `open_account`, shielded from its cancellation. The end of the block sets
+their deadline, whatever ended it. Until then they cancel the open orders and wait for confirmation.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Statistics of an open account, counted from real tasks and sockets."""
+"""`AccountStatistics`: numbers of an open account, counted from its real tasks and sockets."""
 
 from __future__ import annotations
 

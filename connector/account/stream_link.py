@@ -1,7 +1,8 @@
-"""The private stream: one connection at a time, opened before anything is read.
+"""The connection of the private stream: one at a time, open before the account is read over REST.
 
-The old connection is closed before a new key is fetched or a new one is opened. A key is renewed
-long before it expires; one that is gone, or whose expiry is announced, ends the session.
+The old connection is closed before a new key is fetched or a new connection is opened. A key is
+renewed long before it expires. If the key is invalid, or the exchange announces its expiry, the
+session ends.
 """
 
 from __future__ import annotations

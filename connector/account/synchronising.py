@@ -1,8 +1,8 @@
-"""Reading the account and joining it to the stream; comparing it now and then.
+"""Read the account over REST, join the result to the private stream, and audit it periodically.
 
-The stream is subscribed first, so that what happens while the account is read is in its events.
-Trades since the last one that is known are read for every symbol that the account trades, so that
-those of a disconnect are told.
+The private stream is subscribed first, so its events include all changes during the reading. For
+every symbol that the account trades, the trades since the last known one are fetched. The program
+therefore also receives the trades that happened during a disconnect.
 
 Source: binance_trading §8.
 """

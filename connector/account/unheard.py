@@ -1,8 +1,8 @@
-"""A private stream that is mute: the exchange accepts orders, and the stream does not tell of them.
+"""Detect a mute private stream: the exchange accepts orders, but sends no events about them.
 
-Every order that is accepted brings a private event, so that the reply to a place is a probe: no
-event within the venue's settle time means that the stream is not heard any more. Market data prove
-nothing of it, and neither does a pong (INVARIANTS, fault 66).
+Every accepted order causes a private event. The reply to a place request is therefore a probe: if
+no event arrives within the venue's settle time, the stream does not work any more. Market data and
+pongs do not prove that it works (INVARIANTS, fault 66).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Trades of instruments that nobody asked about, found by what has moved while nobody listened.
+"""Find missed trades of instruments that the program never traded, by changed balances.
 
-Another program, or the exchange's app, may trade what this one never did. A list of trades is of
-one instrument, so it must be known which to ask for: a moved position names it, and so does a pair
-of moved balances. Where only the margin has moved, the orders of the time tell, or every instrument
-that settles in it is asked for.
+Another program, or the exchange's app, may trade instruments that this program does not. Exchanges
+list trades per instrument, so we must know for which instruments to ask. A changed position or a
+pair of changed balances identifies the instrument. If only the margin has changed, we look at the
+orders of that period, or ask for every instrument that settles in this asset.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The values of an account as mappings."""
+"""Read-only mappings of the values of an account: balances, positions, orders."""
 
 from __future__ import annotations
 

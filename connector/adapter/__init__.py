@@ -1,9 +1,9 @@
 """An open adapter: one nursery that owns every link, request and local book of an exchange.
 
-`opening` has the nursery. Inside it, `adapter` is what a program uses, `wanted_streams` keeps the
-set of streams that somebody wants, `runners` starts a loop per link, `local_book` keeps an order
-book from deltas, and `accounts` are those that are open. It may import every room below: accounts,
-links, feeds, exchanges, books, transport.
+`opening` owns the nursery. `adapter` is the object that a program uses. `wanted_streams` keeps the
+set of desired streams, `runners` starts a loop per link, `local_book` maintains an order book from
+deltas, and `accounts` tracks the open accounts. This package may import every package below it:
+accounts, links, feeds, exchanges, books, transport.
 
 .. code-block:: text
 

@@ -1,8 +1,8 @@
-"""The accounts that are open at an adapter: each ends with its own block, and with the adapter's.
+"""The open accounts of an adapter: each ends with its own block, at the latest with the adapter.
 
-An account's tasks live in a nursery of its own. The block that holds it is usually inside of the
-adapter's; where it is not, because another task has opened it, the adapter's block is left only
-when the account's tasks and sockets are gone, for `Timing.leave_timeout` at most.
+The tasks of an account live in its own nursery. Its block is usually inside the adapter's block. If
+another task has opened the account, the adapter's block waits until the account's tasks have ended
+and its sockets are closed, for `Timing.leave_timeout` at most.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The adapter as a program sees it: subscriptions, lifecycle, statistics; nothing to start or stop.
+"""`Adapter`: subscribe to channels, watch the connections, read statistics, send requests.
 
-`connector.adapter.opening` has the nursery that it lives in.
+`connector.adapter.opening` owns its nursery, so there is nothing to start or stop.
 """
 
 from __future__ import annotations

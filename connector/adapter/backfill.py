@@ -1,8 +1,8 @@
-"""What a stream missed is fetched and delivered in its place: `Backfill`, between stream and feed.
+"""`Backfill`: fetch the trades that a stream missed, and deliver them in their place.
 
-One for each feed of a channel with ``backfill``. As long as nothing is missing it passes on what
-comes. After a loss, what comes live waits in a pen that has the feed's own policy and capacity,
-until the missing trades were fetched and delivered:
+Each feed of a channel with ``backfill`` has one, between the stream and the feed. While nothing is
+missing, it passes events on. After a loss, live trades wait in a pen, which has the policy and
+capacity of the feed, until the missing trades have been fetched and delivered:
 
 .. code-block:: text
 
@@ -10,11 +10,11 @@ until the missing trades were fetched and delivered:
         ▲                                                     │
         └── the pen is empty, and nothing is in doubt ────────┘
 
-    filling:  live trade after the loss ─▶ fetch what is between ─▶ deliver, or tell a Gap
+    filling:  live trade after the loss ─▶ fetch what is between ─▶ deliver, or yield a Gap
               acknowledged, but quiet   ─▶ fetch what has been; the next live trade closes the rest
 
-A feed that is slow is waited for, as live data would. A fetch that takes too long, or that the
-exchange refuses, ends in a `Gap` with the range that is missing.
+It waits for a slow feed, as live data does. If a fetch takes too long, or the exchange refuses it,
+the feed yields a `Gap` with the missing range.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A stream whose missing trades are fetched, as the adapter sees it."""
+"""The subscription of a stream with backfill: its missing trades are fetched over REST."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from connector.feeds.subscription import Subscription
 
 
 class BackfilledSubscription:
-    """A stream whose missing trades are fetched, as the adapter sees it.
+    """The subscription of a stream with backfill: its missing trades are fetched over REST.
 
     Args:
         stream: with `connector.exchanges.protocol.Stream.backfill`.

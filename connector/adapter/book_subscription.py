@@ -1,4 +1,4 @@
-"""A local order book as the adapter sees it: what the feeds of its channel are attached to."""
+"""The subscription of a local order book: the feeds of its channel are attached to it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class BookOwner(Protocol):
 
 
 class BookSubscription:
-    """A local order book as the adapter sees it: what the feeds of its channel are attached to.
+    """The subscription of a local order book: the feeds of its channel are attached to it.
 
     Args:
         stream: the book's stream, which is none of the wire.

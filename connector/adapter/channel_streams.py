@@ -1,4 +1,4 @@
-"""From the channels that somebody wants to the exchange's streams."""
+"""Translate the channels of a subscription into the exchange's streams."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The log of an adapter: every lifecycle event once, but of a flood the first few and then a count.
+"""Log the lifecycle events of an adapter: each one once, but a flood as a few lines and a count.
 
-An exchange that has changed its format sends a thousand frames a second that do not decode. The
-first `FEW` are logged each; from then on there is one line per `INTERVAL_SECONDS` with their number
-and the latest of them, until an interval brings no more than that.
+An exchange that has changed its format may send a thousand undecodable frames per second. The first
+`FEW` are logged individually. From then on, one line per `INTERVAL_SECONDS` contains their number
+and the latest of them, until an interval has no more than `FEW` again.
 """
 
 from __future__ import annotations

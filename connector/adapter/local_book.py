@@ -1,4 +1,4 @@
-"""A local order book between a stream of deltas and the feeds that look at it.
+"""`LocalBook`: maintain an order book from a stream of deltas, for the feeds of its channel.
 
 .. code-block:: text
 
@@ -7,9 +7,9 @@
                     └──▶ feeds of deltas     └────┘ snapshots, by way of `Rest`,
                                                     or in the stream, by subscribing anew
 
-To the subscription the book is one more buffer that reads it: it is given runs of deltas, is told
-of losses, and has as much room as the buffers behind it. To a feed it is a subscription. A run of
-deltas is one event, so a consumer is woken once for what came together.
+For the subscription, the book is one of its buffers: it receives runs of deltas and notices of
+losses, and it has as much room as the buffers behind it. For a feed, it is a subscription. A run of
+deltas is one event, so a consumer wakes up once for all deltas that arrived together.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Opening an adapter: one nursery owns every task, socket and timer of it."""
+"""`open_adapter`: one nursery owns every task, socket and timer of an adapter."""
 
 from __future__ import annotations
 

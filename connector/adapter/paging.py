@@ -1,4 +1,4 @@
-"""An answer that comes in pages, asked for one after the other."""
+"""Fetch an answer that has several pages, one page after the other."""
 
 from __future__ import annotations
 

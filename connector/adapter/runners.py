@@ -1,6 +1,6 @@
-"""The loops of an adapter: its links, one per route and shard, and the one that sends requests.
+"""The loops of an adapter: a link for each route and shard, and the loop that sends requests.
 
-Who owns the nursery starts them, one after another, as they are wanted; nobody else can.
+Only the owner of the nursery can start them. It does so one after another, when they are needed.
 """
 
 from __future__ import annotations

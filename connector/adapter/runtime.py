@@ -1,4 +1,4 @@
-"""The event loop that we need: trio's."""
+"""Check that trio is running; otherwise raise an error that says how to start it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statistics of an adapter, counted from the real task tree and the real sockets."""
+"""`AdapterStatistics`: numbers of an adapter, counted from its real tasks and sockets."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""Subscribing, as type checkers see it: the feed of several channels yields a union of events.
+"""The types of `Adapter.subscribe`: the feed of several channels yields a union of events.
 
-An event is known by the channel and by the numbers of the exchange, so each signature is there for
-``float`` and for ``Decimal``. Up to four channels may be of different kinds; what follows them is
-inferred together. A type variable without a channel is ``Never``, which a union leaves out.
+The type of an event depends on the channel and on the numbers of the exchange, so each signature
+exists for ``float`` and for ``Decimal``. Up to four channels may be of different kinds; the types
+of further channels are inferred together. A type variable without a channel is ``Never``, which has
+no effect in a union.
 """
 
 # The variables of channels that are not given are Never: that is meant.

@@ -1,7 +1,7 @@
-"""Looking up the symbols of streams that bring nothing: an exchange acknowledges any name.
+"""Look up the symbols of streams that deliver nothing: exchanges also accept unknown symbols.
 
-The instruments are fetched when the first symbol is doubted, and again when they are too old to say
-that a symbol does not exist. No task waits for them: the check stands in the line for REST.
+The instruments are fetched when the first stream stays silent, and again when they are too old to
+prove that a symbol does not exist. No task waits for them: the check is in the queue for REST.
 """
 
 from __future__ import annotations

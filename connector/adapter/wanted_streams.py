@@ -1,7 +1,7 @@
-"""The desired subscriptions of an adapter: a set of streams, each wanted of one link.
+"""The set of streams that an adapter should be subscribed to, each assigned to one link.
 
-What somebody wants is in it once, whoever else wants it too; a local order book wants the stream
-of its deltas, beside whoever reads those. The links make the wire equal to their part of it.
+Each stream is in the set once, however many feeds need it. A local order book needs the stream of
+its deltas, like a feed of deltas does. Each link subscribes to its part of the set.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""One reconnect loop, one connection at a time: from the dial to the next dial.
+"""One reconnect loop with one connection at a time, from each dial to the next.
 
-`link` is the loop; `states` is the table that it is held to, `pacing` says when it may dial.
-`session` is one connection: `wire_subscriptions` makes what the exchange sends equal to what is
-wanted, `silence` notices a stream that has stopped. `rest` sends the adapter's requests. `source`
-is where frames come from when nothing is dialled (a recording, Redis), `raw_frames` where they are
-tapped for recording. `outcome` decides which one exception leaves a block of ours. It may import
-feeds, exchanges and transport.
+`link` is the loop, `states` the table of its states, and `pacing` decides when it may dial.
+`session` is one connection: `wire_subscriptions` subscribes and unsubscribes until the exchange
+sends the desired streams, and `silence` detects streams that have stopped. `rest` sends the
+adapter's requests. `source` provides frames without a connection (from a recording or Redis), and
+`raw_frames` copies frames for recorders. `outcome` chooses the one exception that leaves a block of
+this library. This package may import feeds, exchanges and transport.
 
 .. code-block:: text
 

@@ -1,8 +1,8 @@
-"""Failures that waiting does not mend at the start, and may mend later.
+"""Failures that end a new adapter, but are retried once it has had data.
 
-An adapter that never had data raises them: the URL, the key or the trust is wrong. One that had
-data meets them in passing: a firewall before the exchange, a captive portal, a certificate that is
-being changed. Then they are retried after a wait that is long and grows.
+An adapter that never had data raises them: the URL, the key or a certificate is wrong. For an
+adapter that had data they are usually temporary: a firewall before the exchange, a captive portal,
+or a certificate that is being replaced. It then retries after long, growing waits.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""A link: one reconnect loop, one session at a time; `connector.link.states` has its states.
+"""`Link`: one reconnect loop that runs one session at a time.
 
-The loop is sequential: the next dial is reachable only after the ``async with`` block of the old
-session has ended, with its tasks gone and its socket closed. Nothing else in the package opens a
-session; `_Slot` and a look at the sockets before each dial watch that it stays so.
+The loop is sequential: it cannot dial again before the ``async with`` block of the old session has
+ended, with its tasks finished and its socket closed. Nothing else in the package opens a session.
+`_Slot` and a check of the sockets before each dial enforce this. `connector.link.states` defines
+the states.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Statistics of a link, over all its sessions.
+"""`LinkStatistics`: numbers of a link, over all its sessions.
 
 A running session counts for itself. The link adds its counts to the totals when it ends.
 """

@@ -1,4 +1,4 @@
-"""The one exception that leaves a block of ours, out of all that its nursery has gathered."""
+"""Choose the one exception that leaves a block of this library from the group of its nursery."""
 
 from __future__ import annotations
 

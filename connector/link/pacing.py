@@ -1,8 +1,9 @@
-"""When to dial: backoff with jitter, `Retry-After`, and the exchange's connection budget.
+"""Decide when a link may dial: backoff with jitter, `Retry-After`, and the connection budget.
 
-A handshake is not health: the backoff of a link is reset by its session having carried data for
-`Reconnect.stable_after` seconds, never by a connection having been made (INVARIANTS I6). What an
-exchange counts per address, `HostGate` counts per host for all adapters of one `trio.run`.
+A successful handshake does not prove that a connection works. The backoff of a link is reset only
+after its session has received data for `Reconnect.stable_after` seconds (INVARIANTS I6). Exchanges
+count connections per IP address, so `HostGate` counts them per host for all adapters of a
+`trio.run`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Links of several adapters that carry the same streams: they take turns at planned ends.
+"""Let links of several adapters with the same streams reconnect in turn, not at the same time.
 
-An exchange that announces its end tells both of a pair at once, and connections that were opened
-together grow old together. Who merges the two (`connector.merging.merge`) must not lose both, so a
-link ends its connection as planned while every twin has one that carries data, and waits for that,
-not for ever, otherwise.
+An exchange announces a shutdown to both links of a pair at once, and connections that were opened
+together reach their age limit together. A merged feed (`connector.merging.merge`) must not lose
+both. A link therefore ends its connection as planned only while every twin has a connection that
+carries data. Otherwise it waits for that, up to a limit.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Raw frames out of an adapter: what came, when, over which session, in the order of receipt.
+"""Raw frames of an adapter with receive time and session, in the order in which they arrived.
 
 `Adapter.frames` is a feed of everything that a recording needs: the frames as the exchange sent
-them, the answers to REST requests, and between them what happened to the connections. While nobody
-asks, a link delivers straight into its session; who asks is put between the two.
+them, the answers to REST requests, and the connects and disconnects between them. Without such a
+feed, a link delivers directly into its session. With one, a copy is taken in between.
 """
 
 from __future__ import annotations

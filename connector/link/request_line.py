@@ -1,4 +1,4 @@
-"""What stands in line for a REST answer, and whom the line tells."""
+"""The entries of the queue for REST requests, and the interface that receives their results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Failures of REST requests: counted by reason, and reported once per change, not per attempt.
+"""Count failures of REST requests by reason, and report each change once, not each attempt.
 
 A failing request is remembered with its reasons until it is answered or dropped. A reason is new
 if no failing request has failed for it yet. When the last failing request is settled, the trouble

@@ -1,7 +1,7 @@
-"""The REST side of an adapter: one task, one connection, one request at a time, below the limits.
+"""Send the REST requests of an adapter: one task, one connection, one request at a time.
 
-What is to be fetched waits in the order in which it became due. The task lives only while
-something waits, and its connection only while there is something to ask at once:
+Requests wait in the order in which they became due. The task runs only while a request waits, and
+its connection is open only while a request can be sent at once:
 
 .. code-block:: text
 
@@ -13,8 +13,8 @@ something waits, and its connection only while there is something to ask at once
                            └───────────┘ └─────┘
              nothing is due, the weight is used up, 429, or the connection failed
 
-What fails is tried again, and told (`connector.link.request_trouble`); the weight belongs to the
-host (`connector.link.weight_gate`).
+Failed requests are retried and reported (`connector.link.request_trouble`). The weight is counted
+per host (`connector.link.weight_gate`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""One connection of a link: from the completed handshake to its end.
+"""`Session`: one connection of a link, from the completed handshake to its end.
 
-A session makes the wire equal to what is wanted, watches for silence, and ends itself when it is
-told to, when the exchange announces its end, or before the exchange's age limit. It never opens
-anything: when it is over, the link opens the next one.
+A session subscribes to the desired streams and watches for silence. It ends when the link asks for
+it, when the exchange announces a shutdown, or before the exchange's age limit. It never opens a
+connection: after it has ended, the link opens the next one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an adapter was asked for, checked: the same for every link."""
+"""The validated arguments of `open_adapter`, shared by all links."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Silence is a fault: which streams are silent for too long, and what may help.
+"""Detect streams that are silent for too long, and choose a remedy: resubscribe or reconnect.
 
-Pure bookkeeping over message counters, so that watching costs nothing per message. Each stream has
-a clock of its own against its limit; ping and pong are not data; time during which we did not read
-(back-pressure, a process that stood still) is not silence (DESIGN §5, INVARIANTS I7).
+Pure bookkeeping over message counters, so it costs nothing per message. Each stream has its own
+clock and limit. Pings and pongs are not data. Time during which we did not read (back-pressure, or
+a suspended process) is not silence (DESIGN §5, INVARIANTS I7).
 
-One stream's silence is first its own:
+The first remedy concerns only the silent stream:
 
 .. code-block:: text
 

@@ -1,8 +1,8 @@
-"""Where frames come from when no connection is dialled: the seam under a link.
+"""The interface for other sources of frames than a connection: a recording, Redis.
 
-A link opens sessions. Each runs over a *carrier*: a WebSocket connection, or what a `FrameSource`
-has opened: a recording, a queue on another machine. Everything above is the same code and does not
-know the difference: decoding, feeds, gaps, policies, lifecycle, statistics and local books.
+A link opens sessions. Each session runs over a *carrier*: a WebSocket connection, or an object that
+a `FrameSource` has opened, such as a recording or a queue on another machine. The code above is the
+same for all of them: decoding, feeds, gaps, policies, lifecycle, statistics and local books.
 
 .. code-block:: text
 

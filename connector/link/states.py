@@ -1,4 +1,4 @@
-"""The states of a link and what leads from one to the next, as a table.
+"""The states of a link and the permitted transitions between them, as a table.
 
 .. code-block:: text
 
@@ -7,8 +7,8 @@
      │          │  └─▶ ended  │              └─▶ closing ◀┘    │
      └──────────┴─────────────┴─────────────────────┴──────────┘
 
-`connector.link.link` may make these transitions and no others; `connector.testing.model` takes them
-for its own and walks through everything that can happen between them.
+`connector.link.link` may make these transitions and no others. `connector.testing.model` uses the
+same table to walk through all sequences of events.
 """
 
 from __future__ import annotations

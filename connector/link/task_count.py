@@ -1,4 +1,4 @@
-"""Counting tasks in trio's own task tree, the only place that cannot be wrong about them."""
+"""Count the tasks of a nursery in trio's own task tree, which is always right."""
 
 from __future__ import annotations
 

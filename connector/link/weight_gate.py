@@ -1,4 +1,4 @@
-"""The weight of REST requests that a host still allows, shared by every adapter of a `trio.run`.
+"""Track the request weight that a host still allows, for all adapters of a `trio.run`.
 
 An exchange counts requests per address, so the budget belongs to the host.
 """

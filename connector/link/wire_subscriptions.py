@@ -1,6 +1,6 @@
-"""What the exchange has been asked for on one connection, converging to what is wanted.
+"""Track the subscriptions of one connection, and compute the requests that are still needed.
 
-Pure bookkeeping: it says what to ask next and reads the replies. For each stream:
+Pure bookkeeping: it returns the next request and reads the replies. For each stream:
 
 .. code-block:: text
 
@@ -10,9 +10,10 @@ Pure bookkeeping: it says what to ask next and reads the replies. For each strea
        │                         ▼                        ▼
        └──────────── halves, until one is alone      unsubscribing ── reply ──▶ gone
 
-An exchange answers a request, or each of its streams (`connector.exchanges.protocol.Reply`). A
-request that is refused as a whole does not say which stream was at fault, so it is halved until
-the guilty one stands alone: that one is rejected, the others live.
+An exchange answers a request as a whole, or each of its streams
+(`connector.exchanges.protocol.Reply`). If it refuses a whole request, the reply does not identify
+the invalid stream. The request is then split in halves until the invalid stream is alone: only this
+stream is rejected.
 """
 
 from __future__ import annotations

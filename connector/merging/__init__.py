@@ -1,8 +1,9 @@
-"""One ordered stream out of several copies of it, so that one disconnect loses nothing.
+"""Merge several copies of a stream into one ordered stream, so that one disconnect loses nothing.
 
-`merge` reads several feeds in the consumer's own task; `arbitration` decides, event by event, what
-is new, what is a copy, and what is missing on every side; `event_identity` says which ids tell two
-events apart. It may import feeds and what is below them. It opens nothing and starts no task.
+`merge` reads several feeds in the consumer's own task. `arbitration` decides for each event whether
+it is new or a copy, and which events are missing on every side. `event_identity` defines the ids by
+which copies are recognised. The package opens nothing and starts no task. It may import feeds and
+the packages below them.
 
 .. code-block:: text
 

@@ -1,6 +1,6 @@
-"""A/B arbitration: one ordered stream out of several copies of it, by the exchange's own ids.
+"""A/B arbitration: use the exchange's ids to turn several copies of a stream into one.
 
-Pure: it is told what each side brings and what time it is, and says what to deliver.
+Pure: it takes the events of each side and the current time, and returns the events to deliver.
 
 .. code-block:: text
 
@@ -10,10 +10,10 @@ Pure: it is told what each side brings and what time it is, and says what to del
     held back ──┬─ another side brings what is missing ────────────────────▶ delivered
                 └─ every side is past it, or `patience` or `window` is over ▶ Gap, delivered
 
-A stream whose ids have no holes tells by itself what was lost, and by whom: there is a gap where
-every side has lost the same span, and nowhere else. Of a stream in which each event stands for
-itself (a quote, a partial book, a candle) nothing is held back: what is newer than all before it
-is delivered, and there is a gap where every side was interrupted at one time.
+If the ids of a stream are consecutive, they show which side lost which events. A gap is reported
+only where every side has lost the same span. In other streams each event is independent (a quote, a
+partial book, a candle). Their events are never held back: an event is delivered if it is newer than
+all before it, and a gap is reported where every side was interrupted at the same time.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""By what copies of an event are told from another event: its ids, or its time.
+"""How to recognise copies of the same event: by its ids, or by its time.
 
-Most streams say it themselves (`connector.exchanges.protocol.Stream.sequence`). What is sent by the
-clock has a time for an id.
+Most streams define it (`connector.exchanges.protocol.Stream.sequence`). Events that are sent at
+regular intervals use their time as the id.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One feed out of two or more copies of it, so that a disconnect of one copy loses nothing.
+"""`merge`: combine two or more copies of a feed, so that a disconnect of one loses nothing.
 
 Each side is an ordinary feed of its own adapter, with its own connection. No task runs here: the
 consumer's task waits for all sides at once and merges their events when it reads

@@ -7,8 +7,8 @@
         with instrument(adapter, registry):
             ...
 
-Nothing is counted for it that is not counted anyway, so that it costs a message nothing. Needs the
-extra ``metrics``.
+It only reads counters that exist anyway, so it costs nothing per message. It needs the extra
+``metrics``.
 """
 
 from connector.metrics.collecting import DELIVERY, FAMILIES, delivery_of, instrument, sums_of

@@ -1,4 +1,4 @@
-"""The metrics of accounts: what they know, what became of their orders, how much is used up.
+"""The metrics of accounts: state, outcomes of orders, and use of the exchange's limits.
 
 The label `account` is the exchange and the account's name, such as ``binance_usdm/mm1``.
 """

@@ -1,4 +1,4 @@
-"""What a registry of Prometheus asks: the metrics of some adapters, read when somebody scrapes."""
+"""The collector for a Prometheus registry: it reads the metrics of adapters at each scrape."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Recordings: files with all frames that an adapter received, and a replay of them.
 
-`Writer` writes what `Adapter.frames` yields, `read_frames` and `read_blocks` read it, `replay` is
-an exchange that plays it. The command line is ``connector record``. Needs the extra ``capture``.
+`Writer` writes the frames that `Adapter.frames` yields. `read_frames` and `read_blocks` read them.
+`replay` is an exchange that plays them. On the command line, use ``connector record``. The package
+needs the extra ``capture``.
 """
 
 from connector.recording.folder import Found, Recorded, Skipped, files_of, look_for

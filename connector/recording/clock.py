@@ -1,7 +1,7 @@
-"""The wall clock beside one that nobody sets: how far somebody has set the first.
+"""Detect by how much the wall clock was set, by comparison with the monotonic clock.
 
-Frames carry the time of the wall clock. When that is set, the difference between two of them is not
-the time that passed, and a replay would make a pause of it.
+Frames carry the time of the wall clock. If that clock is set, the difference between two frames is
+not the time that passed, and a replay would pause for it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What goes on from one file of a recording to the next, and what is over in between.
+"""Decide which connections continue from one file of a recording to the next.
 
-A file begins with a `Start`. If it is the next one of the same recording, connections go on, and
-the file says which are open, for whoever reads it alone. Otherwise the recorder was started anew:
-whatever was open before it ended with the recorder, whether it had time to say so or not. Numbers
-of sessions and ids begin anew, too, so nothing may be measured across.
+A file begins with a `Start`. If it continues the previous file of the same recording, connections
+continue, and the file lists the open ones, so that it can be read alone. Otherwise the recorder was
+restarted: all connections of the earlier file have ended, even if that file does not contain their
+end. Session numbers and ids also start again, so nothing may be compared across such a border.
 """
 
 from __future__ import annotations

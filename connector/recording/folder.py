@@ -1,8 +1,8 @@
-"""Which files are recordings, of what, and in which order: by what is in them, not by their names.
+"""Find the recordings in a folder, and their order, by the content of the files.
 
-A folder may hold more than a recording: a file that a full disk has left empty, one that was cut
-off before its first block, one that is none of ours. Such a file is left out, and said; the others
-are read.
+A folder may contain other files: an empty one after a full disk, one that was cut off before its
+first block, or a file of another program. Such files are skipped with a warning; the others are
+read.
 """
 
 from __future__ import annotations

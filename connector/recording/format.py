@@ -15,8 +15,8 @@ a zstd frame: ``zstd -dc`` reads the file, too, and gives the blocks one after a
              payloads), all little-endian
     table  = MessagePack of `Table`: what the numbers in `sources` mean, and the marks
 
-No block needs another one, so a file that was cut off or damaged is read up to the damage, and
-after it. The columns are why reading is fast: no frame costs a parse.
+Each block can be read alone, so a file that was cut off or damaged can be read before and after the
+damage. Columns make reading fast, because frames do not have to be parsed one by one.
 """
 
 from __future__ import annotations

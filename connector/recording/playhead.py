@@ -1,8 +1,8 @@
-"""The place in a recording that all links of a replay have reached: one step at a time, in order.
+"""The shared position of all links in a replay: it advances one step at a time, in order.
 
-A step belongs to one link: frames that came together, or a mark. Whoever it belongs to takes it
-when its time has come, and the next one is read; everybody else waits. So what two connections
-brought comes in the order in which it came, at any speed.
+A step belongs to one link: frames that arrived together, or a mark. Its link takes it when its time
+has come, and the next step is read; the other links wait. The frames of two connections therefore
+arrive in the recorded order, at any speed.
 """
 
 from __future__ import annotations

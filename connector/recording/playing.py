@@ -1,4 +1,4 @@
-"""A recording at work for one adapter: it opens sessions, delivers into them, and answers."""
+"""Play a recording for one adapter: open sessions, deliver frames into them, answer requests."""
 
 from __future__ import annotations
 

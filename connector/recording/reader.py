@@ -1,4 +1,4 @@
-"""Reading a recording, block by block, up to where it was cut off, and past damage."""
+"""Read a recording block by block, up to where it was cut off, and past damaged blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An exchange that plays a recording, with the same feeds and gaps, and without a network.
+"""`replay`: an exchange that plays a recording, with the same feeds and gaps, without a network.
 
     async with open_adapter(replay(binance.UsdMFutures(), "recordings")) as adapter:
         ...

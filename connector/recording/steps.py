@@ -1,4 +1,4 @@
-"""Files of a recording as one sequence of steps: what came together, and what happened between.
+"""Read the files of a recording as one sequence of steps: runs of frames, and marks.
 
 A step belongs to one link: frames that were received together, or a mark.
 """

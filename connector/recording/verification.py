@@ -1,7 +1,8 @@
-"""Verification of a recording: counts, spans, gaps, sequences of ids, and damage.
+"""Verify a recording: count frames, find gaps and damage, check the sequences of ids.
 
-Frames are decoded by the loop that decodes them live (`connector.feeds.hot_loop`), all of a stream
-in a block at once: whatever that loop would deliver is sound, and it is the fastest there is.
+The loop that decodes live frames also decodes these (`connector.feeds.hot_loop`), all frames of a
+stream in a block at once. The check is therefore fast, and accepts exactly what a live feed
+accepts.
 """
 
 from __future__ import annotations

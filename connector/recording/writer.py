@@ -1,8 +1,8 @@
-"""Writing a recording: frames are collected in memory and written to the file as blocks.
+"""Write a recording: collect frames in memory, and append them to the file as blocks.
 
-What is in a block that was written survives the process; what gathers does not. So a block is
-written every second at the latest, by the owner of the writer (`Writer.is_due`), and when a
-mebibyte has gathered, which bounds how long one write holds up everything else.
+Written blocks survive a crash of the process; collected frames do not. The owner of the writer
+therefore writes a block at least every second (`Writer.is_due`), and when one mebibyte has been
+collected. The second limit keeps each write short.
 """
 
 from __future__ import annotations

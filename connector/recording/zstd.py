@@ -1,4 +1,4 @@
-"""Compression, by the extra ``capture``: everything else works without it."""
+"""Compress and decompress with zstandard, which the extra ``capture`` installs."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ async def test_an_order_that_lives_after_all_is_an_error(
         await trio.sleep(3)
         assert account.statistics().late == 1
     assert account.statistics().late == 1
-    (error,) = said(caplog, logging.ERROR, "is open although it was considered lost")
+    (error,) = said(caplog, logging.ERROR, "is open although considered lost")
     assert order.client_id in error
 
 
