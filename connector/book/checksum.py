@@ -1,8 +1,7 @@
-"""The checksums by which some exchanges let a local book be verified.
+"""Verify a local book by the checksums that some exchanges send.
 
-All are CRC32 over the digits of the best levels as the exchange wrote them: a price that went
-through a float has lost its trailing zeros, so a level must be a `DigitLevel` or
-`StrippedLevel`, or hold Decimals.
+All are CRC32 over the digits of the best levels, exactly as the exchange wrote them. A float loses
+trailing zeros, so a level must be a `DigitLevel` or `StrippedLevel`, or contain Decimals.
 
 Source: okx §5, bitget §5, kraken §3.
 """

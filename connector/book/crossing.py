@@ -1,10 +1,10 @@
-"""A book whose best bid stays at or above its best ask is wrong, whatever its ids say.
+"""Detect a book that is wrong because its best bid stays at or above its best ask.
 
-It may be crossed for a moment between two deltas. One that stays so holds a level that the exchange
-has not: it is to be fetched anew. Where that does not help, the exchange's own book is crossed (an
-auction, a halt), and it is tried ever more rarely.
+A book may be crossed for a moment between two deltas. If it stays crossed, it contains a level that
+the exchange does not have, and must be fetched again. If that does not help, the exchange's own
+book is crossed (an auction, a halt), and the fetches become rarer.
 
-It is looked at once a second at most, so that it costs a delta nothing.
+The check runs at most once per second, so it costs nothing per delta.
 """
 
 from __future__ import annotations

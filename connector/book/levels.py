@@ -10,8 +10,8 @@ changes are cheapest: bids by price, asks by the negated price.
                    ▲       ▲
       incomplete ──┘       └── from here on every level of the exchange's book is here
 
-Below the floor levels are missing: those outside of the snapshot, and those that were pruned. A
-best level below the floor would be a false top.
+Below the floor levels are missing: those outside the snapshot, and those that were pruned. A best
+level below the floor would be wrong.
 """
 
 from __future__ import annotations

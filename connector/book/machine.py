@@ -1,4 +1,4 @@
-"""The book itself: deltas and snapshots in, two sides that are right while it is synced.
+"""`Book`: build an order book from deltas and snapshots; it is correct while it is synced.
 
 No I/O, no clock. The caller passes it the messages, fetches a snapshot when `wants_snapshot`,
 and looks at the outcome.

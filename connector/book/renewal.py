@@ -1,9 +1,9 @@
-"""A book that is renewed before its levels run out.
+"""Renew a book from a new snapshot before its known levels run out.
 
-A snapshot holds a part of the book, and a book with a depth keeps a part of that. When the price
-moves, the levels that are known are used up on one side. Long before the top would be false, a
-second book is begun beside the first; it joins a new snapshot with the same deltas, and takes the
-first one's place when it is live. Nobody notices.
+A snapshot contains a part of the book, and a book with a depth keeps a part of that. When the price
+moves, the known levels on one side are used up. Long before the top would be wrong, a second book
+is started beside the first. It joins a new snapshot with the same deltas, and replaces the first
+one when it is live. Readers see no interruption.
 
 .. code-block:: text
 

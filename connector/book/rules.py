@@ -1,8 +1,8 @@
-"""How each exchange numbers its book: where the snapshot comes from, what joins, what follows.
+"""The rules by which each exchange numbers the deltas and snapshots of its book.
 
-A rule is a `connector.exchanges.protocol.SequenceRule`: asked with the last id and a delta, it
-answers the id to remember when the delta follows, 0 when it brings nothing new and is to be
-dropped, and a negative number when something is missing before it.
+A rule is a `connector.exchanges.protocol.SequenceRule`. It takes the last id and a delta. It
+returns the id to remember if the delta follows, 0 if the delta is old and must be dropped, and a
+negative number if a delta is missing before it.
 
 ===================  ========  =================================  ============================
 rule set             snapshot  a delta follows when               and the book is verified by
@@ -22,8 +22,8 @@ rule set             snapshot  a delta follows when               and the book i
 `HYPERLIQUID`        stream    never: every event is a snapshot
 ===================  ========  =================================  ============================
 
-Where there are no ids, a lost message shows only by what the last column says: a book without a
-sequence and without a checksum can be wrong below its top, and the exchange offers no way to know.
+Without ids, a lost message is detected only by the check in the last column. A book without ids and
+without a checksum can be wrong below its top, and the exchange offers no way to detect that.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A number on every message of a connection: a hole in it concerns every book that is fed by it.
+"""Check the numbers that an exchange gives to all messages of a connection, for local books.
 
-Coinbase Advanced Trade counts all messages of all channels, replies included, from 0 on. What is
-missing may have been a heartbeat or a change of any book; nobody can know, so each of them has
-lost its sync:
+Coinbase Advanced Trade counts all messages of all channels, including replies, from 0. A missing
+message may have been a heartbeat or a change of any book. All books of the connection therefore
+lose their sync:
 
 .. code-block:: text
 

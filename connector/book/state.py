@@ -1,4 +1,4 @@
-"""The states of a local book, and what leads from one to the next: a table.
+"""The states of a local book and the permitted transitions between them, as a table.
 
 .. code-block:: text
 
@@ -18,18 +18,17 @@
           │ is gone                        or the price left what is known
         (any)
 
-Only `LIVE` is synced. In every other state the book shows nothing, so that nobody can take what it
-was for what it is.
+Only `LIVE` is synced. In every other state the book shows nothing, so that a program cannot use old
+values by mistake.
 
-Why there is both a `GAP` and a `BUFFERING`: snapshots are rationed, and after a reconnect hundreds
-of books wait minutes for theirs. What they would buffer meanwhile is of no use, because the
-snapshot will be newer. So a book in a gap drops its deltas, and buffers from the moment at which
-its snapshot is asked for. It waits for a first delta before that, so that the snapshot is not older
-than the stream.
+`GAP` and `BUFFERING` are separate states because snapshots are rationed: after a reconnect,
+hundreds of books wait minutes for theirs. Deltas from before the request are useless, because the
+snapshot will be newer. A book in a gap therefore drops its deltas, and buffers them from the
+request of its snapshot on. Before the request it waits for a first delta, so that the snapshot is
+not older than the stream.
 
-A snapshot that comes in the stream itself is complete: it leads to `LIVE` from everywhere, and
-from `LIVE` to `LIVE`, where it replaces the book. Without one, a `GAP` of such a book is left only
-by subscribing again.
+A snapshot in the stream itself is complete: it leads from every state to `LIVE`, and replaces the
+book if that was live. Without one, such a book leaves `GAP` only after a new subscription.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Orders and accounts, pure: their known state, permitted requests, and proofs of outcomes.
+"""The logic of orders and accounts without I/O: their state, permitted requests, and outcomes.
 
 Nothing here imports trio or opens a socket; `connector.account` runs it.
 

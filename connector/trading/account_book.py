@@ -1,9 +1,9 @@
-"""What is known of an account: orders, balances and positions, joined without a hole or a double.
+"""The known state of an account: orders, balances and positions, complete and without duplicates.
 
-A pure state machine (`connector.trading.account_states`). Reports go in, in whatever order they
-come; events come out. Of orders every report counts at once, because an order only goes one way.
-Balances and positions are absolute numbers with a time: those that come before a reading is joined
-are kept, and what is older than what is shown is dropped.
+A pure state machine (`connector.trading.account_states`). It takes reports in any order, and
+returns events. Reports about orders count at once, because an order moves in one direction only.
+Balances and positions are absolute numbers with a time: those that arrive before a reading is
+joined are kept, and those that are older than the current value are dropped.
 
 Source of the join rules: binance_trading §8.
 """

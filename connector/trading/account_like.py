@@ -1,7 +1,7 @@
-"""What trading code needs of an account: for fakes in tests, and for wrappers.
+"""`AccountLike`: the interface of an account that trading code uses, for wrappers and fakes.
 
-`connector.account.Account` is one. Write your strategy against `AccountLike`, and a test can give
-it something simpler; though a real account at the simulated exchange is three lines away.
+`connector.account.Account` implements it. If you write your strategy against `AccountLike`, a test
+can pass a simpler object. A real account at the simulated exchange needs only three lines, though.
 """
 
 from __future__ import annotations

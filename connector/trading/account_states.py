@@ -1,4 +1,4 @@
-"""The states of an account: a table.
+"""The states of an account and the permitted transitions between them, as a table.
 
 .. code-block:: text
 
@@ -7,8 +7,8 @@
                                                          └───────────────────┴──── anew ────────┘
     (any) ── lost ─▶ off
 
-Events are subscribed to before anything is read, and kept until it has been: what happens between
-the two is in the events. Only *live* shows anything.
+The stream is subscribed before the account is read, and events are kept until then, so changes
+during the reading are not lost. The values of the account are visible only in the state *live*.
 """
 
 from __future__ import annotations

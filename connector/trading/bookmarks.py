@@ -1,7 +1,7 @@
-"""What an account has told of its trades, so that the next run goes on where this one ended.
+"""Remember which trades an account has delivered, so that the next run can continue there.
 
-Up to some trade of each instrument none is missing: those behind it are read again. Some of these
-have been told by the stream, and others may not have been: a bookmark names those that were.
+For each instrument, all trades up to some id were delivered. The next run reads the later trades
+again. The stream may have delivered some of them, so a bookmark lists those.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""How many orders, and how much weight, may still be used: below the exchange's limits.
+"""Track the remaining orders and request weight, to stay below the exchange's limits.
 
-Cancels are never held back by a limit of orders; quotes leave a fifth of each limit to the orders
-that a program places itself. Under a ban nothing goes out.
+An order limit never delays a cancel. Quotes leave a fifth of each limit to the orders that a
+program places itself. During a ban nothing is sent.
 
-The exchange counts in fixed windows of its own clock. These count in sliding ones, which is never
-less strict: any fixed window is one of the sliding ones.
+The exchange counts in fixed windows of its own clock. These budgets count in sliding windows, which
+is at least as strict, because each fixed window is also a sliding one.
 """
 
 from __future__ import annotations

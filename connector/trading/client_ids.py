@@ -1,12 +1,12 @@
-"""Client ids: 128 bits that say whose order it is, and that never repeat.
+"""Client ids: 128 bits that identify the owner of an order, and that never repeat.
 
 .. code-block:: text
 
     name 32 bits │ run 48 bits: second of its start, and chance │ counter 28 bits │ check 20 bits
 
-The name's hash finds the orders of a program again after a crash. The run tells its orders from
-those of an earlier start of the same program. The check keeps an id that only looks like one of
-ours from being taken for one: two of 2^52 foreign ids pass for a given name.
+The hash of the name identifies the orders of a program after a crash. The run distinguishes them
+from orders of an earlier start of the same program. The check rejects foreign ids of the same form:
+for a given name, two of 2^52 foreign ids pass.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What may still become a position, and the program's own limits on it.
+"""Compute the exposure of all orders, and check it against the program's own limits.
 
-Open, in flight and unknown orders count with all that may still be traded of them, until they are
-certainly over. One that was given up and lives after all counts again.
+Open, in-flight and unknown orders count with the whole quantity that may still be traded, until
+they have certainly ended. An order that was considered lost, but is open, counts again.
 """
 
 from __future__ import annotations

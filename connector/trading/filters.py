@@ -1,7 +1,7 @@
-"""The rules of an instrument, applied to an order before it is sent.
+"""Check an order against the rules of its instrument before it is sent.
 
-Nothing is rounded: an order that does not pass is refused, with the nearest one that does.
-Whether a price is too far from the market's is the exchange's to say; it knows the market.
+Nothing is rounded: an invalid order is refused, and the error contains the nearest valid one. Only
+the exchange knows the market, so it checks whether a price is too far from the market.
 
 Source: binance_trading §11.3.
 """

@@ -1,7 +1,8 @@
-"""Balances and positions: absolute numbers with a time, of which the newest is shown.
+"""Balances and positions: absolute numbers with a time; the newest one counts.
 
-What comes before a reading is joined is kept until then; what is older than what is shown is
-dropped. What a reading does not mention was nothing at its time.
+Values that arrive before a reading is joined are kept until then. Values that are older than the
+current one are dropped. If a reading does not mention an asset or position, it was zero at that
+time.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Our orders that are not over, and what they may still become, added up as they change.
+"""Sums over our orders that have not ended, updated as the orders change.
 
-A limit is checked before every order. To add up all that are open for each would make an order
-dearer the more there are; here an order that has changed says so (`OrderRecord.note_change`), and
-only its share in the sums is replaced, when somebody asks. The sums are exact: what is taken out
-is what was put in.
+Limits are checked before every order. Adding up all open orders each time would cost more the more
+orders are open. Instead, an order reports its changes (`OrderRecord.note_change`), and only its
+share of the sums is replaced at the next query. The sums are exact, because the share that is
+subtracted equals the share that was added.
 """
 
 from __future__ import annotations

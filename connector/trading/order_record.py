@@ -1,10 +1,10 @@
-"""One order as the account knows it: what was wanted, what the exchange said, what was traded.
+"""The known state of one order: its intent, the reports of the exchange, and its trades.
 
-The record is told everything, in whatever order it comes, and keeps what is true:
+The record accepts all reports, in any order, and keeps:
 
-- the larger filled quantity, and of equal ones the state that is over;
-- each trade once, by its id, told in the order of the order's trades;
-- quantity and price as the exchange has them; after an unanswered amend the larger and the worse.
+- the larger filled quantity, and for equal quantities the state that is final;
+- each trade once, by its id, delivered in the order in which the trades happened;
+- the exchange's quantity and price; after an unanswered amend the larger and the worse ones.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The states of an order, and what moves it from one to another: a table.
+"""The states of an order and the transitions between them, as a table.
 
 .. code-block:: text
 
@@ -12,10 +12,10 @@
        ┊                                  ┊
        └┈┈┈┈┈┈┈┈┈┈┈┈ late ┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┘  ▶ open, filled, cancelled, expired
 
-Replies, events and answers to questions come in any order, doubled and late. So the table has an
-answer for each: it moves, it is *stale* (older than what is known), it is *late* (an order that was
-given up lives: a constant of the venue was wrong), or it is *impossible*: then one of the two was
-wrong, and the account reads itself anew.
+Replies, events and answers to queries arrive in any order, repeated and late. The table therefore
+has an entry for each: the order moves, the report is *stale* (older than the known state), it is
+*late* (an order that was considered lost is open: a constant of the venue was wrong), or it is
+*impossible*: then one of two reports was wrong, and the account reads its state again.
 """
 
 from __future__ import annotations

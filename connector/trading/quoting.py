@@ -1,16 +1,16 @@
-"""From the quotes that are wanted, and the orders that are there, to requests: a pure function.
+"""Compare the desired quotes with the existing orders, and plan the requests to send.
 
-It keeps four promises, whatever the orders' states are:
+It is a pure function and guarantees, whatever the orders' states are:
 
-- cancels of what is not wanted come first, the most aggressive first; then new orders, from the
+- cancels of unwanted orders come first, the most aggressive first; then new orders, from the
   best price outwards, sides in turn;
-- at no price is there ever more exposure than is wanted at that price and better ones, plus
+- at each price the exposure never exceeds the wanted quantity at that price and better ones, plus
   `overlap`: an order counts until it is certainly over, so a replacement waits for the
   confirmation of the cancel;
 - the position never passes `max_long` or `max_short`, whichever orders are filled;
-- a side and price that the exchange refused rests, 1, 2, 4 … 30 s, even if it is wanted again.
+- a side and price that the exchange refused is not sent again for 1, 2, 4 … 30 s.
 
-What is wanted is a budget: what fills of it is gone until the next `want`.
+The desired quotes are a budget: filled quantity is not replaced until the next `want`.
 """
 
 from __future__ import annotations

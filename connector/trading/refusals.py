@@ -1,6 +1,7 @@
-"""What an exchange says when it refuses, and what that means for the order it is about.
+"""Classify the refusals of an exchange: what each means for its order.
 
-Certain only by the exact status, code and text of the venue's table; all else is unknown.
+A refusal is certain only if its exact status, code and text are in the venue's table; otherwise the
+outcome of the order is unknown.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What an exchange says of an account, the same for every exchange.
+"""Reports about an account: orders, trades, balances, positions, the same for every exchange.
 
-`Trading.read` of a venue makes these of its replies and events. They are what the exchange said
-and nothing else: whether it is news, a repetition or a contradiction is decided by
-`connector.trading.order_record` and `connector.trading.account_book`.
+`Trading.read` of a venue converts its replies and events into reports. They contain only what the
+exchange sent. `connector.trading.order_record` and `connector.trading.account_book` decide whether
+a report is new, a repetition or a contradiction.
 """
 
 from __future__ import annotations

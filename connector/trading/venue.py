@@ -1,19 +1,20 @@
-"""The seam of an exchange's private side: `Trading`, as data and pure functions.
+"""`Trading`: the interface of an exchange's private side, as data and pure functions.
 
-An exchange says where its private streams and its order entry are, how one logs in, writes each
-request, reads what comes back, and names its constants: how late a request may still be accepted,
-how far its lists lag, what only the matching engine answers. It does no I/O and keeps no state.
+A venue defines the URLs of its private streams and order entry, how to log in, how to write each
+request and read the replies. It also defines constants: how late a request may still be accepted,
+how far its lists lag, which replies only the matching engine sends. It does no I/O and keeps no
+state.
 
 .. code-block:: text
 
-    Request      what to ask: a method, its parameters, how the reply is read
+    Request      a method, its parameters, how to read the reply
       └─ write   signed now, for one connection: signed anew each time it is sent
-    Answer       what came back to it: a payload, or a refusal
+    Answer       the reply to a request: a payload, or a refusal
       └─ verdict the refusal by the venue's table: certain only by the exact status, code and text
-    Report       what an event or a reply says (`connector.trading.reports`)
+    Report       the content of an event or a reply (`connector.trading.reports`)
 
-What a venue cannot promise is said here (`Promises`), and reaches the user: no dead man's switch,
-no window, an acknowledgement that proves nothing.
+`Promises` lists what a venue does not guarantee, so that users can see it: no dead man's switch, no
+time window, an acknowledgement that proves nothing.
 """
 
 from __future__ import annotations

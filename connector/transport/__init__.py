@@ -1,9 +1,9 @@
-"""Bytes in, messages out: dialling, TLS, the tap under trio-websocket, compression, HTTP.
+"""From bytes to messages: dialling, TLS, the tap under trio-websocket, compression, HTTP.
 
-`open_connection` is the only door: it opens a connection for the length of a block, and its socket
-is closed when the block is left, however it is left. `tap` lifts whole text frames out of each
-read and leaves the rest to trio-websocket. `compiled` loads the loops that exist in C as well
-(`_speedups.c`). It may import nothing of this package but errors.
+`open_connection` is the only entry point. It opens a connection for the duration of a block, and
+closes the socket at the end of the block, whatever ended it. `tap` extracts whole text frames from
+each read and leaves the rest to trio-websocket. `compiled` loads the loops that also exist in C
+(`_speedups.c`). From this package it may import only `errors`.
 
 .. code-block:: text
 

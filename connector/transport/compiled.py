@@ -1,7 +1,7 @@
-"""The compiled part of the library, if there is one: optional, and never different.
+"""Load the compiled loops if they are installed; they are optional and give the same results.
 
-`connector/transport/_speedups.c` has the hottest loops once more, in C. It is compiled when the
-package is installed where there is a C compiler; where there is none, or with
+`connector/transport/_speedups.c` contains the hottest loops in C. It is compiled when the package
+is installed on a machine with a C compiler. Without a compiler, or with
 ``CONNECTOR_NO_EXTENSION=1`` in the environment, the same loops run in Python
 (`connector.feeds.hot_loop`, `connector.transport.websocket_frames`, `connector.transport.deflate`,
 `connector.exchanges.shortcuts`), at about one and a half times the cost per message. Each loop says

@@ -1,4 +1,4 @@
-"""A WebSocket connection as its session sees it: receive, send, ping, close, and how it ended."""
+"""`Connection`: a WebSocket connection that a session uses to receive, send, ping and close."""
 
 from __future__ import annotations
 

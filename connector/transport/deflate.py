@@ -1,4 +1,4 @@
-"""permessage-deflate (RFC 7692), which trio-websocket does not offer: agreed on and undone here.
+"""permessage-deflate (RFC 7692): negotiate compression and decompress messages.
 
 We offer it as browsers do, inflate what the server compresses, and send uncompressed, which is
 always allowed. Inflating needs no regard for what the server chose: the largest window reads all

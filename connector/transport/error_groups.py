@@ -1,4 +1,4 @@
-"""Errors on their way: out of the groups that nurseries wrap them in, and back to their origin."""
+"""Unwrap the exception groups of nurseries, and find the origin of an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTTP for the length of a block: requests and responses over one stream of the dialer.
+"""HTTP for the duration of a block: requests and responses over one stream of the dialer.
 
 The socket is owned as that of a WebSocket is: one block, one stream, closed forcefully on every
 way out. So a network in memory, a proxy or other certificates serve REST as they serve streams.

@@ -1,4 +1,4 @@
-"""From a host name to an open TCP connection, without filling the threads of the program.
+"""Connect to a host name over TCP, without using up the worker threads of the program.
 
 Names are looked up in threads, for which the operating system has no other way, and a lookup that
 hangs cannot be ended: its thread is left behind. trio has room for 40 threads, for everything that

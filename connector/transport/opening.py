@@ -1,4 +1,4 @@
-"""Opening a connection for the length of a block, and closing it whatever happens.
+"""`open_connection`: open a connection for the duration of a block, and always close it.
 
 The socket belongs to `open_connection`. It is closed forcefully on every way out, before the
 tasks that read from it are cancelled, and never by the garbage collector.

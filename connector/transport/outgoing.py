@@ -1,4 +1,4 @@
-"""What a connection sends, and how a message is written at once, without a turn of the scheduler.
+"""Send messages of a connection; write them immediately where possible, without a task switch.
 
 `send_all` of a TCP stream executes a checkpoint, trio-websocket's lock around it another, and a
 message that is handed to a sending task waits for that task's turn. Each costs an order as much as

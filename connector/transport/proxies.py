@@ -1,10 +1,10 @@
-"""Through a proxy: SOCKS5 (by ``python-socks``), or CONNECT of an HTTP proxy.
+"""Connect through a proxy: SOCKS5 (with ``python-socks``), or CONNECT of an HTTP proxy.
 
-Names of exchanges are looked up by the proxy. TLS to the exchange goes through it end to end, so a
-proxy sees where to, and nothing else. User and password of a proxy stand in no repr, log or error.
+The proxy looks up the names of exchanges. TLS to the exchange is end to end, so a proxy sees only
+the destination. User and password of a proxy appear in no repr, log or error.
 
-CONNECT is spoken here: python-socks takes what its first read brings for the whole answer of the
-proxy, and the rest of an answer in two parts would be taken for the exchange's.
+We implement CONNECT here, because python-socks takes its first read for the whole answer of the
+proxy. The rest of an answer in two parts would be taken for data of the exchange.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a connection delivers into: the seam between the transport and what decodes.
+"""`Sink`: the interface between the transport, which delivers frames, and the decoder.
 
 The order of things is the connection's: a sink is called from one task, without an await between
 the read and the call.

@@ -1,4 +1,4 @@
-"""Reading a TCP socket with less work per read than `trio.SocketStream.receive_some` needs.
+"""Read a TCP socket with less work per read than `trio.SocketStream.receive_some`.
 
 That one tries to read before it waits: right for a socket that has data. A market data socket has
 mostly none, and then the attempt, its error and its checkpoint cost as much as the message that

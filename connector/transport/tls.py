@@ -1,4 +1,4 @@
-"""TLS over any stream, and many records in one read of it."""
+"""TLS over any stream, with many TLS records in one read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP answer to a WebSocket upgrade, as far as the tap has to read it.
+"""Read the HTTP answer to a WebSocket upgrade, as far as the tap needs it.
 
 trio-websocket parses and judges the answer; it does not notice one that ends too early, keeps
 nothing of one whose body never ends, and hands over no extension. So the tap holds the head back

@@ -1,4 +1,4 @@
-"""WebSocket frames cut out of bytes: the fast way for plain text, the careful way for the rest.
+"""Parse WebSocket frames: a fast path for plain text, a careful one for all others.
 
 Pure functions over one buffer (RFC 6455 §5.2). `lift_text` takes whole, unfragmented, uncompressed
 text messages off the front of a buffer and stops at the first frame that is anything else, about
