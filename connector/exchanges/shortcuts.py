@@ -21,6 +21,8 @@ from connector.transport.compiled import EXTENSION
 Read: TypeAlias = Callable[[bytes], Any]
 Rule: TypeAlias = Callable[[int, Any], int]
 """As `connector.exchanges.protocol.SequenceRule`."""
+Number: TypeAlias = Callable[[bytes], int | None]
+"""As `connector.exchanges.envelope.Envelope.number`."""
 Fold: TypeAlias = Callable[[Any, Any], list[Any]]
 """As `connector.exchanges.protocol.Fold`."""
 Arrange: TypeAlias = Callable[[list[Any]], object]
@@ -143,6 +145,38 @@ def once_in_python(time: str, number: str, seen: str) -> Fold:
         return [event]
 
     return fold
+
+
+def in_order(first: str, second: str = "") -> Arrange:
+    """What puts rows in the order of the integers in their field `first`, then in `second`.
+
+    Rows that are in order already, or backwards, need no sorting.
+    """
+    first_of = attrgetter(first)
+    second_of = attrgetter(second) if second else None
+
+    def sort(found: list[Any]) -> None:
+        # One after the other costs less than both in one key.
+        if second_of is not None:
+            found.sort(key=second_of)
+        found.sort(key=first_of)
+
+    return sort if EXTENSION is None else EXTENSION.arranged(sort, first, second)
+
+
+def numbered(number: Number, marker: bytes, within: int) -> Number:
+    """`number`, which finds the number of a message behind `marker` in its first `within` bytes."""
+    return number if EXTENSION is None else EXTENSION.numbered(number, marker, within)
+
+
+def split_in_python(rows: list[Any], kind: type[Any]) -> tuple[list[Any], list[Any]]:
+    """The rows that are of `kind`, and those that are not."""
+    return [row for row in rows if type(row) is kind], [
+        row for row in rows if type(row) is not kind
+    ]
+
+
+split = split_in_python if EXTENSION is None else EXTENSION.split
 
 
 def rising(rule: Rule, field: str = "trade_id") -> Rule:

@@ -1334,6 +1334,157 @@ follow_chained(PyObject *options, PyObject *const *args, Py_ssize_t count)
     return number != NULL && value > 0 ? number : ask_rule(options, args, number);
 }
 
+/* --- rows in order (connector.exchanges.shortcuts) */
+
+enum { ARRANGE, ARRANGE_FIRST, ARRANGE_SECOND, ARRANGE_OPTIONS };
+enum { IN_ORDER, BACKWARDS, OTHERWISE };
+
+/* The integers in the one or two fields of `row`; 0 if they are none that fit, -1 with an exception
+   set. */
+static int
+keys_of(PyObject *options, PyObject *row, long long *keys)
+{
+    for (int i = 0; i < 2; i++) {
+        PyObject *field = PyTuple_GET_ITEM(options, ARRANGE_FIRST + i);
+        keys[i] = 0;
+        if (field == Py_None) {
+            continue;
+        }
+        PyObject *key = PyObject_GetAttr(row, field);
+        if (key == NULL) {
+            return -1;
+        }
+        int overflow = !PyLong_CheckExact(key);
+        if (!overflow) {
+            keys[i] = PyLong_AsLongLongAndOverflow(key, &overflow);
+        }
+        Py_DECREF(key);
+        if (overflow) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* How `rows` stand: none before a smaller one, each before a smaller one, or neither; -1 with an
+   exception set. */
+static int
+order_of(PyObject *options, PyObject *rows)
+{
+    int rising = 1, falling = 1;
+    long long last[2] = {0}, keys[2];
+    for (Py_ssize_t i = 0; (rising || falling) && i < PyList_GET_SIZE(rows); i++) {
+        PyObject *row = Py_NewRef(PyList_GET_ITEM(rows, i));
+        int known = keys_of(options, row, keys);
+        Py_DECREF(row);
+        if (known <= 0) {
+            return known < 0 ? -1 : OTHERWISE;
+        }
+        if (i > 0) {
+            int first = keys[0] != last[0] ? 0 : 1;
+            rising &= keys[first] >= last[first];
+            falling &= keys[first] < last[first];
+        }
+        memcpy(last, keys, sizeof last);
+    }
+    return rising ? IN_ORDER : falling ? BACKWARDS : OTHERWISE;
+}
+
+static PyObject *
+arrange_rows(PyObject *options, PyObject *rows)
+{
+    int order = PyList_CheckExact(rows) ? order_of(options, rows) : OTHERWISE;
+    if (order < 0) {
+        return NULL;
+    }
+    if (order == OTHERWISE) {
+        return PyObject_CallOneArg(PyTuple_GET_ITEM(options, ARRANGE), rows);
+    }
+    if (order == BACKWARDS && PyList_Reverse(rows)) {
+        return NULL;
+    }
+    return Py_NewRef(Py_None);
+}
+
+static PyMethodDef arranged_method = {"arranged", arrange_rows, METH_O, NULL};
+
+PyDoc_STRVAR(arranged_doc,
+"arranged(arrange, first, second)\n--\n\nSee connector.exchanges.shortcuts.");
+
+static PyObject *
+arranged(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    return bind(&arranged_method, args, count, ARRANGE_OPTIONS);
+}
+
+/* --- numbers of messages, and sides of a book (connector.exchanges.shortcuts) */
+
+enum { NUMBER_RULE, NUMBER_MARKER, NUMBER_WITHIN, NUMBER_OPTIONS };
+enum { MOST_DIGITS = 18 };
+
+/* What stands behind the marker in `frame`, where it stands near the front and has few digits and a
+   comma behind them; if not, what the other way says. */
+static PyObject *
+read_number(PyObject *options, PyObject *frame)
+{
+    PyObject *marker = PyTuple_GET_ITEM(options, NUMBER_MARKER);
+    Py_ssize_t within = PyLong_AsSsize_t(PyTuple_GET_ITEM(options, NUMBER_WITHIN));
+    if (within == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    if (PyBytes_CheckExact(frame) && PyBytes_CheckExact(marker)) {
+        const char *data = PyBytes_AS_STRING(frame);
+        Py_ssize_t size = PyBytes_GET_SIZE(frame);
+        Py_ssize_t at = find(data, size < within ? size : within, 0, PyBytes_AS_STRING(marker),
+                             PyBytes_GET_SIZE(marker));
+        if (at >= 0) {
+            long long number = 0;
+            Py_ssize_t begin = at += PyBytes_GET_SIZE(marker);
+            while (at < size && at - begin < MOST_DIGITS && data[at] >= '0' && data[at] <= '9') {
+                number = number * 10 + (data[at++] - '0');
+            }
+            if (at > begin && at < size && data[at] == ',') {
+                return PyLong_FromLongLong(number);
+            }
+        }
+    }
+    return PyObject_CallOneArg(PyTuple_GET_ITEM(options, NUMBER_RULE), frame);
+}
+
+static PyMethodDef numbered_method = {"numbered", read_number, METH_O, NULL};
+
+PyDoc_STRVAR(numbered_doc,
+"numbered(number, marker, within)\n--\n\nSee connector.exchanges.shortcuts.");
+
+static PyObject *
+numbered(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    return bind(&numbered_method, args, count, NUMBER_OPTIONS);
+}
+
+PyDoc_STRVAR(split_doc, "split(rows, kind)\n--\n\nSee connector.exchanges.shortcuts.");
+
+static PyObject *
+split(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    if (count != 2 || !PyList_CheckExact(args[0])) {
+        PyErr_SetString(PyExc_TypeError, "split(list, type)");
+        return NULL;
+    }
+    PyObject *ours = PyList_New(0), *others = PyList_New(0), *pair = NULL;
+    int failed = ours == NULL || others == NULL;
+    for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(args[0]); i++) {
+        PyObject *row = PyList_GET_ITEM(args[0], i);
+        failed = PyList_Append((PyObject *)Py_TYPE(row) == args[1] ? ours : others, row);
+    }
+    if (!failed) {
+        pair = PyTuple_Pack(2, ours, others);
+    }
+    Py_XDECREF(ours);
+    Py_XDECREF(others);
+    return pair;
+}
+
 /* --- events that are delivered once (connector.exchanges.shortcuts) */
 
 enum { ONCE_TIME, ONCE_ID, ONCE_SEEN, ONCE_OPTIONS };
@@ -1451,6 +1602,9 @@ static PyMethodDef functions[] = {
     {"take_and_put", (PyCFunction)(void (*)(void))take_and_put, METH_FASTCALL, take_and_put_doc},
     {"rows", (PyCFunction)(void (*)(void))rows, METH_FASTCALL, rows_doc},
     {"timed", (PyCFunction)(void (*)(void))timed, METH_FASTCALL, timed_doc},
+    {"arranged", (PyCFunction)(void (*)(void))arranged, METH_FASTCALL, arranged_doc},
+    {"numbered", (PyCFunction)(void (*)(void))numbered, METH_FASTCALL, numbered_doc},
+    {"split", (PyCFunction)(void (*)(void))split, METH_FASTCALL, split_doc},
     {"once", (PyCFunction)(void (*)(void))once, METH_FASTCALL, once_doc},
     {"rising", (PyCFunction)(void (*)(void))rising, METH_FASTCALL, rising_doc},
     {"dense", (PyCFunction)(void (*)(void))dense, METH_FASTCALL, dense_doc},

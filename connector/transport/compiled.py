@@ -14,7 +14,16 @@ import importlib
 import os
 from types import ModuleType
 
-_PARTS = "once", "lift_text", "inflate_text", "take_and_put", "Intake"
+_PARTS = (
+    "arranged",
+    "numbered",
+    "split",
+    "once",
+    "lift_text",
+    "inflate_text",
+    "take_and_put",
+    "Intake",
+)
 
 
 def load() -> ModuleType | None:

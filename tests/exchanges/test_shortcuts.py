@@ -126,7 +126,8 @@ def test_each_is_delivered_once(told: list[tuple[int, int]]) -> None:
     assert EXTENSION is not None
     found = []
     for make in (shortcuts.once_in_python, EXTENSION.once):
-        fold, last, delivered = make("time", "number", "seen"), None, []
+        fold, last = make("time", "number", "seen"), None
+        delivered: list[Once] = []
         for time, number in told:
             made = fold(last, Once(time, number))
             delivered += made
@@ -149,6 +150,60 @@ def test_an_event_without_what_tells_it_apart(field: str) -> None:
 
     with pytest.raises(AttributeError):
         fold(last, event)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.sampled_from([0, 1, 2, 3, 2**70])), max_size=4),
+    st.sampled_from([("time",), ("time", "number"), ("number",)]),
+)
+@example([(2, 1), (1, 3), (1, 2), (0, 9)], ("time", "number"))
+@example([(2, 1), (1, 2), (1, 3), (0, 9)], ("time", "number"))
+@example([(1, 1), (1, 0), (0, 0)], ("time",))
+def test_rows_in_the_order_of_their_fields(
+    told: list[tuple[int, int]], fields: tuple[str, ...]
+) -> None:
+    rows = [Once(*each) for each in told]
+    expected = sorted(rows, key=lambda row: [getattr(row, field) for field in fields])
+
+    shortcuts.in_order(*fields)(rows)
+
+    assert list(map(id, rows)) == list(map(id, expected))
+
+
+def test_rows_without_what_they_are_ordered_by() -> None:
+    with pytest.raises(AttributeError):
+        shortcuts.in_order("number", "symbol")([Once(1, 2), Once(1, 1)])
+
+
+@compiled
+@given(st.lists(st.one_of(st.integers(), st.booleans(), st.text(max_size=1)), max_size=6))
+def test_rows_of_a_kind_and_others(rows: list[Any]) -> None:
+    assert EXTENSION is not None
+    for kind in (int, bool, str):
+        found, others = EXTENSION.split(rows, kind)
+        expected = shortcuts.split_in_python(rows, kind)
+        assert (found, others) == expected
+        assert all(type(each) is kind for each in found)
+
+
+@compiled
+@given(st.from_regex(rb'[^n]{0,12}("n":)?[ +-]?[0-9]{0,20}[_x ]?[,}]?', fullmatch=True))
+@example(b'"n":1,')
+@example(b'"n":00000000000000000000000007,')
+@example(b'"n":12345678901234567890,')
+@example(b'"n":123')
+def test_the_number_of_a_message(frame: bytes) -> None:
+    def number(frame: bytes) -> int | None:
+        begin = frame.find(b'"n":', 0, 9)
+        end = frame.find(b",", begin)
+        try:
+            return int(frame[begin + 4 : end]) if 0 <= begin < end else None
+        except ValueError:
+            return None
+
+    found = shortcuts.numbered(number, b'"n":', 9)(frame)
+
+    assert (type(found), found) == (type(number(frame)), number(frame))
 
 
 @pytest.mark.parametrize("make", [shortcuts.rows, shortcuts.timed], ids=["rows", "timed"])

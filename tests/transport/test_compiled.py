@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import accumulate, pairwise
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -629,6 +629,23 @@ def everything() -> Iterator[Any]:
             COMPILED.inflate_text(stream, packed, 0, LIMIT, LIMIT, [])
 
         yield inflate
+    number = COMPILED.numbered(lambda _: None, b'"n":', 9)
+    arrange = COMPILED.arranged(lambda rows: rows.sort(key=lambda row: row.n), "n", "")
+    yield lambda: [number(each) for each in (b'"n":70000,', b'"n":7', b"")]
+    yield lambda: [
+        arrange([Tick(symbol="A", n=each) for each in several])
+        for several in ((1, 2), (2, 1), (1, 3, 2), (1, 2**70))
+    ]
+    yield lambda: COMPILED.split(["a", 1, "b"], str)
+
+    def deliver_once() -> None:
+        fold, last = COMPILED.once("time", "number", "seen"), None
+        for time, each in ((1, 7), (1, 7), (1, 8), (2, 7), (1, 9)):
+            last = next(iter(fold(last, SimpleNamespace(time=time, number=each))), last)
+        with suppress(AttributeError):
+            fold(last, SimpleNamespace(time=2))
+
+    yield deliver_once
     for rule, fold in ((None, None), (rising, None), (picky, None), (rising, sums)):
         for batch in (
             [frame("A", 1), frame("A", 2), frame("B", 1), frame("A", 9), frame("B", 2)],

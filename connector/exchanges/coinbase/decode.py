@@ -18,7 +18,7 @@ from connector import events
 from connector.exchanges.coinbase import wire
 from connector.exchanges.numbers import decoder
 from connector.exchanges.offers import Reader
-from connector.exchanges.shortcuts import rows
+from connector.exchanges.shortcuts import in_order, rows, split
 from connector.exchanges.spelling import NS_PER_MS
 
 CANDLE_INTERVAL, CANDLE_SECONDS = "5m", 300
@@ -72,11 +72,7 @@ def new_trades(numbers: Any, symbol: str) -> Reader:
     if listed_as(symbol) != symbol:
         return trades(numbers, symbol)
     kind: Any = wire.NewTradesFrame
-    return rows(decoder(kind[numbers]), of=symbol, arrange=_sort_trades, within="events")
-
-
-def _sort_trades(found: list[Any]) -> None:
-    found.sort(key=_trade_id)
+    return rows(decoder(kind[numbers]), of=symbol, arrange=in_order("trade_id"), within="events")
 
 
 def book(numbers: Any, symbol: str) -> Reader:
@@ -98,8 +94,7 @@ def book(numbers: Any, symbol: str) -> Reader:
 
 
 def _book(said: wire.BookEvent[Any], symbol: str, frame: wire.BookFrame[Any]) -> events.Event:
-    bids: list[Any] = [row for row in said.updates if type(row) is wire.BidRow]
-    asks: list[Any] = [row for row in said.updates if type(row) is wire.OfferRow]
+    bids, asks = split(said.updates, wire.BidRow)
     number: Any = frame.sequence_num
     time: Any = frame.timestamp
     if said.type == "update":

@@ -28,6 +28,7 @@ from connector.exchanges.protocol import (
     Subscribed,
     Unknown,
 )
+from connector.exchanges.shortcuts import numbered
 
 
 class _Numbered(msgspec.Struct):
@@ -56,7 +57,10 @@ def number(frame: bytes) -> int | None:
         return None
 
 
-ENVELOPE = Envelope((Part(b'{"channel":"', b'"'), Part(b'"product_id":"', b'"')), number=number)
+ENVELOPE = Envelope(
+    (Part(b'{"channel":"', b'"'), Part(b'"product_id":"', b'"')),
+    number=numbered(number, _NUMBER, _NUMBER_BEFORE),
+)
 """Names are ``channel:product``."""
 
 HEARTBEATS = "heartbeats"

@@ -5,7 +5,6 @@ Source: hyperliquid §5.
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -16,21 +15,15 @@ from connector.exchanges.numbers import decoder
 from connector.exchanges.offers import Reader
 from connector.exchanges.parameters import NumberType
 from connector.exchanges.protocol import Fold
-from connector.exchanges.shortcuts import once, rows
+from connector.exchanges.shortcuts import in_order, once, rows
 from connector.exchanges.spelling import NS_PER_MS
-
-_time = attrgetter("wire_exchange_time_ns")
 
 
 def trades(numbers: Any, symbol: str) -> Reader:
     """``trades``, in the order of their times: the first message has those of before."""
     kind: Any = wire.Trades
     # Of several coins `frames.parse` takes them apart.
-    return rows(decoder(kind[numbers]), of=symbol, arrange=_sort)
-
-
-def _sort(found: list[Any]) -> None:
-    found.sort(key=_time)
+    return rows(decoder(kind[numbers]), of=symbol, arrange=in_order("wire_exchange_time_ns"))
 
 
 def each_once(_: NumberType) -> Fold:
