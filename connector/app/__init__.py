@@ -1,4 +1,4 @@
-"""The command line, with a room for each group of commands. Needs the extra ``cli``.
+"""The command line, with a package for each group of commands. It needs the extra ``cli``.
 
 `demo` shows an adapter that survives, `recordings` records, replays and exports, `running` is
 ``connector run`` with its configuration, sinks and pages, `books` draws an order book, `soaking`

@@ -1,4 +1,4 @@
-"""What is running: the version, the interpreter, and whether the hot loops are compiled."""
+"""Describe the running build: version, interpreter, and whether the hot loops are compiled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``connector channels``: what an exchange offers, as the command line writes it."""
+"""``connector channels``: list the channels of an exchange, in the notation of the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands for a character that a terminal cannot write, such as one with the code page 1252."""
+"""Replace characters that a terminal cannot write, such as one with the code page 1252."""
 
 from __future__ import annotations
 

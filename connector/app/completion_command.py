@@ -1,4 +1,4 @@
-"""``connector completion``: the script with which a shell completes the command line."""
+"""``connector completion``: print the script that lets a shell complete the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a command ends: one line for an error, and no word for Ctrl-C or a closed pipe."""
+"""End a command: one line for an error, and no output for Ctrl-C or a closed pipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``connector instruments``: what can be traded at an exchange, with its steps and least sizes."""
+"""``connector instruments``: list the instruments of an exchange, with steps and minimum sizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names: exchanges and channels as a command line and a configuration file write them.
+"""The names of exchanges and channels on the command line and in configuration files.
 
 An exchange has its own `name`, such as ``binance_usdm``. A channel is its class in snake case, with
 arguments: ``trades:ETHUSDC``, ``partial_book:ETHUSDC,levels=5,interval_ms=100``, ``liquidations``.

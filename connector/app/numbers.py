@@ -1,4 +1,4 @@
-"""A number on the command line that is one: ``inf`` and ``nan`` read as floats, too."""
+"""Parse a finite number on the command line; a plain float would accept ``inf`` and ``nan``."""
 
 from __future__ import annotations
 

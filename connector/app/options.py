@@ -1,4 +1,4 @@
-"""Options and arguments that several commands share: one spelling and one meaning everywhere."""
+"""Options and arguments that several commands share, with one spelling and one meaning."""
 
 from __future__ import annotations
 

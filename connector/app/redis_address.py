@@ -1,4 +1,4 @@
-"""A Redis as a URL: what can be one, told without repeating it, for secrets stand in it."""
+"""Check the URL of a Redis; errors do not repeat it, because it may contain a password."""
 
 from __future__ import annotations
 

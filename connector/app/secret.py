@@ -1,4 +1,4 @@
-"""Secrets: a configuration says where one is, never what it is.
+"""Read secrets from a file or an environment variable that the configuration names.
 
 ``{ env = "NAME" }`` or ``{ file = "path" }``. The value is read when it is used and kept nowhere,
 so that no repr, log or error can show it.

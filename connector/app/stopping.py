@@ -1,4 +1,4 @@
-"""Ending a command that runs until Ctrl-C: in order, with its summary."""
+"""End a command that runs until Ctrl-C: cleanly, with its summary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers in sentences."""
+"""Format numbers for sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers beside a plot: round ones, with no more digits than tell them apart."""
+"""Choose the numbers on the axis of a plot: round ones, with only the necessary digits."""
 
 from __future__ import annotations
 

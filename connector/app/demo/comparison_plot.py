@@ -1,4 +1,4 @@
-"""A comparison over time as a picture: tasks, sockets and traffic, one panel each, SVG or PNG."""
+"""Draw a comparison over time: tasks, sockets and traffic, one panel each, as SVG or PNG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo in a terminal: the links, what happened to them, and the curve that stays flat."""
+"""The demo on a terminal: the links, their events, and the curve that stays flat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ways in which the demo breaks a connection, as a table."""
+"""The faults that the demo applies to a connection, as a table."""
 
 from __future__ import annotations
 

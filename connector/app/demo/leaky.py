@@ -1,4 +1,4 @@
-"""The bug that this library was born of, beside the adapter: one exchange, the same breaks.
+"""The original bug beside the adapter: both connect to one exchange, with the same disconnects.
 
 `LeakyConnector` is written as the original was: a loop that reconnects by itself, a flag that says
 whether it runs, and a callback that resets the flag when a connection is lost. Whoever looks after

@@ -1,4 +1,4 @@
-"""The demo's market maker as it is drawn: quotes around the market, position, profit; 80 by 24."""
+"""Draw the demo's market maker: quotes, position and profit, in 80 by 24 characters."""
 
 from __future__ import annotations
 

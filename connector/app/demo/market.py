@@ -1,4 +1,4 @@
-"""The demo's market: what the exchange plays, and what the adapter subscribes to."""
+"""The demo's market: the source of its data, and the channels that the adapter subscribes to."""
 
 from __future__ import annotations
 

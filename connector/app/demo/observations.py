@@ -1,4 +1,4 @@
-"""What the demo has seen so far: samples of the adapter, data per link, stalls, the top of book."""
+"""The demo's observations: samples of the adapter, data per link, stalls, the top of book."""
 
 from __future__ import annotations
 

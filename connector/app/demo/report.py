@@ -1,4 +1,4 @@
-"""The demo's result: the table that found the original bug, and what must be true of it.
+"""The demo's result: the table that revealed the original bug, and the checks of its numbers.
 
 A leak shows as growth, so the report keeps three numbers of tasks and of sockets — the first, when
 everything was connected, the last, and the most — and says which invariant broke, if one did.

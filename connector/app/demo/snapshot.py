@@ -1,4 +1,4 @@
-"""What the demo shows at one moment, measured from the adapter's and the exchange's own counts."""
+"""The values that the demo shows at one moment, from the adapter's and the exchange's counters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A terminal as an SVG picture; of the demo, the last frame of the dashboard and the summary."""
+"""Draw a terminal as an SVG picture: the last frame of the dashboard and the summary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One venue of the demo: its adapter, its best prices, the way it breaks, and what it was."""
+"""One venue of the demo: its adapter, its best prices, its fault, and its history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo of all venues: an adapter each, one coin's price side by side, and a break for each.
+"""The demo of all venues: an adapter and a fault for each, one coin's prices side by side.
 
 Every venue is broken in a way of its own, one after the other. What is claimed at the end is
 measured: no link had two connections, tasks and sockets are what they were, each venue brought a

@@ -1,4 +1,4 @@
-"""What the demo of all venues shows and returns, as values."""
+"""The values that the demo of all venues shows and returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo of all venues as it is drawn: one line for each, within 80 by 24, or plain lines."""
+"""Draw the demo of all venues: one line for each, within 80 by 24, or as plain lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recorded streams as events: which channel a stream is of, and what its frames say."""
+"""Decode recorded streams: find the channel of a stream, and turn its frames into events."""
 
 from __future__ import annotations
 

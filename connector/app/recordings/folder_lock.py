@@ -1,4 +1,4 @@
-"""One recorder per folder: a lock that the system takes back when its process is gone."""
+"""Lock a folder for one recorder; the system releases the lock when the process ends."""
 
 from __future__ import annotations
 

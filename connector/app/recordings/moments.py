@@ -1,4 +1,4 @@
-"""``--from`` and ``--to``: which part of a recording a command is about."""
+"""``--from`` and ``--to``: the part of a recording that a command reads."""
 
 from __future__ import annotations
 

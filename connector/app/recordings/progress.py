@@ -1,4 +1,4 @@
-"""How far long work has come: a line every ten seconds, for a person at a terminal."""
+"""Show the progress of long work: a line every ten seconds, on a terminal only."""
 
 from __future__ import annotations
 

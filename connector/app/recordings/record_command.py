@@ -1,4 +1,4 @@
-"""``connector record``: what an exchange sends, into files."""
+"""``connector record``: write the frames of an exchange into files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``connector replay``: a recording through an adapter, or as an exchange on loopback."""
+"""``connector replay``: play a recording as events, or as an exchange on loopback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of its past a recorder keeps: files that are too old, or too many bytes, are deleted."""
+"""Delete old files of a recorder, by their age or by the size of all files."""
 
 from __future__ import annotations
 

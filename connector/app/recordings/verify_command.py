@@ -1,4 +1,4 @@
-"""``connector verify``: what a recording holds, and whether it is what was written."""
+"""``connector verify``: describe the content of a recording, and check that it is undamaged."""
 
 from __future__ import annotations
 

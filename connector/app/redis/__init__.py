@@ -1,4 +1,4 @@
-"""Fan-out over Redis Streams: one process is connected, many have its feeds. Needs ``[redis]``.
+"""Fan-out over Redis Streams: one process connects, many read its feeds. It needs ``[redis]``.
 
 `RedisSink` passes the raw frames of an adapter on; ``open_adapter(exchange, source=RedisSource())``
 gives the same feeds in another process. `connector.app.redis.entries` says what is in Redis.

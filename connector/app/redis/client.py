@@ -1,4 +1,4 @@
-"""A connection to Redis, and when to try again: it is away now and then, and comes back."""
+"""A connection to Redis that waits and tries again while Redis is not reachable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in Redis: one stream per stream of the exchange, entries that are numbered.
+"""The data in Redis: one Redis stream per stream of the exchange, with numbered entries.
 
 .. code-block:: text
 

@@ -1,4 +1,4 @@
-"""What an error of Redis means: it passes by itself, or asking again would not help.
+"""Classify errors of Redis: temporary ones, and those for which a retry would not help.
 
 What Redis or a proxy says is repeated only as far as it can hold nothing of ours: an unknown
 command, for example, is answered with its arguments, and those are a password or a payload.

@@ -1,4 +1,4 @@
-"""The sink: the raw frames of an adapter into Redis, with a mark where some were lost.
+"""`RedisSink`: write the raw frames of an adapter into Redis, with a mark for each loss.
 
 While Redis is away the batch waits, and the feed of frames behind it fills: its policy says what
 becomes of that.

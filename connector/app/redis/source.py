@@ -1,4 +1,4 @@
-"""The source: an adapter whose frames come out of Redis, where another process has put them.
+"""`RedisSource`: feed an adapter with frames that another process has written into Redis.
 
 A session of such an adapter lasts as long as the adapter: while Redis is away it waits, and then
 goes on behind what it has read. What the publisher has told to be lost, what was trimmed before it

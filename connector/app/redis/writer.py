@@ -1,4 +1,4 @@
-"""Entries into Redis: each batch in one round trip, in order, and not lost with a Redis.
+"""Write entries into Redis in order, each batch in one round trip, and survive its outages.
 
 While Redis is away a batch waits. What Redis had taken and has lost, as it does when it is killed,
 is sent again from a tail that is kept, before anything new.

@@ -1,4 +1,4 @@
-"""``connector run``: a configuration as a running thing that follows its file.
+"""``connector run``: run the adapters and sinks of a configuration, and apply its changes.
 
 `configuration` reads the file, `program` runs it until a signal, `service` makes adapters, sinks
 and the pumps between them equal to it, `pages` and `registry` show what runs.

@@ -1,4 +1,4 @@
-"""Accounts in the state of a run: what each has, its open orders, and whether that is certain."""
+"""Accounts in the state of a run: balances, positions, open orders, and whether it is synced."""
 
 from __future__ import annotations
 

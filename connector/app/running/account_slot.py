@@ -1,4 +1,4 @@
-"""The accounts of a run: each is watched while its adapter is open, and opened again if it fails.
+"""Watch the accounts of a run while their adapter is open, and open them again after a failure.
 
 A run places and cancels nothing. It opens an account under the name in the configuration, leaves
 every order alone, and shows what the account has. A program that trades needs another name.

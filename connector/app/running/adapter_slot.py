@@ -1,4 +1,4 @@
-"""The place of an adapter: open as long as it can be, and opened again after it has failed.
+"""Keep an adapter of a run open, and open it again after a failure.
 
 An adapter ends by itself when its exchange refuses it for good (HTTP 404, a certificate that is not
 trusted), or when `Reconnect.max_attempts` are used up. That may pass, and is no reason to end what

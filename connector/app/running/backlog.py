@@ -1,4 +1,4 @@
-"""The backlog of a pump: what waits while its sink has failed, and how much of it was lost.
+"""The backlog of a pump: events that wait while its sink fails, and a count of lost ones.
 
 A sink that has failed must hold back no connection, whatever the policy of its group: so its pump
 goes on to read, keeps as much as the group's ``buffer``, and then loses the oldest. The loss is

@@ -1,4 +1,4 @@
-"""A pump: one feed of one group, read into one sink, and kept at what the configuration wants."""
+"""`Pump`: read the feed of one group into one sink, with the configured channels."""
 
 from __future__ import annotations
 

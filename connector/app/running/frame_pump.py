@@ -1,4 +1,4 @@
-"""A pump of frames: one adapter, read undecoded into one sink, whatever changes meanwhile.
+"""`FramePump`: read the raw frames of one adapter into one sink.
 
 It lives as long as its adapter and its sink's name. Channels, policy and the sink itself may change
 under it: the feed of frames goes on, so nothing is missing and nothing is there twice.

@@ -1,4 +1,4 @@
-"""Holding a context manager open in its own task, until somebody closes it.
+"""Hold a context manager open in its own task until it is closed.
 
 What comes and goes while a program runs cannot be nested in one function. Each such thing has a
 task; who holds it decides when it ends, and waits for that.

@@ -1,4 +1,4 @@
-"""The live page as HTML: one column on a phone, dark where the reader's system is.
+"""Render the live page as HTML: one column on a phone, and dark if the system is dark.
 
 `whole` is the page, `fragment` the part that its script fetches once a second. Every table becomes
 a list of cards where the window is narrow, so that nothing stands past its edge.

@@ -1,4 +1,4 @@
-"""What the market looks like now: the top of every book and the last trades that a run has read.
+"""The current market of a run: the top of every book, and the last trades.
 
 The board looks at each batch on its way to a sink. It costs a look-up per event, and nothing where
 no pages are served.

@@ -1,4 +1,4 @@
-"""The pages of a run: ``/metrics`` for Prometheus, two of health, and ``/`` for a person.
+"""The pages of a run: ``/metrics`` for Prometheus, two health checks, and ``/`` for people.
 
 ``/`` fetches the fragment ``/live`` once a second and shows it: no build step, nothing from any
 other address. ``/state`` is the same as JSON, for ``connector top``.

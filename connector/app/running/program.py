@@ -1,4 +1,4 @@
-"""The program of ``connector run``: the service, its pages, and the signals that steer it.
+"""The program of ``connector run``: the service, its pages, and its signal handlers.
 
 SIGINT and SIGTERM end it: cleanly within the ``shutdown_timeout``, a second one at once. SIGHUP
 reads the file again; what is wrong with it is logged, and everything stays as it was. It also lets

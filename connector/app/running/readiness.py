@@ -1,4 +1,4 @@
-"""Whether everything that a run should have is there; if not, what is missing."""
+"""Check whether everything in a run is connected and synced, or list what is missing."""
 
 from __future__ import annotations
 

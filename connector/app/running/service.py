@@ -1,4 +1,4 @@
-"""The running thing: adapters, sinks, and the pumps between them, kept at what is configured.
+"""`Service`: the adapters, the sinks and the pumps between them, as configured.
 
 `Service.apply` makes what runs equal to a configuration, at the beginning and again when its file
 has changed. What has not changed is left alone: an adapter keeps its sessions, a feed its channels.

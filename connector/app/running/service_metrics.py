@@ -1,4 +1,4 @@
-"""What a run itself shows to Prometheus: its sinks, what has failed, reloads, and the build."""
+"""The metrics of a run itself: its sinks, failures, reloads, and the build."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where what runs is shown: its adapters as metrics, and the events that it reads as a market."""
+"""Connect a run to its displays: adapters to the metrics, events to the market board."""
 
 from __future__ import annotations
 

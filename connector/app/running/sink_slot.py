@@ -1,4 +1,4 @@
-"""A sink as the pumps see it: one call at a time, and another one behind it after a change.
+"""`SinkSlot`: the sink of a pump, with one call at a time; a reload can replace the sink in it.
 
 A sink that cannot take what it should is tried again, as long as ``on_failure`` does not say
 otherwise: its pumps keep what they have (`connector.app.running.backlog`), and no other sink waits.

@@ -1,4 +1,4 @@
-"""The state of a run at one moment: what its live page shows, and ``connector top``.
+"""The state of a run at one moment, for its live page and ``connector top``.
 
 The structs are what ``/state`` answers as JSON. Prices and quantities are text, as they are shown.
 """

@@ -1,4 +1,4 @@
-"""What a configuration needs of the machine, and is not there: folders that can be written."""
+"""Find folders that a configuration needs and that are missing or not writable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run has done: of adapters and sinks that are there, and of those that are gone."""
+"""Count the work of a run, including adapters and sinks that no longer exist."""
 
 from __future__ import annotations
 

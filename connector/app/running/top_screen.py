@@ -1,4 +1,4 @@
-"""The state of a run as a terminal shows it: what fits, with the newest events kept."""
+"""Draw the state of a run on a terminal: as much as fits, with the newest events."""
 
 from __future__ import annotations
 

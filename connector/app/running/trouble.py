@@ -1,4 +1,4 @@
-"""Trouble: why a sink or an adapter has failed, and when it is tried again.
+"""`Trouble`: why a sink or an adapter has failed, and when the next attempt is.
 
 It is logged once per cause, not once per attempt, and once more when it is over.
 """

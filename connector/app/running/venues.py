@@ -1,4 +1,4 @@
-"""Which exchanges a run connects to: the real ones, or simulated ones in memory."""
+"""Choose the exchanges of a run: the real ones, or simulated ones in memory."""
 
 from __future__ import annotations
 

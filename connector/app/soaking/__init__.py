@@ -1,1 +1,1 @@
-"""``connector soak``: hours of random faults on real sockets, and nothing may grow."""
+"""``connector soak``: run hours of random faults on real sockets, and check that nothing grows."""

@@ -1,4 +1,4 @@
-"""What growth is: how samples of a program at rest are judged, as pure arithmetic.
+"""Detect growth in samples of a program at rest, by pure arithmetic.
 
 Counts must equal the baseline: a program at rest has exactly the tasks, sockets and descriptors
 that it had when it was first at rest. Memory and traffic are noisy, so their trend is judged: the

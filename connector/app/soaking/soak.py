@@ -1,4 +1,4 @@
-"""The hunt for the original bug as a command: hours of random faults, and nothing may grow.
+"""Look for the original bug: hours of random faults, during which nothing may grow.
 
 The demo's adapter on the demo's exchange, over real sockets. Its connections break at random
 moments in random ways; every half a minute the breaking stops until every link brings data again,

@@ -1,4 +1,4 @@
-"""``connector soak``: run it, print a line per sample, and say what has grown."""
+"""``connector soak``: print a line per sample, and report the values that have grown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the progress of a soak is shown: a row per sample, with a bar below on a terminal."""
+"""Show the progress of a soak: a row per sample, and on a terminal a bar below."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One venue of the soak: its adapter, what was seen, and whether each book was the exchange's."""
+"""One venue of the soak: its adapter, its events, and checks of its books against the exchange."""
 
 from __future__ import annotations
 

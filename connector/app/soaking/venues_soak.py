@@ -1,4 +1,4 @@
-"""Every venue in one program under random faults, for as long as you like, and nothing may grow.
+"""Soak every venue in one program: random faults for any time, and nothing may grow.
 
 An adapter and a simulated exchange for each venue. At random moments a random venue breaks in a
 random way. Every book that says `synced` is compared with the states that the exchange's own book

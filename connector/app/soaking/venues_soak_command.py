@@ -1,4 +1,4 @@
-"""``connector soak --venues``: run it, print a row per sample, say what was seen of each venue."""
+"""``connector soak --venues``: print a row per sample, and a summary of each venue."""
 
 from __future__ import annotations
 

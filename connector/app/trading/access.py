@@ -1,4 +1,4 @@
-"""Which account a command works with: an exchange and a key, or a simulated exchange with one.
+"""Choose the account of a command: an exchange with a key, or a simulated exchange.
 
 The exchange is simulated, in memory, unless the command line says ``--live`` or ``--testnet``. Only
 then a key is read, and from the environment only.

@@ -1,4 +1,4 @@
-"""``connector account``: an account in the terminal, live; it looks and touches nothing."""
+"""``connector account``: watch an account in the terminal; it places and cancels nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An account as it is drawn: what it has, its open orders, its last fills, and whether that is so.
+"""Draw an account: balances, positions, open orders, last fills, and whether it is synced.
 
 Everything fits into 80 columns and 24 lines; what does not is counted.
 """

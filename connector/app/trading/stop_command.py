@@ -1,4 +1,4 @@
-"""``connector stop``: cancel now what is open, and say whether the exchange confirms it."""
+"""``connector stop``: cancel all open orders now, and report whether the exchange confirms it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cancelling what is open on an account, whoever runs beside it, until the exchange confirms it.
+"""Cancel all open orders of an account until the exchange confirms it.
 
 It needs no connection but REST: neither a private stream nor order entry have to work.
 

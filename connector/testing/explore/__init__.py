@@ -1,4 +1,4 @@
-"""The step explorer: a program, run once for every step of it and everything that may happen there.
+"""The step explorer: run a program once for every step and every fault that may happen there.
 
 A run is a pure function of scenario, schedule and fault plan. Which task goes next is up to a
 schedule, time is virtual, the network is in memory, and a fault strikes at a step that is counted;

@@ -1,4 +1,4 @@
-"""``python -m connector.testing.explore``: sweep over scenarios, or replay one case.
+"""``python -m connector.testing.explore``: explore scenarios, or replay one case.
 
 python -m connector.testing.explore                          everything: the long sweep
 python -m connector.testing.explore stream tls               these scenarios

@@ -1,4 +1,4 @@
-"""A program that reads trades, and has those fetched that a disconnect made it miss."""
+"""A program that reads trades with backfill: trades missed in a disconnect are fetched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Programs that keep local order books, and a reader that knows when a book is wrong."""
+"""Programs that maintain local order books, and a reader that detects a wrong book."""
 
 from __future__ import annotations
 

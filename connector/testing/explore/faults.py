@@ -1,4 +1,4 @@
-"""What the explorer can do to a program at a step, as a table: name, and what happens.
+"""The faults that the explorer can apply to a program at a step, as a table.
 
 Faults of the next attempt (`refuse`, `http_429` …) break the connection that is open, so that they
 mean something at every step.

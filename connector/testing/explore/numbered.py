@@ -1,4 +1,4 @@
-"""Numbered market data, and a reader that knows by the numbers what it has missed.
+"""Numbered market data, and a reader that detects missed messages by their numbers.
 
 The exchange numbers what it publishes from the moment at which it was opened, whether or not
 anybody listens. A reader therefore sees, without asking the adapter, what was lost (a number is

@@ -1,4 +1,4 @@
-"""A numbered order book: what it is after any number of deltas can be said without having seen one.
+"""A numbered order book: its content after any number of deltas can be computed.
 
 Delta number n sets one level of each side to the quantity n; which one, n says, too. So a local
 book that shows the id n is right or wrong by itself.

@@ -1,4 +1,4 @@
-"""Numbered trades that the exchange also remembers, and a reader of a feed that fills in holes.
+"""Numbered trades with a history on the exchange, and a reader of a feed with backfill.
 
 Trade number n happens after so many periods, whether or not anybody listens, and its price says
 its number. Streams bring it, and requests for the past do; so it can be said of every trade that

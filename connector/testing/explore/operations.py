@@ -1,4 +1,4 @@
-"""A network in memory that counts what the program does at its edge, and fails at one of it.
+"""A network in memory that counts the program's operations, and fails at a chosen one.
 
 The way of SQLite's tests: the N-th dial, send, receive or close fails, once or for ever after, for
 every N.

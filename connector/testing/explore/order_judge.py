@@ -1,4 +1,4 @@
-"""Whether an account keeps its promises: what it shows and tells, held against the exchange.
+"""Judge an account: compare its values and events with those of the exchange.
 
 The judge asks the simulated exchange what is true, at every step of the program and when it is
 over; it never asks the account whether it is right (`docs/design.md`):

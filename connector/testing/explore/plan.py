@@ -1,4 +1,4 @@
-"""A fault plan as data: what goes wrong, at which step or at which operation.
+"""A fault plan as data: which fault happens at which step or operation.
 
 A plan prints as what one types on a command line, and reads back from it::
 

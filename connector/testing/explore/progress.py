@@ -1,4 +1,4 @@
-"""How far a sweep is: a bar where there is a terminal and `rich`, else a line now and then."""
+"""Show the progress of a sweep: a bar on a terminal with `rich`, otherwise a periodic line."""
 
 from __future__ import annotations
 

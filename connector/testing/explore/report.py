@@ -1,4 +1,4 @@
-"""What a sweep has done and found, in numbers."""
+"""The results of a sweep, in numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one run has shown: its findings, and what a sweep needs to know of it."""
+"""The result of one run: its findings, and the data that a sweep needs."""
 
 from __future__ import annotations
 

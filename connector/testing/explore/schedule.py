@@ -1,4 +1,4 @@
-"""Which of the runnable tasks goes next: trio's choice, taken over by a schedule.
+"""Choose which runnable task runs next, in place of trio's scheduler.
 
 Trio runs its tasks in batches and shuffles each batch, so that nobody relies on an order. A
 schedule is a frozen value that says how; with one, a run does the same thing every time:

@@ -1,4 +1,4 @@
-"""Where a program is explored: the network, the exchange, and what the plan may do to it."""
+"""The environment of an explored program: the network, the exchange, and the planned faults."""
 
 from __future__ import annotations
 

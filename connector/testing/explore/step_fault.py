@@ -1,4 +1,4 @@
-"""A fault that strikes at a step: what it does, and at which steps it can make a difference."""
+"""A fault at a step: its effect, and the steps at which it can make a difference."""
 
 from __future__ import annotations
 

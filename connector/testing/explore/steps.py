@@ -1,4 +1,4 @@
-"""Counting the steps of the program under test, and doing something at one of them.
+"""Count the steps of the program under test, and run an action at one of them.
 
 A *step* is a place at which the world outside of the program may change: the beginning of every
 batch in which a task of the program runs, and the end of every step of such a task. Between two

@@ -1,4 +1,4 @@
-"""What the explorer can do to an account at a step, besides all it can do to connections.
+"""The faults that the explorer can apply to an account at a step, beside connection faults.
 
 Most faults lie in wait: a reply is lost when the next one is sent, not when the plan says so. Such
 a fault says what it waits for, and a sweep tries it once between two of these moments, not at every

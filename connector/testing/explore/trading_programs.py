@@ -1,4 +1,4 @@
-"""The programs that accounts are explored in: each orders in its way, and leaves.
+"""The programs with which accounts are explored: each places orders in its own way, and ends.
 
 They take an exchange that is away as it comes, and try nothing again that may have been done.
 """

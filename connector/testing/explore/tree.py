@@ -1,4 +1,4 @@
-"""Trio's task tree: what is alive in it, and as text for somebody who asks why nothing moves."""
+"""Inspect trio's task tree: list live tasks, and print the tree to find out why nothing moves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold after a run, read from the ledger, the task tree and the exchange's own log."""
+"""Check the invariants after a run, from the ledger, the task tree and the exchange's log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process that does units of a sweep: units come in as lines, counts and findings go out.
+"""A worker process of a sweep: it reads units as lines, and writes counts and findings.
 
 Processes, not threads: a run takes over trio's scheduler, the wall clock and the garbage collector
 of its process. And a process can be killed when a run hangs so that nothing inside can end it.

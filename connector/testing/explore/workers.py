@@ -1,4 +1,4 @@
-"""A sweep in several processes: who does which unit, and what becomes of a process that hangs."""
+"""Run a sweep in several processes: assign units to them, and kill a process that hangs."""
 
 from __future__ import annotations
 

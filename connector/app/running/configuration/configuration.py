@@ -1,4 +1,4 @@
-"""A configuration: everything that ``connector run`` needs to know, as one frozen value.
+"""`Configuration`: all settings of ``connector run``, as one frozen value.
 
 `read_configuration` makes it from the text of a TOML file, or raises `Misconfigured` with every
 mistake in it. Nothing is connected to and no secret is kept.

@@ -1,4 +1,4 @@
-"""How an adapter's connections go to the exchange: a proxy, a source address, pinned addresses."""
+"""The network settings of an adapter: a proxy, a source address, pinned addresses."""
 
 from __future__ import annotations
 

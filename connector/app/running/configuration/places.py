@@ -1,4 +1,4 @@
-"""Where in a TOML document each key and each element stands: `tomllib` does not tell.
+"""Find the line of each key and element in a TOML document, which `tomllib` does not provide.
 
 The document has been read by `tomllib` before, so it is well-formed; this only follows along. A
 path is what leads to a value in the result: keys, and indices of arrays.

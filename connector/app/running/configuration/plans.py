@@ -1,4 +1,4 @@
-"""What a configuration says, as frozen values: adapters, groups of channels, and sinks."""
+"""The parts of a configuration as frozen values: adapters, groups of channels, and sinks."""
 
 from __future__ import annotations
 

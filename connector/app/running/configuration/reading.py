@@ -1,4 +1,4 @@
-"""From tables of TOML to frozen Structs, gathering every mistake on the way and not only the first.
+"""Convert TOML tables to frozen Structs, and collect all mistakes instead of only the first.
 
 A Struct's fields say what can stand in a table: their types are what `msgspec.convert` checks, and
 the ``examples`` of a `msgspec.Meta` what a mistake's explanation suggests.

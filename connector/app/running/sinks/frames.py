@@ -1,4 +1,4 @@
-"""The other kind of sink, one of frames: it takes what an adapter receives before it is decoded.
+"""The interface of a sink of raw frames, as an adapter receives them.
 
 Such a sink has one feed per adapter, not one per group: the raw frames of the channels that its
 groups name, with what happens to the connections in its place between them, in the order of

@@ -1,4 +1,4 @@
-"""A file that lines are appended to: whole or not at all, and found again after it was moved.
+"""Append whole lines to a file, and open it again after it was moved.
 
 What is there already is not made worse: a last line that was torn is cut off before anything is
 appended to it. A pipe that nobody reads is no error until there is something to write.

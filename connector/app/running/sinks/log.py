@@ -1,4 +1,4 @@
-"""The sink ``log``: how much came, one line per group now and then, under ``connector.sink``."""
+"""The sink ``log``: log the number of events of each group periodically, as ``connector.sink``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rotation of line files: a file that is large or old enough is renamed, and a new one begun.
+"""Rotate line files: rename a file that is large or old enough, and start a new one.
 
 The file that is written keeps its path. A rotated one gets the time of its rotation into its name:
 ``events.jsonl`` becomes ``events-20261125T170938Z.jsonl``.

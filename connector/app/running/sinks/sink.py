@@ -1,4 +1,4 @@
-"""What a sink is: an ``async with`` that takes batches of events and marks of what happened.
+"""The interface of a sink: an ``async with`` block that takes batches of events and marks.
 
 Every sink has a feed of its own per group of channels. The next batch is taken from the feed when
 `Sink.write` has returned, so a slow sink fills its feed, and the policy of the group says what
