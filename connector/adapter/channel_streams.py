@@ -75,7 +75,7 @@ def streams_of(
 def _not_a_channel(given: object) -> str:
     if isinstance(given, list | tuple | set | frozenset):
         return (
-            f"subscribe() takes channels one by one, not a {type(given).__name__}; write a star "
+            f"a {type(given).__name__} is not a channel; pass channels one by one, or write a star "
             "before it: subscribe(*channels)"
         )
     return (
