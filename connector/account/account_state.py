@@ -53,10 +53,10 @@ CONTRADICTION_SECONDS = 2.0
 
 
 class Tasks(Protocol):
-    """Who runs what takes time."""
+    """The methods that start work that takes time."""
 
     def resolve(self, record: OrderRecord) -> None:
-        """Find out what became of a place."""
+        """Find out the outcome of a place request."""
 
     def resolve_amend(self, record: OrderRecord) -> None:
         """Find out whether an order was amended."""
@@ -71,7 +71,7 @@ class Tasks(Protocol):
         """The account cannot go on."""
 
     def changed(self) -> None:
-        """Something that somebody may wait for has changed."""
+        """Wake tasks that wait for a change of the account."""
 
 
 class Office:
@@ -126,7 +126,7 @@ class Office:
     # --- placing
 
     def submit(self, intent: Intent, *, priority: int = PLACE) -> Order:
-        """Check an intent, remember it, and let it stand in line.
+        """Check an intent, record it, and queue its request.
 
         Raises:
             OrderNotPlaced: it breaks a rule or a limit, or the account does not know what it has.
@@ -251,7 +251,7 @@ class Office:
     # --- what becomes of orders
 
     def lose(self, record: OrderRecord) -> None:
-        """A place may have arrived, and nothing tells."""
+        """A place request may have arrived, but its outcome is unknown."""
         if self.move(record, "lost"):
             self.tasks.resolve(record)
 
@@ -265,7 +265,7 @@ class Office:
     # --- what the exchange says
 
     def told(self, said: Heard) -> None:
-        """A report came by the private stream."""
+        """A report arrived on the private stream."""
         if isinstance(said, Answer | Shutdown):
             return
         if isinstance(said, OrderReport) and said.client_id in self.book.records:
@@ -273,7 +273,7 @@ class Office:
         self.read(said)
 
     def read(self, report: Report) -> None:
-        """Take a report, from wherever it came."""
+        """Process a report from any source."""
         if isinstance(report, OrderReport):
             self._unsettle_available()
         self._tell_all(self.book.read(report, time.time_ns()))
@@ -281,7 +281,7 @@ class Office:
             self.tasks.read_anew(FILL_MISSING, after=CONTRADICTION_SECONDS)
 
     def tell(self, told: Sequence[Told]) -> None:
-        """Pass on what the book told."""
+        """Deliver the events of the book."""
         self._tell_all(told)
 
     def _tell_all(self, told: Sequence[Told]) -> None:

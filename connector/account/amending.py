@@ -138,7 +138,7 @@ async def _amend(office: Office, order: Order, changed: Limit) -> None:
 
 
 async def resolve_amend(office: Office, record: OrderRecord) -> None:
-    """Return when the order's own state tells whether it was amended.
+    """Return when the order's state shows whether it was amended.
 
     Asked once after the amend's window and once more after the venue's settle time: a copy that
     lags may show the old state after the new one is true.

@@ -44,7 +44,7 @@ class Refused(ConnectorError):
 
 @attrs.frozen
 class Asking:
-    """Who asks whom."""
+    """Everything that a REST request of an account needs."""
 
     trading: Trading
     service: RestService
@@ -108,7 +108,7 @@ class Conversation:
         raise ExchangeUnavailable(f"{request.what}: the exchange refused the timestamp twice")
 
     async def sample_clock(self) -> int:
-        """Ask for the exchange's time; what it was when it answered, in nanoseconds."""
+        """Fetch the exchange's time at its answer, in nanoseconds."""
         sent = trio.current_time()
         server_ns = await self.ask(self._asking.trading.clock())
         self._asking.clock.observe(sent, trio.current_time(), server_ns)

@@ -37,7 +37,7 @@ class ExchangeClock:
         self._sampled_at = received
 
     def distrust(self) -> None:
-        """The exchange refused a request for its time: the next sample counts, whatever it is."""
+        """The exchange refused a timestamp: the next sample replaces the estimate."""
         self._doubt = float("inf")
 
     def earliest_ns(self, now: float) -> int:

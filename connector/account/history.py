@@ -41,7 +41,7 @@ async def fetch_fills(
 async def read_fills(
     office: Office, conversation: Conversation, symbol: str, *, since_ns: int | None = None
 ) -> tuple[FillReport, ...]:
-    """Fetch them, find out whose they are, and tell those that the stream did not tell.
+    """Fetch trades, find their orders, and deliver those that the stream did not deliver.
 
     Args:
         office: of the account.
@@ -124,7 +124,7 @@ def _may_be_of(fill: FillReport, record: OrderRecord) -> bool:
 
 
 def _tell_fills(office: Office, fills: Iterable[FillReport]) -> None:
-    """Tell those that were not told by the stream."""
+    """Deliver trades that the stream did not deliver."""
     for fill in fills:
         office.tell(office.book.read_fill(fill, time.time_ns(), backfilled=True))
 

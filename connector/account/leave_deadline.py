@@ -18,7 +18,7 @@ _LEAST_SECONDS = 1.0
 
 
 class LeaveDeadline:
-    """Remembers what is leaving, from the innermost block outwards."""
+    """Remembers the blocks that are ending, from the innermost outwards."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds

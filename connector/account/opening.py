@@ -36,7 +36,7 @@ from connector.trading.venue import Trading
 
 
 class AccountOwner(Announcer, Protocol):
-    """Whose account it is: the adapter, whose end is the account's."""
+    """The adapter of the account; its end also ends the account."""
 
     def opened(self, running: RunningAccount) -> None:
         """Raises trio.ClosedResourceError when the adapter's block has been left meanwhile."""

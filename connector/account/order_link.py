@@ -27,7 +27,7 @@ _WITHOUT_CLOCK_SECONDS = 0.1
 
 
 class OrderLinkOwner(Protocol):
-    """What the link tells the account."""
+    """The methods of the account that the link calls."""
 
     def sending(self, job: Job) -> None:
         """It is about to be handed to the transport."""
@@ -36,7 +36,7 @@ class OrderLinkOwner(Protocol):
         """The exchange has answered, perhaps after it was taken for lost."""
 
     def lost(self, job: Job) -> None:
-        """There is no answer: it may have arrived."""
+        """There is no answer: the exchange may have received the request."""
 
     def unsent(self, job: Job, why: str) -> None:
         """It was not sent, and will not be."""
@@ -86,7 +86,7 @@ class OrderLink:
         return len(self._pending)
 
     def put(self, job: Job) -> None:
-        """Let a request stand in line."""
+        """Queue a request."""
         self._line.put(job)
         if job.priority != QUOTE and self._send_at_once():
             return
@@ -111,7 +111,7 @@ class OrderLink:
             self._wake()
 
     async def run(self) -> None:
-        """Keep one connection open, and send what is in line.
+        """Keep one connection open, and send the queued requests.
 
         Cancellation: what was sent and not answered is lost.
         """
@@ -171,7 +171,7 @@ class OrderLink:
                 self._changed = trio.Event()
 
     def _send_at_once(self) -> bool:
-        """Send what stands in line before any quote, without a turn of the scheduler.
+        """Send requests queued before any quote, without a task switch.
 
         Returns:
             Whether nothing is left to do for the task that sends.

@@ -70,7 +70,7 @@ class Line:
         heapq.heappush(self._heap, (job.priority, next(self._numbers), job))
 
     def first(self) -> Job | None:
-        """Whose turn it is; None if nobody waits."""
+        """The next request to send; None if the queue is empty."""
         while self._heap and self._heap[0][2].state != "queued":
             heapq.heappop(self._heap)
         return self._heap[0][2] if self._heap else None
@@ -83,7 +83,7 @@ class Line:
         return job
 
     def overdue(self, now: float) -> list[Job]:
-        """Those whose time to be sent is up."""
+        """The queued requests that have expired."""
         return [job for _, _, job in self._heap if job.state == "queued" and job.deadline <= now]
 
     def next_deadline(self) -> float:

@@ -14,7 +14,7 @@ from connector.account.order import Order
 
 
 class Patience:
-    """Orders whose outcome somebody waits for.
+    """The orders whose outcome a caller awaits.
 
     Args:
         seconds: how long each of them.

@@ -46,7 +46,7 @@ class EventCounts:
         """Why it was not synced the last time."""
 
     def note(self, event: AnyAccountEvent) -> None:
-        """Count what happened."""
+        """Count an event."""
         match event:
             case OrderUpdate():
                 if event.state in OVER:
@@ -95,7 +95,7 @@ class Publishing:
         self._tags[client_id] = tag
 
     def forget(self, client_id: str) -> None:
-        """There is nothing more to tell of an order."""
+        """There are no more events of an order."""
         self._tags.pop(client_id, None)
 
     def tell(self, event: AnyAccountEvent) -> None:
@@ -108,7 +108,7 @@ class Publishing:
                 feed.buffer.put(event)
 
     def end(self) -> None:
-        """There is no more: every feed ends after what it holds."""
+        """End every feed after its buffered events."""
         for feed in self._feeds:
             feed.buffer.end()
 

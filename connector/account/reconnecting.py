@@ -40,7 +40,7 @@ EndReason: TypeAlias = Literal[
 
 
 class Listener(Protocol):
-    """Who hears what a connection says."""
+    """Receives the messages of a connection."""
 
     def heard(self, said: Heard) -> None: ...
 
@@ -226,7 +226,7 @@ class Dialling:
 
 
 async def keep_asking_whether_alive(connection: Connection) -> None:
-    """Ping now and then; returns when there is no pong.
+    """Ping periodically; return when a pong is missing.
 
     Cancellation: nothing is lost.
     """

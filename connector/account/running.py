@@ -184,7 +184,7 @@ class RunningAccount:
     # --- `connector.account.account_state.Tasks`
 
     def resolve(self, record: OrderRecord) -> None:
-        """Find out what became of a place."""
+        """Find out the outcome of a place request."""
         if record.client_id in self._resolving:
             return
         self._resolving.add(record.client_id)
@@ -251,7 +251,7 @@ class RunningAccount:
         self.changed()
 
     def changed(self) -> None:
-        """Wake those who wait for the account."""
+        """Wake the tasks that wait for the account."""
         if self._state_changed is not None:
             self._state_changed.set()
             self._state_changed = None
@@ -288,7 +288,7 @@ class RunningAccount:
         self.office.tell(book.happen("lost", reason, time.time_ns()))
 
     def told(self, said: Heard) -> None:
-        """A report came by the private stream."""
+        """A report arrived on the private stream."""
         self.office.happenings += 1
         self.office.told(said)
 

@@ -23,7 +23,7 @@ _LIFETIME_SECONDS = 23 * 3600.0
 
 
 class StreamOwner(Protocol):
-    """What the stream tells the account."""
+    """The methods of the account that the stream calls."""
 
     def stream_connecting(self) -> None:
         """Another connection is about to be opened."""
@@ -32,7 +32,7 @@ class StreamOwner(Protocol):
         """The connection is gone, and what happens is not told any more."""
 
     def told(self, said: Heard) -> None:
-        """A report came by the stream."""
+        """A report arrived on the stream."""
 
     async def keep_synced(self) -> None:
         """The stream is subscribed: read the account, join it, and watch it until cancelled."""

@@ -432,7 +432,7 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
             feed.close()
 
     def _detach(self, feed: Feed[object], channel: AnyChannel) -> None:
-        """Let `feed` no longer have `channel`; unsubscribe when nobody else reads it."""
+        """Remove `channel` from `feed`; unsubscribe if no other feed reads it."""
         attached = self._feeds.get(feed, {})
         subscription = attached.pop(channel, None)
         if subscription is None:
@@ -450,7 +450,7 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
             link.recorders_changed()
 
     def _end_feed(self, feed: Feed[object]) -> None:
-        """End `feed` after what it holds, if nothing that it reads has more."""
+        """End `feed` after its buffered events, if all its streams have ended."""
         attached = self._feeds.get(feed)
         if attached and all(each.wire.over for each in attached.values()):
             feed.buffer.end()

@@ -58,7 +58,7 @@ _AT_ONCE = 256
 
 
 class Backfill(Buffer[Any]):
-    """Passes on what a stream brings to one feed, and fills in what it missed.
+    """Delivers the trades of a stream to one feed, and fills in missed ones.
 
     Args:
         stream: with `connector.exchanges.protocol.Stream.backfill`.
@@ -116,7 +116,7 @@ class Backfill(Buffer[Any]):
         self.put_run((item,), self._wire_name)
 
     def put_run(self, items: Sequence[Any], stream: str) -> None:
-        """Take trades that came together."""
+        """Take trades that arrived together."""
         if self._pen is None:
             self._reader.put_run(items, stream)
             self._last = items[-1]
@@ -125,7 +125,7 @@ class Backfill(Buffer[Any]):
         self._tell()
 
     def lose(self, gap: Gap) -> None:
-        """Trades were lost: they will be fetched, if it is known what came before them."""
+        """Trades were lost: fetch them, if the last trade before them is known."""
         gap.channels = tuple(
             self._stream.channel if each == self._wire_channel else each for each in gap.channels
         )
@@ -363,7 +363,7 @@ class Backfill(Buffer[Any]):
         return max(min(reader.capacity - len(reader), _AT_ONCE), 1)
 
     def _finish(self, pen: Buffer[Any]) -> None:
-        """Pass on what comes from now on."""
+        """Pass on live trades from now on."""
         self._pen = None
         if self._full is not None:
             pen.leave(self._full)

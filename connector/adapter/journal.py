@@ -47,7 +47,7 @@ class _Flood:
 
 
 class Journal:
-    """Logs what happens to the connections of one adapter.
+    """Logs the lifecycle events of one adapter.
 
     It has no timer: the number of an interval is told with the first event behind it, or by
     `close`.

@@ -150,7 +150,7 @@ class LocalBook(Buffer[Any]):
         return sum(len(each) for each in self._readers if not isinstance(each, ConflatingBuffer))
 
     def keep_unread(self) -> None:
-        """Let a view that waits in a feed say what the book is now, whatever becomes of it.
+        """Freeze a view that waits in a feed, so that it keeps the current state of the book.
 
         For a recording, which is played faster than it came: its views must not depend on how fast.
         """
@@ -173,7 +173,7 @@ class LocalBook(Buffer[Any]):
         self.put_run([item], self.wire.name)
 
     def put_run(self, items: Sequence[Any], stream: str) -> None:
-        """Take deltas that came together."""
+        """Take deltas that arrived together."""
         book = self._book
         was_synced = book.synced
         changed, looks = False, False
@@ -217,7 +217,7 @@ class LocalBook(Buffer[Any]):
         return True
 
     def _want_snapshot_in_stream(self) -> None:
-        """Deltas come, and no snapshot: it was lost, or is no longer sent."""
+        """Deltas arrive without a snapshot: it was lost, or is no longer sent."""
         now = trio.current_time()
         source = self._source
         if not self.joins and source.fallback is not None:
@@ -238,7 +238,7 @@ class LocalBook(Buffer[Any]):
             self._resubscriptions += 1
 
     def lose(self, gap: Gap) -> None:
-        """Deltas were lost: the book is not what the exchange has."""
+        """Deltas were lost: the book no longer equals the exchange's."""
         if gap.reason == "disconnected":
             outcome = self._book.interrupted()
         else:
@@ -331,7 +331,7 @@ class LocalBook(Buffer[Any]):
     # Inside.
 
     def _ask(self) -> None:
-        """Let the book stand in line for a snapshot, if it does not yet."""
+        """Queue a request for a snapshot, unless one is queued already."""
         if self._in_line:
             return
         pause = self._snapshot_after - trio.current_time() if self._book.is_running_out else 0.0
@@ -348,7 +348,7 @@ class LocalBook(Buffer[Any]):
             self._rest.ask(self, after=after)
 
     def _show(self) -> None:
-        """Let everybody see what the book is now."""
+        """Deliver the current state of the book to all feeds."""
         book, view = self._book.book, self._view
         latest = book.latest
         assert latest is not None
@@ -364,7 +364,7 @@ class LocalBook(Buffer[Any]):
             buffer.put_run(run, self._name)
 
     def _tell_loss(self, reason: str, cause: Event) -> None:
-        """Let everybody see that the book is not synced any more, and nothing of what it was."""
+        """Show all feeds that the book is no longer synced, without its old levels."""
         self.losses += 1
         self._unsynced_since = trio.current_time()
         view = self._view

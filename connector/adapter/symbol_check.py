@@ -92,7 +92,7 @@ class SymbolCheck:
         """They did not come; they will be asked for again."""
 
     def refused(self, error: Exception) -> None:
-        """They will not come: nobody can say whether the symbols exist."""
+        """The instruments cannot be fetched, so the symbols cannot be checked."""
         self._in_line = False
         self._next_page = None
         self._pages.clear()

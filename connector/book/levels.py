@@ -32,7 +32,7 @@ _NEVER = 1 << 62
 
 
 class DigitLevel(Level[N_co], frozen=True, gc=False):
-    """A level with the digits that the exchange wrote: what its checksum is made of."""
+    """A level with the digits that the exchange wrote, as its checksum needs them."""
 
     price_digits: str
     quantity_digits: str

@@ -150,7 +150,7 @@ class Book:
             self._keep(newest)
 
     def refused(self) -> None:
-        """The snapshot that was asked for will not come; nothing if nobody waits for it."""
+        """The requested snapshot will not arrive; ignored if the book does not wait for one."""
         if self.state is State.BUFFERING:
             self.state = after(self.state, Input.REFUSED)
             newest = self._buffer[-1] if self._buffer else None
@@ -158,13 +158,13 @@ class Book:
             self._newest = newest
 
     def postponed(self) -> None:
-        """The snapshot that was asked for may come another time; what is kept stays."""
+        """The requested snapshot may arrive later; the buffered deltas are kept."""
         if self.state is State.BUFFERING:
             self.state = after(self.state, Input.STALE)
             self._stale = True
 
     def fetched(self, snapshot: BookSnapshot, *, limit: int | None = None) -> Outcome:
-        """Take the snapshot that was asked for; ignored when nobody waits for it any more.
+        """Take the requested snapshot; ignored if the book no longer waits for one.
 
         Args:
             limit: how many levels per side it has at most; with as many there may be more.
@@ -183,7 +183,7 @@ class Book:
         return self._catch_up(snapshot, limit, kept)
 
     def restarted(self, snapshot: BookSnapshot) -> Outcome:
-        """Take a snapshot that came in the stream: it replaces the book."""
+        """Take a snapshot from the stream: it replaces the book."""
         was_synced = self.synced
         self.state = after(self.state, Input.COMPLETE)
         self._forget()
@@ -254,7 +254,7 @@ class Book:
     def _catch_up(
         self, snapshot: BookSnapshot, limit: int | None, deltas: Sequence[BookDelta]
     ) -> Outcome:
-        """Apply what was kept: the first covers the snapshot, the others follow."""
+        """Apply the buffered deltas: the first covers the snapshot, the others follow."""
         self._load(snapshot, limit)
         first, *others = deltas
         self._last_id = self.update_id = self.rules.join(self._last_id, first)

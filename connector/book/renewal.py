@@ -97,7 +97,7 @@ class RenewedBook:
         self._joining.refused()
 
     def postponed(self) -> None:
-        """The snapshot that was asked for may come another time; what is kept stays."""
+        """The requested snapshot may arrive later; the buffered deltas are kept."""
         self._joining.postponed()
 
     def fetched(self, snapshot: BookSnapshot, *, limit: int | None = None) -> Outcome:
@@ -106,7 +106,7 @@ class RenewedBook:
         return outcome if self._successor is None else self._settled(Outcome.NOTHING)
 
     def restarted(self, snapshot: BookSnapshot) -> Outcome:
-        """Take a snapshot that came in the stream."""
+        """Take a snapshot from the stream."""
         self._successor = None
         return self.book.restarted(snapshot)
 

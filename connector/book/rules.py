@@ -125,7 +125,7 @@ def named_if_at_all(last_id: int, delta: BookDelta) -> int:
 
 
 def unnumbered(last_id: int, delta: BookDelta) -> int:
-    """There are no ids: whatever comes follows."""
+    """There are no ids: every delta follows."""
     return max(last_id, 1)
 
 

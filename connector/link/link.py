@@ -66,10 +66,10 @@ class _Slot:
 
 
 class LinkOwner(Protocol):
-    """What a link tells its adapter."""
+    """The methods of the adapter that a link calls."""
 
     def rejected(self, subscription: Subscription) -> None:
-        """The exchange refused a stream, and everybody who reads it has been told."""
+        """The exchange rejected a stream; all its feeds were notified."""
 
     def announce(self, event: lifecycle.Lifecycle) -> None:
         """Something happened to a connection."""
@@ -78,7 +78,7 @@ class LinkOwner(Protocol):
         """A stream has brought nothing for so long that its symbol should be looked up."""
 
     def ended(self, link: Link) -> None:
-        """The source of the link has no more; what waits in its feeds is all there is."""
+        """The source of the link has ended; its feeds end after their buffered events."""
 
     def link_changed(self) -> None:
         """The state of a link is another one now."""
@@ -132,14 +132,14 @@ class Link:
     # What the adapter asks for.
 
     def want(self, subscription: Subscription) -> None:
-        """Add a stream to what is wanted."""
+        """Add a stream to the desired set."""
         self.subscriptions[subscription.name.encode()] = subscription
         if self.state == "ended":
             subscription.end()
         self._wanted_changed()
 
     def unwant(self, subscription: Subscription) -> None:
-        """Take a stream from what is wanted."""
+        """Remove a stream from the desired set."""
         key = subscription.name.encode()
         if self.subscriptions.get(key) is subscription:
             del self.subscriptions[key]
@@ -159,7 +159,7 @@ class Link:
             self._carrier.deliver_to(sink)
 
     def present(self) -> Iterator[lifecycle.Lifecycle]:
-        """What to tell somebody who begins to look in the middle of a session."""
+        """The lifecycle events that a new observer needs in the middle of a session."""
         session, now_ns = self.session, self._settings.now_ns()
         if self._current is not None:
             yield lifecycle.Connected(link=self.name, session=session, time_ns=now_ns)
@@ -241,7 +241,7 @@ class Link:
         return self.session + 1
 
     def _end(self) -> None:
-        """There is no more: nobody waits for it."""
+        """The source has ended: end all subscriptions."""
         self._enter("ended")
         for subscription in self.subscriptions.values():
             subscription.end()
@@ -283,7 +283,7 @@ class Link:
         self._conclude(session, error, connected=connected)
 
     def _open_carrier(self, session: Session) -> AbstractAsyncContextManager[Carrier]:
-        """A connection, or what stands for one."""
+        """Open a connection, or a carrier of the source."""
         if self._settings.supply is not None:
             return self._settings.supply.open(self.name, session.number, session.delivery)
         return open_connection(
@@ -308,7 +308,7 @@ class Link:
             self.recorders_changed()
 
     def _finish(self, session: Session) -> None:
-        """Take stock of a session whose tasks are gone and whose socket is closed."""
+        """Add the counts of a session whose tasks have ended and whose socket is closed."""
         self._totals.add(session, self._carrier)
         self._current = self._carrier = None
         if session.reason == "ended":
@@ -339,7 +339,7 @@ class Link:
         *,
         connected: bool,
     ) -> None:
-        """Draw the consequences: count, back off, tell, give up."""
+        """Process the end of a session: count, back off, report, give up."""
         reason = session.reason or "error"
         if not self._leaving:
             self.reconnects[reason] += 1

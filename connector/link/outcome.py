@@ -51,7 +51,7 @@ def _without_caught(body_error: BaseException, error: BaseException) -> BaseExce
 
 
 def _as_ours(error: BaseException, whose: str) -> BaseException:
-    """`error`, or a `ConnectorError` caused by it if it is a bug of ours."""
+    """`error`, or a `ConnectorError` caused by it if it is a bug of this library."""
     if isinstance(error, ConnectorError) or not isinstance(error, Exception):
         return error
     internal = ConnectorError(f"internal error of the {whose}, please report it: {error!r}")

@@ -125,7 +125,7 @@ _BAN_SECONDS = (60.0, 3600.0)
 
 
 class Ban:
-    """How long a host wants nobody to come: it answered 418 or 429, or sent ``Retry-After``."""
+    """How long a host refuses clients: it answered 418 or 429, or sent ``Retry-After``."""
 
     def __init__(self) -> None:
         self.until = -math.inf
@@ -157,7 +157,7 @@ class Ban:
         self.until = max(self.until, trio.current_time() + seconds)
 
     def lift(self) -> None:
-        """The host has served somebody: the next ban is a first one."""
+        """The host has served a request: the next ban counts as a first one."""
         self._in_a_row = 0
 
 
@@ -182,11 +182,11 @@ class HostGate:
         return gates.setdefault(host, HostGate())
 
     def close_for(self, seconds: float) -> None:
-        """Let nobody through for `seconds`: the host said ``Retry-After``."""
+        """Let no request through for `seconds`: the host sent ``Retry-After``."""
         self.ban.extend(seconds)
 
     def rejected(self, status: int, headers: Mapping[str, str]) -> float:
-        """The host answered an attempt with `status`; how many seconds nobody may come."""
+        """The host answered an attempt with `status`; return how many seconds to wait."""
         retry_after = retry_after_seconds(headers)
         if status in BANNED:
             return self.ban.strike(retry_after)

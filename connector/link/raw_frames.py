@@ -58,7 +58,7 @@ FrameItem: TypeAlias = RawFrame | RestAnswer | Lifecycle | Gap
 
 
 class Recorders:
-    """The buffers of those who read the raw frames of one adapter."""
+    """The buffers of the feeds that read the raw frames of one adapter."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._buffers: dict[Buffer[Any], None] = {}
@@ -86,7 +86,7 @@ class Recorders:
         return _Tee(link, delivery, tuple(self._buffers), self._stream_of)
 
     def mark(self, item: Lifecycle | RestAnswer) -> None:
-        """Put something that is no frame between the frames."""
+        """Insert a mark between the frames."""
         for buffer in self:
             if len(buffer) < buffer.capacity + _MOST_MARKS:
                 buffer.put(item)

@@ -21,11 +21,11 @@ class Job(Protocol):
 
     @property
     def wanted(self) -> bool:
-        """Whether anybody still wants the answer; `begin` is called of one that nobody wants."""
+        """Whether a caller still waits for the answer; `begin` is called in any case."""
         ...
 
     def begin(self) -> bool:
-        """The request is about to be sent; False if nobody wants the answer any more."""
+        """The request is about to be sent; False if no caller waits for the answer any more."""
         ...
 
     def answered(self, answer: Any) -> None:

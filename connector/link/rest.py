@@ -107,7 +107,7 @@ class Rest:
 
     @property
     def sockets_open(self) -> int:
-        """Connections whose descriptor is open at this moment: 0 or 1."""
+        """Connections whose descriptor is open now: 0 or 1."""
         return sum(map(is_open, self.sockets))
 
     @property
@@ -134,7 +134,7 @@ class Rest:
         )
 
     def ask(self, job: Job, *, after: float = 0.0) -> None:
-        """Let `job` stand in line; it is due in `after` seconds."""
+        """Queue `job`; it is due in `after` seconds."""
         if self._leaving:
             job.refused(left())
             return
@@ -184,7 +184,7 @@ class Rest:
             job.refused(left())
 
     async def run(self) -> None:
-        """Ask for what is in line until nothing is.
+        """Send queued requests until the queue is empty.
 
         Cancellation: the connection is closed; what is in line stays there.
         """
@@ -262,7 +262,7 @@ class Rest:
                 self._tell_failure(self._line[0][2].request.target, "unreachable", str(error))
 
     def _open(self) -> AbstractAsyncContextManager[Answers]:
-        """A connection to the service, or what stands for it."""
+        """Open a connection to the service, or a substitute from the source."""
         if self._supply is not None:
             return self._supply.open_rest()
         return open_http(
@@ -350,7 +350,7 @@ class Rest:
         self._tell_failure(job.request.target, reason, detail)
 
     def _tell_failure(self, target: str, reason: str, detail: str) -> None:
-        """Count a failure, and tell it if it is news."""
+        """Count a failure, and report it if its reason is new."""
         news = self._trouble.failed(target, reason, detail, trio.current_time())
         if news and self._supply is None:  # a recording answers when it does
             self._owner.announce(

@@ -76,7 +76,7 @@ _SHUTDOWN_TICK_SECONDS = 0.25
 
 
 class SessionOwner(Protocol):
-    """What a session tells its link."""
+    """The methods of the link that a session calls."""
 
     def refused(self, refusal: Refusal) -> None:
         """The exchange refuses a stream."""
@@ -85,7 +85,7 @@ class SessionOwner(Protocol):
         """An announcement, or a frame that does not decode."""
 
     def converged(self) -> None:
-        """The wire equals what is wanted."""
+        """The exchange sends exactly the desired streams."""
 
     def stale(self, subscription: Subscription, seconds: float, *, resubscribing: bool) -> None:
         """A stream is silent for too long."""
@@ -172,7 +172,7 @@ class Session:
         self._work.set()
 
     async def run(self, carrier: Carrier) -> None:
-        """Keep the session until it ends; then `reason` and `detail` say why.
+        """Run the session until it ends; then `reason` and `detail` contain the cause.
 
         Cancellation: nothing is left running; `reason` stays None.
         """
@@ -229,7 +229,7 @@ class Session:
         self._work.set()
 
     async def _converge(self, carrier: Carrier) -> None:
-        """Ask the exchange for what is wanted, below its message rate."""
+        """Subscribe to the desired streams, below the exchange's message rate."""
         while self.wire.has_work():
             self._converged = False
             if carrier.watched:
@@ -329,7 +329,7 @@ class Session:
         return not (self._probing or carrier.blocked) and quiet_seconds >= _PROBE_AFTER_SECONDS
 
     async def _probe(self, carrier: Carrier) -> None:
-        """Ping, and end the session when nothing comes."""
+        """Ping, and end the session if nothing arrives."""
         heard_bytes = carrier.wire_bytes
         await self._pace.turn()
         late = math.inf
@@ -379,7 +379,7 @@ class Session:
         self._work.set()
 
     def _pace_replies(self, reply: Reply | Subscribed) -> None:
-        """Ask more slowly, if the exchange says "not now"."""
+        """Send requests more slowly after the exchange answers "not now"."""
         if not isinstance(reply, Reply) or reply.refusal != "later":
             self._postponed = 0
             return

@@ -42,7 +42,7 @@ class FrameSink(Sink, Protocol):
         ...
 
     def wants(self, stream: str) -> bool:
-        """Whether anybody reads `stream`; what nobody reads need not be delivered."""
+        """Whether a feed reads `stream`; otherwise its frames need not be delivered."""
         ...
 
     def lost(self, stream: str, reason: str) -> None:
@@ -99,7 +99,7 @@ class Carrier(Protocol):
         ...
 
     async def run(self) -> Ending:
-        """Deliver into the sink until the session is over, and say how it ended.
+        """Deliver into the sink until the session ends, and return how it ended.
 
         It delivers nothing before it is called, and nothing after it has returned.
 
@@ -108,7 +108,7 @@ class Carrier(Protocol):
         ...
 
     def deliver_to(self, sink: FrameSink) -> None:
-        """Deliver into another sink from now on: somebody began to record, or ended."""
+        """Deliver into another sink from now on: a recording began or ended."""
         ...
 
     async def ask(self, request: Request) -> Reply | None:

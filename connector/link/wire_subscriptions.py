@@ -101,7 +101,7 @@ class Wire:
         return bool(self._surplus() or self._missing())
 
     def converged(self) -> bool:
-        """Whether the wire equals what is wanted and no reply is outstanding."""
+        """Whether the exchange sends the desired streams and no reply is outstanding."""
         return not self._pending and not self.has_work()
 
     def refresh(self, subscription: Subscription) -> bool:

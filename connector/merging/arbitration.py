@@ -101,7 +101,7 @@ class _Position:
 
 @attrs.define
 class _Held:
-    """An event that waits for what is missing before it."""
+    """An event that waits for missing events before it."""
 
     id: int
     event: Event
@@ -137,7 +137,7 @@ class _Course:
 
 
 class Arbiter:
-    """What to deliver of what several sides bring.
+    """Decides which events of several sides to deliver.
 
     Args:
         streams: those of each side.
@@ -243,7 +243,7 @@ class Arbiter:
         self.expire(now)
 
     def expire(self, now: float) -> None:
-        """It is `now`: what has waited for long enough waits no longer."""
+        """Release events that have waited too long at the time `now`."""
         for lane in tuple(self._waiting):
             self._settle(lane, now)
 
@@ -253,7 +253,7 @@ class Arbiter:
         return since + self._patience
 
     def held(self) -> int:
-        """How many events wait for what is missing before them."""
+        """How many events wait for missing events before them."""
         return sum(len(lane.held) for lane in self._waiting)
 
     def statistics(self) -> tuple[SideStatistics, ...]:
@@ -284,7 +284,7 @@ class Arbiter:
         return next(alike, None)
 
     def _advance(self, mine: _Position, event_id: int, tally: _Tally) -> None:
-        """A side has come as far as `event_id`: what was before it, it will not bring."""
+        """A side has reached `event_id`: it will not deliver earlier events."""
         awaited = mine.awaited
         while awaited and (oldest := next(iter(awaited))) < event_id:
             del awaited[oldest]
@@ -382,7 +382,7 @@ class Arbiter:
                 self._tell_if_all_are_lost(course)
 
     def _tell_if_all_are_lost(self, course: _Course) -> None:
-        """Tell of a gap if every side is interrupted at this moment, and ids will not tell."""
+        """Report a gap if every side is interrupted now, and ids cannot show the loss."""
         if course.told or not course.carriers or not course.carriers <= course.lost.keys():
             return
         if any(lane.tells_losses() for lane in course.lanes.values()):

@@ -62,7 +62,7 @@ class Ear(Protocol):
 
 @attrs.define(eq=False)
 class _Asking:
-    """Somebody who waits for an answer."""
+    """A caller that waits for an answer."""
 
     target: str
     done: trio.Event = attrs.field(factory=trio.Event)

@@ -72,7 +72,7 @@ class Replaying:
 
     @asynccontextmanager
     async def open(self, link: str, session: int, sink: FrameSink) -> AsyncIterator[_Session]:
-        """Wait for the mark that says how it went."""
+        """Wait for the mark with the recorded outcome."""
         try:
             step = await self.playhead.turn(link)
         except trio.EndOfChannel:
@@ -139,7 +139,7 @@ class _Session:
         self._sink = sink
 
     async def ask(self, request: Request) -> Reply | None:
-        """Acknowledged when it was, or when the first data came; unless it was not recorded."""
+        """Acknowledge at the recorded time, or with the first data; not if it was not recorded."""
         self._supply.asked.set()
         names = stream_names(request)
         for each in request.subscriptions:

@@ -110,7 +110,7 @@ class Replay(Generic[N_co]):
 
     @property
     def liveness(self) -> Liveness:
-        """As of the exchange; nobody is there to be told."""
+        """As for the exchange, though there is no server to ping."""
         return self.exchange.liveness
 
     @property
@@ -129,7 +129,7 @@ class Replay(Generic[N_co]):
         return self.exchange.rest
 
     def url(self, route: str) -> str:
-        """As of the exchange; nobody connects there."""
+        """As for the exchange, but no connection is made to it."""
         return self.exchange.url(route)
 
     def stream(self, channel: Channel[E]) -> Stream[E]:

@@ -141,7 +141,7 @@ class AccountBook:
     # --- the states
 
     def happen(self, happening: Happening, reason: str, received_ns: int) -> list[Told]:
-        """Move to another state; what it tells."""
+        """Move to another state, and return the events."""
         was_synced = self.synced
         self.state = follow(self.state, happening)
         if happening in ("lost", "connecting"):
@@ -208,7 +208,7 @@ class AccountBook:
     # --- what the exchange says
 
     def read(self, report: Report, received_ns: int) -> list[Told]:
-        """Take one report; what it tells."""
+        """Process one report, and return the events."""
         match report:
             case OrderReport():
                 return self._read_order(report, received_ns)
@@ -282,7 +282,7 @@ class AccountBook:
         return self.records.get(client_id)
 
     def is_known_trade(self, fill: FillReport) -> bool:
-        """Whether it has been told."""
+        """Whether the trade has been delivered."""
         return (fill.symbol, fill.trade_id) in self._seen
 
     # --- inside
@@ -343,7 +343,7 @@ class AccountBook:
             self._told.complete(symbol, trade_id)
 
     def note_told(self, fill: Fill) -> None:
-        """A trade was told."""
+        """Record that a trade was delivered."""
         self._told.note(fill.symbol, fill.trade_id)
 
     def bookmark(self, since_ns: int, symbols: Iterable[str]) -> Bookmark:
@@ -352,7 +352,7 @@ class AccountBook:
         return Bookmark(since_ns, dict(self.read_trades), told, frozenset(symbols))
 
     def go_on(self, bookmark: Bookmark) -> None:
-        """Tell nothing that was told by the run that left this bookmark."""
+        """Do not deliver trades again that the run with this bookmark has delivered."""
         self.last_trades.update(bookmark.read)
         self.read_trades.update(bookmark.read)
         for symbol, told in bookmark.told.items():
@@ -371,7 +371,7 @@ class AccountBook:
             self.last_trades[fill.symbol] = fill.trade_id
 
     def _remember_trade(self, fill: FillReport) -> bool:
-        """Note that it has been told; False if it had been."""
+        """Record a trade as delivered; False if it already was."""
         key = fill.symbol, fill.trade_id
         if key in self._seen:
             return False

@@ -73,7 +73,7 @@ class ToldTrades:
     _by_symbol: dict[str, dict[str, None]] = attrs.field(factory=dict)
 
     def note(self, symbol: str, trade_id: str) -> None:
-        """It was told."""
+        """Record a trade as delivered."""
         told = self._by_symbol.setdefault(symbol, {})
         told[trade_id] = None
         if len(told) > MOST:

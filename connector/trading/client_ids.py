@@ -49,7 +49,7 @@ class Identity:
     counter: int
 
     def belongs_to(self, name: str) -> bool:
-        """Whether it is of an account of that name, in whatever run."""
+        """Whether the id belongs to an account of that name, from any run."""
         return self.name_hash == _hash_of_name(name)
 
 

@@ -95,7 +95,7 @@ class Holdings:
         return {symbol for (symbol, _), each in self._positions.items() if each.quantity != 0}
 
     def forget_available(self) -> None:
-        """What is available is not known any more, until it is told again."""
+        """The available amount is unknown until the next report."""
         if not self._tells_available:
             return
         for asset, each in self._balances.items():
@@ -108,7 +108,7 @@ class Holdings:
         self._kept.append(report)
 
     def drop_kept(self) -> None:
-        """Forget what was kept: there is a hole before what comes next."""
+        """Drop the kept values: reports before the next one are missing."""
         self._kept.clear()
 
     def apply(self, report: BalanceReport | PositionReport) -> bool:

@@ -38,7 +38,7 @@ class Stranger:
 
 @attrs.define(eq=False)
 class OrderRecord:
-    """What is known of one order of ours."""
+    """The known state of one of our orders."""
 
     intent: Intent
     client_id: str
@@ -218,7 +218,7 @@ class OrderRecord:
     def read(
         self, report: OrderReport, received_ns: int
     ) -> list[AnyAccountEvent | Contradiction | Stranger]:
-        """Take a report; what it tells."""
+        """Process a report, and return the events."""
         if not self.belongs(report):
             text = (
                 f"{report.symbol} {report.side} {report.quantity} at {report.price}, order "

@@ -208,7 +208,7 @@ def plan(
     resting: Resting,
     now: float,
 ) -> Plan:
-    """What to send so that the orders become what is wanted.
+    """Plan the requests that turn the orders into the desired quotes.
 
     Args:
         wanted: the budget as it is now.

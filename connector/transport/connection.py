@@ -140,7 +140,7 @@ class Connection:
         return self._tap.head.headers
 
     async def run(self) -> Ended:
-        """Receive until the connection ends, and say how it ended.
+        """Receive until the connection ends, and return how it ended.
 
         Raises:
             trio.BusyResourceError: it is running already.
@@ -224,7 +224,7 @@ class Connection:
         self._tap.deliver_to(sink)
 
     async def ask(self, request: Text) -> None:
-        """Send a request; its reply comes as a message.
+        """Send a request; its reply arrives as a message.
 
         Raises:
             ExchangeUnavailable: the connection is over.

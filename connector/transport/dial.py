@@ -213,7 +213,7 @@ def is_open(stream: trio.abc.Stream) -> bool:
 
 @attrs.frozen
 class Address:
-    """What a WebSocket URL says."""
+    """The parts of a WebSocket URL."""
 
     secure: bool
     host: str

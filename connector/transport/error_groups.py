@@ -29,7 +29,7 @@ def origins(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def said(error: Exception) -> str:
-    """What the operating system or TLS says about an error, without Python's wrapping."""
+    """The message of the operating system or TLS for an error, without Python's wrapping."""
     for origin in origins(error):
         if isinstance(origin, (ssl.SSLError, socket.gaierror)):
             return str(origin.strerror or origin)

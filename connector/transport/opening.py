@@ -137,7 +137,7 @@ class _Progress:
     open: bool = False
 
     def fail(self, error: Exception) -> NoReturn:
-        """Raise what an error below the WebSocket handshake means."""
+        """Raise the error for a failure below the WebSocket handshake."""
         cause = error.__cause__ or error
         if isinstance(cause, ssl.SSLCertVerificationError):
             raise ExchangeUnavailable(
@@ -164,7 +164,7 @@ class _Progress:
         )
 
     def time_out(self) -> NoReturn:
-        """Raise what it means that the time is up."""
+        """Raise the error for an expired time limit."""
         if self.tap is not None and self.tap.is_rejected:
             raise self.tap.rejected()
         raise ExchangeUnavailable(

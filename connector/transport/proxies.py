@@ -32,7 +32,7 @@ _WORDS = re.compile(r"[^\x20-\x7e]+")
 
 @attrs.frozen
 class _Place:
-    """What a proxy's URL says."""
+    """The parts of a proxy's URL."""
 
     host: str
     port: int
@@ -134,7 +134,7 @@ class _ProxyDialer:
 
 
 class Socks5Dialer(_ProxyDialer):
-    """Through a SOCKS5 proxy (RFC 1928), with user and password if they stand in its URL.
+    """Connects through a SOCKS5 proxy (RFC 1928), with the user and password of its URL, if any.
 
     Args:
         url: such as ``socks5://10.0.0.1:1080`` or ``socks5://user:password@10.0.0.1``; the port is
@@ -331,7 +331,7 @@ def dialer_from_environment(
 
 
 def _said(words: object) -> str:
-    """What a proxy says, as something that can stand in a log."""
+    """The message of a proxy, in a form that is safe for a log."""
     return _WORDS.sub(" ", str(words))[:100].strip() or "(no reason given)"
 
 

@@ -29,5 +29,5 @@ class Sink(Protocol):
         ...
 
     async def rest(self) -> None:
-        """Let messages gather, as nobody wants them yet."""
+        """Wait while messages collect, because no consumer needs them yet."""
         ...
