@@ -171,8 +171,7 @@ class Office:
         """A place is about to be handed over."""
         record = job.record
         if record is not None and job.request.what == "place":
-            record.signed_ns = job.signed_ns
-            record.holes_before = self.book.holes
+            self.book.sending(record, job.signed_ns)
             self.move(record, "sent")
 
     def answered(self, job: Job, answer: Answer) -> None:

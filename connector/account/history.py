@@ -115,6 +115,28 @@ async def _look_at_strange(
             continue
 
 
+async def find_owners(office: Office, conversation: Conversation, record: OrderRecord) -> bool:
+    """Find out whose the trades are that may be of an order, and were told without one.
+
+    Returns:
+        Whether it is known of all of them.
+    """
+    # Our clock may be ahead of the exchange's.
+    ahead_ns = round(office.trading.constants.clock_ahead_seconds * 1e9)
+    since_ns = (record.signed_ns or 0) - ahead_ns
+    fills = office.book.trades.of_nobody(record.symbol, record.intent.side, since_ns)
+    for exchange_id in dict.fromkeys(each.exchange_id for each in fills):
+        request = office.trading.order_by_exchange_id(record.symbol, exchange_id)
+        try:
+            report = await conversation.ask(request)
+        except Refused:
+            return False
+        office.read(report)
+        if report.client_id not in office.book.records:
+            office.book.trades.belongs_to_others(record.symbol, exchange_id)
+    return True
+
+
 def _may_be_of(fill: FillReport, record: OrderRecord) -> bool:
     return (
         record.exchange_id is None

@@ -11,7 +11,7 @@ import trio
 from connector.account.account_state import Office
 from connector.account.asking import Refused
 from connector.account.cancel_request import outcome_of, send_cancel
-from connector.account.history import read_fills
+from connector.account.history import find_owners, read_fills
 from connector.account.synchronising import read_holdings
 from connector.errors import ExchangeUnavailable, OrderNotPlaced
 from connector.trading.order_record import OrderRecord
@@ -86,21 +86,28 @@ async def _fence(office: Office, record: OrderRecord, resolution: Resolution) ->
 
 
 async def _read(office: Office, record: OrderRecord, resolution: Resolution) -> None:
-    """Read trades and position; trades of orders that nobody knows are looked at."""
+    """Read position and trades; a trade that is known then is in neither, or in both.
+
+    A trade of which nobody knows whose it is may be of this order, and so may what has moved more
+    than the known trades say: the list of trades lags.
+    """
     try:
         async with office.asking.open() as conversation:
-            fills = await read_fills(office, conversation, record.symbol)
             reading = await read_holdings(office, conversation)
+            fills = await read_fills(office, conversation, record.symbol)
+            owned = await find_owners(office, conversation, record)
     except (ExchangeUnavailable, Refused):
         resolution.failed(trio.current_time())
         return
     if record.state != "unknown":
         return
-    held = tuple(
-        (each.symbol, each.leg, each.quantity)
-        for each in reading.positions
-        if each.symbol == record.symbol
-    )
-    ids = tuple(each.trade_id for each in fills)
-    if resolution.read((ids, held), trio.current_time(), agrees=True):
+    explained = office.book.explains(record, reading)
+    seen: object = None  # what the known trades explain needs no second look at each of them
+    if explained is None:
+        held = [
+            (each.leg, each.quantity) for each in reading.positions if each.symbol == record.symbol
+        ]
+        seen = [each.trade_id for each in fills], held
+    agrees = owned and explained is not False
+    if resolution.read(seen, trio.current_time(), agrees=agrees):
         _conclude(office, record)

@@ -29,6 +29,7 @@ from connector.trading.account_states import AccountState, Happening, follow
 from connector.trading.bookmarks import Bookmark, ToldTrades
 from connector.trading.client_ids import ClientIds
 from connector.trading.holdings import Holdings
+from connector.trading.known_trades import REMEMBERED_TRADES, KnownTrades, is_quiet
 from connector.trading.live_orders import LiveOrders
 from connector.trading.order_record import Contradiction, OrderRecord, Stranger
 from connector.trading.reports import (
@@ -44,9 +45,6 @@ from connector.trading.reports import (
     StreamEnded,
 )
 from connector.trading.venue import AccountReading
-
-_REMEMBERED_TRADES = 20_000
-"""Trade ids of others' orders that are remembered, so that each is told once."""
 
 
 @attrs.frozen
@@ -97,14 +95,12 @@ class AccountBook:
         """The latest one up to which none can be missing, by symbol: those behind it are read."""
         self._ids = ids
         self._by_exchange_id: dict[tuple[str, str], str] = {}
-        self._seen: set[tuple[str, str]] = set()
-        self._seen_order: deque[tuple[str, str]] = deque()
-        self._told_as_others: set[tuple[str, str]] = set()
-        """Trades that were told when nothing tied them to an order of ours, or by another run."""
+        self.trades = KnownTrades()
+        self._instruments = instruments or {}
         self._told = ToldTrades()
         self.live = LiveOrders(instruments or {})
         """Our orders that are not over."""
-        self._early: deque[FillReport] = deque(maxlen=_REMEMBERED_TRADES)
+        self._early: deque[FillReport] = deque(maxlen=REMEMBERED_TRADES)
         """Trades of orders that are not known yet, told while the account was being read."""
 
     # --- what it shows
@@ -122,6 +118,22 @@ class AccountBook:
         self.records[client_id] = record
         self.live.add(record)
         return record
+
+    def sending(self, record: OrderRecord, now_ns: int | None) -> None:
+        """A place is about to be sent: note what is held and heard before it."""
+        record.signed_ns, record.holes_before, record.before = now_ns, self.holes, None
+        instrument = self._instruments.get(record.symbol)
+        if self.synced and instrument is not None and now_ns is not None:
+            before = self.holdings.standing(instrument, record.intent.leg)
+            record.before = before if is_quiet(before, now_ns) else None
+
+    def explains(self, record: OrderRecord, reading: AccountReading) -> bool | None:
+        """Whether the known trades explain a reading; None if that cannot be told."""
+        if record.before is None:
+            return None
+        instrument = self._instruments[record.symbol]
+        now = self.holdings.of(reading).standing(instrument, record.intent.leg)
+        return self.trades.explain(record.before, now, self._instruments)
 
     def adopt(self, record: OrderRecord) -> None:
         """Take an order of another run as one of ours."""
@@ -245,16 +257,16 @@ class AccountBook:
         record = self.record_of(fill)
         if record is not None:
             if not fill.early:
-                self._remember_trade(fill)
+                self.trades.remember(fill)
             return self._once(record.read_fill(fill, received_ns, backfilled=backfilled))
         if fill.early:
             return []
         if not backfilled and not self.synced:
             self._early.append(fill)
             return []
-        if not self._remember_trade(fill):
+        if not self.trades.remember(fill):
             return []
-        self._told_as_others.add((fill.symbol, fill.trade_id))
+        self.trades.tell_as_others(fill.symbol, fill.trade_id)
         return [
             Fill(
                 trade_id=fill.trade_id,
@@ -282,8 +294,8 @@ class AccountBook:
         return self.records.get(client_id)
 
     def is_known_trade(self, fill: FillReport) -> bool:
-        """Whether the trade has been delivered."""
-        return (fill.symbol, fill.trade_id) in self._seen
+        """Whether it has been told."""
+        return fill in self.trades
 
     # --- inside
 
@@ -300,9 +312,14 @@ class AccountBook:
         if told and isinstance(told[0], Stranger):
             return told
         if record.exchange_id is not None:
-            self._by_exchange_id[record.symbol, record.exchange_id] = record.client_id
+            key = record.symbol, record.exchange_id
+            if key not in self._by_exchange_id:
+                self._by_exchange_id[key] = record.client_id
+                for fill in self.trades.told_of_order(*key):
+                    # Told before anything tied it to its order.
+                    told += self._once(record.read_fill(fill, received_ns, backfilled=True))
         if report.fill is not None:
-            self._remember_trade(report.fill)
+            self.trades.remember(report.fill)
         return told
 
     def _read_other(self, report: OrderReport, received_ns: int) -> list[Told]:
@@ -358,11 +375,8 @@ class AccountBook:
         for symbol, told in bookmark.told.items():
             self.last_trades[symbol] = max(told, key=_trade_number)
             for trade_id in told:
-                key = symbol, trade_id
                 self._told.note(symbol, trade_id)
-                self._told_as_others.add(key)
-                self._seen.add(key)
-                self._seen_order.append(key)
+                self.trades.tell_as_others(symbol, trade_id)
 
     def _note_trade(self, fill: FillReport) -> None:
         self.holdings.last_prices[fill.symbol] = fill.price
@@ -370,27 +384,13 @@ class AccountBook:
         if last is None or _trade_number(fill.trade_id) > _trade_number(last):
             self.last_trades[fill.symbol] = fill.trade_id
 
-    def _remember_trade(self, fill: FillReport) -> bool:
-        """Record a trade as delivered; False if it already was."""
-        key = fill.symbol, fill.trade_id
-        if key in self._seen:
-            return False
-        self._seen.add(key)
-        self._seen_order.append(key)
-        if len(self._seen_order) > _REMEMBERED_TRADES:
-            oldest = self._seen_order.popleft()
-            self._seen.discard(oldest)
-            self._told_as_others.discard(oldest)
-        return True
-
     def _once(self, told: Sequence[Told]) -> list[Told]:
         """Without the trades that have been told before we knew whose they are."""
-        if not self._told_as_others:
-            return list(told)
         return [
             each
             for each in told
-            if not (isinstance(each, Fill) and (each.symbol, each.trade_id) in self._told_as_others)
+            if not isinstance(each, Fill)
+            or not self.trades.was_told_as_others(each.symbol, each.trade_id)
         ]
 
 

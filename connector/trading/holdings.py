@@ -10,13 +10,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
+import attrs
 import msgspec
 
 from connector.accounts import Balance, BalanceUpdate, Position, PositionUpdate, Summary
 from connector.decimals import ZERO, difference, plus, total
+from connector.instruments import Instrument
 from connector.orders import Leg
 from connector.trading.reports import BalanceReport, PositionReport
 from connector.trading.venue import AccountReading
+
+
+@attrs.frozen
+class Standing:
+    """What an order of an instrument and leg can move, at some moment."""
+
+    symbol: str
+    leg: Leg | None
+    assets: tuple[str, ...]
+    """Those that are traded for each other; none where there are positions."""
+    amounts: tuple[Decimal, ...]
+    """Of the assets, or of the position, with a sign."""
+    time_ns: int | None
+    """The exchange's time since which they are so."""
 
 
 class Holdings:
@@ -89,6 +105,27 @@ class Holdings:
             else:
                 held = held if leg == "long" else difference(held, abs(each.quantity))
         return held
+
+    def standing(self, instrument: Instrument, leg: Leg | None) -> Standing:
+        """What an order of an instrument would move, and since when it is what it is."""
+        symbol = instrument.symbol
+        if symbol not in self._bases:
+            position = self._positions.get((symbol, leg))
+            quantity = ZERO if position is None else position.quantity
+            signed = difference(ZERO, abs(quantity)) if leg == "short" else quantity
+            time_ns = self._read_ns if position is None else position.time_ns or self._read_ns
+            return Standing(symbol, leg, (), (signed,), time_ns)
+        assets = instrument.base, instrument.quote
+        found = [self._balances.get(asset) for asset in assets]
+        amounts = tuple((each and each.total) or ZERO for each in found)
+        times = [self._read_ns if each is None else each.time_ns or self._read_ns for each in found]
+        return Standing(symbol, leg, assets, amounts, max(each or 0 for each in times) or None)
+
+    def of(self, reading: AccountReading) -> Holdings:
+        """What a reading alone says, in the same form."""
+        read = Holdings(self._bases)
+        read.join(reading, 0)
+        return read
 
     def symbols_held(self) -> set[str]:
         """The instruments of which something is held."""

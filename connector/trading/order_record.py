@@ -16,6 +16,7 @@ import attrs
 from connector.accounts import AnyAccountEvent, Fill, FillFee, OrderUpdate
 from connector.decimals import ZERO, difference, plus, product, quotient, total
 from connector.orders import OVER, Intent, Limit, OrderState
+from connector.trading.holdings import Standing
 from connector.trading.order_states import News, follow
 from connector.trading.reports import FillReport, OrderReport
 
@@ -66,6 +67,8 @@ class OrderRecord:
     """Of an order of another run: the exchange's time at which it was made."""
     holes_before: int = 0
     """How many holes the private stream had had when it was sent."""
+    before: Standing | None = None
+    """What was held when it was sent, if that is certain."""
     over_at: float | None = None
     inverse: bool = False
     """Whether it is of contracts that are worth dollars and settle in the coin."""

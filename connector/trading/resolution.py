@@ -35,6 +35,8 @@ _Stage: TypeAlias = Literal["asking", "waiting", "again", "fencing", "settling",
 
 _BACK_OFF = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds after failed questions in a row."""
+_LONGER = (1, 1, 2, 4, 8, 16)
+"""After how many times the settle time it begins again, when readings disagree in a row."""
 _ASK_EVERY = 1.0
 """Seconds between questions inside the window: the order may show itself."""
 
@@ -56,6 +58,7 @@ class Resolution:
     _due: float = 0.0
     _failures: int = 0
     _fills: object = None
+    _disagreements: int = 0
 
     def next(self, now: float) -> tuple[Step, float]:
         """What to do now, or ``wait`` and until when.
@@ -125,7 +128,8 @@ class Resolution:
         self._failures = 0
         if not agrees:
             self._stage, self._fills = "again", None
-            self._due = now + self.settle_seconds
+            self._due = now + self.settle_seconds * _LONGER[self._disagreements]
+            self._disagreements = min(self._disagreements + 1, len(_LONGER) - 1)
             return False
         if self._stage == "first":
             self._stage, self._fills = "second", fills

@@ -15,7 +15,7 @@ import pytest
 import trio
 
 from connector import open_adapter
-from connector.account import Account
+from connector.account import Account, Order
 from connector.accounts import Fill, OrderUpdate, PositionUpdate, Timing, Unsynced
 from connector.errors import (
     LimitReached,
@@ -29,6 +29,7 @@ from connector.keys import ApiKey
 from connector.orders import Limits
 from connector.testing.exchange.trading.accounts import TradingAccount
 from connector.testing.exchange.trading.control import Trading
+from connector.testing.exchange.trading.exchange_state import House
 from connector.testing.exchange.trading.readings import Readings
 from connector.testing.faults.trading import TradingFault
 from connector.trading.client_ids import ClientIds
@@ -153,6 +154,68 @@ async def test_after_a_hole_the_fence_is_followed_by_two_readings(
 
     behind_the_fence = noted[noted.index("carry order.cancel") :]
     assert len([each for each in behind_the_fence if each in READ_TRADES]) == 2
+
+
+async def lose_a_filled_place(world: World, account: Account) -> Order:
+    """A place of which nothing is heard: neither its answer, nor its events."""
+    exchange = world.exchange.trading
+    await trio.sleep(1.0)
+    exchange.lose_event(times=None)
+    exchange.lose_reply()
+    order = account.submit(bid())
+    await trio.sleep(0.1)
+    (true,) = world.truth.open_orders
+    exchange.fill(true)
+    return order
+
+
+async def stays_unknown(world: World, order: Order) -> None:
+    world.cut_streams()
+    for _ in range(100):
+        await trio.sleep(0.5)
+        assert order.state in ("sent", "unknown")
+
+
+async def end_well(world: World, account: Account, order: Order, told: Any) -> None:
+    world.exchange.trading.mend()
+    await world.settled(account, 200.0)
+    await trio.sleep(10.0)
+
+    assert order.state == "filled"
+    assert order.fills_complete
+    told.judge_complete(world.truth)
+
+
+@venues
+async def test_a_fill_that_no_list_shows_yet_is_no_proof_of_absence(
+    venue: str, autojump_clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Position and balances show it; orders and trades do not, for longer than is assumed."""
+    monkeypatch.setattr(House, "view", lambda it, who: who.view(it.clock_ms(), it.clock_ms()))
+    async with open_world(venue) as world, world.account() as account, listening(account) as told:
+        order = await lose_a_filled_place(world, account)
+        world.exchange.trading.lag_queries(60.0)
+        await stays_unknown(world, order)
+        await end_well(world, account, order, told)
+
+
+@venues
+async def test_a_trade_of_nobody_is_no_proof_of_absence(
+    venue: str, autojump_clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list of trades shows it, and neither a question nor a list of orders tells whose it is.
+
+    What is held before is not looked at here: something moved shortly before the order was sent.
+    """
+    async with open_world(venue) as world, world.account() as account, listening(account) as told:
+        monkeypatch.setattr(House, "seen_orders", lambda it, who: [])
+        monkeypatch.setattr("connector.trading.account_book.is_quiet", lambda *_: False)
+        order = await lose_a_filled_place(world, account)
+        refused = {"status": 400, "code": -2013, "text": "Order does not exist."}
+        world.exchange.trading.inject(TradingFault("answer", "order.status", times=None, **refused))
+        await stays_unknown(world, order)
+        monkeypatch.undo()
+        await end_well(world, account, order, told)
 
 
 @venues

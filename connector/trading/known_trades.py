@@ -1,0 +1,149 @@
+"""The trades that were told: each once, and what all of them together have moved.
+
+What an account holds moves by its trades. So an amount that has moved by something else than the
+trades that are known says that one is missing, whatever the list of trades shows yet.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from decimal import Decimal
+
+import attrs
+
+from connector.decimals import ZERO, difference, plus, product
+from connector.instruments import Instrument
+from connector.orders import Side
+from connector.trading.holdings import Standing
+from connector.trading.reports import FillReport
+
+REMEMBERED_TRADES = 20_000
+"""Trade ids that are remembered, so that each is told once."""
+_WHOLE_TRADES = 2_000
+"""The latest trades that are remembered with all that is known of them."""
+_QUIET_NS = 200_000_000
+"""How long nothing must have moved before an order is sent, so that it is certain which trades are
+in what was held then: events of a trade and of what it moves come in either order."""
+
+
+@attrs.define
+class KnownTrades:
+    """Which trades have been told."""
+
+    _seen: set[tuple[str, str]] = attrs.field(factory=set)
+    _order: deque[tuple[str, str]] = attrs.field(factory=deque)
+    _of_others: set[tuple[str, str]] = attrs.field(factory=set)
+    """Those that were told when nothing tied them to an order of ours, or by another run."""
+    _latest: deque[FillReport] = attrs.field(factory=lambda: deque(maxlen=_WHOLE_TRADES))
+    _owned: set[tuple[str, str]] = attrs.field(factory=set)
+    """Orders that are certainly not of this run, by symbol and the exchange's id."""
+
+    def __contains__(self, fill: FillReport) -> bool:
+        return (fill.symbol, fill.trade_id) in self._seen
+
+    def remember(self, fill: FillReport) -> bool:
+        """Note that it has been told; False if it had been."""
+        if fill in self:
+            return False
+        self._latest.append(fill)
+        self._add((fill.symbol, fill.trade_id))
+        return True
+
+    def tell_as_others(self, symbol: str, trade_id: str) -> None:
+        """It is told without an order of ours."""
+        self._add((symbol, trade_id))
+        self._of_others.add((symbol, trade_id))
+
+    def was_told_as_others(self, symbol: str, trade_id: str) -> bool:
+        """Whether it was told without an order of ours."""
+        return (symbol, trade_id) in self._of_others
+
+    def _add(self, key: tuple[str, str]) -> None:
+        if key in self._seen:
+            return
+        self._seen.add(key)
+        self._order.append(key)
+        if len(self._order) > REMEMBERED_TRADES:
+            oldest = self._order.popleft()
+            self._seen.discard(oldest)
+            self._of_others.discard(oldest)
+
+    # --- whose they are, and what they have moved
+
+    def of_nobody(self, symbol: str, side: Side, since_ns: int) -> list[FillReport]:
+        """Trades since a time that were told without an order, and of which none is known."""
+        return [
+            each
+            for each in self._latest
+            if (each.symbol, each.side) == (symbol, side)
+            and not each.client_id
+            and (each.time_ns is None or each.time_ns >= since_ns)
+            and (symbol, each.trade_id) in self._of_others
+            and (symbol, each.exchange_id) not in self._owned
+        ]
+
+    def told_of_order(self, symbol: str, exchange_id: str) -> list[FillReport]:
+        """Trades of an order that were told without an order of ours."""
+        return [
+            each
+            for each in self._latest
+            if (each.symbol, each.exchange_id) == (symbol, exchange_id)
+            and (symbol, each.trade_id) in self._of_others
+        ]
+
+    def belongs_to_others(self, symbol: str, exchange_id: str) -> None:
+        """The exchange has said whose order it is of, and it is none of this run."""
+        self._owned.add((symbol, exchange_id))
+
+    def explain(
+        self,
+        before: Standing | None,
+        now: Standing,
+        instruments: Mapping[str, Instrument],
+    ) -> bool | None:
+        """Whether the known trades lead from what was held before to what is held now.
+
+        On spot a deposit or a withdrawal moves one asset, a trade moves both.
+
+        Returns:
+            None if that cannot be told: something moved shortly before, or it is too long ago.
+        """
+        if before is None or before.time_ns is None:
+            return None
+        since_ns = before.time_ns + _QUIET_NS // 2
+        if len(self._latest) == _WHOLE_TRADES and (self._latest[0].time_ns or 0) > since_ns:
+            return None
+        moved = list(before.amounts)
+        for each in self._latest:
+            if each.time_ns is None or each.time_ns > since_ns:
+                changes = _changes(each, before, instruments)
+                moved = [plus(*pair) for pair in zip(moved, changes, strict=True)]
+        return any(a == b for a, b in zip(moved, now.amounts, strict=True))
+
+
+def is_quiet(standing: Standing, now_ns: int) -> bool:
+    """Whether what is held has not moved for so long that its last trade is certain."""
+    return standing.time_ns is not None and standing.time_ns + _QUIET_NS < now_ns
+
+
+def _changes(
+    fill: FillReport, held: Standing, instruments: Mapping[str, Instrument]
+) -> tuple[Decimal, ...]:
+    """By how much a trade moved each of the amounts."""
+    signed = fill.quantity if fill.side == "buy" else difference(ZERO, fill.quantity)
+    if not held.assets:
+        of_it = (fill.symbol, fill.leg) == (held.symbol, held.leg)
+        return (signed if of_it else ZERO,)
+    instrument = instruments.get(fill.symbol)
+    changes = []
+    for asset in held.assets:
+        change = ZERO
+        if instrument is not None and asset == instrument.base:
+            change = signed
+        if instrument is not None and asset == instrument.quote:
+            change = difference(ZERO, product(signed, fill.price))
+        if asset == fill.fee_asset and fill.fee is not None:
+            change = difference(change, fill.fee)
+        changes.append(change)
+    return tuple(changes)
