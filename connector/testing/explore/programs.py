@@ -41,6 +41,11 @@ def usdm(endpoints: binance.Endpoints) -> Exchange:
     return binance.UsdMFutures(endpoints=endpoints)
 
 
+def coinm(endpoints: binance.Endpoints) -> Exchange:
+    """COIN-M futures, on the simulated exchange."""
+    return binance.CoinMFutures(endpoints=endpoints)
+
+
 def spot(endpoints: binance.Endpoints) -> Exchange:
     """Spot, on the simulated exchange."""
     return binance.Spot(endpoints=endpoints)

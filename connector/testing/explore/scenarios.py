@@ -183,8 +183,15 @@ def _account(name: str, program: Any, **options: Any) -> tuple[Scenario, Scenari
 
 
 _MOVING = OrderFlow(rate_per_second=20.0, seed=3)
+_CONTRACTS = OrderFlow(symbols=(trading_programs.CONTRACT,), rate_per_second=1e-6)
 _ACCOUNTS = (
     *_account("trade", trading_programs.trade),
+    Scenario(
+        name="trade_coinm",
+        program=trading_programs.trade_contracts,
+        venue="binance_coinm",
+        **{**_ACCOUNT, "source": _CONTRACTS},
+    ),
     *_account("leave_at_once", trading_programs.leave_at_once),
     _account("amend", trading_programs.amend)[0],
     *_account("quote", trading_programs.quote),

@@ -28,27 +28,30 @@ from connector.keys import ApiKey
 from connector.orders import Intent, Limit, Limits
 from connector.testing.exchange.trading.accounts import TradingAccount
 from connector.testing.explore.order_judge import OrderJudge, secrets_watched
-from connector.testing.explore.programs import Describe, _open_adapter, usdm
+from connector.testing.explore.programs import Describe, _open_adapter, coinm, usdm
 from connector.testing.explore.stage import Stage
 from connector.trading.client_ids import ClientIds
 
 SYMBOL = "ETHUSDC"
+CONTRACT = "ETHUSD_PERP"
 TRADER = TradingAccount("mm1", {"USDC": "100000", "ETH": "50"})
 TIMING = Timing(leave_timeout=60.0)
 WIDE = Decimal(60)
 
 
-def bid(price: str, quantity: str = "0.5") -> Limit:
+def bid(price: str, quantity: str = "0.5", symbol: str = SYMBOL) -> Limit:
     """A bid far below the market, which stands still at 3000."""
-    return Limit(SYMBOL, "buy", quantity=quantity, price=price)
+    return Limit(symbol, "buy", quantity=quantity, price=price)
 
 
 Work: TypeAlias = Callable[[Stage, Account, OrderJudge], Awaitable[None]]
 
 
-async def on_account(stage: Stage, describe: Describe = usdm, *, work: Work) -> None:
+async def on_account(
+    stage: Stage, describe: Describe = usdm, *, work: Work, symbol: str = SYMBOL
+) -> None:
     """Do something with an account; within the adapter the scope that ``leave`` cancels."""
-    judge = stage.orders_of(TRADER.name, SYMBOL)
+    judge = stage.orders_of(TRADER.name, symbol)
     with secrets_watched(judge):
         async with _open_adapter(stage, describe) as adapter:
             with stage.body:
@@ -90,17 +93,26 @@ async def trade(stage: Stage, describe: Describe = usdm) -> None:
     await on_account(stage, describe, work=_trade)
 
 
-async def _trade(stage: Stage, account: Account, judge: OrderJudge) -> None:
-    first = await place(stage, account, judge, bid("2980"))
-    taken = await place(stage, account, judge, bid("2985"))
+async def trade_contracts(stage: Stage) -> None:
+    """The same with COIN-M contracts, of which there are whole ones only."""
+    work = partial(_trade, quantity="5", part="1")
+    await on_account(stage, coinm, work=work, symbol=CONTRACT)
+
+
+async def _trade(
+    stage: Stage, account: Account, judge: OrderJudge, *, quantity: str = "0.5", part: str = "0.1"
+) -> None:
+    order = partial(bid, quantity=quantity, symbol=judge.symbol)
+    first = await place(stage, account, judge, order("2980"))
+    taken = await place(stage, account, judge, order("2985"))
     for each in judge.truth.open_orders:
         if taken is not None and each.client_id == taken.client_id:
-            stage.exchange.trading.fill(each, "0.1")
+            stage.exchange.trading.fill(each, part)
     if first is not None:
         await account.cancel(first)
     stage.turn()
     with suppress(OrderNotPlaced, OrderUnknown):
-        async with account.working(judge.intends(bid("2970"))):
+        async with account.working(judge.intends(order("2970"))):
             await trio.sleep(0.01)
     await judge.rest()
 
