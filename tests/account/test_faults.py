@@ -211,7 +211,7 @@ async def test_a_trade_of_nobody_is_no_proof_of_absence(
         monkeypatch.setattr(House, "seen_orders", lambda it, who: [])
         monkeypatch.setattr("connector.trading.account_book.is_quiet", lambda *_: False)
         order = await lose_a_filled_place(world, account)
-        refused = {"status": 400, "code": -2013, "text": "Order does not exist."}
+        refused: dict[str, Any] = {"status": 400, "code": -2013, "text": "Order does not exist."}
         world.exchange.trading.inject(TradingFault("answer", "order.status", times=None, **refused))
         await stays_unknown(world, order)
         monkeypatch.undo()
