@@ -29,7 +29,7 @@ from connector.trading.account_states import AccountState, Happening, follow
 from connector.trading.bookmarks import Bookmark, ToldTrades
 from connector.trading.client_ids import ClientIds
 from connector.trading.holdings import Holdings
-from connector.trading.known_trades import REMEMBERED_TRADES, KnownTrades, is_quiet
+from connector.trading.known_trades import REMEMBERED_TRADES, KnownTrades
 from connector.trading.live_orders import LiveOrders
 from connector.trading.order_record import Contradiction, OrderRecord, Stranger
 from connector.trading.reports import (
@@ -123,9 +123,8 @@ class AccountBook:
         """A place is about to be sent: note what is held and heard before it."""
         record.signed_ns, record.holes_before, record.before = now_ns, self.holes, None
         instrument = self._instruments.get(record.symbol)
-        if self.synced and instrument is not None and now_ns is not None:
-            before = self.holdings.standing(instrument, record.intent.leg)
-            record.before = before if is_quiet(before, now_ns) else None
+        if self.synced and instrument is not None:
+            record.before = self.holdings.standing(instrument, record.intent.leg)
 
     def explains(self, record: OrderRecord, reading: AccountReading) -> bool | None:
         """Whether the known trades explain a reading; None if that cannot be told."""
@@ -266,7 +265,7 @@ class AccountBook:
             return []
         if not self.trades.remember(fill):
             return []
-        self.trades.tell_as_others(fill.symbol, fill.trade_id)
+        self.trades.tell_as_others(fill)
         return [
             Fill(
                 trade_id=fill.trade_id,
@@ -315,7 +314,7 @@ class AccountBook:
             key = record.symbol, record.exchange_id
             if key not in self._by_exchange_id:
                 self._by_exchange_id[key] = record.client_id
-                for fill in self.trades.told_of_order(*key):
+                for fill in self.trades.belongs_to_ours(*key):
                     # Told before anything tied it to its order.
                     told += self._once(record.read_fill(fill, received_ns, backfilled=True))
         if report.fill is not None:
@@ -376,7 +375,7 @@ class AccountBook:
             self.last_trades[symbol] = max(told, key=_trade_number)
             for trade_id in told:
                 self._told.note(symbol, trade_id)
-                self.trades.tell_as_others(symbol, trade_id)
+                self.trades.was_told(symbol, trade_id)
 
     def _note_trade(self, fill: FillReport) -> None:
         self.holdings.last_prices[fill.symbol] = fill.price

@@ -22,9 +22,8 @@ REMEMBERED_TRADES = 20_000
 """Trade ids that are remembered, so that each is told once."""
 _WHOLE_TRADES = 2_000
 """The latest trades that are remembered with all that is known of them."""
-_QUIET_NS = 200_000_000
-"""How long nothing must have moved before an order is sent, so that it is certain which trades are
-in what was held then: events of a trade and of what it moves come in either order."""
+_SAME_TIME_NS = 10_000_000
+"""A trade and what it moves have the same time, or nearly."""
 
 
 @attrs.define
@@ -36,8 +35,8 @@ class KnownTrades:
     _of_others: set[tuple[str, str]] = attrs.field(factory=set)
     """Those that were told when nothing tied them to an order of ours, or by another run."""
     _latest: deque[FillReport] = attrs.field(factory=lambda: deque(maxlen=_WHOLE_TRADES))
-    _owned: set[tuple[str, str]] = attrs.field(factory=set)
-    """Orders that are certainly not of this run, by symbol and the exchange's id."""
+    _of_nobody: dict[tuple[str, str], list[FillReport]] = attrs.field(factory=dict)
+    """Those that nothing ties to anybody yet, by symbol and the order's id."""
 
     def __contains__(self, fill: FillReport) -> bool:
         return (fill.symbol, fill.trade_id) in self._seen
@@ -50,8 +49,17 @@ class KnownTrades:
         self._add((fill.symbol, fill.trade_id))
         return True
 
-    def tell_as_others(self, symbol: str, trade_id: str) -> None:
+    def tell_as_others(self, fill: FillReport) -> None:
         """It is told without an order of ours."""
+        self.was_told(fill.symbol, fill.trade_id)
+        if fill.client_id:
+            return
+        self._of_nobody.setdefault((fill.symbol, fill.exchange_id), []).append(fill)
+        if len(self._of_nobody) > _WHOLE_TRADES:
+            del self._of_nobody[next(iter(self._of_nobody))]
+
+    def was_told(self, symbol: str, trade_id: str) -> None:
+        """It was told without an order of ours, perhaps by an earlier run."""
         self._add((symbol, trade_id))
         self._of_others.add((symbol, trade_id))
 
@@ -72,29 +80,22 @@ class KnownTrades:
     # --- whose they are, and what they have moved
 
     def of_nobody(self, symbol: str, side: Side, since_ns: int) -> list[FillReport]:
-        """Trades since a time that were told without an order, and of which none is known."""
+        """Trades since a time of which it is not known whose they are."""
         return [
             each
-            for each in self._latest
+            for fills in self._of_nobody.values()
+            for each in fills
             if (each.symbol, each.side) == (symbol, side)
-            and not each.client_id
             and (each.time_ns is None or each.time_ns >= since_ns)
-            and (symbol, each.trade_id) in self._of_others
-            and (symbol, each.exchange_id) not in self._owned
         ]
 
-    def told_of_order(self, symbol: str, exchange_id: str) -> list[FillReport]:
-        """Trades of an order that were told without an order of ours."""
-        return [
-            each
-            for each in self._latest
-            if (each.symbol, each.exchange_id) == (symbol, exchange_id)
-            and (symbol, each.trade_id) in self._of_others
-        ]
+    def belongs_to_ours(self, symbol: str, exchange_id: str) -> list[FillReport]:
+        """An order of ours has this id: its trades that were told as nobody's."""
+        return self._of_nobody.pop((symbol, exchange_id), [])
 
     def belongs_to_others(self, symbol: str, exchange_id: str) -> None:
         """The exchange has said whose order it is of, and it is none of this run."""
-        self._owned.add((symbol, exchange_id))
+        self._of_nobody.pop((symbol, exchange_id), None)
 
     def explain(
         self,
@@ -107,11 +108,17 @@ class KnownTrades:
         On spot a deposit or a withdrawal moves one asset, a trade moves both.
 
         Returns:
-            None if that cannot be told: something moved shortly before, or it is too long ago.
+            None if that cannot be told: a second trade was at the time of what was held before, or
+            it is too long ago.
         """
         if before is None or before.time_ns is None:
             return None
-        since_ns = before.time_ns + _QUIET_NS // 2
+        since_ns = before.time_ns
+        times = [each.time_ns or 0 for each in self._latest]
+        if times.count(since_ns) > 1:
+            return None
+        if any(since_ns < each <= since_ns + _SAME_TIME_NS for each in times):
+            return None
         if len(self._latest) == _WHOLE_TRADES and (self._latest[0].time_ns or 0) > since_ns:
             return None
         moved = list(before.amounts)
@@ -120,11 +127,6 @@ class KnownTrades:
                 changes = _changes(each, before, instruments)
                 moved = [plus(*pair) for pair in zip(moved, changes, strict=True)]
         return any(a == b for a, b in zip(moved, now.amounts, strict=True))
-
-
-def is_quiet(standing: Standing, now_ns: int) -> bool:
-    """Whether what is held has not moved for so long that its last trade is certain."""
-    return standing.time_ns is not None and standing.time_ns + _QUIET_NS < now_ns
 
 
 def _changes(

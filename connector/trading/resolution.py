@@ -20,8 +20,8 @@ A query that finds nothing proves nothing: exchanges answer it from a copy that 
    fence; or else position and trades, read twice with the venue's settle time between, agree with
    the fills that are known: whose each trade is can be told, and the known trades have moved what
    is held from what it was when the order was sent to what it is (on spot, one of both assets).
-   Where something had moved within 0.2 s before it was sent, that cannot be told, and the two
-   readings must be the same. While they disagree the order stays unknown.
+   Where trades were at the same time, that cannot be told, and the two readings must be the same.
+   While they disagree the order stays unknown.
 
 A question that fails is no answer: it is asked again. Whatever finds the order on the way, a
 reply, an event, a question, ends the resolution from outside.

@@ -33,6 +33,7 @@ from connector.testing.exchange.trading.exchange_state import House
 from connector.testing.exchange.trading.readings import Readings
 from connector.testing.faults.trading import TradingFault
 from connector.trading.client_ids import ClientIds
+from connector.trading.known_trades import KnownTrades
 from tests.account.trader import (
     RICH,
     SYMBOL,
@@ -205,11 +206,11 @@ async def test_a_trade_of_nobody_is_no_proof_of_absence(
 ) -> None:
     """The list of trades shows it, and neither a question nor a list of orders tells whose it is.
 
-    What is held before is not looked at here: something moved shortly before the order was sent.
+    What was held before is not looked at here.
     """
     async with open_world(venue) as world, world.account() as account, listening(account) as told:
         monkeypatch.setattr(House, "seen_orders", lambda it, who: [])
-        monkeypatch.setattr("connector.trading.account_book.is_quiet", lambda *_: False)
+        monkeypatch.setattr(KnownTrades, "explain", lambda *_: None)
         order = await lose_a_filled_place(world, account)
         refused: dict[str, Any] = {"status": 400, "code": -2013, "text": "Order does not exist."}
         world.exchange.trading.inject(TradingFault("answer", "order.status", times=None, **refused))

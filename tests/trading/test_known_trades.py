@@ -10,7 +10,7 @@ import pytest
 
 from connector.orders import Leg
 from connector.trading.holdings import Holdings, Standing
-from connector.trading.known_trades import KnownTrades, is_quiet
+from connector.trading.known_trades import KnownTrades
 from connector.trading.reports import BalanceReport, FillReport, PositionReport
 from connector.trading.venue import AccountReading
 from tests.trading.markets import instrument
@@ -106,22 +106,41 @@ def test_what_cannot_be_told_is_not_told() -> None:
     assert explain(many, position("1"), position("1")) is None
 
 
-def test_what_moved_a_moment_ago_is_not_certain() -> None:
-    assert not is_quiet(position("1"), START + SECOND // 10)
-    assert is_quiet(position("1"), START + SECOND)
-    assert not is_quiet(attrs.evolve(position("1"), time_ns=None), START + SECOND)
+def test_trades_at_the_time_of_what_was_held_before_are_not_told_apart() -> None:
+    one, same = a_trade(0), a_trade(1, time_ns=START)
+    behind = a_trade(2, time_ns=START + 5_000_000)
+
+    assert explain(known(one), position("1"), position("1"))
+    assert explain(known(one, same), position("1"), position("1")) is None
+    assert explain(known(one, behind), position("1"), position("1.5")) is None
+
+
+def test_a_trade_a_moment_later_counts() -> None:
+    assert explain(known(a_trade(1, time_ns=START + 36_000_000)), position("1"), position("1.5"))
 
 
 def test_a_trade_of_nobody_is_so_until_its_order_is_known() -> None:
-    fill, named = a_trade(1), a_trade(2, client_id="theirs")
-    trades = known(fill, named)
-    for each in (fill, named):
-        trades.tell_as_others(each.symbol, each.trade_id)
+    first, named, other = a_trade(1), a_trade(2, client_id="theirs"), a_trade(3, exchange_id="78")
+    trades = known(first, named, other)
+    for each in (first, named, other):
+        trades.tell_as_others(each)
 
-    assert trades.of_nobody("ETHUSDC", "buy", START) == [fill]
+    assert trades.of_nobody("ETHUSDC", "buy", START) == [first, other]
     assert trades.of_nobody("ETHUSDC", "sell", START) == []
-    assert trades.of_nobody("ETHUSDC", "buy", START + 2 * SECOND) == []
-    assert trades.told_of_order("ETHUSDC", "77") == [fill, named]
+    assert trades.of_nobody("ETHUSDC", "buy", START + 2 * SECOND) == [other]
 
-    trades.belongs_to_others("ETHUSDC", "77")
+    trades.belongs_to_others("ETHUSDC", "78")
+    assert trades.of_nobody("ETHUSDC", "buy", START) == [first]
+    assert trades.belongs_to_ours("ETHUSDC", "77") == [first]
+    assert trades.belongs_to_ours("ETHUSDC", "77") == []
     assert trades.of_nobody("ETHUSDC", "buy", START) == []
+    assert trades.was_told_as_others("ETHUSDC", "1")
+
+
+def test_trades_of_nobody_are_remembered_up_to_a_number() -> None:
+    fills = [a_trade(number, exchange_id=str(number)) for number in range(2_001)]
+    trades = known(*fills)
+    for each in fills:
+        trades.tell_as_others(each)
+
+    assert trades.of_nobody("ETHUSDC", "buy", 0) == fills[1:]
