@@ -293,7 +293,7 @@ class AccountBook:
         return self.records.get(client_id)
 
     def is_known_trade(self, fill: FillReport) -> bool:
-        """Whether it has been told."""
+        """Whether the trade has been delivered."""
         return fill in self.trades
 
     # --- inside
