@@ -71,6 +71,42 @@ AVOIDED = {
 """What to write instead of each phrase."""
 
 
+RETIRED = {
+    "is no address": "is not an address",
+    "is no channel": "unknown channel …",
+    "is no exchange": "unknown exchange …",
+    "is no recording: ": "is not a recording: ",
+    "is no route": "is not a route",
+    "is there already": "already exists",
+    "is told to": "is asked to",
+    "nobody reads the pipe": "no process is reading the pipe",
+    "stands where": "is in the place of",
+    "write such as": "write, for example,",
+}
+"""What log texts, errors and help say instead of each phrase."""
+
+
+def texts(tree: ast.Module) -> Iterator[str]:
+    """Every string that is not a docstring, parts of f-strings too."""
+    documents = {id(each.value) for each in ast.walk(tree) if isinstance(each, ast.Expr)}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(value=str(text)) if id(node) not in documents:
+                yield text
+
+
+def test_messages_avoid_phrases_that_were_retired() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: instead of {phrase!r} write: {RETIRED[phrase]}"
+        for path in sorted((ROOT / "connector").rglob("*.py"))
+        for text in texts(ast.parse(path.read_text()))
+        for phrase in RETIRED
+        if phrase in text
+    ]
+
+    assert found == []
+
+
 def stumbles(text: str) -> list[str]:
     """The phrases of `AVOIDED` that `text` has, in any case and across the ends of lines."""
     flat = " ".join(text.split())

@@ -24,7 +24,7 @@ async def send_cancel(office: Office, record: OrderRecord) -> Job:
     try:
         await job.done.wait()
     finally:
-        office.link.withdraw(job, "nobody waits for it any more")
+        office.link.withdraw(job, "no caller waits for it any more")
     return job
 
 

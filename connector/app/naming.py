@@ -251,4 +251,4 @@ def _unknown(what: str, name: str, known: Iterable[str]) -> str:
     """What to say of a name that is none: the one that was probably meant, or all there are."""
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
-    return f"{name!r} is no {what}; {hint}"
+    return f"unknown {what} {name!r}; {hint}"

@@ -10,7 +10,7 @@ from connector.errors import ConfigError
 
 SCHEMES = ("redis", "rediss", "unix")
 EXAMPLES = (
-    "write such as redis://127.0.0.1:6379/0, rediss://redis.example:6379 with TLS, or "
+    "write, for example, redis://127.0.0.1:6379/0, rediss://redis.example:6379 with TLS, or "
     "unix:///run/redis/redis.sock"
 )
 

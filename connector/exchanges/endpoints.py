@@ -43,7 +43,7 @@ def _check_headers(
 ) -> None:
     for name, value in headers:
         if not _HEADER.fullmatch(name) or not (value.isascii() and value.isprintable()):
-            raise ConfigError(f"Endpoints: {name[:40]!r} is no header that can be sent")
+            raise ConfigError(f"Endpoints: {name[:40]!r} is not a valid header name")
 
 
 def what_is_wrong(url: str, schemes: tuple[str, ...]) -> str | None:

@@ -129,7 +129,7 @@ class Catalogue:
         """
         if len(name.encode()) > self.longest_name_bytes or _MEANINGFUL.intersection(name):
             raise ConfigError(
-                f"{self.exchange}: {name!r} is no stream; a name has at most "
+                f"{self.exchange}: {name!r} is not a stream; a name has at most "
                 f"{self.longest_name_bytes} bytes, and neither quotes nor spaces"
             )
         return name

@@ -297,7 +297,7 @@ class Exchange(Protocol[N_co]):
         Raises:
             ConfigError: the exchange does not tell.
         """
-        raise ConfigError(f"{self.name} does not tell what is traded")
+        raise ConfigError(f"{self.name} does not list its instruments")
 
     @property
     def requests(self) -> PublicRequests:

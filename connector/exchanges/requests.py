@@ -217,7 +217,7 @@ def backfill_of(exchange: str, requests: PublicRequests, channel: type[Any]) -> 
     if offer is None:
         there = ", ".join(each.__name__ for each in requests.backfill) or "no channel"
         raise ConfigError(
-            f"{exchange} cannot be asked for {channel.__name__} that were missed: leave out "
+            f"{exchange} cannot send {channel.__name__} that were missed: leave out "
             f"backfill=True; it is offered for {there}"
         )
     return offer

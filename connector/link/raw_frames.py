@@ -94,8 +94,8 @@ class Recorders:
             self.remove(buffer)
             buffer.fail(
                 SlowConsumer(
-                    f"{_MOST_MARKS} things happened to the connections while nobody read the feed "
-                    "of frames; read it, or leave its block"
+                    f"{_MOST_MARKS} connection events wait in a feed of frames that is not "
+                    "being read; read it, or leave its block"
                 )
             )
 

@@ -65,7 +65,7 @@ def check(
     if isinstance(dials, type) or not callable(getattr(dials, "connect", None)):
         raise ConfigError(f"dialer={dialer!r}: write a Dialer, such as TcpDialer()")
     if source is not None and not callable(getattr(source, "begin", None)):
-        raise ConfigError(f"source={source!r} is no source of frames (connector.link.source)")
+        raise ConfigError(f"source={source!r} is not a source of frames; see connector.link.source")
     return Settings(
         exchange=exchange,
         reconnect=Reconnect() if reconnect is None else reconnect,

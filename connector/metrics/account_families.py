@@ -80,7 +80,7 @@ ACCOUNT_FAMILIES = (
     ),
     Family(
         "connector_account_unknown_seconds", "gauge",
-        "Age of the oldest order of which nobody knows whether it is open; 0: there is none.",
+        "Age of the oldest order whose outcome is unknown; 0 if there is none.",
         ("account",),
         _each(lambda each: each.oldest_unknown_seconds),
     ),

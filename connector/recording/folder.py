@@ -74,7 +74,7 @@ def look_for(paths: str | Path | Sequence[str | Path]) -> Found:
     missing = [path for path, _ in candidates if not path.exists()]
     if missing or not candidates:
         what = ", ".join(map(str, missing)) or " ".join(map(str, given))
-        raise ConfigError(f"there is no recording at {what}; connector record makes one")
+        raise ConfigError(f"no recording at {what}; use connector record to make one")
     for path, folder in candidates:
         start = _start_or_why_not(path)
         if isinstance(start, Skipped):

@@ -89,7 +89,7 @@ def read_blocks(path: str | Path) -> Iterator[Block | Damage]:
         size = os.fstat(file.fileno()).st_size
         offset = 0
         if not size:
-            raise ConfigError(f"{path} is no recording: it is empty")
+            raise ConfigError(f"{path} is not a recording: it is empty")
         while offset < size:
             file.seek(offset)
             try:
@@ -100,7 +100,7 @@ def read_blocks(path: str | Path) -> Iterator[Block | Damage]:
             except RecordingDamaged as damage:
                 found = _find_block(file, offset + 1, size)
                 if offset == 0 and found == size:
-                    raise ConfigError(f"{path} is no recording: {damage}") from damage
+                    raise ConfigError(f"{path} is not a recording: {damage}") from damage
                 yield Damage(offset, str(damage), torn=False)
                 offset = found
                 continue
@@ -131,8 +131,8 @@ def whole_blocks(path: str | Path) -> Iterator[Block]:
             yield block
         elif not block.torn:
             raise RecordingDamaged(
-                f"{path} is damaged at byte {block.offset}: {block.what}; connector verify says "
-                "what is left of it"
+                f"{path} is damaged at byte {block.offset}: {block.what}; connector verify shows "
+                "which part of it can be read"
             )
 
 
@@ -160,16 +160,16 @@ def start_of(path: str | Path) -> Start:
     with Path(path).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if not size:
-            raise ConfigError(f"{path} is no recording: it is empty")
+            raise ConfigError(f"{path} is not a recording: it is empty")
         try:
             _, block = _read_block(file, size)
         except RecordingDamaged as damage:
-            raise ConfigError(f"{path} is no recording: {damage}") from damage
+            raise ConfigError(f"{path} is not a recording: {damage}") from damage
         except ConfigError as later:
-            raise ConfigError(f"{path} cannot be read: {later}") from later
+            raise ConfigError(f"cannot read {path}: {later}") from later
     if block.table.marks and isinstance(start := block.table.marks[0][1], Start):
         return start
-    raise ConfigError(f"{path} does not begin as a recording does")
+    raise ConfigError(f"{path} does not begin like a recording")
 
 
 def links_of(paths: Sequence[Path]) -> dict[str, str]:
@@ -235,10 +235,10 @@ def _read_block(file: BinaryIO, left: int) -> tuple[Head, Block]:
         raise _Torn("the file ends within a block")
     compressed = file.read(head.compressed_bytes)
     if zlib.crc32(compressed) != head.crc:
-        raise RecordingDamaged("a block has not the check sum that was written")
+        raise RecordingDamaged("the checksum of a block does not match")
     raw = decompress(compressed, head.raw_bytes)
     if len(raw) != head.raw_bytes:
-        raise RecordingDamaged("a block has not the size that was written")
+        raise RecordingDamaged("the size of a block does not match")
     return head, Block.decode(raw, head.frames)
 
 

@@ -180,7 +180,9 @@ class _Check:
         report = self.report
         report.exchange = report.exchange or start.exchange
         if start.exchange != report.exchange:
-            raise ConfigError(f"recordings of {report.exchange} and of {start.exchange}")
+            raise ConfigError(
+                f"these are recordings of two exchanges, {report.exchange} and {start.exchange}"
+            )
         broken = self._continuity.broken
         self._continuity.begin(start, self._last_ns)
         if self._continuity.recordings != report.recordings:

@@ -265,7 +265,7 @@ class Writer:
             self.flush()
             _force(self._file)
         except OSError as error:
-            raise RecordingFailed(f"the file cannot be ended: {error.strerror or error}") from error
+            raise RecordingFailed(f"cannot complete the file: {error.strerror or error}") from error
         finally:
             self.abandon()
 

@@ -55,4 +55,6 @@ def follow(state: AccountState, happening: Happening) -> AccountState:
     try:
         return TABLE[state, happening]
     except KeyError:
-        raise InvariantViolated(f"an account that is {state!r} was told {happening!r}") from None
+        raise InvariantViolated(
+            f"an account in the state {state!r} cannot get {happening!r}"
+        ) from None

@@ -45,7 +45,7 @@ class Bookmark:
         """
         version, since, trades = text.split(":")
         if version != "1":
-            raise ValueError(f"no bookmark of this version: {version}")
+            raise ValueError(f"not a bookmark of this version: {version}")
         read: dict[str, str] = {}
         told: dict[str, tuple[str, ...]] = {}
         symbols: set[str] = set()

@@ -84,7 +84,7 @@ def read_wanted(
     for levels in (wanted.bids, wanted.asks):
         for level, following in pairwise(levels):
             if level.price == following.price:
-                raise OrderInvalid(f"{instrument.symbol}: the price {level.price} stands twice")
+                raise OrderInvalid(f"{instrument.symbol}: the price {level.price} is listed twice")
     if wanted.bids and wanted.asks and wanted.bids[0].price >= wanted.asks[0].price:
         raise OrderInvalid(
             f"{instrument.symbol}: the bid {wanted.bids[0].price} crosses the ask "

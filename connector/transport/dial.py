@@ -58,7 +58,7 @@ def _pairs(addresses: Mapping[str, str | Sequence[str]] | _Pairs) -> _Pairs:
     for host, listed in given.items():
         each = (listed,) if isinstance(listed, str) else tuple(listed)
         if not each:
-            raise ConfigError(f"addresses: {host!r} has none; write such as ['192.0.2.7']")
+            raise ConfigError(f"addresses: {host!r} has none; write, for example, ['192.0.2.7']")
         pairs.append((host.lower(), tuple(_address("addresses", one) for one in each)))
     return tuple(pairs)
 

@@ -30,7 +30,7 @@ def test_an_exchange_that_there_is_not() -> None:
     result = CliRunner().invoke(channels_command, ["usdm"])
 
     assert result.exit_code == 2
-    assert "'usdm' is no exchange" in result.output
+    assert "unknown exchange 'usdm'" in result.output
 
 
 def test_the_package_itself_is_the_command() -> None:

@@ -54,8 +54,8 @@ def test_a_channel_is_its_class_in_snake_case_with_arguments(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("trade:ETHUSDC", "'trade' is no channel; did you mean 'trades'?"),
-        ("xyz", "'xyz' is no channel; there are aggregate_trades, "),
+        ("trade:ETHUSDC", "unknown channel 'trade'; did you mean 'trades'?"),
+        ("xyz", "unknown channel 'xyz'; there are aggregate_trades, "),
         ("trades", "trades needs symbol, such as trades:ETHUSDC"),
         ("raw_stream", "raw_stream needs name, such as raw_stream:ethusdc@depth"),
         ("partial_book:ETHUSDC,level=5", "did you mean 'levels'?"),

@@ -41,7 +41,7 @@ def test_an_address_is_taken(url: str) -> None:
     ],
 )
 def test_what_is_none_is_told_and_not_repeated(url: str) -> None:
-    with pytest.raises(ConfigError, match="write such as redis://") as raised:
+    with pytest.raises(ConfigError, match="write, for example, redis://") as raised:
         check_address(url)
 
     assert "hunter2" not in str(raised.value)

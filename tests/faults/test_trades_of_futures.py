@@ -51,6 +51,6 @@ async def test_on_the_other_route_they_are_acknowledged_and_silent(
 
 
 async def test_a_route_that_the_exchange_does_not_have(autojump_clock: MockClock) -> None:
-    with pytest.raises(ValueError, match="'private' is no route; write 'public' or 'market'"):
+    with pytest.raises(ValueError, match="'private' is not a route; write 'public' or 'market'"):
         async with open_exchange("usdm", network=MemoryNetwork(), trades="private"):
             pass

@@ -342,7 +342,7 @@ async def test_leaving_ends_the_source() -> None:
 
 
 async def test_something_else_is_no_source() -> None:
-    with pytest.raises(ConfigError, match="no source of frames"):
+    with pytest.raises(ConfigError, match="not a source of frames"):
         async with open_adapter(Toy(), source=42):  # type: ignore[arg-type]
             pass
 

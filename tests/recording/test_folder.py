@@ -79,7 +79,7 @@ def test_a_file_that_is_no_recording_does_not_make_a_folder_unreadable(
         assert names(tmp_path) == ["a.rec.zst", "c.rec.zst"]
 
     (record,) = caplog.records
-    assert "b.rec.zst: it is no recording" in record.getMessage()
+    assert "b.rec.zst: it is not a recording" in record.getMessage()
 
 
 @given(cut=st.integers(0, 400))
@@ -99,7 +99,7 @@ def test_what_is_named_alone_and_no_recording_is_an_error(tmp_path: Path) -> Non
     path.write_bytes(b"")
 
     for each in (path, tmp_path):
-        with pytest.raises(ConfigError, match=r"b\.rec\.zst is no recording: it is empty"):
+        with pytest.raises(ConfigError, match=r"b\.rec\.zst is not a recording: it is empty"):
             files_of(each)
 
 

@@ -150,7 +150,7 @@ def test_other_files_are_no_recordings(tmp_path: Path) -> None:
     for name, content in {"empty": b"", "text": b"hello, world" * 40, "short": b"x"}.items():
         path = tmp_path / name
         path.write_bytes(content)
-        with pytest.raises(ConfigError, match="is no recording"):
+        with pytest.raises(ConfigError, match="is not a recording"):
             list(read_frames(path))
 
 

@@ -23,7 +23,7 @@ class Break:
 BREAKS = (
     Break("the exchange closes, 1001", Fault("close", code=1001)),
     Break("TCP reset", Fault("reset")),
-    Break("half-open: the peer is gone, and nobody says so", Fault("half_open")),
+    Break("half-open: the peer is gone without a FIN or RST", Fault("half_open")),
     Break("closed without a close frame", Fault("fin")),
     Break("HTTP 503 at the next attempt", Fault("reset"), Fault("http_status", status=503)),
     Break("an invalid frame: reserved bits", Fault("bad_reserved_bits")),

@@ -140,5 +140,5 @@ def summary(report: MakerReport) -> list[str]:
         return [*lines, *(f"BROKEN: {each}" for each in report.violations)]
     return [
         *lines,
-        "Nothing is left: no order is open, no intent became two orders, every fill was told.",
+        "Nothing is left: no order is open, no intent became two orders, every fill was reported.",
     ]

@@ -157,7 +157,7 @@ SERVICE_FAMILIES = (
     ),
     ServiceFamily(
         "connector_redis_losses_total", "counter",
-        "Losses that readers were told of, per stream; of sinks of frames.", ("sink",),
+        "Losses that were reported to readers, per stream; of sinks of frames.", ("sink",),
         _of_redis("losses"),
     ),
 )  # fmt: skip

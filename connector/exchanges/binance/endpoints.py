@@ -51,7 +51,7 @@ def _check_url(_: object, attribute: attrs.Attribute[Any], url: str) -> None:
 
 def _check_route(_: object, __: attrs.Attribute[Any], route: object) -> None:
     if route not in ("public", "market"):
-        raise ConfigError(f"Endpoints: trades={route!r} is no route; write 'public' or 'market'")
+        raise ConfigError(f"Endpoints: trades={route!r} is not a route; write 'public' or 'market'")
 
 
 def _what_is_wrong(url: str, schemes: tuple[str, ...], appended: tuple[str, ...]) -> str | None:

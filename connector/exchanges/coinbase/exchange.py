@@ -169,7 +169,7 @@ class AdvancedTrade(Venue[N_co]):
         kind = frames.BOOK_FRAMES if kind == frames.BOOK else kind
         if kind not in frames.CHANNELS or not product:
             raise ConfigError(
-                f"{self.name}: {channel.name!r} is no stream; write one of "
+                f"{self.name}: {channel.name!r} is not a stream; write one of "
                 f"{', '.join(sorted(frames.CHANNELS))} and a product, such as 'status:BTC-USD'"
             )
         name = f"{kind}:{decode.listed_as(product)}"

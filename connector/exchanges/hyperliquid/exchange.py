@@ -232,7 +232,7 @@ class Hyperliquid(Venue[N_co]):
             argument = frames.argument(name)
             if not argument["coin"] or argument["type"] not in frames.TYPES:
                 raise ConfigError(
-                    f"{self.name}: {name!r} is no stream; write one of "
+                    f"{self.name}: {name!r} is not a stream; write one of "
                     f"{', '.join(sorted(frames.TYPES))} and the coin, such as 'trades:BTC' or "
                     "'candle:BTC:1m'"
                 )

@@ -180,7 +180,7 @@ def routed(rules: Rules, trades: str) -> Rules:
     if rules.name != "usdm":
         return rules
     if route not in rules.routes[:2]:
-        raise ValueError(f"trades={trades!r} is no route; write 'public' or 'market'")
+        raise ValueError(f"trades={trades!r} is not a route; write 'public' or 'market'")
     return attrs.evolve(rules, streams=((rf"{_SYMBOL}@trade", route), *rules.streams))
 
 

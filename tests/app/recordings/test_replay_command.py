@@ -131,7 +131,7 @@ def test_recordings_of_several_adapters_are_printed_in_the_order_of_their_times(
         "futures", "spot", "spot", "futures", "futures", "spot",
     ]  # fmt: skip
     assert "skipped: " in done.stderr
-    assert "b.rec.zst: it is no recording: it is empty" in done.stderr
+    assert "b.rec.zst: it is not a recording: it is empty" in done.stderr
 
 
 async def test_recordings_of_several_adapters_are_played_by_one_clock(
@@ -165,7 +165,7 @@ def test_several_are_verified_each(several: Path) -> None:
     assert report["sound"]
     names = [(each["name"], each["frames"]) for each in report["recordings"]]
     assert names == [("futures: binance_usdm", 3), ("spot: binance_usdm", 3)]
-    assert "skipped: b.rec.zst: it is no recording: it is empty" in told.output
+    assert "skipped: b.rec.zst: it is not a recording: it is empty" in told.output
     assert "== spot: binance_usdm" in told.output
 
 

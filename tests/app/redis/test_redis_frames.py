@@ -75,9 +75,9 @@ def test_what_says_which_of_the_two_it_is() -> None:
     with pytest.raises(Misconfigured) as raised:
         read_configuration(frames.replace('what = "frames"', 'what = "frame"'))
     assert str(raised.value) == (
-        "line 11: sinks[0].what: 'frame' is no choice; did you mean 'frames'?"
+        "line 11: sinks[0].what: unknown choice 'frame'; did you mean 'frames'?"
     )
-    with pytest.raises(Misconfigured, match="'encoding' is no key") as raised:
+    with pytest.raises(Misconfigured, match="unknown key 'encoding'") as raised:
         read_configuration(frames + 'encoding = "json"\n')
     assert len(raised.value.mistakes) == 1
 

@@ -50,9 +50,9 @@ def test_every_mistake_is_told_before_anything_is_connected(command: str, config
     assert ended.exit_code == 1
     first, second, *_ = ended.output.splitlines()
     where = f"{config}: line 5: groups.ticks.channels[0]"
-    assert first == f"{where}: 'trade' is no channel; did you mean 'trades'?"
+    assert first == f"{where}: unknown channel 'trade'; did you mean 'trades'?"
     assert second == (
-        f"{config}: line 8: sinks[0].kind: 'logg' is no kind of sink; did you mean 'log'?"
+        f"{config}: line 8: sinks[0].kind: unknown kind of sink 'logg'; did you mean 'log'?"
     )
 
 

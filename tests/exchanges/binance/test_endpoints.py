@@ -62,7 +62,7 @@ def test_ones_own_server_may_carry_trades_elsewhere(trades: Any, route: str) -> 
 
 @pytest.mark.parametrize("trades", ["private", "/public", "", None, 1])
 def test_a_route_that_does_not_exist(trades: Any) -> None:
-    with pytest.raises(ConfigError, match="is no route; write 'public' or 'market'"):
+    with pytest.raises(ConfigError, match="is not a route; write 'public' or 'market'"):
         binance.Endpoints(stream="ws://h", rest="http://h", trades=trades)
 
 

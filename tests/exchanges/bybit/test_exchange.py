@@ -74,9 +74,9 @@ def test_streams(channel: Channel[Any], name: str) -> None:
         (Candles("BTCUSDT", "2m"), "interval can be 1m, 3m"),
         (Tickers(), "for one symbol at a time"),
         (Trades('BTC"USDT'), "is not a symbol"),
-        (Trades("B" * 45), "is no stream"),
+        (Trades("B" * 45), "is not a stream"),
         (OrderBook("BTCUSDT", 500), "has 200 levels, not 500"),
-        (RawStream("x" * 51), "is no stream"),
+        (RawStream("x" * 51), "is not a stream"),
     ],
 )
 def test_what_it_does_not_offer(channel: Channel[Any], words: str) -> None:

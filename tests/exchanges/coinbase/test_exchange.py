@@ -69,9 +69,9 @@ def test_streams(channel: Channel[Any], name: str) -> None:
         (BookDeltas("BTC-USD", 1000), "interval_ms can be 100"),
         (Tickers(), "for one symbol at a time"),
         (Trades('BTC"USD'), "is not a symbol"),
-        (RawStream("status"), "is no stream; write one of candles, l2_data"),
-        (RawStream("heartbeats:heartbeats"), "is no stream"),
-        (RawStream("user:BTC-USD"), "is no stream"),
+        (RawStream("status"), "is not a stream; write one of candles, l2_data"),
+        (RawStream("heartbeats:heartbeats"), "is not a stream"),
+        (RawStream("user:BTC-USD"), "is not a stream"),
     ],
 )  # fmt: skip
 def test_what_it_does_not_offer(channel: Channel[Any], words: str) -> None:

@@ -77,8 +77,8 @@ def test_streams(channel: Channel[Any], name: str) -> None:
         (Candles("BTC", "2m"), "interval can be 1m, 3m"),
         (Tickers(), "for one symbol at a time"),
         (Trades('B"TC'), "is not a symbol"),
-        (RawStream("allMids"), "is no stream; write one of activeAssetCtx, bbo, candle"),
-        (RawStream("userFills:0x1"), "is no stream"),
+        (RawStream("allMids"), "is not a stream; write one of activeAssetCtx, bbo, candle"),
+        (RawStream("userFills:0x1"), "is not a stream"),
     ],
 )
 def test_what_it_does_not_offer(channel: Channel[Any], words: str) -> None:

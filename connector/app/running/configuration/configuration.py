@@ -234,14 +234,14 @@ class _Reader:
             self.findings.add((*path, "adapter"), unknown("adapter", table.adapter, adapters))
         if table.channels == ():
             self.findings.add(
-                (*path, "channels"), 'there is none; write such as channels = ["trades"]'
+                (*path, "channels"), 'there is none; write, for example, channels = ["trades"]'
             )
         channels = self._written[str(path[-1])] = {}
         for index, text in enumerate(table.channels or ()):
             where = (*path, "channels", index)
             for channel in self._try(where, parse_channels, text, table.symbols) or ():
                 if channels.setdefault(channel, index) != index:
-                    self.findings.add(where, f"{write_channel(channel)} stands here twice")
+                    self.findings.add(where, f"{write_channel(channel)} is listed twice")
         return GroupPlan(
             adapter=table.adapter,
             channels=tuple(channels),

@@ -82,7 +82,7 @@ def read_table(kind: type[S], value: object, path: Path, findings: Findings) -> 
     Of a field that is wrong, which is noted, the result has the default, or None.
     """
     if not isinstance(value, dict):
-        findings.add(path, f"{_TYPES.get(type(value), 'a value')} stands where a table should")
+        findings.add(path, f"{_TYPES.get(type(value), 'a value')} is in the place of a table")
         return None
     fields = {field.encode_name: field for field in msgspec.structs.fields(cast("Any", kind))}
     for key in value:
@@ -106,8 +106,10 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     names = list(known)
     close = difflib.get_close_matches(name, names, n=1)
     if close:
-        return f"{name!r} is no {what}; did you mean {close[0]!r}?"
-    return f"{name!r} is no {what}; there are {', '.join(names)}" if names else f"no {what} is here"
+        return f"unknown {what} {name!r}; did you mean {close[0]!r}?"
+    return (
+        f"unknown {what} {name!r}; there are {', '.join(names)}" if names else f"no {what} is here"
+    )
 
 
 def _read_field(
@@ -164,7 +166,9 @@ def _is_struct(kind: Any) -> bool:
 def _such_as(field: msgspec.structs.FieldInfo) -> str:
     """An example of a field's value, to be put behind a message."""
     example = next(_examples(field.type), None)
-    return "" if example is None else f"; write such as {field.encode_name} = {_toml(example)}"
+    return (
+        "" if example is None else f"; write, for example, {field.encode_name} = {_toml(example)}"
+    )
 
 
 def _examples(annotation: Any) -> Iterator[Any]:

@@ -71,7 +71,7 @@ class LineFile:
         except OSError as error:
             if error.errno != errno.ENXIO:
                 raise
-            _tell("nobody reads the pipe yet", self._path)
+            _tell("no process is reading the pipe yet", self._path)
 
     def reopen(self) -> None:
         """Open what is at the path now, in place of what was open.

@@ -127,31 +127,39 @@ def test_no_secret_is_in_a_configuration(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("[run]", "[runs]", "line 1: runs: 'runs' is no table; did you mean 'run'?"),
-        ("= 5\n", "= 0\n", "line 2: run.shutdown_timeout: 0: expected a number > 0.0; write such"),
-        ('"debug"', '"loud"', "line 5: log.level: 'loud' is no choice; there are debug, info, "),
+        ("[run]", "[runs]", "line 1: runs: unknown table 'runs'; did you mean 'run'?"),
+        ("= 5\n", "= 0\n", "line 2: run.shutdown_timeout: 0: expected a number > 0.0; write, for"),
+        ('"debug"', '"loud"', "line 5: log.level: unknown choice 'loud'; there are debug, info, "),
         ('"0.0.0.0:9100"', '"localhost"', "line 9: metrics.bind: 'localhost' is not an address"),
         ('"0.0.0.0:9100"', "9100", "metrics.bind: 9100: expected a string, got a whole number"),
         ('{ env = "METRICS_TOKEN" }', '"hunter2"', "line 10: metrics.token: the file must not "),
         ('"METRICS_TOKEN"', '"NO_SUCH_NAME"', "line 10: metrics.token: the environment variable "),
-        ('"binance_usdm"', '"binance_usd"', "line 13: adapters.futures.exchange: 'binance_usd' is"),
+        (
+            '"binance_usdm"',
+            '"binance_usd"',
+            "line 13: adapters.futures.exchange: unknown exchange 'bi",
+        ),
         ('exchange = "binance_usdm"', "", "line 12: adapters.futures: exchange is missing; write"),
-        ('"testnet"', '"tesnet"', "line 14: adapters.futures.endpoints: 'tesnet' is no environ"),
+        ('"testnet"', '"tesnet"', "line 14: adapters.futures.endpoints: unknown environment 'te"),
         ("compression", "compresion", "did you mean 'compression'?"),
         ("= true\n", "= 1\n", "line 16: adapters.futures.compression: 1: expected true or false"),
         ("cap = 30", "cap = -1", "line 18: adapters.futures.reconnect.cap: -1: expected a number"),
         ('"ws://127.0.0.1:8080"', '"http://x"', "line 22: adapters.spot.endpoints.stream: stream"),
-        ('adapter = "futures"', 'adapter = "future"', "line 26: groups.ticks.adapter: 'future' is"),
+        (
+            'adapter = "futures"',
+            'adapter = "future"',
+            "line 26: groups.ticks.adapter: unknown adapter 'future'",
+        ),
         (
             '"trades", ',
             '"trade", ',
-            "line 27: groups.ticks.channels[0]: 'trade' is no channel; did",
+            "line 27: groups.ticks.channels[0]: unknown channel 'trade'; did",
         ),
         ("levels=10", "levels=7", "line 27: groups.ticks.channels[2]: "),
         (
             '"trades", ',
             '"trades", "trades:ETHUSDC", ',
-            "channels[1]: trades:ETHUSDC stands here tw",
+            "channels[1]: trades:ETHUSDC is listed tw",
         ),
         ('"trades", ', '"trades", "raw_stream:ethusdc@trade", ', "is the same stream"),
         (
@@ -159,17 +167,29 @@ def test_no_secret_is_in_a_configuration(monkeypatch: pytest.MonkeyPatch) -> Non
             '["liquidations"]',
             "line 39: groups.spot.channels[0]: binance_spot",
         ),
-        ('["trades:BTCUSDT"]', "[]", "line 39: groups.spot.channels: there is none; write such as"),
+        (
+            '["trades:BTCUSDT"]',
+            "[]",
+            "line 39: groups.spot.channels: there is none; write, for example,",
+        ),
         ('["trades:BTCUSDT"]', '"trades"', "channels: 'trades': expected an array, got a string"),
         ("buffer = 4096", "buffer = 0", "line 29: groups.ticks.buffer: 0: expected a whole number"),
-        ("drop_oldest", "drop", "line 30: groups.ticks.overflow: 'drop' is no choice; there are "),
-        ('"jsonl"', '"json"', "line 42: sinks[0].kind: 'json' is no kind of sink; did you mean "),
+        (
+            "drop_oldest",
+            "drop",
+            "line 30: groups.ticks.overflow: unknown choice 'drop'; there are ",
+        ),
+        ('"jsonl"', '"json"', "line 42: sinks[0].kind: unknown kind of sink 'json'; did you mean "),
         ('name = "counts"', 'name = "jsonl"', "line 46: sinks[1]: another sink is called 'jsonl'"),
-        ('["ticks", "spot"]', '["tick"]', "line 44: sinks[0].groups[0]: 'tick' is no group; did "),
+        (
+            '["ticks", "spot"]',
+            '["tick"]',
+            "line 44: sinks[0].groups[0]: unknown group 'tick'; did ",
+        ),
         (
             "every = 60",
             "evry = 60",
-            "line 49: sinks[1].evry: 'evry' is no key; did you mean 'every'",
+            "line 49: sinks[1].evry: unknown key 'evry'; did you mean 'every'",
         ),
         (
             "every = 60",
@@ -178,7 +198,11 @@ def test_no_secret_is_in_a_configuration(monkeypatch: pytest.MonkeyPatch) -> Non
         ),
         ("[[sinks]]", "[sinks]", "not TOML"),
         ("= 8\n", "= inf\n", "line 17: adapters.futures.stale_after: inf: expected a finite num"),
-        ("{ initial = 0.5, cap = 30 }", '"fast"', 'write such as reconnect = {"initial" = 0.25'),
+        (
+            "{ initial = 0.5, cap = 30 }",
+            '"fast"',
+            'write, for example, reconnect = {"initial" = 0.25',
+        ),
         ('"events.jsonl"', '""', "line 43: sinks[0].path: '': expected a string of l"),
         (
             'kind = "log"\n',
@@ -275,7 +299,7 @@ def test_what_is_not_there_at_all_is_told(text: str) -> None:
 
 
 def test_a_table_that_is_none_is_told() -> None:
-    assert "a string stands where a table should" in "\n".join(mistakes('adapters.a = "x"'))
+    assert "a string is in the place of a table" in "\n".join(mistakes('adapters.a = "x"'))
 
 
 def test_what_is_not_toml_is_told_with_its_line() -> None:

@@ -67,11 +67,11 @@ channels = ["trades:BTCUSDC"]
 """
 QUOTES = '[groups.quotes]\nadapter = "futures"\nchannels = ["best_quote:ETHUSDC"]\n'
 MISTAKES = (
-    (0, ': path is missing; write such as path = "recordings"'),
+    (0, ': path is missing; write, for example, path = "recordings"'),
     (2, ".fsync: 1: expected true or false, got a whole number"),
-    (4, ".rotate_minute: 'rotate_minute' is no key; did you mean 'rotate_minutes'?"),
-    (5, ".overflow: 'conflate' is no choice; there are block, drop_oldest, fail"),
-    (6, ".rotate_mib: -1: expected a number > 0.0; write such as rotate_mib = 256.0"),
+    (4, ".rotate_minute: unknown key 'rotate_minute'; did you mean 'rotate_minutes'?"),
+    (5, ".overflow: unknown choice 'conflate'; there are block, drop_oldest, fail"),
+    (6, ".rotate_mib: -1: expected a number > 0.0; write, for example, rotate_mib = 256.0"),
 )
 
 
