@@ -37,8 +37,9 @@ class Full(set[Any]):
         """Set when it may be another answer; there is one only while somebody waits."""
         self.eager = 0
         """Streams of the link that have a reader who wants every event."""
-        self.waiting: set[Any] = set()
-        """Conflating buffers whose consumer waits for an event, or is about to take one."""
+        self.waiting: dict[Any, None] = {}
+        """Conflating buffers whose consumer waits for an event, or is about to take one: an
+        ordered set."""
         self._hurried: trio.Event | None = None
 
     def holds_back(self) -> bool:
@@ -76,7 +77,7 @@ class Full(set[Any]):
 
     def attend(self, buffer: Any) -> None:
         """The consumer of `buffer`, which conflates, waits: paused sessions must read."""
-        self.waiting.add(buffer)
+        self.waiting[buffer] = None
         if self._hurried is not None:
             self._hurried.set()
 

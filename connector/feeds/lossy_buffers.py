@@ -163,7 +163,7 @@ class ConflatingBuffer(_NeverFull[T]):
             await super().wait()
         finally:
             for link in links:
-                link.waiting.discard(self)
+                link.waiting.pop(self, None)
 
     def oldest_ns(self) -> int:
         return getattr(next(iter(self._latest.values()), None), "received_ns", 0)

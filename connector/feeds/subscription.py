@@ -135,8 +135,10 @@ class Subscription(Intake):
         """An ordered set."""
         self.readers = Readers(self._buffers)
         self.group = self.readers
-        self._waiting: set[Buffer[object]] = set()
-        self._changed = trio.Event()
+        self._waiting: dict[Buffer[object], None] = {}
+        """An ordered set of those that are not acknowledged yet."""
+        self._changed: trio.Event | None = None
+        """Set when it may be another answer; there is one only while somebody waits."""
         self._eager = False
         self.full = full
 
@@ -190,13 +192,13 @@ class Subscription(Intake):
         """Let `buffer` have the events from now on."""
         self._buffers[buffer] = None
         buffer.join(self.full)
-        self._waiting.add(buffer)
+        self._waiting[buffer] = None
         self._readers_changed()
 
     def detach(self, buffer: Buffer[object]) -> bool:
         """Undo `attach`; whether no reader needs the stream any more."""
         self._buffers.pop(buffer, None)
-        self._waiting.discard(buffer)
+        self._waiting.pop(buffer, None)
         self._tell_waiting()
         self._readers_changed()
         if not self._buffers:
@@ -347,8 +349,10 @@ class Subscription(Intake):
                         "exchange had acknowledged it"
                     )
                 if self.live or self.over:
-                    self._waiting.discard(buffer)
+                    self._waiting.pop(buffer, None)
                     return
+                if self._changed is None:
+                    self._changed = trio.Event()
                 with trio.move_on_after(_HELD_BACK_SECONDS) as patience:
                     await self._changed.wait()
                 if patience.cancelled_caught and self.full.holds_back():
@@ -361,8 +365,9 @@ class Subscription(Intake):
 
     def _tell_waiting(self) -> None:
         """Wake the tasks that wait for the subscription."""
-        self._changed.set()
-        self._changed = trio.Event()
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
 
     def statistics(self) -> StreamStatistics:
         """Counts over all sessions."""

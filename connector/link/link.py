@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
@@ -49,20 +49,23 @@ from connector.transport import (
 
 
 class _Slot:
-    """Room for one session (INVARIANTS I1): a tripwire, the loop below cannot violate it."""
+    """Room for one session (INVARIANTS I1): a tripwire, the loop below cannot violate it.
+
+    A generator would do, and be ten times as large; every link stands in one.
+    """
+
+    __slots__ = ("_taken",)
 
     def __init__(self) -> None:
         self._taken = False
 
-    @contextmanager
-    def occupied(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         if self._taken:
             raise InvariantViolated("a second session of one link was about to be opened")
         self._taken = True
-        try:
-            yield
-        finally:
-            self._taken = False
+
+    def __exit__(self, *_: object) -> None:
+        self._taken = False
 
 
 class LinkOwner(Protocol):
@@ -251,7 +254,7 @@ class Link:
         """One session, from dial to closed socket."""
         if any(map(is_open, self.sockets)):
             raise InvariantViolated(f"{self.name}: the socket of the last session is still open")
-        with self._slot.occupied():
+        with self._slot:
             self.session = number
             self._enter("connecting")
             via = self._settings.way_to(self.route)

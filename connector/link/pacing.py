@@ -91,7 +91,7 @@ class Pace:
     def __init__(self, per_second: float, per_hour: int | None = None) -> None:
         self._spacing = 1 / per_second
         self._next = -math.inf
-        self._requests: deque[float] = deque(maxlen=per_hour)
+        self._requests = None if per_hour is None else deque[float](maxlen=per_hour)
 
     async def turn(self, *, request: bool = False) -> None:
         """Wait for the next free slot and take it. Executes a checkpoint.
@@ -105,12 +105,12 @@ class Pace:
         while (free := self._free_at(request)) > trio.current_time():  # noqa: ASYNC110  # time
             await trio.sleep_until(free)  # and another task may take the slot meanwhile
         self._next = trio.current_time() + self._spacing
-        if request and self._requests.maxlen is not None:
+        if request and self._requests is not None:
             self._requests.append(trio.current_time())
 
     def _free_at(self, request: bool) -> float:
         requests = self._requests
-        if request and len(requests) == requests.maxlen:
+        if request and requests is not None and len(requests) == requests.maxlen:
             return max(self._next, requests[0] + _HOUR_SECONDS)
         return self._next
 

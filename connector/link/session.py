@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections import deque
 from types import MappingProxyType
 from typing import Protocol
 
@@ -146,7 +145,7 @@ class Session:
         """Whether the owner has been told, since it last wanted something else."""
         self._pace = Pace(exchange.limits.requests_per_second, exchange.limits.requests_per_hour)
         self._liveness = exchange.liveness
-        self._to_send: deque[str] = deque(exchange.liveness.greeting)
+        self._to_send = list(exchange.liveness.greeting)
         """Messages that ask for no stream."""
         self._sending = False
         """Whether a task sends them."""
@@ -217,7 +216,7 @@ class Session:
         """Send what asks for no stream, below the exchange's message rate."""
         while self._to_send:
             await self._pace.turn()
-            text = self._to_send.popleft()
+            text = self._to_send.pop(0)
             try:
                 await carrier.send(text)
                 if text == self._liveness.ping and self._liveness.also_websocket_ping:
@@ -360,7 +359,7 @@ class Session:
             self._pace_replies(message)
             self._refuse(self.wire.read(message))
         elif isinstance(message, Question):
-            self._to_send.appendleft(message.answer)
+            self._to_send.insert(0, message.answer)
             self._work.set()
         elif isinstance(message, Heartbeat):
             pass  # its bytes are counted

@@ -76,7 +76,8 @@ class Wire:
         self._pending: dict[int, _Pending] = {}
         self._asked: set[str] = set()
         self._halves: list[Sequence[Subscription]] = []
-        self._refresh: set[str] = set()
+        self._refresh: dict[str, None] = {}
+        """An ordered set."""
         self._lists = exchange.liveness.unanswered == "omitted"
         """Whether the exchange answers each message by a list of what is subscribed, or refuses."""
         self._unanswered = len(exchange.liveness.greeting)
@@ -108,7 +109,7 @@ class Wire:
         """Unsubscribe and subscribe again; False when that is under way already."""
         if subscription.name in self._refresh:
             return False
-        self._refresh.add(subscription.name)
+        self._refresh[subscription.name] = None
         return True
 
     def read(self, reply: Reply | Subscribed) -> list[Refusal]:
@@ -239,7 +240,7 @@ class Wire:
     def _gone(self, subscriptions: Sequence[Subscription]) -> None:
         for subscription in subscriptions:
             self.live.pop(subscription.name, None)
-            self._refresh.discard(subscription.name)
+            self._refresh.pop(subscription.name, None)
 
     def _surplus(self) -> list[Subscription]:
         surplus = []

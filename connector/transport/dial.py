@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -157,8 +157,7 @@ class TcpDialer:
         pinned = dict(self.addresses).get(host.lower())
         return await open_tcp(host, port, source=self.source_address, pinned=pinned)
 
-    @asynccontextmanager
-    async def connect(self, host: str, port: int) -> AsyncIterator[trio.SocketStream]:
+    def connect(self, host: str, port: int) -> AbstractAsyncContextManager[trio.SocketStream]:
         """Open a TCP connection for the length of a block.
 
         Raises:
@@ -166,9 +165,7 @@ class TcpDialer:
 
         Cancellation: attempts in progress are closed.
         """
-        stream = await self.open(host, port)
-        async with closed_after(stream):
-            yield stream
+        return _Dialled(self, host, port)
 
 
 def way_to(dialer: Dialer, url: str) -> str:
@@ -187,7 +184,7 @@ class closed_after:  # noqa: N801 - reads as the function that it could be
     that would replace the exception that is on its way out. Hence the shield; its time is up
     before it begins.
 
-    A generator would do; every connection holds three of these, and then of those.
+    A generator would do; every connection holds two of these, and then of those.
     """
 
     __slots__ = ("_stream",)
@@ -195,13 +192,26 @@ class closed_after:  # noqa: N801 - reads as the function that it could be
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
 
-    async def __aenter__(self) -> None:
-        pass
+    async def __aenter__(self) -> object:
+        return None
 
     async def __aexit__(self, *_: object) -> None:
         with trio.CancelScope(deadline=trio.current_time(), shield=True) as now:
             now.cancel()
             await self._stream.aclose()
+
+
+class _Dialled(closed_after):
+    """What `TcpDialer.connect` returns."""
+
+    __slots__ = ("_dialer", "_host", "_port")
+
+    def __init__(self, dialer: TcpDialer, host: str, port: int) -> None:
+        self._dialer, self._host, self._port = dialer, host, port
+
+    async def __aenter__(self) -> trio.SocketStream:
+        self._stream = stream = await self._dialer.open(self._host, self._port)
+        return stream
 
 
 def is_open(stream: trio.abc.Stream) -> bool:

@@ -85,7 +85,7 @@ async def test_a_rest_ends_when_a_consumer_waits(autojump_clock: MockClock) -> N
         await trio.sleep(1)
         nursery.start_soon(buffer.wait)
         await wait_all_tasks_blocked()
-        assert link.waiting == {buffer}
+        assert set(link.waiting) == {buffer}
         buffer.put(1)
 
     assert trio.current_time() == 1
