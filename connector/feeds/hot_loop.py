@@ -80,10 +80,12 @@ def take_in_python(  # noqa: PLR0917  # by position, which costs less
             if found is None or found.group is None or name_end < 0:
                 break
             if run is None:
-                # Nobody else runs meanwhile, so the room is what it is now.
-                limit = first + found.group.room()
-                stop = min(stop, limit)
-            elif found.group is not run.group:
+                # Nobody else runs meanwhile, so the room is what it is now; one event always fits.
+                group = found.group
+                if taken + 1 < stop:
+                    limit = first + group.room()
+                    stop = min(stop, limit)
+            elif found.group is not group:
                 break
             else:
                 run.messages += taken - begin
@@ -105,6 +107,7 @@ def take_in_python(  # noqa: PLR0917  # by position, which costs less
             event, newest = fold_all(fold, latest, said)
         if type(event) is list:
             count = len(event)
+            limit = limit or first + group.room()
             if taken + count > limit:
                 break
             following = last_id

@@ -363,13 +363,23 @@ static PyType_Spec intake_spec = {
 /* Made once: `Subscription` inherits from it. */
 static PyTypeObject *intake_type;
 
-/* How events of a type are stamped: what sets their fields, or NULL for the way of any object. */
+/* How events of a type are stamped: what sets their fields, or NULL for the way of any object. It is
+   looked up for the second event of the type, because it costs more than a single one is stamped. */
 typedef struct {
     PyObject *type;
     PyObject *received_ns;
     PyObject *session;
     descrsetfunc set;
 } Stamps;
+
+static void
+forget_stamps(Stamps *stamps)
+{
+    Py_CLEAR(stamps->type);
+    Py_CLEAR(stamps->received_ns);
+    Py_CLEAR(stamps->session);
+    stamps->set = NULL;
+}
 
 /* What the loop holds of the stream that the present run of messages is of. */
 typedef struct {
@@ -382,7 +392,6 @@ typedef struct {
     PyObject *latest;
     Py_ssize_t messages;
     Py_ssize_t payload_bytes;
-    Stamps stamps;
 } Run;
 
 static void
@@ -395,9 +404,6 @@ forget_run(Run *run)
     Py_CLEAR(run->last_id);
     Py_CLEAR(run->fold);
     Py_CLEAR(run->latest);
-    Py_CLEAR(run->stamps.type);
-    Py_CLEAR(run->stamps.received_ns);
-    Py_CLEAR(run->stamps.session);
 }
 
 static int
@@ -552,6 +558,8 @@ find_stream(const Order *order, const char *payload, Py_ssize_t size, Py_ssize_t
     return (Intake *)Py_NewRef(found);
 }
 
+enum { NOT_ASKED = -1 };
+
 /* How many events `group` has room for; -1 with an exception set. */
 static Py_ssize_t
 room_of(PyObject *group)
@@ -590,35 +598,32 @@ decode_data(const Run *run, PyObject *data)
     return PyObject_CallOneArg(read, data);
 }
 
-/* Finds in `stamps` how events of the type of `event` are stamped. */
+/* Finds in `stamps` how events of its type are stamped; -1 with an exception set. */
 static int
-find_stamps(Stamps *stamps, PyObject *event)
+find_stamps(Stamps *stamps)
 {
-    Py_CLEAR(stamps->type);
-    Py_CLEAR(stamps->received_ns);
-    Py_CLEAR(stamps->session);
-    PyObject *type = (PyObject *)Py_TYPE(event);
-    stamps->received_ns = PyObject_GetAttr(type, name_received_ns);
-    stamps->session = PyObject_GetAttr(type, name_session);
+    stamps->received_ns = PyObject_GetAttr(stamps->type, name_received_ns);
+    stamps->session = PyObject_GetAttr(stamps->type, name_session);
     if (stamps->received_ns == NULL || stamps->session == NULL) {
         return -1;
     }
     /* Fields of a struct, as nearly always: then no setter need be looked up for each event. */
-    stamps->set = NULL;
     if (Py_TYPE(stamps->received_ns) == &PyMemberDescr_Type
         && Py_TYPE(stamps->session) == &PyMemberDescr_Type) {
         stamps->set = (descrsetfunc)PyType_GetSlot(&PyMemberDescr_Type, Py_tp_descr_set);
     }
-    stamps->type = Py_NewRef(type);
     return 0;
 }
 
 /* Stamps `event`; -1 with an exception set. */
 static int
-stamp(const Order *order, Run *run, PyObject *event)
+stamp(const Order *order, Stamps *stamps, PyObject *event)
 {
-    Stamps *stamps = &run->stamps;
-    if ((PyObject *)Py_TYPE(event) != stamps->type && find_stamps(stamps, event)) {
+    if ((PyObject *)Py_TYPE(event) != stamps->type) {
+        forget_stamps(stamps);
+        stamps->type = Py_NewRef((PyObject *)Py_TYPE(event));
+    }
+    else if (stamps->received_ns == NULL && find_stamps(stamps)) {
         return -1;
     }
     if (stamps->set != NULL) {
@@ -732,14 +737,14 @@ fold_all(const Run *run, PyObject *event, PyObject **latest)
 /* Append the events of one message to those of `order`: 1 if each follows, 0 with the list of them as
    it was if one does not, -1 with an exception set. */
 static int
-take_list(const Order *order, Run *run, PyObject *list)
+take_list(const Order *order, Run *run, Stamps *stamps, PyObject *list)
 {
     Py_ssize_t before = PyList_GET_SIZE(order->events);
     PyObject *last_id = Py_NewRef(run->last_id), *verdict = NULL;
     int goes_on = 1;
     for (Py_ssize_t i = 0; goes_on == 1 && i < PyList_GET_SIZE(list); i++) {
         PyObject *event = Py_NewRef(PyList_GET_ITEM(list, i));
-        goes_on = stamp(order, run, event) ? -1 : follows(run, event, &verdict);
+        goes_on = stamp(order, stamps, event) ? -1 : follows(run, event, &verdict);
         if (goes_on == 1 && PyList_Append(order->events, event)) {
             goes_on = -1;
         }
@@ -786,6 +791,7 @@ static int
 take_in_order(const Order *order, Outcome *outcome)
 {
     Run run = {NULL};
+    Stamps stamps = {NULL};
     PyObject *prefix = NULL, *verdict = NULL, *event = NULL, *group = NULL, *latest = NULL;
     int result = -1;
     Py_ssize_t taken = order->first, room = PY_SSIZE_T_MAX, prefix_size = 0, behind = 0;
@@ -813,8 +819,14 @@ take_in_order(const Order *order, Outcome *outcome)
             int is_other = 0, failed = 0;
             if (group == NULL) {
                 group = Py_NewRef(found->group);
-                room = room_of(group);
-                failed = room < 0;
+                /* There is room for one event. */
+                if (PySequence_Fast_GET_SIZE(order->payloads) - taken > 1) {
+                    room = room_of(group);
+                    failed = room < 0;
+                }
+                else {
+                    room = NOT_ASKED;
+                }
             }
             else {
                 is_other = found->group != group;
@@ -853,10 +865,13 @@ take_in_order(const Order *order, Outcome *outcome)
         int goes_on;
         if (PyList_CheckExact(event)) {
             Py_ssize_t count = PyList_GET_SIZE(event);
+            if (room == NOT_ASKED && (room = room_of(group)) < 0) {
+                goto failed;
+            }
             if (count > room - (taken - order->first)) {
                 break;
             }
-            goes_on = take_list(order, &run, event);
+            goes_on = take_list(order, &run, &stamps, event);
             if (goes_on == 0) {
                 odd = 1;
                 break;
@@ -870,7 +885,7 @@ take_in_order(const Order *order, Outcome *outcome)
             }
         }
         else {
-            goes_on = stamp(order, &run, event) ? -1 : follows(&run, event, &verdict);
+            goes_on = stamp(order, &stamps, event) ? -1 : follows(&run, event, &verdict);
             if (goes_on > 0 && PyList_Append(order->events, event)) {
                 goes_on = -1;
             }
@@ -899,6 +914,7 @@ take_in_order(const Order *order, Outcome *outcome)
     }
 failed:
     forget_run(&run);
+    forget_stamps(&stamps);
     Py_XDECREF(prefix);
     Py_XDECREF(event);
     Py_XDECREF(verdict);
