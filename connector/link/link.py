@@ -49,15 +49,9 @@ from connector.transport import (
 
 
 class _Slot:
-    """Room for one session (INVARIANTS I1): a tripwire, the loop below cannot violate it.
+    """Room for one session (INVARIANTS I1): a tripwire, the loop below cannot violate it."""
 
-    A generator would do, and be ten times as large; every link stands in one.
-    """
-
-    __slots__ = ("_taken",)
-
-    def __init__(self) -> None:
-        self._taken = False
+    _taken = False
 
     def __enter__(self) -> None:
         if self._taken:
