@@ -20,6 +20,9 @@ from connector.orders import Leg
 from connector.trading.reports import BalanceReport, PositionReport
 from connector.trading.venue import AccountReading
 
+LEGS: tuple[Leg | None, ...] = (None, "long", "short")
+"""Of a position: the only one, or the two of hedge mode."""
+
 
 @attrs.frozen
 class Standing:
@@ -97,7 +100,8 @@ class Holdings:
             balance = self._balances.get(base)
             return (balance and balance.total) or ZERO
         held = ZERO
-        for each in map(self._positions.get, ((symbol, None), (symbol, "long"), (symbol, "short"))):
+        for side in LEGS:
+            each = self._positions.get((symbol, side))
             if each is None or not each.quantity:
                 continue
             if _is_long(each):
