@@ -287,7 +287,7 @@ async def test_a_deposit_is_shown(venue: str, autojump_clock: Any) -> None:
 
 async def test_the_same_key_twice_is_refused(venue: str, autojump_clock: Any) -> None:
     async with open_world(venue) as world, world.account():
-        with pytest.raises(ConfigError, match="open already"):
+        with pytest.raises(ConfigError, match="already open"):
             async with world.account(name="mm2"):
                 pass
 
