@@ -58,14 +58,16 @@ def take_in_python(  # noqa: PLR0917  # by position, which costs less
     head, _, middle = parts[0] if len(parts) == 1 else _SEVERAL_PARTS
     skipped, end = len(middle), -tail or None
     taken, stop, limit = first, len(payloads), 0
-    run: Subscription | None = None
-    latest: Any = None
     begin = size = odd = skip = last_id = 0
     prefix = b""
+    run: Subscription | None
     decode: Callable[[bytes], Any]
-    fold: Fold | None = None
-    verdict: int | None = None
-    event: Any = None
+    fold: Fold | None
+    latest: Any
+    newest: Any
+    verdict: int | None
+    event: Any
+    run = fold = latest = newest = verdict = event = None
     while taken < stop:
         payload = payloads[taken]
         if run is None or not payload.startswith(prefix):
@@ -92,8 +94,8 @@ def take_in_python(  # noqa: PLR0917  # by position, which costs less
                 run.payload_bytes += size
                 run.last_id, run.latest = last_id, latest
             run, begin, size = found, taken, 0
-            decode, rule, last_id = run.decode, run.sequence, run.last_id
-            fold, latest = run.fold, run.latest
+            decode, rule, fold = run.decode, run.sequence, run.fold
+            last_id, latest = run.last_id, run.latest
             skip = 0 if whole else behind
             prefix = payload[:behind]
         try:
@@ -101,7 +103,6 @@ def take_in_python(  # noqa: PLR0917  # by position, which costs less
         except UNDECODABLE:
             odd = 1
             break
-        newest = latest
         if fold is not None:
             said = event if type(event) is list else (event,)
             event, newest = fold_all(fold, latest, said)
@@ -121,7 +122,9 @@ def take_in_python(  # noqa: PLR0917  # by position, which costs less
                         break
             if odd:
                 break
-            last_id, latest = following, newest
+            last_id = following
+            if fold is not None:
+                latest = newest
             events += event
             taken += 1
             size += len(payload)

@@ -80,5 +80,5 @@ def test_the_hosts() -> None:
 
 @pytest.mark.parametrize("headers", [{"a b": "c"}, {"": "c"}, {"a": "b\r\nc: d"}, {"a": "é"}])
 def test_what_is_no_header_is_refused(headers: dict[str, str]) -> None:
-    with pytest.raises(ConfigError, match="no header"):
+    with pytest.raises(ConfigError, match="is not a valid header"):
         okx.Endpoints.at(stream="ws://h", rest="http://h", headers=headers)
