@@ -42,8 +42,11 @@ def _check_headers(
     _: object, __: attrs.Attribute[Any], headers: tuple[tuple[str, str], ...]
 ) -> None:
     for name, value in headers:
-        if not _HEADER.fullmatch(name) or not (value.isascii() and value.isprintable()):
+        if not _HEADER.fullmatch(name):
             raise ConfigError(f"Endpoints: {name[:40]!r} is not a valid header name")
+        if not (value.isascii() and value.isprintable()):
+            # The value may hold a secret, so it is not repeated.
+            raise ConfigError(f"Endpoints: write header {name[:40]!r} in printable ASCII")
 
 
 def what_is_wrong(url: str, schemes: tuple[str, ...]) -> str | None:

@@ -120,8 +120,8 @@ duplicate or out of order and must be dropped, or the negated id when events are
 it. `last_id` is 0 for the first event of a session."""
 
 Fold: TypeAlias = Callable[[Any, Any], list[Any]]
-"""``fold(last, event)``: the events to deliver when `event` comes and `last` was the last that was
-delivered in this session, None for the first. A pure function; it returns new events."""
+"""``fold(last, event)``: the events to deliver for `event`. `last` is the event that was delivered
+last on this connection, None for the first. A pure function; it returns new events."""
 
 
 @attrs.frozen
