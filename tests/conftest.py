@@ -6,6 +6,7 @@ import gc
 import ipaddress
 import logging
 import os
+import random
 import signal
 import sys
 from collections.abc import Iterator
@@ -13,17 +14,19 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from trio._core import _run as scheduler
 
 pytest_plugins = ("pytester",)
 
 # A deadline measures the machine, and a slow machine is no bug of ours. The tests of a change
-# look at the same examples every time; `random` and `explore` look for new ones.
+# look at the same examples and draw the same waits every time; `random` and `explore` draw anew.
 settings.register_profile(
     "random", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("explore", settings.get_profile("random"), max_examples=2_000)
 settings.register_profile("test", settings.get_profile("random"), derandomize=True)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "test")
+settings.load_profile(PROFILE)
 
 # A shell has what it runs in the background ignore it, and tests press Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -52,6 +55,14 @@ def pytest_runtestloop() -> None:
     """Let the collector of garbage pass over what was imported and collected: it stays."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Seed the waits between attempts, and the order in which trio runs tasks that are ready."""
+    if PROFILE == "test":
+        random.seed(item.nodeid)
+        scheduler._r.seed(item.nodeid)
+        scheduler._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]
 
 
 @pytest.fixture(autouse=True)

@@ -669,7 +669,8 @@ async def test_while_instruments_cannot_be_had_nobody_is_rejected(
         open_world(source=Listing(), faults=FaultPlan((fault,)), links=2) as world,
         world.adapter.subscribe(Trades("ETHUDSC")) as typo,
     ):
-        with trio.move_on_after(75):
+        # The ninth attempt comes after 72 s at the earliest: the waits between are random.
+        with trio.move_on_after(65):
             await typo.receive()
         assert of_kind(world.happened(), Rejected) == []
         with pytest.raises(SubscriptionRejected), trio.fail_after(120):
