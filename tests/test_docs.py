@@ -39,6 +39,7 @@ from connector import open_adapter
 from connector.app.commands import group
 from connector.app.naming import CHANNELS, EXCHANGES
 from connector.app.trading.access import WITH_ACCOUNTS
+from connector.channels import AggregateTrades, Trades
 from connector.errors import ConfigError
 from connector.exchanges import binance
 from connector.testing import FaultKind, OrderFlow, SimulatedExchange, open_exchange
@@ -146,6 +147,31 @@ def support() -> str:
 
 def test_the_readme_shows_what_each_exchange_offers() -> None:
     assert support() in (ROOT / "README.md").read_text(), f"put this into README.md:\n{support()}"
+
+
+def answered() -> str:
+    """The table of requests: a row per exchange."""
+    heads = ["`recent_trades`", "`funding_rates`", "missed `Trades`", "missed `AggregateTrades`"]
+    rows = [["", *heads], ["---"] * 5]
+    for name, make in EXCHANGES.items():
+        requests = make().requests
+        trades = requests.recent_trades
+        rows.append(
+            [
+                f"`{name}`",
+                f"at most {trades.most:,}" if trades else "",
+                "✓" if requests.funding_rates else "",
+                *("✓" if kind in requests.backfill else "" for kind in (Trades, AggregateTrades)),
+            ]
+        )
+        assert requests.depth
+        assert requests.candles
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def test_the_page_about_requests_shows_what_each_exchange_answers() -> None:
+    page = ROOT / "docs/howto/ask-once.md"
+    assert answered() in page.read_text(), f"put this into {page}:\n{answered()}"
 
 
 # --- Python

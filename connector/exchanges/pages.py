@@ -6,6 +6,7 @@ machines, which the adapter feeds.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -138,6 +139,9 @@ class FundingPages:
     finished: bool = attrs.field(init=False, default=False)
     """Whether there is nothing left to ask for."""
     _found: dict[int, FundingRate[Any]] = attrs.field(init=False, factory=dict)
+    _page: int = attrs.field(init=False, default=1)
+    _reached_ms: float = attrs.field(init=False, default=math.inf)
+    """The oldest rate of the pages so far."""
 
     def __attrs_post_init__(self) -> None:
         self.finished = self.begin_ms >= self.end_ms
@@ -145,7 +149,11 @@ class FundingPages:
     def next_request(self, now_ms: int) -> RestRequest[FundingRates]:
         """What to ask for next; only while not `finished`."""
         span = Span(
-            begin_ms=self.begin_ms, end_ms=self.end_ms, limit=self.offer.most, now_ms=now_ms
+            begin_ms=self.begin_ms,
+            end_ms=self.end_ms,
+            limit=self.offer.most,
+            now_ms=now_ms,
+            page=self._page,
         )
         return self.offer.request(self.symbol, span)
 
@@ -154,13 +162,24 @@ class FundingPages:
         times = {(each.exchange_time_ns or 0) // NS_PER_MS: each for each in reply}
         inside = {ms: each for ms, each in times.items() if self.begin_ms <= ms < self.end_ms}
         self._found |= inside
-        if not inside or len(times) < self.offer.most:
+        if self.offer.paged:
+            self._turn(min(times, default=math.inf))
+        elif not inside or len(times) < self.offer.most:
             self.finished = True
         elif self.offer.oldest_first:
             self.begin_ms = max(inside) + 1
         else:
             self.end_ms = min(inside)
         self.finished = self.finished or self.begin_ms >= self.end_ms
+
+    def _turn(self, oldest_ms: float) -> None:
+        """Go on to the next page, unless this one brought nothing older, or has the begin.
+
+        Rates that come meanwhile shift the pages, so the next one may repeat some.
+        """
+        self.finished = oldest_ms >= self._reached_ms or oldest_ms <= self.begin_ms
+        self._reached_ms = oldest_ms
+        self._page += 1
 
     def result(self) -> FundingRates:
         """All of them, oldest first."""

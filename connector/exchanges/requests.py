@@ -55,6 +55,8 @@ class Span:
     """How much may come; never more than the offer's `most`."""
     now_ms: int
     """When the request is made, by the clock of this machine."""
+    page: int = 1
+    """The number of the page, from 1 on, where the exchange is asked for pages."""
 
 
 @attrs.frozen(kw_only=True)
@@ -107,6 +109,9 @@ class FundingOffer:
     """``request(symbol, span)``; the reply in any order, and it may hold rates outside the span."""
     oldest_first: bool
     """Which end of a span with more rates than the limit is answered."""
+    paged: bool = False
+    """Whether the exchange is asked for pages (`Span.page`) of all its rates, the newest on the
+    first, and not for a span."""
 
 
 @attrs.frozen(kw_only=True)
@@ -145,6 +150,9 @@ class PublicRequests:
     funding_rates: FundingOffer | None = None
     backfill: Mapping[type[Any], BackfillOffer] = attrs.field(factory=dict)
     """By channel: `connector.channels.Trades`, `connector.channels.AggregateTrades`."""
+    reasons: Mapping[Any, str] = attrs.field(factory=dict)
+    """Why something is not offered, where that is no obvious matter: by the name of a request, or
+    by a channel without backfill. The error shows it."""
 
 
 NOTHING = PublicRequests()
@@ -178,7 +186,8 @@ def offered(exchange: str, requests: PublicRequests, kind: str) -> Any:
         kinds = ("depth", "recent_trades", "candles", "funding_rates")
         there = [each for each in kinds if getattr(requests, each)]
         has = ", ".join(there) or "none of these requests"
-        raise ConfigError(f"{exchange} does not answer {kind}; it answers {has}")
+        reason = _reason(requests, kind)
+        raise ConfigError(f"{exchange} does not answer {kind}{reason}; it answers {has}")
     return offer
 
 
@@ -216,11 +225,17 @@ def backfill_of(exchange: str, requests: PublicRequests, channel: type[Any]) -> 
     offer = requests.backfill.get(channel)
     if offer is None:
         there = ", ".join(each.__name__ for each in requests.backfill) or "no channel"
+        reason = _reason(requests, channel)
         raise ConfigError(
-            f"{exchange} cannot send {channel.__name__} that were missed: leave out "
-            f"backfill=True; it is offered for {there}"
+            f"{exchange} cannot send {channel.__name__} that were missed{reason}; leave out "
+            f"backfill=True, it is offered for {there}"
         )
     return offer
+
+
+def _reason(requests: PublicRequests, what: Any) -> str:
+    reason = requests.reasons.get(what)
+    return "" if reason is None else f": {reason}"
 
 
 def check_interval(exchange: str, offer: CandlesOffer, interval: str) -> int:

@@ -39,7 +39,7 @@ SYMBOLS = dict.fromkeys(EXCHANGES, "ETHUSDT") | {
 }  # fmt: skip
 SMALL_PAGES = ("okx", "bitget_spot", "bitget_futures")
 WITHOUT_BOOK_IDS = ("bitget_spot", "bitget_futures")
-WITH_FUNDING = ["usdm", "bybit_linear", "bybit_inverse", "okx"]
+WITH_FUNDING = ["usdm", "bybit_linear", "bybit_inverse", "okx", "bitget_futures"]
 SECOND, MINUTE, HOUR = 10**9, 60 * 10**9, 3600 * 10**9
 
 

@@ -180,3 +180,59 @@ def test_funding_rates_come_once_and_in_order(
         assert requests < 100
     times = [(each.exchange_time_ns or 0) // MS for each in pages.result()]
     assert times == sorted(each for each in moments if begin <= each < end)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    moments=st.sets(st.integers(0, 100), max_size=40),
+    begin=st.integers(0, 100),
+    end=st.integers(0, 110),
+    most=st.integers(2, 10),
+    new_every=st.integers(2, 5),
+)
+def test_pages_of_funding_rates_may_shift_meanwhile(
+    moments: set[int], begin: int, end: int, most: int, new_every: int
+) -> None:
+    now, asked = 100, 0
+
+    def request(symbol: str, span: Span) -> RestRequest[Any]:
+        nonlocal now, asked
+        asked += 1
+        if asked % new_every == 0:  # the exchange has one more at its head
+            now += 1
+        there = sorted(moments | set(range(101, now + 1)), reverse=True)
+        reply = there[(span.page - 1) * span.limit : span.page * span.limit]
+        rates = [
+            FundingRate(symbol="X", funding_rate=0.1, exchange_time_ns=each * MS) for each in reply
+        ]
+        return RestRequest("", 1, lambda _: tuple(rates))
+
+    offer = FundingOffer(most=most, request=request, oldest_first=False, paged=True)
+    pages = FundingPages(offer, "X", begin, end)
+    while not pages.finished:
+        pages.take(pages.next_request(100).decode(b""))
+        assert asked <= 3 + len(moments)
+    times = [(each.exchange_time_ns or 0) // MS for each in pages.result()]
+    assert [each for each in times if each <= 100] == sorted(
+        each for each in moments if begin <= each < end
+    )
+    assert all(begin <= each < end for each in times)
+
+
+def test_an_exchange_that_heeds_no_page_is_asked_twice_and_no_more() -> None:
+    asked: list[int] = []
+
+    def request(symbol: str, span: Span) -> RestRequest[Any]:
+        asked.append(span.page)
+        rates = [
+            FundingRate(symbol="X", funding_rate=0.1, exchange_time_ns=each * MS)
+            for each in (50, 40, 30)
+        ]
+        return RestRequest("", 1, lambda _: tuple(rates))
+
+    offer = FundingOffer(most=3, request=request, oldest_first=False, paged=True)
+    pages = FundingPages(offer, "X", 0, 100)
+    while not pages.finished:
+        pages.take(pages.next_request(100).decode(b""))
+    assert asked == [1, 2]
+    assert [(each.exchange_time_ns or 0) // MS for each in pages.result()] == [30, 40, 50]

@@ -238,7 +238,7 @@ class _Markets(Venue[N_co]):
 
     @property
     def requests(self) -> PublicRequests:
-        """What it answers when it is asked once; not funding rates."""
+        """What it answers when it is asked once."""
         return market_data.requests(self.market, self.numbers, _INTERVALS)
 
 
@@ -283,6 +283,8 @@ class Futures(_Markets[N_co]):
     `interval_ms`. The market of a symbol is seen from its name: ``BTCUSDT``, ``BTCPERP`` (USDC),
     ``BTCUSD_CM`` (coin). Quantities of coin futures are in the quote asset, which is assumed, of
     all others in the base asset.
+
+    Answers funding rates, too; the form of that answer is assumed.
 
     Raises:
         ConfigError: a parameter cannot work.

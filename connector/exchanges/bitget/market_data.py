@@ -1,11 +1,15 @@
-"""What Bitget answers once: depth, recent trades, candles.
+"""What Bitget answers once: depth, recent trades, candles, funding rates of futures.
 
 Books are JSON numbers and have no id. The newest candles and older ones have requests of their own:
 that of the newest, which has the candle that runs, excludes the begin and includes the end of a
 span, that of older ones the reverse. Which end is cut off is not documented, so a long span is
 asked for in parts. How many levels and trades an answer has at most, and that a row of candles is a
-list, is from general knowledge. Funding rates are left out: the form of their answer is not
-documented.
+list, is from general knowledge.
+
+Of funding rates the notes have the path alone. The rest is assumed, as it is generally known: they
+come in pages of 100, ``cursor`` is the number of a page, the newest rates are on the first, and
+``resultList`` has ``fundingRate`` and ``fundingRateTimestamp``. A plain list is read as well, and
+``fundingTime`` as v2 writes it. If Bitget does not heed ``cursor``, one page is all you get.
 
 Source: bitget §6.
 """
@@ -36,15 +40,16 @@ from connector.exchanges.requests import (
     BackfillWay,
     CandlesOffer,
     DepthOffer,
+    FundingOffer,
     PublicRequests,
     Span,
     TradesOffer,
 )
-from connector.exchanges.spelling import from_milliseconds, spelled
+from connector.exchanges.spelling import NS_PER_MS, from_milliseconds, spelled
 
 N = TypeVar("N", bound=Number)
 
-_MOST_LEVELS, _MOST_TRADES, _MOST_CANDLES = 200, 100, 100
+_MOST_LEVELS, _MOST_TRADES, _MOST_CANDLES, _MOST_RATES = 200, 100, 100, 100
 _RECENT_MS = 30 * DAY_MS
 """For so long the newest candles of a minute are kept; a part of a span is no longer."""
 
@@ -86,6 +91,28 @@ class _Candles(msgspec.Struct, Generic[N], gc=False):
     data: list[wire.ClassicCandleRow[N]]
 
 
+class _Rate(msgspec.Struct, Generic[N], rename="camel", gc=False):
+    """A row of ``history-fund-rate``."""
+
+    funding_rate: N
+    funding_rate_timestamp: Milliseconds | None = None
+    funding_time: Milliseconds | None = None
+
+    def __post_init__(self) -> None:
+        if self.funding_rate_timestamp is None and self.funding_time is None:
+            raise ValueError("a funding rate has no time")
+
+
+class _RatePage(msgspec.Struct, Generic[N], rename="camel", gc=False):
+    result_list: list[_Rate[N]]
+
+
+class _Rates(msgspec.Struct, Generic[N], gc=False):
+    """The answer to ``history-fund-rate``."""
+
+    data: _RatePage[N] | list[_Rate[N]]
+
+
 def requests(market: Market, numbers: NumberType, intervals: Mapping[str, str]) -> PublicRequests:
     """What is answered.
 
@@ -119,6 +146,13 @@ def requests(market: Market, numbers: NumberType, intervals: Mapping[str, str]) 
                 numbered=False,
             )
         },
+        funding_rates=(
+            None
+            if market == "spot"
+            else FundingOffer(
+                most=_MOST_RATES, request=_funding(market, on_wire), oldest_first=False, paged=True
+            )
+        ),
     )
 
 
@@ -187,6 +221,32 @@ def _candles(
             startTime=span.begin_ms - recent,
             endTime=span.end_ms - recent,
             limit=span.limit,
+        )
+        return RestRequest(target, 1, read)
+
+    return request
+
+
+def _funding(market: Market, numbers: Any) -> Callable[[str, Span], RestRequest[Any]]:
+    kind: Any = _Rates
+    read_rates = decoder(kind[numbers])
+
+    def request(symbol: str, span: Span) -> RestRequest[Any]:
+        spelled_symbol = symbol.upper()
+
+        def read(body: bytes) -> tuple[events.FundingRate[Any], ...]:
+            data: Any = read_rates(body).data
+            return tuple(
+                events.FundingRate(
+                    symbol=spelled_symbol,
+                    funding_rate=row.funding_rate,
+                    exchange_time_ns=(row.funding_rate_timestamp or row.funding_time) * NS_PER_MS,
+                )
+                for row in (data if isinstance(data, list) else data.result_list)
+            )
+
+        target = _target(
+            "history-fund-rate", market, spelled_symbol, limit=span.limit, cursor=span.page
         )
         return RestRequest(target, 1, read)
 

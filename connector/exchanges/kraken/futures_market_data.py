@@ -1,8 +1,13 @@
 """What Kraken's futures answer once: depth, candles, funding rates.
 
-Depth is the whole book, funding rates are all there were. Trades that are fetched have other
-numbers than those of the feed, so they are not offered. How many candles come at once is not
+Depth is the whole book, funding rates are all there were. How many candles come at once is not
 documented: few enough are asked for.
+
+Recent trades are not offered. What REST answers about them is not in the notes. As far as it is
+generally known, a row is known by a ``uid`` that is no number, and its ``trade_id`` counts the rows
+of the reply. `Trade.trade_id` is the number in the feed (``seq``), so a fetched trade could not be
+told apart from one of the stream. The feed itself begins with the newest trades and their numbers:
+``RawStream("trade:PF_XBTUSD")`` has them in its first message.
 
 Source: kraken_futures_v1, and stored answers.
 """
@@ -41,6 +46,10 @@ RESOLUTIONS_MS = {
     "1m": MINUTE_MS, "5m": 5 * MINUTE_MS, "15m": 15 * MINUTE_MS, "30m": 30 * MINUTE_MS,
     "1h": HOUR_MS, "4h": 4 * HOUR_MS, "12h": 12 * HOUR_MS, "1d": DAY_MS, "1w": 7 * DAY_MS,
 }  # fmt: skip
+_NO_TRADES = (
+    "what Kraken answers about trades of its futures has not the numbers of its feed; the first "
+    'message of RawStream("trade:…") has the newest trades'
+)
 MOST_LEVELS, MOST_CANDLES, MOST_RATES = 100_000, 500, 10_000_000
 
 
@@ -102,6 +111,7 @@ def requests(numbers: NumberType) -> PublicRequests:
             request=_candles(numbers),
             oldest_first=False,
         ),
+        reasons={"recent_trades": _NO_TRADES},
         funding_rates=FundingOffer(most=MOST_RATES, request=_funding(numbers), oldest_first=True),
     )
 

@@ -6,7 +6,14 @@ may answer 100 at most, so no more are asked for. ``realizedRate`` is what was p
 ``fundingRate`` what was expected: assumed from OKX's documentation as it is generally known, for
 the notes do not tell the fields.
 
-Source: okx §5, §6.
+Aggregate trades cannot be fetched. The stream sends one row per taker order, price and source. What
+is fetched are single trades with number, price, size, side and time, and nothing that two trades of
+one order have in common. Neighbours with the same price, side and millisecond may be one order or
+several, so a run of n of them could have been sent in 2 ** (n - 1) ways. In a recording of 69
+consecutive trades of BTC-USDT, 39 are in such runs. Whatever one makes of them is a guess, so
+`connector.channels.AggregateTrades` has no backfill. `connector.channels.Trades` has.
+
+Source: okx §4, §5, §6.
 """
 
 from __future__ import annotations
@@ -38,6 +45,10 @@ from connector.exchanges.spelling import NS_PER_MS
 _MOST_LEVELS, _MOST_TRADES, _MOST_CANDLES, _MOST_RATES = 400, 500, 100, 400
 _PAGE = 100
 """Of old trades."""
+_NO_AGGREGATES = (
+    "OKX tells past trades one by one, and not which of them were one order; subscribe to "
+    "Trades(…, backfill=True)"
+)
 _RECENT_BARS = 1440 - _MOST_CANDLES
 """Candles that are not older are asked for where the newest are."""
 
@@ -78,6 +89,7 @@ def requests(numbers: NumberType, bars: Mapping[str, str]) -> PublicRequests:
                 ways=(BackfillWay(reach="before", most=_PAGE, request=_old_trades(numbers)),)
             )
         },
+        reasons={channels.AggregateTrades: _NO_AGGREGATES},
         funding_rates=FundingOffer(most=_MOST_RATES, request=_funding(numbers), oldest_first=False),
     )
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
 import msgspec
 import trio
 
-from connector.channels import AnyChannel, Liquidations, OrderBook
+from connector.channels import AggregateTrades, AnyChannel, Liquidations, OrderBook, Trades
 from connector.errors import ConfigError, SubscriptionRejected
 from connector.events import Gap
 from connector.exchanges.protocol import AnyExchange
+from connector.exchanges.requests import requests_of
 from connector.testing.conformance import offered
 from connector.testing.conformance.stage import (
     WHOLE_RUN_SECONDS,
@@ -27,7 +29,10 @@ _ODD = 'A"B', "A\\B"
 
 
 async def what_is_not_offered_says_what_is(venue: Venue) -> None:
-    """A channel that the exchange does not have is a `ConfigError` that lists what it has."""
+    """A channel that the exchange does not have is a `ConfigError` that lists what it has.
+
+    So are missed trades of a channel that the exchange cannot send again.
+    """
     async with open_stage(venue) as stage:
         there = offered.channels_of(stage.exchange, venue.symbols[0])
         names = {type(channel).__name__ for channel in there}
@@ -41,6 +46,29 @@ async def what_is_not_offered_says_what_is(venue: Venue) -> None:
         some: Any = next(kind for kind in offered.EVENTS if kind.__name__ in names)
         for symbol in _ODD:
             _check_odd(stage.exchange, some, symbol, venue.symbols[0])
+        backfilled = requests_of(stage.exchange).backfill
+        async with stage.open_adapter() as adapter:
+            for channel in there:
+                if (
+                    isinstance(channel, Trades | AggregateTrades)
+                    and type(channel) not in backfilled
+                ):
+                    await _check_backfill(adapter, channel, backfilled)
+
+
+async def _check_backfill(adapter: Any, channel: Any, backfilled: Mapping[Any, Any]) -> None:
+    asked = attrs.evolve(channel, backfill=True)
+    try:
+        async with adapter.subscribe(asked):
+            pass
+    except ConfigError as error:
+        there = [each.__name__ for each in backfilled] or ["no channel"]
+        require(
+            all(each in str(error) for each in there),
+            f"{asked} is refused, and the error does not say what is offered: {error}",
+        )
+        return
+    raise NotConforming(f"missed trades of {asked} cannot be fetched; ConfigError was expected")
 
 
 def _refusal(exchange: AnyExchange, kind: Any, symbol: str) -> str:

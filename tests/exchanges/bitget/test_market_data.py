@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from connector.exchanges import bitget
+from connector.exchanges.protocol import UNDECODABLE
 from connector.exchanges.requests import DAY_MS, Span
 
 FUTURES: Any = bitget.Futures(numbers=Decimal).requests
@@ -87,4 +88,35 @@ def test_candles_of_now_and_of_long_ago(begin: int, what: str, start: int, end: 
 
 def test_parts_of_a_long_span_are_no_longer_than_the_window() -> None:
     assert FUTURES.candles.most_ms <= 90 * DAY_MS
-    assert FUTURES.funding_rates is None
+
+
+def test_funding_rates_come_in_pages() -> None:
+    span = Span(begin_ms=NOW - DAY_MS, end_ms=NOW, limit=100, now_ms=NOW, page=3)
+    request = FUTURES.funding_rates.request("ethperp", span)
+    assert asked(request) == (
+        "history-fund-rate",
+        {"category": "USDC-FUTURES", "symbol": "ETHPERP", "limit": "100", "cursor": "3"},
+    )
+    rows = [
+        {"symbol": "ETHPERP", "fundingRate": "0.000110", "fundingRateTimestamp": str(NOW)},
+        {"symbol": "ETHPERP", "fundingRate": "-0.00002", "fundingRateTimestamp": str(NOW - 1)},
+    ]
+    rates = request.decode(answer({"resultList": rows}))
+    assert [(each.symbol, each.funding_rate, each.exchange_time_ns) for each in rates] == [
+        ("ETHPERP", Decimal("0.000110"), NOW * MS),
+        ("ETHPERP", Decimal("-0.00002"), (NOW - 1) * MS),
+    ]
+    assert FUTURES.funding_rates.most == 100
+    assert SPOT.funding_rates is None
+
+
+def test_funding_rates_may_be_a_plain_list_with_the_names_of_v2() -> None:
+    span = Span(begin_ms=0, end_ms=NOW, limit=100, now_ms=NOW)
+    request = FUTURES.funding_rates.request("BTCUSDT", span)
+    rows = [{"symbol": "BTCUSDT", "fundingRate": "0.0001", "fundingTime": str(NOW)}]
+    (rate,) = request.decode(answer(rows))
+    assert (rate.funding_rate, rate.exchange_time_ns) == (Decimal("0.0001"), NOW * MS)
+    assert request.decode(answer({"resultList": []})) == ()
+    for bad in (None, {}, [{"fundingRate": "0.1"}], [{"fundingTime": "1"}]):
+        with pytest.raises(UNDECODABLE):
+            request.decode(answer(bad))

@@ -14,11 +14,11 @@ import trio
 from trio.testing import MockClock
 
 from connector import open_adapter
-from connector.channels import Candles, Trades
+from connector.channels import Candles, RawStream, Trades
 from connector.errors import ConfigError, RequestRejected
 from connector.exchanges import kraken
 from connector.exchanges.protocol import UNDECODABLE
-from connector.exchanges.requests import Span
+from connector.exchanges.requests import Span, offered
 from connector.testing import MemoryNetwork, OrderFlow, open_exchange
 
 SPOT = kraken.Spot(numbers=Decimal).requests
@@ -103,6 +103,8 @@ def test_what_cannot_be_asked_and_what_does_not_decode() -> None:
         SPOT.depth.request("A/B", 5).decode(b'{"error":[],"result":{}}')
     assert SPOT.funding_rates is None
     assert FUTURES.recent_trades is None
+    with pytest.raises(ConfigError, match=r"recent_trades: .* numbers of its feed;.* it answers d"):
+        offered("kraken_futures", FUTURES, "recent_trades")
 
 
 @asynccontextmanager
@@ -188,3 +190,17 @@ async def test_candles_and_funding_of_futures(autojump_clock: MockClock) -> None
         assert (candles.requests, candles.missing) == (2, ())
         rates = await adapter.funding_rates("PI_XBTUSD", start=opened - 1440 * MINUTE, end=opened)
         assert [each.funding_rate for each in rates] == [Decimal("0.0001")] * 3
+
+
+async def test_the_feed_of_futures_begins_with_the_newest_trades(
+    autojump_clock: MockClock,
+) -> None:
+    """What the error of `recent_trades` says to use."""
+    async with world("kraken_futures", "PI_XBTUSD") as (_, adapter):
+        await trio.sleep(3)
+        async with adapter.subscribe(RawStream("trade:PI_XBTUSD")) as feed:
+            first = json.loads((await anext(feed)).data)
+    assert first["feed"] == "trade_snapshot"
+    numbers = [each["seq"] for each in first["trades"]]
+    assert numbers == sorted(numbers, reverse=True)
+    assert len(numbers) > 20

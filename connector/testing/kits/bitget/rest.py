@@ -1,6 +1,7 @@
 """The public part of Bitget's REST interface: instruments, books, and the past of a market.
 
-Words of refusals are *assumed*, and the most of ``fills`` and of levels.
+Words of refusals are *assumed*, and the most of ``fills`` and of levels; of ``history-fund-rate``
+all but the path.
 
 Source: bitget §6.
 """
@@ -19,12 +20,13 @@ from connector.testing.kits.bitget.names import INST_TYPES, Market, assets_of, i
 from connector.testing.kits.bitget.symbol_topics import CLASSIC_INTERVALS
 from connector.testing.market.candles import INTERVALS_MS
 from connector.testing.market.history import History, history_of, market_takes
-from connector.testing.market.matching import Scale
+from connector.testing.market.matching import Scale, decimal_text
 from connector.testing.network.server_websocket import Request, response
 
 _BEGIN = "/api/v3/market/"
 _PARAMETER, _NO_SYMBOL = "40020", "25100"
 _MOST_LEVELS, _LEVELS = 200, 5
+_MOST_RATES, _RATES, _MOST_PAGES = 100, 20, 100
 _NOW_MS = 1_695_000_000_000
 _MOST_FILLS, _MOST_CANDLES, _MOST_OLD_CANDLES, _CANDLES = 100, 1000, 100, 100
 _DAY_MS = 86_400_000
@@ -147,12 +149,32 @@ def _rows(asked: _Asked, begin: int, end: int, limit: int) -> str:
     return f"[{','.join(asked.desk.candle(each) for each in bars[-limit:])}]"
 
 
+def _funding_rates(asked: _Asked) -> str:
+    """A page, the newest first; spot has none."""
+    if asked.query["category"] == "SPOT":
+        raise _Refused(_PARAMETER, "Parameter category error")
+    limit, page = asked.number("limit", _RATES, _MOST_RATES), asked.number("cursor", 1, _MOST_PAGES)
+    if not limit or not page:
+        raise _Refused(_PARAMETER, "Parameter limit error" if page else "Parameter cursor error")
+    found = asked.history.funding(0, asked.now_ms, asked.now_ms)[::-1]
+    rows = [
+        {
+            "symbol": asked.query["symbol"],
+            "fundingRate": decimal_text(each.rate, 8, 8),
+            "fundingRateTimestamp": str(each.ms),
+        }
+        for each in found[(page - 1) * limit : page * limit]
+    ]
+    return msgspec.json.encode({"resultList": rows}).decode()
+
+
 _OF_SYMBOL: Mapping[str, Callable[[_Asked], str]] = MappingProxyType(
     {
         "orderbook": _order_book,
         "fills": _fills,
         "candles": _candles,
         "history-candles": _old_candles,
+        "history-fund-rate": _funding_rates,
     }
 )
 
