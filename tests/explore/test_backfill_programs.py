@@ -52,10 +52,10 @@ def deliver_twice() -> Callable[..., Any]:
 @pytest.mark.parametrize(
     ("broken", "mistake", "found"),
     [
-        ((Backfill, "_stamped"), leave_unmarked, ("I8", "was fetched, and is not marked")),
+        ((Backfill, "_stamped"), leave_unmarked, ("I8", "was fetched but is not marked")),
         ((Filled, "items"), find_nothing, ("I8", "without a Gap between")),
         ((Backfill, "_deliver"), deliver_twice(), ("I11", "came after")),
-        ((Backfill, "_finish"), never_end, ("progress", "runs and runs")),
+        ((Backfill, "_finish"), never_end, ("progress", "runs endlessly")),
     ],
 )
 def test_a_backfill_that_is_wrong_is_found(

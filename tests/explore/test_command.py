@@ -59,14 +59,16 @@ def test_a_sweep_that_finds_something() -> None:
     )  # fmt: skip
 
     assert completed.returncode == 1, completed.stderr
-    assert "I7: silence is not noticed" in completed.stdout
+    assert "I7: does not notice the silence" in completed.stdout
 
 
 def test_what_does_not_exist() -> None:
     completed = explore("nothing")
 
     assert completed.returncode == 2
-    assert "error: 'nothing' is no scenario; there are connect, stream" in completed.stdout
+    assert (
+        "error: unknown scenario 'nothing'; the scenarios are connect, stream" in completed.stdout
+    )
     assert "Traceback" not in completed.stderr
 
 
@@ -83,7 +85,7 @@ def test_interrupted_it_says_what_it_has_done() -> None:
         rest = sweep.stdout.read()
 
     assert first.endswith(" units\n")
-    assert "interrupted: this is not the whole sweep" in rest
+    assert "interrupted: the sweep is incomplete" in rest
     assert rest.startswith("scenario ")  # the table, however little there is in it
     assert sweep.returncode == 130
 
@@ -91,9 +93,9 @@ def test_interrupted_it_says_what_it_has_done() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("stream", "--faults", "bogus"), "error: 'bogus' is no fault; there are cancel, "),
-        (("stream", "--faults", "reset,"), "error: '' is no fault; there are cancel, "),
-        (("stream", "--kinds", "bogus"), "error: 'bogus' is no kind of sweep; there are steps, "),
+        (("stream", "--faults", "bogus"), "error: unknown fault 'bogus'; the faults are cancel, "),
+        (("stream", "--faults", "reset,"), "error: unknown fault ''; the faults are cancel, "),
+        (("stream", "--kinds", "bogus"), "error: unknown kind of sweep 'bogus'; the kinds are "),
         (("stream", "--minutes", "-1"), "--minutes: write a number > 0"),
         (("stream", "--processes", "0"), "--processes: write a whole number >= 1"),
         (("stream", "--seeds", "-3"), "--seeds: write a whole number >= 0"),

@@ -221,7 +221,7 @@ def test_a_program_that_waits_for_ever() -> None:
 
     (finding,) = result.findings
     assert finding.invariant == "progress"
-    assert "not over after 120 s" in finding.what
+    assert "still running after 120 s" in finding.what
     assert "main  test_explore.py" in finding.tasks
 
 
@@ -233,7 +233,7 @@ def test_a_program_that_runs_for_ever() -> None:
     result = run(Scenario(name="awake", program=program))
 
     assert {"progress"} == {finding.invariant for finding in result.findings}
-    assert "no time passes" in result.findings[0].what
+    assert "no virtual time passes" in result.findings[0].what
 
 
 def test_a_program_that_cannot_be_cancelled() -> None:
@@ -244,7 +244,7 @@ def test_a_program_that_cannot_be_cancelled() -> None:
     result = run(Scenario(name="deaf", program=program), plan=Plan.at_steps({1: "cancel"}))
 
     assert [finding.invariant for finding in result.findings] == ["I12", "I12"]
-    assert "cancelled, and still there" in result.findings[1].what
+    assert "cancelled but still running" in result.findings[1].what
 
 
 @pytest.fixture(params=[signal.default_int_handler, signal.SIG_IGN])

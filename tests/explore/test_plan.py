@@ -41,5 +41,5 @@ def test_what_is_no_plan(text: str) -> None:
 
 
 def test_a_fault_that_does_not_exist() -> None:
-    with pytest.raises(ValueError, match="'explode' is no fault; there are cancel"):
+    with pytest.raises(ValueError, match="unknown fault 'explode'; the faults are cancel"):
         run(SCENARIOS["connect"], plan=Plan.at_steps({1: "explode"}))

@@ -129,7 +129,7 @@ MISTAKES = {
                         await trio.sleep_forever()
                 await quotes.receive()
 """,
-        r"I7: silence is not noticed: not over after 120 s; .* needs stale_after in open_adapter",
+        r"I7: does not notice the silence: still running .* needs stale_after in open_adapter",
     ),
     "an exception that only a fault provokes": (
         "reset",
@@ -240,7 +240,7 @@ async def test_growth(memory_network, simulated_exchange):
 WRONG = {
     "an unknown fault": (
         '@pytest.mark.every_step("rest")\nasync def test(stage): ...',
-        "*'rest' is no fault; there are cancel, *",
+        "*unknown fault 'rest'; the faults are cancel, *",
     ),
     "an unknown kind": (
         '@pytest.mark.every_step(kinds=["stepps"])\nasync def test(stage): ...',

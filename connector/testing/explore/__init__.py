@@ -1,15 +1,16 @@
-"""The step explorer: run a program once for every step and every fault that may happen there.
+"""The step explorer: run a program once for every step and every fault possible at that step.
 
-A run is a pure function of scenario, schedule and fault plan. Which task goes next is up to a
-schedule, time is virtual, the network is in memory, and a fault strikes at a step that is counted;
-so every run can be had again. Afterwards the ledger of the network and trio's task tree say
-whether the invariants held (`docs/design.md`), and nobody asks the code under test.
+A run is a pure function of scenario, schedule and fault plan. A schedule chooses which task runs
+next, time is virtual, the network is in memory, and each fault strikes at a numbered step, so
+every run can be repeated exactly. After the run, the explorer checks the invariants
+(`docs/design.md`) against the ledger of the network and trio's task tree. It never asks the code
+under test.
 
     result = run(SCENARIOS["stream"], plan=Plan.at_steps({17: "reset"}))
     assert not result.findings
 
-`run` runs once, `sweep` tries every step with every fault, and
-``python -m connector.testing.explore`` does so in several processes and shows how far it is.
+`run` does one run, `sweep` tries every fault at every step, and
+``python -m connector.testing.explore`` sweeps in several processes and shows its progress.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ DEFAULT_SEEDS = 200
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code is 1 if something was found."""
+    """Run the command; the exit code is 1 if there are findings."""
     options = make_parser().parse_args(arguments)
     prepare_process()
     try:
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """What the command understands."""
+    """Build the parser of the command's arguments."""
     parser = argparse.ArgumentParser(
         prog="python -m connector.testing.explore", description=__doc__
     )
@@ -57,18 +57,18 @@ def make_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("scenarios", nargs="*", help="names (--list), or package.module:VARIABLE")
     add("--venues", metavar="NAMES", help="the core scenarios of these venues, or of all")
-    add("--replay", metavar="CASE", help="run one case, as a finding prints it")
-    add("--list", action="store_true", help="show scenarios and faults")
-    add("--kinds", help=f"of sweeps: {','.join(KINDS)}; by default those that suit the scenario")
-    add("--faults", default=",".join(STEP_FAULTS), help="only these, for steps and pairs")
+    add("--replay", metavar="CASE", help="run one case; a finding prints its case")
+    add("--list", action="store_true", help="list the scenarios and faults")
+    add("--kinds", help=f"kinds of sweep: {','.join(KINDS)}; the default suits the scenario")
+    add("--faults", default=",".join(STEP_FAULTS), help="faults to try in steps and pairs")
     add("--seeds", type=int, default=DEFAULT_SEEDS, help="seeded schedules per scenario")
-    add("--minutes", type=float, default=math.inf, help="begin nothing new after so long")
-    add("--processes", type=int, default=os.cpu_count() or 1)
+    add("--minutes", type=float, default=math.inf, help="stop starting new runs after this time")
+    add("--processes", type=int, default=os.cpu_count() or 1, help="default: one per CPU")
     return parser
 
 
 def _check_numbers(options: argparse.Namespace) -> None:
-    """Raise `ValueError` if nothing would be done, and nothing found."""
+    """Raise `ValueError` for a number with which the command would run nothing."""
     if options.seeds < 0:
         raise ValueError("--seeds: write a whole number >= 0")
     if not options.minutes > 0:
@@ -132,25 +132,25 @@ def _sweep(options: argparse.Namespace) -> int:
         interrupted = True
     say(str(report))
     if interrupted:
-        say("interrupted: this is not the whole sweep")
+        say("interrupted: the sweep is incomplete")
     return 1 if report.findings else 130 if interrupted else 0
 
 
 def _of_venues(text: str | None) -> list[str]:
-    """The scenarios of the venues that `text` names.
+    """List the scenarios of the venues that `text` names.
 
     Raises:
-        LookupError: there is no such venue.
+        LookupError: a venue is unknown.
     """
     wanted = [] if text is None else list(VENUES) if text == "all" else text.split(",")
     for name in wanted:
         if name not in VENUES:
-            raise LookupError(f"{name!r} is no venue; write all, or of {', '.join(VENUES)}")
+            raise LookupError(f"unknown venue {name!r}; write all, or some of {', '.join(VENUES)}")
     return [f"{venue}_{program}" for venue in wanted for program in PROGRAMS]
 
 
 def _kinds(name: str) -> tuple[str, ...]:
-    """What is done with a scenario if nothing is said: pairs are many, so only for the short."""
+    """The default kinds of sweep: pairs only for short scenarios, because there are many."""
     pairs = ("pairs",) if name in SHORT else ()
     return ("steps", "operations", *pairs, "seeds", "picks")
 

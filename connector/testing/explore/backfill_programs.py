@@ -29,12 +29,13 @@ async def backfill(
     """Read, lose the connection for a while, and read on until nothing is missing.
 
     Args:
-        stage: where.
-        describe: the exchange.
-        channel: with ``backfill``; trades by default.
-        faults: of the requests for what was missed: injected when the stream is back.
-        buffer: of the feed, whose policy is to hold the link back.
-        slow_seconds: how long the consumer takes for a trade that was fetched.
+        stage: the environment of the program.
+        describe: makes the exchange.
+        channel: a channel with ``backfill``; trades by default.
+        faults: faults of the requests that fetch the missed trades; injected when the stream is
+            back.
+        buffer: size of the feed's buffer; the feed's policy is to block the link.
+        slow_seconds: how long the consumer takes for each fetched trade.
     """
     channel = Trades(SYMBOL, backfill=True) if channel is None else channel
     reader = BackfillReader(stage)

@@ -14,7 +14,7 @@ from connector.testing.faults.faults import Fault
 
 
 class BookReader:
-    """Checks what one consumer of books sees: right, and told of every span without."""
+    """Check what one consumer of books sees: correct books, and a gap between sessions."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -23,11 +23,11 @@ class BookReader:
 
     @property
     def events(self) -> int:
-        """Synced books so far."""
+        """How many synced books the consumer has received."""
         return self._reader.events
 
     def saw(self, event: Any) -> None:
-        """Take what the consumer has received."""
+        """Check one event that the consumer has received."""
         if isinstance(event, Gap):
             self._sessions.clear()
         elif isinstance(event, BookView):
@@ -42,7 +42,7 @@ class BookReader:
 
 
 async def read_books(stage: Stage, feed: Feed[Any], reader: BookReader, books: int = 3) -> None:
-    """Read so many synced books, and on until there was one after the last fault."""
+    """Read this many synced books, then continue until one arrives after the last fault."""
     target = reader.events + books
     while reader.events < target or not stage.settled:
         reader.saw(await feed.receive())
@@ -54,7 +54,7 @@ async def book(
     faults: tuple[Fault, ...] = (),
     channels: tuple[OrderBook, ...] = (OrderBook("ETHUSDC"),),
 ) -> None:
-    """Keep local books: join deltas and a REST snapshot, also after every fault."""
+    """Keep local books: join deltas and a REST snapshot, also again after every fault."""
     for fault in faults:
         stage.exchange.inject(fault)
     async with (
@@ -65,19 +65,19 @@ async def book(
 
 
 async def synced_only(stage: Stage) -> None:
-    """Whoever wants to see only synced books sees no other."""
+    """A feed that asks only for synced books yields no other."""
     channel = OrderBook("ETHUSDC", synced_only=True)
     async with adapter_on(stage) as adapter, adapter.subscribe(channel, gaps=True) as feed:
         reader = BookReader(stage)
         while reader.events < 3 or not stage.settled:
             event = await feed.receive()
             if isinstance(event, BookView) and not event.synced:
-                stage.find("I8", "a book that is not synced, and was not wanted")
+                stage.find("I8", "the feed asked only for synced books, and yielded another")
             reader.saw(event)
 
 
 async def instruments(stage: Stage) -> None:
-    """Ask for what is traded, while a book is kept."""
+    """Request the list of instruments while keeping a book."""
     channel = OrderBook("ETHUSDC")
     async with adapter_on(stage) as adapter, adapter.subscribe(channel, gaps=True) as feed:
         known = await adapter.instruments()

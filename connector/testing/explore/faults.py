@@ -1,7 +1,7 @@
 """The faults that the explorer can apply to a program at a step, as a table.
 
-Faults of the next attempt (`refuse`, `http_429` …) break the connection that is open, so that they
-mean something at every step.
+A fault of the next attempt (`refuse`, `http_429` …) also breaks the open connection, so that it
+has an effect at every step.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _leave(stage: Stage) -> None:
 
 
 def _interrupt(_: Stage) -> None:
-    # Trio's own way: its handler finds the scheduler running, and delivers to the main task.
+    # As a real signal: trio's handler finds the scheduler running and interrupts the main task.
     signal.raise_signal(signal.SIGINT)
 
 
@@ -50,7 +50,7 @@ def _reset(stage: Stage) -> None:
 
 
 def _half_open(stage: Stage) -> None:
-    # The exchange knows, so that it counts right, unless the handshake is still under way.
+    # The exchange learns of it and counts correctly, unless the handshake is still in progress.
     stage.exchange.break_connections("half_open")
     for connection in stage.network.connections:
         connection.half_open()
@@ -100,21 +100,21 @@ def _next_dial(kind: str) -> Callable[[Stage], None]:
 
 STEP_FAULTS: MappingProxyType[str, StepFault] = MappingProxyType(
     {
-        # what the program's surroundings do
+        # faults of the program's environment
         "cancel": StepFault(_cancel, ends=True),
         "interrupt": StepFault(_interrupt, ends=True),
         "leave": StepFault(_leave, ends=True),
         "consumer": StepFault(_consumer, ends=True),
         "clock_forward": StepFault(_jump(CLOCK_JUMP_SECONDS)),
         "clock_back": StepFault(_jump(-CLOCK_JUMP_SECONDS)),
-        # what the network does
+        # faults of the network
         "eof": StepFault(_eof, needs_connection=True, loud=True),
         "reset": StepFault(_reset, needs_connection=True, loud=True),
         "half_open": StepFault(_half_open, needs_connection=True, silent=True),
         "stall": StepFault(_stall, needs_connection=True),
         "trickle": StepFault(_trickle, slow=True),
         "squeeze": StepFault(_squeeze, slow=True),
-        # what the exchange does to the connection
+        # faults that the exchange inflicts on the connection
         "close": _broken(Fault("close", code=1000), loud=True),
         "close_error": _broken(Fault("close", code=1011), loud=True),
         "close_and_hold": _broken("close_and_hold", loud=True),
@@ -125,7 +125,7 @@ STEP_FAULTS: MappingProxyType[str, StepFault] = MappingProxyType(
         "bad_utf8": _broken("bad_utf8", loud=True),
         "bad_json": _broken("truncated_json"),
         "shutdown": _broken("server_shutdown"),
-        # what it does to the next attempt
+        # faults that the exchange inflicts on the next attempt
         "refuse": StepFault(_next_attempt(Fault("refuse", times=1))),
         "unknown_host": StepFault(_next_dial("dns")),
         "dial_hang": StepFault(_next_dial("hang"), silent=True),
@@ -139,20 +139,20 @@ STEP_FAULTS: MappingProxyType[str, StepFault] = MappingProxyType(
         "http_503": StepFault(_next_attempt(Fault("http_status", times=1, status=503))),
     }
 )
-"""Name: what it does."""
+"""Fault by name."""
 
 ALL_FAULTS: MappingProxyType[str, StepFault] = MappingProxyType({**STEP_FAULTS, **TRADING_FAULTS})
-"""Those of accounts among them (`connector.testing.explore.trading_faults`)."""
+"""`STEP_FAULTS` and the faults of accounts (`connector.testing.explore.trading_faults`)."""
 
 OPERATION_FAULTS = ("fail", "hang")
-"""What an operation at the transport boundary can do instead: raise, or never return."""
+"""What an operation at the transport boundary does when it fails: raise, or never return."""
 
 CORE = ("cancel", "interrupt", "leave", "reset", "half_open", "refuse")
-"""Between them they reach every state of a connection and every way out."""
+"""A small set of faults that reaches every state of a connection and every way to leave it."""
 
 
 def check_fault(name: str, *, of_operation: bool = False) -> None:
-    """Raise `ValueError` unless there is a fault called `name`."""
+    """Raise `ValueError` if there is no fault called `name`."""
     known = OPERATION_FAULTS if of_operation else tuple(ALL_FAULTS)
     if name not in known:
-        raise ValueError(f"{name!r} is no fault; there are {', '.join(known)}")
+        raise ValueError(f"unknown fault {name!r}; the faults are {', '.join(known)}")

@@ -1,8 +1,8 @@
 """Numbered market data, and a reader that detects missed messages by their numbers.
 
-The exchange numbers what it publishes from the moment at which it was opened, whether or not
-anybody listens. A reader therefore sees, without asking the adapter, what was lost (a number is
-skipped), and what came late or twice (a number does not rise).
+The exchange numbers its messages from the moment at which it opens, whether or not there are
+subscribers. A reader therefore detects by itself, without asking the adapter, a lost message (a
+number is skipped) and a late or duplicate message (a number does not rise).
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from connector.testing.market.audience import Audience
 
 @attrs.frozen
 class Numbered:
-    """Every stream that somebody listens to brings one message per period, numbered."""
+    """Every subscribed stream sends one numbered message per period."""
 
     every_seconds: float = 0.5
 
     def begin(self, audience: Audience) -> NumberedPlayer:
-        """Begins to count."""
+        """Start to count."""
         return NumberedPlayer(self.every_seconds, audience)
 
 
 @attrs.frozen
 class NumberedPlayer:
-    """`Numbered` at work."""
+    """A running `Numbered` market."""
 
     every_seconds: float
     audience: Audience
     symbols: tuple[str, ...] = ()
 
     def snapshot(self, symbol: str, limit: int) -> bytes | None:
-        """There are no snapshots."""
+        """Return no snapshot: this market has none."""
         return None
 
     async def play(self) -> None:
-        """Publishes for ever."""
+        """Publish until cancelled."""
         audience = self.audience
         number = 0
         while True:
@@ -91,12 +91,12 @@ _PAYLOADS: tuple[tuple[str, Callable[[str, int, Audience], dict[str, object]]], 
 
 
 class Reader:
-    """Checks what one consumer sees.
+    """Check what one consumer sees.
 
     Args:
-        find: told which invariant broke, and how.
+        find: called with the broken invariant and a description.
         gaps: whether the consumer asked for gaps.
-        merged: whether what it sees comes by several connections at once.
+        merged: whether its events arrive over several connections at once.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class Reader:
         self._gaps = gaps
         self._merged = merged
         self.numbers: dict[tuple[str, str], int] = {}
-        """The last number of each kind of event and symbol."""
+        """The last number, by kind of event and symbol."""
         self._sessions: dict[tuple[str, str], int] = {}
         self._excused: set[tuple[str, str]] = set()
         self._left: Counter[str] = Counter()
@@ -114,16 +114,16 @@ class Reader:
         self.events = 0
 
     def left(self, symbol: str) -> None:
-        """The consumer itself discards a channel: what it misses then, once, is not lost."""
+        """Note that the consumer drops a channel itself: the messages missed then are not lost."""
         self._left[symbol] += 1
 
     def saw(self, event: object) -> None:
-        """Take what the consumer has received."""
+        """Check one event that the consumer has received."""
         if isinstance(event, Gap):
             self._excused.update(self.numbers)
             return
         if isinstance(event, BookView):
-            # It may skip numbers: whether it is right is to be checked by itself.
+            # A book may skip numbers; its content is checked on its own.
             self.events += event.synced
             return
         self.events += 1

@@ -1,7 +1,7 @@
 """A numbered order book: its content after any number of deltas can be computed.
 
-Delta number n sets one level of each side to the quantity n; which one, n says, too. So a local
-book that shows the id n is right or wrong by itself.
+Delta number n sets one level of each side to the quantity n, and n also determines the level. The
+id n of a local book is therefore enough to check its content.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from connector.testing.market.audience import Audience
 
 LEVELS = 5
 BEGUN = 10
-"""Deltas before anybody could see one."""
+"""Number of deltas before the first one that a subscriber can receive."""
 _BID, _ASK = 3000, 3001
 Side = list[tuple[float, float]]
 
 
 def bids_at(number: int) -> Side:
-    """Price and quantity of every bid after so many deltas, best first."""
+    """Price and quantity of every bid after this many deltas, best first."""
     return [(float(_BID - level), float(last)) for level, last in _levels(number)]
 
 
 def asks_at(number: int) -> Side:
-    """Price and quantity of every ask after so many deltas, best first."""
+    """Price and quantity of every ask after this many deltas, best first."""
     return [(float(_ASK + level), float(last)) for level, last in _levels(number)]
 
 
 def is_right(view: BookView) -> bool:
-    """Whether a synced view is the exchange's book of its id; one that is not synced, empty."""
+    """Whether a synced view equals the exchange's book of its id, and an unsynced one is empty."""
     shown = [[(level.price, level.quantity) for level in side] for side in (view.bids, view.asks)]
     if not view.synced:
         return shown == [[], []]
@@ -39,7 +39,7 @@ def is_right(view: BookView) -> bool:
 
 
 def _levels(number: int) -> list[tuple[int, int]]:
-    """Which levels there are, and the last delta that set each."""
+    """The existing levels, and the last delta that set each."""
     newest = range(number, max(0, number - LEVELS), -1)
     return sorted((each % LEVELS, each) for each in newest)
 
@@ -50,16 +50,16 @@ class NumberedBook:
 
     every_seconds: float = 0.5
     stale: int = 0
-    """So many snapshots are of before the first delta that anybody could see."""
+    """How many snapshots are older than the first delta that a subscriber can receive."""
 
     def begin(self, audience: Audience) -> NumberedBookPlayer:
-        """Begins to count."""
+        """Start to count."""
         return NumberedBookPlayer(self.every_seconds, audience, stale=self.stale)
 
 
 @attrs.define
 class NumberedBookPlayer:
-    """`NumberedBook` at work."""
+    """A running `NumberedBook`."""
 
     every_seconds: float
     audience: Audience
@@ -68,7 +68,7 @@ class NumberedBookPlayer:
     stale: int = 0
 
     def snapshot(self, symbol: str, limit: int) -> bytes | None:
-        """The book as it is now, or was long ago."""
+        """The current book; while `stale` snapshots remain, an old one."""
         now = self.audience.now_ms()
         number = BEGUN // 2 if self.stale else self.number
         self.stale = max(self.stale - 1, 0)
@@ -79,7 +79,7 @@ class NumberedBookPlayer:
         return msgspec.json.encode(body)
 
     async def play(self) -> None:
-        """Publishes for ever."""
+        """Publish until cancelled."""
         while True:
             await trio.sleep(self.every_seconds)
             self.number += 1

@@ -1,8 +1,9 @@
 """Numbered trades with a history on the exchange, and a reader of a feed with backfill.
 
-Trade number n happens after so many periods, whether or not anybody listens, and its price says
-its number. Streams bring it, and requests for the past do; so it can be said of every trade that
-comes whether it is right, whether one is missing, and whether it had to be fetched.
+Trade number n happens after n periods, whether or not there are subscribers, and its price encodes
+its number. Streams deliver it, and so do requests for the past. A reader can therefore tell of
+each trade whether it is correct, whether one before it is missing, and whether it had to be
+fetched.
 """
 
 from __future__ import annotations
@@ -30,21 +31,21 @@ START_TICKS = 300_000
 
 @attrs.frozen
 class NumberedTrades:
-    """One trade per period, each an aggregate of its own, too."""
+    """One trade per period; each is also an aggregate trade of one."""
 
     every_seconds: float = 0.25
 
     def begin(self, audience: Audience) -> NumberedTradesPlayer:
-        """Begins to count."""
+        """Start to count."""
         return NumberedTradesPlayer(self.every_seconds, audience)
 
 
 class NumberedTradesPlayer:
-    """`NumberedTrades` at work.
+    """A running `NumberedTrades` market.
 
     Attributes:
-        number: of the last trade.
-        streamed: numbers of the trades that were sent to somebody when they happened.
+        number: number of the last trade.
+        streamed: numbers of the trades that were sent to a subscriber when they happened.
     """
 
     symbols = (SYMBOL,)
@@ -63,15 +64,15 @@ class NumberedTradesPlayer:
         )
 
     def history(self, symbol: str) -> History:
-        """What requests for the past are answered from."""
+        """The trades from which requests for the past are answered."""
         return self._history
 
     def snapshot(self, symbol: str, limit: int) -> bytes | None:
-        """There are no snapshots."""
+        """Return no snapshot: this market has none."""
         return None
 
     async def play(self) -> None:
-        """Trades for ever."""
+        """Trade until cancelled."""
         write, audience = self._write, self._audience
         while True:
             await trio.sleep(self._every_seconds)
@@ -88,10 +89,12 @@ class NumberedTradesPlayer:
 
 
 class BackfillReader:
-    """Checks a feed with ``backfill``: all trades, once, in order, marked; a gap says what is not.
+    """Check a feed with ``backfill``.
+
+    Every trade must arrive once, in order, with the right mark; a gap must name each missing one.
 
     Args:
-        stage: where it reads.
+        stage: the environment of the program.
     """
 
     def __init__(self, stage: Stage) -> None:
@@ -101,22 +104,22 @@ class BackfillReader:
         self._last: int | None = None
         self._missing: set[int] = set()
         self._excused = False
-        """Whether a gap came that does not say what is missing."""
+        """Whether a gap arrived that does not say which trades are missing."""
         self._live = False
         self.marked = 0
 
     @property
     def events(self) -> int:
-        """Trades so far."""
+        """How many trades the consumer has received."""
         return self._counted.events
 
     @property
     def complete(self) -> bool:
-        """Whether the newest trade of all has come, and was not fetched."""
+        """Whether the newest trade has arrived over the stream, not by a request."""
         return self._live and self._last == self._player.number
 
     def saw(self, event: Gap | Trade[Any]) -> None:
-        """Take what the consumer has received."""
+        """Check one event that the consumer has received."""
         self._stage.turn()
         if isinstance(event, Gap):
             self._see_gap(event)
@@ -125,15 +128,17 @@ class BackfillReader:
         number, last = event.trade_id, self._last
         self._last = number
         if round(event.price * 100) != START_TICKS + number:
-            self._stage.find("I8", f"trade {number} has the price of another: {event.price}")
+            self._stage.find("I8", f"trade {number} has the price of another trade: {event.price}")
         self._live = not event.backfilled
         if event.backfilled:
             self.marked += 1
         elif number not in self._player.streamed:
-            self._stage.find("I8", f"trade {number} was fetched, and is not marked")
+            self._stage.find("I8", f"trade {number} was fetched but is not marked as such")
         if last is None:
             if event.backfilled:
-                self._stage.find("I8", f"trade {number} was fetched: nothing can be missing yet")
+                self._stage.find(
+                    "I8", f"trade {number} was fetched although nothing could be missing yet"
+                )
         elif number <= last:
             self._stage.find("I11", f"trade {number} came after {last}")
         else:
@@ -145,13 +150,15 @@ class BackfillReader:
             return
         told = set(range(gap.first_id, gap.last_id + 1))
         if self._last is not None and min(told) <= self._last:
-            self._stage.find("I8", f"missing shall be {min(told)}, which was before {self._last}")
+            self._stage.find("I8", f"a Gap names trade {min(told)}, which precedes {self._last}")
         self._missing |= told
 
     def _see_step(self, last: int, number: int) -> None:
         missing = set(range(last + 1, number))
         if self._missing - missing:
-            self._stage.find("I8", f"missing shall be {min(self._missing - missing)}, and is not")
+            self._stage.find(
+                "I8", f"a Gap names trade {min(self._missing - missing)}, which arrived"
+            )
         if missing - self._missing and not self._excused:
             self._stage.find("I8", f"trade {last} was followed by {number} without a Gap between")
         self._missing.clear()

@@ -1,7 +1,7 @@
 """A network in memory that counts the program's operations, and fails at a chosen one.
 
-The way of SQLite's tests: the N-th dial, send, receive or close fails, once or for ever after, for
-every N.
+As in SQLite's tests: for every N, the N-th dial, send, receive or close fails, either once or from
+then on.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from connector.testing.network.network import MemoryNetwork
 
 
 class ExploredNetwork(MemoryNetwork):
-    """A `MemoryNetwork` whose operations are counted, and that can be made narrow.
+    """A `MemoryNetwork` that counts operations, and that can be made to carry few bytes at a time.
 
     Args:
-        ssl_context: as of `MemoryNetwork`.
+        ssl_context: as in `MemoryNetwork`.
         failing: which operations fail, and how.
-        failed: told of each fault.
+        failed: called with each fault.
         counted: whether to count even if nothing fails.
     """
 
@@ -38,29 +38,29 @@ class ExploredNetwork(MemoryNetwork):
     ) -> None:
         super().__init__(ssl_context=ssl_context)
         self.operations: Counter[At] = Counter()
-        """How many of each there were, if they are counted."""
+        """The number of operations of each kind, if they are counted."""
         self._triggers = failing
         self._failed = failed
         self._counted = counted or bool(failing)
         self._trickles = False
 
     def trickle(self) -> None:
-        """From now on everything arrives one byte at a time."""
+        """From now on, deliver all data one byte at a time."""
         self._trickles = True
         for connection in self.connections:
             connection.deliver_single_bytes()
 
     def squeeze(self) -> None:
-        """From now on every write is partial: one byte fits at a time."""
+        """From now on, make every write partial: one byte fits at a time."""
         self.capacity_bytes = 1
         for connection in self.connections:
             connection.narrow(1)
 
     @asynccontextmanager
     async def connect(self, host: str, port: int) -> AsyncIterator[trio.abc.Stream]:
-        """As `MemoryNetwork.connect`, counted."""
+        """Connect as `MemoryNetwork.connect` does, and count the dial."""
         if self._counted:
-            # A failed dial is one in the ledger, too: that is where dials are counted.
+            # The ledger counts dials, so a failed dial is entered there as well.
             match self.next_fault("dial"):
                 case "fail":
                     self.fail_dials("refuse", times=1)
@@ -74,7 +74,7 @@ class ExploredNetwork(MemoryNetwork):
             yield CountedStream(self, stream) if self._counted else stream
 
     def next_fault(self, operation: At) -> str | None:
-        """Count an operation; how it is to fail."""
+        """Count an operation, and return the fault with which it fails, if any."""
         self.operations[operation] += 1
         number = self.operations[operation]
         for trigger in self._triggers:
@@ -100,7 +100,7 @@ class CountedStream(trio.abc.Stream):
         return getattr(self._stream, "closed", False)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send `data`; when it fails, half of it is sent."""
+        """Send `data`; if it fails, half of `data` has been sent."""
         if self._hangs:
             await trio.sleep_forever()
         fault = self._network.next_fault("send")
@@ -110,7 +110,7 @@ class CountedStream(trio.abc.Stream):
         await self._stream.send_all(data)
 
     def send_nowait(self, data: bytes) -> int:
-        """Send what there is room for; when it fails, half of it at most is sent."""
+        """Send as much as fits; if it fails, at most half of `data` has been sent."""
         fault = self._network.next_fault("send")
         if fault is None:
             return 0 if self._hangs else self._stream.send_nowait(data)
@@ -125,7 +125,7 @@ class CountedStream(trio.abc.Stream):
         await self._stream.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """Receive; when it fails, nothing is lost."""
+        """Receive; if it fails, no data is lost."""
         fault = self._network.next_fault("receive")
         if fault is not None:
             await trio.lowlevel.checkpoint()
@@ -133,7 +133,7 @@ class CountedStream(trio.abc.Stream):
         return await self._stream.receive_some(max_bytes)
 
     async def aclose(self) -> None:
-        """Close; when it fails, or is cancelled, it is closed all the same."""
+        """Close; the stream is closed even if this fails or is cancelled."""
         if self.closed:
             await trio.lowlevel.checkpoint()
             return

@@ -1,14 +1,14 @@
 """Judge an account: compare its values and events with those of the exchange.
 
-The judge asks the simulated exchange what is true, at every step of the program and when it is
-over; it never asks the account whether it is right (`docs/design.md`):
+The judge takes the truth from the simulated exchange, at every step of the program and after it
+has ended. It never asks the account whether it is right (`docs/design.md`):
 
 ====  ============================================================================================
-I13   an intent has become at most one order; none that is called refused or absent is open
-I14   what can be read is what the exchange had a moment ago; at rest it is what it has
-I15   each fill is told once, with its numbers, in the order of its order's trades; none is missing
-I16   after the block nothing of it is open, unless it is named
-I17   there is never more on the book, or in the position, than is wanted and allowed
+I13   an intent becomes at most one order; no order that is called refused or absent is open
+I14   the account shows a recent state of the exchange; at rest it shows the current one
+I15   each fill is reported once, with its numbers, in the sequence of its order; none is missing
+I16   after the block, no order of the block is open unless it is named
+I17   the book and the position never hold more than is wanted and allowed
 I18   no key, secret or signature is in the log
 ====  ============================================================================================
 """
@@ -36,16 +36,16 @@ if TYPE_CHECKING:
     from connector.testing.exchange.trading.accounts import SimulatedAccount
 
 Broken = tuple[str, str]
-"""The invariant that broke, and how."""
+"""The broken invariant, and a description."""
 
 STALE_SECONDS = 40.0
-"""How old what is read may be at most: an audit, a second one, and the reading."""
+"""Maximum age of what the account shows: two audits and the time to read."""
 ZERO = Decimal(0)
 
 
 @attrs.frozen
 class Wanted:
-    """What quotes may put on the book since the last `want`, per side, and how far they may go."""
+    """Limits of the quotes since the last `want`: quantity per side, and position."""
 
     bids: Decimal
     asks: Decimal
@@ -59,10 +59,10 @@ class OrderJudge:
     """Judges one account of the simulated exchange. Made by `Stage.orders_of`.
 
     Args:
-        exchange: where the truth is.
-        name: of the account there.
-        symbol: the instrument that is traded.
-        find: told of each thing that is broken.
+        exchange: the simulated exchange, which knows the truth.
+        name: the account's name there.
+        symbol: the traded instrument.
+        find: called with each broken invariant.
     """
 
     exchange: SimulatedExchange
@@ -72,7 +72,7 @@ class OrderJudge:
     accounts: list[Account] = attrs.field(factory=list)
     fills: list[Fill] = attrs.field(factory=list)
     foreign: set[str] = attrs.field(factory=set)
-    """Client ids of orders that others have made: not ours to cancel."""
+    """Client ids of orders of other programs: the account must not cancel them."""
     _intents: Counter[tuple[str, Decimal | None, Decimal | None]] = attrs.field(factory=Counter)
     _feeds: list[Any] = attrs.field(factory=list)
     _wanted: Wanted | None = None
@@ -81,39 +81,39 @@ class OrderJudge:
     _found: set[str] = attrs.field(factory=set)
     _kept: bool = False
     _due: frozenset[str] = frozenset()
-    """Trades that must have been told."""
+    """Trades that must have been reported by now."""
 
     @cached_property
     def truth(self) -> SimulatedAccount:
-        """The account as the exchange has it."""
+        """The account as it is at the exchange."""
         return self.exchange.accounts[self.name]
 
     # --- what the program says
 
     def runs(self, account: Account, feed: Any, *, kept: bool = False) -> None:
-        """The account that is judged from now on; what its feed tells is taken at every look.
+        """Judge this account from now on, and take the events of its feed at every look.
 
         Args:
-            account: it.
-            feed: all of its events.
-            kept: whether its orders stay when the block is left.
+            account: the account under test.
+            feed: a feed of all of its events.
+            kept: whether its orders stay open after the block.
         """
         self.accounts.append(account)
         self._feeds.append(feed)
         self._kept = kept
 
     def intends(self, intent: Intent) -> Intent:
-        """The program is about to place this: once."""
+        """Note that the program is about to place this, once."""
         self._intents[_key(intent.side, getattr(intent, "price", None), intent.quantity)] += 1
         return intent
 
     def wants(self, *, bids: Decimal, asks: Decimal, max_long: Decimal, max_short: Decimal) -> None:
-        """The program wants quotes of these quantities in all, and no position beyond these."""
+        """Note the total quantities and position limits of the quotes that the program wants."""
         fills = len(self.truth.fills)
         self._wanted = Wanted(bids, asks, max_long, max_short, fills)
 
     async def rest(self, seconds: float = 300.0) -> None:
-        """Mend the exchange, wait until all is known, and compare everything."""
+        """Repair the exchange, wait until everything is known, and compare all values."""
         account = self.accounts[-1]
         self.exchange.trading.mend()
         await trio.sleep(1.0)
@@ -122,7 +122,7 @@ class OrderJudge:
                 await trio.sleep(1.0)
         self.look()
         if not account.synced:
-            self._say("I14", f"not synced {seconds:g} s after everything works again")
+            self._say("I14", f"not synced {seconds:g} s after the exchange was repaired")
             return
         for difference in self._differences():
             self._say("I14", f"synced and at rest, but {difference}")
@@ -139,7 +139,7 @@ class OrderJudge:
     # --- at every step
 
     def look(self) -> None:
-        """What must hold at any moment."""
+        """Check what must hold at any moment."""
         self._read_truth()
         if self.accounts:
             account = self.accounts[-1]
@@ -227,7 +227,7 @@ class OrderJudge:
     # --- when it is over
 
     def judge(self) -> Iterator[Broken]:
-        """What is broken when the program has ended."""
+        """Check what must hold after the program has ended."""
         self.look()
         truth = self.truth
         yield from self._judge_intents()
@@ -262,20 +262,20 @@ class OrderJudge:
         told = Counter(each.trade_id for each in self.fills)
         for trade_id, times in told.items():
             if times > 1:
-                yield "I15", f"trade {trade_id} was told {times} times"
+                yield "I15", f"trade {trade_id} was reported {times} times"
             if trade_id not in true:
-                yield "I15", f"trade {trade_id} was told, and did not happen"
+                yield "I15", f"trade {trade_id} was reported but did not happen"
         for each in self.fills:
             fill = true.get(each.trade_id)
             if fill is not None and (each.price, each.quantity) != (fill.price, fill.quantity):
-                yield "I15", f"trade {each.trade_id} was told with other numbers"
+                yield "I15", f"trade {each.trade_id} was reported with different numbers"
         last: dict[str, int] = {}
         for each in self.fills:
             if int(each.trade_id) < last.get(each.client_id, 0):
-                yield "I15", f"trade {each.trade_id} was told after a later one of its order"
+                yield "I15", f"trade {each.trade_id} was reported after a later trade of its order"
             last[each.client_id] = int(each.trade_id)
         for trade_id in self._due - told.keys():
-            yield "I15", f"trade {trade_id} was never told"
+            yield "I15", f"trade {trade_id} was never reported"
 
     def _differences(self) -> list[str]:
         account, truth = self.accounts[-1], self.truth
@@ -310,13 +310,13 @@ class OrderJudge:
 
 @contextmanager
 def secrets_watched(judge: OrderJudge) -> Iterator[None]:
-    """Find what is secret in any record of the log."""
+    """Search every log record for secrets within the block."""
     log = logging.getLogger("connector")
     handler = _Watch(judge)
     level, propagate = log.level, log.propagate
     log.addHandler(handler)
     log.setLevel(logging.DEBUG)
-    # Nobody else wants to format every record of thousands of runs.
+    # Otherwise other handlers would format every record of thousands of runs.
     log.propagate = False
     try:
         yield
@@ -334,7 +334,7 @@ class _Watch(logging.Handler):
         self._secrets = (truth.secret, truth.key, "signature=", "listenKey=")
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Look at one record."""
+        """Search one record for the secrets."""
         text = f"{record.getMessage()} {record.__dict__.get('lifecycle', '')}"
         for secret in self._secrets:
             if secret in text:

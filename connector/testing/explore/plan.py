@@ -1,11 +1,11 @@
 """A fault plan as data: which fault happens at which step or operation.
 
-A plan prints as what one types on a command line, and reads back from it::
+A plan has a text form for the command line; `parse_plan` reads it back::
 
     17=reset                  at step 17, reset the connections
     17=reset,40=cancel        and at step 40 cancel the program
     send3=fail                the third send fails
-    receive5+=fail            the fifth receive fails, and every one after it
+    receive5+=fail            the fifth receive fails, and every later one
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _trigger = re.compile(r"(?P<at>[a-z]*)(?P<number>\d+)(?P<lasting>\+?)=(?P<fault>
 
 @attrs.frozen(order=True)
 class Trigger:
-    """One fault and when it strikes: at the `number`-th step, dial, send, receive or close."""
+    """One fault and its time: the `number`-th step, dial, send, receive or close."""
 
     number: int = attrs.field(validator=attrs.validators.ge(1))
     fault: str
     at: At = attrs.field(default="step", validator=attrs.validators.in_(get_args(At)))
     lasting: bool = False
-    """Operations only: whether all later ones fail, too."""
+    """For operations only: whether all later ones fail as well."""
 
     def __str__(self) -> str:
         at = "" if self.at == "step" else self.at
@@ -41,7 +41,7 @@ class Trigger:
 
 @attrs.frozen
 class Plan:
-    """All that goes wrong in one run."""
+    """All faults of one run."""
 
     triggers: tuple[Trigger, ...] = ()
 
@@ -53,7 +53,7 @@ class Plan:
 
     @property
     def faults(self) -> frozenset[str]:
-        """The names of what goes wrong."""
+        """The names of the faults."""
         return frozenset(trigger.fault for trigger in self.triggers)
 
     @property
@@ -68,10 +68,10 @@ class Plan:
 
 
 def parse_plan(text: str) -> Plan:
-    """The plan that prints as `text`.
+    """Parse the text form of a plan.
 
     Raises:
-        ValueError: none does.
+        ValueError: `text` has another form.
     """
     if text in ("", "none"):
         return Plan()
@@ -84,7 +84,7 @@ def _parse_triggers(parts: Iterable[str]) -> Iterable[Trigger]:
         at = found["at"] or "step" if found else ""
         if found is None or at not in get_args(At):
             raise ValueError(
-                f"{part!r} is no fault with its time; write 17=reset, send3=fail or receive5+=fail"
+                f"{part!r} is not a fault with a time; write 17=reset, send3=fail or receive5+=fail"
             )
         yield Trigger(
             number=int(found["number"]),
@@ -96,7 +96,7 @@ def _parse_triggers(parts: Iterable[str]) -> Iterable[Trigger]:
 
 @attrs.frozen
 class Case:
-    """Everything that a run depends on, by name."""
+    """Everything that determines a run, by name."""
 
     scenario: str
     schedule: Schedule = attrs.field(factory=Fifo)
@@ -107,13 +107,15 @@ class Case:
 
 
 def parse_case(text: str) -> Case:
-    """The case that prints as `text`: ``scenario/schedule/plan``.
+    """Parse the text form of a case: ``scenario/schedule/plan``.
 
     Raises:
-        ValueError: none does.
+        ValueError: `text` has another form.
     """
     parts = text.rsplit("/", 2)
     if len(parts) != 3:
-        raise ValueError(f"{text!r} is no case; write scenario/schedule/plan: stream/fifo/17=reset")
+        raise ValueError(
+            f"{text!r} is not a case; write scenario/schedule/plan: stream/fifo/17=reset"
+        )
     scenario, schedule, plan = parts
     return Case(scenario, parse_schedule(schedule), parse_plan(plan))

@@ -1,7 +1,7 @@
 """The programs that this package's own adapter is explored in.
 
-Each is what a user's program does: open an adapter, subscribe, read, leave. What the plan adds is
-not their business, but they go on until there was data after it.
+Each does what a user's program does: open an adapter, subscribe, read, leave. The programs know
+nothing of the plan's faults, but they continue until data has arrived after the last fault.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TRADES = Trades("ETHUSDC")
 BOOK_STREAM, QUOTE_STREAM = "ethusdc@depth5@100ms", "ethusdc@bookTicker"
 _SETTLE_SECONDS = 60.0
 _NOTICE_SECONDS = 2.5
-"""The closing handshake may take 2; the limit to silence is 3."""
+"""The closing handshake may take 2 s; the limit of silence is 3 s."""
 
 Describe = Callable[[binance.Endpoints], Exchange]
 
@@ -53,7 +53,7 @@ def spot(endpoints: binance.Endpoints) -> Exchange:
 
 @attrs.frozen
 class _OneStreamPerConnection:
-    """USD-M futures with so low a limit that two streams of a route need two connections."""
+    """USD-M futures with a limit of one stream per connection."""
 
     exchange: Exchange
 
@@ -66,15 +66,15 @@ class _OneStreamPerConnection:
 
 
 def narrow(endpoints: binance.Endpoints) -> Exchange:
-    """USD-M futures with one stream per connection: a link per stream."""
+    """USD-M futures with one stream per connection, so that each stream has a link of its own."""
     return cast("Exchange", _OneStreamPerConnection(usdm(endpoints)))
 
 
 @attrs.frozen
 class _ThreeRoutes:
-    """USD-M futures with quotes on a route of their own: the path without a route.
+    """USD-M futures with quotes on a third route: the path without a route name.
 
-    Binance still serves there what belongs to ``/public``. Source: binance_usdm §2.
+    Binance still serves the streams of ``/public`` on that path. Source: binance_usdm §2.
     """
 
     exchange: Exchange
@@ -100,7 +100,7 @@ def three_routes(endpoints: binance.Endpoints) -> Exchange:
 
 @asynccontextmanager
 async def adapter_on(stage: Stage, describe: Describe = usdm) -> AsyncIterator[Adapter]:
-    """An adapter on the stage, and within it the scope that the fault ``leave`` cancels."""
+    """Open an adapter on the stage, and inside it the scope that the fault ``leave`` cancels."""
     async with _open_adapter(stage, describe) as adapter:
         with stage.body:
             yield adapter
@@ -119,7 +119,7 @@ def _open_adapter(stage: Stage, describe: Describe = usdm) -> AbstractAsyncConte
 async def read(
     stage: Stage, feed: Feed[Any] | MergedFeed[Any], reader: Reader, events: int = 2
 ) -> None:
-    """Read so many events, and on until there was data after the last fault."""
+    """Read this many events, then continue until data has arrived after the last fault."""
     target = reader.events + events
     while reader.events < target or not stage.settled:
         reader.saw(await feed.receive())
@@ -155,7 +155,7 @@ async def stream(stage: Stage, describe: Describe = usdm, events: int = 2) -> No
 
 
 async def merged(stage: Stage) -> None:
-    """Two adapters, one consumer: what one of them loses, the other brings."""
+    """Merge two adapters for one consumer: each delivers what the other loses."""
     async with (
         _open_adapter(stage) as twin,
         adapter_on(stage) as adapter,
@@ -166,7 +166,7 @@ async def merged(stage: Stage) -> None:
 
 
 async def slow(stage: Stage, overflow: Overflow) -> None:
-    """Two feeds of one connection; the consumer of one is slower than the exchange."""
+    """Read two feeds of one connection; one consumer is slower than the exchange."""
 
     async def consume_slowly(feed: Feed[Any]) -> None:
         reader = stage.reader(gaps=True)
@@ -189,7 +189,7 @@ async def slow(stage: Stage, overflow: Overflow) -> None:
 
 
 async def unread(stage: Stage) -> None:
-    """Subscribe to a second feed while nobody reads the first, which is full."""
+    """Subscribe to a second feed while the first one is full and has no reader."""
     async with (
         adapter_on(stage) as adapter,
         adapter.subscribe(QUOTES, buffer=1, gaps=True),
@@ -199,7 +199,7 @@ async def unread(stage: Stage) -> None:
 
 
 async def bounded(stage: Stage, overflow: Overflow) -> None:
-    """A consumer that stalls; what waits for it then is no more than it asked for."""
+    """Stall the consumer, and check that its buffer holds no more events than its capacity."""
     capacity = 4
     async with (
         adapter_on(stage) as adapter,
@@ -220,7 +220,7 @@ async def bounded(stage: Stage, overflow: Overflow) -> None:
 
 
 async def resubscribe(stage: Stage) -> None:
-    """Add and take away channels while the link reconnects."""
+    """Add and remove channels while the link reconnects."""
     async with adapter_on(stage) as adapter, adapter.subscribe(BOOK, gaps=True) as feed:
         reader = stage.reader(gaps=True)
         await read(stage, feed, reader, events=1)
@@ -236,7 +236,7 @@ async def resubscribe(stage: Stage) -> None:
 
 
 async def three_links(stage: Stage, describe: Describe) -> None:
-    """Three connections at once, each with a stream that one feed reads."""
+    """Read one feed over three connections at once, one stream on each."""
     async with (
         adapter_on(stage, describe) as adapter,
         adapter.subscribe(BOOK, QUOTES, TRADES, gaps=True) as feed,
@@ -245,7 +245,7 @@ async def three_links(stage: Stage, describe: Describe) -> None:
 
 
 async def reconnect(stage: Stage) -> None:
-    """Ask for a new connection, twice at once."""
+    """Request a new connection twice at the same time."""
     async with adapter_on(stage) as adapter, adapter.subscribe(BOOK, gaps=True) as feed:
         reader = stage.reader(gaps=True)
         await read(stage, feed, reader, events=1)
@@ -255,7 +255,7 @@ async def reconnect(stage: Stage) -> None:
 
 
 async def flap(stage: Stage) -> None:
-    """Six sessions, one after the other, each ended in another way."""
+    """Run six sessions in sequence, each ended in a different way."""
     async with adapter_on(stage) as adapter, adapter.subscribe(BOOK, gaps=True) as feed:
         reader = stage.reader(gaps=True)
         for kind in ("reset", "fin", "close", "bad_mask", "close_and_hold"):
@@ -265,14 +265,14 @@ async def flap(stage: Stage) -> None:
 
 
 async def backoff(stage: Stage) -> None:
-    """The exchange cannot be reached at first."""
+    """Connect to an exchange that is unreachable at first."""
     stage.exchange.inject(Fault("accept_close", times=1))
     stage.exchange.inject(Fault("http_status", times=1, status=503))
     await stream(stage)
 
 
 async def storm(stage: Stage) -> None:
-    """The exchange accepts every connection and closes it at the first data, for long."""
+    """Connect to an exchange that closes each connection at the first data, for a long time."""
     stage.exchange.inject(Fault("close_at_first_data", code=1000))
     async with adapter_on(stage) as adapter:
         with trio.move_on_after(40.0):
@@ -282,7 +282,7 @@ async def storm(stage: Stage) -> None:
 
 
 async def rejected(stage: Stage) -> None:
-    """One of two channels is refused; the other lives."""
+    """Subscribe to two channels; the exchange refuses one, and the other must still work."""
     stage.exchange.inject(Fault("reject_subscription", stream=QUOTE_STREAM, code=2))
     async with adapter_on(stage) as adapter, adapter.subscribe(BOOK, gaps=True) as feed:
         try:
@@ -290,5 +290,5 @@ async def rejected(stage: Stage) -> None:
         except SubscriptionRejected:
             stage.turn()
         else:
-            stage.find("I10", "a refused subscription was taken for an accepted one")
+            stage.find("I10", "a refused subscription was treated as accepted")
         await read(stage, feed, stage.reader(gaps=True))

@@ -21,7 +21,7 @@ def say(text: str) -> None:
 
 
 class Lines:
-    """A line every ten seconds."""
+    """Write a line every ten seconds."""
 
     def __init__(self, total: int) -> None:
         self._total = total
@@ -43,7 +43,7 @@ class Lines:
 
 @contextmanager
 def watching(total: int) -> Iterator[Watcher]:
-    """Somebody who shows how far a sweep of so many units is."""
+    """Make a watcher that shows the progress of a sweep of this many units."""
     if not sys.stdout.isatty():
         yield Lines(total)
         return

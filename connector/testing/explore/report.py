@@ -1,4 +1,4 @@
-"""The results of a sweep, in numbers."""
+"""The results of a sweep as numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import attrs
 from connector.testing.explore.result import Finding, Result
 
 KEPT_FINDINGS = 20
-"""Findings that are kept whole, of those that break the same invariant in the same scenario."""
+"""How many findings with the same invariant and scenario are kept in full."""
 
 
 @attrs.define
@@ -18,14 +18,14 @@ class Tally:
 
     runs: int = 0
     steps: int = 0
-    """Steps of the program in all runs together."""
+    """Steps of the program, summed over all runs."""
     most_steps: int = 0
     faults: int = 0
     """Faults that struck."""
     findings: int = 0
     cpu_seconds: float = 0.0
     names: set[str] = attrs.field(factory=set)
-    """Of the faults."""
+    """Names of the faults that struck."""
 
     def add(self, result: Result) -> None:
         """Count one run."""
@@ -37,7 +37,7 @@ class Tally:
         self.names.update(result.case.plan.faults)
 
     def merge(self, other: Tally) -> None:
-        """Add the counts of another one."""
+        """Add the counts of another tally."""
         self.runs += other.runs
         self.steps += other.steps
         self.most_steps = max(self.most_steps, other.most_steps)
@@ -49,25 +49,25 @@ class Tally:
 
 @attrs.define
 class Report:
-    """All of a sweep."""
+    """The results of a whole sweep."""
 
     tallies: dict[str, Tally] = attrs.field(factory=dict)
     """By scenario."""
     findings: list[Finding] = attrs.field(factory=list)
     seconds: float = 0.0
-    """How long it took, by the clock on the wall."""
+    """Duration of the sweep in real time."""
 
     def tally(self, scenario: str) -> Tally:
         """The counts of a scenario."""
         return self.tallies.setdefault(scenario, Tally())
 
     def add(self, result: Result) -> None:
-        """Count one run, and keep what it found."""
+        """Count one run, and keep its findings."""
         self.tally(result.case.scenario).add(result)
         self.keep(result.findings)
 
     def keep(self, findings: Iterable[Finding]) -> None:
-        """Keep findings, unless there are many like them."""
+        """Keep these findings, at most `KEPT_FINDINGS` of a kind."""
         for finding in findings:
             alike = sum(
                 each.invariant == finding.invariant and each.case.scenario == finding.case.scenario
@@ -78,12 +78,12 @@ class Report:
 
     @property
     def runs(self) -> int:
-        """How many runs there were."""
+        """The number of runs."""
         return sum(tally.runs for tally in self.tallies.values())
 
     @property
     def invariants(self) -> frozenset[str]:
-        """Those that broke."""
+        """The broken invariants."""
         return frozenset(finding.invariant for finding in self.findings)
 
     def __str__(self) -> str:

@@ -11,10 +11,10 @@ from connector.testing.explore.plan import At, Case
 
 @attrs.frozen
 class Finding:
-    """Something that must not happen, and how to make it happen again."""
+    """A violation of an invariant, and the case that reproduces it."""
 
     invariant: str
-    """``I1`` … ``I12``, or ``progress`` for a program that stands still without any fault."""
+    """``I1`` … ``I18``, or ``progress`` for a program that makes no progress without a fault."""
     what: str
     case: Case
     step: int
@@ -27,7 +27,7 @@ class Finding:
         return self.report(f"python -m connector.testing.explore --replay {self.case}")
 
     def report(self, again: str) -> str:
-        """The finding as text, with the command that shows it `again`."""
+        """The finding as text, with the command that reproduces it (`again`)."""
         case = self.case
         lines = [
             f"{self.invariant}: {self.what}",
@@ -42,7 +42,7 @@ class Finding:
 
 @attrs.frozen
 class Result:
-    """What a run has shown."""
+    """The results of one run."""
 
     case: Case
     findings: tuple[Finding, ...]
@@ -51,24 +51,24 @@ class Result:
     struck: int
     """How many faults of the plan happened; the program may end before the others."""
     connected: bytes
-    """For each step, 1 if a connection was open before it; only without faults."""
+    """For each step, 1 if a connection was open before it; recorded only in runs without faults."""
     served: bytes
-    """For each step, how many connections the exchange served before it; only without faults."""
+    """For each step, how many connections the exchange served before it; only in such runs."""
     orders: bytes
-    """For each step, how many orders were open at the exchange; only without faults."""
+    """For each step, how many orders were open at the exchange; only in such runs."""
     noted: tuple[str, ...]
-    """What the exchange did that a fault may lie in wait for; only without faults …"""
+    """The actions of the exchange that can trigger a waiting fault; only in such runs."""
     noted_before: tuple[int, ...]
-    """… and for each step, how many of these things before it."""
+    """For each step, how many of the `noted` actions happened before it."""
     operations: Counter[At]
-    """Dials, sends, receives and closes, if the run was asked to count them."""
+    """The number of dials, sends, receives and closes, if they were counted."""
     most_tasks: int
     dials: int
     seconds: float
     """Virtual time."""
     choices: tuple[int, ...]
-    """With `Picks`: how many alternatives each choice had."""
+    """The number of alternatives of each choice; only with `Picks`."""
     trace: tuple[tuple[int, str], ...] = attrs.field(default=(), repr=False)
-    """If asked for: which task made each step, by number and name."""
+    """The task that made each step, by number and name; only if traced."""
     error: BaseException | None = attrs.field(default=None, repr=False)
     """What the program raised."""

@@ -29,14 +29,14 @@ from connector.testing.network.ledger import DialRecord
 from connector.testing.network.world_tasks import WORLD
 
 GRACE_SECONDS = 30.0
-"""Virtual time that a hanging program has to leave after it was cancelled."""
+"""Virtual time that a hanging program gets to end after it is cancelled."""
 _MOST = 255
 CPU_SECONDS = 20.0
-"""A run that computes for so long is in an endless loop without a checkpoint."""
+"""CPU time without a checkpoint after which a run is considered an endless loop."""
 
 
 class Stuck(BaseException):
-    """Raised where a program computes without end."""
+    """Raised in a program that computes without a checkpoint."""
 
 
 def run(
@@ -51,13 +51,13 @@ def run(
 
     Args:
         scenario: what to run.
-        schedule: in which order tasks run; by default in the order of their spawning.
-        plan: what goes wrong; by default nothing.
-        traced: whether to note which task makes each step.
+        schedule: the order in which tasks run; by default the order in which they were spawned.
+        plan: the faults; by default none.
+        traced: whether to record which task makes each step.
         counted: whether to count dials, sends, receives and closes.
 
     Raises:
-        ValueError: a fault of the plan does not exist.
+        ValueError: the plan contains an unknown fault.
     """
     schedule = schedule or Fifo()
     plan = plan or Plan()
@@ -135,7 +135,7 @@ class _Run:
         )
 
     def _is_expected(self, error: BaseException) -> bool:
-        """Whether a run may end so: we killed it, or an interrupt came after the program's end."""
+        """Whether this error is allowed: we killed the run, or an interrupt followed its end."""
         if isinstance(error.__cause__, Killed):
             return bool(self.findings)
         interrupted = any(fault == "interrupt" for fault, _ in self.struck)
@@ -145,7 +145,7 @@ class _Run:
             and all(isinstance(each, KeyboardInterrupt) for each in verdict.leaves(error))
         )
 
-    # In trio.
+    # Inside trio.
 
     def run_main(self, clock: MockClock) -> None:
         trio.run(self.main, clock=clock, instruments=[self.steps])
@@ -182,7 +182,7 @@ class _Run:
                 nursery.cancel_scope.cancel()
 
     def evidence(self, stage: Stage) -> verdict.Evidence:
-        """What the verdict is based on, a moment after the program's end."""
+        """Collect the evidence for the verdict, a moment after the program's end."""
         return verdict.Evidence(
             scenario=self.scenario,
             stage=stage,
@@ -199,27 +199,27 @@ class _Run:
             await self.scenario.program(stage)
 
     async def watch(self, stage: Stage) -> None:
-        """Find a program that does not end, and end it."""
+        """Report a program that does not end, and end it."""
         await trio.sleep(self.scenario.limit_seconds)
         struck = [fault for fault, _ in self.struck]
         silent = any(fault in OPERATION_FAULTS or ALL_FAULTS[fault].silent for fault in struck)
         ends = any(fault in ALL_FAULTS and ALL_FAULTS[fault].ends for fault in struck)
         invariant = "I12" if ends else "I7" if silent else "progress"
         words = {
-            "I12": "told to end, and does not",
-            "I7": "silence is not noticed",
-            "progress": "waits, and nothing will come",
+            "I12": "asked to end but does not",
+            "I7": "does not notice the silence",
+            "progress": "waits for something that will never happen",
         }
         advice = {"I7": "; a channel without a limit of silence needs stale_after in open_adapter"}
-        what = f"{words[invariant]}: not over after {trio.current_time():g} s"
+        what = f"{words[invariant]}: still running after {trio.current_time():g} s"
         self.find(invariant, what + advice.get(invariant, ""))
         stage.scope.cancel()
         await trio.sleep(GRACE_SECONDS)
-        self.find("I12", f"cancelled, and still there {GRACE_SECONDS:g} s later")
+        self.find("I12", f"cancelled but still running {GRACE_SECONDS:g} s later")
         self.steps.kill()
 
     async def lose_patience(self, stage: Stage) -> None:
-        """Let the program leave where it cannot succeed."""
+        """Make the program leave if it cannot succeed."""
         await trio.sleep(self.scenario.lasting_seconds)
         stage.leave()
 
@@ -243,7 +243,7 @@ class _Run:
             self.note_struck(name)
 
     def _note_situation(self, stage: Stage) -> None:
-        """Note what a sweep must know of this step to leave out what changes nothing."""
+        """Record what a sweep needs in order to skip faults that cannot matter at this step."""
         self.connected.append(bool(self.network.connections))
         self.served.append(min(len(stage.served()), _MOST))
         accounts = stage.exchange.accounts.values()
@@ -251,12 +251,12 @@ class _Run:
         self.noted_before.append(len(self.noted))
 
     def plan_ahead(self, steps: int, fault: str) -> None:
-        """Add a fault to what is due."""
+        """Schedule a fault at a later step."""
         check_fault(fault)
         self._due.setdefault(self.steps.count + max(steps, 1), []).append(fault)
 
     def note_struck(self, fault: str) -> None:
-        """A fault of the plan has happened."""
+        """Record that a fault of the plan has struck."""
         assert self.stage is not None
         self.struck.append((fault, trio.current_time()))
         self.stage.struck()
@@ -267,11 +267,11 @@ class _Run:
             self.steps.kill()
             return
         cancelled = self.stage.scope.cancel_called
-        self.find("I12" if cancelled else "progress", "runs and runs while no time passes")
+        self.find("I12" if cancelled else "progress", "runs endlessly while no virtual time passes")
         self.stage.scope.cancel()
 
     def find(self, invariant: str, what: str) -> None:
-        """Note a finding."""
+        """Record a finding."""
         self.findings.append(
             Finding(
                 invariant=invariant,
@@ -286,13 +286,13 @@ class _Run:
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let SIGINT interrupt: a shell has what it runs in the background ignore it."""
+    """Let SIGINT interrupt, even in a process that a shell has started in the background."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         yield
         return
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    except ValueError:  # not the main thread: trio does not interrupt there either
+    except ValueError:  # not the main thread: there trio does not interrupt either
         yield
         return
     try:
@@ -303,7 +303,7 @@ def _interruptible() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _bounded_cpu() -> Iterator[None]:
-    """Raise `Stuck` where the block computes for too long; nothing outside of the main thread."""
+    """Raise `Stuck` in a block that computes for too long; no effect outside the main thread."""
 
     def stop(_: int, __: FrameType | None) -> None:
         raise Stuck(f"computing for {CPU_SECONDS:g} s without a checkpoint")

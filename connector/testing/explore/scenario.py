@@ -1,4 +1,4 @@
-"""A scenario: a program, the world that it runs in, and the bounds that it must keep."""
+"""A scenario: a program, its environment, and the limits that it must keep."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ Program = Callable[[Stage], Awaitable[None]]
 
 @attrs.frozen(kw_only=True)
 class Scenario:
-    """What is explored. Times in virtual seconds."""
+    """A program to explore, with its limits. Times are virtual seconds."""
 
     name: str
-    """As in ``--replay name/…``; of a scenario of your own ``package.module:VARIABLE``."""
+    """The name in ``--replay name/…``; for your own scenario ``package.module:VARIABLE``."""
     program: Program = attrs.field(repr=False)
-    """Connects, uses and leaves; everything that it opens must be gone when it returns."""
+    """The program. It must have closed everything that it opened when it returns."""
     links: int = 1
-    """The most connections that may be open or being opened at once."""
+    """Most connections that may be open, or being opened, at once."""
     links_per_route: int | None = None
-    """The most connections that the exchange may see at once on one route; None: `links`."""
+    """Most connections that the exchange may see at once on one route; None means `links`."""
     most_tasks: int = 8
-    """The most tasks that the program may have at once, its own included."""
+    """Most tasks that the program may have at once, its main task included."""
     venue: SimulatedName = "binance_usdm"
     tls: bool = False
     """Whether the exchange speaks TLS."""
@@ -37,25 +37,25 @@ class Scenario:
     exchange_options: dict[str, Any] = attrs.field(factory=dict, repr=False)
     """Further arguments of `connector.testing.open_exchange`."""
     stride: int = attrs.field(default=1, validator=attrs.validators.ge(1))
-    """A fault is tried at every so many-th step: a sample, for a program of many steps."""
+    """A fault is tried at every `stride`-th step: more than 1 samples a long program."""
     notice_seconds: float = math.inf
-    """Longest time until a connection that breaks audibly (a reset, a FIN, a close frame, a bad
-    frame) is closed on this side; a program that does not read does not notice."""
+    """Longest time from an audible break of a connection (a reset, a FIN, a close frame, a bad
+    frame) until this side closes it; infinite for a program that does not read."""
     limit_seconds: float = 120.0
-    """A program that has not ended by then hangs."""
+    """A program that still runs after this time is considered to hang."""
     leave_seconds: float = 3.0
-    """Longest time that leaving politely may take."""
+    """Longest time that a graceful exit may take."""
     cancel_seconds: float = 0.0
-    """Longest time that leaving may take once the program is cancelled or interrupted."""
+    """Longest time that the exit may take after the program is cancelled or interrupted."""
     lasting_seconds: float = 30.0
-    """When an operation fails for ever after, the program is told to leave after so long."""
+    """If an operation keeps failing, the program is asked to leave after this time."""
     faults: tuple[str, ...] = ()
-    """Further faults at a step that mean something here: `TRADING_FAULTS` for an account."""
+    """Further faults at a step that apply here: `TRADING_FAULTS` for an account."""
     errors: tuple[type[BaseException], ...] = ()
-    """What the program may raise, besides what the plan makes it raise."""
+    """Exceptions that the program may raise, besides those that the plan causes."""
     groups: bool = False
-    """Whether it may raise them in a group, because it has a nursery of its own."""
+    """Whether it may raise them in a group, because it opens a nursery itself."""
     dials_at_once: int = 6
-    """Per link: so many dials may happen within one second, and …"""
+    """Most dials per link within one second."""
     dials_per_second: float = 0.5
-    """… in the long run so many per second."""
+    """Most dials per link and second in the long run."""

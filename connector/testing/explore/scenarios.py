@@ -75,13 +75,13 @@ _BOOKS = (
     _book("book", book),
     _book("book_spot", partial(book, describe=spot), venue="binance_spot"),
     _book("book_tls", book, tls=True),
-    # Of the same deltas two books, so that two snapshots stand in line.
+    # Two books of the same deltas, so that two snapshots wait in the queue.
     _book(
         "book_two", partial(book, channels=(OrderBook("ETHUSDC"), OrderBook("ETHUSDC", depth=5)))
     ),
     _book("book_synced_only", synced_only),
     _book(
-        "book_late",  # many deltas wait when the snapshot comes
+        "book_late",  # many deltas wait when the snapshot arrives
         partial(book, faults=(Fault("late_answer", _AFTER_THE_FIRST, after_seconds=1.25),)),
         source=NumberedBook(every_seconds=0.25),
     ),
@@ -113,7 +113,7 @@ _BOOKS = (
                 Fault("http_status", _AFTER_THE_FIRST, times=1, status=418, retry_after=4.0),
             ),
         ),
-        limit_seconds=300.0,  # a host that bans again is left alone for 60 s, then for 120 s
+        limit_seconds=300.0,  # after repeated bans, the adapter waits for 60 s, then for 120 s
     ),
     _book("instruments", instruments),
 )
@@ -136,7 +136,7 @@ _AGGREGATES = AggregateTrades("ETHUSDC", backfill=True)
 _BACKFILLS = (
     _backfill("backfill", venue="binance_spot"),
     _backfill("backfill_aggregates", describe=usdm, channel=_AGGREGATES),
-    _backfill("backfill_newest", describe=usdm),  # what the newest trades do not reach is lost
+    _backfill("backfill_newest", describe=usdm),  # trades before the newest ones are lost
     _backfill("backfill_slow", venue="binance_spot", buffer=2, slow_seconds=0.1),
     _backfill(
         "backfill_failing",
@@ -151,7 +151,7 @@ _BACKFILLS = (
 )
 
 _ACCOUNT: dict[str, Any] = {
-    # Two private connections, and those of readings and questions.
+    # Two private connections, and the connections for requests.
     "links": 12,
     "links_per_route": 2,
     "most_tasks": 60,
@@ -161,7 +161,7 @@ _ACCOUNT: dict[str, Any] = {
     "leave_seconds": 70.0,
     "cancel_seconds": 70.0,
     "faults": tuple(TRADING_FAULTS),
-    # What cannot be confirmed is named.
+    # Orders that cannot be confirmed are named in the error.
     "errors": (OrdersLeft,),
 }
 _FAULTS_OF_SPOT = tuple(name for name in TRADING_FAULTS if name != "expire_key")
@@ -169,7 +169,7 @@ _FAULTS_OF_SPOT = tuple(name for name in TRADING_FAULTS if name != "expire_key")
 
 
 def _account(name: str, program: Any, **options: Any) -> tuple[Scenario, Scenario]:
-    """On futures and on spot."""
+    """Make the scenario for futures and for spot."""
     given = {**_ACCOUNT, **options}
     return (
         Scenario(name=name, program=program, **given),
@@ -244,7 +244,7 @@ SCENARIOS: MappingProxyType[str, Scenario] = MappingProxyType(
     | {scenario.name: scenario for scenario in (*_SLOW, *_BOUNDED, _UNREAD, *_ACCOUNTS)}
     | dict(VENUE_SCENARIOS)
 )
-"""Name: scenario."""
+"""Scenario by name."""
 
 SHORT = ("connect", "stream")
-"""Those in which two faults are tried together."""
+"""The scenarios in which pairs of faults are tried."""

@@ -1,17 +1,17 @@
 """Choose which runnable task runs next, in place of trio's scheduler.
 
-Trio runs its tasks in batches and shuffles each batch, so that nobody relies on an order. A
-schedule is a frozen value that says how; with one, a run does the same thing every time:
+Trio runs its tasks in batches and shuffles each batch, so that programs do not rely on an order.
+A schedule is a frozen value that decides the order, so that a run does the same thing every time:
 
 =============  ==========================================================================
 `Fifo`         in the order in which the tasks were spawned
 `Seeded`       shuffled by a generator of its own
-`Picks`        an enumerated list of choices, then in order: to walk through all of them
+`Picks`        a given list of choices, then in order; used to enumerate all orders
 =============  ==========================================================================
 
 Trio has no public way to do this. `taken_over` replaces two private names of its scheduler for
-the length of a block; a test checks for every supported version that they exist and that they do
-what is said here.
+the length of a block; a test checks for every supported version that both exist and behave as
+described here.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ import attrs
 from trio._core import _run as scheduler
 
 Batch: TypeAlias = MutableSequence[Any]
-"""Runnable tasks, in the order of their spawning; trio takes the last one first."""
+"""Runnable tasks, in the order in which they were spawned; trio runs the last one first."""
 
 
 class Shuffler(Protocol):
-    """A schedule at work in one run."""
+    """A schedule, as applied in one run."""
 
     def shuffle(self, batch: Batch, /) -> None:
-        """Bring a batch into the order in which it is to run, the first task last."""
+        """Put a batch into the order in which it runs; the first task to run comes last."""
 
 
 @attrs.frozen
@@ -40,7 +40,7 @@ class Fifo:
     """Tasks of a batch run in the order in which they were spawned."""
 
     def begin(self) -> Shuffler:
-        """A shuffler for one run."""
+        """Make a shuffler for one run."""
         return _InOrder()
 
     def __str__(self) -> str:
@@ -54,7 +54,7 @@ class Seeded:
     seed: int
 
     def begin(self) -> Shuffler:
-        """A shuffler for one run."""
+        """Make a shuffler for one run."""
         return random.Random(self.seed)
 
     def __str__(self) -> str:
@@ -63,16 +63,16 @@ class Seeded:
 
 @attrs.frozen
 class Picks:
-    """Choices one after the other: which of the tasks that are left runs next, counted from 0.
+    """A sequence of choices: each is the index, from 0, of the next task among those left.
 
-    Where only one is left there is no choice. Past the end of the list the first one runs, so that
-    ``Picks(())`` is `Fifo`, and a list with one entry that is not 0 deviates from it once.
+    A single remaining task needs no choice. After the end of the list, the first task runs: so
+    ``Picks(())`` equals `Fifo`, and a list with one nonzero entry deviates from it once.
     """
 
     picks: tuple[int, ...] = ()
 
     def begin(self) -> Picker:
-        """A shuffler for one run; `Picker.choices` tells how many choices there were."""
+        """Make a shuffler for one run; `Picker.choices` counts the alternatives of each choice."""
         return Picker(self.picks)
 
     def __str__(self) -> str:
@@ -83,10 +83,10 @@ Schedule: TypeAlias = Fifo | Seeded | Picks
 
 
 def parse_schedule(text: str) -> Schedule:
-    """The schedule that prints as `text`.
+    """Parse the text form of a schedule.
 
     Raises:
-        ValueError: none does.
+        ValueError: `text` is not a schedule.
     """
     kind, _, rest = text.partition("-")
     if text == "fifo":
@@ -95,7 +95,7 @@ def parse_schedule(text: str) -> Schedule:
         return Seeded(int(rest))
     if kind == "picks" and all(each.isdecimal() for each in rest.split(".") if rest):
         return Picks(tuple(int(each) for each in rest.split(".") if rest))
-    raise ValueError(f"{text!r} is no schedule; write fifo, seed-5 or picks-0.2.1")
+    raise ValueError(f"{text!r} is not a schedule; write fifo, seed-5 or picks-0.2.1")
 
 
 class _InOrder:
@@ -104,12 +104,12 @@ class _InOrder:
 
 
 class Picker:
-    """Orders batches by a list of choices, and notes how many alternatives each one had."""
+    """Order batches by a list of choices, and record the number of alternatives of each."""
 
     def __init__(self, picks: tuple[int, ...]) -> None:
         self._picks = picks
         self.choices: list[int] = []
-        """For each choice, of how many tasks one was to be taken."""
+        """For each choice, the number of tasks to choose from."""
 
     def shuffle(self, batch: Batch) -> None:
         if len(batch) < 2:

@@ -14,22 +14,22 @@ from connector.testing.explore.wall_clock import WallClock
 from connector.testing.network.memory_connection import MemoryConnection
 
 SETTLED_EVENTS = 2
-"""So many events after the last fault show that the program has recovered from it."""
+"""Number of events after the last fault that proves that the program has recovered."""
 
 
 class ConsumerFailed(Exception):
-    """What the consumer raises when the plan says ``consumer``."""
+    """Raised by the consumer when the plan's fault ``consumer`` strikes."""
 
 
 class Stage:
-    """What a scenario's program is given.
+    """The argument of a scenario's program: its environment.
 
     Attributes:
-        network: dial over it; it is a `connector.transport` dialer.
+        network: the network to dial over; it is a `connector.transport` dialer.
         exchange: the simulated exchange, already open on `network`.
-        scope: around the whole program; the fault ``cancel`` cancels it.
-        body: enter it inside the adapter's block; the fault ``leave`` cancels it, so that the
-            program leaves in its own, polite way.
+        scope: the scope around the whole program; the fault ``cancel`` cancels it.
+        body: a scope to enter inside the adapter's block; the fault ``leave`` cancels it, so that
+            the program leaves the block gracefully.
     """
 
     def __init__(
@@ -48,28 +48,28 @@ class Stage:
         self.consumer_error: ConsumerFailed | None = None
         self.leaving_at: float | None = None
         self.find = find
-        """Call it with an invariant and words when the program itself sees that it is broken."""
+        """Call it with an invariant and a description when the program itself sees a violation."""
         self._plan_ahead = plan_ahead
         self._armed = False
         self._stalled = trio.Event()
         self._stall_seconds = 0.0
         self._readers: list[Reader] = []
         self.judges: list[OrderJudge] = []
-        """Those that `orders_of` has made."""
+        """The judges that `orders_of` has made."""
         self._needed = 0
 
     def reader(self, *, gaps: bool, merged: bool = False) -> Reader:
-        """Somebody who checks what one consumer sees."""
+        """Make a reader, which checks what one consumer sees."""
         reader = Reader(self.find, gaps=gaps, merged=merged)
         self._readers.append(reader)
         return reader
 
     def orders_of(self, account: str, symbol: str) -> OrderJudge:
-        """Somebody who holds an account against what the exchange knows, at every step.
+        """Make a judge, which compares an account with the exchange at every step.
 
         Args:
             account: its name at the exchange.
-            symbol: the instrument that is traded.
+            symbol: the traded instrument.
         """
         for judge in self.judges:
             if (judge.name, judge.symbol) == (account, symbol):
@@ -79,23 +79,23 @@ class Stage:
         return judge
 
     def look(self) -> None:
-        """Let the judges look; the explorer calls it at every step."""
+        """Let all judges look; the explorer calls this at every step."""
         for judge in self.judges:
             judge.look()
 
     def strike_in(self, steps: int, fault: str) -> None:
-        """Let a fault happen so many steps from now, besides those of the plan."""
+        """Add a fault to those of the plan, this many steps from now."""
         self._plan_ahead(steps, fault)
 
     def turn(self) -> None:
-        """Where the program's own code runs: here it fails, if the plan says so."""
+        """Mark a place where the program's own code runs, and fail if the plan says so."""
         if self._armed and self.consumer_error is None:
             self.consumer_error = ConsumerFailed("the consumer has failed, as planned")
             self.leaving()
             raise self.consumer_error
 
     def leaving(self) -> None:
-        """The program begins to leave the adapter's block, politely."""
+        """Note that the program starts to leave the adapter's block gracefully."""
         self.leaving_at = trio.current_time()
 
     def served(self) -> tuple[MemoryConnection, ...]:
@@ -105,23 +105,23 @@ class Stage:
 
     @property
     def events(self) -> int:
-        """Events that all consumers together have seen."""
+        """The number of events that all consumers have received together."""
         return sum(reader.events for reader in self._readers)
 
     @property
     def settled(self) -> bool:
-        """Whether there was data after the last fault."""
+        """Whether enough data has arrived after the last fault."""
         return self.events >= self._needed
 
-    # What the plan does.
+    # What the plan's faults call.
 
     def leave(self) -> None:
-        """Tell the program to leave in its own way."""
+        """Make the program leave gracefully."""
         self.leaving()
         self.body.cancel()
 
     def struck(self) -> None:
-        """A fault has happened."""
+        """Note that a fault has struck."""
         self._needed = self.events + SETTLED_EVENTS
 
     def arm_consumer(self) -> None:
@@ -129,14 +129,14 @@ class Stage:
         self._armed = True
 
     def stall(self, seconds: float) -> None:
-        """Let nothing arrive for some time."""
+        """Delay all data for some time."""
         for connection in self.network.connections:
             connection.stall()
         self._stall_seconds = seconds
         self._stalled.set()
 
     async def end_stalls(self) -> None:
-        """Ends what `stall` began; runs in the world."""
+        """End the delays that `stall` began; runs outside of the program under test."""
         while True:
             await self._stalled.wait()
             self._stalled = trio.Event()

@@ -17,22 +17,22 @@ class StepFault:
 
     strike: Callable[[Stage], None]
     needs_connection: bool = False
-    """Whether it does nothing while no connection is open."""
+    """Whether it has no effect while no connection is open."""
     ends: bool = False
-    """Whether the program ends because of it."""
+    """Whether it ends the program."""
     silent: bool = False
-    """Whether only a watchdog notices."""
+    """Whether only a watchdog can notice it."""
     loud: bool = False
-    """Whether a connection is broken so that whoever reads it notices."""
+    """Whether it breaks a connection such that the connection's reader notices."""
     needs_handshake: bool = False
-    """Whether it does nothing to a connection whose handshake the exchange has not completed."""
+    """Whether it has no effect on a connection before the exchange has completed the handshake."""
     slow: bool = False
-    """Whether a run takes many more steps because of it."""
+    """Whether it makes a run many steps longer."""
     needs_served: int = 0
-    """With how many connections that the exchange serves it does something of its own."""
+    """Number of served connections from which on its effect differs."""
     needs_order: bool = False
-    """Whether it does nothing while no order is open at the exchange."""
+    """Whether it has no effect while no order is open at the exchange."""
     waits_for: tuple[str, ...] = ()
-    """Of a fault that lies in wait: for what (`connector.testing.exchange.trading.script.Script`),
-    as patterns. Until the exchange does such a thing it changes nothing, so that one step stands
-    for all up to there."""
+    """Patterns of the exchange's actions (`connector.testing.exchange.trading.script.Script`) that
+    trigger a waiting fault. It has no effect before such an action, so the steps up to there are
+    equivalent, and a sweep tries one of them."""

@@ -1,10 +1,10 @@
 """Count the steps of the program under test, and run an action at one of them.
 
-A *step* is a place at which the world outside of the program may change: the beginning of every
-batch in which a task of the program runs, and the end of every step of such a task. Between two
-neighbouring steps nothing of the program happens, so that a fault at every step is a fault at
-every moment that trio's scheduling has. Tasks of the world around the program (the simulated
-exchange) are not counted; they carry a mark in their context, which their children inherit.
+A *step* is a point at which the environment of the program may change: the start of every batch in
+which a task of the program runs, and the end of every step of such a task. The program does nothing
+between two neighbouring steps, so a fault at every step covers every moment of trio's scheduling.
+Tasks of the environment (the simulated exchange) are not counted; they carry a mark in their
+context, which their children inherit.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from connector.testing.explore.tree import all_tasks
 from connector.testing.network.world_tasks import WORLD
 
 STANDING_BATCHES = 10_000
-"""So many batches without time passing are a livelock."""
+"""Number of batches without any passing of time that counts as a livelock."""
 _CHECK_EVERY = 256
 
 
 class Killed(BaseException):
-    """Raised in trio's scheduler to end a run that nothing else ends."""
+    """Raised in trio's scheduler to end a run that cannot be ended otherwise."""
 
 
 class Steps(trio.abc.Instrument):
@@ -32,9 +32,9 @@ class Steps(trio.abc.Instrument):
 
     Args:
         shuffler: orders the batches.
-        strike: told the number of each step.
-        stuck: told of a livelock; called again if it goes on.
-        traced: whether to keep, for each step of any task, which task it was.
+        strike: called with the number of each step.
+        stuck: called for a livelock; called again if it continues.
+        traced: whether to record the task of each step.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Steps(trio.abc.Instrument):
     ) -> None:
         self.count = 0
         self.tasks = 0
-        """Tasks of the program that are alive."""
+        """Number of live tasks of the program."""
         self.most_tasks = 0
         self.trace: list[tuple[int, str]] = []
         self.failure: BaseException | None = None
@@ -63,7 +63,7 @@ class Steps(trio.abc.Instrument):
         self._numbers: dict[trio.lowlevel.Task, int] = {}
 
     def begin(self) -> None:
-        """The program begins: what is alive now, but for the present task, is the world."""
+        """Start the program: all live tasks but the current one belong to the environment."""
         main = trio.lowlevel.current_task()
         for task in all_tasks():
             if task is not main and not task.context.get(WORLD):
@@ -72,17 +72,17 @@ class Steps(trio.abc.Instrument):
         self.tasks = self.most_tasks = 1
 
     def end(self) -> None:
-        """The program has ended."""
+        """Note that the program has ended."""
         self._active = False
 
     def kill(self) -> None:
-        """End the run at the next batch, whatever its tasks want."""
+        """End the run at the next batch, even if its tasks do not cooperate."""
         self._killed = True
 
-    # What trio calls.
+    # Called by trio.
 
     def shuffle(self, batch: Batch) -> None:
-        """Order a batch; trio calls this where it would have shuffled."""
+        """Order a batch; trio calls this instead of its own shuffle."""
         if self._killed or self.failure is not None:
             _keep_for_ever(task.coro for task in all_tasks())
             raise Killed
@@ -97,7 +97,7 @@ class Steps(trio.abc.Instrument):
         self._order(batch)
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        """Count the step if it was the program's."""
+        """Count the step if it belongs to the program."""
         if self._traced:
             number = self._numbers.setdefault(task, len(self._numbers))
             self.trace.append((number, task.name))
@@ -105,13 +105,13 @@ class Steps(trio.abc.Instrument):
             self._step()
 
     def task_spawned(self, task: trio.lowlevel.Task) -> None:
-        """Count the task if it is the program's."""
+        """Count the task if it belongs to the program."""
         if self._active and not task.context.get(WORLD):
             self.tasks += 1
             self.most_tasks = max(self.most_tasks, self.tasks)
 
     def task_exited(self, task: trio.lowlevel.Task) -> None:
-        """Count the task no more."""
+        """Stop counting the task."""
         if self._active and not task.context.get(WORLD):
             self.tasks -= 1
 
@@ -135,10 +135,10 @@ class Steps(trio.abc.Instrument):
 
 
 def _keep_for_ever(coroutines: Iterable[object]) -> None:
-    """Never let the coroutines of a killed run be collected.
+    """Keep the coroutines of a killed run from being garbage collected.
 
-    Python would close them, which is to resume them once more, outside of trio: one that catches
-    everything and tries again would then loop for ever where nobody can stop it.
+    Python would close them, which resumes them once more outside of trio. A coroutine that catches
+    everything and tries again would then loop forever, and nothing could stop it.
     """
     for coroutine in coroutines:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(coroutine))

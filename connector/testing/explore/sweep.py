@@ -1,8 +1,8 @@
-"""Sweeps: every step with every fault, pairs of them, every operation, many schedules.
+"""Sweeps: every fault at every step, pairs of faults, every operation, many schedules.
 
 A sweep is divided into units, each small enough for one process to do in seconds; a unit is a
-generator of results. What a fault could not change is left out: a run without faults has shown at
-which steps a connection was open.
+generator of results. A first run without faults records at which steps a connection is open. The
+sweep skips the steps at which a fault could have no effect.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from connector.testing.explore.scenario import Scenario
 from connector.testing.explore.schedule import Picks, Seeded
 
 FAULTS_PER_SEED = 4
-"""Plans that are drawn for each seeded schedule, besides the one without faults."""
+"""Number of random plans for each seeded schedule, besides the plan without faults."""
 _RUNS_PER_COLLECTION = 50
 _LONG_STEPS = 500
 _SLOW_STRIDE = 10
-"""A fault that makes a run long is tried at every so many-th step of a program of more steps."""
+"""Stride between the steps at which a slow fault is tried, in a program of more steps."""
 
 
 @attrs.frozen
@@ -48,11 +48,11 @@ class Unit:
     kind: str
     """A key of `KINDS`."""
     fault: str = ""
-    """The first fault, where there is one."""
+    """The (first) fault, if the kind has one."""
     first: int = 0
-    """Where a part of a long list begins …"""
+    """Index at which this part of a long list begins."""
     count: int = 0
-    """… and how long it is."""
+    """Length of this part."""
 
     def __str__(self) -> str:
         part = f" {self.first}–{self.first + self.count - 1}" if self.count else ""
@@ -60,14 +60,14 @@ class Unit:
 
 
 def steps(scenario: Scenario, unit: Unit) -> Iterator[Result]:
-    """One fault, at every step."""
+    """Try one fault at every step."""
     base = run(scenario)
     for step in _steps_of(base, unit.fault, scenario.stride):
         yield run(scenario, plan=Plan.at_steps({step: unit.fault}))
 
 
 def operations(scenario: Scenario, unit: Unit) -> Iterator[Result]:
-    """The N-th dial, send, receive and close fails or hangs, once and for ever after."""
+    """Fail or hang the N-th dial, send, receive and close, once and from then on."""
     base = run(scenario, counted=True)
     for operation in OPERATIONS:
         for number in range(1, base.operations[operation] + 1):
@@ -78,10 +78,10 @@ def operations(scenario: Scenario, unit: Unit) -> Iterator[Result]:
 
 
 def pairs(scenario: Scenario, unit: Unit) -> Iterator[Result]:
-    """A first fault at some steps, and after it a second one.
+    """Try a first fault at some steps, each followed by a second fault.
 
-    The second one is tried at every third step, beginning with another one for each first step:
-    two neighbours are almost the same run.
+    The second fault is tried at every third step, with a different offset for each first step:
+    runs with neighbouring steps are almost the same.
     """
     base = run(scenario)
     firsts = list(_steps_of(base, unit.fault))[unit.first : unit.first + unit.count]
@@ -94,7 +94,7 @@ def pairs(scenario: Scenario, unit: Unit) -> Iterator[Result]:
 
 
 def seeds(scenario: Scenario, unit: Unit) -> Iterator[Result]:
-    """Seeded schedules, each without a fault and with a few that are drawn."""
+    """Run seeded schedules, each without faults and with a few random plans."""
     names = [name for name, fault in STEP_FAULTS.items() if not fault.slow] + [*scenario.faults]
     for seed in range(unit.first, unit.first + unit.count):
         schedule = Seeded(seed)
@@ -108,7 +108,7 @@ def seeds(scenario: Scenario, unit: Unit) -> Iterator[Result]:
 
 
 def picks(scenario: Scenario, unit: Unit) -> Iterator[Result]:
-    """Every schedule that differs from the usual one in exactly one choice."""
+    """Run every schedule that differs from the default in exactly one choice."""
     base = run(scenario, Picks())
     for position, alternatives in enumerate(base.choices):
         for pick in range(1, alternatives):
@@ -118,10 +118,10 @@ def picks(scenario: Scenario, unit: Unit) -> Iterator[Result]:
 KINDS: MappingProxyType[str, Callable[[Scenario, Unit], Iterator[Result]]] = MappingProxyType(
     {"steps": steps, "operations": operations, "pairs": pairs, "seeds": seeds, "picks": picks}
 )
-"""Kind of unit: what it does."""
+"""Function that runs a unit, by kind."""
 
 FIRST_OF_PAIRS = ("reset", "half_open", "refuse", "close", "mute", "handshake_hang")
-"""Faults after which a second one is tried: each leads into another state."""
+"""Faults after which a second one is tried: each leads to a different state."""
 _PAIR_STRIDE = 3
 _PAIRS_PER_UNIT = 8
 _SEEDS_PER_UNIT = 20
@@ -134,22 +134,22 @@ def units(
     faults: Iterable[str] = tuple(STEP_FAULTS),
     seeds: int = 0,
 ) -> Iterator[Unit]:
-    """What a sweep over one scenario consists of.
+    """Divide a sweep over one scenario into units.
 
     Args:
         scenario: what to run.
         kinds: keys of `KINDS`.
-        faults: for steps, and the first ones of pairs if they are in `FIRST_OF_PAIRS`.
+        faults: faults for steps; those in `FIRST_OF_PAIRS` are also the first faults of pairs.
         seeds: how many seeded schedules.
 
     Raises:
-        ValueError: there is no such kind or fault.
+        ValueError: a kind or fault is unknown.
     """
     name = scenario.name
     kinds, faults = tuple(kinds), tuple(faults)
     for kind in kinds:
         if kind not in KINDS:
-            raise ValueError(f"{kind!r} is no kind of sweep; there are {', '.join(KINDS)}")
+            raise ValueError(f"unknown kind of sweep {kind!r}; the kinds are {', '.join(KINDS)}")
     if faults == tuple(STEP_FAULTS):
         faults += scenario.faults
     for fault in faults:
@@ -173,7 +173,7 @@ def units(
 
 
 def explore(scenario: Scenario, unit: Unit) -> Iterator[Result]:
-    """The results of one unit, in order."""
+    """Run one unit, and yield its results in order."""
     return KINDS[unit.kind](scenario, unit)
 
 
@@ -185,17 +185,17 @@ def sweep(
     seeds: int = 0,
     enough: int = 10,
 ) -> Report:
-    """Sweep over one scenario, in this process.
+    """Sweep over one scenario in this process.
 
     Args:
         scenario: what to run.
         kinds: keys of `KINDS`.
-        faults: for steps and pairs.
+        faults: faults for steps and pairs.
         seeds: how many seeded schedules.
-        enough: stop when so many runs have found something.
+        enough: stop after this many runs with findings.
 
     Raises:
-        ValueError: there is no such kind or fault.
+        ValueError: a kind or fault is unknown.
     """
     report = Report()
     tally = report.tally(scenario.name)
@@ -214,10 +214,10 @@ def sweep(
 
 @contextmanager
 def collector_off() -> Iterator[Callable[[], None]]:
-    """No garbage is collected during a run, so that none can close a socket; only in between.
+    """Collect garbage only between runs, so that the collector cannot close a socket in a run.
 
     Yields:
-        Call it after every run.
+        A function to call after every run.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -236,7 +236,7 @@ def collector_off() -> Iterator[Callable[[], None]]:
 
 
 def _steps_of(base: Result, fault: str, stride: int = 1) -> Iterator[int]:
-    """Steps at which `fault` makes a difference; every `stride`-th of them."""
+    """The steps at which `fault` can have an effect; every `stride`-th of them."""
     given = ALL_FAULTS[fault]
     if given.slow and base.steps > _LONG_STEPS:
         stride = max(stride, _SLOW_STRIDE)
@@ -255,7 +255,7 @@ def _steps_of(base: Result, fault: str, stride: int = 1) -> Iterator[int]:
 
 
 def _moments(base: Result, waits_for: tuple[str, ...]) -> list[int]:
-    """For each step, how often the exchange had done what a fault waits for."""
+    """For each step, how many actions that trigger the fault the exchange had done before."""
     patterns = (*waits_for, "script *")
     matching = [any(fnmatchcase(each, one) for one in patterns) for each in base.noted]
     before = [0, *itertools.accumulate(matching)]

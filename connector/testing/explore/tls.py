@@ -10,7 +10,7 @@ import attrs
 
 @attrs.frozen
 class Contexts:
-    """The two sides' settings; the client trusts nobody but the server."""
+    """TLS settings of both sides; the client trusts only this server."""
 
     client: ssl.SSLContext
     server: ssl.SSLContext
@@ -18,7 +18,7 @@ class Contexts:
 
 @cache
 def contexts() -> Contexts:
-    """Settings for a server at 127.0.0.1.
+    """Make settings for a server at 127.0.0.1.
 
     Raises:
         ImportError: `trustme` is not installed.

@@ -1,8 +1,8 @@
 """The faults that the explorer can apply to an account at a step, beside connection faults.
 
-Most faults lie in wait: a reply is lost when the next one is sent, not when the plan says so. Such
-a fault says what it waits for, and a sweep tries it once between two of these moments, not at every
-step between them: the runs would be the same.
+Most of these faults are armed at a step and strike later: the plan arms a lost reply, and the next
+reply is lost. Such a fault names the action that it waits for. A sweep arms it once between two
+such actions and not at every step between them, because those runs would be the same.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _fill_unheard(trading: Trading, order: Order) -> None:
 
 
 def _break(*, newest: bool) -> StepFault:
-    """Of an account's two connections one: they are opened one after the other."""
+    """Break one of an account's two connections; they are numbered in the order of opening."""
 
     def strike(stage: Stage) -> None:
         served = stage.served()
@@ -68,7 +68,7 @@ def _break(*, newest: bool) -> StepFault:
 
 
 def _request(act: Callable[[Trading], object]) -> StepFault:
-    """Struck is the next request about an order."""
+    """Strike the next request about an order."""
     return StepFault(_to(act), waits_for=("request order.*",))
 
 
@@ -114,4 +114,4 @@ TRADING_FAULTS: MappingProxyType[str, StepFault] = MappingProxyType(
         "expire": _open_order(lambda it, order: it.expire(order)),
     }
 )
-"""Name: what it does to the exchange."""
+"""Fault by name."""

@@ -1,6 +1,6 @@
-"""The programs with which accounts are explored: each places orders in its own way, and ends.
+"""The programs that explore accounts: each places orders in a different way, and ends.
 
-They take an exchange that is away as it comes, and try nothing again that may have been done.
+They tolerate an unreachable exchange, and never repeat an action that may have succeeded.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ WIDE = Decimal(60)
 
 
 def bid(price: str, quantity: str = "0.5", symbol: str = SYMBOL) -> Limit:
-    """A bid far below the market, which stands still at 3000."""
+    """Make a bid far below the market, which stays at 3000."""
     return Limit(symbol, "buy", quantity=quantity, price=price)
 
 
@@ -50,7 +50,7 @@ Work: TypeAlias = Callable[[Stage, Account, OrderJudge], Awaitable[None]]
 async def on_account(
     stage: Stage, describe: Describe = usdm, *, work: Work, symbol: str = SYMBOL
 ) -> None:
-    """Do something with an account; within the adapter the scope that ``leave`` cancels."""
+    """Run `body` with an account, inside the scope that the fault ``leave`` cancels."""
     judge = stage.orders_of(TRADER.name, symbol)
     with secrets_watched(judge):
         async with _open_adapter(stage, describe) as adapter:
@@ -73,7 +73,7 @@ async def _open(adapter: Adapter, judge: OrderJudge, **options: Any) -> AsyncIte
 
 
 async def place(stage: Stage, account: Account, judge: OrderJudge, intent: Intent) -> Order | None:
-    """Place it once; None if there is no such order for certain."""
+    """Place an order once; return None if it certainly does not exist."""
     stage.turn()
     with suppress(NotSynced):
         await account.wait_synced()
@@ -94,7 +94,7 @@ async def trade(stage: Stage, describe: Describe = usdm) -> None:
 
 
 async def trade_contracts(stage: Stage) -> None:
-    """The same with COIN-M contracts, of which there are whole ones only."""
+    """Do the same with COIN-M contracts, which trade in whole numbers only."""
     work = partial(_trade, quantity="5", part="1")
     await on_account(stage, coinm, work=work, symbol=CONTRACT)
 
@@ -118,7 +118,7 @@ async def _trade(
 
 
 async def leave_at_once(stage: Stage, describe: Describe = usdm) -> None:
-    """Leave with orders in every state: filled in part, open, on their way, in line."""
+    """Leave with orders in every state: partly filled, open, in flight, queued."""
     await on_account(stage, describe, work=_leave_at_once)
 
 
@@ -134,7 +134,7 @@ async def _leave_at_once(stage: Stage, account: Account, judge: OrderJudge) -> N
 
 
 async def amend(stage: Stage, describe: Describe = usdm) -> None:
-    """Amend an order that is filled in part meanwhile, and cancel it."""
+    """Amend an order that is partly filled meanwhile, and cancel it."""
     await on_account(stage, describe, work=_amend)
 
 
@@ -154,7 +154,7 @@ async def _amend(stage: Stage, account: Account, judge: OrderJudge) -> None:
 
 
 async def quote(stage: Stage, describe: Describe = usdm, away: int = 20) -> None:
-    """Quotes that follow a market, so far away from it, and are taken."""
+    """Quote at a distance from a moving market, and have the quotes filled."""
     await on_account(stage, describe, work=partial(_quote, away=away))
 
 
@@ -174,7 +174,7 @@ async def _quote(stage: Stage, account: Account, judge: OrderJudge, *, away: int
 
 
 async def crash_and_return(stage: Stage, describe: Describe = usdm) -> None:
-    """A run that ends without cancelling, and the next one, which finds what it left."""
+    """End one run without cancelling, and check that the next run finds its orders."""
     judge = stage.orders_of(TRADER.name, SYMBOL)
     with secrets_watched(judge):
         async with _open_adapter(stage, describe) as adapter:
@@ -192,7 +192,7 @@ async def crash_and_return(stage: Stage, describe: Describe = usdm) -> None:
 
 
 async def same_name(stage: Stage, describe: Describe = usdm) -> None:
-    """A second program of this name begins: this one ends, and touches nothing of the other's."""
+    """Start a second program of the same name: the first must end and not touch its orders."""
     with suppress(NameInUse):
         await on_account(stage, describe, work=_same_name)
 

@@ -1,4 +1,4 @@
-"""Inspect trio's task tree: list live tasks, and print the tree to find out why nothing moves."""
+"""Inspect trio's task tree: list live tasks, and print the tree of a program that hangs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def tasks_below(task: trio.lowlevel.Task) -> Iterator[trio.lowlevel.Task]:
 
 
 def all_tasks() -> list[trio.lowlevel.Task]:
-    """Every task alive, trio's own included."""
+    """Every live task, trio's own included."""
     root = trio.lowlevel.current_root_task()
     return [] if root is None else list(tasks_below(root))
 
@@ -48,7 +48,7 @@ def _draw(
 
 
 def _where(task: trio.lowlevel.Task) -> str:
-    """The innermost line that is not trio's."""
+    """The innermost line outside of trio."""
     where = "(running)"
     for frame, line in task.iter_await_frames():
         path = PurePath(frame.f_code.co_filename)

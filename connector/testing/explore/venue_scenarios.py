@@ -1,7 +1,7 @@
 """The core scenarios on every venue: connect, stream and book, over the seeded order flow.
 
-``okx_connect``, ``okx_stream``, ``okx_book`` and so on. A book is compared with all states that
-the server's own has had, so that no view that says `synced` may ever be wrong.
+They are named ``okx_connect``, ``okx_stream``, ``okx_book`` and so on. Each synced view of a book
+must equal one of the states that the server's own book has had.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _EVENTS = 2
 
 @attrs.frozen
 class VenueCase:
-    """An exchange, and a symbol as it spells it."""
+    """An exchange, and a symbol in its spelling."""
 
     exchange: Callable[..., Any]
     symbol: str
@@ -57,18 +57,18 @@ VENUES: Mapping[SimulatedName, VenueCase] = MappingProxyType(
         "bitget_futures": VenueCase(bitget.Futures, "ETHUSDT"),
     }
 )
-"""Every venue that is simulated, by the name of its exchange."""
+"""Every simulated venue, by the name of its exchange."""
 
 
 def lively_channel(exchange: Any, symbol: str) -> AnyChannel:
-    """The channel of an exchange that brings something soonest."""
+    """The channel of an exchange that delivers its first event soonest."""
     for kind in (BestQuote, PartialBook, Trades):
         try:
             exchange.stream(kind(symbol))
         except ConfigError:
             continue
         return kind(symbol)
-    raise ValueError(f"{exchange!r} has no lively channel")
+    raise ValueError(f"{exchange!r} offers neither trades nor quotes")
 
 
 async def connect(stage: Stage, case: VenueCase) -> None:
@@ -85,7 +85,7 @@ async def stream(stage: Stage, case: VenueCase) -> None:
 
 
 async def book(stage: Stage, case: VenueCase) -> None:
-    """Keep a local book, and compare it with the server's."""
+    """Keep a local book, and compare it with the server's book."""
     truth = stage.exchange.keep_truth(case.symbol, SHOWN_LEVELS)
     async with adapter_on(stage, _describe(case)) as adapter:
         await _read(stage, adapter, OrderBook(case.symbol, SHOWN_LEVELS), truth)
@@ -103,7 +103,7 @@ async def _read(stage: Stage, adapter: Adapter, channel: Any, truth: MarketTruth
 
 
 class VenueReader:
-    """Checks what one consumer sees: sessions rise, with a gap between, and books are true."""
+    """Check what one consumer sees: rising sessions with a gap between, and correct books."""
 
     def __init__(self, stage: Stage, truth: MarketTruth | None) -> None:
         self._stage = stage
@@ -113,11 +113,11 @@ class VenueReader:
 
     @property
     def events(self) -> int:
-        """Events so far; of books the synced ones."""
+        """How many events the consumer has received; of books, only the synced ones."""
         return self._counted.events
 
     def saw(self, event: Any) -> None:
-        """Take what the consumer has received."""
+        """Check one event that the consumer has received."""
         self._stage.turn()
         if isinstance(event, Gap):
             self._session = 0
@@ -166,4 +166,4 @@ def _scenarios() -> Iterator[Scenario]:
 VENUE_SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
     {scenario.name: scenario for scenario in _scenarios()}
 )
-"""Name: scenario."""
+"""Scenario by name."""

@@ -14,32 +14,32 @@ from connector.testing.explore.stage import Stage
 from connector.testing.network.ledger import DialRecord, Ledger
 
 Broken = tuple[str, str]
-"""The invariant that broke, and how."""
+"""The broken invariant, and a description."""
 
 _AT_ONCE = ("cancel", "interrupt")
 _DEAFENING = ("half_open", "stall")
-"""Faults that keep either side from hearing of the end of a connection."""
+"""Faults that keep one side from learning that the other has ended the connection."""
 
 
 @attrs.frozen(kw_only=True)
 class Evidence:
-    """A run at the moment at which its program has ended."""
+    """The state of a run at the moment at which its program has ended."""
 
     scenario: Scenario
     stage: Stage
     error: BaseException | None
     """What the program raised."""
     struck: tuple[tuple[str, float], ...]
-    """Faults and when they struck."""
+    """The faults and the times at which they struck."""
     broken: tuple[DialRecord, ...]
-    """Connections that the first fault broke audibly."""
+    """Connections that the first fault broke such that a reader notices."""
     ended_at: float
     tasks_left: list[str]
     most_tasks: int
 
 
 def judge(evidence: Evidence) -> Iterator[Broken]:
-    """All that is broken."""
+    """Yield every broken invariant."""
     stage, scenario = evidence.stage, evidence.scenario
     yield from check_error(evidence)
     yield from check_time(evidence)
@@ -56,12 +56,12 @@ def judge(evidence: Evidence) -> Iterator[Broken]:
 
 
 def check_error(evidence: Evidence) -> Iterator[Broken]:
-    """I12: what comes out is what went in."""
+    """I12: the program raises exactly the error that it should."""
     error, planned = evidence.error, evidence.stage.consumer_error
     interrupted = any(fault == "interrupt" for fault, _ in evidence.struck)
     if error is None:
         if planned is not None:
-            yield "I12", "the consumer's exception got lost"
+            yield "I12", "the consumer's exception was lost"
         return
     for leaf in leaves(error):
         if (
@@ -75,7 +75,7 @@ def check_error(evidence: Evidence) -> Iterator[Broken]:
 
 
 def check_time(evidence: Evidence) -> Iterator[Broken]:
-    """I4, I12: within a bound."""
+    """I4, I12: the exit takes no longer than allowed."""
     scenario, ended = evidence.scenario, evidence.ended_at
     told = [moment for fault, moment in evidence.struck if fault in _AT_ONCE]
     ends = evidence.stage.scope.cancelled_caught or evidence.error is not None
@@ -87,7 +87,7 @@ def check_time(evidence: Evidence) -> Iterator[Broken]:
 
 
 def check_ledger(ledger: Ledger, scenario: Scenario) -> Iterator[Broken]:
-    """I1, I2 and I6: how many connections there were at once, and how often it was dialled."""
+    """I1, I2 and I6: the number of simultaneous connections, and the rate of dials."""
     links = scenario.links
     records = list(ledger)
     if ledger.max_open() > links:
@@ -106,12 +106,12 @@ def check_ledger(ledger: Ledger, scenario: Scenario) -> Iterator[Broken]:
     for number, moment in enumerate(began, 1):
         allowed = links * (2 * scenario.dials_at_once + scenario.dials_per_second * moment)
         if number > allowed:
-            yield "I6", f"{number} dials in {moment:.1f} s: the pauses between them do not grow"
+            yield "I6", f"{number} dials in {moment:.1f} s: the waits between them do not grow"
             break
 
 
 def check_noticed(evidence: Evidence) -> Iterator[Broken]:
-    """I7: what broke audibly was closed soon, unless the network swallowed the sound."""
+    """I7: an audibly broken connection is closed soon, unless the network hides the break."""
     if any(fault in _DEAFENING for fault, _ in evidence.struck):
         return
     bound = evidence.scenario.notice_seconds
@@ -123,7 +123,7 @@ def check_noticed(evidence: Evidence) -> Iterator[Broken]:
 
 
 def check_left(ledger: Ledger, left: list[str]) -> Iterator[Broken]:
-    """I4: nothing is there any more when the program has ended."""
+    """I4: no task and no socket is left after the program has ended."""
     if left:
         yield "I4", f"{len(left)} task(s) alive after the program has ended: {', '.join(left)}"
     still = [record for record in ledger if record.ended is None]
@@ -132,7 +132,7 @@ def check_left(ledger: Ledger, left: list[str]) -> Iterator[Broken]:
 
 
 def check_server(exchange: SimulatedExchange, scenario: Scenario) -> Iterator[Broken]:
-    """I1 as the server saw it; one that was not told of an end cannot count."""
+    """I1 from the server's side, unless a fault hides the end of a connection from it."""
     if exchange.max_concurrent > scenario.links:
         yield "I1", f"the server saw {exchange.max_concurrent} connections at once"
     per_route = scenario.links if scenario.links_per_route is None else scenario.links_per_route
@@ -142,7 +142,7 @@ def check_server(exchange: SimulatedExchange, scenario: Scenario) -> Iterator[Br
 
 
 def check_requests(exchange: SimulatedExchange) -> Iterator[Broken]:
-    """I10: nothing is subscribed twice on one connection."""
+    """I10: no stream is subscribed twice on one connection."""
     subscribed: dict[int, set[str]] = {}
     asked: dict[tuple[int, object], tuple[str, set[str]]] = {}
     for entry in exchange.log:
@@ -172,7 +172,7 @@ def check_requests(exchange: SimulatedExchange) -> Iterator[Broken]:
 
 
 def leaves(error: BaseException) -> list[BaseException]:
-    """The exceptions in a group, or the one that is none."""
+    """The exceptions in a group, or the single exception."""
     if isinstance(error, BaseExceptionGroup):
         return [leaf for each in error.exceptions for leaf in leaves(each)]
     return [error]

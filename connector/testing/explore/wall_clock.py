@@ -1,4 +1,4 @@
-"""The wall clock of a run: it follows trio's clock, and can jump as real ones do."""
+"""The wall clock of a run: it follows trio's clock, and can jump as real clocks do."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from contextlib import contextmanager
 import trio
 
 EPOCH_SECONDS = 1_785_000_000.0
-"""What a clock on the wall shows when a run begins: as the simulated exchange's own."""
+"""The time when a run begins; the simulated exchange's clock starts at the same time."""
 
 
 class WallClock:
-    """What `time.time` and `time.time_ns` say within `installed`."""
+    """The clock that `time.time` and `time.time_ns` read within `installed`."""
 
     def __init__(self) -> None:
         self._seconds = EPOCH_SECONDS
         self._started: float | None = None
 
     def jump(self, seconds: float) -> None:
-        """Set the clock: forward after a suspend, back by an operator or NTP."""
+        """Change the clock: forward as after a suspend, back as an operator or NTP may do."""
         self._seconds += seconds
 
     def time(self) -> float:
@@ -39,7 +39,7 @@ class WallClock:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Let `time.time` and `time.time_ns` be this clock for the length of the block."""
+        """Replace `time.time` and `time.time_ns` by this clock within the block."""
         before = time.time, time.time_ns
         time.time, time.time_ns = self.time, self.time_ns
         try:

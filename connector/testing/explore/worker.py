@@ -1,7 +1,8 @@
 """A worker process of a sweep: it reads units as lines, and writes counts and findings.
 
-Processes, not threads: a run takes over trio's scheduler, the wall clock and the garbage collector
-of its process. And a process can be killed when a run hangs so that nothing inside can end it.
+Workers are processes, not threads, because a run takes over trio's scheduler, the wall clock and
+the garbage collector of its process. A process can also be killed when a run hangs in a way that
+nothing inside the process can end.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ NEWS_SECONDS = 0.5
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A `Finding` on its way between processes."""
+    """A `Finding` in the form in which it is sent between processes."""
 
     invariant: str
     what: str
@@ -39,7 +40,7 @@ class Found(msgspec.Struct, frozen=True):
     tasks: str
 
     def as_finding(self) -> Finding:
-        """The finding itself."""
+        """Convert to a `Finding`."""
         return Finding(
             invariant=self.invariant,
             what=self.what,
@@ -51,7 +52,7 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class News(msgspec.Struct, frozen=True):
-    """What a worker has done since the last news; `finished` with the last of a unit."""
+    """What a worker has done since its last message; `finished` marks the last one of a unit."""
 
     runs: int
     steps: int
@@ -65,17 +66,17 @@ class News(msgspec.Struct, frozen=True):
 
 
 def scenario_of(name: str) -> Scenario:
-    """The scenario called `name`; ``package.module:VARIABLE`` for one that is not ours.
+    """Find the scenario called `name`; ``package.module:VARIABLE`` names one outside this package.
 
     Raises:
-        LookupError: there is none.
+        LookupError: there is no such scenario.
     """
     if name in SCENARIOS:
         return SCENARIOS[name]
     module, _, variable = name.partition(":")
     if not variable:
         raise LookupError(
-            f"{name!r} is no scenario; there are {', '.join(SCENARIOS)}, or write "
+            f"unknown scenario {name!r}; the scenarios are {', '.join(SCENARIOS)}, or write "
             "package.module:VARIABLE for one of your own"
         )
     try:
@@ -88,15 +89,15 @@ def scenario_of(name: str) -> Scenario:
 
 
 def prepare_process() -> None:
-    """What every process that explores does first."""
-    # Thousands of runs would log what they do on purpose.
+    """Prepare a process for exploring; every process calls this first."""
+    # Thousands of runs would log faults that they cause on purpose.
     logging.getLogger("connector").setLevel(logging.CRITICAL + 1)
-    # A process that was started in the background ignores it, and the fault `interrupt` is one.
+    # A process started in the background ignores SIGINT, but the fault `interrupt` needs it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def work(incoming: BinaryIO, outgoing: BinaryIO) -> None:
-    """Do one unit after the other, until there are no more."""
+    """Run units one after another until no more arrive."""
     prepare_process()
     with collector_off() as collect:
         for line in incoming:

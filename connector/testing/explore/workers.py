@@ -19,15 +19,15 @@ from connector.testing.explore.sweep import Unit
 from connector.testing.explore.worker import News
 
 HANG_SECONDS = 120.0
-"""A process that has had nothing to say for so long is killed; its last run is a finding."""
+"""A process that reports nothing for this time is killed; its last run becomes a finding."""
 _COMMAND = (sys.executable, "-m", "connector.testing.explore.worker")
 
 
 class Watcher(Protocol):
-    """Shows how far a sweep is."""
+    """Show the progress of a sweep."""
 
     def advanced(self, report: Report, unit: Unit, *, finished: bool) -> None:
-        """There is news about `unit`."""
+        """Show news about `unit`."""
         ...
 
 
@@ -39,13 +39,13 @@ async def sweep_in_processes(
     seconds: float = math.inf,
     report: Report | None = None,
 ) -> Report:
-    """Do all `units`, several at a time.
+    """Run all `units`, several at a time.
 
     Args:
         units: the parts of the sweep.
-        processes: how many at a time.
-        watcher: told of every news.
-        seconds: begin no further unit after so long, by the clock on the wall.
+        processes: how many processes to run at a time.
+        watcher: called with all news.
+        seconds: real time after which no further unit begins.
         report: where to count; a new one by default.
 
     Cancellation: the processes are killed.
@@ -72,7 +72,7 @@ async def sweep_in_processes(
 
 
 class _Worker:
-    """One process."""
+    """A worker process."""
 
     async def __aenter__(self) -> Self:
         self._process = await trio.lowlevel.open_process(
@@ -91,7 +91,7 @@ class _Worker:
             await trio.aclose_forcefully(stream)
 
     async def do(self, unit: Unit, report: Report, watcher: Watcher) -> bool:
-        """Do one unit; whether the process can do another one."""
+        """Run one unit, and return whether the process can run another."""
         assert self._process.stdin is not None
         await self._process.stdin.send_all(msgspec.json.encode(unit) + b"\n")
         done = 0
@@ -112,7 +112,7 @@ class _Worker:
                 return True
 
     async def _line(self) -> bytes:
-        """The next line of the process; empty when it has ended."""
+        """Read the next line of the process; empty when the process has ended."""
         assert self._process.stdout is not None
         while b"\n" not in self._buffer:
             chunk = await self._process.stdout.receive_some()
