@@ -1,9 +1,9 @@
-"""The simulated exchange: what a client meets at its servers, with faults on request.
+"""The simulated exchange: servers that behave as a venue's do, with faults on request.
 
-`exchange` is the door (`open_exchange`); `handshake` meets a client; `connection` serves it,
-`stream_requests` and `rest` answer; `outbox` bounds what is unsent; `running_plan` and
-`lasting_faults` decide what goes wrong; `event_log` remembers it. `trading` is its private side:
-accounts, orders, and what can go wrong with them.
+`exchange` has the entry point, `open_exchange`. `handshake` accepts a client and `connection`
+serves it; `stream_requests` and `rest` answer requests; `outbox` bounds the unsent data;
+`running_plan` and `lasting_faults` decide which faults strike; `event_log` records all events.
+`trading` is the private side: accounts, orders, and their faults.
 
 .. code-block:: text
 

@@ -1,4 +1,4 @@
-"""One connection as the simulated exchange sees it: what it sends, reads, allows and spoils."""
+"""One connection of the simulated exchange: sending, reading, limits and faults."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ from connector.testing.venues.rules import StreamPath, Venue
 
 CLOSE_TIMEOUT_SECONDS = 5.0
 OUTBOX_LIMIT_BYTES = 64 << 20
-"""A client that leaves this much unread is disconnected."""
+"""A client for which this many bytes are unsent is disconnected."""
 CUT_SECONDS = 0.001
-"""Between the last bytes of a reply that is cut and the reset: for them to arrive."""
+"""Delay between the last bytes of a cut reply and the reset, so that the bytes can arrive."""
 GOING_AWAY, POLICY_VIOLATION = 1001, 1008
 INVALID_REQUEST = 2
 
 
 class ServerConnection:
-    """A live connection at the exchange; read its attributes, and change nothing.
+    """A live connection at the exchange; its attributes are to be read only.
 
     Attributes:
         number: 1, 2, 3 … in the order in which connections reached the exchange.
         path: the request's target.
         route: the venue's route, such as ``/public``.
         combined: whether data is wrapped in ``{"stream": …, "data": …}``.
-        opened_seconds: when it was accepted, since the exchange was opened.
-        messages_sent: data messages.
-        messages_received: messages, pings and pongs of the client.
-        live: false from the moment at which the exchange knows, or has decided, that it is over.
-        reason: why it is over.
+        opened_seconds: time of its acceptance, in seconds since the exchange was opened.
+        messages_sent: number of data messages sent.
+        messages_received: number of messages, pings and pongs received from the client.
+        live: false as soon as the exchange has noticed, or decided, that the connection is over.
+        reason: why the connection is over.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class ServerConnection:
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
-        """Names subscribed to, in order, whether or not this route carries them."""
+        """Names of the subscribed streams, in order; this route may not carry all of them."""
         return tuple(self._streams)
 
     @property
@@ -110,12 +110,12 @@ class ServerConnection:
 
     @property
     def unsent_bytes(self) -> int:
-        """What waits for the client to read."""
+        """Number of bytes that the network has not accepted yet."""
         return self._outbox.unsent_bytes
 
     @property
     def bytes_sent(self) -> int:
-        """What the network has taken."""
+        """Number of bytes that the network has accepted."""
         return self._outbox.bytes_sent
 
     def __repr__(self) -> str:
@@ -125,7 +125,7 @@ class ServerConnection:
     # -- life -----------------------------------------------------------------------------------
 
     async def run(self, rest: bytes) -> None:
-        """Serves the connection until it is over; `rest` was received after the request."""
+        """Serve the connection until it is over; `rest` was received after the request."""
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._send)
@@ -173,7 +173,7 @@ class ServerConnection:
                 ears.end()
 
     def close(self, code: int, reason: str = "", *, drop: bool = False) -> None:
-        """Sends a close frame; then waits for the client to answer it, or drops the connection."""
+        """Send a close frame; then wait for the client's answer, or drop the connection."""
         if self._closing or not self.live:
             return
         self._put(server_websocket.close_frame(code, reason))
@@ -197,10 +197,10 @@ class ServerConnection:
             return
         self._outbox.put(data)
         if self.unsent_bytes > OUTBOX_LIMIT_BYTES:
-            self._end("the client does not read what is sent")
+            self._end("the client does not read the sent data")
 
     async def wait_room(self, most_bytes: int) -> None:
-        """Waits until no more than so much is unsent, or the connection is over."""
+        """Wait until at most this many bytes are unsent, or the connection is over."""
         while self.live and not self._closing and self.unsent_bytes > most_bytes:
             await self._outbox.wait_change()
 
@@ -213,9 +213,9 @@ class ServerConnection:
             await self._wire.fin()
 
     def deliver(self, stream: str, data: bytes, frame: bytes | None = None) -> bool:
-        """Sends a payload of a stream; `frame` is the frame for it, if it was made already.
+        """Send a payload of a stream; `frame` is its frame, if it was made already.
 
-        Returns whether it was sent: a fault may keep it back.
+        Returns whether it was sent: a fault may withhold it.
         """
         if self._closing or not self.live:
             return False
@@ -240,7 +240,7 @@ class ServerConnection:
         return wrapped if self._kit is None else self._kit.message(stream, data)
 
     def say(self, text: bytes) -> None:
-        """Sends a message that is neither data nor a reply."""
+        """Send a message that is neither data nor a reply."""
         self._put(server_websocket.text_frame(text))
 
     # -- receiving ------------------------------------------------------------------------------
@@ -292,7 +292,7 @@ class ServerConnection:
             self._end(f"closed by the client: {code}")
 
     def _counts(self, message: server_websocket.Message) -> bool:
-        """Requests of the WebSocket API have weights in place of a rate (binance_trading §9)."""
+        """Whether messages are rate limited; the WebSocket API has weights (binance_trading §9)."""
         return self._conversation is None or message.opcode >= server_websocket.CLOSE
 
     def _is_too_fast(self) -> bool:
@@ -328,13 +328,13 @@ class ServerConnection:
     # -- for accounts -------------------------------------------------------------------------
 
     def reply(self, text: bytes) -> None:
-        """Sends a reply of the WebSocket API, unless a fault keeps it back."""
+        """Send a reply of the WebSocket API, unless a fault withholds it."""
         if self._spoiler.has("no_ack") is None and self._spoiler.has("mute") is None:
             self._log.note(self.number, "reply", text.decode())
             self._put(server_websocket.text_frame(text))
 
     def cut(self, text: bytes, first_bytes: int) -> None:
-        """Sends so many bytes of a message's frame, and resets the connection."""
+        """Send this many bytes of a message's frame, and reset the connection."""
         if not self.live:
             return
         if first_bytes:
@@ -392,18 +392,18 @@ class ServerConnection:
     # -- for a kit ----------------------------------------------------------------------------
 
     def hold(self, stream: str) -> None:
-        """Counts a stream as subscribed to; its data begins with `begin_stream`."""
+        """Count a stream as subscribed; its data begins with `begin_stream`."""
         self._streams[stream] = None
 
     def begin_stream(self, stream: str, first: Iterable[bytes]) -> None:
-        """Sends what a stream begins with, and its data from now on."""
+        """Send the first message of a stream, and its data from now on."""
         for data in first:
             self.deliver(stream, data)
         if stream in self._streams:
             self._audience.add(stream, self)
 
     def drop(self, stream: str) -> None:
-        """Sends no more of a stream."""
+        """Stop sending a stream."""
         if stream in self._streams:
             del self._streams[stream]
             self._audience.remove(stream, self)
@@ -449,7 +449,7 @@ class ServerConnection:
     # -- faults ---------------------------------------------------------------------------------
 
     def plan(self, fault: Fault) -> None:
-        """Lets a live fault strike at an age or a count of messages, or at once."""
+        """Schedule a live fault for an age or a count of messages, or apply it at once."""
         when = fault.when
         if when.messages is not None and when.messages > self.messages_sent:
             self._by_count.append((when.messages, fault))
@@ -461,7 +461,7 @@ class ServerConnection:
             self.strike(fault)
 
     def strike(self, fault: Fault) -> None:
-        """Brings a live fault about, now."""
+        """Apply a live fault now."""
         if not self.live:
             return
         self._log.note(self.number, "fault", str(fault))

@@ -19,7 +19,7 @@ What: TypeAlias = Literal[
 
 @attrs.frozen
 class LogEntry:
-    """One thing that happened."""
+    """One event at the exchange."""
 
     seconds: float
     """Since the exchange was opened."""

@@ -50,10 +50,10 @@ from connector.testing.network.world_tasks import WORLD
 from connector.testing.venues.rules import AttemptBudget, SimulatedName, Venue, adjusted, venue_of
 
 EPOCH_MS = 1_785_000_000_000
-"""The exchange's time when it is opened, unless it is told another: fixed, so that a run is."""
+"""The exchange's default time at its opening; fixed, so that runs are reproducible."""
 
 REFUSE: frozenset[FaultKind] = frozenset({"refuse"})
-"""A network in memory deals with it at the dial; on a socket it is a reset."""
+"""A network in memory refuses the dial; on a socket, the fault is a reset."""
 
 
 @block("open_exchange(…) as exchange")
@@ -166,10 +166,10 @@ async def open_exchange(
 def _check(
     network: object, source: object, accounts: Iterable[TradingAccount]
 ) -> tuple[TradingAccount, ...]:
-    """The accounts, if these arguments are of the right kinds.
+    """Check the kinds of these arguments, and return the accounts.
 
     Raises:
-        ConfigError: one is a class in place of a value, or another kind of value.
+        ConfigError: an argument is a class instead of an instance, or has the wrong type.
     """
     if network is not None and not isinstance(network, MemoryNetwork):
         raise ConfigError(
@@ -241,7 +241,7 @@ class SimulatedExchange:
         self._accepted = 0
         self._max_concurrent: dict[str | None, int] = {}
 
-    # -- what a test looks at -------------------------------------------------------------------
+    # -- for assertions in a test ---------------------------------------------------------------
 
     @property
     def endpoints(self) -> Any:
@@ -274,7 +274,9 @@ class SimulatedExchange:
     def trading(self) -> Trading:
         """Controls the accounts; raises `ValueError` if there are none."""
         if self._trading is None:
-            raise ValueError("nobody trades here: open_exchange(accounts=(TradingAccount(…),))")
+            raise ValueError(
+                "this exchange has no accounts: pass accounts=(TradingAccount(…),) to open_exchange"
+            )
         return self._trading.control
 
     @property
@@ -324,9 +326,9 @@ class SimulatedExchange:
         return self._player.keep_truth(symbol, levels)
 
     def keep_history(self, most: int) -> None:
-        """Remembers at most so many trades and candles, for a run that lasts; by default 10,000.
+        """Limit the remembered trades and candles, for a long run; the default is 10,000.
 
-        A source that is no `OrderFlow` remembers none.
+        Only an `OrderFlow` remembers trades and candles.
         """
         if isinstance(self._player, Remembering):
             for symbol in self._player.symbols:
@@ -339,7 +341,7 @@ class SimulatedExchange:
         """The running source of its market."""
         return self._player
 
-    # -- what a test does -----------------------------------------------------------------------
+    # -- for actions of a test ------------------------------------------------------------------
 
     def publish(self, stream: str, data: bytes | dict[str, object] | list[object]) -> int:
         """Send a payload to all subscribers of a stream. Returns the number of connections.
@@ -367,7 +369,7 @@ class SimulatedExchange:
     def inject(self, fault: Fault | FaultKind) -> None:
         """Add a fault to the plan, for new connections and for open ones that match.
 
-        `When.seconds` counts from the opening of the exchange; a moment that has passed is now.
+        `When.seconds` counts from the opening of the exchange; a past time strikes at once.
         """
         planned = self._plan.add(Fault(fault) if isinstance(fault, str) else fault)
         fault = planned.fault
@@ -402,7 +404,7 @@ class SimulatedExchange:
                 nursery.start_soon(self._attend, raw, self._numbered)
 
     def refuses_dial(self) -> bool:
-        """Whether the plan refuses the dial that comes now; for the network."""
+        """Whether the plan refuses the present dial; called by the network."""
         fault = self._plan.handshake_fault(self._numbered + 1, REFUSE)
         if fault is not None:
             self._numbered += 1

@@ -1,4 +1,4 @@
-"""From an accepted byte stream to a WebSocket, an HTTP answer or a fault: how clients are met."""
+"""The handshake of a client, which ends in a WebSocket, an HTTP answer or a fault."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BODY_NEVER_SENT_BYTES = 1000
 
 @attrs.frozen
 class Upgrade:
-    """A client that asked for a WebSocket and may have it."""
+    """A valid request of a client for a WebSocket."""
 
     request: server_websocket.Request
     path: StreamPath
@@ -33,7 +33,7 @@ class Upgrade:
 
 @attrs.define(eq=False)
 class Reception:
-    """Meets one client after the other; the rules they share are here."""
+    """Handshakes of all clients, with the rules that the clients share."""
 
     venue: Venue
     plan: RunningPlan
@@ -41,13 +41,13 @@ class Reception:
     log: Log
     budget: AttemptBudget
     fault_kinds: frozenset[FaultKind]
-    """Faults that strike here; a network may have dealt with the others."""
+    """Faults that strike in the handshake; the network may handle the others."""
     trading: TradingSide | None = None
     upgrades: int = 0
-    """Requests to upgrade so far."""
+    """Number of upgrade requests so far."""
 
     async def meet(self, wire: Wire, number: int) -> Upgrade | None:
-        """Does everything up to the 101 response; None when it does not come to that.
+        """Do everything up to the 101 response; return None if there will be no upgrade.
 
         Raises:
             trio.BrokenResourceError: the client broke the connection.

@@ -1,4 +1,4 @@
-"""A connection of a venue that has a kit: what its client says, and what it is answered."""
+"""A connection of a venue that has a kit: the client's requests and the replies to them."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from connector.testing.venues.rules import Venue
 
 
 class Line(Protocol):
-    """The connection, as its conversation sees it."""
+    """The connection, as its conversation uses it."""
 
     number: int
     route: str
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
-        """What is subscribed to."""
+        """The subscribed streams."""
         ...
 
     def hold(self, stream: str) -> None:
-        """Count a stream as subscribed to."""
+        """Count a stream as subscribed."""
 
     def begin_stream(self, stream: str, first: Iterable[bytes]) -> None:
-        """Send what a stream begins with, and its data from now on."""
+        """Send the first message of a stream, and its data from now on."""
 
     def drop(self, stream: str) -> None:
-        """Undo both."""
+        """End a stream: undo `hold` and `begin_stream`."""
 
     def reply(self, text: bytes) -> None:
-        """Send a reply, unless a fault keeps it back."""
+        """Send a reply, unless a fault withholds it."""
 
     def say(self, text: bytes) -> None:
-        """Send a message that is no reply."""
+        """Send a message that is not a reply."""
 
     def close(self, code: int, reason: str = "", *, drop: bool = False) -> None:
         """Close the connection."""
 
 
 class KitConversation:
-    """Between a connection and the dialect of its venue (`connector.testing.kits.kit.Ears`)."""
+    """Connects a connection with the dialect of its venue (`connector.testing.kits.kit.Ears`)."""
 
     def __init__(
         self,
@@ -68,18 +68,18 @@ class KitConversation:
         self._fresh: list[str] = []
         self._asked = False
         self._mute = False
-        """Whether the dialect speaks by the clock now, and nobody is to notice."""
+        """Whether the dialect's timed messages are discarded now, because the server is mute."""
         self._wakes_at = math.inf
         self._dialect = kit.converse(self)
 
     def begin(self) -> None:
-        """The connection has come to be."""
+        """Start: the connection has been accepted."""
         for text in self._dialect.greet():
             self._line.say(text)
         self._wind()
 
     def receive(self, text: bytes) -> None:
-        """Carry out a request: its replies, then what its streams begin with."""
+        """Carry out a request: send its replies, then the first messages of its streams."""
         self._asked = False
         for said in self._dialect.hear(text):
             if self._asked:
@@ -90,29 +90,31 @@ class KitConversation:
         self._wind()
 
     def message(self, stream: str, data: bytes) -> bytes:
-        """The message that brings the data of a stream."""
+        """The message that carries the data of a stream."""
         return self._dialect.say(stream, data)
 
     def shut_down(self) -> None:
-        """Announce the end, where that is done."""
+        """Announce the end, if the venue does so."""
         said = self._dialect.announce_shutdown()
         if said is not None:
             self._line.say(said)
 
     def _wake(self) -> None:
-        """Let a dialect that speaks by the clock do so, if it is due."""
+        """Let a dialect send its timed messages, if they are due."""
         self._wakes_at = math.inf
         if isinstance(self._dialect, Clockwork) and self._dialect.due_at <= trio.current_time():
             was_due_at = self._dialect.due_at
-            # A mute server sends no heartbeat, and does not take offence at what it did not ask.
+            # A mute server sends no heartbeat, and does not miss the answer to it.
             self._mute = self._spoiler.has("mute") is not None
             for said in self._dialect.speak():
                 if self._spoiler.has("no_pong") is None and not self._mute:
                     self._line.say(said)
             self._mute = False
-            # Still in the past after a time in which the process did not run: then it speaks again.
+            # The next time may be past as well, if the process has not run: then it sends again.
             if self._dialect.due_at <= was_due_at:
-                raise RuntimeError("a dialect that has spoken is due still, and would be for ever")
+                raise RuntimeError(
+                    "the dialect did not advance its due time, so it would send forever"
+                )
         self._wind()
 
     def _wind(self) -> None:
@@ -124,7 +126,7 @@ class KitConversation:
 
     @property
     def number(self) -> int:
-        """Of the connection."""
+        """The number of the connection."""
         return self._line.number
 
     @property
@@ -134,11 +136,11 @@ class KitConversation:
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
-        """What the client has subscribed to."""
+        """The streams to which the client has subscribed."""
         return self._line.subscriptions
 
     def knows(self, stream: str, symbol: str) -> bool:
-        """Whether the route carries such a stream, and the symbol is traded."""
+        """Whether the route carries this stream, and its symbol is traded."""
         self._asked = True
         listing = self._audience.listing
         symbols = () if listing is None else listing.symbols
@@ -147,26 +149,26 @@ class KitConversation:
         )
 
     def refusal(self, stream: str) -> Fault | None:
-        """The fault by which a stream is to be refused."""
+        """The fault that makes the exchange refuse a stream, if any."""
         self._asked = True
         return self._spoiler.has("reject_subscription", stream)
 
     def subscribe(self, stream: str) -> None:
-        """Let the client have a stream, from behind the replies on."""
+        """Subscribe the client to a stream, whose data follows the replies."""
         self._asked = True
         if self._spoiler.has("no_ack") is None:
             self._line.hold(stream)
             self._fresh.append(stream)
 
     def start(self) -> None:
-        """Send what new streams begin with, and their data from then on."""
+        """Send the first messages of new streams, and their data from then on."""
         fresh, self._fresh = self._fresh, []
         for stream in fresh:
             listing = self._audience.listing
             self._line.begin_stream(stream, () if listing is None else listing.first(stream))
 
     def unsubscribe(self, stream: str) -> None:
-        """Let the client have a stream no longer."""
+        """Unsubscribe the client from a stream."""
         self._asked = True
         self._line.drop(stream)
 
@@ -179,7 +181,7 @@ class KitConversation:
 def conversation_of(
     line: Line, venue: Venue, audience: Audience, spoiler: Spoiler, timers: Timers
 ) -> KitConversation | None:
-    """The conversation of a new connection; None where the venue has no kit."""
+    """Make the conversation of a new connection; None if the venue has no kit."""
     kit = KITS.get(venue.rules.name)
     if kit is None:
         return None

@@ -1,4 +1,4 @@
-"""The lasting faults of one connection, and what they make of its data messages."""
+"""The lasting faults of one connection, and how they alter its data messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LASTING: frozenset[FaultKind] = frozenset(
         "close_at_first_data", "fragmented", "duplicate_frames", "reorder", "truncated_json",
     )
 )  # fmt: skip
-"""Kinds that stay with a connection; the others strike once."""
+"""Kinds of faults that stay with a connection; the others strike once."""
 
 _WITHHOLDING: tuple[FaultKind, ...] = ("mute", "ack_silence", "mute_stream")
 
@@ -24,11 +24,11 @@ _WITHHOLDING: tuple[FaultKind, ...] = ("mute", "ack_silence", "mute_stream")
 class _Active:
     fault: Fault
     left: int | None
-    """How many messages it still spoils; None: all."""
+    """Number of messages that it will still spoil; None means all."""
 
 
 class Spoiler:
-    """Remembers the lasting faults that have struck a connection."""
+    """The lasting faults that have struck a connection."""
 
     def __init__(self) -> None:
         self._active: list[_Active] = []
@@ -38,12 +38,12 @@ class Spoiler:
         return bool(self._active) or self._held is not None
 
     def begin(self, fault: Fault) -> None:
-        """Lets a fault of a `LASTING` kind begin."""
+        """Start a fault of a `LASTING` kind."""
         count = 1 if fault.kind == "truncated_json" and fault.count is None else fault.count
         self._active.append(_Active(fault, count))
 
     def has(self, kind: FaultKind, stream: str = "*") -> Fault | None:
-        """The first active fault of a kind that concerns a stream."""
+        """The first active fault of this kind that applies to a stream."""
         found = self._find(kind, stream)
         return None if found is None else found.fault
 
@@ -54,11 +54,11 @@ class Spoiler:
         return None
 
     def withholds(self, stream: str) -> bool:
-        """Whether data of a stream is kept back."""
+        """Whether a fault withholds the data of a stream."""
         return any(self._find(kind, stream) is not None for kind in _WITHHOLDING)
 
     def spoil(self, stream: str, text: bytes, frame: bytes) -> bytes:
-        """What is sent in place of a data message; empty while one is held back to be reordered."""
+        """What to send instead of a data message; empty while a message waits to be reordered."""
         if self._uses("truncated_json", stream):
             frame = distortion.truncated(text)
         if self._uses("fragmented", stream):

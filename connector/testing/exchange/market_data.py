@@ -1,8 +1,8 @@
-"""Binance's answers about the past of a market: trades, aggregates, candles, funding rates.
+"""Binance's REST answers about a market's history: trades, aggregates, candles, funding rates.
 
-Strict: a parameter that is missing, no number, out of range or unknown is refused. Codes and
-weights that the notes do not have are *assumed*; so is that spot's historical trades need no key
-(those of futures do), and that a limit above the most is refused.
+The checks are strict: a parameter that is missing, malformed, out of range or unknown is refused.
+Codes and weights that the notes do not have are *assumed*. It is also assumed that historical
+trades need no key on spot (on futures they do), and that a limit above the maximum is refused.
 
 Source: binance_spot §5, §6; binance_usdm §5, §8; binance_coinm §5.
 """
@@ -38,7 +38,7 @@ FUTURES_DEPTHS = frozenset({5, 10, 20, 50, 100, 500, 1000})
 
 
 class Refused(Exception):
-    """Answered with an error: HTTP status, code and text."""
+    """The request is answered with an error: HTTP status, code and text."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
         super().__init__(message)
@@ -48,7 +48,7 @@ class Refused(Exception):
 
 @attrs.frozen
 class Asked:
-    """A request, as its answers need it."""
+    """A request, as the functions in `ANSWERS` take it."""
 
     query: Mapping[str, str]
     history: History
@@ -59,12 +59,12 @@ class Asked:
 
     @property
     def scale(self) -> Scale:
-        """How numbers are written."""
+        """How prices and quantities are written."""
         return self.write.scale
 
 
 def weigh(path: str, query: Mapping[str, str], *, spot: bool, coinm: bool) -> int:
-    """What a request for one of `ANSWERS` costs."""
+    """The weight of a request for one of `ANSWERS`."""
     if path == "/klines":
         if spot:
             return 2
@@ -76,7 +76,7 @@ def weigh(path: str, query: Mapping[str, str], *, spot: bool, coinm: bool) -> in
 
 
 def mandatory(query: Mapping[str, str], name: str) -> str:
-    """A parameter that must be there."""
+    """Read a mandatory parameter."""
     value = query.get(name)
     if not value:
         raise Refused(
@@ -88,7 +88,7 @@ def mandatory(query: Mapping[str, str], name: str) -> str:
 
 
 def whole_number(query: Mapping[str, str], name: str, instead: int, most: int) -> int:
-    """A parameter from 0 to `most`."""
+    """Read a whole number from 0 to `most`."""
     text = query.get(name, str(instead))
     if not text.isdecimal():
         raise Refused(400, BAD_PARAMETER, f"Illegal characters found in parameter '{name}'.")
@@ -176,7 +176,7 @@ def _candles(asked: Asked) -> bytes:
     limit = whole_number(asked.query, "limit", 500, 1000 if asked.spot else 1500)
     begin_ms, end_ms = _span(asked)
     bars = asked.history.candles(interval, begin_ms, end_ms)
-    # With a begin the oldest ones, without one the newest.
+    # With a start time the oldest are returned, without one the newest.
     bars = bars[:limit] if "startTime" in asked.query else bars[-limit:]
     length_ms = INTERVALS_MS[interval]
     return msgspec.json.encode([_row(asked, bar, length_ms) for bar in bars])
@@ -224,7 +224,7 @@ ANSWERS: Mapping[str, Callable[[Asked], bytes]] = MappingProxyType(
         "/fundingRate": _funding,
     }
 )
-"""By path; the last one is of futures only."""
+"""Answers by path; the last one exists on futures only."""
 
 _SPOT_WEIGHTS = MappingProxyType({"/trades": 25, "/historicalTrades": 25, "/aggTrades": 4})
 _COINM_WEIGHTS = MappingProxyType({"/trades": 5, "/historicalTrades": 200, "/aggTrades": 20})

@@ -1,4 +1,4 @@
-"""What a server still has to send on one connection: bounded, and sent by one task."""
+"""The unsent data of one connection of a server: bounded, and sent by one task."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from connector.testing.network.server_end import Wire
 
 
 class Outbox:
-    """Bytes on their way to one client; putting is synchronous, sending is `run`.
+    """Unsent bytes for one client: `put` adds without waiting, and `run` sends.
 
     Attributes:
-        unsent_bytes: what waits, or is being sent.
-        bytes_sent: what the network has taken.
+        unsent_bytes: number of bytes that wait or are being sent.
+        bytes_sent: number of bytes that the network has accepted.
     """
 
     def __init__(self) -> None:
@@ -23,39 +23,39 @@ class Outbox:
         self._changed = trio.lowlevel.ParkingLot()
 
     def put(self, data: bytes) -> None:
-        """Adds bytes behind the others; nothing once it is sealed."""
+        """Append bytes; has no effect once the outbox is sealed."""
         if not self._sealed:
             self._waiting.append(data)
             self.unsent_bytes += len(data)
             self._changed.unpark_all()
 
     def seal(self) -> None:
-        """Takes nothing more; `run` ends when everything is sent."""
+        """Accept no more bytes; `run` ends when everything is sent."""
         self._sealed = True
         self._changed.unpark_all()
 
     def clear(self) -> None:
-        """Throws away what is not being sent yet."""
+        """Discard the bytes that are not being sent yet."""
         self.unsent_bytes -= sum(map(len, self._waiting))
         self._waiting.clear()
 
     async def flush(self) -> None:
-        """Waits until the network has taken everything."""
+        """Wait until the network has accepted everything."""
         while self.unsent_bytes:
             await self._changed.park()
 
     async def wait_change(self) -> None:
-        """Waits until something was sent, or `wake`."""
+        """Wait until something is sent, or `wake` is called."""
         await self._changed.park()
 
     def wake(self) -> None:
-        """Lets those who wait look again: the connection has changed."""
+        """Wake the waiting tasks, because the connection has changed."""
         self._changed.unpark_all()
 
     async def run(self, wire: Wire) -> bool:
-        """Sends what is put, as one piece if there are several; ends when it is sealed and empty.
+        """Send what is put, joining several pieces; end when the outbox is sealed and empty.
 
-        Returns whether all of it was sent: false when the client was gone.
+        Returns whether everything was sent: false if the client is gone.
         """
         while self._waiting or not self._sealed:
             if not self._waiting:

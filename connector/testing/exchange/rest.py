@@ -1,4 +1,4 @@
-"""The public part of the REST interface: time, symbols, depth snapshots and the past, with weights.
+"""The public REST interface: time, symbols, depth snapshots and history, with request weights.
 
 Source: binance_spot §6, §9; binance_usdm §5, §8.
 """
@@ -32,16 +32,16 @@ _TOO_MANY = -1003
 
 
 class Answers(Protocol):
-    """What answers REST requests."""
+    """A server of REST requests."""
 
     def answer(self, request: Request) -> bytes:
-        """The whole HTTP response to a request, in one piece."""
+        """Return the whole HTTP response to a request."""
         ...
 
 
 @attrs.frozen
 class _KitServer:
-    """Lets the kit of a venue answer."""
+    """A REST server that passes requests to the kit of a venue."""
 
     kit: Kit
     player: Player
@@ -51,19 +51,19 @@ class _KitServer:
 
 
 def rest_server(audience: Audience, player: Player, trading: TradingSide | None) -> Answers:
-    """What answers the requests of a venue."""
+    """Make the REST server of a venue."""
     kit = KITS.get(audience.venue.rules.name)
     return RestServer(audience, player, trading) if kit is None else _KitServer(kit, player)
 
 
 @attrs.define
 class RestServer:
-    """Answers REST requests; weights are counted per minute, for all clients together."""
+    """Answers REST requests; weights are counted per minute, over all clients."""
 
     audience: Audience
     player: Player
     trading: TradingSide | None = None
-    """Where accounts trade: it shares the weights of the host, and describes its symbols."""
+    """The trading side, if any: it shares the host's weights, and describes its symbols."""
     _minute: int = 0
     _used: int = 0
     _refused: int = 0
@@ -71,7 +71,7 @@ class RestServer:
     _retry_after: float = 0.0
 
     def answer(self, request: Request) -> bytes:
-        """The whole HTTP response to a request, in one piece."""
+        """Return the whole HTTP response to a request."""
         url = urlsplit(request.target)
         query = dict(parse_qsl(url.query))
         path = url.path.removeprefix(self.audience.venue.rules.rest_prefix)

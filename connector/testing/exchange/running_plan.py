@@ -1,4 +1,4 @@
-"""A fault plan at work: which fault strikes which connection, and how often it has."""
+"""A running fault plan: which fault strikes which connection, and how often it has struck."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Planned:
     fault: Fault
     struck: int = 0
     done: bool = False
-    """A fault with a moment of its own: whether the moment has passed."""
+    """Whether the time of the fault has passed, if it has one."""
 
     @property
     def left(self) -> float:
@@ -31,10 +31,10 @@ class _Planned:
 
 
 class RunningPlan:
-    """The faults that an exchange was given, with what has come of them.
+    """The faults of an exchange, with the number of times that each has struck.
 
     Args:
-        log: says when the exchange was opened.
+        log: the exchange's log, which knows when the exchange was opened.
     """
 
     def __init__(self, log: Log) -> None:
@@ -43,19 +43,19 @@ class RunningPlan:
         self._changed = trio.lowlevel.ParkingLot()
 
     def add(self, fault: Fault) -> _Planned:
-        """Adds a fault behind the others: of several that could strike, the first one does."""
+        """Append a fault; if several could strike, the first one does."""
         planned = _Planned(fault)
         self._planned.append(planned)
         self._changed.unpark_all()
         return planned
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Remove all faults."""
         self._planned.clear()
         self._changed.unpark_all()
 
     async def wait_change(self, until: float) -> None:
-        """Waits for a new fault, or a time (`trio.current_time()`)."""
+        """Wait for a new fault, or until a time (`trio.current_time()`)."""
         with trio.move_on_at(until):
             await self._changed.park()
 
@@ -67,7 +67,7 @@ class RunningPlan:
     def handshake_fault(
         self, connection: int, kinds: frozenset[FaultKind] = HANDSHAKE_KINDS
     ) -> Fault | None:
-        """The fault of one of `kinds` that keeps a connection from coming to be; counts it."""
+        """Find the fault of one of `kinds` that strikes this handshake, and count it."""
         now = trio.current_time()
         for planned in self._planned:
             if planned.fault.kind in kinds:
@@ -77,7 +77,7 @@ class RunningPlan:
         return None
 
     def of_new_connection(self, connection: int, route: str) -> Iterator[Fault]:
-        """The faults that will strike a connection by its own age or count, or at once."""
+        """The faults that strike a new connection at an age or message count, or at once."""
         for planned in tuple(self._planned):
             fault = planned.fault
             if (
@@ -88,11 +88,11 @@ class RunningPlan:
                 yield fault
 
     def next_moment(self) -> float:
-        """When the next fault with a moment of its own is due; infinity if there is none."""
+        """When the next fault with a fixed time is due; infinity if there is none."""
         return min((self._span(p.fault)[0] for p in self._timed()), default=float("inf"))
 
     def take_due(self) -> list[_Planned]:
-        """The faults whose moment has come, each once, earliest first."""
+        """The faults that are due by now, each once, earliest first."""
         now = trio.current_time()
         due = [planned for planned in self._timed() if self._span(planned.fault)[0] <= now]
         due.sort(key=lambda planned: self._span(planned.fault)[0])

@@ -19,7 +19,7 @@ _STREAM_NAME = re.compile(r"\S+")
 _STRING_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 
 ErrorCode: TypeAlias = Literal[0, 1, 2, 3]
-"""0 unknown property, 1 value is not boolean, 2 invalid request, 3 invalid JSON."""
+"""0: unknown property, 1: value is not boolean, 2: invalid request, 3: invalid JSON."""
 
 
 class Refused(Exception):
@@ -42,10 +42,10 @@ class Command:
 
 
 def parse(text: bytes, rules: Rules) -> Command:
-    """Reads a request as strictly as the venue does.
+    """Parse a request as strictly as the venue does.
 
     Raises:
-        Refused: with the code and words of the documentation.
+        Refused: the request is invalid; the error has the documented code and text.
     """
     try:
         raw = msgspec.json.decode(text)
@@ -92,7 +92,7 @@ def _check_params(method: str, params: list[Any], request_id: object) -> None:
     if method in ("SUBSCRIBE", "UNSUBSCRIBE"):
         if not all(isinstance(name, str) for name in params):
             raise Refused(2, "Invalid request: stream name must be a string", request_id)
-        # Any name without white space is taken; only this much is known to be looked at.
+        # Any name without white space is accepted; no further check is known.
         if not all(_STREAM_NAME.fullmatch(name) for name in params):
             raise Refused(2, "Invalid request: invalid stream", request_id)
         return
@@ -115,7 +115,7 @@ def result(request_id: object, value: object = None) -> bytes:
 
 
 def error(refused: Refused, *, nested: bool = False) -> bytes:
-    """The reply that refuses one: flat as documented, or `nested` as some hosts send it."""
+    """The reply that refuses a request: flat as documented, or `nested` as some hosts send it."""
     said: dict[str, Any] = {"code": refused.code, "msg": refused.message}
     if nested:
         return msgspec.json.encode({"error": said, "id": refused.request_id})

@@ -1,4 +1,4 @@
-"""Who listens to which stream, and the clock they all see: what a source publishes to."""
+"""The audience: the subscribers of each stream and the exchange's clock; sources publish to it."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ class Listener(Protocol):
         ...
 
     async def wait_room(self, most_bytes: int) -> None:
-        """Wait until no more than so much is unread."""
+        """Wait until at most this many bytes are unread."""
         ...
 
 
 class Listing(Protocol):
-    """A source, as who subscribes sees it."""
+    """A source, as a new subscriber sees it."""
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """What is traded; nothing if the source does not say."""
+        """The traded symbols; empty if the source does not list them."""
         ...
 
     def first(self, stream: str) -> Iterable[bytes]:
-        """What a new listener of a stream gets before anything else."""
+        """The first messages for a new listener of a stream."""
         ...
 
 
@@ -49,8 +49,8 @@ class Audience:
     """The subscribed connections of a simulated exchange, by stream.
 
     Args:
-        venue: whose stream names there are.
-        epoch_ms: the exchange's time, in milliseconds since 1970, at the moment it was opened.
+        venue: the venue, which defines the names of the streams.
+        epoch_ms: the exchange's time at its opening, in milliseconds since 1970.
     """
 
     def __init__(self, venue: Venue, epoch_ms: int) -> None:
@@ -61,15 +61,15 @@ class Audience:
         self.opened = trio.current_time()
         """The same as `trio.current_time()`."""
         self.skew_ms = 0
-        """By how much the exchange's clock has jumped; the market's own times do not."""
+        """How far the exchange's clock has jumped; the market's own times do not jump."""
         self.listing: Listing | None = None
-        """The source, where it is asked what a stream begins with."""
+        """The source, if it defines how a stream begins."""
         self._silent = False
         self._by_stream: dict[str, dict[Listener, None]] = {}
         self._changed = trio.lowlevel.ParkingLot()
 
     def open_market(self, start_ticks: Mapping[str, int], seed: int, rate_per_second: float) -> Any:
-        """What plays the order flow where the venue has a market of its own kind; None if not.
+        """Open the venue's own kind of market for an order flow; None if it has no such kind.
 
         Args:
             start_ticks: the symbols, and the price at which each begins.
@@ -88,12 +88,12 @@ class Audience:
         return trio.current_time() - self.opened
 
     def wants(self, stream: str) -> bool:
-        """Whether anybody listens to a stream."""
+        """Whether a stream has listeners."""
         return stream in self._by_stream and not self._silent
 
     @contextmanager
     def silenced(self, silent: bool) -> Iterator[None]:
-        """Nobody wants anything within the block, if `silent`."""
+        """Within the block, `wants` is false for all streams, if `silent`."""
         before, self._silent = self._silent, silent
         try:
             yield
@@ -102,11 +102,11 @@ class Audience:
 
     @property
     def streams(self) -> tuple[str, ...]:
-        """Streams that somebody listens to."""
+        """The streams that have listeners."""
         return tuple(self._by_stream)
 
     def publish(self, stream: str, data: bytes | dict[str, object] | list[object]) -> int:
-        """Sends a payload to every connection subscribed to a stream; returns how many it went to.
+        """Send a payload to every subscriber of a stream, and return the number of recipients.
 
         Raises:
             ValueError: the venue has no stream of that name.
@@ -134,15 +134,15 @@ class Audience:
         return sent
 
     async def wait_change(self) -> None:
-        """Waits until somebody subscribes to something or stops listening."""
+        """Wait until a subscription begins or ends."""
         await self._changed.park()
 
     def wake(self) -> None:
-        """Lets those who wait for a change look again."""
+        """Wake the tasks that wait for a change."""
         self._changed.unpark_all()
 
     async def wait_room(self, stream: str) -> None:
-        """Waits until no listener of a stream has more than 256 KiB unread, to lose nothing."""
+        """Wait until no listener of a stream has more than 256 KiB unread, so no data is lost."""
         for connection in tuple(self._by_stream.get(stream, ())):
             await connection.wait_room(HIGH_WATER_BYTES)
 

@@ -27,12 +27,12 @@ INTERVALS_MS = {
 }
 """Intervals of a fixed length that begin at its multiples; weeks and months are not simulated."""
 CLOSED_KEPT = 1500
-"""Candles of each interval that are remembered."""
+"""Number of closed candles kept for each interval."""
 
 
 @attrs.define
 class Bar:
-    """What was traded in a span of time: one candle, or the last day."""
+    """Trade statistics of a span of time: one candle, or the last day."""
 
     start_ms: int
     first_id: int
@@ -50,7 +50,7 @@ class Bar:
 
     @classmethod
     def beginning(cls, start_ms: int, price: int) -> Bar:
-        """A bar without trades, at the price that came before it."""
+        """Make a bar without trades, at the previous price."""
         return cls(start_ms, -1, price, price, price, price)
 
     def add(self, trade_id: int, price: int, quantity: int, *, taker_buys: bool) -> None:
@@ -75,7 +75,7 @@ class Bar:
 class Bars:
     """The running candle of every interval, and the day's statistics, of one symbol.
 
-    The day begins when the simulation does and grows from there: nothing falls out of it.
+    The day begins with the simulation and only grows: no trade leaves it after 24 hours.
     """
 
     def __init__(self, now_ms: int, price: int) -> None:
@@ -94,7 +94,7 @@ class Bars:
             bar.add(trade_id, price, quantity, taker_buys=taker_buys)
 
     def keep_last(self, most: int) -> None:
-        """Remember at most so many candles of each interval that are over."""
+        """Keep at most this many closed candles of each interval."""
         self._closed = {name: deque(bars, maxlen=most) for name, bars in self._closed.items()}
 
     def running(self, interval: str) -> Bar:
@@ -102,13 +102,13 @@ class Bars:
         return self._running[interval]
 
     def closed(self, interval: str) -> Iterable[Bar]:
-        """The newest candles that are over, oldest first."""
+        """The newest closed candles, oldest first."""
         return self._closed[interval]
 
     def roll(self, now_ms: int) -> list[tuple[str, Bar]]:
-        """Begins the candles that begin by `now_ms`; returns the ones that this closes.
+        """Begin the candles that are due by `now_ms`, and return those that this closes.
 
-        To be called at every multiple of a second.
+        Call it at every multiple of a second.
         """
         closed: list[tuple[str, Bar]] = []
         for name, length in INTERVALS_MS.items():

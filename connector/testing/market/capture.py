@@ -25,19 +25,19 @@ from connector.testing.market.sources import Player
 _HEAD, _MIDDLE, _TAIL = '{"stream":"', '","data":', "}"
 _FRAMES_PER_CHECKPOINT = 64
 NO_CAPTURE = (msgspec.DecodeError, EOFError, zlib.error)
-"""What reading one raises when it is none, or is damaged."""
+"""The errors of reading a file that is not a capture, or is damaged."""
 
 
 class Frame(msgspec.Struct, frozen=True, rename={"ns": "t", "kind": "k", "url": "u", "text": "m"}):
     """One line of a capture."""
 
     ns: int | None
-    """When it was received, in nanoseconds since 1970; None if that is unknown."""
+    """Time of receipt, in nanoseconds since 1970; None if unknown."""
     kind: Literal["open", "recv", "send", "http"]
     url: str | None
-    """What was opened or fetched."""
+    """The URL that was opened or fetched."""
     text: str | None
-    """Exactly what was received, sent or fetched."""
+    """The exact text that was received, sent or fetched."""
 
     @property
     def stream(self) -> str | None:
@@ -78,16 +78,16 @@ def streams_of(path: str | Path) -> tuple[str, ...]:
 class Capture:
     """Plays a capture to the connections subscribed to the streams that it holds.
 
-    The capture's clock starts when somebody first listens to one of its streams.
+    The capture's clock starts when one of its streams gets its first listener.
 
     Args:
         path: a ``*.jsonl.gz`` file.
         speed: 1 is the capture's own pace, 10 ten times as fast, `math.inf` as fast as the clients
             read.
-        loop: begins again at its end.
-        resume: the clock stands still while nobody listens to the stream of the next frame, so that
-            every frame is sent exactly once; without it, who comes late has missed what was before.
-        streams: plays only these; None: all.
+        loop: whether to start again at the end.
+        resume: whether the clock stops while the stream of the next frame has no listener, so that
+            every frame is sent exactly once. Otherwise a late subscriber misses earlier frames.
+        streams: the streams to play; None means all.
     """
 
     path: Path = attrs.field(converter=Path)
@@ -97,10 +97,10 @@ class Capture:
     streams: tuple[str, ...] | None = attrs.field(default=None, kw_only=True)
 
     def begin(self, audience: Audience) -> Player:
-        """Opens the capture at its start.
+        """Open the capture at its start.
 
         Raises:
-            ValueError: it holds a stream that the venue does not have.
+            ValueError: the capture contains a stream that the venue does not have.
         """
         held = streams_of(self.path)
         for name in held:
@@ -123,11 +123,11 @@ class _Playback:
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """Those with a snapshot in the capture, as far as it was played."""
+        """The symbols with a snapshot in the part of the capture that has been played."""
         return tuple(self._snapshots)
 
     def snapshot(self, symbol: str, limit: int) -> bytes | None:
-        """The snapshot that was fetched last, cut to `limit` levels."""
+        """The last fetched snapshot, cut to `limit` levels."""
         recorded = self._snapshots.get(symbol)
         if recorded is None:
             return None

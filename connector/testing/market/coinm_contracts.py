@@ -11,7 +11,7 @@ from typing import Any
 from connector.testing.market.coinm_payloads import contract_dollars, is_perpetual, pair_of
 
 NEVER_MS = 4_133_404_800_000
-"""The delivery date of what is never delivered."""
+"""The delivery date of a perpetual contract."""
 
 
 def contract_terms(symbol: str, status: str) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Every simulated event of Binance COIN-M as JSON text: what differs from USD-M.
 
-Quantities are numbers of contracts, turnover is in the coin, `ps` is the pair, and `st` is 2 where
-frames have it. The coins of a candle are computed from its average price: *assumed* to be close
-enough, for the exchange adds up trades.
+Quantities are numbers of contracts, turnover is in the coin, `ps` is the pair, and `st` is 2 in
+frames that have it. The coin volume of a candle is computed from its average price. The exchange
+adds up trades instead; the difference is *assumed* to be negligible.
 
 Source: binance_coinm §2–§4.
 """
@@ -42,7 +42,7 @@ class CoinmPayloads(UsdmPayloads):
         return pair_of(symbol)
 
     def turnover(self, symbol: str, lots: int, value: int) -> str:
-        """Coins: dollars by the average price."""
+        """The turnover in coins: dollars divided by the average price."""
         if not value:
             return decimal_text(0, 0, _COIN_DECIMALS)
         coins = contract_dollars(symbol) * lots * lots * 10 ** (SCALE.tick_decimals + 8) // value

@@ -1,4 +1,4 @@
-"""What a stream of a book of so many levels has shown, and what has changed in it since."""
+"""A window of a book's best levels: what a stream has shown, and what has changed since."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Levels: TypeAlias = dict[int, int]
 
 
 class DepthWindow:
-    """One stream of one book.
+    """The window of one stream of one book.
 
-    It counts its updates whether or not anybody listens, and remembers what it has shown only
-    while somebody does.
+    It always counts its updates, but remembers the shown levels only while the stream has
+    listeners.
 
     Args:
-        book: whose best levels it shows.
-        levels: how many of each side.
+        book: the book whose best levels it shows.
+        levels: how many levels of each side it shows.
         update_id: the first id.
     """
 
@@ -30,17 +30,17 @@ class DepthWindow:
         self._seen_id = 0
 
     def whole(self) -> tuple[Levels, Levels]:
-        """What it shows now; from here on changes are counted."""
+        """The current levels; from now on, changes are counted from them."""
         if self._shown is None:
             self._shown = self._now()
         return self._shown
 
     def end(self, flow_id: int, *, wanted: bool) -> tuple[Levels, Levels] | None:
-        """What has changed since the last end, a level that is gone with 0; None if nothing has.
+        """The changes since the last call, with 0 for a removed level; None without changes.
 
         Args:
-            flow_id: of the last change of the book.
-            wanted: whether somebody listens.
+            flow_id: the id of the last change of the book.
+            wanted: whether the stream has listeners.
         """
         if flow_id == self._seen_id:
             return None

@@ -1,7 +1,8 @@
-"""What a symbol's market remembers: its newest trades, its candles, and what was paid as funding.
+"""The history of a symbol's market: newest trades, candles and funding payments.
 
-Trades and candles since the exchange was opened are those of the streams. The two days before have
-candles, made up from the seed, so that there is a past to ask for; before that nothing was listed.
+Since the opening of the exchange, trades and candles equal those of the streams. The two days
+before it have candles that are made up from the seed, so that a client can request a past. Earlier,
+the symbol was not listed.
 """
 
 from __future__ import annotations
@@ -20,28 +21,28 @@ from connector.testing.market.payloads import FUNDING_MS, TradeFacts
 TRADES_KEPT = 10_000
 PAST_MINUTES = 2 * 24 * 60
 FUNDING_RATE = 10_000
-"""Of every funding, in 10**-8."""
+"""Rate of every funding, in units of 10**-8."""
 
 
 @attrs.frozen
 class FundingFacts:
-    """What was paid at one moment."""
+    """A funding payment."""
 
     ms: int
     rate: int
-    """In 10**-8."""
+    """The funding rate, in units of 10**-8."""
     price: int
     """The mark price in ticks."""
 
 
 class History:
-    """What one symbol's market remembers.
+    """The history of one symbol's market.
 
     Args:
-        bars: of the symbol.
-        seed: of its past.
-        opened_ms: when the past ends.
-        start_ticks: the price at which it ends.
+        bars: the bars of the symbol.
+        seed: the seed of the made-up past.
+        opened_ms: time at which the past ends.
+        start_ticks: price at which the past ends.
     """
 
     def __init__(self, bars: Bars, *, seed: str, opened_ms: int, start_ticks: int) -> None:
@@ -55,12 +56,12 @@ class History:
         self._joined: dict[int, tuple[Bar, ...]] = {}
 
     def add(self, trades: Iterable[TradeFacts], aggregates: Iterable[TradeFacts]) -> None:
-        """Remember what has happened."""
+        """Remember an action."""
         self._trades.extend(trades)
         self._aggregates.extend(aggregates)
 
     def keep_last(self, most: int) -> None:
-        """Remember at most so many trades, and candles of each interval, from now on."""
+        """From now on, keep at most this many trades, and candles of each interval."""
         self._trades = deque(self._trades, maxlen=most)
         self._aggregates = deque(self._aggregates, maxlen=most)
         self._bars.keep_last(most)
@@ -70,16 +71,16 @@ class History:
         return list(islice(self._trades, max(len(self._trades) - limit, 0), None))
 
     def trades_from(self, number: int, limit: int) -> list[TradeFacts]:
-        """Trades from that of a number on, oldest first."""
+        """Trades from this number on, oldest first."""
         return list(islice(dropwhile(lambda trade: trade.trade_id < number, self._trades), limit))
 
     def trades_before(self, number: int, limit: int) -> list[TradeFacts]:
-        """The newest trades before that of a number, oldest first."""
+        """The newest trades before this number, oldest first."""
         older = [trade for trade in self._trades if trade.trade_id < number]
         return older[-limit:]
 
     def aggregates_from(self, number: int, limit: int) -> list[TradeFacts]:
-        """Aggregates from that of a number on, oldest first."""
+        """Aggregates from this number on, oldest first."""
         later = dropwhile(lambda trade: trade.trade_id < number, self._aggregates)
         return list(islice(later, limit))
 
@@ -88,12 +89,12 @@ class History:
         return list(islice(self._aggregates, max(len(self._aggregates) - limit, 0), None))
 
     def aggregates_between(self, begin_ms: int, end_ms: int, limit: int) -> list[TradeFacts]:
-        """Aggregates from a moment to another, both included, oldest first."""
+        """Aggregates between two times, both included, oldest first."""
         inside = (each for each in self._aggregates if begin_ms <= each.ms <= end_ms)
         return list(islice(inside, limit))
 
     def candles(self, interval: str, begin_ms: int, end_ms: int) -> list[Bar]:
-        """Candles that open from a moment to another, both included, oldest first."""
+        """Candles that open between two times, both included, oldest first."""
         everything = [
             *self._past_of(INTERVALS_MS[interval]),
             *self._bars.closed(interval),
@@ -104,7 +105,7 @@ class History:
         return everything[first:last]
 
     def funding(self, begin_ms: int, end_ms: int, now_ms: int) -> list[FundingFacts]:
-        """What was paid from a moment to another, both included, oldest first."""
+        """Funding payments between two times, both included, oldest first."""
         listed_ms = self._opened_ms - PAST_MINUTES * MINUTE_MS
         begin_ms, end_ms = max(begin_ms, listed_ms), min(end_ms, now_ms)
         first_ms = begin_ms + -begin_ms % FUNDING_MS
@@ -116,7 +117,7 @@ class History:
         return found
 
     def _past_of(self, length_ms: int) -> tuple[Bar, ...]:
-        """Candles of before the exchange was opened, joined once for each length."""
+        """Candles before the opening of the exchange, joined once for each interval."""
         if length_ms not in self._joined:
             self._joined[length_ms] = tuple(self._join(length_ms))
         return self._joined[length_ms]
@@ -134,7 +135,7 @@ class History:
             yield _joined(start_ms, self._past[index : index + minutes])
 
     def _make_past(self) -> list[Bar]:
-        """Every minute, walked back from the price at which the market begins."""
+        """Make the candle of every minute, in a walk back from the market's start price."""
         rng = random.Random(self._seed)
         start_ms = self._opened_ms - self._opened_ms % MINUTE_MS
         price = self._start_ticks
@@ -164,7 +165,7 @@ class History:
 
 
 def history_of(market: object, symbol: str | None) -> History | None:
-    """What `market`, if it remembers anything, knows of a symbol."""
+    """The history of a symbol, if `market` keeps one."""
     ask = getattr(market, "history", None)
     if ask is None or symbol is None:
         return None
@@ -173,7 +174,7 @@ def history_of(market: object, symbol: str | None) -> History | None:
 
 
 def market_takes(market: object, what: str, most: int, seconds: float) -> bool:
-    """Whether `market`, if it counts requests, takes one more of `what`: `most` in `seconds`."""
+    """Whether `market` accepts one more request of `what`, given a limit of `most` in `seconds`."""
     take = getattr(market, "takes", None)
     return take is None or bool(take(what, most, seconds))
 

@@ -1,7 +1,7 @@
 """An order book that matches by price, then time; integers throughout.
 
-Prices are in ticks and quantities in lots, so that nothing is ever rounded; `Scale` turns them into
-the decimal text of a venue.
+Prices are in ticks and quantities in lots, so that no number is ever rounded; `Scale` converts them
+to the decimal text of a venue.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ Side: TypeAlias = Literal["bid", "ask"]
 
 @attrs.frozen
 class Scale:
-    """How one symbol's integers are written.
+    """How one symbol's integers are written as decimals.
 
-    A tick is ``10**-tick_decimals``; `price_decimals` are the ones written, the same or more.
+    A tick is ``10**-tick_decimals``; prices are written with `price_decimals` places, as many or
+    more.
     """
 
     tick_decimals: int
@@ -55,7 +56,7 @@ def decimal_text(units: int, decimals: int, written: int) -> str:
 
 @attrs.define(eq=False)
 class Resting:
-    """An order of an account in the queue of its level; the others there are only quantities."""
+    """An account's order in the queue of its level; other orders there are plain quantities."""
 
     order_id: int
     account: str
@@ -66,12 +67,12 @@ class Resting:
 
 @attrs.frozen
 class Fill:
-    """One maker order met by a taker: one trade."""
+    """One trade: a maker order matched with a taker."""
 
     price: int
     quantity: int
     maker: Resting | None = None
-    """The order that was met, if it is an account's."""
+    """The maker order, if it belongs to an account."""
 
 
 def _lots_of(order: int | Resting) -> int:
@@ -113,11 +114,11 @@ class BookSide:
         return self._sign * self._keys[rank]
 
     def add(self, price: int, quantity: int) -> None:
-        """Rests an order behind the others of its price."""
+        """Add an order behind the others at its price."""
         self._append(price, quantity, quantity)
 
     def rest(self, order: Resting) -> None:
-        """Rests an account's order behind the others of its price."""
+        """Add an account's order behind the others at its price."""
         self._append(order.price, order, order.lots)
 
     def _append(self, price: int, order: int | Resting, lots: int) -> None:
@@ -131,9 +132,9 @@ class BookSide:
         self._texts.pop(price, None)
 
     def cancel(self, price: int, index: int) -> int:
-        """Takes the order at a place in its level's queue out; returns its lots.
+        """Remove the order at a place in its level's queue, and return its lots.
 
-        Orders of accounts are passed over: a level of nothing else loses 0.
+        Orders of accounts are skipped; if the level has no other orders, it returns 0.
         """
         orders = self._orders[price]
         places = [place for place, order in enumerate(orders) if isinstance(order, int)]
@@ -146,7 +147,7 @@ class BookSide:
         return quantity
 
     def take(self, quantity: int) -> list[Fill]:
-        """Matches a market order with the best orders, first come first served."""
+        """Match a market order with the best orders, first come first served."""
         fills: list[Fill] = []
         while quantity and self._keys:
             fill = self.take_first(quantity)
@@ -156,11 +157,11 @@ class BookSide:
 
     @property
     def first(self) -> int | Resting | None:
-        """The order that is met next; one that is no account's is its lots."""
+        """The next order to match; an order without an account is given by its lots."""
         return self._orders[self._sign * self._keys[0]][0] if self._keys else None
 
     def take_first(self, most: int) -> Fill:
-        """Matches with the order that is first in the queue of the best level."""
+        """Match with the first order in the queue of the best level."""
         price = self._sign * self._keys[0]
         orders = self._orders[price]
         first = orders[0]
@@ -176,14 +177,14 @@ class BookSide:
         return Fill(price, filled, maker)
 
     def reduce(self, order: Resting, lots: int) -> None:
-        """Takes lots off an account's order, which keeps its place; all of them: it is gone."""
+        """Reduce an account's order, which keeps its place; an order without lots is removed."""
         if lots == order.lots:
             self._orders[order.price].remove(order)
         order.lots -= lots
         self._reduce(order.price, lots)
 
     def lots_within(self, price: int) -> Iterator[int | Resting]:
-        """The orders that a taker with a limit could meet, in order."""
+        """The orders that a taker with a limit could match, in order."""
         for key in tuple(self._keys):
             if key > self._sign * price:
                 return
@@ -199,7 +200,7 @@ class BookSide:
         del self._keys[bisect_left(self._keys, self._sign * price)]
 
     def text(self, price: int) -> str:
-        """The level as JSON, ``["3000.10","1.200"]``; a level that is gone has quantity zero."""
+        """The level as JSON, ``["3000.10","1.200"]``; a removed level has quantity zero."""
         text = self._texts.get(price)
         if text is None:
             quantity = self.quantities.get(price, 0)

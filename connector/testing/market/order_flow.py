@@ -1,9 +1,8 @@
 """A made-up market whose streams agree with each other, as a source of a simulated exchange.
 
-A seeded order flow acts on a matching book per symbol. Trades, quotes, partial books, deltas,
-candles, tickers, mark prices and liquidations are views of the same actions, with the fields and
-the intervals of the venue. The market depends only on the seed and the time since the exchange was
-opened.
+Seeded traders act on one matching book per symbol. Trades, quotes, partial books, deltas, candles,
+tickers, mark prices and liquidations are views of the same actions, with the fields and intervals
+of the venue. The market depends only on the seed and the time since the opening of the exchange.
 """
 
 from __future__ import annotations
@@ -39,13 +38,13 @@ OTHER_START_PRICE = 100
 TICKS_PER_UNIT = 100
 FIRST_UPDATE_ID = 5_000_000_000
 QUANTUM_SECONDS = 0.001
-"""What happens within one goes out together."""
+"""All actions within one quantum are published together."""
 BOUNDARY_MS = 50
-"""Every cadence is a multiple of it."""
+"""Every cadence is a multiple of this."""
 
 
 def _in_upper_case(flow: OrderFlow, _: object, given: object) -> None:
-    """Channels ask in upper case: a market of another spelling would stay silent."""
+    """Check the spelling: channels use upper case, so other symbols would never get data."""
     if isinstance(given, str):
         raise TypeError(f"symbols is one string; write OrderFlow(symbols=({given.upper()!r},))")
     for symbol in flow.symbols:
@@ -76,7 +75,7 @@ class OrderFlow:
     rate_per_second: float = attrs.field(default=50.0, validator=attrs.validators.gt(0))
 
     def begin(self, audience: Audience) -> Player:
-        """Opens the market; what its past would have been is not simulated."""
+        """Open the market; its past is not simulated."""
         ticks = {symbol: _start_ticks(symbol) for symbol in self.symbols}
         player = audience.open_market(ticks, self.seed, self.rate_per_second)
         return player or Market(self, audience)
@@ -98,20 +97,20 @@ def writer_of(venue: str) -> tuple[Payloads, Cadences]:
 
 
 class Accounts(Protocol):
-    """Accounts that trade on a market: who is told when a trader meets one of their orders."""
+    """The accounts on a market: notified when a trader's order matches one of theirs."""
 
     @property
     def rests(self) -> bool:
-        """Whether any order of theirs rests: then the market goes on though nobody listens."""
+        """Whether any of their orders rests; if so, the market runs even without subscribers."""
         ...
 
     def meet(self, symbol: str, resting: Resting, trade: TradeFacts) -> None:
-        """Settles a trade; the book has been changed already."""
+        """Settle a trade; the book has already been changed."""
         ...
 
 
 class Market:
-    """An order flow at work for one exchange."""
+    """A running order flow of one exchange."""
 
     def __init__(self, source: OrderFlow, audience: Audience) -> None:
         write, cadences = writer_of(audience.venue.rules.name)
@@ -148,15 +147,15 @@ class Market:
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """Those of the order flow."""
+        """The symbols of the order flow."""
         return tuple(self._desks)
 
     async def play(self) -> None:
-        """Lets the market go on as time does, and sends what happens to those who listen."""
+        """Advance the market with time, and publish its actions to the subscribers."""
         while True:
             if self._audience.streams:
                 self.advance()
-                # A pause of its own, so that rounding can never make this loop spin.
+                # A minimum pause, so that rounding cannot make this loop spin.
                 soonest = self._audience.seconds + QUANTUM_SECONDS
                 await trio.sleep_until(self._audience.opened + max(soonest, self._next_seconds()))
             elif self._accounts is not None and self._accounts.rests:
@@ -169,7 +168,7 @@ class Market:
                 self.advance(quietly=True)
 
     def snapshot(self, symbol: str, limit: int) -> bytes | None:
-        """A REST depth snapshot of now."""
+        """The current REST depth snapshot."""
         self.advance()
         desk = self._desks.get(symbol)
         if desk is None:
@@ -180,7 +179,7 @@ class Market:
         ).encode()
 
     def history(self, symbol: str) -> History | None:
-        """What a symbol's market remembers as of now; None: there is no such symbol."""
+        """The history of a symbol up to now; None if there is no such symbol."""
         self.advance()
         desk = self._desks.get(symbol)
         return None if desk is None else desk.flow.history
@@ -190,8 +189,8 @@ class Market:
         return min(action, (self._boundary_ms - self._opened_ms) / 1000)
 
     def advance(self, *, quietly: bool = False) -> None:
-        """Does all that has happened by now; `quietly` sends nothing of it."""
-        # Read once: a machine too slow for the rate must lag behind, not starve who sends.
+        """Do all actions that are due by now; `quietly` publishes none of them."""
+        # Read the time once: a machine too slow for the rate must lag, not starve the senders.
         now = self._audience.seconds
         with self._audience.silenced(quietly):
             while (moment := self._next_seconds()) <= now:
@@ -215,23 +214,23 @@ class Market:
         return self._write.scale
 
     def attend(self, accounts: Accounts) -> None:
-        """Names who is told of trades with orders of accounts."""
+        """Set the receiver of trades with orders of accounts."""
         self._accounts = accounts
 
     def wake(self) -> None:
-        """Says that an order of an account rests now."""
+        """Note that an account's order rests."""
         self._audience.wake()
 
     def keep_truth(self, symbol: str, levels: int) -> MarketTruth:
-        """Keeps what happens to a symbol from now on."""
+        """Record the actions on a symbol from now on."""
         return self._desks[symbol].flow.keep_truth(levels)
 
     def book(self, symbol: str) -> OrderBook:
-        """A symbol's book; whoever changes it says so with `show`."""
+        """A symbol's book; call `show` after changing it."""
         return self._desks[symbol].flow.book
 
     def last_price(self, symbol: str) -> Decimal:
-        """Of the last trade, or the price at which the market began."""
+        """The price of the last trade, or the start price."""
         return Decimal(self._desks[symbol].flow.last_price).scaleb(-self.scale.tick_decimals)
 
     def mark(self, symbol: str) -> Decimal:
@@ -239,7 +238,7 @@ class Market:
         return Decimal(_mark_and_index(self._desks[symbol].flow)[0]).scaleb(-8)
 
     def trade(self, symbol: str, price: int, lots: int, *, taker_buys: bool, ms: int) -> TradeFacts:
-        """Numbers and records a trade, in ticks and lots."""
+        """Number and record a trade, in ticks and lots."""
         return self._desks[symbol].flow.record(Fill(price, lots), ms, taker_buys=taker_buys)
 
     def show(
@@ -249,7 +248,7 @@ class Market:
         changed: Sequence[tuple[Side, int]],
         trades: Sequence[TradeFacts],
     ) -> None:
-        """Publishes what an account has done to a book."""
+        """Publish an account's changes to a book."""
         desk = self._desks[symbol]
         desk.show(desk.flow.outside(ms, tuple(changed), tuple(trades)))
 
@@ -313,7 +312,7 @@ class Market:
             self._publish_if_wanted(stream, f"[{','.join(marks)}]")
 
     def _show_pairs(self, now_ms: int, write: CoinmPayloads, marks: list[str]) -> None:
-        """Mark prices of all symbols of a pair, and its index price."""
+        """Publish the mark prices of all symbols of a pair, and its index price."""
         by_pair: dict[str, list[str]] = {}
         for (symbol, desk), mark in zip(self._desks.items(), marks, strict=True):
             pair = pair_of(symbol).lower()
@@ -329,7 +328,7 @@ class Market:
 
 
 def _mark_and_index(flow: SymbolFlow) -> tuple[int, int]:
-    """In 10**-8: the index lags behind the middle of the book, the mark price is between."""
+    """Mark and index price in units of 10**-8: the index lags the mid price, marks lie between."""
     bid, _, ask, _ = flow.best
     middle = (bid + ask) * (10**8 // (2 * TICKS_PER_UNIT))
     index = flow.bars.running("1m").open * (10**8 // TICKS_PER_UNIT)

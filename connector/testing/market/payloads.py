@@ -32,22 +32,22 @@ class TradeFacts:
 
 @attrs.frozen(kw_only=True)
 class BookEvent:
-    """A change of a book, or its top: the levels as JSON arrays."""
+    """A change of a book, or its best levels, as JSON arrays."""
 
     now_ms: int
-    """When it is sent."""
+    """Time of sending, milliseconds since 1970."""
     ms: int
-    """When the last change in it happened."""
+    """Time of the last change in it, milliseconds since 1970."""
     first_id: int
     last_id: int
     previous_id: int
-    """The last id of the event before it in the same stream."""
+    """The last id of the previous event in the same stream."""
     bids: str
     asks: str
 
 
 class Payloads(Protocol):
-    """How one venue writes what the order flow does."""
+    """How one venue writes the events of the order flow."""
 
     @property
     def scale(self) -> Scale: ...
@@ -73,12 +73,12 @@ class Payloads(Protocol):
     ) -> str: ...
 
     def turnover(self, symbol: str, lots: int, value: int) -> str:
-        """What was paid for so many lots; `value` is the sum of prices times lots."""
+        """The turnover of a number of lots; `value` is the sum of prices times lots."""
         ...
 
 
 def candle(symbol: str, ms: int, interval: str, bar: Bar, write: Payloads, *, closed: bool) -> str:
-    """A kline event; a `closed` candle is the last word on its interval."""
+    """A kline event; a `closed` candle is final."""
     price, quantity = write.scale.price, write.scale.quantity
     end = bar.start_ms + INTERVALS_MS[interval] - 1
     return (
@@ -122,7 +122,7 @@ def _weighted(day: Bar, scale: Scale) -> str:
 
 
 class SpotPayloads:
-    """As spot writes it: eight decimals everywhere, partial books and quotes without a time."""
+    """Spot's format: eight decimals everywhere, partial books and quotes without a time."""
 
     scale = SPOT_SCALE
 
@@ -187,7 +187,7 @@ class SpotPayloads:
 
 
 class UsdmPayloads:
-    """As USD-M futures write it: tick decimals, times in everything, `st` and `ps` of 2026."""
+    """USD-M's format: as many decimals as the tick, times everywhere, `st` and `ps` of 2026."""
 
     scale = USDM_SCALE
     market = 1

@@ -1,4 +1,4 @@
-"""Where a simulated exchange takes its data from: the interface, and the source of nothing."""
+"""Sources of market data for a simulated exchange: the interface, and an empty source."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ from connector.testing.market.truth import MarketTruth
 
 
 class Player(Protocol):
-    """A source at work for one exchange."""
+    """A running source of one exchange."""
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """Symbols that REST lists and has snapshots of."""
+        """Symbols that REST lists and offers snapshots of."""
         ...
 
     async def play(self) -> None:
-        """Publishes to the audience until it is cancelled, or until there is no more."""
+        """Publish to the audience until cancelled, or until the data ends."""
         ...
 
     def snapshot(self, symbol: str, limit: int) -> bytes | None:
-        """The body of a REST depth snapshot as of now; None: there is no such symbol."""
+        """The body of the current REST depth snapshot; None if there is no such symbol."""
         ...
 
 
 @runtime_checkable
 class Statuses(Protocol):
-    """A player that lists some of its symbols as not traded now."""
+    """A player that lists some of its symbols as currently not traded."""
 
     @property
     def statuses(self) -> Mapping[str, str]:
-        """The venue's word, such as ``BREAK``, by symbol; all others are ``TRADING``."""
+        """The venue's status, such as ``BREAK``, by symbol; all others are ``TRADING``."""
         ...
 
 
 @runtime_checkable
 class Remembering(Protocol):
-    """A player whose market can be looked at afterwards, action by action."""
+    """A player that records its market, action by action."""
 
     def keep_truth(self, symbol: str, levels: int) -> MarketTruth:
-        """Keeps what happens to a symbol from now on."""
+        """Record the actions on a symbol from now on."""
         ...
 
     def history(self, symbol: str) -> History | None:
-        """What the market of a symbol remembers, to be asked for over REST."""
+        """The history of a symbol, for REST requests."""
         ...
 
 
@@ -57,7 +57,7 @@ class Source(Protocol):
     """A frozen description of market data, such as `OrderFlow` or `Capture`."""
 
     def begin(self, audience: Audience) -> Player:
-        """Begins at the source's beginning, for one exchange."""
+        """Start a player at the source's beginning, for one exchange."""
         ...
 
 
@@ -73,7 +73,7 @@ class _Silence:
 
 @attrs.frozen
 class Silent:
-    """No data by itself: for tests that publish what they need with `publish`."""
+    """A source without data, for tests that call `publish` themselves."""
 
     def begin(self, audience: Audience) -> Player:
         return _Silence()

@@ -1,4 +1,4 @@
-"""One symbol's streams: turns what its order flow does into payloads, for those who listen."""
+"""One symbol's streams: turn the actions of its order flow into payloads for the subscribers."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ QUOTES_OF_ALL = "!bookTicker"
 WINDOWS_MS: tuple[int, ...] = (100, 250, 500, 1000)
 """Cadences of book streams."""
 SPANS_MS: tuple[int, ...] = (250, 500, 1000, 2000)
-"""Cadences of streams that are sent only when there was a trade."""
+"""Cadences of streams that are sent only after a trade."""
 
 
 @attrs.frozen
 class Cadences:
-    """When a venue sends what, in milliseconds; book streams by the suffix of their names."""
+    """The intervals of a venue's streams, in milliseconds; book streams by their suffix."""
 
     deltas: tuple[tuple[str, int], ...]
     """0 is real time."""
@@ -31,9 +31,9 @@ class Cadences:
     candles_ms: int
     ticker_ms: int
     quotes_of_all_ms: int | None = None
-    """0 is real time; None: there is no such stream."""
+    """0 means real time; None means that there is no such stream."""
     liquidation: Literal["largest", "latest"] = "largest"
-    """Which one is sent, of those of a second."""
+    """Which liquidation of a second is sent."""
 
 
 SPOT_CADENCES = Cadences(  # binance_spot §5
@@ -62,7 +62,7 @@ COINM_CADENCES = attrs.evolve(  # binance_coinm §3
 
 @attrs.define
 class _Window:
-    """What has changed since the last event of one cadence."""
+    """The changes since the last event of one cadence."""
 
     begins: int
     previous_id: int
@@ -71,8 +71,8 @@ class _Window:
 class Desk:
     """Sends one symbol's events to an audience.
 
-    Whether anybody listens changes nothing but what is written: windows, ids and flags advance in
-    the same way, so that a late listener sees the same stream as an early one.
+    Subscribers affect only which payloads are written. Windows, ids and flags advance in the same
+    way without them, so that a late subscriber sees the same stream as an early one.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class Desk:
         }
 
     def show(self, action: Action) -> None:
-        """Sends what is sent in real time, and remembers the rest for its cadence."""
+        """Publish the real-time streams, and store the rest for its cadence."""
         audience, write, symbol = self._audience, self._write, self.flow.symbol
         if action.trades:
             self._traded = dict.fromkeys(SPANS_MS, True)
@@ -163,7 +163,7 @@ class Desk:
                 self._audience.publish(stream, data)
 
     def end_window(self, now_ms: int, window_ms: int) -> None:
-        """Sends the deltas and partial books of one cadence, if anything has changed."""
+        """Publish the deltas and partial books of one cadence, if the book has changed."""
         window = self._windows[window_ms]
         if window.begins == len(self._changes):
             return
@@ -185,13 +185,13 @@ class Desk:
         window.begins = len(self._changes)
 
     def forget_changes(self) -> None:
-        """To be called when every window has ended: at the multiples of a second."""
+        """Discard the stored changes; call it when all windows have ended, once per second."""
         self._changes.clear()
         for window in self._windows.values():
             window.begins = 0
 
     def show_candles(self, now_ms: int) -> None:
-        """Sends the candles that are due: closed ones, and running ones if there was a trade."""
+        """Publish the candles that are due: closed ones, and running ones after a trade."""
         bars = self.flow.bars
         if now_ms % 1000 == 0:
             for interval, bar in bars.roll(now_ms):
@@ -216,14 +216,14 @@ class Desk:
             self._publish((stream,), text)
 
     def show_tickers(self, now_ms: int) -> None:
-        """Sends this symbol's own tickers, if they are due and there was a trade."""
+        """Publish this symbol's tickers, if they are due and there was a trade."""
         every = self._cadences.ticker_ms
         if now_ms % every == 0 and self._traded[every]:
             for suffix, text in zip(("@ticker", "@miniTicker"), self._tickers(now_ms), strict=True):
                 self._publish((self._stream + suffix,), text)
 
     def recent_tickers(self, now_ms: int) -> tuple[str, str] | None:
-        """Ticker and mini ticker for the arrays of all symbols; None without a trade."""
+        """The ticker and mini ticker for the streams of all symbols; None without a trade."""
         return self._tickers(now_ms) if self._traded[1000] else None
 
     def _tickers(self, now_ms: int) -> tuple[str, str]:
@@ -234,12 +234,12 @@ class Desk:
         )
 
     def end_spans(self, now_ms: int) -> None:
-        """Begins new spans in which there was no trade yet."""
+        """Begin new spans, without trades so far."""
         for span in SPANS_MS:
             if now_ms % span == 0:
                 self._traded[span] = False
 
     def take_liquidation(self) -> tuple[TradeFacts, int] | None:
-        """The largest liquidation since it was last taken, and its average price."""
+        """Take the largest liquidation since the last call, and its average price."""
         liquidation, self._liquidation = self._liquidation, None
         return liquidation

@@ -15,17 +15,17 @@ from connector.testing.market.truth import MarketTruth
 
 FIRST_LEVELS = 60
 THIN, THICK = 40, 150
-"""Below so many levels nobody cancels or takes, above it cancelling is more likely."""
+"""With fewer levels than THIN traders only add; with more than THICK they cancel more often."""
 TAKES, CANCELS, CANCELS_WHEN_THICK, IMPROVES = 0.15, 0.42, 0.50, 0.15
 LIQUIDATIONS = 0.02
-"""Of the orders that take."""
+"""Fraction of taking orders that are liquidations."""
 MAX_ORDER_LOTS = 2000
 MAX_ID_STEP = 60
 
 
 @attrs.define
 class UpdateIdSource:
-    """Gives the ids of book changes: dense on spot, with holes and shared by all on USD-M."""
+    """Source of the ids of book changes: dense on spot; shared and with holes on USD-M."""
 
     dense: bool
     last: int
@@ -37,27 +37,27 @@ class UpdateIdSource:
 
 @attrs.frozen
 class Action:
-    """What one action of a trader did."""
+    """The effects of one action of a trader."""
 
     ms: int
     update_id: int
     changed: tuple[tuple[Side, int], ...]
-    """Levels whose quantity is another now: side and price in ticks."""
+    """Levels whose quantity changed: side and price in ticks."""
     trades: tuple[TradeFacts, ...] = ()
     aggregates: tuple[TradeFacts, ...] = ()
     liquidation: tuple[TradeFacts, int] | None = None
-    """The order as one, and its average price."""
+    """The liquidation order as a single trade, and its average price."""
     top_changed: bool = False
     met: tuple[tuple[Resting, TradeFacts], ...] = ()
     """Trades with orders of accounts: the order and its trade."""
 
 
 class SymbolFlow:
-    """One symbol's book and everything that happens to it.
+    """One symbol's book and all actions on it.
 
     Args:
         symbol: in upper case.
-        seed: of this flow; with the symbol it decides everything.
+        seed: the seed of this flow; with the symbol, it determines everything.
         start_ticks: the price around which the book begins.
     """
 
@@ -81,7 +81,7 @@ class SymbolFlow:
         self.update_id = ids.last
         self.changed_ms = now_ms
         self._rng = random.Random(f"{seed}/{symbol}")
-        # What accounts do draws from a sequence of its own: the traders' stays what it would be.
+        # Actions of accounts use a separate random sequence, so that the traders' is unchanged.
         self._rng_of_accounts = random.Random(f"{seed}/{symbol}/accounts")
         self._last_price = start_ticks
         self._rate = rate_per_second
@@ -99,7 +99,7 @@ class SymbolFlow:
         self._truths: list[MarketTruth] = []
 
     def keep_truth(self, levels: int) -> MarketTruth:
-        """Keeps the best levels and the trades of all actions from now on."""
+        """Record the best levels and the trades of all actions from now on."""
         truth = MarketTruth(self.book, levels, self.changed_ms)
         self._truths.append(truth)
         return truth
@@ -111,7 +111,7 @@ class SymbolFlow:
 
     @property
     def last_price(self) -> int:
-        """Of the last trade, in ticks; the start price before the first."""
+        """The price of the last trade, in ticks; before the first, the start price."""
         return self._last_price
 
     def pause(self) -> float:
@@ -119,7 +119,7 @@ class SymbolFlow:
         return self._rng.expovariate(self._rate)
 
     def act(self, ms: int) -> Action:
-        """Does the next action, at a time in milliseconds."""
+        """Do the next action, at a time in milliseconds."""
         rng = self._rng
         side: Side = "bid" if rng.random() < 0.5 else "ask"
         levels = len(self.book.side(side))
@@ -139,14 +139,14 @@ class SymbolFlow:
     def outside(
         self, ms: int, changed: tuple[tuple[Side, int], ...], trades: tuple[TradeFacts, ...]
     ) -> Action:
-        """What an account has done to the book, as an action of its own."""
+        """Record an account's change of the book as an action."""
         self.update_id = self._ids.next(self._rng_of_accounts)
         self.changed_ms = ms
         action = Action(ms, self.update_id, changed, trades, self._aggregate(trades))
         return self._with_top(action)
 
     def record(self, fill: Fill, ms: int, *, taker_buys: bool) -> TradeFacts:
-        """Numbers a trade, and counts it in the candles."""
+        """Number a trade, and count it in the candles."""
         self._trade_id += 1
         number = self._trade_id
         self._last_price = fill.price

@@ -1,4 +1,4 @@
-"""What one symbol of the order flow was, action by action: the truth that a client is held to."""
+"""The true history of one symbol of the order flow, with which a client is compared."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _Top: TypeAlias = tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]
 
 
 class MarketTruth:
-    """The best levels of a book after each action, and all trades, since it is kept.
+    """The best levels of a book after each action, and all trades, since recording began.
 
     Args:
-        book: of the symbol.
-        levels: how many per side are kept.
-        ms: the time now.
+        book: the book of the symbol.
+        levels: how many levels per side to record.
+        ms: the current time.
     """
 
     def __init__(self, book: OrderBook, levels: int, ms: int) -> None:
         self.levels = levels
         self._book = book
         self._first = 0
-        """The number of the oldest state that is kept."""
+        """The number of the oldest recorded state."""
         self._tops: list[_Top] = []
         self._times: list[int] = []
         self._found: dict[int, dict[_Top, list[int]]] = {}
@@ -37,11 +37,11 @@ class MarketTruth:
         self.note(ms, ())
 
     def __len__(self) -> int:
-        """How many states are kept."""
+        """The number of recorded states."""
         return len(self._tops)
 
     def note(self, ms: int, trades: Iterable[TradeFacts]) -> None:
-        """Keep what the book is now, and what was traded."""
+        """Record the current book, and the trades."""
         book, levels = self._book, self.levels
         self._tops.append(
             (tuple(book.bids.best_levels(levels)), tuple(book.asks.best_levels(levels)))
@@ -52,7 +52,7 @@ class MarketTruth:
             self._trades.setdefault(key, []).append(trade.ms)
 
     def keep_last(self, states: int) -> None:
-        """Forget older states, and trades, once there are twice as many; for a run that lasts."""
+        """For a long run: drop old states and trades whenever there are twice as many as this."""
         if len(self._tops) < 2 * states:
             return
         self._first += len(self._tops) - states
@@ -65,7 +65,7 @@ class MarketTruth:
     def find_book(self, bids: Levels, asks: Levels, since: int = 0) -> int | None:
         """The number of the first state not before `since` that has these best levels.
 
-        As many levels are compared as the longer side has, at most `levels`. None: there is none.
+        Compares as many levels as the longer side has, at most `levels`. None if no state matches.
         """
         depth = min(max(len(bids), len(asks)), self.levels)
         scale = self._book.scale
@@ -77,16 +77,16 @@ class MarketTruth:
         return places[at] if at < len(places) else None
 
     def ms_of(self, state: int) -> int:
-        """When a state came to be, in milliseconds since 1970."""
+        """When a state began, in milliseconds since 1970."""
         return self._times[state - self._first]
 
     def until_ms(self, state: int) -> int | None:
-        """When another state followed; None if it is the state now."""
+        """When the next state followed; None for the current state."""
         following = state + 1 - self._first
         return self._times[following] if following < len(self._times) else None
 
     def has_trade(self, price: Decimal, quantity: Decimal, side: str) -> bool:
-        """Whether there was such a trade, or such an aggregate of trades of one price."""
+        """Whether this trade happened, or this aggregate of trades at one price."""
         scale = self._book.scale
         wanted = _in_units([(price, quantity)], scale)
         return wanted is not None and (*wanted[0], side == "buy") in self._trades
@@ -101,7 +101,7 @@ class MarketTruth:
 
 
 def _in_units(levels: Levels, scale: Scale) -> tuple[tuple[int, int], ...] | None:
-    """In ticks and lots; None if there is a fraction of one."""
+    """Convert to ticks and lots; None if one would be a fraction."""
     units = []
     for price, quantity in levels:
         ticks, lots = price.scaleb(scale.tick_decimals), quantity.scaleb(scale.lot_decimals)

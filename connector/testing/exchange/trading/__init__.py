@@ -1,10 +1,10 @@
-"""How the simulated exchange trades: keys, filters, limits, a matching engine, wallets, reports.
+"""The trading side of the simulated exchange: keys, limits, a matching engine, wallets, reports.
 
-Written from the protocol notes alone, and from no client: whoever is tested against it is not
-tested against itself. `conversation`, `private_stream` and `rest_door` are its doors, `desk` lets
-time pass and things go wrong, `gateway` lets requests in, `spot` and `usdm` know the methods and
-words of their venue, `engine` matches, `accounts` are the truth, and `control` is what a test
-holds. Only the doors and the desk know trio; the rest is told the time.
+It is written from the protocol notes alone and shares no code with a client, so that a client is
+not tested against itself. Requests enter through `conversation`, `private_stream` and `rest_door`
+(the "doors"). `desk` applies delays and faults, `gateway` checks requests, `spot` and `usdm` know
+the methods and fields of their venue, `engine` matches orders, `accounts` hold the true state, and
+tests use `control`. Only the doors and the desk use trio; the rest gets the time as an argument.
 
 .. code-block:: text
 

@@ -1,7 +1,8 @@
-"""An account at the simulated exchange: its description, and all that is true of it.
+"""An account at the simulated exchange: its description, and its true state.
 
-The description (`TradingAccount`) is a frozen value that a test gives to `open_exchange`; the
-running one (`SimulatedAccount`) is where a judge looks. It never asks the program under test.
+The description (`TradingAccount`) is a frozen value that a test passes to `open_exchange`. The
+running account (`SimulatedAccount`) holds the truth for a judge; it never asks the program under
+test.
 """
 
 from __future__ import annotations
@@ -83,8 +84,8 @@ class TradingAccount:
 class Position:
     """A position of futures; `quantity` is negative for a short one.
 
-    `cost` is what its quantity was bought or sold for, without a rounding: profits add up to the
-    last digit because a reduction takes its exact share away.
+    `cost` is the exact price paid or received for the quantity. Profits add up to the last digit,
+    because a reduction takes its exact share of the cost.
     """
 
     symbol: str
@@ -111,14 +112,14 @@ class Position:
         return self.cost / abs(self.quantity)
 
     def profit(self, mark: Decimal) -> Decimal:
-        """What it would bring at a price."""
+        """The unrealised profit at a price."""
         value = worth(mark, abs(self.quantity), self.contract_size)
         return self.gain(value, self.cost, of=self.quantity)
 
     def gain(self, value: Decimal, cost: Decimal, *, of: Decimal) -> Decimal:
-        """What is gained when something that cost `cost` is given back at `value`.
+        """The profit when something that cost `cost` is given back at `value`.
 
-        Who holds contracts of COIN-M gains when they are worth fewer coins.
+        A long position in COIN-M contracts gains when the contracts are worth fewer coins.
         """
         gained = value - cost if of > 0 else cost - value
         return gained if self.contract_size is None else -gained
@@ -129,7 +130,7 @@ Positions = Mapping[tuple[str, PositionSide], Position]
 
 @attrs.frozen
 class AccountView:
-    """What an account was at one moment, as a query reads it."""
+    """The state of an account at one moment, as a query reads it."""
 
     wallet: Mapping[str, Decimal]
     """The balances by asset."""
@@ -222,7 +223,7 @@ class SimulatedAccount:
 
     def view(self, ms: int, now_ms: int) -> AccountView:
         """The state at a time, now or earlier."""
-        ms = max(ms, self.opened_ms)  # it had then what it began with
+        ms = max(ms, self.opened_ms)  # before the first change it was as at the start
         if ms >= now_ms:
             open_orders = self.open_orders
         else:
@@ -246,7 +247,7 @@ class SimulatedAccount:
     # -- for the engine and the clearing --------------------------------------------------------
 
     def keep(self, order: Order, ms: int) -> None:
-        """Takes in an order, new or changed."""
+        """Store an order, new or changed."""
         self._touched.put(ms, ms)
         known = self._orders.get(order.order_id)
         if known is None or known.now.client_id != order.client_id:
@@ -262,7 +263,7 @@ class SimulatedAccount:
             self._open.pop(order.order_id, None)
 
     def pay(self, ms: int, amounts: Mapping[str, Decimal]) -> None:
-        """Adds amounts to the wallet; they may be negative."""
+        """Add amounts, which may be negative, to the wallet."""
         self._touched.put(ms, ms)
         wallet = dict(self._wallet.now)
         for asset, amount in amounts.items():
@@ -270,5 +271,5 @@ class SimulatedAccount:
         self._wallet.put(ms, wallet)
 
     def hold(self, ms: int, position: Position) -> None:
-        """Replaces a position."""
+        """Replace a position."""
         self._positions.put(ms, {**self._positions.now, (position.symbol, position.side): position})

@@ -1,4 +1,4 @@
-"""Conditional orders of USD-M: a second system with ids, lists and cancels of its own.
+"""Conditional orders of USD-M: a separate system with its own ids, lists and cancels.
 
 Cancelling all open orders leaves them alive. Source: binance_trading §0 (10), §5.3, §4.
 """
@@ -18,7 +18,7 @@ AlgoStatus: TypeAlias = Literal[
 ALGO_TYPES = ("STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET")
 FIRST_ALGO_ID = 3_000_000_000
 MOST_OPEN = 200
-"""Over all symbols."""
+"""Maximum number of open conditional orders, over all symbols."""
 
 
 @attrs.frozen(kw_only=True)
@@ -41,7 +41,7 @@ class AlgoOrder:
     reduce_only: bool = False
     status: AlgoStatus = "NEW"
     order_id: int | None = None
-    """The order it became."""
+    """Id of the order that it became; None before it is triggered."""
     reason: str = ""
     created_ms: int = 0
     updated_ms: int = 0
@@ -52,7 +52,7 @@ class AlgoOrder:
 
     @property
     def rises(self) -> bool:
-        """Whether it waits for a price at or above its trigger."""
+        """Whether a rising price triggers it: one at or above its trigger."""
         takes_profit = self.type.startswith("TAKE_PROFIT")
         return (self.side == "BUY") != takes_profit
 
@@ -73,26 +73,26 @@ class AlgoOrders:
         return self._last_id
 
     def keep(self, order: AlgoOrder) -> AlgoOrder:
-        """Takes an order in, new or changed."""
+        """Store an order, new or changed."""
         self.orders[order.algo_id] = order
         return order
 
     def end(self, order: AlgoOrder, status: AlgoStatus, ms: int, reason: str = "") -> AlgoOrder:
-        """Changes the status of an order."""
+        """Change the status of an order."""
         return self.keep(attrs.evolve(order, status=status, updated_ms=ms, reason=reason))
 
     def of(self, account: str) -> list[AlgoOrder]:
-        """All of one account, oldest first."""
+        """All orders of one account, oldest first."""
         return [order for order in self.orders.values() if order.account == account]
 
     def open_of(self, account: str, symbol: str | None = None) -> list[AlgoOrder]:
-        """Those that wait, of a symbol or of all."""
+        """The waiting orders, of a symbol or of all symbols."""
         return [
             order for order in self.of(account) if order.is_open and symbol in (None, order.symbol)
         ]
 
     def find(self, account: str, algo_id: int | None, client_id: str | None) -> AlgoOrder | None:
-        """One order by either of its ids."""
+        """Find an order by either of its ids."""
         for order in reversed(self.of(account)):
             if order.algo_id == algo_id or (algo_id is None and order.client_id == client_id):
                 return order
@@ -100,7 +100,7 @@ class AlgoOrders:
 
 
 def described(order: AlgoOrder) -> dict[str, Any]:
-    """As replies have it."""
+    """The order as it appears in replies."""
     return {
         "algoId": order.algo_id,
         "clientAlgoId": order.client_id,

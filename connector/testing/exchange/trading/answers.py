@@ -1,4 +1,4 @@
-"""What goes back to a client: a result or a refusal, as each transport writes it.
+"""Replies to a client: a result or a refusal, in the form of each transport.
 
 Source: binance_trading §6, §9; binance_spot §8.
 """
@@ -28,12 +28,12 @@ class Answer:
 
 
 class ReplyTo(Protocol):
-    """Where the answer to one request goes."""
+    """The destination of the answer to one request."""
 
     def send(self, answer: Answer) -> None: ...
 
     def cut(self, answer: Answer | None, first_bytes: int) -> None:
-        """Sends so many bytes of the answer and breaks the connection."""
+        """Send this many bytes of the answer and break the connection."""
         ...
 
 
@@ -66,7 +66,7 @@ def over_rest(answer: Answer) -> bytes:
     else:
         error = error_of(refused)
         if refused.retry_after_seconds is not None:
-            # Over REST the wait is a header, in seconds (§9).
+            # Over REST, a header gives the wait in seconds (§9).
             error.pop("data", None)
             headers["Retry-After"] = str(math.ceil(refused.retry_after_seconds))
         body = msgspec.json.encode(error)

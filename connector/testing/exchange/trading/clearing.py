@@ -1,4 +1,4 @@
-"""What the engine asks of a venue: what an account can pay for, and what a trade moves."""
+"""The interface between engine and venue: what an account can pay, and what a trade moves."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from connector.testing.exchange.trading.refusals import Refused
 
 
 class Clearing(Protocol):
-    """What is moved between wallets; one for each venue."""
+    """The rules for wallets and positions; one implementation for each venue."""
 
     def admit(
         self, account: SimulatedAccount, draft: Draft, quantity: Decimal, value: Decimal
     ) -> Decimal:
-        """The quantity that may trade: all of it, or what a reduce-only order is cut to.
+        """Return the quantity that may trade: all, or less for a reduce-only order.
 
         Raises:
-            Refused: there is not enough to pay for it, or nothing to reduce.
+            Refused: the account cannot pay for it, or there is nothing to reduce.
         """
         ...
 
@@ -36,17 +36,17 @@ class Clearing(Protocol):
     ) -> Fill: ...
 
     def overhang(self, account: SimulatedAccount, symbol: str) -> list[tuple[Order, Decimal]]:
-        """Reduce-only orders with what is left of them now that the position is smaller."""
+        """Reduce-only orders that exceed a shrunken position, with what may remain of each."""
         ...
 
     def expiry(self, cause: str) -> str:
-        """How the venue names a cause of expiry: "ioc", "fok", "market", "prevented", …."""
+        """The venue's name for a cause of expiry: "ioc", "fok", "market", "prevented", …."""
         ...
 
     def would_take(self) -> Refused:
-        """How a post-only order is refused that would take."""
+        """The refusal of a post-only order that would take."""
         ...
 
     def unfillable(self) -> Refused | None:
-        """How a fill-or-kill order is refused; None: it is accepted, and expires."""
+        """The refusal of a fill-or-kill order; None if the venue accepts it and lets it expire."""
         ...

@@ -1,8 +1,8 @@
-"""What a test does with the accounts of a simulated exchange, and what it may ask about them.
+"""The controls with which a test acts on the accounts of a simulated exchange.
 
-exchange.accounts["mm1"].open_orders            # the truth, for a judge
-exchange.trading.lose_reply("order.place")      # what goes wrong
-exchange.trading.fill(order, "0.010")           # what the market does
+exchange.accounts["mm1"].open_orders            # the true state, for assertions
+exchange.trading.lose_reply("order.place")      # inject a fault
+exchange.trading.fill(order, "0.010")           # act as the market
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from connector.testing.market.audience import Audience
 class Trading:
     """The accounts of one exchange, and the methods with which a test controls them.
 
-    Methods that say what goes wrong take `next`: which requests, as a pattern of names on the
-    WebSocket API (``"order.place"``, ``"order.*"``); the same requests over REST are meant, too.
+    Methods that inject a fault take `next`: a pattern of the names of requests on the WebSocket
+    API (``"order.place"``, ``"order.*"``); it also matches the same requests over REST.
     """
 
     _desk: Desk
@@ -51,7 +51,7 @@ class Trading:
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """What is traded."""
+        """The traded symbols."""
         return tuple(self._house.instruments)
 
     @property
@@ -77,14 +77,14 @@ class Trading:
     def _script(self) -> Script:
         return self._desk.script
 
-    # -- what goes wrong ------------------------------------------------------------------------
+    # -- faults ---------------------------------------------------------------------------------
 
     def inject(self, fault: TradingFault) -> None:
-        """Adds a fault."""
+        """Add a fault."""
         self._script.inject(fault)
 
     def note(self, noted: list[str]) -> None:
-        """Notes from now on in a list of yours each thing that a fault or a delay may strike."""
+        """From now on, append to your list each action that a fault or a delay may strike."""
         self._script.noted = noted
 
     def now_ms(self) -> int:
@@ -92,7 +92,7 @@ class Trading:
         return self._house.clock_ms()
 
     def mend(self) -> None:
-        """Forgets all faults and delays."""
+        """Remove all faults and delays."""
         self._script.clear()
         self._desk.gateway_seconds = self._desk.engine_seconds = 0.0
         self._house.query_lag_ms = 0
@@ -123,7 +123,7 @@ class Trading:
         self.inject(TradingFault("cut_reply", next, reply_bytes=after_bytes))
 
     def unknown_503(self, next: str = "order.place", *, effect: bool) -> None:  # noqa: A002
-        """503 "Unknown error, …": nobody can tell whether there was an effect (§6)."""
+        """503 "Unknown error, …": whether the request had an effect is unknown (§6)."""
         self.inject(TradingFault("answer", next, text=UNKNOWN_503, effect=effect))
 
     def unavailable_503(self, next: str = "order.place") -> None:  # noqa: A002
@@ -149,7 +149,7 @@ class Trading:
         )
 
     def lose_event(self, event: str = "*", *, skip: int = 0, times: int | None = 1) -> None:
-        """A private event never comes; ``"executionReport:TRADE"`` names the execution type."""
+        """Drop a private event; ``"executionReport:TRADE"`` names the execution type."""
         self.inject(TradingFault("lose_event", event=event, skip=skip, times=times))
 
     def double_event(self, event: str = "*", *, times: int | None = 1) -> None:
@@ -165,26 +165,26 @@ class Trading:
         self.inject(TradingFault("swap_events", event=event, times=times))
 
     def delay_gateway(self, seconds: float) -> None:
-        """Requests take so long to the engine; their window is checked when they get there."""
+        """Delay requests on their way to the engine, where their window is checked."""
         self._script.note("script", "gateway")
         self._desk.gateway_seconds = seconds
 
     def delay_engine(self, seconds: float) -> None:
-        """Requests wait so long in the engine; spot does not check their window there."""
+        """Delay requests in the engine; spot does not check their window there."""
         self._script.note("script", "engine")
         self._desk.engine_seconds = seconds
 
     def delay_events(self, seconds: float) -> None:
-        """Private events come so late, in their order."""
+        """Delay private events, and keep their order."""
         self._house.streams.delay_seconds = seconds
 
     def lag_queries(self, seconds: float) -> None:
-        """Queries tell what was true so long ago (§7 (4))."""
+        """Answer queries with the state of this long ago (§7 (4))."""
         self._script.note("script", "queries")
         self._house.query_lag_ms = round(seconds * 1000)
 
     def shift_clock(self, seconds: float) -> None:
-        """The exchange's clock jumps by so much; what is signed by the old time is refused."""
+        """Move the exchange's clock; requests signed with the old time are refused."""
         self._audience.skew_ms += round(seconds * 1000)
         self._desk.changed()
 
@@ -194,29 +194,29 @@ class Trading:
         weights.ban(self._desk.gateway.seconds(), seconds)
 
     def revoke_key(self, account: str) -> None:
-        """The key is valid no longer; on a session the next request is answered 401 (§2.1)."""
+        """Revoke the key; on a session, the next request is answered with 401 (§2.1)."""
         self.accounts[account].revoked = True
         self._house.streams.keys.close(account)
         self._house.streams.deafen(account)
 
     def expire_listen_key(self, account: str, *, announce: bool = True) -> None:
-        """Futures: the listen key is over, announced or in silence; sockets stay open (§2.2)."""
+        """Futures: end the listen key, announced or silently; sockets stay open (§2.2)."""
         self._desk.expire_listen_key(account, announce=announce)
 
     def restrict(self, account: str) -> None:
-        """The account may not trade any more; on USD-M it may still close positions (§6)."""
+        """Forbid the account to trade; on USD-M it may still close positions (§6)."""
         self.accounts[account].restricted = True
 
     def halt(self, symbol: str) -> None:
-        """Spot: the market of a symbol is closed."""
+        """Spot: close the market of a symbol."""
         self._house.instruments[symbol] = attrs.evolve(
             self._house.instruments[symbol], status="HALT"
         )
 
-    # -- what others do -------------------------------------------------------------------------
+    # -- acts of the market and of the account's owner ------------------------------------------
 
     def place(self, account: str, **params: object) -> Order:
-        """Places an order as the exchange's own app would: past keys, limits and faults.
+        """Place an order as the exchange's own app would: without keys, limits and faults.
 
         Raises:
             Refused: as a request would be.
@@ -232,7 +232,7 @@ class Trading:
         return owner.orders[before]
 
     def cancel(self, order: Order) -> Order:
-        """Cancels an open order as the exchange's own app would."""
+        """Cancel an open order as the exchange's own app would."""
         self._house.advance()
         return self._house.engine.cancel(
             self.accounts[order.account],
@@ -257,7 +257,7 @@ class Trading:
         )
 
     def trigger(self, order: Order | AlgoOrder) -> None:
-        """Triggers a conditional order whatever its price."""
+        """Trigger a conditional order, regardless of its price."""
         self._house.advance()
         if isinstance(order, AlgoOrder):
             cast("UsdmMethods", self._desk.gateway.methods).conditional.trigger(order)
@@ -291,7 +291,7 @@ class Trading:
             self._house.streams.tell(owner, event)
 
     def fund(self, symbol: str, rate: Numbers) -> None:
-        """Futures: charges funding on every position of a symbol."""
+        """Futures: charge funding on every position of a symbol."""
         self._house.advance()
         self._desk.charge_funding(symbol, Decimal(rate))
 
@@ -303,7 +303,7 @@ class Trading:
         side: PositionSide = "BOTH",
         quantity: Numbers | None = None,
     ) -> Order:
-        """Futures: closes a position at the mark price; open orders of the symbol go first."""
+        """Futures: cancel the symbol's open orders and close the position at the mark price."""
         return self._close(account, symbol, side, quantity, adl=False)
 
     def deleverage(
@@ -314,7 +314,7 @@ class Trading:
         side: PositionSide = "BOTH",
         quantity: Numbers | None = None,
     ) -> Order:
-        """Futures: auto-deleveraging: the account was in profit, and takes over a liquidation."""
+        """Futures: auto-deleverage: a profitable position is used to close a liquidated one."""
         return self._close(account, symbol, side, quantity, adl=True)
 
     def _close(
@@ -350,7 +350,7 @@ class Trading:
         return house.engine.close(owner, draft, mark, now_ms, "NEW_ADL" if adl else "FILLED")
 
     def free(self, account: str, asset: str) -> Decimal:
-        """What of an asset no order has locked; on USD-M: what new orders may use."""
+        """The amount of an asset that no order locks; on USD-M, what new orders may use."""
         clearing = self._house.clearing
         owner = self.accounts[account]
         if isinstance(clearing, UsdmClearing):

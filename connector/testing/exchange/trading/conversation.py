@@ -19,7 +19,7 @@ from connector.testing.exchange.trading.refusals import Refused, refusal
 
 STRING_ID = re.compile(r"[a-zA-Z0-9\-_]{1,36}")
 MOST_AT_ONCE, MOST_IN_ALL = 1000, 65_535
-"""Subscriptions of a connection."""
+"""Maximum number of subscriptions of a connection: at a time, and in all."""
 POLICY_VIOLATION = 1008
 
 
@@ -27,11 +27,11 @@ class Port(Protocol):
     """The connection, as a conversation uses it."""
 
     def reply(self, text: bytes) -> None:
-        """Sends a reply, unless a fault of the connection keeps it back."""
+        """Send a reply, unless a fault of the connection withholds it."""
         ...
 
     def cut(self, text: bytes, first_bytes: int) -> None:
-        """Sends so many bytes of the frame of a message and resets the connection."""
+        """Send this many bytes of a message's frame and reset the connection."""
         ...
 
     def deliver(self, stream: str, data: bytes) -> bool: ...
@@ -52,7 +52,7 @@ class Conversation:
     desk: Desk
     port: Port
     rate_limits: bool = True
-    """Whether replies show them: ``?returnRateLimits=false`` turns it off."""
+    """Whether replies include rate limits: ``?returnRateLimits=false`` turns them off."""
     account: SimulatedAccount | None = None
     _authorised_ms: int = 0
     _connected_ms: int = attrs.field(
@@ -65,7 +65,7 @@ class Conversation:
     # -- requests -------------------------------------------------------------------------------
 
     def receive(self, text: bytes) -> None:
-        """Takes one message of the client."""
+        """Process one message of the client."""
         try:
             request = msgspec.json.decode(text, type=_Request)
         except (msgspec.DecodeError, msgspec.ValidationError):
@@ -96,7 +96,7 @@ class Conversation:
         self.say(request_id, Answer(status=refused.status, refused=refused))
 
     def say(self, request_id: object, answer: Answer) -> None:
-        """Sends one reply; after a ban, or in one reading after any error, the socket closes."""
+        """Send one reply; close the socket after a ban or, with one reading, after any error."""
         self.port.reply(over_websocket(request_id, answer))
         house = self.desk.house
         closes = house.venue == "spot" and house.readings.closes_after_error
@@ -114,7 +114,7 @@ class Conversation:
         self._authorised_ms = self.desk.house.clock_ms()
 
     def log_out(self) -> None:
-        """Ends the logon and its subscription only (§2.1)."""
+        """End the logon and its subscription only (§2.1)."""
         if self._of_logon is not None:
             self.unsubscribe(self._of_logon)
         self.account = None
@@ -134,7 +134,7 @@ class Conversation:
         return shown
 
     def subscribe(self, account: SimulatedAccount) -> int:
-        """Begins a user data stream.
+        """Start a user data stream.
 
         Raises:
             Refused: -2035 the account has one here, -2042 there are too many.
@@ -152,7 +152,7 @@ class Conversation:
         return number
 
     def unsubscribe(self, number: int | None) -> None:
-        """Ends one subscription or all, and says so on the stream."""
+        """End one subscription or all, and announce it on the stream."""
         numbers = tuple(self._subscribed) if number is None else (number,)
         for each in numbers:
             subscription = self._subscribed.pop(each, None)
@@ -170,7 +170,7 @@ class Conversation:
         return [{"subscriptionId": number} for number in self._subscribed]
 
     def end(self) -> None:
-        """Hears nothing more: the connection is over."""
+        """End all subscriptions: the connection is over."""
         for subscription in self._subscribed.values():
             self.desk.house.streams.remove(subscription.account.name, subscription)
         self._subscribed.clear()
@@ -211,7 +211,7 @@ def _is_id(request_id: object) -> bool:
 
 
 def _as_signed(value: msgspec.Raw) -> str:
-    """A parameter as it is signed: text without quotes, a number as it stands in the JSON."""
+    """A parameter as it is signed: text without quotes, a number as written in the JSON."""
     text = bytes(value).decode()
     if text.startswith('"'):
         return str(msgspec.json.decode(value))

@@ -1,7 +1,7 @@
-"""How long things take at the exchange, drawn for each request and event from a seed.
+"""Delays at the exchange, drawn from a seed for each request and event.
 
-No note publishes a bound (binance_trading §7 (4), §11.2, §14): a client waits for as long as it
-assumes, and a test draws up to that, or beyond it on purpose.
+No documentation gives a bound (binance_trading §7 (4), §11.2, §14). A client therefore waits for
+an assumed time, and a test draws delays up to that time, or beyond it on purpose.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Delays:
 
 @attrs.define(eq=False)
 class DrawnDelays:
-    """Delays at work, each uniform between nothing and the most."""
+    """Draws delays, each uniform between zero and its maximum."""
 
     most: Delays
     _rng: random.Random = attrs.field(
@@ -41,7 +41,7 @@ class DrawnDelays:
 
     @property
     def longest_seconds(self) -> float:
-        """Until a request is carried out, if nothing is before it in the engine."""
+        """Longest time until a request is carried out, if the engine has no other work."""
         return self.most.gateway + self.most.engine
 
     def gateway(self) -> float:

@@ -1,7 +1,7 @@
-"""The desk: takes requests from every transport, lets time pass, and gives answers back.
+"""The desk: receives requests from every transport, runs timed actions, and returns answers.
 
-It is where delays and the faults of requests and replies happen. It runs on the timers of its
-exchange; one request is carried out after the other, in the order in which they reach the engine.
+It applies the delays and the faults of requests and replies. It runs on the timers of its
+exchange, and carries out requests one after another, in the order in which they reach the engine.
 Source: binance_trading §6, §7, §11.2.
 """
 
@@ -28,10 +28,10 @@ from connector.testing.faults.trading import TradingFault
 from connector.testing.network.timers import Timers
 
 ANSWER_TIMEOUT_SECONDS = 10.0
-"""Spot gives up waiting for its engine then, and says -1007 (§6); USD-M is assumed to."""
+"""After this time without its engine, spot answers -1007 (§6); USD-M is assumed to do the same."""
 FUNDING_MS = 8 * 3_600_000
 TRIGGER_MS = 100
-"""How often prices are compared with those that conditional orders wait for."""
+"""Interval at which the triggers of conditional orders are compared with prices."""
 
 
 @attrs.define(eq=False)
@@ -51,12 +51,12 @@ class Desk:
     gateway_seconds: float = 0.0
     engine_seconds: float = 0.0
     delays: DrawnDelays | None = None
-    """What is drawn for each request on top of these."""
+    """Random delays that are added for each request."""
     usdm_reports: UsdmReports | None = None
     trigger_due: Callable[[], None] | None = None
     """Triggers conditional orders whose price has been reached."""
     has_conditional: Callable[[], bool] | None = None
-    """Whether any waits."""
+    """Whether a conditional order waits."""
     funding_ms: int | None = None
     """USD-M: when funding is charged next."""
     funding_rate: Decimal = Decimal("0.0001")
@@ -65,7 +65,7 @@ class Desk:
     _changed: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
 
     def receive(self, asked: Asked, reply_to: ReplyTo) -> None:
-        """Takes a request; the answer goes to `reply_to`, now, later or never."""
+        """Receive a request; the answer goes to `reply_to`, now, later or never."""
         account = self.gateway.name_of_account(asked)
         fault = self.script.of_request(asked.name, account, asked.via)
         work = _Work(self, asked, reply_to, account)
@@ -87,7 +87,7 @@ class Desk:
         return Answer(status=fault.status, refused=refused, headers=self.gateway.headers(None))
 
     def queue(self, act: Callable[[], None]) -> None:
-        """Does something when the engine gets to it: behind what came before."""
+        """Queue an action of the engine behind all earlier ones."""
         now = trio.current_time()
         waits = self.engine_seconds + (self.delays.engine() if self.delays else 0.0)
         self._engine_at = max(now + waits, self._engine_at)
@@ -102,10 +102,10 @@ class Desk:
 
         self.timers.after(self._engine_at - now, take_turn)
 
-    # -- what happens by itself -----------------------------------------------------------------
+    # -- timed actions --------------------------------------------------------------------------
 
     def expire_listen_key(self, account: str, *, announce: bool) -> None:
-        """Ends a listen key: sockets stay open and silent, told or not (§2.2)."""
+        """End a listen key: sockets stay open and silent, with or without a notice (§2.2)."""
         house = self.house
         key = house.streams.keys.close(account)
         if key is not None:
@@ -123,7 +123,7 @@ class Desk:
         house.streams.deafen(key.account)
 
     def charge_funding(self, symbol: str, rate: Decimal) -> None:
-        """Lets every position of a symbol pay or receive funding (§4)."""
+        """Make every position of a symbol pay or receive funding (§4)."""
         house, now_ms = self.house, self.house.clock_ms()
         clearing, reports = house.clearing, self.usdm_reports
         if not isinstance(clearing, UsdmClearing) or reports is None:
@@ -136,7 +136,7 @@ class Desk:
                 house.streams.tell(account, event)
 
     def pass_time(self) -> None:
-        """Does everything that is due by now."""
+        """Do everything that is due by now."""
         house = self.house
         house.advance()
         now_ms = house.clock_ms()
@@ -150,7 +150,7 @@ class Desk:
                 self.charge_funding(symbol, self.funding_rate)
 
     def next_due_ms(self) -> int | None:
-        """When something is due that nobody asks for."""
+        """When the next timed action is due."""
         house = self.house
         due = [house.next_due_ms(), house.streams.keys.next_expiry_ms()]
         if any(held.quantity for a in house.accounts.values() for held in a.positions.values()):
@@ -160,7 +160,7 @@ class Desk:
         return min((ms for ms in due if ms is not None), default=None)
 
     async def watch(self) -> None:
-        """Does what is due when it is due, until it is cancelled."""
+        """Run each timed action when it is due, until cancelled."""
         while True:
             due_ms, now_ms = self.next_due_ms(), self.house.clock_ms()
             waits = math.inf if due_ms is None else (due_ms - now_ms) / 1000
@@ -168,18 +168,18 @@ class Desk:
             self.pass_time()
 
     def changed(self) -> None:
-        """Says that what is due next may be another now."""
+        """Signal that the next due time may have changed."""
         self._changed.unpark_all()
 
     async def wait_change(self, until: float) -> None:
-        """Waits for a change, or a time (`trio.current_time()`)."""
+        """Wait for a change, or until a time (`trio.current_time()`)."""
         with trio.move_on_at(until):
             await self._changed.park()
 
 
 @attrs.define(eq=False)
 class _Work:
-    """One request on its way."""
+    """A request in progress."""
 
     desk: Desk
     asked: Asked
@@ -245,7 +245,7 @@ class _Work:
         desk.changed()
 
     def give(self, *, result: object = None, refused: Refused | None = None) -> None:
-        """Sends the answer, or what a fault makes of it."""
+        """Send the answer, as altered by a fault if one strikes."""
         if self.silent:
             return
         self.given = True

@@ -1,7 +1,7 @@
 """The matching engine: orders of accounts meet each other and the market's own traders.
 
-Price, then time. What happens becomes `Execution` values, one at a time and in order: the wallet is
-right before an execution is told. Source: binance_trading §3, §5.
+Orders match by price, then time. Each change becomes an `Execution` value, one at a time and in
+order; the wallet is updated before the execution is reported. Source: binance_trading §3, §5.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from connector.testing.market.payloads import TradeFacts
 BECOMES = {
     "STOP": "LIMIT", "TAKE_PROFIT": "LIMIT", "STOP_MARKET": "MARKET", "TAKE_PROFIT_MARKET": "MARKET"
 }  # fmt: skip
-"""The type of a triggered order of COIN-M; one of spot keeps its own."""
+"""Type of a triggered order on COIN-M; on spot, a triggered order keeps its type."""
 FIRST_ORDER_ID = 8_389_766_000_000_000_000
-"""As large as USD-M has them: beyond what a double holds."""
+"""As large as USD-M's ids: a double cannot hold them exactly."""
 
 
 @attrs.define(eq=False)
@@ -44,18 +44,18 @@ class Engine:
     clearing: Clearing
     tape: Tape
     post_only_expires: bool = False
-    """A post-only order that would take is accepted and expires, in place of being refused."""
+    """Whether a post-only order that would take expires, instead of being refused."""
     _order_id: int = FIRST_ORDER_ID
     _resting: dict[int, Resting] = attrs.field(factory=dict)
 
-    # -- what accounts ask for ------------------------------------------------------------------
+    # -- requests of accounts -------------------------------------------------------------------
 
     def place(self, account: SimulatedAccount, draft: Draft, ms: int) -> Order:
-        """Takes an order in, matches it, and rests what is left of it.
+        """Accept an order, match it, and rest the remainder.
 
         Raises:
-            Refused: it would take though it is post-only, it cannot be filled though it is fill
-                or kill, or the account cannot pay for it. There is no order then.
+            Refused: a post-only order would take, a fill-or-kill order cannot be filled, or the
+                account cannot pay for it. No order exists then.
         """
         instrument = self.instruments[draft.symbol]
         quantity, value = extent_of(
@@ -74,7 +74,7 @@ class Engine:
         return self._accept(account, draft, quantity, ms)
 
     def wait(self, account: SimulatedAccount, draft: Draft, ms: int) -> Order:
-        """Takes in an order that waits for its stop price; it is on no book until then.
+        """Accept an order that waits for its stop price; it is on no book until then.
 
         Raises:
             Refused: the account cannot pay for it.
@@ -84,7 +84,7 @@ class Engine:
         return self.tape.tell(account, "NEW", order, ms)
 
     def trigger(self, order: Order, ms: int) -> Order:
-        """Lets an order that waits go to the book."""
+        """Send a waiting order to the book."""
         account = self.accounts[order.account]
         with self.tape.acting(order.symbol, ms):
             working = attrs.evolve(
@@ -99,7 +99,7 @@ class Engine:
     def cancel(
         self, account: SimulatedAccount, order: Order, ms: int, client_id: str = ""
     ) -> Order:
-        """Cancels an open order; `client_id` is that of the request, where there is one."""
+        """Cancel an open order; `client_id` is the id of the request, if it has one."""
         with self.tape.acting(order.symbol, ms):
             self._withdraw(order)
             return self.tape.tell(
@@ -112,7 +112,7 @@ class Engine:
             )
 
     def expire(self, account: SimulatedAccount, order: Order, ms: int, cause: str) -> Order:
-        """Ends an open order because of something that is not its owner's will."""
+        """Make an open order expire, for a reason other than its owner's request."""
         with self.tape.acting(order.symbol, ms):
             self._withdraw(order)
             return self._expire(account, order, ms, cause)
@@ -120,7 +120,7 @@ class Engine:
     def reduce(
         self, account: SimulatedAccount, order: Order, quantity: Decimal, client_id: str, ms: int
     ) -> Order:
-        """Amends an order to a smaller quantity, in its place of the queue (§5.2)."""
+        """Amend an order to a smaller quantity; it keeps its place in the queue (§5.2)."""
         with self.tape.acting(order.symbol, ms):
             self._shrink(order, order.quantity - quantity)
             after = attrs.evolve(
@@ -144,10 +144,10 @@ class Engine:
         modify_id: str | None,
         ms: int,
     ) -> Order:
-        """Gives an order a new quantity and price; it goes to the back of the queue (§5.3).
+        """Change an order's quantity and price; it goes to the back of the queue (§5.3).
 
-        It is cancelled when no more than what is filled is asked for, or when it is post-only and
-        would take at its new price.
+        The order is cancelled if the new quantity does not exceed the filled one, or if it is
+        post-only and would take at its new price.
         """
         changed = attrs.evolve(
             order, quantity=quantity, price=price, changes=order.changes + 1, updated_ms=ms
@@ -168,14 +168,14 @@ class Engine:
         return bool(self._resting)
 
     def meet(self, symbol: str, resting: Resting, trade: TradeFacts) -> None:
-        """Settles a trade of the market's own traders with an account's order."""
+        """Settle a trade between the market's own traders and an account's order."""
         account = self.accounts[resting.account]
         with self.tape.acting(symbol, trade.ms):
             self._fill_maker(account, resting, trade.quantity, trade)
             self._cut_overhang(account, symbol, trade.ms)
 
     def fill(self, order: Order, quantity: Decimal, ms: int) -> Order:
-        """Lets somebody unknown take so much of an open order, whatever is before it."""
+        """Fill this quantity of an open order, regardless of the orders ahead of it."""
         account = self.accounts[order.account]
         instrument = self.instruments[order.symbol]
         resting, lots = self._resting[order.order_id], instrument.lots(quantity)
@@ -190,7 +190,7 @@ class Engine:
     def close(
         self, account: SimulatedAccount, draft: Draft, price: Decimal, ms: int, status: Status
     ) -> Order:
-        """Trades for an account outside the book: a liquidation or auto-deleveraging (§4)."""
+        """Trade for an account outside the book: a liquidation or auto-deleveraging (§4)."""
         order = self._order(account, draft, draft.quantity, ms)
         self.tape.tell(account, "NEW", order, ms)
         trade = self.floor.trade(
@@ -373,7 +373,7 @@ class Engine:
     def _prevent(
         self, account: SimulatedAccount, order: Order, first: Resting, ms: int
     ) -> Order | None:
-        """What self-trade prevention makes of the taker; None: the two may trade."""
+        """The taker after self-trade prevention; None if the two orders may trade."""
         if order.prevention == "NONE":
             return None
         owner = self.accounts[first.account]
@@ -400,14 +400,14 @@ class Engine:
             return after
         return self._expire(account, after, ms, "prevented")
 
-    # -- ending, telling, showing ---------------------------------------------------------------
+    # -- ending and reporting -------------------------------------------------------------------
 
     def _now(self, account: SimulatedAccount, order: Order) -> Order:
         history = account.history(order.order_id)
         return order if history is None else history.now
 
     def _cut_overhang(self, account: SimulatedAccount, symbol: str, ms: int) -> None:
-        """Cuts or expires reduce-only orders that would turn the position (§5.3)."""
+        """Cut or expire reduce-only orders that would flip the position (§5.3)."""
         for order, left in self.clearing.overhang(account, symbol):
             if left:
                 self._shrink(order, order.remaining - left)
@@ -431,7 +431,7 @@ class Engine:
             self._shrink(order, order.remaining)
 
     def _shrink(self, order: Order, quantity: Decimal) -> None:
-        """Takes so much of an order off the book, if it is there."""
+        """Remove this quantity of an order from the book, if the order rests there."""
         resting = self._resting.get(order.order_id)
         if resting is None:
             return

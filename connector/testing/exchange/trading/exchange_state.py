@@ -1,6 +1,6 @@
-"""The house: everything of one trading exchange that its methods and its script work on.
+"""The house: the state of one trading exchange, on which its methods and its script work.
 
-Pure: the time comes from `clock_ms`, and nothing here waits.
+The module is pure: `clock_ms` gives the time, and nothing here waits.
 """
 
 from __future__ import annotations
@@ -51,19 +51,19 @@ class House:
     readings: Readings
     algo: AlgoOrders = attrs.field(factory=AlgoOrders)
     query_lag_ms: int = 0
-    """How far behind the engine queries are (binance_trading §7 (4))."""
+    """How far queries lag behind the engine (binance_trading §7 (4))."""
     drawn_lag_ms: int = 0
-    """The same, as drawn for the request that is carried out now."""
+    """The additional random lag of the current request."""
     counts: dict[str, OrderCounts] = attrs.field(factory=dict)
     countdowns: dict[tuple[str, str], int] = attrs.field(factory=dict)
-    """By account and symbol: when the dead man's switch cancels, in the exchange's time."""
+    """When the dead man's switch cancels, in the exchange's time, by account and symbol."""
     _rng: random.Random = attrs.field(factory=lambda: random.Random(0))
 
     def account_of_key(self, key: str) -> SimulatedAccount:
         """The account that an API key belongs to.
 
         Raises:
-            Refused: -2014 it looks like none, -2015 it is none or was revoked.
+            Refused: -2014 if it has the wrong form, -2015 if it is unknown or revoked.
         """
         if not key:
             raise refusal("key_format")
@@ -75,14 +75,14 @@ class House:
         raise refusal("key")
 
     def counts_of(self, account: SimulatedAccount) -> OrderCounts:
-        """Its orders in the windows of the venue."""
+        """The order counts of an account in the venue's windows."""
         return self.counts.setdefault(account.name, OrderCounts(self.order_limits))
 
     def instrument(self, symbol: str) -> Instrument:
-        """A symbol's rules.
+        """Find a symbol's rules.
 
         Raises:
-            Refused: -1121.
+            Refused: -1121 if there is no such symbol.
         """
         found = self.instruments.get(symbol)
         if found is None:
@@ -90,7 +90,7 @@ class House:
         return found
 
     def made_up_id(self) -> str:
-        """A client id as the exchange makes them: 22 letters and digits."""
+        """Make up a client id as the exchange does: 22 letters and digits."""
         return "".join(self._rng.choices(LETTERS, k=MADE_UP_ID_LENGTH))
 
     # -- finding orders -------------------------------------------------------------------------
@@ -98,10 +98,10 @@ class House:
     def open_order(
         self, account: SimulatedAccount, symbol: str, order_id: int | None, client_id: str | None
     ) -> Order:
-        """An open order, as the engine knows it.
+        """Find an open order, as the engine knows it.
 
         Raises:
-            Refused: -2011, it is over or never was; -2039, the two ids are of two orders.
+            Refused: -2011 if it is over or unknown, -2039 if the ids belong to two orders.
         """
         ids = account.named(symbol, client_id or "") if order_id is None else (order_id,)
         for each in ids:
@@ -118,10 +118,10 @@ class House:
     def seen_order(
         self, account: SimulatedAccount, symbol: str, order_id: int | None, client_id: str | None
     ) -> Order:
-        """An order, open or over, as queries see it: that is late by `query_lag_ms`.
+        """Find an order, open or over, as queries see it: late by `query_lag_ms`.
 
         Raises:
-            Refused: -2013 there is none; -2039 the two ids are of two orders.
+            Refused: -2013 if there is none, -2039 if the ids belong to two orders.
         """
         ids = account.named(symbol, client_id or "") if order_id is None else (order_id,)
         histories = (account.history(each) for each in ids)
@@ -147,13 +147,13 @@ class House:
         return [order for order in states if order is not None]
 
     def seen_ms(self) -> int:
-        """The time of which queries tell."""
+        """The time of the state that queries show."""
         return self.clock_ms() - self.query_lag_ms - self.drawn_lag_ms
 
     # -- what happens by itself -----------------------------------------------------------------
 
     def advance(self) -> None:
-        """Lets everything happen that is due by now: the market, expiries, countdowns."""
+        """Process everything that is due by now: the market, expiries, countdowns."""
         self.floor.advance()
         now_ms = self.clock_ms()
         for account in self.accounts.values():
@@ -172,7 +172,7 @@ class House:
                 self.streams.tell_algo(account, self.algo.end(order, "CANCELED", now_ms), now_ms)
 
     def next_due_ms(self) -> int | None:
-        """When something happens by itself that `advance` must not miss."""
+        """When the next timed action is due for `advance`."""
         due = [*self.countdowns.values()]
         for account in self.accounts.values():
             due += [order.good_till_ms for order in account.open_orders if order.good_till_ms]
@@ -181,7 +181,7 @@ class House:
     def cancel_all(
         self, account: SimulatedAccount, symbol: str, ms: int, client_id: str = ""
     ) -> list[Order]:
-        """Cancels every open order of a symbol."""
+        """Cancel every open order of a symbol."""
         return [
             self.engine.cancel(account, order, ms, client_id)
             for order in account.open_orders
@@ -189,7 +189,7 @@ class House:
         ]
 
     def raise_if_duplicate(self, account: SimulatedAccount, symbol: str, client_id: str) -> None:
-        """A client id is unique among open orders (binance_trading §5.4).
+        """Raise if an open order has this client id (binance_trading §5.4).
 
         Raises:
             Refused: -2010 on spot, -4116 on futures.
@@ -233,7 +233,7 @@ def build(
     clock_ms: Callable[[], int],
     counts: dict[str, OrderCounts],
 ) -> House:
-    """A house with its engine on a floor."""
+    """Build the house of an exchange, with its engine on a floor."""
     tape = Tape(floor, reports, readings.trade_before_new)
     engine = Engine(
         floor,

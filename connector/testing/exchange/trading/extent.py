@@ -1,4 +1,4 @@
-"""How much an order asks for and what it may cost, read from the book it would meet."""
+"""Quantity and value of an order, computed from the book that it would meet."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from connector.testing.market.matching import BookSide
 
 
 def extent_of(draft: Draft, instrument: Instrument, side: BookSide) -> tuple[Decimal, Decimal]:
-    """Quantity and value of an order: at its limit, or at the prices of the book.
+    """Compute the quantity and value of an order, at its limit or at the prices of the book.
 
     Args:
-        side: the one that the order would take from.
+        side: the side of the book from which the order would take.
 
-    A market order of a quote quantity gets the lots that it pays for, the last one cut off.
+    A market order of a quote quantity gets as many whole lots as it can pay for.
     """
     if draft.is_limit:
         return draft.quantity, instrument.worth(draft.price, draft.quantity)

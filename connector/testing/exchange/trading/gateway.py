@@ -1,8 +1,8 @@
-"""The gateway: lets a request in or refuses it, and has it carried out.
+"""The gateway: accepts or refuses each request, and has it carried out.
 
-In order, as far as the notes tell: the ban, the parameters every request has, the key, the window,
-the signature, the weight, the order count; then the method. What the method refuses has had no
-effect. Source: binance_trading §6, §9, §11.
+It checks, in the order of the notes as far as they give one: the ban, the parameters of every
+request, the key, the window, the signature, the weight, the order count; then it calls the method.
+A refused method has had no effect. Source: binance_trading §6, §9, §11.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ EVERYWHERE = frozenset(
 
 @attrs.frozen(kw_only=True)
 class Signed:
-    """What was signed, and with what: of a REST request."""
+    """The signed text of a REST request, and its signature."""
 
     payload: bytes
     signature: str
@@ -37,8 +37,8 @@ class Asked:
     """A request as it arrived.
 
     Attributes:
-        key: over REST: of the header ``X-MBX-APIKEY``.
-        signed: over REST; on the WebSocket API the parameters are what is signed.
+        key: over REST, the header ``X-MBX-APIKEY``.
+        signed: over REST only; on the WebSocket API the parameters are signed.
         rate_limits: whether the reply shows them.
     """
 
@@ -53,19 +53,19 @@ class Asked:
 
 @attrs.define(eq=False)
 class Gateway:
-    """All requests of one exchange go through it."""
+    """The gate through which all requests of one exchange pass."""
 
     house: House
     methods: Methods
     seconds: Callable[[], float]
-    """Since the exchange was opened."""
+    """Returns the seconds since the exchange was opened."""
 
     def method(self, name: str) -> Method | None:
-        """The method of a name; None: there is none."""
+        """Find a method by name; None if there is none."""
         return self.methods.table.get(name)
 
     def name_of_account(self, asked: Asked) -> str:
-        """Whose key a request carries, for the script; empty if it is nobody's."""
+        """The account whose key a request carries, for the script; empty if the key is unknown."""
         key = asked.key if asked.via == "rest" else asked.params.get("apiKey")
         if key is None and asked.session is not None and asked.session.account is not None:
             return asked.session.account.name
@@ -75,7 +75,7 @@ class Gateway:
         return ""
 
     def charge(self, weight: int) -> None:
-        """Counts weight of the host.
+        """Count weight of the host.
 
         Raises:
             Refused: -1003.
@@ -83,10 +83,10 @@ class Gateway:
         self.house.weights.charge(weight, self.seconds(), self.house.clock_ms())
 
     def let_in(self, asked: Asked, method: Method) -> Call:
-        """Checks everything about a request but what it asks for.
+        """Check everything about a request except its own parameters.
 
         Raises:
-            Refused: it is not let in.
+            Refused: a check failed.
         """
         self.charge(0 if method.free_if_accepted else method.weighs(asked.params))
         try:
@@ -136,7 +136,7 @@ class Gateway:
             raise refusal("signature")
 
     def reach_engine(self, call: Call) -> None:
-        """Checks the window again just before the engine (§11.2).
+        """Check the window again just before the engine (§11.2).
 
         Raises:
             Refused: -1021 on spot, -5028 on USD-M.
@@ -149,7 +149,7 @@ class Gateway:
             raise refusal("engine_window")
 
     def carry_out(self, call: Call) -> Any:
-        """Does what a request asks for, and counts it.
+        """Carry out a request, and count it.
 
         Raises:
             Refused: it had no effect.

@@ -1,4 +1,4 @@
-"""A value with its past, so that a query can answer what was true a moment ago."""
+"""A value with its past, so that a query can return an earlier state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class History(Generic[T]):
-    """Every state that something had, each with the exchange's time at which it began.
+    """All states of a value, each with the exchange's time at which it began.
 
     The engine reads `now`; queries that lag read `at`. Source: binance_trading §7 (4).
     """
@@ -24,7 +24,7 @@ class History(Generic[T]):
         return self._values[-1]
 
     def put(self, ms: int, value: T) -> None:
-        """Makes a new state the present one; times never run backwards."""
+        """Set a new state; its time must not precede that of the last one."""
         self._since.append(max(ms, self._since[-1]))
         self._values.append(value)
 

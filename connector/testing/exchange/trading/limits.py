@@ -1,4 +1,4 @@
-"""What clients may ask for: request weights of the host and order counts of each account.
+"""Rate limits: request weights of the host and order counts of each account.
 
 Weights count for all keys together, because all come from one address; orders count per account
 (INVARIANTS 65). Source: binance_trading §9, binance_spot §8, binance_usdm §7.
@@ -21,7 +21,7 @@ LETTER_NAMES: dict[Letter, str] = {"S": "SECOND", "M": "MINUTE", "D": "DAY"}
 
 @attrs.frozen
 class OrderLimit:
-    """So many orders in a fixed window of ``number`` seconds, minutes or days."""
+    """A maximum number of orders in a fixed window of ``number`` seconds, minutes or days."""
 
     number: int
     letter: Letter
@@ -33,7 +33,7 @@ class OrderLimit:
 
     @property
     def name(self) -> str:
-        """As in the header, such as ``10S``."""
+        """The name in the header, such as ``10S``."""
         return f"{self.number}{self.letter}"
 
     def described(self, count: int | None = None) -> dict[str, Any]:
@@ -55,11 +55,11 @@ USDM_ORDER_LIMITS = (OrderLimit(10, "S", 300), OrderLimit(1, "M", 1200))
 
 @attrs.define
 class Weights:
-    """The request weight of one host in fixed minutes; too much is 429, and then a ban.
+    """The request weight of one host in fixed minutes; an excess is answered 429, then banned.
 
     Args:
-        most: per minute.
-        refusals_before_ban: requests that are answered 429 before 418 follows (assumed).
+        most: the maximum weight per minute.
+        refusals_before_ban: number of requests answered with 429 before 418 follows (assumed).
     """
 
     most: int
@@ -71,7 +71,7 @@ class Weights:
     banned_until: float = 0.0
 
     def charge(self, weight: int, now: float, now_ms: int) -> None:
-        """Counts a request at `now` (seconds since the exchange was opened).
+        """Count a request at `now` (seconds since the exchange was opened).
 
         Raises:
             Refused: -1003, with 429 or 418 and how long to wait.
@@ -96,7 +96,7 @@ class Weights:
         )
 
     def ban(self, now: float, seconds: float) -> None:
-        """Answers everything with 418 for so long."""
+        """Answer everything with 418 for this time."""
         self.banned_until = now + seconds
 
     def _banned(self, now: float, now_ms: int) -> Exception:
@@ -118,15 +118,15 @@ class OrderCounts:
     _windows: dict[str, tuple[int, int]] = attrs.field(factory=dict)
 
     def count(self, limit: OrderLimit, now_ms: int) -> int:
-        """Orders in the window of now."""
+        """The number of orders in the current window."""
         window, count = self._windows.get(limit.name, (0, 0))
         return count if window == now_ms // limit.length_ms else 0
 
     def raise_if_full(self, now_ms: int, amounts: dict[str, int] | None = None) -> None:
-        """Whether so many more orders (one by default) are too many.
+        """Raise if this many more orders (by default one) exceed a limit.
 
         Raises:
-            Refused: -1015. Cancels are not asked.
+            Refused: -1015. Cancels are not checked.
         """
         for limit in self.limits:
             amount = 1 if amounts is None else amounts.get(limit.name, 1)
@@ -141,9 +141,9 @@ class OrderCounts:
                 )
 
     def add(self, amount: int, now_ms: int, amounts: dict[str, int] | None = None) -> None:
-        """Counts orders; a negative amount takes them back, to no less than none.
+        """Add to the count; a negative amount reduces it, to zero at the lowest.
 
-        Spot takes back for a fill: it counts unfilled orders (§9).
+        Spot reduces the count for a fill, because it counts unfilled orders (§9).
         """
         for limit in self.limits:
             change = amount if amounts is None else amounts.get(limit.name, amount)

@@ -1,4 +1,4 @@
-"""Listen keys of USD-M: one per account, sixty minutes at a time, gone in silence or announced.
+"""Listen keys of USD-M: one per account, valid for sixty minutes at a time.
 
 Source: binance_trading §2.2, binance_usdm §6.
 """
@@ -16,7 +16,7 @@ LIFETIME_MS = 60 * 60_000
 
 @attrs.frozen
 class ListenKey:
-    """A key and until when it is valid."""
+    """A key, and the time until which it is valid."""
 
     account: str
     text: str = attrs.field(repr=False)
@@ -31,7 +31,7 @@ class ListenKeys:
     _made: int = 0
 
     def open(self, account: str, now_ms: int) -> str:
-        """POST: the key that is active, or a new one; either is valid for sixty minutes."""
+        """POST: return the active key or a new one; either is valid for sixty minutes."""
         known = self.active(account, now_ms)
         if known is None:
             self._made += 1
@@ -41,10 +41,10 @@ class ListenKeys:
         return known.text
 
     def extend(self, account: str, now_ms: int) -> str:
-        """PUT: sixty minutes more.
+        """PUT: extend the key to sixty minutes from now.
 
         Raises:
-            Refused: -1125, there is no key.
+            Refused: -1125 if there is no key.
         """
         known = self.active(account, now_ms)
         if known is None:
@@ -53,7 +53,7 @@ class ListenKeys:
         return known.text
 
     def close(self, account: str) -> ListenKey | None:
-        """Ends an account's key, for everybody who uses it."""
+        """End an account's key, for all connections that use it."""
         return self._keys.pop(account, None)
 
     def active(self, account: str, now_ms: int) -> ListenKey | None:
@@ -62,7 +62,7 @@ class ListenKeys:
         return known if known is not None and now_ms < known.expires_ms else None
 
     def account_of(self, text: str, now_ms: int) -> str | None:
-        """Whose valid key this is."""
+        """The account with this valid key."""
         for account in self._keys:
             known = self.active(account, now_ms)
             if known is not None and known.text == text:

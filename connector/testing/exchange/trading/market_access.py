@@ -1,4 +1,4 @@
-"""What the engine needs of a market: its books, its clock of events, and where trades are shown."""
+"""The interface between engine and market: books, the market's clock, and published trades."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from connector.testing.market.payloads import TradeFacts
 
 
 class Floor(Protocol):
-    """A market on which accounts trade beside its own traders."""
+    """A market on which accounts trade, beside its own traders."""
 
     @property
     def symbols(self) -> tuple[str, ...]: ...
@@ -23,21 +23,21 @@ class Floor(Protocol):
         ...
 
     def attend(self, accounts: Accounts) -> None:
-        """Names who is told of trades with orders of accounts."""
+        """Set the receiver of trades with orders of accounts."""
         ...
 
     def wake(self) -> None:
-        """Says that an order of an account rests: the market has to go on though nobody listens."""
+        """Note that an account's order rests: the market must run even without subscribers."""
         ...
 
     def advance(self) -> None:
-        """Lets everything happen that is due by now."""
+        """Process everything that is due by now."""
         ...
 
     def book(self, symbol: str) -> OrderBook: ...
 
     def last_price(self, symbol: str) -> Decimal:
-        """Of the last trade, or the price at which the market began."""
+        """The price of the last trade, or the start price."""
         ...
 
     def mark(self, symbol: str) -> Decimal:
@@ -45,7 +45,7 @@ class Floor(Protocol):
         ...
 
     def trade(self, symbol: str, price: int, lots: int, *, taker_buys: bool, ms: int) -> TradeFacts:
-        """Numbers and records a trade, in ticks and lots."""
+        """Number and record a trade, in ticks and lots."""
         ...
 
     def show(
@@ -55,5 +55,5 @@ class Floor(Protocol):
         changed: Sequence[tuple[Side, int]],
         trades: Sequence[TradeFacts],
     ) -> None:
-        """Publishes what an account has done: levels that changed, and trades."""
+        """Publish an account's actions: changed levels, and trades."""
         ...

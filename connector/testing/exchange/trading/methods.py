@@ -1,4 +1,4 @@
-"""Methods of an exchange as data: how each is secured, what it weighs, what carries it out."""
+"""Methods of an exchange as data: security, weight, and the function that carries each out."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Security: TypeAlias = Literal["none", "key", "signed", "session"]
 
 
 class Session(Protocol):
-    """What a method may know of the WebSocket connection that it came over."""
+    """The WebSocket connection of a request, as its method sees it."""
 
     @property
     def account(self) -> SimulatedAccount | None:
-        """Who has logged on."""
+        """The account that has logged on."""
         ...
 
     def log_on(self, account: SimulatedAccount) -> None: ...
@@ -27,7 +27,7 @@ class Session(Protocol):
     def log_out(self) -> None: ...
 
     def subscribe(self, account: SimulatedAccount) -> int:
-        """Begins a user data stream; returns its number."""
+        """Start a user data stream, and return its number."""
         ...
 
     def unsubscribe(self, number: int | None) -> None: ...
@@ -41,7 +41,7 @@ class Session(Protocol):
 
 @attrs.frozen(kw_only=True)
 class Call:
-    """A request that has been read and let in."""
+    """A parsed and accepted request."""
 
     name: str
     params: Mapping[str, str]
@@ -65,17 +65,17 @@ class Method:
     security: Security = "signed"
     weight: int = 1
     weight_of_all: int | None = None
-    """When no symbol is given."""
+    """Weight if no symbol is given."""
     weight_of_order: int | None = None
-    """When an order is named."""
+    """Weight if an order is named."""
     engine: bool = False
-    """Whether the matching engine carries it out, or memory answers it."""
+    """Whether the matching engine carries it out; otherwise it is answered from memory."""
     orders: Mapping[str, int] | None = None
-    """What it counts in the order limits, by window; empty: one in each; None: nothing."""
+    """Its count in the order limits, by window; empty means one in each, None means none."""
     free_if_accepted: bool = False
-    """Spot, since 2026-04-02: only a failure weighs (binance_trading §9)."""
+    """Spot, since 2026-04-02: only a failed request has weight (binance_trading §9)."""
     names: frozenset[str] | None = None
-    """The parameters there are, apart from those of every request; None: any."""
+    """Its allowed parameters, besides those of every request; None means any."""
 
     def weighs(self, params: Mapping[str, str]) -> int:
         """The weight of one request."""
@@ -87,7 +87,7 @@ class Method:
 
 
 class Methods(Protocol):
-    """What one venue offers."""
+    """The methods of one venue."""
 
     @property
     def table(self) -> Mapping[str, Method]: ...

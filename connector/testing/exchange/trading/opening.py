@@ -1,4 +1,4 @@
-"""Opens trading at a simulated exchange: everything that accounts need, put together.
+"""Open trading at a simulated exchange: build everything that accounts need.
 
 `connector.testing.exchange.exchange` gives it a market, a clock and connections.
 """
@@ -58,11 +58,11 @@ from connector.testing.network.world_tasks import WORLD
 from connector.testing.venues.rules import QUOTES, StreamPath
 
 API_ROUTE = "/ws-api"
-"""How faults name connections of the WebSocket API, on both venues."""
+"""The route by which faults name connections of the WebSocket API, on both venues."""
 API_PATHS = {"spot": "/ws-api/v3", "usdm": "/ws-fapi/v1", "binance_coinm": "/ws-dapi/v1"}
 HANDSHAKE_WEIGHTS = {"spot": 2, "usdm": 5, "binance_coinm": 5}
 PRIVATE_ROUTES = {"spot": None, "usdm": ROUTE, "binance_coinm": ""}
-"""The route whose connections may hear a listen key; COIN-M has one for everything."""
+"""The route whose connections may use a listen key; COIN-M has one route for everything."""
 ORDER_LIMITS: Mapping[str, tuple[OrderLimit, ...]] = {
     "spot": SPOT_ORDER_LIMITS, "usdm": USDM_ORDER_LIMITS, "binance_coinm": COINM_ORDER_LIMITS
 }  # fmt: skip
@@ -71,7 +71,7 @@ DEPTH_WEIGHT = 5
 
 
 def instrument_of(symbol: str, floor: Floor) -> Instrument:
-    """The rules of a made-up symbol: of COIN-M if quantities of this market are whole."""
+    """Make up the rules of a symbol; those of COIN-M if the market's quantities are whole."""
     if floor.scale.lot_decimals == 0:
         return Instrument(
             symbol=symbol,
@@ -92,7 +92,7 @@ def instrument_of(symbol: str, floor: Floor) -> Instrument:
 
 @attrs.frozen(eq=False)
 class TradingSide:
-    """The trading side of one exchange, as its doors use it."""
+    """The trading side of one exchange, as its connections use it."""
 
     control: Trading
     desk: Desk
@@ -101,7 +101,7 @@ class TradingSide:
     audience: Audience
 
     async def run(self) -> None:
-        """Lets time pass for accounts, until it is cancelled."""
+        """Run the timed actions of accounts, until cancelled."""
         WORLD.set(True)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.timers.run)
@@ -113,18 +113,18 @@ class TradingSide:
 
     @property
     def weights(self) -> Weights:
-        """Shared with the public REST interface: it is one host."""
+        """The request weights, shared with the public REST interface of the same host."""
         return self.house.weights
 
     def api_path(self, target: str) -> StreamPath | None:
-        """A request target if it is that of the WebSocket API."""
+        """The request target, if it is the WebSocket API's."""
         path, _, _ = target.partition("?")
         if path.rstrip("/") != API_PATHS[self.house.venue]:
             return None
         return StreamPath(API_ROUTE, combined=False, streams=())
 
     def charge_handshake(self) -> None:
-        """What a connection of the WebSocket API weighs.
+        """Charge the weight of a connection of the WebSocket API.
 
         Raises:
             Refused: -1003.
@@ -132,11 +132,11 @@ class TradingSide:
         self.desk.gateway.charge(HANDSHAKE_WEIGHTS[self.house.venue])
 
     def converse(self, port: Port, target: str) -> Conversation:
-        """A connection of the WebSocket API begins."""
+        """Begin the conversation of a connection of the WebSocket API."""
         return Conversation(self.desk, port, rate_limits="returnRateLimits=false" not in target)
 
     def listen(self, socket: Socket, route: str) -> PrivateStream | None:
-        """A connection begins; None: its route is not private."""
+        """Begin the private stream of a connection; None if its route is not private."""
         if route != PRIVATE_ROUTES[self.house.venue]:
             return None
         return PrivateStream(self.house, socket)
@@ -148,7 +148,7 @@ class TradingSide:
 
 @attrs.frozen
 class TradingTerms:
-    """Who trades, and how the exchange behaves towards them."""
+    """The accounts, and how the exchange behaves towards them."""
 
     accounts: tuple[TradingAccount, ...]
     readings: Readings
@@ -156,10 +156,10 @@ class TradingTerms:
 
 
 def open_trading(terms: TradingTerms, audience: Audience, player: Player) -> TradingSide:
-    """Lets accounts trade on the market of a player.
+    """Let accounts trade on the market of a player.
 
     Raises:
-        ValueError: the market has no books to trade on, or two accounts are alike.
+        ValueError: the market has no books, or two accounts have the same name or key.
     """
     if not hasattr(player, "attend"):
         raise ValueError("accounts need a market to trade on: open_exchange(source=OrderFlow(…))")
@@ -225,7 +225,7 @@ def open_trading(terms: TradingTerms, audience: Audience, player: Player) -> Tra
 
 
 def _public_methods(house: House, player: Player) -> Mapping[str, Method]:
-    """What the WebSocket API answers without a key."""
+    """The methods of the WebSocket API that need no key."""
 
     def depth(call: Call) -> Any:
         limit = call.params.get("limit", "100")

@@ -1,4 +1,4 @@
-"""Orders, fills and executions as values: what the engine makes, and what reports are written of.
+"""Orders, fills and executions as values: the engine makes them, and reports describe them.
 
 Source: binance_trading §3, §4, §5.
 """
@@ -20,7 +20,7 @@ ExecutionType: TypeAlias = Literal[
     "NEW", "TRADE", "CANCELED", "EXPIRED", "REPLACED", "AMENDMENT", "TRADE_PREVENTION",
     "CALCULATED",
 ]  # fmt: skip
-"""`REPLACED` is spot's word for an amended order, `AMENDMENT` that of USD-M."""
+"""`REPLACED` is spot's word for an amended order, `AMENDMENT` is USD-M's."""
 
 OPEN: frozenset[Status] = frozenset(("NEW", "PARTIALLY_FILLED"))
 ZERO = Decimal(0)
@@ -28,12 +28,12 @@ EIGHT_PLACES = Decimal("1E-8")
 
 
 def cut(number: Decimal) -> Decimal:
-    """A number without what is beyond eight places."""
+    """Cut a number to eight decimal places."""
     return number.quantize(EIGHT_PLACES, rounding=ROUND_DOWN)
 
 
 def worth(price: Decimal, quantity: Decimal, contract_size: Decimal | None = None) -> Decimal:
-    """What a quantity is worth, in what it settles in: the quote, or the coin of contracts.
+    """The value of a quantity in its settlement asset: the quote, or the coin of contracts.
 
     Coins are cut to eight places, as wallets are written: assumed.
 
@@ -47,7 +47,7 @@ def worth(price: Decimal, quantity: Decimal, contract_size: Decimal | None = Non
 
 @attrs.frozen(kw_only=True)
 class Draft:
-    """An order as asked for, its parameters read but not judged yet."""
+    """A requested order: its parameters are parsed but not checked yet."""
 
     symbol: str
     side: Side
@@ -133,7 +133,7 @@ class Order:
     filled: Decimal = ZERO
     """The filled quantity."""
     quote_filled: Decimal = ZERO
-    """What of it is filled is worth so much, in what it settles in."""
+    """The value of the filled quantity, in the settlement asset."""
     prevented: Decimal = ZERO
     """What self-trade prevention took away."""
     changes: int = 0
@@ -148,7 +148,7 @@ class Order:
 
     @property
     def remaining(self) -> Decimal:
-        """What may still trade; meaningless for one that is over."""
+        """The quantity that may still trade; meaningless for an order that is over."""
         return self.quantity - self.filled - self.prevented
 
     @property
@@ -199,18 +199,18 @@ class Fill:
 
     @property
     def quote(self) -> Decimal:
-        """What it is worth, in what it settles in."""
+        """The value of the trade, in the settlement asset."""
         return worth(self.price, self.quantity, self.contract_size)
 
 
 @attrs.frozen(kw_only=True)
 class Execution:
-    """Something that happened to an order: one report to its owner."""
+    """A change of an order: one report to its owner."""
 
     kind: ExecutionType
     """The kind of report, as Binance writes it."""
     order: Order
-    """As it is afterwards."""
+    """The order after the change."""
     ms: int
     """Time of the report, milliseconds since the epoch."""
     execution_id: int

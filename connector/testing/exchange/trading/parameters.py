@@ -13,11 +13,11 @@ from connector.testing.exchange.trading.refusals import refusal
 
 DECIMAL = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
 MOST_PLACES = 8
-"""More decimals than the precision of any asset are -1111, before the filters."""
+"""More decimal places than any asset has are refused with -1111, before the filters."""
 
 
 def text_of(params: Mapping[str, str], name: str) -> str:
-    """A mandatory parameter.
+    """Read a mandatory parameter.
 
     Raises:
         Refused: -1102.
@@ -29,10 +29,11 @@ def text_of(params: Mapping[str, str], name: str) -> str:
 
 
 def decimal_of(params: Mapping[str, str], name: str, *, mandatory: bool = True) -> Decimal:
-    """A number; zero if it is not sent and need not be.
+    """Read a decimal number; zero if it is optional and not sent.
 
     Raises:
-        Refused: -1102 it is missing, -1100 it is no number, -1111 it has too many decimals.
+        Refused: -1102 if it is missing, -1100 if it is not a number, -1111 if it has too many
+            decimal places.
     """
     text = params.get(name, "")
     if not text:
@@ -48,10 +49,10 @@ def decimal_of(params: Mapping[str, str], name: str, *, mandatory: bool = True) 
 
 
 def whole_of(params: Mapping[str, str], name: str) -> int | None:
-    """A whole number; None if it is not sent.
+    """Read a whole number; None if it is not sent.
 
     Raises:
-        Refused: -1100, it is none.
+        Refused: -1100 if it is not a whole number.
     """
     text = params.get(name, "")
     if not text:
@@ -62,7 +63,7 @@ def whole_of(params: Mapping[str, str], name: str) -> int | None:
 
 
 def flag_of(params: Mapping[str, str], name: str) -> bool:
-    """``"true"`` or ``"false"``; false if it is not sent.
+    """Read ``"true"`` or ``"false"``; false if it is not sent.
 
     Raises:
         Refused: -1130.
@@ -74,7 +75,7 @@ def flag_of(params: Mapping[str, str], name: str) -> bool:
 
 
 def unwanted(params: Mapping[str, str], *names: str) -> None:
-    """Refuses parameters that this request does not take.
+    """Refuse parameters that this request does not take.
 
     Raises:
         Refused: -1106.

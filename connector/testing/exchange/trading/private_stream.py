@@ -1,7 +1,7 @@
-"""One private socket of futures: which listen keys it hears, and which of their events.
+"""One private socket of futures: the listen keys and events that it delivers.
 
-What is not routed, and by default the form with the key in the path, connects and stays silent.
-On COIN-M the key stands in the path. Source: binance_trading §2.2, §12.
+A socket on an unrouted path connects but stays silent; by default, so does one with the key in its
+path. On COIN-M the key is in the path. Source: binance_trading §2.2, §12.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ class Socket(Protocol):
 
 @attrs.define(eq=False)
 class PrivateStream:
-    """What one socket hears of accounts."""
+    """The private events on one socket."""
 
     house: House
     socket: Socket
     _heard: list[_Heard] = attrs.field(factory=list)
 
     def begin(self, path: str, query: str) -> None:
-        """Reads the keys of the URL."""
+        """Read the keys in the URL."""
         if self.house.venue == "binance_coinm":
             # In the second documented form the query repeats it (§12).
             self.attach(path.removeprefix("/ws/"))
@@ -44,7 +44,7 @@ class PrivateStream:
             self.attach(in_path)
 
     def attach(self, key: str, events: frozenset[str] = frozenset()) -> None:
-        """Hears a listen key from now on; one that is not valid brings nothing, and no error."""
+        """Deliver the events of a listen key from now on; ignore an invalid key silently."""
         account = self.house.streams.keys.account_of(key, self.house.clock_ms())
         if account is None or any(heard.key == key for heard in self._heard):
             return
@@ -53,7 +53,7 @@ class PrivateStream:
         self.house.streams.add(account, heard)
 
     def end(self) -> None:
-        """Hears nothing more: the connection is over."""
+        """Stop delivering: the connection is over."""
         for heard in self._heard:
             self.house.streams.remove(heard.account, heard)
         self._heard.clear()
@@ -65,7 +65,7 @@ class _Heard:
     account: str
     key: str
     events: frozenset[str]
-    """Empty: all."""
+    """Names of the selected events; empty means all."""
 
     def hear(self, event: bytes, name: str) -> None:
         if not self.events or _selected_as(name) in self.events:
@@ -73,7 +73,7 @@ class _Heard:
 
 
 def _selected_as(name: str) -> str:
-    """``events`` calls ``ALGO_UPDATE`` by another name (binance_usdm §6)."""
+    """The name of an event in ``events``, where ``ALGO_UPDATE`` differs (binance_usdm §6)."""
     return "ALGO_ORDER_UPDATE" if name == "ALGO_UPDATE" else name
 
 

@@ -1,7 +1,7 @@
-"""What the notes leave open: one switch for each, with its readings.
+"""Switches for behaviour that the notes leave open, each with its possible readings.
 
-Run your tests with both: a client must survive either. Source: binance_trading §14 and the places
-named at the switches.
+Run your tests with every reading, because a client must work with each. Source: binance_trading
+§14 and the places named at the switches.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Readings:
-    """How the simulated exchange decides what is not documented."""
+    """How the simulated exchange behaves where the documentation is silent."""
 
     post_only_refusal: Literal["error", "expires"] = "error"
     """USD-M, a GTX order that would take: -5022 and no order, or the events NEW and EXPIRED
@@ -31,11 +31,11 @@ class Readings:
     balances_first: bool = False
     """Spot: ``outboundAccountPosition`` before ``executionReport`` (§3, §14)."""
     lite_last: bool = False
-    """USD-M: ``TRADE_LITE`` after ``ORDER_TRADE_UPDATE`` in place of before it (§0 (5), §4)."""
+    """USD-M: ``TRADE_LITE`` follows ``ORDER_TRADE_UPDATE`` instead of preceding it (§0 (5), §4)."""
     trade_before_new: bool = False
-    """The first fill of an order that takes is told before its ``NEW`` (§0 (6))."""
+    """The first fill of a taking order is reported before its ``NEW`` (§0 (6))."""
     reply_first: bool = False
-    """The reply to a request before the events it causes, in place of after them (§0 (6))."""
+    """The reply to a request precedes the events it causes, instead of following them (§0 (6))."""
     amend_below_filled: Literal["refused", "ends"] = "refused"
     """Spot: an amendment to no more than what is filled: -2038, or the order expires (§5.2)."""
     key_in_path: bool = False

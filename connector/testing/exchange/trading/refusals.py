@@ -1,4 +1,4 @@
-"""What the exchange refuses: the status, the code and the exact text, as one table.
+"""The refusals of the exchange: status, code and exact text, as one table.
 
 Source: binance_trading §6, binance_spot §9, binance_usdm §7. A text that no note quotes is marked
 *assumed*; clients must tell refusals by code, and by text only where the notes say so.
@@ -13,9 +13,9 @@ class Refused(Exception):
     """The request is answered with an error, and has had no effect.
 
     Attributes:
-        status: of the HTTP answer, and of the envelope of the WebSocket API.
+        status: the status of the HTTP answer, and in the envelope of the WebSocket API.
         data: further fields of the error, such as ``retryAfter``.
-        retry_after_seconds: of the Retry-After header.
+        retry_after_seconds: the value of the Retry-After header.
     """
 
     def __init__(
@@ -184,7 +184,7 @@ def refusal(
     data: dict[str, Any] | None = None,
     retry_after_seconds: float | None = None,
 ) -> Refused:
-    """The refusal of that name, its text filled in; raise it."""
+    """Make the refusal of that name with its text filled in; raise the result."""
     status, code, text = SAYINGS[name]
     return Refused(
         status, code, text.format(*values), data=data, retry_after_seconds=retry_after_seconds

@@ -1,4 +1,4 @@
-"""Signed requests over REST: reads them with their bodies, and waits for the desk's answer.
+"""Signed requests over REST: read each with its body, and wait for the desk's answer.
 
 Source: binance_trading §9, §11.1.
 """
@@ -26,7 +26,7 @@ class RestDoor:
     """The REST interface of accounts.
 
     Args:
-        prefix: of every path, such as ``/api/v3``.
+        prefix: the prefix of every path, such as ``/api/v3``.
     """
 
     desk: Desk
@@ -34,13 +34,13 @@ class RestDoor:
     prefix: str
 
     def name_of(self, request: server_websocket.Request) -> str | None:
-        """The method that a request is for; None: it is none of an account."""
+        """The method that a request names; None if it concerns no account."""
         path = urlsplit(request.target).path
         route = request.method, path.removeprefix(self.prefix)
         return self.methods.routes.get(route) if path.startswith(self.prefix) else None
 
     async def serve(self, request: server_websocket.Request, name: str, wire: Wire) -> bytes:
-        """Answers one request; returns what was received after it.
+        """Answer one request, and return what was received after it.
 
         Raises:
             trio.BrokenResourceError: the connection is over, by a fault or by the client.
@@ -84,7 +84,7 @@ def _asked(request: server_websocket.Request, name: str, body: str) -> Asked | A
 
 @attrs.define(eq=False)
 class _Waiting:
-    """Where the answer comes to while the connection is watched."""
+    """The destination of an answer, while the connection is watched."""
 
     written: bytes = b""
     cut_after: int | None = None
@@ -101,7 +101,7 @@ class _Waiting:
         self._answered.set()
 
     async def wait(self, wire: Wire) -> bytes:
-        """Waits for the answer; returns what the client has sent meanwhile."""
+        """Wait for the answer, and return what the client has sent meanwhile."""
         if self._answered.is_set():
             return b""
         received = bytearray()
@@ -114,7 +114,7 @@ class _Waiting:
         return bytes(received)
 
     async def _watch(self, wire: Wire, received: bytearray, scope: trio.CancelScope) -> None:
-        """Reads until the client goes, who may not wait for an answer that never comes."""
+        """Read until the client disconnects, because it need not wait for a lost answer."""
         try:
             while chunk := await wire.stream.receive_some():
                 received.extend(chunk)

@@ -1,4 +1,4 @@
-"""The faults of trading at work: which strikes which request, reply or event, and how often."""
+"""Running faults of trading: which strikes which request, reply or event, and how often."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _Active:
     struck: int = 0
 
     def strike(self) -> bool:
-        """Counts one that matches; whether it is struck."""
+        """Count a match, and return whether the fault strikes it."""
         fault = self.fault
         if self.passed < fault.skip:
             self.passed += 1
@@ -34,39 +34,39 @@ class _Active:
 
 @attrs.define(eq=False)
 class Script:
-    """Faults that were injected, in order: of several that could strike, the first does."""
+    """The injected faults, in order; if several could strike, the first does."""
 
     struck: list[tuple[TradingFault, str]] = attrs.field(factory=list)
-    """What has happened: the fault, and the method or event it struck."""
+    """The faults that have struck, each with the method or event."""
     noted: list[str] | None = None
-    """Where it is noted, if somebody wants it, what faults and delays may depend on: ``request``,
-    ``engine``, ``carry`` and ``reply`` with a method, ``event`` with its name, ``listen`` with an
-    account, and ``script`` for what else is added to it, or forgotten."""
+    """If set, receives each action on which faults and delays may depend: ``request``, ``engine``,
+    ``carry`` and ``reply`` with a method, ``event`` with its name, ``listen`` with an account,
+    and ``script`` for every other change of the script."""
     _active: list[_Active] = attrs.field(factory=list)
     _swapped: dict[str, dict[str, Any]] = attrs.field(factory=dict)
 
     def inject(self, fault: TradingFault) -> None:
-        """Adds a fault."""
+        """Add a fault."""
         self.note("script", fault.kind)
         self._active.append(_Active(fault))
 
     def clear(self) -> None:
-        """Forgets all faults; what is delayed already comes."""
+        """Remove all faults; messages that are already delayed still arrive."""
         self.note("script", "mend")
         self._active.clear()
 
     def note(self, what: str, name: str) -> None:
-        """Says what the exchange is about to do."""
+        """Note the next action of the exchange."""
         if self.noted is not None:
             self.noted.append(f"{what} {name}")
 
     def of_request(self, method: str, account: str, via: str) -> TradingFault | None:
-        """What goes wrong before a request is carried out."""
+        """The fault that strikes a request before it is carried out, if any."""
         self.note("request", method)
         return self._request(REQUEST_KINDS, method, account, via)
 
     def of_reply(self, method: str, account: str, via: str) -> TradingFault | None:
-        """What goes wrong with the reply to a request."""
+        """The fault that strikes the reply to a request, if any."""
         self.note("reply", method)
         return self._request(REPLY_KINDS, method, account, via)
 
@@ -87,7 +87,7 @@ class Script:
     def spoil_event(
         self, account: str, event: dict[str, Any]
     ) -> list[tuple[dict[str, Any], float]]:
-        """What is sent in place of an event: events, each with the seconds it is late by."""
+        """The events to send instead of an event, each with its delay in seconds."""
         name = event["e"]
         self.note("event", name)
         execution = event.get("x") or event.get("o", {}).get("x", "")
@@ -105,7 +105,7 @@ class Script:
         return [(event, 0.0), *self._behind(account)]
 
     def _behind(self, account: str) -> list[tuple[dict[str, Any], float]]:
-        """What was held back to come behind the event that is sent now."""
+        """The events that were held back until after this one."""
         held = self._swapped.pop(account, None)
         return [] if held is None else [(held, 0.0)]
 

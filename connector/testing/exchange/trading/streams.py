@@ -1,7 +1,7 @@
-"""Private streams: who is told of what happens to an account, and in which order.
+"""Private streams: which listeners receive an account's events, and in which order.
 
-Spot tells the subscriptions of WebSocket API sessions; USD-M tells the sockets of a listen key.
-What the script spoils of events is spoilt here. Source: binance_trading §2, §3, §4.
+On spot the listeners are subscriptions of WebSocket API sessions; on USD-M, sockets with a listen
+key. The script's faults of events apply here. Source: binance_trading §2, §3, §4.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from connector.testing.exchange.trading.script import Script
 
 
 class Listener(Protocol):
-    """A socket that an account's events go to."""
+    """A socket that receives an account's events."""
 
     def hear(self, event: bytes, name: str) -> None:
-        """Takes an event; `name` is its ``e``."""
+        """Receive an event; `name` is its ``e``."""
         ...
 
 
@@ -33,7 +33,7 @@ class Streams:
     """All listeners of one exchange.
 
     Args:
-        later: does something in so many seconds.
+        later: runs a function after some seconds.
     """
 
     script: Script
@@ -43,35 +43,35 @@ class Streams:
     """In seconds."""
     delays: DrawnDelays | None = None
     delay_seconds: float = 0.0
-    """How late every event is; the order stays."""
+    """Delay of every event; the order is kept."""
     told: list[tuple[str, dict[str, Any]]] = attrs.field(factory=list)
-    """Every event with its account's name, in order, whether or not anybody listened."""
+    """Every event with its account's name, in order, even those without a listener."""
     _listeners: dict[str, list[Listener]] = attrs.field(factory=dict)
     _due: dict[str, float] = attrs.field(factory=dict)
     _held: list[tuple[str, dict[str, Any]]] | None = None
 
     def add(self, account: str, listener: Listener) -> None:
-        """Lets a socket hear an account's events from now on."""
+        """Send an account's events to a socket from now on."""
         self.script.note("listen", account)
         self._listeners.setdefault(account, []).append(listener)
 
     def remove(self, account: str, listener: Listener) -> None:
-        """Lets it hear nothing more."""
+        """Stop sending events to a socket."""
         listeners = self._listeners.get(account, [])
         if listener in listeners:
             listeners.remove(listener)
 
     def listeners(self, account: str) -> tuple[Listener, ...]:
-        """Who hears an account's events now."""
+        """The current listeners of an account."""
         return tuple(self._listeners.get(account, ()))
 
     def deafen(self, account: str) -> None:
-        """Lets nobody hear an account any more; sockets stay open, and silent (§2.2)."""
+        """Remove all listeners of an account; their sockets stay open and silent (§2.2)."""
         self._listeners.pop(account, None)
 
     @contextmanager
     def held(self, *, hold: bool) -> Iterator[Callable[[], None]]:
-        """Keeps events back within the block, if `hold`; yields what lets them go."""
+        """Hold events back within the block, if `hold`; yield a function that releases them."""
         if not hold or self._held is not None:
             yield lambda: None
             return
@@ -87,7 +87,7 @@ class Streams:
             self._send(account, event)
 
     def tell(self, account: SimulatedAccount, event: dict[str, Any]) -> None:
-        """Sends an event to everybody who listens to an account."""
+        """Send an event to all listeners of an account."""
         self.told.append((account.name, event))
         if self._held is not None:
             self._held.append((account.name, event))
@@ -95,7 +95,7 @@ class Streams:
             self._send(account.name, event)
 
     def end(self, account: SimulatedAccount, event: dict[str, Any]) -> None:
-        """Sends the last event that the listeners of an account hear, late as it may be."""
+        """Send the last event to an account's listeners, after its delay."""
         last = self.listeners(account.name)
         self.deafen(account.name)
         self.told.append((account.name, event))
@@ -116,7 +116,7 @@ class Streams:
                 self._deliver(account, spoilt, to)
 
     def _delay(self, account: str) -> float:
-        """How late the next event is, never before those that went before it."""
+        """Delay of the next event; it never overtakes an earlier event."""
         drawn = self.delay_seconds + (self.delays.event() if self.delays else 0.0)
         now = self.clock()
         due = max(now + drawn, self._due.get(account, 0.0))

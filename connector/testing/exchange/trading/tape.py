@@ -1,4 +1,4 @@
-"""The tape: numbers what happens to orders, tells it in order, and shows it to the market."""
+"""The tape: numbers the executions, reports them in order, and publishes them to the market."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ FIRST_EXECUTION_ID = 90_000_000
 
 
 class Reports(Protocol):
-    """Who is told of every execution."""
+    """The receiver of every execution."""
 
     def tell(self, account: SimulatedAccount, execution: Execution) -> None: ...
 
 
 @attrs.define(eq=False)
 class Tape:
-    """What the engine writes on.
+    """The engine's record of executions.
 
     Args:
-        trade_before_new: the first fill of an order that takes is told before its NEW
+        trade_before_new: the first fill of a taking order is reported before its NEW
             (binance_trading §0 (6)).
     """
 
@@ -42,16 +42,16 @@ class Tape:
     _deferred: tuple[SimulatedAccount, Execution] | None = None
 
     def changed(self, side: BookSideName, price: int) -> None:
-        """Notes that a level of the book is another now."""
+        """Note that a level of the book has changed."""
         self._changed.append((side, price))
 
     def traded(self, trade: TradeFacts) -> None:
-        """Notes a trade that the market has to see."""
+        """Note a trade that the market must publish."""
         self._trades.append(trade)
 
     @contextmanager
     def acting(self, symbol: str, ms: int) -> Iterator[None]:
-        """Shows the market what was done to its book within the block."""
+        """Publish the changes of the book that happen within the block."""
         self._changed, self._trades = [], []
         yield
         self.tell_deferred()
@@ -73,9 +73,9 @@ class Tape:
         modify_id: str | None = None,
         may_wait: bool = False,
     ) -> Order:
-        """Keeps an order as it is now and tells its owner; returns the order.
+        """Store the current state of an order, report it to its owner, and return it.
 
-        `may_wait`: it may be told behind the order's first trade.
+        `may_wait`: the report may follow the order's first trade.
         """
         self._execution_id += 1
         execution = Execution(
@@ -103,7 +103,7 @@ class Tape:
         return order
 
     def tell_deferred(self) -> None:
-        """Tells what was to wait for a trade that has come, or will not come."""
+        """Send the report that waited for a trade."""
         deferred, self._deferred = self._deferred, None
         if deferred is not None:
             self.reports.tell(*deferred)

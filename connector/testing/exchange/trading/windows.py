@@ -1,4 +1,4 @@
-"""The window within which a signed request is accepted, both ends of it.
+"""The time window in which the exchange accepts a signed request.
 
 Source: binance_trading §11.2.
 """
@@ -22,16 +22,16 @@ MICROSECONDS_FROM = 10**15
 
 @attrs.frozen
 class Window:
-    """A request's own time and how long it may be on its way, in milliseconds."""
+    """A request's timestamp, and the longest time that it may be in transit, in milliseconds."""
 
     timestamp_ms: Decimal
     window_ms: Decimal
 
     def raise_unless_open(self, now_ms: int) -> None:
-        """Accepts if ``timestamp < now + 1000`` and ``now - timestamp <= recvWindow``.
+        """Raise unless ``timestamp < now + 1000`` and ``now - timestamp <= recvWindow``.
 
         Raises:
-            Refused: -1021, with the text for too early or for too late.
+            Refused: -1021, with the text for a time too early or too late.
         """
         if self.timestamp_ms >= now_ms + AHEAD_MS:
             raise refusal("early")
@@ -39,12 +39,12 @@ class Window:
             raise refusal("late")
 
     def is_over(self, now_ms: int) -> bool:
-        """Whether the request has been on its way for too long."""
+        """Whether the request has been in transit for too long."""
         return now_ms - self.timestamp_ms > self.window_ms
 
 
 def window_of(params: Mapping[str, str], *, microseconds: bool) -> Window:
-    """Reads ``timestamp`` and ``recvWindow``.
+    """Read ``timestamp`` and ``recvWindow``.
 
     Args:
         microseconds: whether the venue takes timestamps in microseconds and fractions of a

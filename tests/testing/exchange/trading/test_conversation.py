@@ -382,7 +382,7 @@ async def test_nobody_trades_where_there_are_no_accounts(autojump_clock: Any) ->
     network = MemoryNetwork()
     async with open_exchange("spot", network=network) as exchange:
         assert exchange.accounts == {}
-        with pytest.raises(ValueError, match="nobody trades here"):
+        with pytest.raises(ValueError, match="this exchange has no accounts"):
             _ = exchange.trading
     with pytest.raises(ValueError, match="need a market"):
         async with open_exchange("spot", network=MemoryNetwork(), accounts=(TradingAccount("a"),)):

@@ -1,7 +1,7 @@
-"""Orders of COIN-M that wait for a price, and what becomes of them.
+"""COIN-M orders that wait for a price, and their triggering.
 
-They stand in the list of open orders, and are cancelled, by hand or by the countdown, like all
-others. Source: binance_trading §12.
+They are listed among the open orders, and requests and the countdown cancel them like other
+orders. Source: binance_trading §12.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from connector.testing.exchange.trading.refusals import Refused
 
 @attrs.define(eq=False)
 class WaitingOrders:
-    """The orders of all accounts that wait."""
+    """The waiting orders of all accounts."""
 
     house: House
 
@@ -33,14 +33,14 @@ class WaitingOrders:
         return bool(self._waiting())
 
     def trigger_due(self) -> None:
-        """Lets every order go whose price has been reached."""
+        """Trigger every order whose price has been reached."""
         for order in self._waiting():
             price = self.house.floor.last_price(order.symbol)
             if is_reached(order.side, order.type, order.stop_price, price):
                 self.trigger(order)
 
     def trigger(self, order: Order) -> None:
-        """Lets one go; it expires if there is no margin for it, or nothing to reduce (assumed)."""
+        """Trigger an order; it expires without margin or with nothing to reduce (assumed)."""
         house, account = self.house, self.house.accounts[order.account]
         draft = Draft(
             symbol=order.symbol,

@@ -1,7 +1,7 @@
 """Balances and positions of a COIN-M account.
 
-There are no totals, because each coin is an account of its own, and every symbol that is traded has
-a position, flat ones too. Source: binance_trading §12; what the pages of ``/dapi/v1/account``,
+There are no totals, because each coin is a separate account. Every traded symbol has a position,
+even a flat one. Source: binance_trading §12; what the pages of ``/dapi/v1/account``,
 ``/dapi/v1/balance`` and ``/dapi/v1/positionRisk`` show.
 """
 
@@ -26,7 +26,7 @@ HEDGE: tuple[PositionSide, ...] = ("BOTH", "LONG", "SHORT")
 
 @attrs.define(eq=False)
 class CoinmWallets:
-    """What can be asked about balances and positions."""
+    """The queries about balances and positions."""
 
     house: House
     wallets: UsdmWallets

@@ -1,6 +1,6 @@
 """Spot wallets: what an order locks, what a trade moves, and in which asset its fee is paid.
 
-What is locked follows from the open orders and is not stored, so the two cannot disagree.
+Locked amounts are computed from the open orders and not stored, so the two cannot disagree.
 Source: binance_trading §3, §9; the places at which fees are cut off are assumed.
 """
 
@@ -26,9 +26,9 @@ EXPIRY_REASONS = {
     "amended": "",
     "prevented": "",
 }
-"""Cause to ``eR``; empty where the notes name none."""
+"""``eR`` by cause; empty where the notes name none."""
 FEE_ASSET_DISCOUNT = Decimal("0.75")
-"""Of the rate that is paid when a third asset pays the fee."""
+"""Factor of the fee rate when a third asset pays the fee."""
 
 
 def cut(number: Decimal) -> Decimal:
@@ -55,10 +55,10 @@ class SpotClearing:
 
     instruments: Mapping[str, Instrument]
     fees_collected: dict[str, Decimal] = attrs.field(factory=dict)
-    """By asset: where the fees went, so that sums can be checked."""
+    """Collected fees by asset, so that sums can be checked."""
 
     def free(self, account: SimulatedAccount, asset: str) -> Decimal:
-        """What of an asset no open order has locked."""
+        """The amount of an asset that no open order locks."""
         locked = locked_by(account.open_orders, self.instruments)
         return account.balances.get(asset, ZERO) - locked.get(asset, ZERO)
 
@@ -86,7 +86,7 @@ class SpotClearing:
         return []
 
     def expiry(self, cause: str) -> str:
-        """The reason as ``eR`` has it (binance_trading §3)."""
+        """The reason in the form of ``eR`` (binance_trading §3)."""
         return EXPIRY_REASONS[cause]
 
     def would_take(self) -> Refused:
@@ -108,7 +108,7 @@ class SpotClearing:
         trade_id: int,
         ms: int,
     ) -> Fill:
-        """Moves what a trade moves, and says what it was."""
+        """Settle a trade in the wallets, and return its fill."""
         instrument = self.instruments[order.symbol]
         value = price * quantity
         buys = order.side == "BUY"

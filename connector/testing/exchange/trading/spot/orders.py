@@ -34,7 +34,7 @@ MOST_AMENDS_TEXT = "MAX_NUM_ORDER_AMENDS"
 
 @attrs.define(eq=False)
 class SpotOrders:
-    """What a spot account may do with orders."""
+    """The requests of a spot account about orders."""
 
     house: House
 
@@ -71,7 +71,7 @@ class SpotOrders:
         filters.check(draft, instrument, self.house.floor.last_price(draft.symbol), call.owner)
 
     def draft(self, params: Mapping[str, str]) -> Draft:
-        """Reads the parameters of a new order.
+        """Read the parameters of a new order.
 
         Raises:
             Refused: a parameter is missing, wrong or not wanted.
@@ -142,10 +142,10 @@ class SpotOrders:
         return decimal_of(params, "quantity"), zero, decimal_of(params, "price"), stop
 
     def client_id(self, params: Mapping[str, str], name: str) -> str:
-        """The client id of a request; one that the exchange makes up if there is none.
+        """The client id of a request; if it has none, the exchange makes one up.
 
         Raises:
-            Refused: -1100, it has characters that spot does not take.
+            Refused: -1100 if it has characters that spot does not allow.
         """
         given = params.get(name)
         if given is None:

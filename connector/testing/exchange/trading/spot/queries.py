@@ -1,4 +1,4 @@
-"""Questions of a spot account: orders, trades, balances; and the methods of its session.
+"""Queries of a spot account (orders, trades, balances), and the methods of its session.
 
 Queries are answered from memory or a database, which may lag behind the engine.
 Source: binance_trading §2.1, §7 (4), §8; weights: §7, §8, §9.

@@ -1,4 +1,4 @@
-"""What spot tells an account: events and replies, in the fields of the notes and of captures.
+"""Spot's events and replies to an account, with the fields of the notes and of captures.
 
 Source: binance_trading §3, §5.1, §5.2.
 """
@@ -82,7 +82,7 @@ def execution_report(execution: Execution, now_ms: int) -> dict[str, Any]:
 
 @attrs.define(eq=False)
 class SpotReports:
-    """Tells an account of an execution: the report and its balances."""
+    """Reports an execution to an account: the report, and the changed balances."""
 
     streams: Streams
     instruments: Mapping[str, Instrument]

@@ -1,4 +1,4 @@
-"""Spot orders that wait for a price, and when they are let go to the book.
+"""Spot orders that wait for a price, and their triggering.
 
 Source: binance_trading §5.1; the directions are those of §5.3: a stop buys at or above its price
 and sells at or below it, taking profit is the reverse.
@@ -14,7 +14,7 @@ from connector.testing.exchange.trading.orders import Order
 
 @attrs.define(eq=False)
 class StopOrders:
-    """The orders of all accounts that wait."""
+    """The waiting orders of all accounts."""
 
     house: House
 
@@ -31,7 +31,7 @@ class StopOrders:
         return bool(self._waiting())
 
     def trigger_due(self) -> None:
-        """Lets every order go whose price has been reached."""
+        """Trigger every order whose price has been reached."""
         for order in self._waiting():
             price = self.house.floor.last_price(order.symbol)
             rises = (order.side == "BUY") != order.type.startswith("TAKE_PROFIT")

@@ -41,10 +41,10 @@ def signed(side: Side, quantity: Decimal) -> Decimal:
 
 
 def moved(position: Position, change: Decimal, price: Decimal, ms: int) -> tuple[Position, Decimal]:
-    """A position after a trade, and the profit that was realised by it.
+    """Compute the position after a trade, and the profit that the trade realises.
 
-    A reduction takes its share of the cost away, cut to eight places; closing takes all the rest.
-    So the profits of a position that is flat again are exactly what was received and paid.
+    A reduction removes its share of the cost, cut to eight places; closing removes all the rest.
+    The profits of a position that is flat again therefore equal what was received and paid.
     """
     held, size, contract_size = position.quantity, abs(position.quantity), position.contract_size
     if not held or (held > 0) == (change > 0):
@@ -78,7 +78,7 @@ class UsdmClearing:
     def reducible(
         self, account: SimulatedAccount, symbol: str, side: Side, position_side: PositionSide
     ) -> Decimal:
-        """How much an order of this side could close of its position."""
+        """The part of its position that an order of this side could close."""
         held = account.position(symbol, position_side).quantity
         return abs(held) if held and (held > 0) != (side == "BUY") else ZERO
 
@@ -86,7 +86,7 @@ class UsdmClearing:
         return account.leverage.get(symbol, account.spec.leverage)
 
     def available(self, account: SimulatedAccount, asset: str) -> Decimal:
-        """What new orders may still use of a margin asset; negative when there is too little."""
+        """The amount of a margin asset that new orders may use; may be negative."""
         left = account.balances.get(asset, ZERO)
         for position in self._held(account, asset):
             left += position.profit(self.mark(position.symbol))
@@ -115,7 +115,7 @@ class UsdmClearing:
 
     def _order_margin(self, account: SimulatedAccount, order: Order) -> Decimal:
         if order.reduce_only or order.stop_price:
-            return ZERO  # that one that waits for its price reserves nothing is assumed
+            return ZERO  # assumed: an order that waits for its price reserves nothing
         closes = self.reducible(account, order.symbol, order.side, order.position_side)
         opens = max(ZERO, order.remaining - closes)
         value = self.instruments[order.symbol].worth(order.price, opens)
@@ -127,7 +127,7 @@ class UsdmClearing:
         """The quantity that may trade: a reduce-only order is cut to its position (§5.3).
 
         Raises:
-            Refused: -2019, there is no margin; -2022, nothing to reduce.
+            Refused: -2019 if the margin is insufficient, -2022 if there is nothing to reduce.
         """
         if draft.stop_price:
             return quantity  # asked when it is triggered: assumed
@@ -144,7 +144,7 @@ class UsdmClearing:
         return quantity
 
     def overhang(self, account: SimulatedAccount, symbol: str) -> list[tuple[Order, Decimal]]:
-        """Reduce-only orders that could turn the position, with what may stay of each.
+        """Reduce-only orders that could flip the position, with what may remain of each.
 
         The better price goes first, then the older order (§5.3: "worse priority" is assumed to
         mean this). An order cut to a part of itself is not told of ([N #3983]).
@@ -191,7 +191,7 @@ class UsdmClearing:
         trade_id: int,
         ms: int,
     ) -> Fill:
-        """Moves what a trade moves, and says what it was."""
+        """Settle a trade in wallet and position, and return its fill."""
         instrument = self.instruments[order.symbol]
         asset = instrument.settles_in
         position = attrs.evolve(
@@ -237,9 +237,9 @@ class UsdmClearing:
     def funding(
         self, account: SimulatedAccount, symbol: str, rate: Decimal, ms: int
     ) -> dict[str, Decimal]:
-        """Charges funding on a symbol's positions: longs pay a positive rate, shorts receive it.
+        """Charge funding on a symbol's positions: longs pay a positive rate, shorts receive it.
 
-        Returns what was paid, by asset; nothing without a position.
+        Returns the paid amounts by asset; empty without a position.
         """
         instrument, total = self.instruments[symbol], ZERO
         asset = instrument.settles_in

@@ -31,7 +31,7 @@ from connector.testing.exchange.trading.usdm.orders import UsdmOrders
 
 @attrs.define(eq=False)
 class ConditionalOrders:
-    """What a USD-M account may do with conditional orders."""
+    """The requests of a USD-M account about conditional orders."""
 
     house: House
     orders: UsdmOrders
@@ -138,13 +138,13 @@ class ConditionalOrders:
         return any(order.is_open for order in self.house.algo.orders.values())
 
     def trigger_due(self) -> None:
-        """Triggers every order whose price has been reached."""
+        """Trigger every order whose price has been reached."""
         for order in tuple(self.house.algo.orders.values()):
             if order.is_open and order.reached(self._price(order)):
                 self.trigger(order)
 
     def trigger(self, order: AlgoOrder) -> None:
-        """Makes an order of a conditional one; its client id is one that is made up."""
+        """Turn a conditional order into an order with a made-up client id."""
         house, account = self.house, self.house.accounts[order.account]
         now_ms = house.clock_ms()
         market = order.type.endswith("MARKET")

@@ -44,7 +44,7 @@ MOST_PLACED, MOST_CANCELLED = 5, 10
 
 @attrs.define(eq=False)
 class UsdmOrders:
-    """What a USD-M account may do with orders."""
+    """The requests of a USD-M account about orders."""
 
     house: House
 
@@ -53,7 +53,7 @@ class UsdmOrders:
         order = self._place(call, call.params)
         instrument = self.house.instrument(order.symbol)
         if call.params.get("newOrderRespType", "ACK") == "ACK":
-            # The acknowledgement is of the order as it came, whatever has become of it (§5.3).
+            # The acknowledgement shows the order as it was accepted, even if it has changed (§5.3).
             history = call.owner.history(order.order_id)
             order = history.all[0] if history is not None else order
         return reports.order_reply(order, instrument)
@@ -85,7 +85,7 @@ class UsdmOrders:
         return house.engine.place(account, draft, house.clock_ms())
 
     def draft(self, call: Call, params: Mapping[str, str]) -> Draft:
-        """Reads the parameters of a new order.
+        """Read the parameters of a new order.
 
         Raises:
             Refused: a parameter is missing, wrong or not wanted.
@@ -128,7 +128,7 @@ class UsdmOrders:
         )
 
     def _waits(self, kind: str) -> bool:
-        """Whether an order of that type waits for a price: on USD-M such are a system of their own.
+        """Whether this type of order waits for a price; USD-M has a separate system for those.
 
         Raises:
             Refused: -4120 on USD-M.
@@ -148,7 +148,7 @@ class UsdmOrders:
         """BOTH in one-way mode, LONG or SHORT in hedge mode.
 
         Raises:
-            Refused: -4060 there is none such, -4061 it is that of the other mode.
+            Refused: -4060 if it is unknown, -4061 if it belongs to the other mode.
         """
         side = params.get("positionSide", "BOTH")
         if side not in ("BOTH", "LONG", "SHORT"):
@@ -170,10 +170,10 @@ class UsdmOrders:
         return good_till - good_till % 1000
 
     def client_id(self, params: Mapping[str, str], name: str) -> str:
-        """The client id of a request; one that the exchange makes up if there is none.
+        """The client id of a request; if it has none, the exchange makes one up.
 
         Raises:
-            Refused: -4015 it is too long, -1100 it has characters that are not taken.
+            Refused: -4015 if it is too long, -1100 if it has forbidden characters.
         """
         given = params.get(name)
         if given is None:
@@ -253,7 +253,7 @@ class UsdmOrders:
         price: Decimal,
         instrument: Instrument,
     ) -> None:
-        """Filters and margin of the order as it would be; refused, it stays as it is."""
+        """Check filters and margin of the modified order; if refused, the order is unchanged."""
         reduce_only = flag_of(call.params, "reduceOnly")
         if reduce_only and not order.reduce_only:
             raise refusal("modify_reduce_only")

@@ -1,4 +1,4 @@
-"""Questions about orders and trades of a USD-M account, answered from memory that may lag.
+"""Queries of a USD-M account about orders and trades, answered from a state that may lag.
 
 Source: binance_trading §7, §8; binance_usdm §8.
 """
@@ -23,7 +23,7 @@ MOST_ROWS = 1000
 
 @attrs.define(eq=False)
 class UsdmQueries:
-    """What can be asked about orders and trades."""
+    """The queries about orders and trades."""
 
     house: House
 
@@ -44,7 +44,7 @@ class UsdmQueries:
         return self._shown(self._found(call))
 
     def open_order(self, call: Call) -> dict[str, Any]:
-        """``GET openOrder``: an order that is over does not exist for it (§7 (5))."""
+        """``GET openOrder``: fails for an order that is over (§7 (5))."""
         order = self._found(call)
         if not order.is_open:
             raise refusal("no_order")
@@ -84,7 +84,7 @@ class UsdmQueries:
         return min(MOST_ROWS, 500 if limit is None else limit)
 
     def amendments(self, call: Call) -> list[dict[str, Any]]:
-        """``GET orderAmendment``: what modifications have made of an order."""
+        """``GET orderAmendment``: the modifications of an order."""
         order = self._found(call)
         history = call.owner.history(order.order_id)
         states = history.all if history is not None else ()

@@ -1,4 +1,4 @@
-"""What futures tell an account: events and replies, in the fields of the notes and of captures.
+"""Events and replies of futures to an account, with the fields of the notes and of captures.
 
 One fill comes as `TRADE_LITE`, `ACCOUNT_UPDATE` and `ORDER_TRADE_UPDATE`, the last two with equal
 times. COIN-M has fields of its own, and no `TRADE_LITE`. Source: binance_trading §4, §5.3, §12.
@@ -121,7 +121,7 @@ def shown_position(position: Position, mark: Decimal) -> dict[str, Any]:
 
 @attrs.define(eq=False)
 class UsdmReports:
-    """Tells an account of an execution, in the usual order of events."""
+    """Reports an execution to an account, in the usual order of events."""
 
     streams: Streams
     instruments: Mapping[str, Instrument]

@@ -194,7 +194,7 @@ class UsdmMethods:
         return {"listenKey": text}
 
     def close_key(self, call: Call) -> dict[str, Any]:
-        """``DELETE listenKey``: ends the stream for everybody who uses it (§2.2)."""
+        """``DELETE listenKey``: ends the stream for all connections that use it (§2.2)."""
         self.house.streams.keys.close(call.owner.name)
         self.house.streams.deafen(call.owner.name)
         return {}

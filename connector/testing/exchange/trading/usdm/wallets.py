@@ -1,4 +1,4 @@
-"""Questions about balances and positions of a USD-M account; COIN-M has most in common.
+"""Queries of a USD-M account about balances and positions; COIN-M shares most of them.
 
 Source: binance_trading §8; binance_usdm §8.
 """
@@ -21,7 +21,7 @@ from connector.testing.exchange.trading.usdm.clearing import UsdmClearing
 
 @attrs.define(eq=False)
 class UsdmWallets:
-    """What can be asked about balances and positions."""
+    """The queries about balances and positions."""
 
     house: House
 
@@ -29,7 +29,7 @@ class UsdmWallets:
         return self.house.view(call.owner)
 
     def assets(self, call: Call) -> list[dict[str, Any]]:
-        """What is in each wallet."""
+        """The contents of each wallet."""
         view, account = self._view(call), call.owner
         profits: dict[str, Decimal] = {}
         for position in view.positions.values():
@@ -177,7 +177,7 @@ class UsdmWallets:
         }
 
     def income(self, call: Call) -> list[dict[str, Any]]:
-        """``GET income``: funding fees, and what else was paid without a trade."""
+        """``GET income``: funding fees, and other payments without a trade."""
         kind, symbol = call.params.get("incomeType"), call.params.get("symbol")
         start, end = whole_of(call.params, "startTime"), whole_of(call.params, "endTime")
         return [
