@@ -31,6 +31,6 @@ SPECIMEN = OrderSpecimen(
     work=work,
     mistakes=(Mistake(of=synchronising, name="read_fills", instead=read_fills),),
     breaks="I15",
-    says="was never told",
+    says="was never reported",
 )
 SCENARIO = SPECIMEN.scenario(__name__)
