@@ -57,10 +57,11 @@ SANITIZED = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fr
 COMPARED = (
     *(f"tests/transport/test_{name}.py" for name in ("compiled", "deflate", "tap")),
     *("tests/transport/test_websocket_frames.py", "tests/feeds/test_delivery.py"),
+    *("tests/book/test_rows.py", "tests/book/test_levels.py"),
 )
 """Tests that hold the loops in C to those in Python, or send them what a server might."""
 REACHES_THE_LOOPS = (
-    *(f"tests/{folder}" for folder in ("adapter", "faults", "feeds", "link", "transport")),
+    *(f"tests/{folder}" for folder in ("adapter", "book", "faults", "feeds", "link", "transport")),
     *(f"tests/test_{name}.py" for name in ("independent", "loopback", "metrics")),
 )
 """Tests in which frames pass through the loops; nothing else changes without the compiled ones."""
@@ -126,7 +127,7 @@ def sanitize(session: nox.Session) -> None:
         *("--build-base", str(built / "base"), "--build-lib", str(built)),
         env={"CC": "gcc", "CFLAGS": SANITIZED, "LDFLAGS": "-fsanitize=address,undefined"},
     )
-    if not list(built.glob("connector/transport/_speedups*.so")):
+    if len(list(built.glob("connector/*/_*.so"))) != 2:
         session.error("the compiled part was not built")
     session.run(
         # The copy that was built stands before this folder, for the plugin of pytest as well.

@@ -17,12 +17,13 @@ STABLE_ABI = (
 setup(
     ext_modules=[
         Extension(
-            "connector.transport._speedups",
-            ["connector/transport/_speedups.c"],
+            name,
+            [name.replace(".", "/") + ".c"],
             define_macros=[("Py_LIMITED_API", "0x030C0000")] if STABLE_ABI else [],
             py_limited_api=STABLE_ABI,
             optional=True,
         )
+        for name in ("connector.transport._speedups", "connector.book._rows")
     ],
     options={"bdist_wheel": {"py_limited_api": "cp312"}} if STABLE_ABI else {},
 )

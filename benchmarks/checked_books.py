@@ -245,7 +245,7 @@ CONTESTANTS: dict[str, Callable[[Capture], Take]] = {
     "cryptofeed": cryptofeed,
     "ccxt.pro": ccxt,
 }
-_WITHOUT = {("okx", "connector"), ("okx", "ccxt.pro"), ("kraken", "ccxt.pro")}
+_WITHOUT = {("okx", "ccxt.pro"), ("kraken", "ccxt.pro")}
 """Who verifies no checksum of whom."""
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import platform
 
 from connector._version import __version__
-from connector.transport.compiled import EXTENSION
+from connector.book.rows import EXTENSION as BOOKS
+from connector.transport.compiled import EXTENSION as MESSAGES
 
 
 def build() -> dict[str, str]:
@@ -13,7 +14,7 @@ def build() -> dict[str, str]:
     return {
         "version": __version__,
         "python": platform.python_version(),
-        "compiled": "no" if EXTENSION is None else "yes",
+        "compiled": "no" if MESSAGES is None or BOOKS is None else "yes",
     }
 
 

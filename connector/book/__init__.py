@@ -7,15 +7,7 @@
 """
 
 from connector.book.crossing import Crossing
-from connector.book.levels import (
-    Asks,
-    Bids,
-    BookSide,
-    DigitLevel,
-    Extent,
-    StrippedLevel,
-    WrittenLevel,
-)
+from connector.book.levels import Asks, Bids, BookSide, DigitLevel, Extent
 from connector.book.machine import Book, BookStatistics, Outcome
 from connector.book.renewal import RenewedBook
 from connector.book.rules import BookRules
@@ -38,6 +30,4 @@ __all__ = [
     "Outcome",
     "RenewedBook",
     "State",
-    "StrippedLevel",
-    "WrittenLevel",
 ]

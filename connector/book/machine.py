@@ -9,14 +9,14 @@ from __future__ import annotations
 import enum
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
 
 import attrs
 
 from connector.book.levels import Asks, Bids, Extent
 from connector.book.rules import BookRules
 from connector.book.state import Input, State, after
-from connector.events import BookDelta, BookSnapshot, Level
+from connector.errors import ConfigError
+from connector.events import BookDelta, BookSnapshot
 
 BUFFERED = 1024
 """Deltas that are kept for a snapshot. When they are more, the oldest go: the snapshot is newer."""
@@ -62,7 +62,7 @@ class Book:
         `lost` was told."""
         self._follow = rules.follow
         self._checksum = rules.checksum
-        self._with_digits = rules.with_digits
+        self._read_digits = rules.read_digits
         self._verified = rules.checksum is not None or rules.never_crosses
         self._crossed_from_the_start = False
         self._last_id = 0
@@ -112,14 +112,7 @@ class Book:
                 self._old = 0
                 self._last_id = self.update_id = last
                 self.latest = delta
-                with_digits = self._with_digits
-                if with_digits is None:
-                    self.bids.apply(delta.bids)
-                    self.asks.apply(delta.asks)
-                else:
-                    changed_bids, changed_asks = with_digits(delta)
-                    self.bids.apply(changed_bids)
-                    self.asks.apply(changed_asks)
+                self._apply(delta)
                 if self._verified and (wrong := self._what_is_wrong(delta)):
                     return self._lose(Input.WRONG, wrong)
                 bids, asks = self.bids, self.asks
@@ -259,9 +252,7 @@ class Book:
         first, *others = deltas
         self._last_id = self.update_id = self.rules.join(self._last_id, first)
         self.latest = first
-        bids, asks = self._sides(first)
-        self.bids.apply(bids)
-        self.asks.apply(asks)
+        self._apply(first)
         for each in others:
             if self.delta(each) is Outcome.LOST:
                 return Outcome.NOTHING  # it has never been seen as synced
@@ -270,25 +261,47 @@ class Book:
     def _load(self, snapshot: BookSnapshot, limit: int | None) -> None:
         self.latest = snapshot
         self._last_id = self.update_id = snapshot.update_id
-        bids, asks = self._sides(snapshot)
-        for side, levels in ((self.bids, bids), (self.asks, asks)):
-            side.load(levels, complete=limit is None or len(levels) < limit)
+        of_bids, of_asks = self._digits(snapshot) or (None, None)
+        for side, levels, digits in (
+            (self.bids, snapshot.bids, of_bids),
+            (self.asks, snapshot.asks, of_asks),
+        ):
+            side.load(levels, complete=limit is None or len(levels) < limit, digits=digits)
         self._crossed_from_the_start = self.is_crossed
 
-    def _sides(
-        self, event: BookDelta | BookSnapshot
-    ) -> tuple[Sequence[Level[Any]], Sequence[Level[Any]]]:
-        """Bids and asks of `event`, with the digits of a checksum if one is made."""
-        return (event.bids, event.asks) if self._with_digits is None else self._with_digits(event)
+    def _apply(self, delta: BookDelta) -> None:
+        digits = self._digits(delta)
+        if digits is None:
+            self.bids.apply(delta.bids)
+            self.asks.apply(delta.asks)
+        else:
+            self.bids.apply(delta.bids, digits[0])
+            self.asks.apply(delta.asks, digits[1])
+
+    def _digits(self, event: BookDelta | BookSnapshot) -> tuple[list[bytes], list[bytes]] | None:
+        """What the levels of `event` contribute to a checksum, if one is made of them."""
+        if self._read_digits is None or not self._claims(event):
+            return None
+        return self._read_digits(event)
+
+    def _claims(self, event: BookDelta | BookSnapshot) -> bool:
+        """Whether `event` has a checksum."""
+        return bool(event.checksum) or (
+            self._checksum is not None and self._checksum.zero_counts and event.checksum is not None
+        )
 
     def _what_is_wrong(self, event: BookDelta | BookSnapshot) -> str | None:
         """What shows that the book is not the exchange's; None if nothing does."""
-        claimed = event.checksum
-        if self._checksum is not None and (
-            claimed or (claimed is not None and self._checksum.zero_counts)
-        ):
-            count = self._checksum.levels
-            if self._checksum.of(self.bids.top(count), self.asks.top(count)) != claimed:
+        made = self._checksum
+        if made is not None and self._claims(event):
+            checksum = made.of(self.bids, self.asks)
+            if checksum is None and self._read_digits is None:
+                raise ConfigError(
+                    f"{self.rules.name}: floats have lost the digits that the exchange sent, and "
+                    "the checksum needs them; decode levels as DigitLevel or with Decimals, or let "
+                    "BookRules.read_digits read them"
+                )
+            if checksum is not None and checksum != event.checksum:
                 return "checksum"
         if self.rules.never_crosses and not self._crossed_from_the_start and self.is_crossed:
             return "crossed"

@@ -28,19 +28,20 @@ without a checksum can be wrong below its top, and the exchange offers no way to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 import attrs
 
 from connector.book.checksum import ASKS_THEN_BIDS, INTERLEAVED, Checksum
-from connector.events import BookDelta, Level
+from connector.events import BookDelta
 
 DeltaRule: TypeAlias = Callable[[int, BookDelta], int]
 """A `connector.exchanges.protocol.SequenceRule` for deltas."""
 
-WithDigits: TypeAlias = Callable[[Any], tuple[Sequence[Level[Any]], Sequence[Level[Any]]]]
-"""From a delta or snapshot to its bids and asks with the digits that the exchange wrote."""
+ReadDigits: TypeAlias = Callable[[Any], "tuple[list[bytes], list[bytes]] | None"]
+"""From a delta or snapshot to what each of its bids and asks contributes to a checksum, as the
+exchange wrote it (`connector.book.digits.read_digits`); None if that is not known."""
 
 
 @attrs.frozen(kw_only=True)
@@ -57,9 +58,9 @@ class BookRules:
     """Whether a delta is the first to follow a snapshot that was fetched."""
     checksum: Checksum | None = None
     """What `BookDelta.checksum` is compared with, if there is one."""
-    with_digits: WithDigits | None = None
-    """How the levels of an event come to the digits of which the checksum is made; None: they have
-    them, or there is none."""
+    read_digits: ReadDigits | None = None
+    """How to read the digits of which the checksum is made; None: the levels have them, or there is
+    no checksum."""
     truncates: bool = False
     """Whether levels that leave the subscribed depth are cut without a word."""
     never_crosses: bool = False

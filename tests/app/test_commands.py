@@ -18,7 +18,8 @@ from connector.app.demo.demo import Options, Result
 from connector.app.demo.market import Market
 from connector.app.demo.report import Report, Sample, Span
 from connector.app.demo.snapshot import Screen
-from connector.transport.compiled import EXTENSION
+from connector.book.rows import EXTENSION as BOOKS
+from connector.transport.compiled import EXTENSION as MESSAGES
 
 DEMO = [sys.executable, "-c", "from connector.app.cli import main; main()", "demo"]
 
@@ -36,7 +37,7 @@ def leaking(options: Options, market: Market, screen: Screen) -> Result:
 def test_it_says_its_version() -> None:
     result = CliRunner().invoke(group, ["--version"])
 
-    loops = "not compiled" if EXTENSION is None else "compiled"
+    loops = "not compiled" if MESSAGES is None or BOOKS is None else "compiled"
     python = platform.python_version()
     assert result.output == f"connector {__version__}, Python {python}, hot loops {loops}\n"
 

@@ -1,44 +1,53 @@
-"""A checksum over levels that keep their digits is that over the Decimals themselves."""
+"""A checksum over digits that stand beside the levels is that over the Decimals themselves."""
 
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.book import WrittenLevel
-from connector.book.checksum import interleaved, with_text
-from connector.events import BookDelta, Level
+from connector.book import Asks, Bids, Extent
+from connector.book.checksum import ASKS_THEN_BIDS, INTERLEAVED, Checksum
+from connector.book.digits import strip
+from connector.events import Level
 
 numbers = st.decimals(min_value=0, max_value=10**9, places=9) | st.sampled_from(
     [Decimal("1E+3"), Decimal("1E-9"), Decimal("0.10"), Decimal(0)]
 )
-sides = st.lists(st.builds(Level, numbers, numbers), max_size=3)
+sides = st.lists(st.builds(Level, numbers, numbers), max_size=12)
 
 
-def delta(
-    bids: list[Level[Decimal]], asks: list[Level[Decimal]], checksum: int | None
-) -> BookDelta[Decimal]:
-    return BookDelta(
-        symbol="A", bids=bids, asks=asks, first_update_id=1, last_update_id=1, checksum=checksum
-    )
+def digits(level: Level[Decimal], form: Checksum) -> bytes:
+    price, quantity = f"{level.price:f}", f"{level.quantity:f}"
+    return f"{price}:{quantity}".encode() if form.interleaved else strip(price) + strip(quantity)
 
 
-@given(sides, sides)
-def test_levels_with_their_text(bids: list[Level[Decimal]], asks: list[Level[Decimal]]) -> None:
-    written_bids, written_asks = with_text(delta(bids, asks, 7))
+@given(st.sampled_from([INTERLEAVED, ASKS_THEN_BIDS]), sides, sides)
+def test_digits_beside_the_levels(
+    form: Checksum, bids: list[Level[Decimal]], asks: list[Level[Decimal]]
+) -> None:
+    with_digits = Bids(Extent()), Asks(Extent())
+    without = Bids(Extent()), Asks(Extent())
+    for index, levels in enumerate((bids, asks)):
+        with_digits[index].load(
+            levels, complete=True, digits=[digits(level, form) for level in levels]
+        )
+        without[index].load(levels, complete=True)
 
-    assert [*written_bids, *written_asks] == [*bids, *asks]
-    assert all(isinstance(each, WrittenLevel) for each in (*written_bids, *written_asks))
-    expected = interleaved(bids, asks)
-    assert interleaved(written_bids, written_asks) == expected
+    expected = form.of(*without)
+    assert form.of(*with_digits) == expected
     # A level from before there was a checksum may be among them.
-    assert interleaved(bids, written_asks) == expected
+    assert form.of(without[0], with_digits[1]) == expected
 
 
-def test_without_a_checksum_nothing_is_written() -> None:
-    level = Level(Decimal(1), Decimal(2))
-    for checksum in (None, 0):
-        assert with_text(delta([level], [], checksum)) == ([level], [])
-        assert type(with_text(delta([level], [], checksum))[0][0]) is Level
+@pytest.mark.parametrize("form", [INTERLEAVED, ASKS_THEN_BIDS])
+def test_of_floats_without_digits_there_is_none(form: Checksum) -> None:
+    bids, asks = Bids(Extent()), Asks(Extent())
+    level: Any = Level(1.0, 2.0)
+    bids.load([level], complete=True)
+    assert form.of(bids, asks) is None
+    bids.load([level], complete=True, digits=[b"12"])
+    assert form.of(bids, asks) is not None

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -134,10 +133,9 @@ def _catalogue(levels: int) -> Catalogue:
                 f"kraken: a book has {levels} levels, not {shown}; with book_levels of the "
                 f"exchange it can have {', '.join(map(str, BOOK_LEVELS))}"
             )
-        digits = decode.with_exact_digits if numbers is Decimal else decode.with_digits
         return BookSource(
             deltas,
-            attrs.evolve(KRAKEN, with_digits=digits),
+            attrs.evolve(KRAKEN, read_digits=decode.digits),
             Extent(shown=shown, needed=1, truncated=levels),
         )
 

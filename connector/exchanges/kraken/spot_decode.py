@@ -8,20 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, TypeAlias, Union, get_args, get_origin
+from typing import Any, Union, get_args, get_origin
 
 import msgspec
 
 from connector import events
-from connector.book import StrippedLevel
-from connector.book.checksum import strip
+from connector.book.digits import read_digits
 from connector.exchanges.kraken import spot_wire as wire
 from connector.exchanges.offers import Reader
 from connector.exchanges.parameters import NumberType
 from connector.exchanges.protocol import Fold
 from connector.exchanges.shortcuts import rows
-
-Levels: TypeAlias = list[StrippedLevel[Any]]
 
 NS_PER_MINUTE = 60_000_000_000
 INTERVALS: Mapping[str, int] = MappingProxyType(
@@ -91,44 +88,12 @@ def book(numbers: Any, symbol: str) -> Reader:
     snapshot: Any = wire.SnapshotFrame
     delta: Any = wire.DeltaFrame
     number = number_type(numbers)
-    # A Decimal has its digits.
-    keeps_frame = number is not Decimal
-    return rows(decoder(snapshot[number], delta[number]), alone=True, keeps_frame=keeps_frame)
+    return rows(decoder(snapshot[number], delta[number]), alone=True, keeps_frame=True)
 
 
-_DIGITS = msgspec.json.Decoder(wire.BookDigitsFrame)
-
-
-def with_digits(event: Any) -> tuple[Levels, Levels]:
-    """Bids and asks of a snapshot or delta of floats, with the digits that Kraken wrote."""
-    (written,) = _DIGITS.decode(event.frame).data
-    return _join(event.bids, written.bids), _join(event.asks, written.asks)
-
-
-def _join(levels: list[Any], written: list[wire.LevelDigits]) -> Levels:
-    return [
-        StrippedLevel(level.price, level.quantity, _strip(digits.price) + _strip(digits.qty))
-        for level, digits in zip(levels, written, strict=True)
-    ]
-
-
-def _strip(digits: msgspec.Raw) -> bytes:
-    text = bytes(digits)
-    if b"e" in text or b"E" in text:
-        text = f"{Decimal(text.decode()):f}".encode()
-    return text.replace(b".", b"").lstrip(b"0")
-
-
-def with_exact_digits(event: Any) -> tuple[Levels, Levels]:
-    """The same of a snapshot or delta of Decimals, which have the digits."""
-    bids, asks = (
-        [
-            StrippedLevel(price, quantity, strip(f"{price:f}", f"{quantity:f}"))
-            for price, quantity in side
-        ]
-        for side in (event.bids, event.asks)
-    )
-    return bids, asks
+def digits(event: Any) -> tuple[list[bytes], list[bytes]]:
+    """What the levels of a snapshot or delta contribute to its checksum."""
+    return read_digits(event.frame, True)
 
 
 def ticker(numbers: Any, symbol: str) -> Reader:

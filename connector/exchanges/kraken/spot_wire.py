@@ -47,13 +47,6 @@ class Level(events.Level[N_co], array_like=False, frozen=True, gc=False):
     quantity: N_co = field(name="qty")
 
 
-class LevelDigits(msgspec.Struct, gc=False):
-    """The same, as it is written."""
-
-    price: msgspec.Raw
-    qty: msgspec.Raw
-
-
 @spelled(exchange_time_ns=from_moment)
 class Trade(events.Trade[N_co], gc=False, kw_only=True):
     """A row of ``trade``."""
@@ -99,7 +92,7 @@ class BookSnapshot(events.BookSnapshot[N_co], gc=False, kw_only=True):
     checksum: int  # pyright: ignore[reportGeneralTypeIssues]  # there always is one
     exchange_time_ns: Moment | None = field(name="timestamp", default=None)  # type: ignore[assignment]
     frame: bytes = field(name="--", default=b"")
-    """What it was decoded from, if a checksum is to be made of its digits."""
+    """What it was decoded from: its checksum is made of the digits."""
 
 
 @spelled(exchange_time_ns=from_moment)
@@ -126,19 +119,6 @@ class DeltaFrame(msgspec.Struct, Generic[N], gc=False, tag_field="type", tag="up
     """A frame of ``book`` with changes."""
 
     data: tuple[BookDelta[N]]
-
-
-class BookDigits(msgspec.Struct, gc=False):
-    """The levels of a frame of ``book``, as they are written."""
-
-    bids: list[LevelDigits]
-    asks: list[LevelDigits]
-
-
-class BookDigitsFrame(msgspec.Struct, gc=False):
-    """A frame of ``book``."""
-
-    data: tuple[BookDigits]
 
 
 class TickerRow(msgspec.Struct, Generic[N], gc=False):

@@ -9,7 +9,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
+
 from connector import events
+from connector.book.digits import read_digits
 from connector.exchanges.numbers import decoder
 from connector.exchanges.offers import Reader
 from connector.exchanges.okx import wire
@@ -38,7 +41,18 @@ def book(numbers: Any, symbol: str) -> Reader:
     """``books``: snapshots and changes."""
     snapshot: Any = wire.SnapshotFrame
     delta: Any = wire.DeltaFrame
-    return rows(decoder(snapshot[numbers], delta[numbers]), named=symbol, alone=True)
+    decode = decoder(snapshot[numbers], delta[numbers])
+    return rows(decode, named=symbol, alone=True, keeps_frame=True)
+
+
+def digits(event: Any) -> tuple[list[bytes], list[bytes]] | None:
+    """What the levels of a snapshot or delta contribute to its checksum; None of a whole book that
+    was fetched.
+    """
+    try:
+        return read_digits(event.frame, False) if event.frame else None
+    except msgspec.DecodeError:
+        return None  # of several books in one frame, which is not documented
 
 
 def whole_book(numbers: Any, symbol: str) -> Reader:

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 import attrs
 
 from connector.book import Extent
-from connector.book.checksum import with_text
 from connector.book.rules import OKX, OKX_REST
 from connector.channels import (
     AggregateTrades,
@@ -166,17 +164,13 @@ _OF_ALL: Mapping[type[Any], Offer] = MappingProxyType(
 def _book(channel: OrderBook, deltas: Stream[Any], numbers: parameters.NumberType) -> BookSource:
     if channel.depth is not None and channel.depth > rest.BOOK_LEVELS:
         raise ConfigError(f"okx: a book has {rest.BOOK_LEVELS} levels, not {channel.depth}")
-    # Since June 2026 checksums are 0; those of older recordings are made of digits that a float
-    # has lost.
-    checksum = OKX.checksum if numbers is Decimal else None
-    digits = with_text if numbers is Decimal else None
     symbol = deltas.name.partition(":")[2]
     return BookSource(
         deltas,
-        attrs.evolve(OKX, checksum=checksum, with_digits=digits),
+        attrs.evolve(OKX, read_digits=decode.digits),
         Extent(shown=channel.depth, needed=1, truncated=rest.BOOK_LEVELS),
         snapshot=rest.book(symbol, numbers),
-        fallback=attrs.evolve(OKX_REST, checksum=checksum, with_digits=digits),
+        fallback=attrs.evolve(OKX_REST, read_digits=decode.digits),
     )
 
 

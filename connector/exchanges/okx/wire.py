@@ -52,6 +52,8 @@ class BookSnapshot(events.BookSnapshot[N_co], gc=False, kw_only=True):
     exchange_time_ns: Milliseconds = field(name="ts")
     update_id: int = field(name="seqId", default=0)
     checksum: int | None = None
+    frame: bytes = field(name="--", default=b"")
+    """What it was decoded from, if a checksum may be made of its digits."""
 
 
 def _only_id(delta: Any) -> int:
@@ -71,6 +73,8 @@ class BookDelta(events.BookDelta[N_co], gc=False, kw_only=True):
     last_update_id: int = field(name="seqId", default=0)
     previous_update_id: int | None = field(name="prevSeqId", default=None)
     checksum: int | None = None
+    frame: bytes = field(name="--", default=b"")
+    """As that of a snapshot."""
 
 
 class SnapshotFrame(msgspec.Struct, Generic[N], gc=False, tag_field="action", tag="snapshot"):

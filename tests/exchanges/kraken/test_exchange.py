@@ -211,10 +211,10 @@ def test_a_book_shows_what_is_verified_or_as_much_as_is_asked_for() -> None:
         source = SPOT.stream(channel).book
         assert source is not None
         assert (source.extent.shown, source.extent.truncated) == (shown, 100)
-        assert source.rules.with_digits is not None
+        assert source.rules.read_digits is not None
     exact = kraken.Spot(numbers=Decimal).stream(OrderBook("A/B")).book
     assert exact is not None
-    assert exact.rules.with_digits is not None
+    assert exact.rules.read_digits is not None
     assert exact.rules.checksum is not None
 
 

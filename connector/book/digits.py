@@ -1,0 +1,90 @@
+"""The digits in a frame, of which the checksum of a book is made: as the exchange wrote them.
+
+`connector.transport.compiled` may have it in C (`connector/book/_rows.c`), which reads the usual
+form of a frame and leaves any other to this.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from connector.book.rows import EXTENSION
+
+
+class _ObjectLevel(msgspec.Struct, gc=False):
+    price: msgspec.Raw
+    qty: msgspec.Raw
+
+
+class _ObjectRow(msgspec.Struct, gc=False):
+    bids: list[_ObjectLevel]
+    asks: list[_ObjectLevel]
+
+
+class _ObjectFrame(msgspec.Struct, gc=False):
+    data: tuple[_ObjectRow]
+
+
+class _ListLevel(msgspec.Struct, array_like=True, gc=False):
+    price: str
+    quantity: str
+
+
+class _ListRow(msgspec.Struct, gc=False):
+    bids: list[_ListLevel]
+    asks: list[_ListLevel]
+
+
+class _ListFrame(msgspec.Struct, gc=False):
+    data: tuple[_ListRow]
+
+
+_OBJECTS = msgspec.json.Decoder(_ObjectFrame)
+_LISTS = msgspec.json.Decoder(_ListFrame)
+
+
+def read_digits(frame: bytes, stripped: bool) -> tuple[list[bytes], list[bytes]]:
+    """What each of the bids and asks in a frame contributes to a checksum.
+
+    Args:
+        frame: was decoded before, so it is JSON, and prices and quantities are numbers. It has one
+            row in ``data``.
+        stripped: whether a level is ``{"price": 1.0, "qty": 2.0}`` and contributes the digits of
+            both without points and leading zeros; else it is ``["1.0", "2.0", …]`` and contributes
+            ``1.0:2.0``.
+
+    Raises:
+        msgspec.DecodeError: there is more than one row, or another form of level.
+    """
+    found: Any = None if EXTENSION is None else EXTENSION.read_digits(frame, stripped)
+    return read_digits_in_python(frame, stripped) if found is None else found
+
+
+def read_digits_in_python(frame: bytes, stripped: bool) -> tuple[list[bytes], list[bytes]]:
+    """`read_digits`, in Python."""
+    if stripped:
+        row = _OBJECTS.decode(frame).data[0]
+        return _stripped(row.bids), _stripped(row.asks)
+    texts = _LISTS.decode(frame).data[0]
+    return _joined(texts.bids), _joined(texts.asks)
+
+
+def _stripped(levels: list[_ObjectLevel]) -> list[bytes]:
+    return [strip(_text(level.price)) + strip(_text(level.qty)) for level in levels]
+
+
+def _text(number: msgspec.Raw) -> str:
+    text = bytes(number).decode()
+    return f"{Decimal(text):f}" if "e" in text or "E" in text else text
+
+
+def _joined(levels: list[_ListLevel]) -> list[bytes]:
+    return [f"{level.price}:{level.quantity}".encode() for level in levels]
+
+
+def strip(number: str) -> bytes:
+    """The digits of `number` without its point and without zeros before the first other one."""
+    return number.replace(".", "").lstrip("0").encode()
