@@ -26,7 +26,8 @@ from connector.testing.exchange.trading.readings import Readings
 from connector.testing.faults.faults import Fault, FaultKind, FaultPlan, When
 from connector.testing.faults.trading import TradingFault
 from connector.testing.market.audience import Audience
-from connector.testing.market.capture import Capture, Frame, read_capture, streams_of
+from connector.testing.market.capture import Capture
+from connector.testing.market.capture_files import Frame, read_capture, streams_of
 from connector.testing.market.order_flow import OrderFlow
 from connector.testing.market.sources import Player, Silent, Source
 from connector.testing.network.ledger import DialRecord, Ledger

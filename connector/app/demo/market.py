@@ -21,7 +21,7 @@ from connector.errors import ConfigError
 from connector.exchanges import binance
 from connector.exchanges.protocol import Exchange
 from connector.testing import Capture, Frame, OrderFlow, Source, read_capture
-from connector.testing.market.capture import NO_CAPTURE
+from connector.testing.market.capture_files import NO_CAPTURE
 from connector.testing.venues.rules import SimulatedName
 
 SYMBOL = "ETHUSDC"

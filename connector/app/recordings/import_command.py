@@ -22,7 +22,7 @@ from connector.link.raw_frames import RawFrame
 from connector.recording import SUFFIX, Answer, Mark, Subject, Writer
 from connector.recording.writer import Presence
 from connector.testing import Frame, read_capture
-from connector.testing.market.capture import NO_CAPTURE
+from connector.testing.market.capture_files import NO_CAPTURE
 
 _BATCH = 4096
 

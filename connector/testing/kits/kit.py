@@ -16,6 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from connector.testing.faults.faults import Fault
 from connector.testing.market.audience import Audience
+from connector.testing.market.captured import CaptureReader
 from connector.testing.market.matching import Scale
 from connector.testing.market.traders import Action, SymbolFlow
 from connector.testing.network.server_websocket import Request
@@ -146,6 +147,10 @@ class Kit(Protocol):
 
     def open_desk(self, flow: SymbolFlow, audience: Audience) -> VenueDesk:
         """The streams of one symbol."""
+        ...
+
+    def capture_reader(self) -> CaptureReader:
+        """How its messages are read as somebody received them; it may keep state."""
         ...
 
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:

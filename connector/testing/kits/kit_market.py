@@ -11,6 +11,7 @@ import trio
 from connector.testing.kits.kit import Kit, VenueDesk
 from connector.testing.kits.table import KITS
 from connector.testing.market.audience import Audience
+from connector.testing.market.captured import CaptureReader
 from connector.testing.market.history import History
 from connector.testing.market.traders import SymbolFlow, UpdateIdSource
 from connector.testing.market.truth import MarketTruth
@@ -33,6 +34,12 @@ class KitAudience(Audience):
     def __init__(self, venue: Venue, epoch_ms: int, kit: Kit) -> None:
         super().__init__(venue, epoch_ms)
         self._kit = kit
+
+    shows_states = True
+
+    def capture_reader(self) -> CaptureReader:
+        """Reads messages as the kit does."""
+        return self._kit.capture_reader()
 
     def open_market(
         self, start_ticks: Mapping[str, int], seed: int, rate_per_second: float

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import msgspec
 import trio
 
+from connector.testing.market.captured import CaptureReader, CombinedReader
 from connector.testing.network.server_websocket import text_frame
 from connector.testing.venues.rules import Venue
 
@@ -77,6 +78,13 @@ class Audience:
             rate_per_second: actions of traders per symbol.
         """
         return None
+
+    shows_states = False
+    """Whether a new listener of a stream is sent what the stream shows."""
+
+    def capture_reader(self) -> CaptureReader:
+        """What reads recorded messages of the venue, from the first one on."""
+        return CombinedReader()
 
     def now_ms(self) -> int:
         """The exchange's time, in milliseconds since 1970."""

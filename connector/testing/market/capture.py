@@ -1,93 +1,51 @@
-"""Recorded traffic: reading ``*.jsonl.gz`` captures, and playing them as a source.
-
-A capture is gzip of one JSON object per line, in the order of receipt:
-``{"t": receive time in ns or null, "k": "open" | "recv" | "send" | "http", "u": URL or null,
-"m": exact text or null}``.
-"""
+"""`Capture`: recorded traffic, played as the source of a simulated exchange."""
 
 from __future__ import annotations
 
-import gzip
 import math
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import attrs
 import msgspec
 import trio
 
+from connector.errors import ConfigError
+from connector.recording import files_of, start_of
 from connector.testing.market.audience import Audience
+from connector.testing.market.capture_files import Frame, is_recording, read_capture
+from connector.testing.market.captured import Captured, CaptureReader, ShownStates
+from connector.testing.market.recorded_books import RecordedBooks
 from connector.testing.market.sources import Player
 
-_HEAD, _MIDDLE, _TAIL = '{"stream":"', '","data":', "}"
 _FRAMES_PER_CHECKPOINT = 64
-NO_CAPTURE = (msgspec.DecodeError, EOFError, zlib.error)
-"""The errors of reading a file that is not a capture, or is damaged."""
-
-
-class Frame(msgspec.Struct, frozen=True, rename={"ns": "t", "kind": "k", "url": "u", "text": "m"}):
-    """One line of a capture."""
-
-    ns: int | None
-    """Time of receipt, in nanoseconds since 1970; None if unknown."""
-    kind: Literal["open", "recv", "send", "http"]
-    url: str | None
-    """The URL that was opened or fetched."""
-    text: str | None
-    """The exact text that was received, sent or fetched."""
-
-    @property
-    def stream(self) -> str | None:
-        """The stream of a combined data frame; None for everything else."""
-        if self.kind != "recv" or self.text is None or not self.text.startswith(_HEAD):
-            return None
-        name, middle, _ = self.text[len(_HEAD) :].partition(_MIDDLE)
-        return name if middle else None
-
-    @property
-    def payload(self) -> bytes:
-        """The data of a combined data frame, byte for byte."""
-        assert self.text is not None
-        return self.text.partition(_MIDDLE)[2].removesuffix(_TAIL).encode()
-
-
-def read_capture(path: str | Path) -> Iterator[Frame]:
-    """Yields the frames of a capture, in the order in which they were received.
-
-    Raises:
-        OSError: the file cannot be read, or is not gzip.
-        msgspec.DecodeError: a line is not such an object.
-        EOFError, zlib.error: the gzip was cut off, or is damaged.
-    """
-    decoder = msgspec.json.Decoder(Frame)
-    with gzip.open(path, "rb") as lines:
-        for line in lines:
-            yield decoder.decode(line)
-
-
-def streams_of(path: str | Path) -> tuple[str, ...]:
-    """The streams that a capture holds, in the order of their first frames."""
-    names = dict.fromkeys(frame.stream for frame in read_capture(path))
-    return tuple(name for name in names if name is not None)
+_NOT_OF_THE_VENUE = (
+    LookupError, TypeError, ValueError, AttributeError, ArithmeticError, msgspec.MsgspecError,
+)  # fmt: skip
+_BINANCE = {"spot": "binance_spot", "usdm": "binance_usdm"}
 
 
 @attrs.frozen
 class Capture:
-    """Plays a capture to the connections subscribed to the streams that it holds.
+    """Plays recorded traffic to the connections subscribed to the streams that it holds.
+
+    It takes captures (``*.jsonl.gz``) and recordings of ``connector record``, of the exchange that
+    is simulated. Each client receives the recorded messages of the streams that it subscribed to,
+    in order. Requests and their replies, pings and limits are those of the simulated exchange. A
+    late subscriber first receives the state of the stream: the book as of now, written as the
+    exchange writes its snapshots, or the last message of a stream whose messages are whole.
 
     The capture's clock starts when one of its streams gets its first listener.
 
     Args:
-        path: a ``*.jsonl.gz`` file.
+        path: a ``*.jsonl.gz`` file, a recording, or a folder with one.
         speed: 1 is the capture's own pace, 10 ten times as fast, `math.inf` as fast as the clients
             read.
         loop: whether to start again at the end.
         resume: whether the clock stops while the stream of the next frame has no listener, so that
             every frame is sent exactly once. Otherwise a late subscriber misses earlier frames.
-        streams: the streams to play; None means all.
+        streams: the streams to play, as the simulated exchange names them; None means all.
     """
 
     path: Path = attrs.field(converter=Path)
@@ -97,49 +55,97 @@ class Capture:
     streams: tuple[str, ...] | None = attrs.field(default=None, kw_only=True)
 
     def begin(self, audience: Audience) -> Player:
-        """Open the capture at its start.
+        """Open the capture at its start, after reading it once for the streams that it contains.
 
         Raises:
-            ValueError: the capture contains a stream that the venue does not have.
+            ConfigError: it is a recording of another exchange.
+            ValueError: the capture contains no data of the exchange, or a stream that the exchange
+                does not have.
         """
-        held = streams_of(self.path)
+        venue = audience.venue.rules.name
+        exchange = _BINANCE.get(venue, venue)
+        if is_recording(self.path):
+            self._check_exchange(exchange)
+        held: dict[str, None] = {}
+        symbols: dict[str, None] = {}
+        for _, message in self.messages(audience, exchange):
+            held |= dict.fromkeys(message.streams)
+            symbols |= {message.symbol: None} if message.symbol else {}
         for name in held:
             if audience.venue.route_of(name) is None:
                 raise ValueError(
                     f"{self.path} holds {name!r}, which is no stream of "
-                    f"{audience.venue.rules.name}; is it of another venue?"
+                    f"{venue}; is it of another venue?"
                 )
-        return _Playback(self, audience, held if self.streams is None else self.streams)
+        if not held:
+            raise ValueError(f"{self.path} holds no data of {venue}; is it of another venue?")
+        playback = _Playback(self, audience, held, tuple(symbols), exchange)
+        if audience.shows_states:
+            audience.listing = playback
+        return playback
+
+    def messages(self, audience: Audience, exchange: str) -> Iterator[tuple[Frame, Captured]]:
+        """The recorded messages, as the exchange of `audience` reads them."""
+        reader = audience.capture_reader()
+        for frame in read_capture(self.path, exchange):
+            for message in _read(reader, frame):
+                yield frame, message
+
+    def _check_exchange(self, exchange: str) -> None:
+        recorded = start_of(files_of(self.path, exchange)[0]).exchange
+        if recorded != exchange:
+            raise ConfigError(
+                f"{self.path} is a recording of {recorded}: write open_exchange({recorded!r}, …)"
+            )
+
+
+def _read(reader: CaptureReader, frame: Frame) -> Iterable[Captured]:
+    """What a frame brings; a damaged message brings nothing."""
+    if frame.kind != "recv" or frame.text is None:
+        return ()
+    try:
+        return reader.read(frame.text)
+    except _NOT_OF_THE_VENUE:
+        return ()
 
 
 class _Playback:
-    def __init__(self, source: Capture, audience: Audience, streams: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        source: Capture,
+        audience: Audience,
+        held: Iterable[str],
+        symbols: tuple[str, ...],
+        exchange: str,
+    ) -> None:
         self._source = source
         self._audience = audience
-        self._streams = dict.fromkeys(streams)
-        self._snapshots: dict[str, bytes] = {}
+        self._streams = dict.fromkeys(held if source.streams is None else source.streams)
+        self._symbols = symbols
+        self._exchange = exchange
+        self._states = ShownStates()
+        self._books = RecordedBooks()
         self._zero_ns = 0
         self._zero = 0.0
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """The symbols with a snapshot in the part of the capture that has been played."""
-        return tuple(self._snapshots)
+        """The symbols in the capture; of Binance those whose snapshot has been played."""
+        return self._symbols or self._books.symbols
+
+    def first(self, stream: str) -> list[bytes]:
+        """The state of a stream, as far as it has been played."""
+        return self._states.first(stream)
 
     def snapshot(self, symbol: str, limit: int) -> bytes | None:
-        """The last fetched snapshot, cut to `limit` levels."""
-        recorded = self._snapshots.get(symbol)
-        if recorded is None:
-            return None
-        book: dict[str, Any] = msgspec.json.decode(recorded)
-        for side in ("bids", "asks"):
-            book[side] = book[side][:limit]
-        return msgspec.json.encode(book)
+        """The last fetched snapshot with all later changes, cut to `limit` levels."""
+        return self._books.snapshot(symbol, limit)
 
     async def play(self) -> None:
         while True:
             await self._wait_for_anybody()
             self._zero_ns = 0
+            self._states, self._books = ShownStates(), RecordedBooks()
             await self._play_once()
             if not self._source.loop:
                 return
@@ -150,15 +156,17 @@ class _Playback:
             await self._audience.wait_change()
 
     async def _play_once(self) -> None:
-        for number, frame in enumerate(read_capture(self._source.path)):
+        reader = self._audience.capture_reader()
+        frames = read_capture(self._source.path, self._exchange)
+        for number, frame in enumerate(frames):
             if number % _FRAMES_PER_CHECKPOINT == 0:
                 await trio.lowlevel.checkpoint()
             await self._wait_until_due(frame)
-            stream = frame.stream
             if frame.kind == "http":
                 self._keep_snapshot(frame)
-            elif stream in self._streams:
-                await self._send(frame, stream)
+            for message in _read(reader, frame):
+                if any(stream in self._streams for stream in message.streams):
+                    await self._send(message)
 
     async def _wait_until_due(self, frame: Frame) -> None:
         if frame.ns is None:
@@ -170,18 +178,23 @@ class _Playback:
             if due > trio.current_time():
                 await trio.sleep_until(due)
 
-    async def _send(self, frame: Frame, stream: str) -> None:
-        lossless = self._source.resume or math.isinf(self._source.speed)
-        if lossless:
-            await self._audience.wait_room(stream)
-        payload = frame.payload
-        while not self._audience.publish(stream, payload) and self._source.resume:
+    async def _send(self, message: Captured) -> None:
+        resumes = self._source.resume and message.awaited
+        if self._source.resume or math.isinf(self._source.speed):
+            for stream in message.streams:
+                await self._audience.wait_room(stream)
+        while not self._publish(message) and resumes:
             held_since = trio.current_time()
             await self._audience.wait_change()
             self._zero += trio.current_time() - held_since
+        self._states.add(message)
+        self._books.change(message.streams[0], message.data)
+
+    def _publish(self, message: Captured) -> int:
+        return sum(self._audience.publish(stream, message.data) for stream in message.streams)
 
     def _keep_snapshot(self, frame: Frame) -> None:
         url = urlsplit(frame.url or "")
         if url.path.endswith("/depth") and frame.text is not None:
             for symbol in parse_qs(url.query).get("symbol", ()):
-                self._snapshots[symbol] = frame.text.encode()
+                self._books.keep(symbol, frame.text)

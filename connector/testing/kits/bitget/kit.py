@@ -12,6 +12,7 @@ import attrs
 
 from connector.exchanges.endpoints import Endpoints
 from connector.testing.kits.bitget import rest
+from connector.testing.kits.bitget.captured import BitgetReader
 from connector.testing.kits.bitget.dialect import BitgetDialect
 from connector.testing.kits.bitget.names import (
     FUTURES_STREAMS,
@@ -73,6 +74,10 @@ class BitgetKit:
     def open_desk(self, flow: SymbolFlow, audience: Audience) -> Desk:
         """The streams of one symbol."""
         return Desk(flow, audience, self.scale, self.market)
+
+    def capture_reader(self) -> BitgetReader:
+        """How its messages are read as somebody received them."""
+        return BitgetReader()
 
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
         """The whole HTTP response to a REST request."""

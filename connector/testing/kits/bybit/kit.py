@@ -14,6 +14,7 @@ import attrs
 
 from connector.exchanges.endpoints import Endpoints
 from connector.testing.kits.bybit import rest
+from connector.testing.kits.bybit.captured import BybitReader
 from connector.testing.kits.bybit.dialect import BybitDialect
 from connector.testing.kits.bybit.symbol_topics import Desk
 from connector.testing.kits.kit import Ears
@@ -91,6 +92,10 @@ class BybitKit:
     def open_desk(self, flow: SymbolFlow, audience: Audience) -> Desk:
         """The streams of one symbol."""
         return Desk(flow, audience, self.scale, derivative=self.category != "spot")
+
+    def capture_reader(self) -> BybitReader:
+        """How its messages are read as somebody received them."""
+        return BybitReader()
 
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
         """The whole HTTP response to a REST request."""

@@ -12,6 +12,7 @@ import attrs
 
 from connector.exchanges.endpoints import Endpoints
 from connector.testing.kits.coinbase import rest
+from connector.testing.kits.coinbase.captured import CoinbaseReader
 from connector.testing.kits.coinbase.dialect import CoinbaseDialect
 from connector.testing.kits.coinbase.symbol_topics import Desk
 from connector.testing.kits.kit import Ears, PromptEars
@@ -70,6 +71,10 @@ class CoinbaseKit:
     def open_desk(self, flow: SymbolFlow, audience: Audience) -> Desk:
         """The channels of one product."""
         return Desk(flow, audience, self.scale)
+
+    def capture_reader(self) -> CoinbaseReader:
+        """How its messages are read as somebody received them."""
+        return CoinbaseReader()
 
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
         """The whole HTTP response to a REST request."""

@@ -147,7 +147,7 @@ class DeribitDialect:
             if fault is not None and fault.message:
                 code = BAD_REQUEST if fault.code is None else fault.code
                 return self._error(request_id, code, fault.message)
-            if fault is None and self._ears.knows(channel, _symbol(channel)):
+            if fault is None and self._ears.knows(channel, symbol_of(channel)):
                 done.append(channel)
         fresh = [each for each in dict.fromkeys(done) if each not in self._ears.subscriptions]
         for channel in fresh:
@@ -168,7 +168,7 @@ class DeribitDialect:
         return msgspec.json.encode({"jsonrpc": "2.0", "id": request_id, "error": error})
 
 
-def _symbol(channel: str) -> str:
+def symbol_of(channel: str) -> str:
     """The instrument that a channel is of; empty where it is of several or none."""
     kind, *rest = channel.removeprefix("chart.").split(".")
     several = kind == "trades" and len(rest) == 3

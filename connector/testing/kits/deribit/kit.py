@@ -12,6 +12,7 @@ import attrs
 
 from connector.exchanges.endpoints import Endpoints
 from connector.testing.kits.deribit import rest
+from connector.testing.kits.deribit.captured import DeribitReader
 from connector.testing.kits.deribit.dialect import DeribitDialect
 from connector.testing.kits.deribit.symbol_topics import Desk
 from connector.testing.kits.kit import Ears
@@ -83,6 +84,10 @@ class DeribitKit:
     def open_desk(self, flow: SymbolFlow, audience: Audience) -> Desk:
         """The channels of one instrument."""
         return Desk(flow, audience, self.scale)
+
+    def capture_reader(self) -> DeribitReader:
+        """How its messages are read as somebody received them."""
+        return DeribitReader()
 
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
         """The whole HTTP response to a REST request."""

@@ -12,6 +12,7 @@ import attrs
 
 from connector.exchanges.endpoints import Endpoints
 from connector.testing.kits.hyperliquid import info
+from connector.testing.kits.hyperliquid.captured import HyperliquidReader
 from connector.testing.kits.hyperliquid.dialect import HyperliquidDialect
 from connector.testing.kits.hyperliquid.names import INTERVALS
 from connector.testing.kits.hyperliquid.symbol_topics import Desk
@@ -74,6 +75,10 @@ class HyperliquidKit:
     def open_desk(self, flow: SymbolFlow, audience: Audience) -> Desk:
         """The subscriptions of one coin."""
         return Desk(flow, audience, self.scale)
+
+    def capture_reader(self) -> HyperliquidReader:
+        """How its messages are read as somebody received them."""
+        return HyperliquidReader()
 
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
         """The whole HTTP response to a request."""

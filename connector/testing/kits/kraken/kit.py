@@ -13,6 +13,7 @@ import attrs
 from connector.exchanges.endpoints import Endpoints
 from connector.testing.kits.kit import Ears
 from connector.testing.kits.kraken import rest
+from connector.testing.kits.kraken.captured import FuturesReader, SpotReader
 from connector.testing.kits.kraken.futures_desk import FuturesDesk
 from connector.testing.kits.kraken.futures_dialect import FEEDS, FuturesDialect
 from connector.testing.kits.kraken.spot_desk import SpotDesk
@@ -82,6 +83,10 @@ class SpotKit:
         """The streams of one symbol."""
         return SpotDesk(flow, audience, self.scale)
 
+    def capture_reader(self) -> SpotReader:
+        """How its messages are read as somebody received them."""
+        return SpotReader()
+
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
         """The whole HTTP response to a REST request."""
         return rest.answer_spot(request, symbols, market, self.scale)
@@ -113,6 +118,10 @@ class FuturesKit:
     def open_desk(self, flow: SymbolFlow, audience: Audience) -> FuturesDesk:
         """The streams of one product."""
         return FuturesDesk(flow, audience, self.scale)
+
+    def capture_reader(self) -> FuturesReader:
+        """How its messages are read as somebody received them."""
+        return FuturesReader()
 
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
         """The whole HTTP response to a REST request."""

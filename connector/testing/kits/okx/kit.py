@@ -13,6 +13,7 @@ import attrs
 from connector.exchanges.endpoints import Endpoints
 from connector.testing.kits.kit import Ears
 from connector.testing.kits.okx import rest
+from connector.testing.kits.okx.captured import OkxReader
 from connector.testing.kits.okx.dialect import OkxDialect
 from connector.testing.kits.okx.symbol_topics import Desk
 from connector.testing.market.audience import Audience
@@ -75,6 +76,10 @@ class OkxKit:
     def open_desk(self, flow: SymbolFlow, audience: Audience) -> Desk:
         """The streams of one symbol."""
         return Desk(flow, audience, self.scale)
+
+    def capture_reader(self) -> OkxReader:
+        """How its messages are read as somebody received them."""
+        return OkxReader()
 
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
         """The whole HTTP response to a REST request."""
