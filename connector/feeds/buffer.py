@@ -34,6 +34,7 @@ from connector.errors import ConnectorError
 from connector.events import Gap
 from connector.feeds.backpressure import Full
 from connector.feeds.gap_markers import joins
+from connector.feeds.handover import Holder
 from connector.feeds.wakeup import Waking
 
 T = TypeVar("T")
@@ -54,7 +55,7 @@ class Overflow(enum.Enum):
     """Raise `SlowConsumer` in the consumer, after the buffered events."""
 
 
-class Buffer(Waking, Generic[T]):
+class Buffer(Waking, Holder, Generic[T]):
     """A bounded queue with one consumer; `make_buffer` gives the one for a policy."""
 
     overflow = Overflow.BLOCK

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 import attrs
 import trio
@@ -16,7 +15,9 @@ from connector.channels import AnyChannel
 from connector.exchanges.protocol import AnyStream
 from connector.feeds.buffer import Buffer, Overflow
 from connector.feeds.delivery_delay import NS_PER_SECOND, Delays
+from connector.feeds.handover import Handover
 from connector.feeds.late_decoding import Unreadable
+from connector.transport.compiled import EXTENSION
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -58,7 +59,7 @@ class FeedOwner(Protocol):
     def streams(self, feed: Feed[object]) -> tuple[AnyStream, ...]: ...
 
 
-class Feed(Generic[T_co]):
+class Feed(Handover, Generic[T_co]):
     """A bounded buffer of events for one consumer. `Adapter.subscribe` creates it.
 
     ``async for`` yields events until the subscription ends. An iteration over buffered events
@@ -66,18 +67,20 @@ class Feed(Generic[T_co]):
     A consumer that never awaits can therefore hold the event loop for one buffer at most.
     """
 
+    # For the adapter and its links; a program reads through the methods below.
+    buffer: Buffer[T_co]
+
     def __init__(
         self, owner: FeedOwner, buffer: Buffer[T_co], delays: Delays | None = None
     ) -> None:
-        # `buffer` is for the adapter and its links; a program reads through the methods below.
         self._owner = owner
         self._delays = delays
         self.buffer = buffer
-        self._items: deque[Any] = buffer.items
+        self._items = buffer.items
         self._waits_plainly = type(buffer).wait is Buffer.wait
         self._is_plain = type(buffer).take is Buffer.take
-        take = self._items.popleft if self._is_plain else buffer.take
-        self._take = cast("Callable[[], T_co]", take)
+        self._pop = self._items.popleft if self._is_plain else None
+        self._take = cast("Callable[[], T_co]", self._pop or buffer.take)
 
     @property
     def channels(self) -> tuple[AnyChannel, ...]:
@@ -98,7 +101,8 @@ class Feed(Generic[T_co]):
     def __aiter__(self) -> Feed[T_co]:
         return self
 
-    async def __anext__(self) -> T_co:
+    async def _next(self) -> T_co:
+        """The next event: the step of ``async for``."""
         if not self._items:
             # As `_refill`, without a coroutine or a call more between wake-up and consumer.
             items, buffer = self._items, self.buffer
@@ -121,6 +125,9 @@ class Feed(Generic[T_co]):
             self.buffer.unblock_if_drained()
         return event
 
+    if TYPE_CHECKING or EXTENSION is None:  # the compiled `Handover` has it
+        __anext__ = _next
+
     async def receive(self) -> T_co:
         """Wait for the next event. Always executes a checkpoint.
 
@@ -137,7 +144,7 @@ class Feed(Generic[T_co]):
         if self._items:
             await trio.lowlevel.checkpoint()
         try:
-            return await self.__anext__()
+            return await self._next()
         except StopAsyncIteration:
             raise trio.EndOfChannel from None
 

@@ -1,9 +1,9 @@
 /* The hottest loops of the library, in C: optional, and exactly as those in Python.
 
    `connector.transport.websocket_frames`, `connector.transport.deflate`, `connector.feeds.hot_loop`,
-   `connector.feeds.intake` and `connector.exchanges.shortcuts` say what is here and have each of it in
-   Python, too; tests hold both to the same results. Nothing here keeps state, waits, or knows of trio,
-   sockets or an exchange. */
+   `connector.feeds.intake`, `connector.feeds.handover` and `connector.exchanges.shortcuts` say what is
+   here and have each of it in Python, too; tests hold both to the same results. Nothing here keeps
+   state, waits, or knows of trio, sockets or an exchange. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -42,7 +42,8 @@ static PyObject *invalid;
 
 static PyObject *name_received_ns, *name_session, *name_room, *name_put_run,
     *name_exchange_time_ns, *name_eof, *name_decompress, *name_data, *name_symbol, *name_frame,
-    *name_wire_time, *name_last_update_id, *name_previous_update_id;
+    *name_wire_time, *name_last_update_id, *name_previous_update_id, *name_next, *name_await,
+    *name_unblock;
 
 /* --- numbers from outside */
 
@@ -1609,6 +1610,225 @@ chained(PyObject *module, PyObject *const *args, Py_ssize_t count)
     return bind(&chained_method, args, count, 1);
 }
 
+/* --- from a buffer to its consumer (connector.feeds.handover) */
+
+/* The base of `Buffer`. */
+typedef struct {
+    PyObject_HEAD
+    char blocking;
+} Holder;
+
+static PyMemberDef holder_members[] = {
+    {"blocking", T_BOOL, offsetof(Holder, blocking), 0, NULL},
+    {NULL},
+};
+
+static void
+free_holder(PyObject *holder)
+{
+    PyTypeObject *type = Py_TYPE(holder);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(holder);
+    Py_DECREF(type);
+}
+
+static PyType_Slot holder_slots[] = {
+    {Py_tp_doc, "See connector.feeds.handover."},
+    {Py_tp_new, PyType_GenericNew},
+    {Py_tp_dealloc, free_holder},
+    {Py_tp_members, holder_members},
+    {0, NULL},
+};
+
+static PyType_Spec holder_spec = {
+    .name = "connector.transport._speedups.Holder",
+    .basicsize = sizeof(Holder),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .slots = holder_slots,
+};
+
+/* The base of `Feed`. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *buffer;
+    PyObject *items;
+    PyObject *pop;
+} Handover;
+
+/* A step of ``async for`` that finds an item. */
+typedef struct {
+    PyObject_HEAD
+    Handover *handover;
+} Step;
+
+/* Made once. */
+static PyTypeObject *holder_type, *handover_type, *step_type;
+
+static PyMemberDef handover_members[] = {
+    {"buffer", T_OBJECT_EX, offsetof(Handover, buffer), 0, NULL},
+    {"_items", T_OBJECT_EX, offsetof(Handover, items), 0, NULL},
+    {"_pop", T_OBJECT_EX, offsetof(Handover, pop), 0, NULL},
+    {NULL},
+};
+
+static int
+traverse_handover(Handover *handover, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE((PyObject *)handover));
+    Py_VISIT(handover->buffer);
+    Py_VISIT(handover->items);
+    Py_VISIT(handover->pop);
+    return 0;
+}
+
+static int
+clear_handover(Handover *handover)
+{
+    Py_CLEAR(handover->buffer);
+    Py_CLEAR(handover->items);
+    Py_CLEAR(handover->pop);
+    return 0;
+}
+
+static void
+free_handover(Handover *handover)
+{
+    PyTypeObject *type = Py_TYPE((PyObject *)handover);
+    PyObject_GC_UnTrack(handover);
+    clear_handover(handover);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(handover);
+    Py_DECREF(type);
+}
+
+/* Whether an item can be taken at once; -1 with an exception set. */
+static int
+has_item(Handover *handover)
+{
+    if (handover->pop == NULL || handover->pop == Py_None || handover->items == NULL) {
+        return 0;
+    }
+    Py_ssize_t count = PyObject_Size(handover->items);
+    return count < 0 ? -1 : count > 0;
+}
+
+/* ``feed.__anext__()`` */
+static PyObject *
+next_step(Handover *handover)
+{
+    int found = has_item(handover);
+    if (found <= 0) {
+        return found < 0 ? NULL : PyObject_CallMethodNoArgs((PyObject *)handover, name_next);
+    }
+    Step *step = PyObject_New(Step, step_type);
+    if (step != NULL) {
+        step->handover = (Handover *)Py_NewRef((PyObject *)handover);
+    }
+    return (PyObject *)step;
+}
+
+static PyType_Slot handover_slots[] = {
+    {Py_tp_doc, "See connector.feeds.handover."},
+    {Py_tp_new, PyType_GenericNew},
+    {Py_tp_dealloc, free_handover},
+    {Py_tp_traverse, traverse_handover},
+    {Py_tp_clear, clear_handover},
+    {Py_tp_members, handover_members},
+    {Py_am_anext, next_step},
+    {0, NULL},
+};
+
+static PyType_Spec handover_spec = {
+    .name = "connector.transport._speedups.Handover",
+    .basicsize = sizeof(Handover),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = handover_slots,
+};
+
+static void
+free_step(Step *step)
+{
+    PyTypeObject *type = Py_TYPE((PyObject *)step);
+    Py_XDECREF((PyObject *)step->handover);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(step);
+    Py_DECREF(type);
+}
+
+/* What ``await`` runs: the step itself, or the coroutine of one that waits, where somebody has taken
+   the item between ``__anext__()`` and ``await``. */
+static PyObject *
+await_step(Step *step)
+{
+    int found = has_item(step->handover);
+    if (found) {
+        return found < 0 ? NULL : Py_NewRef((PyObject *)step);
+    }
+    PyObject *coroutine = PyObject_CallMethodNoArgs((PyObject *)step->handover, name_next);
+    PyObject *awaited = coroutine == NULL ? NULL
+                                          : PyObject_CallMethodNoArgs(coroutine, name_await);
+    Py_XDECREF(coroutine);
+    return awaited;
+}
+
+/* The item; NULL with an exception set. */
+static PyObject *
+take_item(Step *step)
+{
+    Handover *handover = step->handover;
+    if (handover->pop == NULL || handover->buffer == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "an attribute of a feed is not set");
+        return NULL;
+    }
+    PyObject *item = PyObject_CallNoArgs(handover->pop);
+    if (item == NULL || !PyObject_TypeCheck(handover->buffer, holder_type)
+        || !((Holder *)handover->buffer)->blocking) {
+        return item;
+    }
+    PyObject *done = PyObject_CallMethodNoArgs(handover->buffer, name_unblock);
+    if (done == NULL) {
+        Py_CLEAR(item);
+    }
+    Py_XDECREF(done);
+    return item;
+}
+
+static PySendResult
+send_to_step(Step *step, PyObject *sent, PyObject **result)
+{
+    *result = take_item(step);
+    return *result == NULL ? PYGEN_ERROR : PYGEN_RETURN;
+}
+
+/* As `send_to_step`, for who iterates. */
+static PyObject *
+iterate_step(Step *step)
+{
+    PyObject *item = take_item(step);
+    /* Made here: what is raised with a tuple or an exception would be another one. */
+    PyObject *stop = item == NULL ? NULL : PyObject_CallOneArg(PyExc_StopIteration, item);
+    if (stop != NULL) {
+        PyErr_SetObject(PyExc_StopIteration, stop);
+    }
+    Py_XDECREF(stop);
+    Py_XDECREF(item);
+    return NULL;
+}
+
+static PyType_Slot step_slots[] = {
+    {Py_tp_doc, "See connector.feeds.handover."},
+    {Py_tp_dealloc, free_step},
+    {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, iterate_step},
+    {Py_am_await, await_step},
+    {Py_am_send, send_to_step},
+    {0, NULL},
+};
+
+static PyType_Spec step_spec = {
+    .name = "connector.transport._speedups.Step",
+    .basicsize = sizeof(Step),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = step_slots,
+};
+
 /* --- the module */
 
 static PyMethodDef functions[] = {
@@ -1645,6 +1865,20 @@ static const struct {
     {&name_wire_time, "wire_exchange_time_ns"},
     {&name_last_update_id, "last_update_id"},
     {&name_previous_update_id, "previous_update_id"},
+    {&name_next, "_next"},
+    {&name_await, "__await__"},
+    {&name_unblock, "unblock_if_drained"},
+};
+
+static const struct {
+    PyTypeObject **place;
+    PyType_Spec *spec;
+    const char *name;
+} types[] = {
+    {&intake_type, &intake_spec, "Intake"},
+    {&holder_type, &holder_spec, "Holder"},
+    {&handover_type, &handover_spec, "Handover"},
+    {&step_type, &step_spec, "Step"},
 };
 
 static struct PyModuleDef definition = {
@@ -1676,15 +1910,19 @@ PyInit__speedups(void)
     }
     undecodable = PyObject_GetAttrString(protocol, "UNDECODABLE");
     Py_DECREF(protocol);
-    if (intake_type == NULL) {
-        intake_type = (PyTypeObject *)PyType_FromSpec(&intake_spec);
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (*types[i].place == NULL) {
+            *types[i].place = (PyTypeObject *)PyType_FromSpec(types[i].spec);
+        }
+        if (*types[i].place == NULL) {
+            return NULL;
+        }
     }
-    if (undecodable == NULL || intake_type == NULL) {
-        return NULL;
-    }
-    PyObject *module = PyModule_Create(&definition);
-    if (module != NULL && PyModule_AddObjectRef(module, "Intake", (PyObject *)intake_type)) {
-        Py_CLEAR(module);
+    PyObject *module = undecodable == NULL ? NULL : PyModule_Create(&definition);
+    for (size_t i = 0; module != NULL && i < sizeof types / sizeof *types; i++) {
+        if (PyModule_AddObjectRef(module, types[i].name, (PyObject *)*types[i].place)) {
+            Py_CLEAR(module);
+        }
     }
     return module;
 }

@@ -25,6 +25,7 @@ _PARTS = (
     "inflate_text",
     "take_and_put",
     "Intake",
+    "Handover",
 )
 
 
