@@ -61,7 +61,7 @@ count_of(PyObject *number, const char *refused)
 
 /* --- frames (RFC 6455 §5.2) */
 
-enum { ODD = 0, SHORTEST_HEADER = 2 };
+enum { ODD = 0, SHORTEST_HEADER = 2, ASCII_BLOCK = 32 };
 
 /* Whether a text message may hold these bytes (RFC 6455 §8.1); -1 with an exception set. */
 static int
@@ -69,10 +69,10 @@ is_utf8(const char *data, Py_ssize_t size)
 {
     const char *end = data + size, *at = data;
     /* Market data is ASCII but for a few symbols. */
-    for (; end - at >= 8; at += 8) {
-        uint64_t word;
-        memcpy(&word, at, 8);
-        if (word & 0x8080808080808080ULL) {
+    for (; end - at >= ASCII_BLOCK; at += ASCII_BLOCK) {
+        uint64_t words[ASCII_BLOCK / 8];
+        memcpy(words, at, ASCII_BLOCK);
+        if ((words[0] | words[1] | words[2] | words[3]) & 0x8080808080808080ULL) {
             break;
         }
     }
@@ -270,6 +270,107 @@ inflate_text(PyObject *module, PyObject *const *args, Py_ssize_t count)
     return Py_BuildValue("nOn", position, Py_None, portion);
 }
 
+/* --- fields of structs */
+
+enum { MOST_FIELDS = 4 };
+
+/* Where the fields of a type are, so that they need not be looked up by name for each object: of the
+   type of which two objects came one after the other, because a look costs more than one reads. */
+typedef struct {
+    PyObject *type;
+    PyObject *descriptors[MOST_FIELDS]; /* NULL: of a field that is read as that of any object */
+    int is_known;
+} Fields;
+
+static void
+forget_fields(Fields *fields)
+{
+    Py_CLEAR(fields->type);
+    for (int i = 0; i < MOST_FIELDS; i++) {
+        Py_CLEAR(fields->descriptors[i]);
+    }
+    fields->is_known = 0;
+}
+
+/* Notes that `object` is the next whose fields, called `names`, are asked for; -1 with an exception
+   set. */
+static int
+look_at(Fields *fields, PyObject *object, PyObject *const *names, int count)
+{
+    if ((PyObject *)Py_TYPE(object) != fields->type) {
+        forget_fields(fields);
+        fields->type = Py_NewRef((PyObject *)Py_TYPE(object));
+        return 0;
+    }
+    if (fields->is_known) {
+        return 0;
+    }
+    fields->is_known = 1;
+    for (int i = 0; i < count; i++) {
+        if (names[i] == NULL || !PyUnicode_Check(names[i])) {
+            continue;
+        }
+        PyObject *found = PyObject_GetAttr(fields->type, names[i]);
+        if (found == NULL) {
+            if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
+                return -1;
+            }
+            PyErr_Clear();
+            continue;
+        }
+        int is_field = Py_TYPE(found) == &PyMemberDescr_Type;
+#ifndef Py_LIMITED_API
+        const PyMemberDef *member = is_field ? ((PyMemberDescrObject *)found)->d_member : NULL;
+        is_field = is_field && member->type == T_OBJECT_EX && !(member->flags & READONLY);
+#endif
+        if (is_field) {
+            fields->descriptors[i] = found;
+        }
+        else {
+            Py_DECREF(found);
+        }
+    }
+    return 0;
+}
+
+/* The field of `object` whose name is the one at `i`; NULL with an exception set. */
+static PyObject *
+read_field(const Fields *fields, int i, PyObject *object, PyObject *name)
+{
+    PyObject *descriptor = fields->descriptors[i];
+    if (descriptor == NULL || (PyObject *)Py_TYPE(object) != fields->type) {
+        return PyObject_GetAttr(object, name);
+    }
+#ifdef Py_LIMITED_API
+    descrgetfunc get = (descrgetfunc)PyType_GetSlot(&PyMemberDescr_Type, Py_tp_descr_get);
+    return get(descriptor, object, fields->type);
+#else
+    Py_ssize_t offset = ((PyMemberDescrObject *)descriptor)->d_member->offset;
+    PyObject *value = *(PyObject **)((char *)object + offset);
+    return value == NULL ? PyObject_GetAttr(object, name) : Py_NewRef(value);
+#endif
+}
+
+/* Sets that field; -1 with an exception set. */
+static int
+write_field(const Fields *fields, int i, PyObject *object, PyObject *name, PyObject *value)
+{
+    PyObject *descriptor = fields->descriptors[i];
+    if (descriptor == NULL || (PyObject *)Py_TYPE(object) != fields->type) {
+        return PyObject_SetAttr(object, name, value);
+    }
+#ifdef Py_LIMITED_API
+    descrsetfunc set = (descrsetfunc)PyType_GetSlot(&PyMemberDescr_Type, Py_tp_descr_set);
+    return set(descriptor, object, value);
+#else
+    Py_ssize_t offset = ((PyMemberDescrObject *)descriptor)->d_member->offset;
+    PyObject **place = (PyObject **)((char *)object + offset), *before = *place;
+    *place = Py_NewRef(value);
+    Py_XDECREF(before);
+    return 0;
+#endif
+}
+
 /* --- events */
 
 /* connector.feeds.intake: the base of `Subscription`, whose attributes the loop reads and writes. */
@@ -364,23 +465,13 @@ static PyType_Spec intake_spec = {
 /* Made once: `Subscription` inherits from it. */
 static PyTypeObject *intake_type;
 
-/* How events of a type are stamped: what sets their fields, or NULL for the way of any object. It is
-   looked up for the second event of the type, because it costs more than a single one is stamped. */
-typedef struct {
-    PyObject *type;
-    PyObject *received_ns;
-    PyObject *session;
-    descrsetfunc set;
-} Stamps;
+/* What a rule or a fold that is made here is, without what it is bound to. */
+typedef PyObject *(*Bound)(PyObject *options, PyObject *const *args, Py_ssize_t count);
 
-static void
-forget_stamps(Stamps *stamps)
-{
-    Py_CLEAR(stamps->type);
-    Py_CLEAR(stamps->received_ns);
-    Py_CLEAR(stamps->session);
-    stamps->set = NULL;
-}
+static Bound bound_rule(PyObject *rule);
+static int is_once(PyObject *fold);
+static PyObject *seen_with(PyObject *options, PyObject *last, PyObject *event);
+static int tell_seen(PyObject *options, PyObject *event, PyObject *seen);
 
 /* What the loop holds of the stream that the present run of messages is of. */
 typedef struct {
@@ -393,6 +484,10 @@ typedef struct {
     PyObject *latest;
     Py_ssize_t messages;
     Py_ssize_t payload_bytes;
+    /* Of a rule and a fold that are made here: what is called then, and with what. */
+    Bound follow;
+    PyObject *follow_options;
+    PyObject *once_options;
 } Run;
 
 static void
@@ -424,6 +519,9 @@ begin_run(Run *run, Intake *subscription)
     run->last_id = Py_NewRef(subscription->last_id);
     run->fold = Py_NewRef(subscription->fold);
     run->latest = Py_NewRef(subscription->latest);
+    run->follow = bound_rule(run->rule);
+    run->follow_options = run->follow == NULL ? NULL : PyCFunction_GetSelf(run->rule);
+    run->once_options = is_once(run->fold) ? PyCFunction_GetSelf(run->fold) : NULL;
     return 0;
 }
 
@@ -599,42 +697,18 @@ decode_data(const Run *run, PyObject *data)
     return PyObject_CallOneArg(read, data);
 }
 
-/* Finds in `stamps` how events of its type are stamped; -1 with an exception set. */
-static int
-find_stamps(Stamps *stamps)
-{
-    stamps->received_ns = PyObject_GetAttr(stamps->type, name_received_ns);
-    stamps->session = PyObject_GetAttr(stamps->type, name_session);
-    if (stamps->received_ns == NULL || stamps->session == NULL) {
-        return -1;
-    }
-    /* Fields of a struct, as nearly always: then no setter need be looked up for each event. */
-    if (Py_TYPE(stamps->received_ns) == &PyMemberDescr_Type
-        && Py_TYPE(stamps->session) == &PyMemberDescr_Type) {
-        stamps->set = (descrsetfunc)PyType_GetSlot(&PyMemberDescr_Type, Py_tp_descr_set);
-    }
-    return 0;
-}
+enum { STAMP_RECEIVED_NS, STAMP_SESSION, STAMP_FIELDS };
 
 /* Stamps `event`; -1 with an exception set. */
 static int
-stamp(const Order *order, Stamps *stamps, PyObject *event)
+stamp(const Order *order, Fields *stamps, PyObject *event)
 {
-    if ((PyObject *)Py_TYPE(event) != stamps->type) {
-        forget_stamps(stamps);
-        stamps->type = Py_NewRef((PyObject *)Py_TYPE(event));
-    }
-    else if (stamps->received_ns == NULL && find_stamps(stamps)) {
+    PyObject *const names[] = {name_received_ns, name_session};
+    if (look_at(stamps, event, names, STAMP_FIELDS)) {
         return -1;
     }
-    if (stamps->set != NULL) {
-        return stamps->set(stamps->received_ns, event, order->received_ns)
-                       || stamps->set(stamps->session, event, order->session)
-                   ? -1
-                   : 0;
-    }
-    return PyObject_SetAttr(event, name_received_ns, order->received_ns)
-                   || PyObject_SetAttr(event, name_session, order->session)
+    return write_field(stamps, STAMP_RECEIVED_NS, event, name_received_ns, order->received_ns)
+                   || write_field(stamps, STAMP_SESSION, event, name_session, order->session)
                ? -1
                : 0;
 }
@@ -665,7 +739,8 @@ follows(Run *run, PyObject *event, PyObject **verdict)
         return 1;
     }
     PyObject *arguments[] = {run->last_id, event};
-    PyObject *found = PyObject_Vectorcall(run->rule, arguments, 2, NULL);
+    PyObject *found = run->follow != NULL ? run->follow(run->follow_options, arguments, 2)
+                                          : PyObject_Vectorcall(run->rule, arguments, 2, NULL);
     if (found == NULL) {
         return -1;
     }
@@ -688,6 +763,17 @@ follows(Run *run, PyObject *event, PyObject **verdict)
 static int
 fold_one(const Run *run, PyObject *event, PyObject *made, PyObject **latest)
 {
+    if (run->once_options != NULL) {
+        PyObject *seen = seen_with(run->once_options, *latest, event);
+        int is_new = seen != NULL && seen != Py_None;
+        int failed = seen == NULL || (is_new && (tell_seen(run->once_options, event, seen)
+                                                 || PyList_Append(made, event)));
+        Py_XDECREF(seen);
+        if (!failed && is_new) {
+            Py_SETREF(*latest, Py_NewRef(event));
+        }
+        return failed ? -1 : 0;
+    }
     PyObject *arguments[] = {*latest, event};
     PyObject *found = PyObject_Vectorcall(run->fold, arguments, 2, NULL);
     if (found == NULL) {
@@ -738,7 +824,7 @@ fold_all(const Run *run, PyObject *event, PyObject **latest)
 /* Append the events of one message to those of `order`: 1 if each follows, 0 with the list of them as
    it was if one does not, -1 with an exception set. */
 static int
-take_list(const Order *order, Run *run, Stamps *stamps, PyObject *list)
+take_list(const Order *order, Run *run, Fields *stamps, PyObject *list)
 {
     Py_ssize_t before = PyList_GET_SIZE(order->events);
     PyObject *last_id = Py_NewRef(run->last_id), *verdict = NULL;
@@ -792,7 +878,7 @@ static int
 take_in_order(const Order *order, Outcome *outcome)
 {
     Run run = {NULL};
-    Stamps stamps = {NULL};
+    Fields stamps = {NULL};
     PyObject *prefix = NULL, *verdict = NULL, *event = NULL, *group = NULL, *latest = NULL;
     int result = -1;
     Py_ssize_t taken = order->first, room = PY_SSIZE_T_MAX, prefix_size = 0, behind = 0;
@@ -915,7 +1001,7 @@ take_in_order(const Order *order, Outcome *outcome)
     }
 failed:
     forget_run(&run);
-    forget_stamps(&stamps);
+    forget_fields(&stamps);
     Py_XDECREF(prefix);
     Py_XDECREF(event);
     Py_XDECREF(verdict);
@@ -1099,27 +1185,88 @@ failed:
 
 /* --- readers of frames (connector.exchanges.shortcuts) */
 
+static void
+free_fields(PyObject *held)
+{
+    Fields *fields = PyCapsule_GetPointer(held, NULL);
+    forget_fields(fields);
+    PyMem_Free(fields);
+}
+
+/* The `Fields` behind `count` options; NULL with an exception set. */
+static Fields *
+fields_of(PyObject *options, Py_ssize_t count)
+{
+    return PyCapsule_GetPointer(PyTuple_GET_ITEM(options, count), NULL);
+}
+
+/* Options, of which an empty text is None, and behind them `Fields`, as what `method` is bound to. */
+static PyObject *
+bind(PyMethodDef *method, PyObject *const *args, Py_ssize_t count, Py_ssize_t wanted)
+{
+    if (count != wanted) {
+        PyErr_Format(PyExc_TypeError, "%s takes %zd arguments", method->ml_name, wanted);
+        return NULL;
+    }
+    Fields *fields = PyMem_Calloc(1, sizeof *fields);
+    PyObject *held = fields == NULL ? PyErr_NoMemory() : PyCapsule_New(fields, NULL, free_fields);
+    if (held == NULL) {
+        PyMem_Free(fields);
+        return NULL;
+    }
+    PyObject *options = PyTuple_New(wanted + 1);
+    for (Py_ssize_t i = 0; options != NULL && i < wanted; i++) {
+        int is_empty = PyUnicode_Check(args[i]) && PyUnicode_GetLength(args[i]) == 0;
+        PyTuple_SetItem(options, i, Py_NewRef(is_empty ? Py_None : args[i]));
+    }
+    if (options == NULL) {
+        Py_DECREF(held);
+        return NULL;
+    }
+    PyTuple_SetItem(options, wanted, held);
+    PyObject *bound = PyCFunction_NewEx(method, options, NULL);
+    Py_DECREF(options);
+    return bound;
+}
+
 enum { ROWS_DECODE, ROWS_NAMED, ROWS_OF, ROWS_ALONE, ROWS_KEEPS_FRAME, ROWS_ARRANGE,
        ROWS_WITHIN, ROWS_OPTIONS };
 
+/* Whether two objects, texts nearly always, differ; -1 with an exception set. */
+static int
+is_other(PyObject *one, PyObject *other)
+{
+    if (PyUnicode_CheckExact(one) && PyUnicode_CheckExact(other)) {
+        int order = PyUnicode_Compare(one, other);
+        return order == -1 && PyErr_Occurred() ? -1 : order != 0;
+    }
+    return PyObject_RichCompareBool(one, other, Py_NE);
+}
+
+enum { ROW_SYMBOL, ROW_FRAME, ROW_FIELDS };
+
 /* What `row` is told; -1 with an exception set. */
 static int
-finish_row(PyObject *options, PyObject *row, PyObject *frame, int several)
+finish_row(PyObject *options, Fields *fields, PyObject *row, PyObject *frame, int several)
 {
     PyObject *named = PyTuple_GET_ITEM(options, ROWS_NAMED);
     PyObject *of = PyTuple_GET_ITEM(options, ROWS_OF);
-    if (named != Py_None && PyObject_SetAttr(row, name_symbol, named)) {
+    PyObject *const names[] = {name_symbol, name_frame};
+    if (look_at(fields, row, names, ROW_FIELDS)) {
+        return -1;
+    }
+    if (named != Py_None && write_field(fields, ROW_SYMBOL, row, name_symbol, named)) {
         return -1;
     }
     if (PyTuple_GET_ITEM(options, ROWS_KEEPS_FRAME) == Py_True
-        && PyObject_SetAttr(row, name_frame, frame)) {
+        && write_field(fields, ROW_FRAME, row, name_frame, frame)) {
         return -1;
     }
     if (!several || of == Py_None) {
         return 0;
     }
-    PyObject *symbol = PyObject_GetAttr(row, name_symbol);
-    int differs = symbol == NULL ? -1 : PyObject_RichCompareBool(symbol, of, Py_NE);
+    PyObject *symbol = read_field(fields, ROW_SYMBOL, row, name_symbol);
+    int differs = symbol == NULL ? -1 : is_other(symbol, of);
     if (differs > 0) {
         PyErr_Format(invalid, "a row of %R in a frame of %R", symbol, of);
     }
@@ -1167,10 +1314,15 @@ read_rows(PyObject *options, PyObject *frame)
         Py_DECREF(found);
         return NULL;
     }
+    Fields *fields = fields_of(options, ROWS_OPTIONS);
+    if (fields == NULL) {
+        Py_DECREF(found);
+        return NULL;
+    }
     int several = (is_list ? PyList_GET_SIZE(found) : PyTuple_GET_SIZE(found)) > 1;
     for (Py_ssize_t i = 0; i < (is_list ? PyList_GET_SIZE(found) : PyTuple_GET_SIZE(found)); i++) {
         PyObject *row = Py_NewRef(is_list ? PyList_GET_ITEM(found, i) : PyTuple_GET_ITEM(found, i));
-        int failed = finish_row(options, row, frame, several);
+        int failed = finish_row(options, fields, row, frame, several);
         Py_DECREF(row);
         if (failed) {
             Py_DECREF(found);
@@ -1193,24 +1345,6 @@ read_rows(PyObject *options, PyObject *frame)
         return row;
     }
     return found;
-}
-
-/* Options, of which an empty text is None, as what `method` is bound to. */
-static PyObject *
-bind(PyMethodDef *method, PyObject *const *args, Py_ssize_t count, Py_ssize_t wanted)
-{
-    if (count != wanted) {
-        PyErr_Format(PyExc_TypeError, "%s takes %zd arguments", method->ml_name, wanted);
-        return NULL;
-    }
-    PyObject *options = PyTuple_New(wanted);
-    for (Py_ssize_t i = 0; options != NULL && i < wanted; i++) {
-        int is_empty = PyUnicode_Check(args[i]) && PyUnicode_GetLength(args[i]) == 0;
-        PyTuple_SetItem(options, i, Py_NewRef(is_empty ? Py_None : args[i]));
-    }
-    PyObject *bound = options == NULL ? NULL : PyCFunction_NewEx(method, options, NULL);
-    Py_XDECREF(options);
-    return bound;
 }
 
 static PyMethodDef rows_method = {"rows", read_rows, METH_O, NULL};
@@ -1261,14 +1395,14 @@ timed(PyObject *module, PyObject *const *args, Py_ssize_t count)
 
 /* --- ids that follow (connector.exchanges.shortcuts) */
 
-enum { RULE, FIELD };
+enum { RULE, FIELD, RULE_OPTIONS, CHAINED_OPTIONS = 1 };
 
-/* The id in `field` of `event`, and in `value` its value if that is above 0 and fits; NULL without an
-   exception if it has none, and with one. */
+/* The id in the field at `i` of `event`, and in `value` its value if that is above 0 and fits; NULL
+   without an exception if it has none, and with one. */
 static PyObject *
-id_in(PyObject *event, PyObject *field, long long *value)
+id_in(const Fields *fields, int i, PyObject *event, PyObject *name, long long *value)
 {
-    PyObject *number = PyObject_GetAttr(event, field);
+    PyObject *number = read_field(fields, i, event, name);
     *value = 0;
     if (number == NULL) {
         if (PyErr_ExceptionMatches(PyExc_AttributeError)) {
@@ -1313,6 +1447,17 @@ last_id_in(PyObject *const *args, Py_ssize_t count)
     return overflow || last < 0 ? 0 : last;
 }
 
+/* The id of `event` in the rule's field, as `id_in`. */
+static PyObject *
+id_of(PyObject *options, PyObject *event, long long *value)
+{
+    PyObject *name = PyTuple_GET_ITEM(options, FIELD);
+    Fields *fields = fields_of(options, RULE_OPTIONS);
+    *value = 0;
+    return fields == NULL || look_at(fields, event, &name, 1) ? NULL
+                                                              : id_in(fields, 0, event, name, value);
+}
+
 static PyObject *
 follow_rising(PyObject *options, PyObject *const *args, Py_ssize_t count)
 {
@@ -1320,7 +1465,7 @@ follow_rising(PyObject *options, PyObject *const *args, Py_ssize_t count)
     if (last <= 0) {
         return last < 0 ? NULL : ask_rule(options, args, NULL);
     }
-    PyObject *number = id_in(args[1], PyTuple_GET_ITEM(options, FIELD), &value);
+    PyObject *number = id_of(options, args[1], &value);
     return number != NULL && value > last ? number : ask_rule(options, args, number);
 }
 
@@ -1331,7 +1476,7 @@ follow_dense(PyObject *options, PyObject *const *args, Py_ssize_t count)
     if (last <= 0) {
         return last < 0 ? NULL : ask_rule(options, args, NULL);
     }
-    PyObject *number = id_in(args[1], PyTuple_GET_ITEM(options, FIELD), &value);
+    PyObject *number = id_of(options, args[1], &value);
     return number != NULL && value - 1 == last ? number : ask_rule(options, args, number);
 }
 
@@ -1342,13 +1487,27 @@ follow_chained(PyObject *options, PyObject *const *args, Py_ssize_t count)
     if (last <= 0) {
         return last < 0 ? NULL : ask_rule(options, args, NULL);
     }
-    PyObject *before = id_in(args[1], name_previous_update_id, &value);
+    PyObject *const names[] = {name_previous_update_id, name_last_update_id};
+    Fields *fields = fields_of(options, CHAINED_OPTIONS);
+    if (fields == NULL || look_at(fields, args[1], names, 2)) {
+        return NULL;
+    }
+    PyObject *before = id_in(fields, 0, args[1], name_previous_update_id, &value);
     if (before == NULL || value != last) {
         return ask_rule(options, args, before);
     }
     Py_DECREF(before);
-    PyObject *number = id_in(args[1], name_last_update_id, &value);
+    PyObject *number = id_in(fields, 1, args[1], name_last_update_id, &value);
     return number != NULL && value > 0 ? number : ask_rule(options, args, number);
+}
+
+/* What is called for `rule` if it is one of these, else NULL. */
+static Bound
+bound_rule(PyObject *rule)
+{
+    PyCFunction function = PyCFunction_Check(rule) ? PyCFunction_GetFunction(rule) : NULL;
+    Bound bound = (Bound)(void (*)(void))function;
+    return bound == follow_rising || bound == follow_dense || bound == follow_chained ? bound : NULL;
 }
 
 /* --- rows in order (connector.exchanges.shortcuts) */
@@ -1359,15 +1518,19 @@ enum { IN_ORDER, BACKWARDS, OTHERWISE };
 /* The integers in the one or two fields of `row`; 0 if they are none that fit, -1 with an exception
    set. */
 static int
-keys_of(PyObject *options, PyObject *row, long long *keys)
+keys_of(PyObject *options, Fields *fields, PyObject *row, long long *keys)
 {
+    PyObject *const names[] = {PyTuple_GET_ITEM(options, ARRANGE_FIRST),
+                               PyTuple_GET_ITEM(options, ARRANGE_SECOND)};
+    if (look_at(fields, row, names, 2)) {
+        return -1;
+    }
     for (int i = 0; i < 2; i++) {
-        PyObject *field = PyTuple_GET_ITEM(options, ARRANGE_FIRST + i);
         keys[i] = 0;
-        if (field == Py_None) {
+        if (names[i] == Py_None) {
             continue;
         }
-        PyObject *key = PyObject_GetAttr(row, field);
+        PyObject *key = read_field(fields, i, row, names[i]);
         if (key == NULL) {
             return -1;
         }
@@ -1389,10 +1552,14 @@ static int
 order_of(PyObject *options, PyObject *rows)
 {
     int rising = 1, falling = 1;
+    Fields *fields = fields_of(options, ARRANGE_OPTIONS);
+    if (fields == NULL) {
+        return -1;
+    }
     long long last[2] = {0}, keys[2];
     for (Py_ssize_t i = 0; (rising || falling) && i < PyList_GET_SIZE(rows); i++) {
         PyObject *row = Py_NewRef(PyList_GET_ITEM(rows, i));
-        int known = keys_of(options, row, keys);
+        int known = keys_of(options, fields, row, keys);
         Py_DECREF(row);
         if (known <= 0) {
             return known < 0 ? -1 : OTHERWISE;
@@ -1506,45 +1673,85 @@ split(PyObject *module, PyObject *const *args, Py_ssize_t count)
 
 enum { ONCE_TIME, ONCE_ID, ONCE_SEEN, ONCE_OPTIONS };
 
+/* How two times stand: below 0 if `one` is before `other`, above it if behind; `failed` is set with an
+   exception. */
+static int
+order_of_times(PyObject *one, PyObject *other, int *failed)
+{
+    if (PyLong_CheckExact(one) && PyLong_CheckExact(other)) {
+        int high, low;
+        long long first = PyLong_AsLongLongAndOverflow(one, &high),
+                  second = PyLong_AsLongLongAndOverflow(other, &low);
+        if (!high && !low) {
+            return (first > second) - (first < second);
+        }
+    }
+    int later = PyObject_RichCompareBool(one, other, Py_GT);
+    int earlier = later ? 0 : PyObject_RichCompareBool(one, other, Py_LT);
+    *failed = later < 0 || earlier < 0;
+    return later - earlier;
+}
+
 /* What `event` is to know as delivered of its time when `last` was delivered last: None if it was
    itself, NULL with an exception set. */
 static PyObject *
 seen_with(PyObject *options, PyObject *last, PyObject *event)
 {
-    PyObject *time_field = PyTuple_GET_ITEM(options, ONCE_TIME);
-    PyObject *number = PyObject_GetAttr(event, PyTuple_GET_ITEM(options, ONCE_ID));
-    PyObject *alone = number == NULL ? NULL : PyTuple_Pack(1, number);
-    PyObject *before = NULL, *now = NULL, *known = NULL, *seen = NULL;
-    if (alone == NULL || last == Py_None) {
-        Py_XDECREF(number);
-        return alone;
+    PyObject *const *names = (PyObject *[]){PyTuple_GET_ITEM(options, ONCE_TIME),
+                                            PyTuple_GET_ITEM(options, ONCE_ID),
+                                            PyTuple_GET_ITEM(options, ONCE_SEEN)};
+    Fields *fields = fields_of(options, ONCE_OPTIONS);
+    if (fields == NULL || look_at(fields, event, names, ONCE_OPTIONS)) {
+        return NULL;
     }
-    before = PyObject_GetAttr(last, time_field);
-    now = before == NULL ? NULL : PyObject_GetAttr(event, time_field);
-    int is_later = now == NULL ? -1 : PyObject_RichCompareBool(now, before, Py_GT);
-    if (is_later > 0) {
-        seen = Py_NewRef(alone);
+    PyObject *number = read_field(fields, ONCE_ID, event, names[ONCE_ID]);
+    if (number == NULL) {
+        return NULL;
     }
-    int is_earlier = is_later ? -1 : PyObject_RichCompareBool(now, before, Py_LT);
-    if (is_earlier > 0) {
+    PyObject *before = NULL, *now = NULL, *known = NULL, *alone = NULL, *seen = NULL;
+    int failed = 0, order = 1;
+    if (last != Py_None) {
+        before = read_field(fields, ONCE_TIME, last, names[ONCE_TIME]);
+        now = before == NULL ? NULL : read_field(fields, ONCE_TIME, event, names[ONCE_TIME]);
+        failed = now == NULL;
+        order = failed ? 0 : order_of_times(now, before, &failed);
+    }
+    if (failed) {
+        goto done;
+    }
+    if (order > 0) {
+        seen = PyTuple_Pack(1, number);
+        goto done;
+    }
+    if (order < 0) {
+        seen = Py_NewRef(Py_None);
+        goto done;
+    }
+    known = read_field(fields, ONCE_SEEN, last, names[ONCE_SEEN]);
+    int is_known = known == NULL ? -1 : PySequence_Contains(known, number);
+    if (is_known > 0) {
         seen = Py_NewRef(Py_None);
     }
-    if (is_earlier == 0) {
-        known = PyObject_GetAttr(last, PyTuple_GET_ITEM(options, ONCE_SEEN));
-        int is_known = known == NULL ? -1 : PySequence_Contains(known, number);
-        if (is_known > 0) {
-            seen = Py_NewRef(Py_None);
-        }
-        if (is_known == 0) {
-            seen = PySequence_Concat(known, alone);
-        }
+    if (is_known == 0 && (alone = PyTuple_Pack(1, number)) != NULL) {
+        seen = PySequence_Concat(known, alone);
     }
+done:
+    Py_XDECREF(alone);
     Py_XDECREF(known);
     Py_XDECREF(now);
     Py_XDECREF(before);
-    Py_DECREF(alone);
     Py_DECREF(number);
     return seen;
+}
+
+/* Writes what `seen_with` said into `event`; -1 with an exception set. */
+static int
+tell_seen(PyObject *options, PyObject *event, PyObject *seen)
+{
+    Fields *fields = fields_of(options, ONCE_OPTIONS);
+    return fields == NULL ? -1
+                          : write_field(fields, ONCE_SEEN, event,
+                                        PyTuple_GET_ITEM(options, ONCE_SEEN), seen);
 }
 
 static PyObject *
@@ -1559,13 +1766,21 @@ fold_once(PyObject *options, PyObject *const *args, Py_ssize_t count)
         return NULL;
     }
     int is_new = seen != Py_None;
-    int failed = is_new && PyObject_SetAttr(args[1], PyTuple_GET_ITEM(options, ONCE_SEEN), seen);
+    int failed = is_new && tell_seen(options, args[1], seen);
     Py_DECREF(seen);
     PyObject *made = failed ? NULL : PyList_New(is_new);
     if (made != NULL && is_new) {
         PyList_SetItem(made, 0, Py_NewRef(args[1]));
     }
     return made;
+}
+
+/* Whether `fold` is such a fold. */
+static int
+is_once(PyObject *fold)
+{
+    return PyCFunction_Check(fold)
+           && PyCFunction_GetFunction(fold) == (PyCFunction)(void (*)(void))fold_once;
 }
 
 static PyMethodDef once_method = {
@@ -1591,7 +1806,7 @@ PyDoc_STRVAR(rising_doc, "rising(rule, field)\n--\n\nSee connector.exchanges.sho
 static PyObject *
 rising(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
-    return bind(&rising_method, args, count, 2);
+    return bind(&rising_method, args, count, RULE_OPTIONS);
 }
 
 PyDoc_STRVAR(dense_doc, "dense(rule, field)\n--\n\nSee connector.exchanges.shortcuts.");
@@ -1599,7 +1814,7 @@ PyDoc_STRVAR(dense_doc, "dense(rule, field)\n--\n\nSee connector.exchanges.short
 static PyObject *
 dense(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
-    return bind(&dense_method, args, count, 2);
+    return bind(&dense_method, args, count, RULE_OPTIONS);
 }
 
 PyDoc_STRVAR(chained_doc, "chained(rule)\n--\n\nSee connector.exchanges.shortcuts.");
@@ -1607,7 +1822,7 @@ PyDoc_STRVAR(chained_doc, "chained(rule)\n--\n\nSee connector.exchanges.shortcut
 static PyObject *
 chained(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
-    return bind(&chained_method, args, count, 1);
+    return bind(&chained_method, args, count, CHAINED_OPTIONS);
 }
 
 /* --- from a buffer to its consumer (connector.feeds.handover) */

@@ -140,6 +140,72 @@ def test_each_is_delivered_once(told: list[tuple[int, int]]) -> None:
     assert len({(each.time, each.number) for each in found[0]}) == len(found[0])
 
 
+class Slotted:
+    __slots__ = ("number", "seen", "symbol", "time")
+
+    def __init__(self, time: int, number: int) -> None:
+        self.time, self.number = time, number
+        self.seen: tuple[int, ...] = ()
+
+
+class Doubled(Once):
+    """Over its field is a property, as `connector.exchanges.spelling` puts one."""
+
+
+Doubled.number = property(lambda event: 2 * Once.number.__get__(event))  # type: ignore[assignment,attr-defined]
+
+
+def in_a_dict(time: int, number: int) -> Any:
+    return SimpleNamespace(time=time, number=number, seen=())
+
+
+def by_number(last_id: int, event: Any) -> int:
+    return event.number if event.number > last_id else 0
+
+
+@compiled
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([Once, Slotted, Doubled, in_a_dict]),
+            st.integers(0, 1),
+            st.sampled_from([0, 1, 2, 2**70]),
+        ),
+        max_size=8,
+    )
+)
+@example([(Once, 0, 1), (Once, 0, 2), (Doubled, 0, 1), (Doubled, 0, 2), (Once, 0, 2)])
+def test_the_fields_of_objects_of_any_kind(told: list[tuple[Any, int, int]]) -> None:
+    assert EXTENSION is not None
+    found: list[list[Any]] = []
+    for once, rule in (
+        (shortcuts.once_in_python, by_number),
+        (EXTENSION.once, EXTENSION.rising(by_number, "number")),
+    ):
+        fold, last = once("time", "number", "seen"), None
+        said: list[Any] = []
+        found.append(said)
+        for kind, time, number in told:
+            event = kind(time, number)
+            said.append(rule(1, event))
+            made = fold(last, event)
+            said += [(type(each), each.time, each.number, each.seen) for each in made]
+            last = made[-1] if made else last
+
+    assert found[0] == found[1]
+
+
+@compiled
+def test_rows_of_other_kinds_keep_what_they_are_told() -> None:
+    assert EXTENSION is not None
+    kinds = Row, Row, Slotted, Row, Row, Slotted, Slotted, Slotted
+
+    rows = [Slotted(1, 2) if kind is Slotted else Row("B") for kind in kinds]
+    read = EXTENSION.rows(lambda _: SimpleNamespace(data=rows), "A", "A", False, False, None, "")
+
+    assert [row.symbol for row in read(b"")] == ["A"] * len(kinds)
+
+
 @pytest.mark.parametrize("field", ["time", "number", "seen"])
 def test_an_event_without_what_tells_it_apart(field: str) -> None:
     fold = shortcuts.once("time", "number", "seen")
