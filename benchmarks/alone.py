@@ -2,14 +2,17 @@
 
     python -m benchmarks.alone connector --messages 1000
 
-"bare" is the least that two tasks of trio can do (`benchmarks.contestants.latency_trio`). It
-measures nothing itself: `benchmarks.instructions` counts what it does.
+"bare" is the least that two tasks of trio can do (`benchmarks.contestants.latency_trio`),
+"connector" its way from the socket to the feed, and "adapter" an open adapter with all that stands
+between: the link, trio-websocket, the user's task. It measures nothing itself:
+`benchmarks.instructions` counts what it does.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +23,10 @@ from benchmarks import workloads
 from benchmarks.contestants.latency_trio import two_tasks
 from benchmarks.measure import KINDS
 from benchmarks.replay import Replay
+from benchmarks.server import accept, reply, requests
+from connector import open_adapter
+from connector.channels import Trades
+from connector.exchanges import binance
 from connector.feeds.delivery_delay import Delays
 from connector.feeds.feed import Feed
 from connector.transport.tap import Tap
@@ -32,10 +39,15 @@ MOST = 2_000
 class Sender:
     """Sends one message when the one before has been consumed; in the place of a `Latency`."""
 
-    def __init__(self, messages: int, descriptor: int) -> None:
+    def __init__(self, messages: int, far: socket.socket | trio.socket.SocketType) -> None:
         prepared = [workloads.frame(text) for text in workloads.texts("trade", MOST, 1)]
         self._frames = iter(prepared[:messages])
-        self._descriptor = descriptor
+        self.send_to(far)
+
+    def send_to(self, far: socket.socket | trio.socket.SocketType) -> None:
+        """Send over another connection."""
+        self._far = far
+        self._descriptor = far.fileno()
 
     def decoder(self) -> Callable[[bytes], Any]:
         envelope = msgspec.defstruct(
@@ -73,14 +85,45 @@ async def connector(sender: Sender, stream: trio.SocketStream) -> None:
         nursery.cancel_scope.cancel()
 
 
+def attend(listener: socket.socket) -> socket.socket:
+    """Accept a connection, and its subscription."""
+    connection, _ = listener.accept()
+    accept(connection)
+    connection.sendall(reply(next(requests(connection))))
+    return connection
+
+
+async def adapter(sender: Sender, _: trio.SocketStream) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        host = f"127.0.0.1:{listener.getsockname()[1]}"
+        endpoints = binance.Endpoints(stream=f"ws://{host}", rest=f"http://{host}")
+        attended = trio.Event()
+        async with (
+            trio.open_nursery() as nursery,
+            open_adapter(binance.UsdMFutures(endpoints=endpoints), close_timeout=0) as opened,
+        ):
+
+            async def serve() -> None:
+                sender.send_to(await trio.to_thread.run_sync(attend, listener))
+                attended.set()
+
+            nursery.start_soon(serve)
+            async with opened.subscribe(Trades("ETHUSDC")) as feed:
+                await attended.wait()
+                sender.begin()
+                async for event in feed:
+                    if sender.note(event.trade_id):
+                        break
+
+
 async def send(client: str, messages: int) -> None:
     near, far = trio.socket.socketpair()
     with near, far:
-        sender = Sender(messages, far.fileno())
+        sender = Sender(messages, far)
         await CLIENTS[client](sender, trio.SocketStream(near))
 
 
-CLIENTS = {"bare": bare, "connector": connector}
+CLIENTS = {"bare": bare, "connector": connector, "adapter": adapter}
 
 
 def main() -> None:

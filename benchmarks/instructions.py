@@ -2,11 +2,14 @@
 
     python -m benchmarks.instructions depth5 trade
     python -m benchmarks.instructions --alone
+    python -m benchmarks.instructions depth5 --clients "picows bare" connector --tls
 
 The replay (`benchmarks.replay`) runs twice, with few and with more messages; the difference is
 what messages cost, without the start of the interpreter. Two counts of one version differ by less
 than a thousandth; other versions of Python, or other compilers of it, count otherwise.
 With ``--alone`` the messages come one at a time (`benchmarks.alone`): what latency is made of.
+With ``--clients`` contestants of `benchmarks.run` are counted: whole processes that read a socket
+of the load server, so that TLS is in it, and the kernel is not.
 """
 
 from __future__ import annotations
@@ -22,19 +25,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.alone import CLIENTS
+from benchmarks.field import CONTESTANTS, Contestant, Workload
+from benchmarks.launch import HERE, Site
 from benchmarks.replay import frames
 
 FEW, MANY = 500, 4_500
 FEW_ALONE, MANY_ALONE = 300, 1_300
 
 
-def counted(*command: str) -> int:
-    """Instructions of a whole process that runs a module of Python."""
+def counted(*command: str, **around: str) -> int:
+    """Instructions of a whole process that runs a module of Python, with `around` around it."""
     finished = subprocess.run(
         ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
          sys.executable, "-m", *command],
         capture_output=True, text=True, check=True,
-        env={**os.environ, "PYTHONHASHSEED": "0"},
+        env={**os.environ, "PYTHONHASHSEED": "0", **around},
     )  # fmt: skip
     found = re.search(r"Collected : (\d+)", finished.stderr)
     assert found is not None, finished.stderr
@@ -70,6 +75,19 @@ def replayed(workload: str, symbols: int, messages: int) -> int:
         )  # fmt: skip
 
 
+def contested(site: Site, contestant: Contestant, workload: Workload) -> int:
+    """Of a whole process that reads the messages of `workload` from a socket."""
+    around = {"SSL_CERT_FILE": str(site.folder / "trust.pem")}
+    if not contestant.compiled:
+        around["CONNECTOR_NO_EXTENSION"] = "1"
+    with site.load_server(workload) as port:
+        return counted(
+            f"benchmarks.contestants.{contestant.module}", workload.name, str(port),
+            "--messages", str(workload.messages), "--symbols", str(workload.symbols),
+            *["--tls"] * workload.tls, *contestant.options, **around,
+        )  # fmt: skip
+
+
 def alone(client: str, count: Callable[..., int | None] = counted) -> float | None:
     """Per message that comes alone; None if they cannot be counted in that way."""
     few, many = (
@@ -86,6 +104,10 @@ def main() -> None:
     parser.add_argument("workloads", nargs="*", default=["depth5", "trade"])
     parser.add_argument("--symbols", type=int, nargs="*", default=[1, 50])
     parser.add_argument("--alone", action="store_true", help="messages one at a time")
+    parser.add_argument("--clients", nargs="*", choices=[
+        name for name, each in CONTESTANTS.items() if each.package is None
+    ], help="contestants, over a socket")  # fmt: skip
+    parser.add_argument("--tls", action="store_true", help="for --clients")
     options = parser.parse_args()
     if shutil.which("valgrind") is None:
         parser.exit(1, "valgrind is not installed\n")
@@ -93,10 +115,34 @@ def main() -> None:
         for client in CLIENTS:
             print(f"a trade alone, {client}: {alone(client):,.0f}", flush=True)
         return
+    if options.clients:
+        compare(options)
+        return
     for workload in options.workloads:
         for symbols in options.symbols:
             few, many = (replayed(workload, symbols, count) for count in (FEW, MANY))
             print(f"{workload}, {symbols} symbols: {(many - few) / (MANY - FEW):,.0f}", flush=True)
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Print what a message costs each client, and the ratio to the first of them."""
+    with Site.prepared(HERE / ".environments") as site:
+        for name in options.workloads:
+            for symbols in options.symbols:
+                first = 0.0
+                for client in options.clients:
+                    few, many = (
+                        contested(
+                            site,
+                            CONTESTANTS[client],
+                            Workload(name, count, symbols, tls=options.tls),
+                        )
+                        for count in (FEW, MANY)
+                    )
+                    each = (many - few) / (MANY - FEW)
+                    first = first or each
+                    what = Workload(name, MANY, symbols, tls=options.tls)
+                    print(f"{what}, {client}: {each:,.0f}, {each / first:.2f}", flush=True)
 
 
 if __name__ == "__main__":

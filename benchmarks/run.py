@@ -142,6 +142,19 @@ def grown() -> dict[str, Any]:
     return dict(json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
 
 
+def missing() -> list[str]:
+    """The packages of contestants that run in this environment, and are not in it."""
+    return [name for name in PACKAGES if not installed(name)]
+
+
+def installed(package: str) -> bool:
+    try:
+        metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
 def conditions(rounds: int) -> str:
     """Where, when and how busy."""
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)
@@ -172,6 +185,8 @@ def main() -> None:
     parser.add_argument("--page", type=Path, help="a page with marked places for the tables")
     parser.add_argument("--chart", type=Path, help="an SVG for the curves")
     options = parser.parse_args()
+    if absent := missing():
+        parser.exit(1, f"not installed here: {', '.join(absent)}; install the group bench\n")
     if options.quick:
         quick(options.rounds or 3)
         return

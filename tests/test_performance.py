@@ -25,6 +25,7 @@ from trio.testing import wait_all_tasks_blocked
 import connector
 import connector.feeds.delivery
 from benchmarks import alone, chart, instructions, tables, workloads
+from benchmarks import run as contest
 from connector.channels import Channel, PartialBook, Trades
 from connector.errors import DecodeError
 from connector.exchanges import binance
@@ -413,3 +414,15 @@ def test_a_picture_of_curves_has_every_line(tmp_path: Path) -> None:
 
     picture = ET.parse(path).getroot()
     assert len(picture.findall("{http://www.w3.org/2000/svg}polyline")) == 4
+
+
+def test_the_benchmark_says_at_once_what_is_not_installed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(contest, "PACKAGES", ("trio", "not-a-client", "msgspec", "nor-this-one"))
+    monkeypatch.setattr(sys, "argv", ["benchmarks.run", "--quick"])
+
+    with pytest.raises(SystemExit):
+        contest.main()
+
+    assert "not installed here: not-a-client, nor-this-one;" in capsys.readouterr().err

@@ -7,8 +7,8 @@ through `Exchange.parse`. Nothing here raises for what an exchange sends.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
+from time import time_ns
 from typing import Any, Protocol
 
 import trio
@@ -91,7 +91,7 @@ class Delivery:
         self.timed: Event | None = None
         """The newest event that says when it happened, once per batch."""
 
-    def deliver(self, payloads: Sequence[bytes], first: int, *, in_order: bool = False) -> int:
+    def deliver(self, payloads: Sequence[bytes], first: int, in_order: bool = False) -> int:
         """Take ``payloads[first:]``; the index of the first that must wait for room.
 
         A frame with a list is taken when all of its events are in the buffers.
@@ -103,21 +103,23 @@ class Delivery:
         """
         if self._numbers is not None and not in_order:
             return self._deliver_numbered(self._numbers, payloads, first)
-        if self._rest:
-            if not self._put_rest():
-                return first
-            first += 1
         full = self._full
-        if full and full.holds_back():
-            return first
-        if first == 0 or self.received_ns is None:
-            self.received_ns = self._stamped_ns or time.time_ns()
-        received_ns, streams, shape = self.received_ns, self._streams, self._shape
-        taken, last = first, len(payloads)
+        taken = first
+        if self._rest or full:
+            if self._rest:
+                if not self._put_rest():
+                    return first
+                taken += 1
+            if full and full.holds_back():
+                return taken
+        received_ns = self.received_ns
+        if not taken or received_ns is None:
+            self.received_ns = received_ns = self._stamped_ns or time_ns()
+        last = len(payloads)
         while taken < last:
             begin = taken
             taken, timed, unusual = take_and_put(
-                payloads, begin, received_ns, self.session, streams, shape
+                payloads, begin, received_ns, self.session, self._streams, self._shape
             )
             self.messages += taken - begin
             if timed is not None:
@@ -144,7 +146,7 @@ class Delivery:
                 self._parse(payloads[begin], data=False)
                 continue
             run = payloads if end == len(payloads) else payloads[:end]
-            taken = self.deliver(run, begin, in_order=True)
+            taken = self.deliver(run, begin, True)
             numbers.passed(payloads, begin, taken)
             if taken < end:
                 return taken

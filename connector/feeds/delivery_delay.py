@@ -6,16 +6,19 @@ consumer gets it, taken of the first event of each batch: its wait is the longes
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
+from typing import TYPE_CHECKING
 
 import attrs
+
+from connector.transport.compiled import EXTENSION
 
 NS_PER_SECOND = 1_000_000_000
 
 BOUNDS_SECONDS = (0.0001, 0.00025, 0.001, 0.0025, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0)
 """Upper bounds of the buckets; one more bucket has no bound."""
 _BOUNDS_NS = tuple(round(bound * NS_PER_SECOND) for bound in BOUNDS_SECONDS)
-_FIRST_BOUND_NS = _BOUNDS_NS[0]
 
 
 @attrs.frozen
@@ -28,19 +31,51 @@ class DelayStatistics:
     """The sum of all samples, in seconds."""
 
 
+class HistogramInPython:
+    """Counts numbers that `connector.transport.compiled` may count in C.
+
+    Args:
+        bounds: the upper bounds of the buckets, at most 15; one more bucket has no bound.
+    """
+
+    __slots__ = "_bounds", "_counts", "_sum"
+
+    def __init__(self, bounds: tuple[int, ...]) -> None:
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self._sum = 0.0
+
+    def observe(self, ns: int) -> None:
+        """Count a delay of `ns`; a clock that was set back makes it none."""
+        self._counts[bisect_left(self._bounds, ns)] += 1
+        if ns > 0:
+            self._sum += ns
+
+    def observe_since(self, since_ns: int) -> None:
+        """Count the delay from `since_ns`, wall clock, until now."""
+        self.observe(time.time_ns() - since_ns)
+
+    def read(self) -> tuple[tuple[int, ...], float]:
+        """What is in each bucket, and the sum of what is not negative."""
+        return tuple(self._counts), self._sum
+
+
+if TYPE_CHECKING:
+    Histogram = HistogramInPython
+else:
+    Histogram = HistogramInPython if EXTENSION is None else EXTENSION.Histogram
+
+
 class Delays:
     """A histogram that grows."""
 
     def __init__(self) -> None:
-        self._counts = [0] * (len(_BOUNDS_NS) + 1)
-        self._sum_ns = 0
-
-    def observe(self, ns: int) -> None:
-        """Count a delay of `ns`; a clock that was set back makes it none."""
-        self._counts[bisect_left(_BOUNDS_NS, ns) if ns > _FIRST_BOUND_NS else 0] += 1
-        if ns > 0:
-            self._sum_ns += ns
+        histogram = Histogram(_BOUNDS_NS)
+        self.observe = histogram.observe
+        self.observe_since = histogram.observe_since
+        self._read = histogram.read
 
     def statistics(self) -> DelayStatistics:
         """A snapshot."""
-        return DelayStatistics(tuple(self._counts), self._sum_ns / NS_PER_SECOND)
+        counts, total = self._read()
+        return DelayStatistics(counts, total / NS_PER_SECOND)

@@ -74,7 +74,7 @@ class Feed(Handover, Generic[T_co]):
         self, owner: FeedOwner, buffer: Buffer[T_co], delays: Delays | None = None
     ) -> None:
         self._owner = owner
-        self._delays = delays
+        self._observe_since = None if delays is None else delays.observe_since
         self.buffer = buffer
         self._items = buffer.items
         self._waits_plainly = type(buffer).wait is Buffer.wait
@@ -113,10 +113,11 @@ class Feed(Handover, Generic[T_co]):
                     await wait_task_rescheduled(buffer.begin_waiting())
                 else:
                     await buffer.wait()
-            if self._delays is not None:
+            observe_since = self._observe_since
+            if observe_since is not None:
                 since_ns = items[0].received_ns if self._is_plain else buffer.oldest_ns()
                 if since_ns:
-                    self._delays.observe(time.time_ns() - since_ns)
+                    observe_since(since_ns)
         try:
             event = self._take()
         except Unreadable:
@@ -238,8 +239,8 @@ class Feed(Handover, Generic[T_co]):
 
     def _observe(self) -> None:
         """Once per batch: how long has its first event waited for us?"""
-        if self._delays is not None and (since_ns := self.buffer.oldest_ns()):
-            self._delays.observe(time.time_ns() - since_ns)
+        if self._observe_since is not None and (since_ns := self.buffer.oldest_ns()):
+            self._observe_since(since_ns)
 
     async def _next_readable(self) -> T_co:
         """The next event that decodes; only what conflates can hold another, and never blocks."""

@@ -2044,6 +2044,133 @@ static PyType_Spec step_spec = {
     .slots = step_slots,
 };
 
+
+/* --- delays (connector.feeds.delivery_delay) */
+
+enum { MOST_BOUNDS = 15 };
+
+/* A histogram of delays in nanoseconds; the sum may be of years. */
+typedef struct {
+    PyObject_HEAD
+    long long bounds[MOST_BOUNDS];
+    long long counts[MOST_BOUNDS + 1];
+    double sum;
+    int size;
+} Histogram;
+
+static PyObject *
+new_histogram(PyTypeObject *type, PyObject *args, PyObject *named)
+{
+    PyObject *bounds;
+    if (!PyArg_ParseTuple(args, "O!", &PyTuple_Type, &bounds)) {
+        return NULL;
+    }
+    if (PyTuple_GET_SIZE(bounds) > MOST_BOUNDS) {
+        PyErr_SetString(PyExc_ValueError, "too many bounds");
+        return NULL;
+    }
+    Histogram *made = (Histogram *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
+    if (made == NULL) {
+        return NULL;
+    }
+    made->size = (int)PyTuple_GET_SIZE(bounds);
+    for (int i = 0; i < made->size; i++) {
+        made->bounds[i] = PyLong_AsLongLong(PyTuple_GET_ITEM(bounds, i));
+    }
+    if (PyErr_Occurred()) {
+        Py_DECREF(made);
+        return NULL;
+    }
+    return (PyObject *)made;
+}
+
+static void
+free_histogram(PyObject *histogram)
+{
+    PyTypeObject *type = Py_TYPE(histogram);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(histogram);
+    Py_DECREF(type);
+}
+
+static void
+observe(Histogram *histogram, long long delay)
+{
+    int bucket = 0;
+    while (bucket < histogram->size && delay > histogram->bounds[bucket]) {
+        bucket++;
+    }
+    histogram->counts[bucket]++;
+    if (delay > 0) {
+        histogram->sum += (double)delay;
+    }
+}
+
+static PyObject *
+observe_delay(Histogram *histogram, PyObject *delay)
+{
+    long long number = PyLong_AsLongLong(delay);
+    if (number == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    observe(histogram, number);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+observe_since(Histogram *histogram, PyObject *since)
+{
+    struct timespec now;
+    long long begin = PyLong_AsLongLong(since);
+    if (begin == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    if (begin < 0 || !timespec_get(&now, TIME_UTC)) {
+        PyErr_SetString(PyExc_ValueError, "a time is not negative");
+        return NULL;
+    }
+    observe(histogram, (long long)now.tv_sec * 1000000000 + now.tv_nsec - begin);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+read_histogram(Histogram *histogram, PyObject *unused)
+{
+    PyObject *counts = PyTuple_New(histogram->size + 1);
+    for (int i = 0; counts != NULL && i <= histogram->size; i++) {
+        PyObject *count = PyLong_FromLongLong(histogram->counts[i]);
+        if (count == NULL) {
+            Py_CLEAR(counts);
+            break;
+        }
+        PyTuple_SET_ITEM(counts, i, count);
+    }
+    return counts == NULL ? NULL : Py_BuildValue("Nd", counts, histogram->sum);
+}
+
+static PyMethodDef histogram_methods[] = {
+    {"observe", (PyCFunction)observe_delay, METH_O, NULL},
+    {"observe_since", (PyCFunction)observe_since, METH_O, NULL},
+    {"read", (PyCFunction)read_histogram, METH_NOARGS, NULL},
+    {NULL},
+};
+
+static PyType_Slot histogram_slots[] = {
+    {Py_tp_doc, "See connector.feeds.delivery_delay."},
+    {Py_tp_new, new_histogram},
+    {Py_tp_dealloc, free_histogram},
+    {Py_tp_methods, histogram_methods},
+    {0, NULL},
+};
+
+static PyType_Spec histogram_spec = {
+    .name = "connector.transport._speedups.Histogram",
+    .basicsize = sizeof(Histogram),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = histogram_slots,
+};
+
+static PyTypeObject *histogram_type;
+
 /* --- the module */
 
 static PyMethodDef functions[] = {
@@ -2091,6 +2218,7 @@ static const struct {
     const char *name;
 } types[] = {
     {&intake_type, &intake_spec, "Intake"},
+    {&histogram_type, &histogram_spec, "Histogram"},
     {&holder_type, &holder_spec, "Holder"},
     {&handover_type, &handover_spec, "Handover"},
     {&step_type, &step_spec, "Step"},

@@ -3,10 +3,11 @@
 `connector/transport/_speedups.c` contains the hottest loops in C, and `connector/book/_rows.c` the
 levels of books. They are compiled when the package is installed on a machine with a C compiler.
 Without a compiler, or with ``CONNECTOR_NO_EXTENSION=1`` in the environment, the same loops run in
-Python (`connector.feeds.hot_loop`, `connector.transport.websocket_frames`,
-`connector.transport.deflate`, `connector.exchanges.shortcuts`, `connector.book.rows`,
-`connector.book.digits`), at about one and a half times the cost per message. Each loop says in
-Python what it does; the tests hold both to the same results.
+Python (`connector.feeds.hot_loop`, `connector.feeds.delivery_delay`,
+`connector.transport.websocket_frames`, `connector.transport.deflate`,
+`connector.exchanges.shortcuts`, `connector.book.rows`, `connector.book.digits`), at about one and a
+half times the cost per message. Each loop says in Python what it does; the tests hold both to the
+same results.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _PARTS = (
     "take_and_put",
     "Intake",
     "Handover",
+    "Histogram",
 )
 
 

@@ -18,7 +18,11 @@ exceptions, each on purpose:
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
+from typing import Any
+
 import trio
+from trio.lowlevel import wait_readable
 
 from connector.errors import ExchangeUnavailable, HandshakeRejected
 from connector.transport.deflate import Inflater, agree
@@ -212,7 +216,7 @@ class Tap(trio.abc.Stream):
         """Close the stream below."""
         await self._stream.aclose()
 
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+    def receive_some(self, max_bytes: int | None = None) -> Coroutine[Any, Any, bytes]:
         """Deliver messages until there is something for trio-websocket, and return that.
 
         Args:
@@ -227,23 +231,10 @@ class Tap(trio.abc.Stream):
 
         Cancellation: the connection is of no use afterwards.
         """
+        # Not `async`: a coroutine less between the readable socket and the consumer.
         if self.head is None:
-            return await self._receive_head()
-        if self.is_rejected:
-            return await self._receive_rejection()
-        while True:
-            if self._untaken and self._taken is not None:
-                await self._taken.wait()
-                self._untaken = False
-            if not (self._missing or self._transparent):
-                await self._lift()
-            # trio-websocket may answer without ever waiting: here others get their turn.
-            await trio.lowlevel.checkpoint()
-            if self.closing and self._passing is not None and self._passing.is_control:
-                self._position += self._missing
-                self._missing, self._passing = 0, None
-                continue
-            return await self._pass_up()
+            return self._receive_head()
+        return self._receive_rejection() if self.is_rejected else self._receive_frames()
 
     # --- inside
 
@@ -297,12 +288,18 @@ class Tap(trio.abc.Stream):
         self.rejection += chunk
         return chunk
 
-    async def _lift(self) -> None:
-        """Deliver messages until something must be passed up."""
+    async def _receive_frames(self) -> bytes:
+        """Deliver messages until something must be passed up, and pass it up."""
+        if self._untaken and self._taken is not None:
+            await self._taken.wait()
+            self._untaken = False
+        if self._missing or self._transparent:
+            await trio.lowlevel.checkpoint()
+            return await self._pass_up()
         data, position = self._data, self._position
-        # Neither changes before something is passed up.
+        # None of these changes before something is passed up.
         lift, limit = None if self._fragmented else self._lift_messages, self.limit
-        reader = self._reader
+        reader, inflater, size = self._reader, self._inflater, _READ_BYTES
         while True:
             wanted = ODD
             if lift is not None:
@@ -315,7 +312,7 @@ class Tap(trio.abc.Stream):
                         await self._deliver_in_portions(batch)
                     else:
                         self.messages += count
-                        self.payload_bytes += sum(map(len, batch)) if count > 1 else len(batch[0])
+                        self.payload_bytes += len(batch[0]) if count == 1 else sum(map(len, batch))
                         taken = self._sink.deliver(batch, 0)
                         if taken < count:
                             await self._deliver_rest(batch, taken)
@@ -323,20 +320,31 @@ class Tap(trio.abc.Stream):
                 if wanted == MORE:
                     await trio.lowlevel.checkpoint()
                     continue
-                if self._inflater is not None and self._inflater.failure is not None:
-                    raise self._inflater.failure
+                if inflater is not None and inflater.failure is not None:
+                    raise inflater.failure
                 wanted = self._judge(data, position)
                 if wanted == ODD:
-                    break
+                    # trio-websocket may answer without ever waiting: here others get their turn.
+                    await trio.lowlevel.checkpoint()
+                    if not (self.closing and self._passing and self._passing.is_control):
+                        break
+                    position += self._missing
+                    self._missing, self._passing = 0, None
+                    continue
             if self._sink.leisurely:
                 await self._sink.rest()
             if position == len(data):  # as `_read`, with a coroutine less
-                size = _READ_BYTES if self._inflater is None else self._compressed_bytes()
+                if inflater is not None:
+                    size = self._compressed_bytes()
                 try:
                     if reader is None:
                         data = bytes(await self._receive(size))
                     else:
-                        await reader.readable()
+                        descriptor = reader.fileno()
+                        if descriptor < 0 or reader.more:
+                            await reader.readable()
+                        else:
+                            await wait_readable(descriptor)
                         chunk = reader.read(size)
                         if chunk is None:
                             continue
@@ -344,14 +352,17 @@ class Tap(trio.abc.Stream):
                 except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
                     data = self._broken(error)
                 self.wire_bytes += len(data)
-                self._ended = not data
+                if not data:
+                    self._ended = True
             else:
                 data = await self._refill(data[position:], wanted)
             position = 0
             if self._ended:
                 self._transparent = True
+                await trio.lowlevel.checkpoint()
                 break
         self._data, self._position = data, position
+        return await self._pass_up()
 
     async def _deliver_in_portions(self, batch: list[bytes]) -> None:
         """Deliver more messages than an exchange would send in a read, or before `go_live`."""

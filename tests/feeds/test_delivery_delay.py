@@ -2,10 +2,53 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.feeds.delivery_delay import BOUNDS_SECONDS, NS_PER_SECOND, Delays
+from connector.feeds.delivery_delay import (
+    BOUNDS_SECONDS,
+    NS_PER_SECOND,
+    Delays,
+    Histogram,
+    HistogramInPython,
+)
+
+EITHER = pytest.mark.parametrize("make", [HistogramInPython, Histogram], ids=["python", "used"])
+
+
+@given(st.lists(st.integers(-(10**18), 10**18)), st.lists(st.integers(0, 10**12), max_size=15))
+def test_both_histograms_count_alike(delays_ns: list[int], bounds: list[int]) -> None:
+    ours, other = (make(tuple(sorted(bounds))) for make in (HistogramInPython, Histogram))
+    for each in delays_ns:
+        ours.observe(each)
+        other.observe(each)
+
+    assert ours.read() == other.read()
+
+
+@EITHER
+def test_a_delay_ends_now(make: type[HistogramInPython]) -> None:
+    histogram = make((10**15,))
+    begin = time.time_ns()
+    histogram.observe_since(begin - 10**15)
+    histogram.observe_since(begin + 10**15)
+    end = time.time_ns()
+
+    counts, total = histogram.read()
+
+    assert counts == (1, 1)
+    assert 10**15 <= total <= 10**15 + end - begin
+
+
+@EITHER
+@pytest.mark.parametrize("wrong", ["1", None])
+def test_it_counts_whole_numbers(make: type[HistogramInPython], wrong: object) -> None:
+    for count in (make((1,)).observe, make((1,)).observe_since):
+        with pytest.raises(TypeError):
+            count(wrong)  # type: ignore[arg-type]
 
 
 @given(st.lists(st.integers(-(10**9), 20 * 10**9)))
