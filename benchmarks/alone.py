@@ -46,7 +46,6 @@ class Sender:
 
     def send_to(self, far: socket.socket | trio.socket.SocketType) -> None:
         """Send over another connection."""
-        self._far = far
         self._descriptor = far.fileno()
 
     def decoder(self) -> Callable[[bytes], Any]:
@@ -97,15 +96,17 @@ async def adapter(sender: Sender, _: trio.SocketStream) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         host = f"127.0.0.1:{listener.getsockname()[1]}"
         endpoints = binance.Endpoints(stream=f"ws://{host}", rest=f"http://{host}")
-        attended = trio.Event()
+        attended, over = trio.Event(), trio.Event()
         async with (
             trio.open_nursery() as nursery,
             open_adapter(binance.UsdMFutures(endpoints=endpoints), close_timeout=0) as opened,
         ):
 
             async def serve() -> None:
-                sender.send_to(await trio.to_thread.run_sync(attend, listener))
-                attended.set()
+                with await trio.to_thread.run_sync(attend, listener) as far:
+                    sender.send_to(far)
+                    attended.set()
+                    await over.wait()
 
             nursery.start_soon(serve)
             async with opened.subscribe(Trades("ETHUSDC")) as feed:
@@ -114,6 +115,7 @@ async def adapter(sender: Sender, _: trio.SocketStream) -> None:
                 async for event in feed:
                     if sender.note(event.trade_id):
                         break
+            over.set()
 
 
 async def send(client: str, messages: int) -> None:
