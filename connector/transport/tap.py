@@ -22,7 +22,6 @@ from collections.abc import Coroutine
 from typing import Any
 
 import trio
-from trio.lowlevel import wait_readable
 
 from connector.errors import ExchangeUnavailable, HandshakeRejected
 from connector.transport.deflate import Inflater, agree
@@ -216,7 +215,9 @@ class Tap(trio.abc.Stream):
         """Close the stream below."""
         await self._stream.aclose()
 
-    def receive_some(self, max_bytes: int | None = None) -> Coroutine[Any, Any, bytes]:
+    def receive_some(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, max_bytes: int | None = None
+    ) -> Coroutine[Any, Any, bytes]:
         """Deliver messages until there is something for trio-websocket, and return that.
 
         Args:
@@ -289,7 +290,6 @@ class Tap(trio.abc.Stream):
         return chunk
 
     async def _receive_frames(self) -> bytes:
-        """Deliver messages until something must be passed up, and pass it up."""
         if self._untaken and self._taken is not None:
             await self._taken.wait()
             self._untaken = False
@@ -340,11 +340,7 @@ class Tap(trio.abc.Stream):
                     if reader is None:
                         data = bytes(await self._receive(size))
                     else:
-                        descriptor = reader.fileno()
-                        if descriptor < 0 or reader.more:
-                            await reader.readable()
-                        else:
-                            await wait_readable(descriptor)
+                        await reader.readable()
                         chunk = reader.read(size)
                         if chunk is None:
                             continue

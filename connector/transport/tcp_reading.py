@@ -26,12 +26,12 @@ _CLOSED_ALREADY = "this socket was already closed"
 class SocketReader:
     """Reads a TCP socket: `receive`, or its two halves where a coroutine less counts."""
 
-    __slots__ = "fileno", "more"
+    __slots__ = "_fileno", "_more"
 
     def __init__(self, stream: trio.SocketStream) -> None:
         # What trio's socket asks, where it is there, saves a call per read.
-        self.fileno: Callable[[], int] = getattr(stream.socket, "_sock", stream.socket).fileno
-        self.more = False
+        self._fileno: Callable[[], int] = getattr(stream.socket, "_sock", stream.socket).fileno
+        self._more = False
 
     async def receive(self, max_bytes: int) -> bytes:
         """As `trio.SocketStream.receive_some`."""
@@ -47,11 +47,11 @@ class SocketReader:
         Raises:
             trio.ClosedResourceError: the socket is closed.
         """
-        descriptor = self.fileno()
+        descriptor = self._fileno()
         if descriptor < 0:
             raise trio.ClosedResourceError(_CLOSED_ALREADY)
-        if self.more:
-            self.more = False
+        if self._more:
+            self._more = False
             return checkpoint()  # noqa: ASYNC105 - for the caller to await
         return wait_readable(descriptor)  # noqa: ASYNC105
 
@@ -63,7 +63,7 @@ class SocketReader:
             trio.BrokenResourceError: the connection broke.
         """
         # Asked again: meanwhile it may be closed, and its number another's.
-        descriptor = self.fileno()
+        descriptor = self._fileno()
         if descriptor < 0:
             raise trio.ClosedResourceError(_CLOSED_ALREADY)
         try:
@@ -74,7 +74,7 @@ class SocketReader:
             if error.errno in _CLOSED:
                 raise trio.ClosedResourceError(_CLOSED_ALREADY) from None
             raise trio.BrokenResourceError(f"socket connection broken: {error}") from error
-        self.more = len(data) == max_bytes
+        self._more = len(data) == max_bytes
         return data
 
 
