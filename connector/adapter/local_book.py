@@ -21,10 +21,11 @@ from typing import Any, Protocol
 
 import trio
 
-from connector.book import BookStatistics, Crossing, Outcome, RenewedBook
+from connector.adapter.live_view import LiveView
+from connector.book import BookStatistics, Crossing, Outcome, RenewedBook, State
 from connector.channels import OrderBook
 from connector.errors import ConnectorError, RequestRejected, SubscriptionRejected
-from connector.events import BookSnapshot, BookView, Event, Gap
+from connector.events import BookSnapshot, Event, Gap
 from connector.exchanges.protocol import AnyStream, RestRequest
 from connector.feeds.buffer import Buffer
 from connector.feeds.lossy_buffers import ConflatingBuffer
@@ -92,7 +93,7 @@ class LocalBook(Buffer[Any]):
         self._waits_since: float | None = None
         """Since when deltas came without the snapshot that should precede them."""
         self._book = RenewedBook(source.rules, source.extent)
-        self._view = BookView(
+        self._view: Any = LiveView(
             symbol="",
             bids=self._book.book.bids,
             asks=self._book.book.asks,
@@ -175,7 +176,7 @@ class LocalBook(Buffer[Any]):
     def put_run(self, items: Sequence[Any], stream: str) -> None:
         """Take deltas that arrived together."""
         book = self._book
-        was_synced = book.synced
+        was_synced = book.book.state is State.LIVE
         changed, looks = False, False
         for item in items:
             outcome = book.restarted(item) if isinstance(item, BookSnapshot) else book.delta(item)
@@ -191,10 +192,10 @@ class LocalBook(Buffer[Any]):
                     self._tell_loss(book.book.reason, item)
                     was_synced = changed = False
         if items:
-            self._last_ns = items[-1].received_ns
-        if changed and self._crossing.is_due(items[-1].received_ns):
-            looks |= self._stays_crossed(items[-1])
-            changed = book.synced
+            now_ns = self._last_ns = items[-1].received_ns
+            if changed and self._crossing.is_due(now_ns):
+                looks |= self._stays_crossed(items[-1])
+                changed = book.synced
         if changed:
             self._show()
         # A book that is live and will stay so wants nothing.
@@ -352,11 +353,12 @@ class LocalBook(Buffer[Any]):
         book, view = self._book.book, self._view
         latest = book.latest
         assert latest is not None
-        view.bids, view.asks = book.bids, book.asks
+        if not view.synced or view.bids is not book.bids:
+            view.bids, view.asks = book.bids, book.asks
+            view.synced = True
         view.symbol = latest.symbol  # as the exchange spells it
         view.update_id = book.update_id
-        view.synced = True
-        view.exchange_time_ns = latest.exchange_time_ns
+        view.wire_exchange_time_ns = latest
         view.received_ns = latest.received_ns
         view.session = latest.session
         run = [view]

@@ -31,6 +31,8 @@ typedef struct {
     PyObject *level;
     /* What the level contributes to a checksum, or NULL. */
     PyObject *digits;
+    /* Whether no other price that is exact, too, has this key. */
+    int is_exact;
 } Row;
 
 typedef struct {
@@ -139,9 +141,9 @@ is_worse(const Rows *side, PyObject *other, PyObject *price)
 /* How the price of a row, whose key is that of `price`, compares: 0 equal, 1 worse, 2 better; -1 with
    an exception set. Two Decimals may have one float. */
 static int
-compare(const Rows *side, Py_ssize_t index, PyObject *price)
+compare(const Rows *side, Py_ssize_t index, PyObject *price, int is_exact)
 {
-    if (PyFloat_CheckExact(price)) {
+    if (PyFloat_CheckExact(price) || (is_exact && row_at(side, index)->is_exact)) {
         return 0;
     }
     PyObject *other = PyObject_GetAttr(row_at(side, index)->level, name_price);
@@ -162,7 +164,7 @@ compare(const Rows *side, Py_ssize_t index, PyObject *price)
 
 /* Where a row with this price is or belongs, and in `found` whether it is; -1 with an exception set. */
 static Py_ssize_t
-locate(const Rows *side, double key, PyObject *price, int *found)
+locate(const Rows *side, double key, PyObject *price, int is_exact, int *found)
 {
     Py_ssize_t low = 0, high = side->count;
     const Row *rows = row_at(side, 0);
@@ -177,7 +179,7 @@ locate(const Rows *side, double key, PyObject *price, int *found)
     }
     *found = 0;
     while (low < side->count && row_at(side, low)->key == key) {
-        int how = compare(side, low, price);
+        int how = compare(side, low, price, is_exact);
         if (how < 0) {
             return -1;
         }
@@ -301,17 +303,20 @@ read_price(const char *text, Py_ssize_t size, double *price)
     return 1;
 }
 
-/* What `price` is sorted by; -1 with an exception set, perhaps. */
+/* What `price` is sorted by, and in `is_exact` whether no other exact price has this key (two numbers
+   of 15 digits have two floats); -1 with an exception set, perhaps. */
 static double
-key_of(const Rows *side, PyObject *price, PyObject *digits)
+key_of(const Rows *side, PyObject *price, PyObject *digits, int *is_exact)
 {
     double key;
+    *is_exact = 1;
     if (PyFloat_CheckExact(price)) {
         key = PyFloat_AS_DOUBLE(price);
     }
     else if (digits == NULL
              || !read_price(PyBytes_AS_STRING(digits), PyBytes_GET_SIZE(digits), &key)) {
         key = PyFloat_AsDouble(price);
+        *is_exact = 0;
     }
     return side->is_bids ? key : -key;
 }
@@ -344,7 +349,7 @@ digits_at(PyObject *digits, Py_ssize_t index)
 
 /* Put a row at `index`, where the others make place for it; -1 with an exception set. */
 static int
-insert(Rows *side, Py_ssize_t index, double key, PyObject *level, PyObject *digits)
+insert(Rows *side, Py_ssize_t index, double key, int is_exact, PyObject *level, PyObject *digits)
 {
     if (make_room(side)) {
         return -1;
@@ -352,6 +357,7 @@ insert(Rows *side, Py_ssize_t index, double key, PyObject *level, PyObject *digi
     Row *row = row_at(side, index);
     memmove(row + 1, row, (size_t)(side->count - index) * sizeof(Row));
     row->key = key;
+    row->is_exact = is_exact;
     row->level = Py_NewRef(level);
     row->digits = Py_XNewRef(digits);
     side->count++;
@@ -363,18 +369,18 @@ insert(Rows *side, Py_ssize_t index, double key, PyObject *level, PyObject *digi
 static int
 apply_one(Rows *side, PyObject *level, PyObject *digits)
 {
-    int result = -1, found;
+    int result = -1, found, is_exact;
     PyObject *price = PyObject_GetAttr(level, name_price);
     PyObject *quantity = price == NULL ? NULL : PyObject_GetAttr(level, name_quantity);
     int stays = quantity == NULL ? -1 : is_nonzero(quantity);
     if (stays < 0) {
         goto done;
     }
-    double key = key_of(side, price, digits);
+    double key = key_of(side, price, digits, &is_exact);
     if (PyErr_Occurred()) {
         goto done;
     }
-    Py_ssize_t index = locate(side, key, price, &found);
+    Py_ssize_t index = locate(side, key, price, is_exact, &found);
     if (index < 0) {
         goto done;
     }
@@ -384,6 +390,7 @@ apply_one(Rows *side, PyObject *level, PyObject *digits)
         before = *row;
         touch(side, side->count - 1 - index);
         if (stays) {
+            row->is_exact = is_exact;
             row->level = Py_NewRef(level);
             row->digits = Py_XNewRef(digits);
         }
@@ -396,7 +403,7 @@ apply_one(Rows *side, PyObject *level, PyObject *digits)
     }
     else if (stays) {
         int is_known = side->prunes ? is_above_floor(side, key, price) : 1;
-        result = is_known <= 0 ? is_known : insert(side, index, key, level, digits);
+        result = is_known <= 0 ? is_known : insert(side, index, key, is_exact, level, digits);
     }
     else {
         result = 0;
@@ -498,8 +505,10 @@ rows_fill(Rows *side, PyObject *const *args, Py_ssize_t count)
         PyObject *level = Py_NewRef(PyList_GET_ITEM(levels, i));
         Py_XINCREF(written);
         PyObject *price = PyObject_GetAttr(level, name_price);
-        double key = price == NULL ? 0 : key_of(side, price, written);
-        failed = PyErr_Occurred() ? 1 : insert(side, side->count, key, level, written);
+        int is_exact = 0;
+        double key = price == NULL ? 0 : key_of(side, price, written, &is_exact);
+        failed = PyErr_Occurred() ? 1
+                                  : insert(side, side->count, key, is_exact, level, written);
         Py_XDECREF(price);
         Py_DECREF(level);
         Py_XDECREF(written);

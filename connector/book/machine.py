@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import attrs
 
 from connector.book.levels import Asks, Bids, Extent
+from connector.book.rows import checksum
 from connector.book.rules import BookRules
 from connector.book.state import Input, State, after
 from connector.errors import ConfigError
@@ -112,10 +113,12 @@ class Book:
                 self._old = 0
                 self._last_id = self.update_id = last
                 self.latest = delta
-                self._apply(delta)
-                if self._verified and (wrong := self._what_is_wrong(delta)):
-                    return self._lose(Input.WRONG, wrong)
                 bids, asks = self.bids, self.asks
+                if not self._verified:
+                    bids.apply(delta.bids)
+                    asks.apply(delta.asks)
+                elif wrong := self._apply_verified(delta):
+                    return self._lose(Input.WRONG, wrong)
                 runs_out = bids.is_running_out or asks.is_running_out
                 if runs_out and not (bids.top_is_known and asks.top_is_known):
                     return self._lose(Input.WRONG, "depth")
@@ -270,19 +273,27 @@ class Book:
         self._crossed_from_the_start = self.is_crossed
 
     def _apply(self, delta: BookDelta) -> None:
-        digits = self._digits(delta)
-        if digits is None:
-            self.bids.apply(delta.bids)
-            self.asks.apply(delta.asks)
-        else:
-            self.bids.apply(delta.bids, digits[0])
-            self.asks.apply(delta.asks, digits[1])
+        of_bids, of_asks = self._digits(delta) or (None, None)
+        if delta.bids:
+            self.bids.apply(delta.bids, of_bids)
+        if delta.asks:
+            self.asks.apply(delta.asks, of_asks)
+
+    def _apply_verified(self, delta: BookDelta) -> str | None:
+        """Apply `delta` and look whether the book is the exchange's, as `_what_is_wrong` does."""
+        self._apply(delta)
+        made = self._checksum
+        if made is not None and delta.checksum and not self.rules.never_crosses:
+            # Nearly always it is right, and nothing else need be asked.
+            found = checksum(self.bids, self.asks, made.levels, made.interleaved)
+            if found == delta.checksum:
+                return None
+        return self._what_is_wrong(delta)
 
     def _digits(self, event: BookDelta | BookSnapshot) -> tuple[list[bytes], list[bytes]] | None:
         """What the levels of `event` contribute to a checksum, if one is made of them."""
-        if self._read_digits is None or not self._claims(event):
-            return None
-        return self._read_digits(event)
+        read = self._read_digits
+        return None if read is None or not (event.checksum or self._claims(event)) else read(event)
 
     def _claims(self, event: BookDelta | BookSnapshot) -> bool:
         """Whether `event` has a checksum."""
@@ -294,14 +305,14 @@ class Book:
         """What shows that the book is not the exchange's; None if nothing does."""
         made = self._checksum
         if made is not None and self._claims(event):
-            checksum = made.of(self.bids, self.asks)
-            if checksum is None and self._read_digits is None:
+            found = made.of(self.bids, self.asks)
+            if found is None and self._read_digits is None:
                 raise ConfigError(
                     f"{self.rules.name}: floats have lost the digits that the exchange sent, and "
                     "the checksum needs them; decode levels as DigitLevel or with Decimals, or let "
                     "BookRules.read_digits read them"
                 )
-            if checksum is not None and checksum != event.checksum:
+            if found is not None and found != event.checksum:
                 return "checksum"
         if self.rules.never_crosses and not self._crossed_from_the_start and self.is_crossed:
             return "crossed"
