@@ -1,10 +1,11 @@
-"""`LiveView`: the view of a local order book, which tells when it changed only if it is asked."""
+"""The view of a local order book: it reads when the book changed only if it is asked."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from connector.events import BookView, Event, N_co
+from connector import events
+from connector.events import Event, N_co
 from connector.exchanges.spelling import spelled
 
 
@@ -14,7 +15,7 @@ def _time_of_latest(view: Any) -> int | None:
 
 
 @spelled(exchange_time_ns=_time_of_latest)
-class LiveView(BookView[N_co], gc=False, kw_only=True):
+class BookView(events.BookView[N_co], gc=False, kw_only=True):
     """A view that asks what was applied last when that happened.
 
     Exchanges write times in forms that cost more to read than all else of a view, and few programs

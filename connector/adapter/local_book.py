@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 import trio
 
-from connector.adapter.live_view import LiveView
+from connector.adapter.live_view import BookView
 from connector.book import BookStatistics, Crossing, Outcome, RenewedBook, State
 from connector.channels import OrderBook
 from connector.errors import ConnectorError, RequestRejected, SubscriptionRejected
@@ -93,7 +93,7 @@ class LocalBook(Buffer[Any]):
         self._waits_since: float | None = None
         """Since when deltas came without the snapshot that should precede them."""
         self._book = RenewedBook(source.rules, source.extent)
-        self._view: Any = LiveView(
+        self._view: Any = BookView(
             symbol="",
             bids=self._book.book.bids,
             asks=self._book.book.asks,

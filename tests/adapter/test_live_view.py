@@ -6,7 +6,7 @@ import pickle
 from copy import copy
 from typing import Any
 
-from connector.adapter.live_view import LiveView
+from connector.adapter import live_view
 from connector.channels import BookDeltas
 from connector.events import BookView, Level, asdict, plain
 from connector.exchanges import kraken
@@ -19,7 +19,7 @@ TIME_NS = 1_785_585_600_000_001_000
 
 
 def test_its_time_is_that_of_what_was_applied_last() -> None:
-    view: Any = LiveView(symbol="A/B", bids=[Level(1.0, 2.0)], asks=[])
+    view: Any = live_view.BookView(symbol="A/B", bids=[Level(1.0, 2.0)], asks=[])
     assert view.exchange_time_ns is None
     view.wire_exchange_time_ns = kraken.Spot().stream(BookDeltas("A/B")).decode(FRAME)
 

@@ -128,9 +128,10 @@ async def test_a_hole_is_mended_by_subscribing_anew(autojump_clock: MockClock) -
     world.come(delta(9), snapshot(20), delta(21))
     assert world.synced
     assert world.owner.asked == [0]
-    kinds = [type(each) for each in world.buffer.take_all()]
+    told = world.buffer.take_all()
+    kinds = [type(each) for each in told]
     assert kinds.count(Gap) == 1
-    assert BookView in kinds
+    assert any(isinstance(each, BookView) for each in told)
 
 
 async def test_a_book_that_is_opened_beside_deltas_gets_a_snapshot_of_its_own(
