@@ -18,6 +18,12 @@ RAW_EXCERPT_BYTES = 200
 many characters of an exchange's text."""
 
 
+def _said(code: int | str | None, message: str) -> str:
+    """Code and text of an exchange, in a message."""
+    text = f"{message[:RAW_EXCERPT_BYTES]!r}"
+    return text if code is None else f"code {code!r:.{RAW_EXCERPT_BYTES}}, {text}"
+
+
 class ConnectorError(Exception):
     """Base of every error of this library."""
 
@@ -59,8 +65,7 @@ class SubscriptionRejected(ConnectorError):
     """The exchange rejected a subscription. `code` and `message` are the exchange's own."""
 
     def __init__(self, channel: AnyChannel, code: int | str | None, message: str) -> None:
-        said = f"code {code!r:.{RAW_EXCERPT_BYTES}}, {message[:RAW_EXCERPT_BYTES]!r}"
-        super().__init__(f"the exchange rejected {channel!r}: {said}")
+        super().__init__(f"the exchange rejected {channel!r}: {_said(code, message)}")
         self.channel = channel
         self.code = code
         self.message = message
@@ -76,7 +81,7 @@ class RequestRejected(ConnectorError):
 
     def __init__(self, status: int, code: int | str | None, message: str) -> None:
         super().__init__(
-            f"the exchange rejected a request with HTTP status {status}: code {code}, {message!r}"
+            f"the exchange rejected a request with HTTP status {status}: {_said(code, message)}"
         )
         self.status = status
         self.code = code
@@ -169,10 +174,7 @@ class OrderRefused(OrderNotPlaced):
     """The exchange refused the order."""
 
     def __init__(self, reason: RefusalReason, code: int | str | None, message: str) -> None:
-        super().__init__(
-            f"the exchange refused the order ({reason}): code {code!r:.{RAW_EXCERPT_BYTES}}, "
-            f"{message[:RAW_EXCERPT_BYTES]!r}"
-        )
+        super().__init__(f"the exchange refused the order ({reason}): {_said(code, message)}")
         self.reason: RefusalReason = reason
         self.code = code
         self.message = message
@@ -249,8 +251,7 @@ class AmendRefused(ConnectorError):
 
     def __init__(self, reason: RefusalReason, code: int | str | None, message: str) -> None:
         super().__init__(
-            f"the exchange refused to amend the order ({reason}): code "
-            f"{code!r:.{RAW_EXCERPT_BYTES}}, {message[:RAW_EXCERPT_BYTES]!r}"
+            f"the exchange refused to amend the order ({reason}): {_said(code, message)}"
         )
         self.reason: RefusalReason = reason
         self.code = code

@@ -256,7 +256,16 @@ def secp256k1_signature(private: SecpPrivateKey, hashed: bytes) -> tuple[int, in
 
 
 def _checked(name: str, value: object) -> str:
-    if not isinstance(value, str) or not value or not value.isprintable() or " " in value:
+    if value == "":
+        raise ConfigError(f"ApiKey: {name} is empty")
+    if isinstance(value, str) and "-----BEGIN " in value:
+        raise ConfigError(
+            f"ApiKey: {name} is PEM, and an HMAC key has none; for a private key pass "
+            "kind='ed25519', kind='rsa' or kind='es256'"
+            if name == "secret"
+            else f"ApiKey: {name} is PEM; the PEM of a private key belongs into secret"
+        )
+    if not isinstance(value, str) or not value.isprintable() or " " in value:
         raise ConfigError(f"ApiKey: {name} must be text without spaces or line breaks")
     return value
 
@@ -264,8 +273,12 @@ def _checked(name: str, value: object) -> str:
 def _read(path: str | Path) -> str:
     try:
         return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the file {str(path)!r} of an API key") from error
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read the file {str(path)!r} of an API key: {error.strerror}"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"the file {str(path)!r} of an API key is not text") from error
 
 
 def _private_key(secret: object, kind: str) -> object:

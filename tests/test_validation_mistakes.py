@@ -14,7 +14,7 @@ from trio.testing import MockClock
 from connector import Adapter, ExchangeUnavailable, Reconnect, merge, open_adapter
 from connector.channels import Candles, PartialBook, Trades
 from connector.errors import ConfigError
-from connector.exchanges import binance
+from connector.exchanges import binance, kraken
 from connector.keys import ApiKey
 from connector.orders import Limit, Limits
 from connector.testing import MemoryNetwork, OrderFlow, TradingAccount, open_exchange
@@ -44,6 +44,20 @@ async def read_after_leaving(adapter: Adapter) -> None:
     await feed.receive()
 
 
+async def iterate(adapter: Any) -> None:
+    async with adapter.subscribe(Trades("ETHUSDC")) as feed:
+        for _ in feed:
+            pass
+
+
+def read_candles(start: int) -> Mistake:
+    async def read(adapter: Adapter) -> None:
+        async for _ in adapter.candles("ETHUSDC", start=start):
+            pass
+
+    return read
+
+
 async def merge_a_list(adapter: Adapter) -> None:
     async with adapter.subscribe(Trades("ETHUSDC")) as feed:
         merge([feed, feed])  # type: ignore[arg-type]  # that is the mistake
@@ -71,6 +85,10 @@ WITH_AN_ADAPTER: list[tuple[str, Mistake, str]] = [
     ("gaps", lambda a: subscribe(a, Trades("ETHUSDC"), gaps="yes"), 'True, False or "all"'),
     ("a feed after its block", read_after_leaving, "only inside its `async with`"),
     ("a list to merge", merge_a_list, r"merge\(\*feeds\)"),
+    ("`for` without async", iterate, "write `async for"),
+    ("await before candles", lambda a: a.candles("ETHUSDC", start=0), "write `async for"),
+    ("seconds for nanoseconds", read_candles(1_796_066_998), "multiply seconds by"),
+    ("milliseconds for nanoseconds", read_candles(1_796_066_998_000), "milliseconds by"),
     ("depth of nothing", lambda a: a.depth(None), "such as 'ETHUSDC'"),
     ("a limit as text", lambda a: a.depth("ETHUSDC", limit="5"), "whole number >= 1"),
     ("a timeout as text", lambda a: a.depth("ETHUSDC", timeout="5"), "number of seconds"),
@@ -161,6 +179,9 @@ VALUES: list[tuple[str, Callable[[], Any], str]] = [
     ("a list for a symbol", lambda: Trades(["ETHUSDC"]), 'such as "ETHUSDC"'),  # type: ignore[arg-type]
     ("no scheme", lambda: binance.Endpoints(stream="localhost:1", rest="localhost"), "ws://"),
     ("a URL for endpoints", lambda: binance.Spot(endpoints="ws://x"), "binance.Endpoints"),  # type: ignore[arg-type]
+    ("another exchange's endpoints", lambda: kraken.Spot(endpoints=binance.TESTNET), "kraken.End"),  # type: ignore[arg-type]
+    ("an empty key", lambda: ApiKey("", "s"), "key is empty"),
+    ("a PEM for HMAC", lambda: ApiKey("k", "-----BEGIN PRIVATE KEY-----\n"), "kind='ed25519'"),
     ("a float", lambda: Limit("ETHUSDC", "buy", quantity=0.1, price="3"), "quantity='0.1'"),
     ("a side in capitals", lambda: Limit("E", "BUY", quantity="1", price="3"), "'buy' or 'sell'"),  # type: ignore[arg-type]
     ("empty limits", Limits, r"Limits.none\(\)"),

@@ -10,15 +10,15 @@ import trio
 
 from connector.account.amending import amend, wait_for_earlier, wanted_shape
 from connector.account.leaving import is_cancellation, orders_left, wait_until_over
-from connector.account.order import Order
+from connector.account.order import Order, check_known
 from connector.account.quotes import Quotes, QuoteSettings
 from connector.account.running import RunningAccount
 from connector.account.statistics import AccountStatistics
-from connector.account.views import Balances, LastKnown
+from connector.account.views import Balances, LastKnown, Positions
 from connector.accounts import AnyAccountEvent, Balance, Position, Summary
 from connector.blocks import block
 from connector.decimals import Exact, not_negative, positive
-from connector.errors import ConfigError, NotSynced, OrderInvalid, OrderUnknown
+from connector.errors import NotSynced, OrderInvalid, OrderUnknown
 from connector.feeds.feed import Feed
 from connector.orders import Intent, Keep, Leg, OrderState
 from connector.trading.account_like import AccountLike
@@ -134,7 +134,7 @@ class Account:
 
     def _positions(self) -> Mapping[str, Position]:
         holdings = self._office.book.holdings
-        return {symbol: holdings.position(symbol) for symbol in self._office.instruments}
+        return Positions((each, holdings.position(each)) for each in self._office.instruments)
 
     # --- orders
 
@@ -379,9 +379,8 @@ class Account:
             raise named from body_error
         body_error.add_note(str(named))
 
-    def _check_ours(self, order: Order) -> None:
-        if self._office.orders.get(order.client_id) is not order and not order.ended:
-            raise ConfigError(f"{order!r} is not among the orders of the account {self.name!r}")
+    def _check_ours(self, order: object) -> None:
+        check_known(order, self._office.orders, self.name)
 
     def _check_open(self) -> None:
         if self._closed:

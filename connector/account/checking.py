@@ -11,9 +11,9 @@ import trio
 
 from connector.accounts import Timing
 from connector.decimals import ZERO, difference, total
-from connector.errors import LimitReached, NotSynced, OrderInvalid
+from connector.errors import ConfigError, LimitReached, NotSynced, OrderInvalid
 from connector.instruments import Instrument
-from connector.orders import Intent, Limit
+from connector.orders import Intent, Limit, Market
 from connector.trading.account_book import AccountBook
 from connector.trading.budgets import OrderBudget
 from connector.trading.exposure import Exposure, OwnLimits
@@ -64,7 +64,10 @@ def check(known: Known, intent: Intent, *, quote: bool) -> Instrument:
         OrderInvalid: there is no such instrument, or the order breaks a rule of it.
         LimitExceeded: it would exceed the program's own limits.
         LimitReached: the exchange's limit of orders is used up.
+        ConfigError: `intent` is not an order.
     """
+    if not isinstance(intent, Limit | Market):
+        raise ConfigError(f"{intent!r} is not an order; write Limit(…) or Market(…)")
     if known.leaving:
         raise NotSynced("the account's block is ending: no new orders are placed")
     if not known.book.synced and not intent.reduce_only:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 import trio
 
 from connector.accounts import Fill
 from connector.decimals import ZERO, exact, product, total
-from connector.errors import OrderNotPlaced
+from connector.errors import ConfigError, OrderNotPlaced
 from connector.instruments import Instrument
 from connector.orders import Intent, Leg, OrderState, Side
 from connector.trading.order_record import OrderRecord
@@ -271,3 +272,20 @@ class Order:
 
     def _fail(self, error: OrderNotPlaced) -> None:
         self._error = error
+
+
+def check_known(order: object, orders: Mapping[str, Order], account: str) -> None:
+    """Refuse what is not an order of an account.
+
+    Args:
+        order: what a program passes; an order that has ended may be forgotten already.
+        orders: the orders of the account by client id.
+        account: its name.
+
+    Raises:
+        ConfigError: it is not an order, or an open order of another account.
+    """
+    if not isinstance(order, Order):
+        raise ConfigError(f"{order!r} is not an order; write what place() or submit() returned")
+    if orders.get(order.client_id) is not order and not order.ended:
+        raise ConfigError(f"{order!r} is not among the orders of the account {account!r}")

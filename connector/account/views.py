@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import NoReturn
 
 import attrs
 
@@ -26,6 +27,15 @@ class LastKnown:
     """The totals of a margin account."""
 
 
+class Positions(dict[str, Position]):
+    """The account's positions, by the symbols of the exchange's instruments."""
+
+    def __missing__(self, symbol: object) -> NoReturn:
+        raise KeyError(
+            f"the exchange has no instrument {symbol!r}; write its symbol as the exchange does"
+        )
+
+
 class Balances(Mapping[str, Balance]):
     """The account's balances, and 0 for all other assets of the exchange."""
 
@@ -41,7 +51,7 @@ class Balances(Mapping[str, Balance]):
             asset in (each.base, each.quote, each.settle) for each in self._instruments.values()
         ):
             return Balance(asset=asset, total=ZERO, available=ZERO, locked=ZERO)
-        raise KeyError(asset)
+        raise KeyError(f"the exchange has no asset {asset!r}; write it as the exchange does")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._told)

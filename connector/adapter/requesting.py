@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, TypeVar, overload
 
 import trio
 
@@ -35,19 +35,27 @@ T_co = TypeVar("T_co", covariant=True)
 
 NS_PER_MS = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LEAST_NS = 10**17
+"""In 1973; a smaller number of nanoseconds is one of another unit, such as seconds."""
 
 
 def nanoseconds(name: str, moment: object) -> int:
     """A moment as nanoseconds since the epoch.
 
     Raises:
-        ConfigError: it is neither an integer nor a `datetime.datetime` with a time zone.
+        ConfigError: it is neither an integer nor a `datetime.datetime` with a time zone, or an
+            integer of another unit.
     """
     match moment:
         case datetime() if moment.tzinfo is not None:
             return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
-        case int() if not isinstance(moment, bool) and moment >= 0:
+        case int() if not isinstance(moment, bool) and (moment == 0 or moment >= _LEAST_NS):
             return moment
+        case int() if not isinstance(moment, bool) and moment > 0:
+            raise ConfigError(
+                f"{name}={moment} is in 1970 as nanoseconds since the epoch; multiply seconds by "
+                "1_000_000_000, milliseconds by 1_000_000, or pass a datetime with a time zone"
+            )
     raise ConfigError(
         f"{name}={moment!r}: write nanoseconds since the epoch, or a datetime with a time zone, "
         "such as datetime(2026, 11, 25, tzinfo=UTC)"
@@ -79,6 +87,11 @@ class CandleHistory(Generic[T_co]):
 
     def __aiter__(self) -> CandleHistory[T_co]:
         return self
+
+    if not TYPE_CHECKING:  # a type checker refuses it already
+
+        def __await__(self) -> NoReturn:
+            raise TypeError("write `async for candle in adapter.candles(…)`, without await")
 
     async def __anext__(self) -> T_co:
         """Return the next candle. Executes a checkpoint.

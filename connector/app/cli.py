@@ -12,6 +12,11 @@ EXTRA = frozenset({"click", "rich", "trustme"})
 def main() -> None:
     """Run the command line."""
     write_plainly((sys.stdout, sys.stderr))
+    if sys.argv[1:] == ["--version"]:  # needs no extra
+        from connector.app.build import describe_build  # noqa: PLC0415 - as below
+
+        print(describe_build())
+        return
     try:
         from connector.app.commands import group  # noqa: PLC0415 - the extra may be missing
 

@@ -12,10 +12,10 @@ import trio
 from connector.app.naming import EXCHANGES, find_exchange, simulator_of
 from connector.exchanges.protocol import Exchange
 from connector.testing import MemoryNetwork, OrderFlow, SimulatedExchange, open_exchange
+from connector.testing.explore.venue_scenarios import VENUES
 from connector.transport import Dialer, TcpDialer
 
 NS_PER_MS = 1_000_000
-DEFAULT_SYMBOL = "ETHUSDC"
 
 
 @attrs.frozen(kw_only=True)
@@ -44,7 +44,7 @@ async def open_place(
 
     Args:
         place: which exchange.
-        symbols: what a simulated exchange trades; `DEFAULT_SYMBOL` if there are none.
+        symbols: what a simulated exchange trades; without any, one symbol in its own spelling.
 
     Raises:
         ConfigError: there is no such exchange, or it cannot be simulated.
@@ -54,10 +54,12 @@ async def open_place(
         yield kind(), TcpDialer()
         return
     network = MemoryNetwork()
-    traded = tuple(sorted({each.upper() for each in symbols})) or (DEFAULT_SYMBOL,)
+    kind_of_market = simulator_of(place.exchange)
+    traded = tuple(sorted({each.upper() for each in symbols}))
+    traded = traded or (VENUES[kind_of_market].symbol,)
     async with (
         open_exchange(
-            simulator_of(place.exchange),
+            kind_of_market,
             source=OrderFlow(symbols=traded, seed=place.seed),
             network=network,
             epoch_ms=time.time_ns() // NS_PER_MS,

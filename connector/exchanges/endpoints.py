@@ -109,7 +109,8 @@ def headers_of(exchange: object) -> tuple[tuple[str, str], ...]:
 def check_endpoints(instance: object, _: attrs.Attribute[Any], endpoints: object) -> None:
     """Refuse what is no `Endpoints`."""
     if not isinstance(endpoints, Endpoints):
+        module = type(instance).__module__.split(".")[2]
         raise ConfigError(
-            f"{type(instance).__name__}: endpoints is a {type(endpoints).__name__}; write one of "
-            "the venue's, such as bybit.TESTNET, or Endpoints.at(stream=…, rest=…)"
+            f"{type(instance).__name__}: endpoints={endpoints!r:.60} is not of this exchange; "
+            f"write {module}.Endpoints.at(stream=…, rest=…)"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar, cast
 
 import attrs
 import trio
@@ -100,6 +100,11 @@ class Feed(Handover, Generic[T_co]):
 
     def __aiter__(self) -> Feed[T_co]:
         return self
+
+    if not TYPE_CHECKING:  # a type checker refuses it already
+
+        def __iter__(self) -> NoReturn:
+            raise TypeError("`for` cannot wait; write `async for event in feed:`")
 
     async def _next(self) -> T_co:
         """The next event: the step of ``async for``."""

@@ -30,9 +30,9 @@ async def test_it_is_entered_when_synced(venue: str, autojump_clock: Any) -> Non
         assert account.balances["USDC"].total == 100_000
         assert account.balances["USDC"].available == 100_000
         assert account.positions[SYMBOL].quantity == (50 if venue == "spot" else 0)
-        with pytest.raises(KeyError):
+        with pytest.raises(KeyError, match="no instrument 'NOTHING'; write its symbol"):
             account.positions["NOTHING"]
-        with pytest.raises(KeyError):
+        with pytest.raises(KeyError, match="no asset 'NOTHING'"):
             account.balances["NOTHING"]
         world.judge(account)
 
@@ -203,6 +203,10 @@ async def test_what_is_refused_before_it_is_sent(venue: str, autojump_clock: Any
             with pytest.raises(OrderInvalid, match="tick") as caught:
                 await account.place(bid("2990.001"))
             assert caught.value.nearest == bid("2990")
+            with pytest.raises(ConfigError, match=r"write Limit\(…\) or Market\(…\)"):
+                await account.place({"symbol": SYMBOL})  # type: ignore[arg-type]  # the mistake
+            with pytest.raises(ConfigError, match="write what place"):
+                await account.cancel("12345")  # type: ignore[arg-type]  # the mistake
             with pytest.raises(OrderInvalid, match="no instrument"):
                 await account.place(Limit("NOTHING", "buy", quantity=1, price=1))
             with pytest.raises(LimitExceeded, match="order_notional"):

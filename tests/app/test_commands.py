@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from connector import __version__
+from connector.app.cli import main
 from connector.app.commands import group
 from connector.app.demo import demo_command
 from connector.app.demo.demo import Options, Result
@@ -40,6 +41,17 @@ def test_it_says_its_version() -> None:
     loops = "not compiled" if MESSAGES is None or BOOKS is None else "compiled"
     python = platform.python_version()
     assert result.output == f"connector {__version__}, Python {python}, hot loops {loops}\n"
+
+
+def test_it_says_its_version_without_the_extra(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["connector", "--version"])
+    monkeypatch.setitem(sys.modules, "connector.app.commands", None)
+
+    main()
+
+    assert capsys.readouterr().out.startswith(f"connector {__version__}, Python ")
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])

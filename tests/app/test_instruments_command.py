@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from connector.app.commands import group
 from connector.app.instruments_command import rows, wanted
+from connector.app.naming import SIMULATED
 from connector.instruments import Instrument, Status
 
 
@@ -55,6 +56,22 @@ def test_a_simulated_exchange_lists_what_it_trades(exchange: str) -> None:
     (found,) = json.loads(done.output)["instruments"]
     assert found["symbol"] == symbol
     assert (found["status"], Decimal(found["tick_size"]) > 0) == ("trading", True)
+
+
+@pytest.mark.parametrize("exchange", SIMULATED)
+def test_every_simulated_exchange_lists_a_symbol_in_its_own_spelling(exchange: str) -> None:
+    done = CliRunner().invoke(group, ["instruments", exchange, "ETH*", "PF_*", "--simulate"])
+
+    assert done.exit_code == 0, done.output
+    assert "ETH" in done.output
+
+
+@pytest.mark.parametrize("exchange", ["okx", "kraken", "kraken_futures", "binance_coinm"])
+def test_a_symbol_in_a_foreign_spelling_is_not_listed(exchange: str) -> None:
+    done = CliRunner().invoke(group, ["instruments", exchange, "ETHUSDC", "--simulate"])
+
+    assert done.exit_code == 0, done.output
+    assert "0 instruments of 0" in done.output
 
 
 def test_the_table_says_how_many_there_are() -> None:

@@ -199,6 +199,6 @@ def resolve(
     if isinstance(endpoints, Endpoints):
         return endpoints
     raise ConfigError(
-        f"endpoints is a {type(endpoints).__name__}; write binance.TESTNET, binance.DEMO or "
+        f"endpoints={endpoints!r:.60} is not of Binance; write binance.TESTNET, binance.DEMO or "
         'binance.Endpoints(stream="wss://…", rest="https://…")'
     )

@@ -14,6 +14,7 @@ import msgspec
 
 from connector.testing.exchange import market_data
 from connector.testing.exchange.market_data import Refused
+from connector.testing.exchange.spelling import spelled
 from connector.testing.exchange.trading.opening import TradingSide
 from connector.testing.exchange.trading.refusals import Refused as TradingRefused
 from connector.testing.kits.kit import Kit
@@ -47,7 +48,8 @@ class _KitServer:
     player: Player
 
     def answer(self, request: Request) -> bytes:
-        return self.kit.answer(request, self.player.symbols, self.player)
+        symbols = spelled(self.kit.rules.name, self.player.symbols)
+        return self.kit.answer(request, symbols, self.player)
 
 
 def rest_server(audience: Audience, player: Player, trading: TradingSide | None) -> Answers:
@@ -191,7 +193,9 @@ class RestServer:
                     "limit": rules.weight_per_minute,
                 }
             ],
-            "symbols": [self._symbol(symbol) for symbol in self.player.symbols],
+            "symbols": [
+                self._symbol(symbol) for symbol in spelled(rules.name, self.player.symbols)
+            ],
         }
 
     def _symbol(self, symbol: str) -> dict[str, Any]:
