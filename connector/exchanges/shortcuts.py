@@ -123,7 +123,8 @@ def once(time: str, number: str, seen: str) -> Fold:
         time: the field with the time.
         number: the field with an id, unique among the events of one time.
         seen: the field with a tuple in which an event keeps the ids of what was delivered of its
-            time, its own included.
+            time, its own included. In C, of the events of one message only the last one keeps it:
+            no other is ever the last that was delivered.
     """
     make = once_in_python if EXTENSION is None else EXTENSION.once
     fold: Fold = make(time, number, seen)

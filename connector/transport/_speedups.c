@@ -35,6 +35,14 @@
 #define Py_SETREF Py_XSETREF
 #endif
 
+/* A scan of all bytes of a message, twice as fast where the processor has wider vectors. */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) \
+    && !defined(__SANITIZE_ADDRESS__)
+#define SCAN __attribute__((target_clones("avx2", "default")))
+#else
+#define SCAN
+#endif
+
 /* What an exchange's decoders raise for a message that does not decode. */
 static PyObject *undecodable;
 /* What msgspec raises for a message that is not of its type. */
@@ -61,7 +69,18 @@ count_of(PyObject *number, const char *refused)
 
 /* --- frames (RFC 6455 §5.2) */
 
-enum { ODD = 0, SHORTEST_HEADER = 2, ASCII_BLOCK = 32 };
+enum { ODD = 0, SHORTEST_HEADER = 2, ASCII_BLOCK = 4096 };
+
+SCAN static int
+is_ascii(const char *data, Py_ssize_t size)
+{
+    unsigned char found = 0;
+    /* All of it, without a way out: compilers make vectors of that. */
+    for (Py_ssize_t i = 0; i < size; i++) {
+        found |= (unsigned char)data[i];
+    }
+    return found < 0x80;
+}
 
 /* Whether a text message may hold these bytes (RFC 6455 §8.1); -1 with an exception set. */
 static int
@@ -69,12 +88,10 @@ is_utf8(const char *data, Py_ssize_t size)
 {
     const char *end = data + size, *at = data;
     /* Market data is ASCII but for a few symbols. */
-    for (; end - at >= ASCII_BLOCK; at += ASCII_BLOCK) {
-        uint64_t words[ASCII_BLOCK / 8];
-        memcpy(words, at, ASCII_BLOCK);
-        if ((words[0] | words[1] | words[2] | words[3]) & 0x8080808080808080ULL) {
-            break;
-        }
+    for (; end - at >= ASCII_BLOCK && is_ascii(at, ASCII_BLOCK); at += ASCII_BLOCK) {
+    }
+    if (end - at < ASCII_BLOCK && is_ascii(at, end - at)) {
+        return 1;
     }
     while (at < end && !(*at & 0x80)) {
         at++;
@@ -470,6 +487,9 @@ typedef PyObject *(*Bound)(PyObject *options, PyObject *const *args, Py_ssize_t 
 
 static Bound bound_rule(PyObject *rule);
 static int is_once(PyObject *fold);
+enum { ONCE_TIME, ONCE_ID, ONCE_SEEN, ONCE_OPTIONS };
+static int once_look(PyObject *options, PyObject *event);
+static PyObject *once_field(PyObject *options, int field, PyObject *event);
 static PyObject *seen_with(PyObject *options, PyObject *last, PyObject *event);
 static int tell_seen(PyObject *options, PyObject *event, PyObject *seen);
 
@@ -671,7 +691,7 @@ room_of(PyObject *group)
 
 /* Whether JSON could hold what msgspec takes for a number and is none: "nan" or "inf", in any case,
    spelled out or in escapes. Where it cannot, which is nearly everywhere, nothing need be checked. */
-static int
+SCAN static int
 is_suspect(const char *data, Py_ssize_t size)
 {
     unsigned char found = 0;
@@ -796,6 +816,164 @@ fold_one(const Run *run, PyObject *event, PyObject *made, PyObject **latest)
     return failed;
 }
 
+enum { MOST_ALIKE = 64 };
+
+/* The events of one time that were delivered: what a fold that is made here needs of a list, between
+   whose events nobody else asks. Only the last one that is delivered is told then. */
+typedef struct {
+    int is_open;
+    int is_dirty;
+    long long time;
+    Py_ssize_t count;
+    long long known[MOST_ALIKE];
+    PyObject *numbers[MOST_ALIKE];
+} Alike;
+
+/* Begins anew with none of them. */
+static void
+forget_alike(Alike *alike)
+{
+    while (alike->count > 0) {
+        Py_DECREF(alike->numbers[--alike->count]);
+    }
+}
+
+/* Notes one more, whose number is `value`. */
+static void
+note_alike(Alike *alike, PyObject *number, long long value)
+{
+    alike->known[alike->count] = value;
+    alike->numbers[alike->count++] = Py_NewRef(number);
+}
+
+/* Tells the last event that was delivered what is known, and closes; -1 with an exception set. */
+static int
+close_alike(const Run *run, Alike *alike, PyObject *latest)
+{
+    int failed = 0;
+    if (alike->is_dirty) {
+        PyObject *seen = PyTuple_New(alike->count);
+        for (Py_ssize_t i = 0; seen != NULL && i < alike->count; i++) {
+            PyTuple_SetItem(seen, i, Py_NewRef(alike->numbers[i]));
+        }
+        failed = seen == NULL || tell_seen(run->once_options, latest, seen);
+        Py_XDECREF(seen);
+    }
+    forget_alike(alike);
+    alike->is_open = alike->is_dirty = 0;
+    return failed ? -1 : 0;
+}
+
+/* The value of an integer in `value`; 0 if it is none, or does not fit. */
+static int
+value_of(PyObject *number, long long *value)
+{
+    int overflow = 1;
+    if (PyLong_CheckExact(number)) {
+        *value = PyLong_AsLongLongAndOverflow(number, &overflow);
+    }
+    return !overflow;
+}
+
+/* Has in `alike` what `latest` knows; 0 if that is unusual, -1 with an exception set. */
+static int
+open_alike(const Run *run, Alike *alike, PyObject *latest)
+{
+    PyObject *time = NULL, *seen = NULL;
+    int is_usual = 1;
+    alike->time = -1;
+    if (latest != Py_None) {
+        time = once_field(run->once_options, ONCE_TIME, latest);
+        seen = time == NULL ? NULL : once_field(run->once_options, ONCE_SEEN, latest);
+        is_usual = seen == NULL ? -1
+                                : value_of(time, &alike->time) && alike->time >= 0
+                                      && PyTuple_CheckExact(seen)
+                                      && PyTuple_GET_SIZE(seen) < MOST_ALIKE;
+    }
+    for (Py_ssize_t i = 0; is_usual > 0 && seen != NULL && i < PyTuple_GET_SIZE(seen); i++) {
+        long long value;
+        is_usual = value_of(PyTuple_GET_ITEM(seen, i), &value);
+        if (is_usual) {
+            note_alike(alike, PyTuple_GET_ITEM(seen, i), value);
+        }
+    }
+    if (is_usual <= 0) {
+        forget_alike(alike);
+    }
+    alike->is_open = is_usual > 0;
+    Py_XDECREF(time);
+    Py_XDECREF(seen);
+    return is_usual;
+}
+
+/* 1 if `event` is delivered, 0 if it was; -1 with an exception set, or without if it is unusual. */
+static int
+is_new_alike(Alike *alike, PyObject *time, PyObject *number)
+{
+    long long when, value;
+    if (!value_of(time, &when) || when < 0 || !value_of(number, &value)) {
+        return -1;
+    }
+    if (when < alike->time) {
+        return 0;
+    }
+    if (when == alike->time) {
+        for (Py_ssize_t i = 0; i < alike->count; i++) {
+            if (alike->known[i] == value) {
+                return 0;
+            }
+        }
+        if (alike->count == MOST_ALIKE) {
+            return -1;
+        }
+    }
+    else {
+        forget_alike(alike);
+        alike->time = when;
+    }
+    note_alike(alike, number, value);
+    return 1;
+}
+
+/* As `fold_one` of each of the `events`, with a fold that is made here. */
+static int
+fold_list_once(const Run *run, PyObject *events, PyObject *made, PyObject **latest)
+{
+    Alike alike;
+    alike.is_open = alike.is_dirty = 0;
+    alike.count = 0;
+    int failed = 0;
+    for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(events); i++) {
+        PyObject *event = Py_NewRef(PyList_GET_ITEM(events, i));
+        failed = once_look(run->once_options, event)
+                 || (!alike.is_open && open_alike(run, &alike, *latest) < 0);
+        int is_new = -1;
+        if (!failed && alike.is_open) {
+            PyObject *number = once_field(run->once_options, ONCE_ID, event);
+            PyObject *time = number == NULL ? NULL
+                                            : once_field(run->once_options, ONCE_TIME, event);
+            is_new = time == NULL ? -1 : is_new_alike(&alike, time, number);
+            failed = time == NULL;
+            Py_XDECREF(number);
+            Py_XDECREF(time);
+        }
+        if (!failed && is_new > 0) {
+            alike.is_dirty = 1;
+            failed = PyList_Append(made, event);
+            Py_SETREF(*latest, Py_NewRef(event));
+        }
+        if (!failed && is_new < 0) {
+            failed = close_alike(run, &alike, *latest) || fold_one(run, event, made, latest);
+        }
+        Py_DECREF(event);
+    }
+    if (failed) {
+        forget_alike(&alike);
+        return -1;
+    }
+    return close_alike(run, &alike, *latest);
+}
+
 /* What the fold of the run delivers for `event`, or for the events of a list, which it takes, as a
    list, and in `latest` what is last then; NULL with an exception set. */
 static PyObject *
@@ -806,6 +984,9 @@ fold_all(const Run *run, PyObject *event, PyObject **latest)
     *latest = Py_NewRef(run->latest);
     if (!failed && !PyList_CheckExact(event)) {
         failed = fold_one(run, event, made, latest);
+    }
+    else if (!failed && run->once_options != NULL) {
+        failed = fold_list_once(run, event, made, latest);
     }
     else {
         for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(event); i++) {
@@ -1671,7 +1852,25 @@ split(PyObject *module, PyObject *const *args, Py_ssize_t count)
 
 /* --- events that are delivered once (connector.exchanges.shortcuts) */
 
-enum { ONCE_TIME, ONCE_ID, ONCE_SEEN, ONCE_OPTIONS };
+/* As `look_at`, for the fields of the fold. */
+static int
+once_look(PyObject *options, PyObject *event)
+{
+    PyObject *const names[] = {PyTuple_GET_ITEM(options, ONCE_TIME),
+                               PyTuple_GET_ITEM(options, ONCE_ID),
+                               PyTuple_GET_ITEM(options, ONCE_SEEN)};
+    Fields *fields = fields_of(options, ONCE_OPTIONS);
+    return fields == NULL ? -1 : look_at(fields, event, names, ONCE_OPTIONS);
+}
+
+/* One of them; NULL with an exception set. */
+static PyObject *
+once_field(PyObject *options, int field, PyObject *event)
+{
+    Fields *fields = fields_of(options, ONCE_OPTIONS);
+    PyObject *name = PyTuple_GET_ITEM(options, field);
+    return fields == NULL ? NULL : read_field(fields, field, event, name);
+}
 
 /* How two times stand: below 0 if `one` is before `other`, above it if behind; `failed` is set with an
    exception. */
@@ -1697,22 +1896,18 @@ order_of_times(PyObject *one, PyObject *other, int *failed)
 static PyObject *
 seen_with(PyObject *options, PyObject *last, PyObject *event)
 {
-    PyObject *const *names = (PyObject *[]){PyTuple_GET_ITEM(options, ONCE_TIME),
-                                            PyTuple_GET_ITEM(options, ONCE_ID),
-                                            PyTuple_GET_ITEM(options, ONCE_SEEN)};
-    Fields *fields = fields_of(options, ONCE_OPTIONS);
-    if (fields == NULL || look_at(fields, event, names, ONCE_OPTIONS)) {
+    if (once_look(options, event)) {
         return NULL;
     }
-    PyObject *number = read_field(fields, ONCE_ID, event, names[ONCE_ID]);
+    PyObject *number = once_field(options, ONCE_ID, event);
     if (number == NULL) {
         return NULL;
     }
     PyObject *before = NULL, *now = NULL, *known = NULL, *alone = NULL, *seen = NULL;
     int failed = 0, order = 1;
     if (last != Py_None) {
-        before = read_field(fields, ONCE_TIME, last, names[ONCE_TIME]);
-        now = before == NULL ? NULL : read_field(fields, ONCE_TIME, event, names[ONCE_TIME]);
+        before = once_field(options, ONCE_TIME, last);
+        now = before == NULL ? NULL : once_field(options, ONCE_TIME, event);
         failed = now == NULL;
         order = failed ? 0 : order_of_times(now, before, &failed);
     }
@@ -1727,7 +1922,7 @@ seen_with(PyObject *options, PyObject *last, PyObject *event)
         seen = Py_NewRef(Py_None);
         goto done;
     }
-    known = read_field(fields, ONCE_SEEN, last, names[ONCE_SEEN]);
+    known = once_field(options, ONCE_SEEN, last);
     int is_known = known == NULL ? -1 : PySequence_Contains(known, number);
     if (is_known > 0) {
         seen = Py_NewRef(Py_None);

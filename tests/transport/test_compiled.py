@@ -8,6 +8,7 @@ import weakref
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from copy import deepcopy
 from itertools import accumulate, pairwise
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from connector.channels import BookDeltas
 from connector.exchanges import binance
 from connector.exchanges.envelope import Envelope, Part, Shape
+from connector.exchanges.shortcuts import once_in_python
 from connector.feeds.backpressure import Full
 from connector.feeds.buffer import Overflow
 from connector.feeds.hot_loop import take_and_put_in_python, take_in_python
@@ -289,6 +291,41 @@ def test_taking(batch: list[bytes], rule: Any, capacity: int, readers: str, fold
         seen.append(outcome(module, streams, batch))
 
     assert seen[0] == seen[1]
+
+
+class Timed(Tick, gc=False, kw_only=True):
+    """An event without an id in order."""
+
+    fields = (*Tick.fields, "time", "seen")
+
+    time: Any
+    seen: tuple[int, ...] = ()
+
+
+moments = st.sampled_from([-1, 0, 1, 2, 1.5, 2**70])
+unordered = st.builds(Timed, time=moments, n=st.sampled_from([1, 2, 3, 2**70]))
+
+
+@given(st.lists(st.one_of(unordered, st.lists(unordered, max_size=5)), max_size=5))
+@example([[Timed(time=1, n=n) for n in (1, 2, 1)], [Timed(time=t, n=2) for t in (1, 2, 1)]])
+@example([[Timed(time=1, n=n % 70) for n in range(100)], [Timed(time=1, n=n) for n in (3, 71)]])
+def test_what_is_delivered_once(messages: list[Any]) -> None:
+    found = []
+    for module, once in ((None, once_in_python), (COMPILED, COMPILED.once)):
+        streams = world(None, capacity=1_000, fold=once("time", "n", "seen"))
+        one = streams[b"C*"]
+        told = deepcopy(messages)
+        one.decode = lambda data, told=told: told[int(data)]  # type: ignore[misc]
+        one.decode_unchecked = None
+        said: list[Any] = []
+        for n in range(len(messages)):
+            events: list[Any] = []
+            take(module, streams, [b'{"stream":"C*","data":%d}' % n], events)
+            said.append([(each.time, each.n, each.received_ns) for each in events])
+            said.append(one.latest and (one.latest.time, one.latest.n, one.latest.seen))
+        found.append(said)
+
+    assert found[0] == found[1]
 
 
 SHAPES = [
@@ -646,6 +683,16 @@ def everything() -> Iterator[Any]:
             fold(last, SimpleNamespace(time=2))
 
     yield deliver_once
+
+    ticks = [Timed(time=n // 3, n=n) for n in (3, 4, 4, 2**70, 5, 8)]
+
+    def deliver_a_list_once() -> None:
+        streams = world(None, capacity=1_000, fold=COMPILED.once("time", "n", "seen"))
+        streams[b"C*"].decode = lambda _: list(ticks)
+        for n in (0, 1):
+            take(COMPILED, streams, [b'{"stream":"C*","data":%d}' % n], [])
+
+    yield deliver_a_list_once
     for rule, fold in ((None, None), (rising, None), (picky, None), (rising, sums)):
         for batch in (
             [frame("A", 1), frame("A", 2), frame("B", 1), frame("A", 9), frame("B", 2)],
