@@ -730,9 +730,9 @@ best_digits(const Rows *side, Py_ssize_t index)
     return index < side->count ? row_at(side, side->count - 1 - index)->digits : NULL;
 }
 
-/* How many bytes the digits of the best levels have, each with one more; -1 if some have none. */
+/* How many bytes the digits of the best levels have, each with `more`; -1 if some have none. */
 static Py_ssize_t
-size_of_digits(const Rows *side, Py_ssize_t levels)
+size_of_digits(const Rows *side, Py_ssize_t levels, Py_ssize_t more)
 {
     Py_ssize_t size = 0;
     for (Py_ssize_t i = 0; i < levels && i < side->count; i++) {
@@ -740,7 +740,7 @@ size_of_digits(const Rows *side, Py_ssize_t levels)
         if (digits == NULL) {
             return -1;
         }
-        size += PyBytes_GET_SIZE(digits) + 1;
+        size += PyBytes_GET_SIZE(digits) + more;
     }
     return size;
 }
@@ -761,18 +761,21 @@ join(const Rows *bids, const Rows *asks, Py_ssize_t levels, int interleaved, Py_
     if (joined == NULL) {
         return NULL;
     }
-    char *begin = PyBytes_AS_STRING(joined), *to = begin;
+    char *to = PyBytes_AS_STRING(joined);
     if (interleaved) {
+        const char *end = to + size;
         for (Py_ssize_t i = 0; i < levels && (i < bids->count || i < asks->count); i++) {
             PyObject *both[] = {best_digits(bids, i), best_digits(asks, i)};
             for (int side = 0; side < 2; side++) {
-                if (both[side] != NULL) {
-                    to = append(to, both[side]);
+                if (both[side] == NULL) {
+                    continue;
+                }
+                to = append(to, both[side]);
+                if (to < end) {
                     *to++ = ':';
                 }
             }
         }
-        to -= to > begin;
     }
     else {
         for (Py_ssize_t i = 0; i < levels && i < asks->count; i++) {
@@ -782,7 +785,6 @@ join(const Rows *bids, const Rows *asks, Py_ssize_t levels, int interleaved, Py_
             to = append(to, best_digits(bids, i));
         }
     }
-    _PyBytes_Resize(&joined, to - begin);
     return joined;
 }
 
@@ -808,11 +810,14 @@ checksum(PyObject *module, PyObject *const *args, Py_ssize_t count)
         && bids->summed_levels == levels && bids->summed_interleaved == interleaved) {
         return PyLong_FromLongLong(bids->sum);
     }
-    Py_ssize_t of_bids = size_of_digits(bids, levels), of_asks = size_of_digits(asks, levels);
+    Py_ssize_t of_bids = size_of_digits(bids, levels, interleaved),
+               of_asks = size_of_digits(asks, levels, interleaved);
     if (of_bids < 0 || of_asks < 0) {
         return Py_NewRef(Py_None);
     }
-    PyObject *joined = join(bids, asks, levels, interleaved, of_bids + of_asks);
+    /* There is no colon behind the last. */
+    Py_ssize_t size = of_bids + of_asks;
+    PyObject *joined = join(bids, asks, levels, interleaved, size - (interleaved && size > 0));
     PyObject *found = joined == NULL ? NULL : PyObject_Vectorcall(crc32, &joined, 1, NULL);
     Py_XDECREF(joined);
     long long sum = found == NULL ? -1 : PyLong_AsLongLong(found);
