@@ -138,33 +138,33 @@ is_worse(const Rows *side, PyObject *other, PyObject *price)
     return PyObject_RichCompareBool(other, price, side->is_bids ? Py_LT : Py_GT);
 }
 
-/* How the price of a row, whose key is that of `price`, compares: 0 equal, 1 worse, 2 better; -1 with
+/* How the price of a row compares to that of `level`, which has the same key: 0 equal, 1 worse, 2 better; -1 with
    an exception set. Two Decimals may have one float. */
 static int
-compare(const Rows *side, Py_ssize_t index, PyObject *price, int is_exact)
+compare(const Rows *side, Py_ssize_t index, PyObject *level, int is_exact)
 {
-    if (PyFloat_CheckExact(price) || (is_exact && row_at(side, index)->is_exact)) {
+    if (is_exact && row_at(side, index)->is_exact) {
         return 0;
     }
+    int how = -1;
     PyObject *other = PyObject_GetAttr(row_at(side, index)->level, name_price);
-    if (other == NULL) {
-        return -1;
+    PyObject *price = other == NULL ? NULL : PyObject_GetAttr(level, name_price);
+    int is_equal = price == NULL ? -1 : PyObject_RichCompareBool(other, price, Py_EQ);
+    if (is_equal > 0) {
+        how = 0;
     }
-    int found = PyObject_RichCompareBool(other, price, Py_EQ);
-    if (found == 0) {
-        found = is_worse(side, other, price);
-        found = found < 0 ? 0 - 2 : found ? 1 : 2;
+    if (is_equal == 0) {
+        int worse = is_worse(side, other, price);
+        how = worse < 0 ? -1 : worse ? 1 : 2;
     }
-    else if (found > 0) {
-        found = 0;
-    }
-    Py_DECREF(other);
-    return found < 0 ? -1 : found;
+    Py_XDECREF(price);
+    Py_XDECREF(other);
+    return how;
 }
 
-/* Where a row with this price is or belongs, and in `found` whether it is; -1 with an exception set. */
+/* Where a row with the price of `level` is or belongs, and in `found` whether it is; -1 with an exception set. */
 static Py_ssize_t
-locate(const Rows *side, double key, PyObject *price, int is_exact, int *found)
+locate(const Rows *side, double key, PyObject *level, int is_exact, int *found)
 {
     Py_ssize_t low = 0, high = side->count;
     const Row *rows = row_at(side, 0);
@@ -179,7 +179,7 @@ locate(const Rows *side, double key, PyObject *price, int is_exact, int *found)
     }
     *found = 0;
     while (low < side->count && row_at(side, low)->key == key) {
-        int how = compare(side, low, price, is_exact);
+        int how = compare(side, low, level, is_exact);
         if (how < 0) {
             return -1;
         }
@@ -192,9 +192,9 @@ locate(const Rows *side, double key, PyObject *price, int is_exact, int *found)
     return low;
 }
 
-/* Whether the floor is at or below a price; -1 with an exception set. */
+/* Whether the floor is at or below the price of `level`; -1 with an exception set. */
 static int
-is_above_floor(const Rows *side, double key, PyObject *price)
+is_above_floor(const Rows *side, double key, PyObject *level)
 {
     if (!side->has_floor || key > side->floor_key) {
         return 1;
@@ -202,10 +202,13 @@ is_above_floor(const Rows *side, double key, PyObject *price)
     if (key < side->floor_key) {
         return 0;
     }
-    if (PyFloat_CheckExact(price)) {
+    if (PyFloat_CheckExact(side->floor_price)) {
         return 1;
     }
-    int worse = is_worse(side, price, side->floor_price);
+    PyObject *floor = Py_NewRef(side->floor_price), *price = PyObject_GetAttr(level, name_price);
+    int worse = price == NULL ? -1 : is_worse(side, price, floor);
+    Py_DECREF(floor);
+    Py_XDECREF(price);
     return worse < 0 ? -1 : !worse;
 }
 
@@ -273,15 +276,17 @@ settle(Rows *side)
 /* The powers of ten that are floats, and by which a division is rounded once. */
 static const double TENS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                               1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-enum { MOST_DIGITS = 15 };
+/* Of a price that is exact; and of a quantity whose float is not 0 if it has another digit. */
+enum { MOST_DIGITS = 15, LONGEST = 64 };
 
-/* The price that `text` begins with, up to a colon; 0 if it is not a short plain number: then its
-   float may be another. */
+/* The price that `digits` begin with, up to a colon, and whether the quantity behind it is above 0;
+   0 if they are not two plain numbers, of which the price is short: else its float may be another. */
 static int
-read_price(const char *text, Py_ssize_t size, double *price)
+read_numbers(PyObject *digits, double *price, int *is_above)
 {
-    uint64_t digits = 0;
-    Py_ssize_t places = -1, at = 0;
+    const char *text = PyBytes_AS_STRING(digits);
+    Py_ssize_t size = PyBytes_GET_SIZE(digits), places = -1, at = 0;
+    uint64_t number = 0;
     for (; at < size && text[at] != ':'; at++) {
         if (text[at] == '.') {
             if (places >= 0) {
@@ -293,32 +298,21 @@ read_price(const char *text, Py_ssize_t size, double *price)
         if (text[at] < '0' || text[at] > '9' || at > MOST_DIGITS) {
             return 0;
         }
-        digits = digits * 10 + (uint64_t)(text[at] - '0');
+        number = number * 10 + (uint64_t)(text[at] - '0');
         places += places >= 0;
     }
-    if (at == size || at == 0 || digits > 999999999999999) {
+    if (at >= size - 1 || at == 0 || number > 999999999999999 || size - at > LONGEST) {
         return 0;
     }
-    *price = (double)digits / TENS[places > 0 ? places : 0];
+    *price = (double)number / TENS[places > 0 ? places : 0];
+    *is_above = 0;
+    for (at++; at < size; at++) {
+        if (text[at] != '.' && (text[at] < '0' || text[at] > '9')) {
+            return 0;
+        }
+        *is_above |= text[at] >= '1';
+    }
     return 1;
-}
-
-/* What `price` is sorted by, and in `is_exact` whether no other exact price has this key (two numbers
-   of 15 digits have two floats); -1 with an exception set, perhaps. */
-static double
-key_of(const Rows *side, PyObject *price, PyObject *digits, int *is_exact)
-{
-    double key;
-    *is_exact = 1;
-    if (PyFloat_CheckExact(price)) {
-        key = PyFloat_AS_DOUBLE(price);
-    }
-    else if (digits == NULL
-             || !read_price(PyBytes_AS_STRING(digits), PyBytes_GET_SIZE(digits), &key)) {
-        key = PyFloat_AsDouble(price);
-        *is_exact = 0;
-    }
-    return side->is_bids ? key : -key;
 }
 
 static int
@@ -365,53 +359,64 @@ insert(Rows *side, Py_ssize_t index, double key, int is_exact, PyObject *level, 
     return 0;
 }
 
+/* What a level is sorted by, whether it stays (its quantity is not 0), and in `is_exact` whether no
+   other exact price has this key: two numbers of 15 digits have two floats. -1 with an exception set.
+
+   Of the digits all of it can be told, without making a number. */
+static int
+look_at(const Rows *side, PyObject *level, PyObject *digits, double *key, int *is_exact)
+{
+    int stays = -1;
+    *is_exact = 1;
+    if (digits == NULL || !read_numbers(digits, key, &stays)) {
+        PyObject *price = PyObject_GetAttr(level, name_price);
+        PyObject *quantity = price == NULL ? NULL : PyObject_GetAttr(level, name_quantity);
+        stays = quantity == NULL ? -1 : is_nonzero(quantity);
+        if (stays >= 0) {
+            *is_exact = PyFloat_CheckExact(price);
+            *key = PyFloat_AsDouble(price);
+            stays = PyErr_Occurred() ? -1 : stays;
+        }
+        Py_XDECREF(price);
+        Py_XDECREF(quantity);
+    }
+    if (stays >= 0 && !side->is_bids) {
+        *key = -*key;
+    }
+    return stays;
+}
+
 /* Take the new quantity of a price; -1 with an exception set. */
 static int
 apply_one(Rows *side, PyObject *level, PyObject *digits)
 {
-    int result = -1, found, is_exact;
-    PyObject *price = PyObject_GetAttr(level, name_price);
-    PyObject *quantity = price == NULL ? NULL : PyObject_GetAttr(level, name_quantity);
-    int stays = quantity == NULL ? -1 : is_nonzero(quantity);
+    int found, is_exact;
+    double key;
+    int stays = look_at(side, level, digits, &key, &is_exact);
     if (stays < 0) {
-        goto done;
+        return -1;
     }
-    double key = key_of(side, price, digits, &is_exact);
-    if (PyErr_Occurred()) {
-        goto done;
-    }
-    Py_ssize_t index = locate(side, key, price, is_exact, &found);
+    Py_ssize_t index = locate(side, key, level, is_exact, &found);
     if (index < 0) {
-        goto done;
+        return -1;
     }
-    Row before = {0};
-    if (found) {
-        Row *row = row_at(side, index);
-        before = *row;
-        touch(side, side->count - 1 - index);
-        if (stays) {
-            row->is_exact = is_exact;
-            row->level = Py_NewRef(level);
-            row->digits = Py_XNewRef(digits);
-        }
-        else {
-            memmove(row, row + 1, (size_t)(side->count - 1 - index) * sizeof(Row));
-            side->count--;
-        }
-        free_row(before);
-        result = 0;
+    if (!found) {
+        int is_known = stays && side->prunes ? is_above_floor(side, key, level) : stays;
+        return is_known <= 0 ? is_known : insert(side, index, key, is_exact, level, digits);
     }
-    else if (stays) {
-        int is_known = side->prunes ? is_above_floor(side, key, price) : 1;
-        result = is_known <= 0 ? is_known : insert(side, index, key, is_exact, level, digits);
+    Row *row = row_at(side, index), before = *row;
+    touch(side, side->count - 1 - index);
+    if (stays) {
+        row->is_exact = is_exact;
+        row->level = Py_NewRef(level);
+        row->digits = Py_XNewRef(digits);
     }
     else {
-        result = 0;
+        memmove(row, row + 1, (size_t)(side->count - 1 - index) * sizeof(Row));
+        side->count--;
     }
-done:
-    Py_XDECREF(price);
-    Py_XDECREF(quantity);
-    return result;
+    free_row(before);
+    return 0;
 }
 
 /* --- what Python calls */
@@ -504,12 +509,10 @@ rows_fill(Rows *side, PyObject *const *args, Py_ssize_t count)
         }
         PyObject *level = Py_NewRef(PyList_GET_ITEM(levels, i));
         Py_XINCREF(written);
-        PyObject *price = PyObject_GetAttr(level, name_price);
-        int is_exact = 0;
-        double key = price == NULL ? 0 : key_of(side, price, written, &is_exact);
-        failed = PyErr_Occurred() ? 1
-                                  : insert(side, side->count, key, is_exact, level, written);
-        Py_XDECREF(price);
+        double key;
+        int is_exact;
+        failed = look_at(side, level, written, &key, &is_exact) < 0
+                 || insert(side, side->count, key, is_exact, level, written);
         Py_DECREF(level);
         Py_XDECREF(written);
     }
@@ -610,10 +613,9 @@ rows_top_is_known(Rows *side, void *unused)
     if (side->count == 0) {
         return Py_NewRef(Py_False);
     }
-    double key = row_at(side, side->count - 1)->key;
-    PyObject *price = PyObject_GetAttr(row_at(side, side->count - 1)->level, name_price);
-    int known = price == NULL ? -1 : is_above_floor(side, key, price);
-    Py_XDECREF(price);
+    PyObject *best = level_at(side, 0);
+    int known = is_above_floor(side, row_at(side, side->count - 1)->key, best);
+    Py_DECREF(best);
     return known < 0 ? NULL : PyBool_FromLong(known);
 }
 
@@ -960,7 +962,7 @@ skip_number(Text *text, int quoted, Py_ssize_t *size)
         points += *text->at++ == '.';
     }
     *size = text->at - begin;
-    if (*size == 0 || points > 1 || *size == points || *size > 64) {
+    if (*size == 0 || points > 1 || *size == points || *size > LONGEST) {
         return NULL;
     }
     if (quoted) {
@@ -988,7 +990,7 @@ static int
 read_level(Text *text, int stripped, PyObject *found)
 {
     Py_ssize_t price_size, quantity_size;
-    char piece[2 * 64 + 1], *to = piece;
+    char piece[2 * LONGEST + 1], *to = piece;
     const char *price, *quantity;
     if (stripped) {
         if (!skip(text, '{') || !skip_name(text, "price")

@@ -7,7 +7,6 @@ form of a frame and leaves any other to this.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 
@@ -59,8 +58,20 @@ def read_digits(frame: bytes, stripped: bool) -> tuple[list[bytes], list[bytes]]
     Raises:
         msgspec.DecodeError: there is more than one row, or another form of level.
     """
-    found: Any = None if EXTENSION is None else EXTENSION.read_digits(frame, stripped)
+    found = read_plain_digits(frame, stripped)
     return read_digits_in_python(frame, stripped) if found is None else found
+
+
+if EXTENSION is None:
+
+    def read_plain_digits(frame: bytes, stripped: bool) -> tuple[list[bytes], list[bytes]] | None:
+        """As `read_digits`, in a frame of the usual form, in which every number is of digits and
+        at most one point; None of any other. Only in C: here nothing is usual.
+        """
+        return None
+
+else:
+    read_plain_digits = EXTENSION.read_digits
 
 
 def read_digits_in_python(frame: bytes, stripped: bool) -> tuple[list[bytes], list[bytes]]:

@@ -292,8 +292,7 @@ class Book:
 
     def _digits(self, event: BookDelta | BookSnapshot) -> tuple[list[bytes], list[bytes]] | None:
         """What the levels of `event` contribute to a checksum, if one is made of them."""
-        read = self._read_digits
-        return None if read is None or not (event.checksum or self._claims(event)) else read(event)
+        return None if self._read_digits is None else self._read_digits(event)
 
     def _claims(self, event: BookDelta | BookSnapshot) -> bool:
         """Whether `event` has a checksum."""

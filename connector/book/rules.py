@@ -41,7 +41,8 @@ DeltaRule: TypeAlias = Callable[[int, BookDelta], int]
 
 ReadDigits: TypeAlias = Callable[[Any], "tuple[list[bytes], list[bytes]] | None"]
 """From a delta or snapshot to what each of its bids and asks contributes to a checksum, as the
-exchange wrote it (`connector.book.digits.read_digits`); None if that is not known."""
+exchange wrote it (`connector.book.digits.read_digits`); None if that is not known, or not wanted
+because no checksum is made of it."""
 
 
 @attrs.frozen(kw_only=True)

@@ -28,9 +28,9 @@ from collections.abc import Callable
 from types import MemberDescriptorType
 from typing import Any, TypeVar
 
-from connector.events import Event
+import msgspec
 
-S = TypeVar("S", bound=Event)
+S = TypeVar("S", bound=msgspec.Struct)
 
 NS_PER_MS = 1_000_000
 NS_PER_US = 1_000
@@ -48,7 +48,7 @@ def spelled(**conversions: Callable[[Any], Any]) -> Callable[[type[S]], type[S]]
     return decorate
 
 
-def _stored(kind: type[Event], name: str) -> MemberDescriptorType:
+def _stored(kind: type[msgspec.Struct], name: str) -> MemberDescriptorType:
     """What reads the field `name` as it is stored, also where a property is over it."""
     found = (vars(base).get(name) for base in kind.__mro__)
     return next(each for each in found if isinstance(each, MemberDescriptorType))

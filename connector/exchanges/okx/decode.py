@@ -6,6 +6,7 @@ Source: okx §4, §5.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
@@ -15,7 +16,7 @@ from connector import events
 from connector.book.digits import read_digits
 from connector.exchanges.numbers import decoder
 from connector.exchanges.offers import Reader
-from connector.exchanges.okx import wire
+from connector.exchanges.okx import wire, written
 from connector.exchanges.shortcuts import rows
 from connector.exchanges.spelling import NS_PER_MS
 
@@ -42,15 +43,19 @@ def book(numbers: Any, symbol: str) -> Reader:
     snapshot: Any = wire.SnapshotFrame
     delta: Any = wire.DeltaFrame
     decode = decoder(snapshot[numbers], delta[numbers])
-    return rows(decode, named=symbol, alone=True, keeps_frame=True)
+    read = rows(decode, named=symbol, alone=True, keeps_frame=True)
+    return written.book(read, symbol) if numbers is Decimal else read
 
 
 def digits(event: Any) -> tuple[list[bytes], list[bytes]] | None:
-    """What the levels of a snapshot or delta contribute to its checksum; None of a whole book that
-    was fetched.
+    """What the levels of a snapshot or delta contribute to its checksum, if it has one; None of a
+    whole book that was fetched.
     """
+    if event.digits is not None:
+        found: tuple[list[bytes], list[bytes]] = event.digits
+        return found
     try:
-        return read_digits(event.frame, False) if event.frame else None
+        return read_digits(event.frame, False) if event.checksum and event.frame else None
     except msgspec.DecodeError:
         return None  # of several books in one frame, which is not documented
 

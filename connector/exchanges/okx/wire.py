@@ -54,6 +54,8 @@ class BookSnapshot(events.BookSnapshot[N_co], gc=False, kw_only=True):
     checksum: int | None = None
     frame: bytes = field(name="--", default=b"")
     """What it was decoded from, if a checksum may be made of its digits."""
+    digits: Any = field(name="---", default=None)
+    """Those of its levels, if they are known already."""
 
 
 def _only_id(delta: Any) -> int:
@@ -75,6 +77,8 @@ class BookDelta(events.BookDelta[N_co], gc=False, kw_only=True):
     checksum: int | None = None
     frame: bytes = field(name="--", default=b"")
     """As that of a snapshot."""
+    digits: Any = field(name="---", default=None)
+    """As those of a snapshot."""
 
 
 class SnapshotFrame(msgspec.Struct, Generic[N], gc=False, tag_field="action", tag="snapshot"):
