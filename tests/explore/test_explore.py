@@ -30,6 +30,7 @@ from connector.testing.explore import (
     sweep,
 )
 from connector.testing.explore.book_programs import BookReader, read_books
+from connector.testing.explore.plan import OPERATIONS
 from connector.testing.explore.programs import adapter_on
 from connector.testing.explore.scenarios import SCENARIOS
 from connector.testing.explore.tree import all_tasks
@@ -40,8 +41,8 @@ CORE_FAULTS = faults.CORE
 AROUND = tuple(fault for fault in faults.CORE if fault != "leave")
 """`leave` has a test of its own below."""
 REST = tuple(fault for fault in STEP_FAULTS if fault not in AROUND)
-SAMPLE = 7
-"""Of the longer core scenario, these strike at every seventh step."""
+SAMPLE = 17
+"""Of the core scenario `stream`, these strike at every seventeenth step."""
 BUDGET = {
     "connect": tuple(STEP_FAULTS),
     "stream": AROUND,
@@ -50,9 +51,8 @@ BUDGET = {
     "reconnect": AROUND,
 }
 """Faults at steps; the others are left to the long sweep."""
-STRIDE = {"connect": 3, "stream": 1, "tls": 4, "backoff": 4, "reconnect": 4}
-"""At every step of the core scenario, at each third or fourth of the others: what lies between
-is left to the long sweep, too."""
+STRIDE = {"connect": 7, "stream": 3, "tls": 9, "backoff": 9, "reconnect": 9}
+"""At every so many-th step: what lies between is left to the long sweep, too."""
 
 
 @pytest.mark.parametrize("name", BUDGET)
@@ -82,6 +82,15 @@ def test_a_stride_takes_a_sample_of_the_steps() -> None:
     )
 
     assert tenth == -(-every // 10) > 1
+
+
+def test_a_stride_takes_a_sample_of_the_operations_and_the_first_of_each() -> None:
+    scenario = attrs.evolve(SCENARIOS["connect"], stride=1000)
+
+    results = sweep_module.operations(scenario, sweep_module.Unit("connect", "operations"))
+    tried = {(each.at, each.number) for result in results for each in result.case.plan.triggers}
+
+    assert tried == {(operation, 1) for operation in OPERATIONS}
 
 
 @pytest.mark.parametrize("name", ["connect", "stream", "tls"])
@@ -176,7 +185,7 @@ def test_a_disconnect_strikes_every_state_of_a_books_join() -> None:
             stage.struck = struck  # type: ignore[method-assign]
             await read_books(stage, feed, reader)
 
-    scenario = attrs.evolve(SCENARIOS["book_spot"], program=program)
+    scenario = attrs.evolve(SCENARIOS["book_spot"], program=program, stride=4)
 
     report = sweep(scenario, kinds=("steps",), faults=["close", "reset"])
 
@@ -323,7 +332,8 @@ def test_it_is_left_in_every_state_of_a_link() -> None:
         return attrs.evolve(scenario, program=program)
 
     for name in ("tls", "backoff", "reconnect"):
-        report = sweep(watched(SCENARIOS[name]), kinds=("steps",), faults=("leave",))
+        scenario = attrs.evolve(watched(SCENARIOS[name]), stride=3)
+        report = sweep(scenario, kinds=("steps",), faults=("leave",))
         assert not report.findings, str(report)
 
     assert seen >= {

@@ -37,7 +37,7 @@ class Scenario:
     exchange_options: dict[str, Any] = attrs.field(factory=dict, repr=False)
     """Further arguments of `connector.testing.open_exchange`."""
     stride: int = attrs.field(default=1, validator=attrs.validators.ge(1))
-    """A fault is tried at every `stride`-th step: more than 1 samples a long program."""
+    """A fault is tried at every `stride`-th step and operation: more than 1 takes a sample."""
     notice_seconds: float = math.inf
     """Longest time from an audible break of a connection (a reset, a FIN, a close frame, a bad
     frame) until this side closes it; infinite for a program that does not read."""
