@@ -6,6 +6,7 @@ second way is still the right one, and the first test has done its duty.
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from connector.testing.explore import sweep
@@ -21,7 +22,10 @@ def test_open_websocket_leaves_the_socket_open(fault: str) -> None:
     assert report.invariants & {"I1", "I2", "I4"}, str(report)
 
 
-def test_with_an_owned_stream_every_step_is_clean() -> None:
-    report = sweep(structured.SCENARIO, kinds=("steps", "operations"), faults=FAULTS)
+def test_with_an_owned_stream_the_steps_are_clean() -> None:
+    """A sample; `nox -s explore` tries every step of the adapter, which does the same."""
+    scenario = attrs.evolve(structured.SCENARIO, stride=3)
+
+    report = sweep(scenario, kinds=("steps", "operations"), faults=FAULTS)
 
     assert not report.findings, str(report)

@@ -9,7 +9,7 @@ from connector.app.naming import SIMULATED
 from connector.testing.explore import sweep
 from connector.testing.explore.venue_scenarios import PROGRAMS, VENUE_SCENARIOS, VENUES
 
-SAMPLE = 17
+SAMPLE = 31
 FAULTS = ("cancel", "leave", "reset", "mute")
 
 
