@@ -20,7 +20,7 @@ from connector.testing.venues.rules import SimulatedName
 KEPT_LEVELS = 10
 Pace: TypeAlias = Literal["quiet", "slow", "steady", "lively"]
 RATES: Mapping[Pace, float] = MappingProxyType(
-    {"quiet": 1e-9, "slow": 1.0, "steady": 10.0, "lively": 100.0}
+    {"quiet": 1e-9, "slow": 1.0, "steady": 10.0, "lively": 40.0}
 )
 """Actions of traders per second and symbol."""
 Levels: TypeAlias = Sequence[tuple[Decimal, Decimal]]
