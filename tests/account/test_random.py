@@ -27,7 +27,7 @@ from connector.orders import Limit, Market
 from connector.testing import OrderFlow
 from tests.account.trader import SYMBOL, VENUES, World, listening, open_world
 
-ORDERS = int(os.environ.get("CONNECTOR_RANDOM_ORDERS", "120"))
+ORDERS = int(os.environ.get("CONNECTOR_RANDOM_ORDERS", "60"))
 
 
 def something_goes_wrong(world: World, chance: random.Random) -> None:
