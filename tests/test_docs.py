@@ -13,6 +13,7 @@ import ast
 import builtins
 import inspect
 import itertools
+import os
 import re
 import shlex
 import shutil
@@ -54,6 +55,8 @@ ENOUGH_LINES = 5
 PATIENCE_SECONDS = 30.0
 STRIDE = 7
 """Whoever follows a page tries a fault at every step; that its code runs is seen at some."""
+EXAMPLES_STRIDE = "389"
+"""Four times that of the examples, whose programs have some thousand steps."""
 BREAK_EVERY_SECONDS = 0.4
 MARKET = OrderFlow(symbols=("BTCUSDC", "BTCUSDT", "ETHUSDC"))
 BREAKS: tuple[FaultKind, ...] = ("reset", "close", "fin")
@@ -354,10 +357,11 @@ def run_blocks(page: Path, world: World) -> None:
 
 
 def test_the_examples_pass_their_own_tests() -> None:
-    """With the plugin of pytest as a user has it, in a process of its own."""
+    """With the plugin of pytest as a user has it, in a process of its own, at some of the steps."""
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "pytest_connector", "examples"],
         cwd=ROOT,
+        env={**os.environ, "CONNECTOR_STEP_STRIDE": EXAMPLES_STRIDE},
         capture_output=True,
         text=True,
         check=False,
