@@ -26,6 +26,7 @@ from connector.app.demo.market import STALE_AFTER_SECONDS, Market, market_of
 from connector.app.demo.network import Wiring
 from connector.app.demo.observations import Watch
 from connector.app.demo.report import Report
+from connector.app.soaking.bounded_memory import bound_memory
 from connector.app.soaking.growth import Rest, growth
 from connector.exchanges.protocol import Exchange
 from connector.testing import SimulatedExchange, open_exchange
@@ -106,6 +107,7 @@ async def run_soak(
         network=wiring.network,
         ssl_context=wiring.server_context,
     ) as exchange:
+        bound_memory(exchange, wiring.network)
         description = market.describe(exchange.endpoints)
         async with (
             open_adapter(

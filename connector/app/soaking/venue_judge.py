@@ -19,9 +19,6 @@ LEVELS = 5
 KEPT_STATES = 300
 """Of the exchange's book; an older one cannot be on its way any more."""
 
-KEPT_TRADES = 300
-"""Of those that the exchange can be asked for: what grows must be the adapter's."""
-
 
 class VenueVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """What was seen of one venue."""
@@ -59,7 +56,6 @@ class Judged:
     @classmethod
     def of(cls, name: str, symbol: str, exchange: SimulatedExchange, adapter: Adapter) -> Judged:
         """The judge of an adapter; what the exchange does is kept from now on."""
-        exchange.keep_history(KEPT_TRADES)
         channels = OrderBook(symbol, LEVELS), lively_channel(adapter.exchange, symbol)
         return cls(name, exchange, adapter, channels, exchange.keep_truth(symbol, LEVELS))
 

@@ -21,6 +21,7 @@ import trio
 
 from connector import Reconnect, open_adapter
 from connector.app.demo.every_exchange import open_exchanges
+from connector.app.soaking.bounded_memory import bound_memory
 from connector.app.soaking.growth import Rest, growth
 from connector.app.soaking.soak import Log, rss_bytes
 from connector.app.soaking.venue_judge import Judged, VenueVerdict
@@ -138,6 +139,7 @@ async def _soak(
                 value, dialer=network, reconnect=RECONNECT, stale_after=STALE_SECONDS
             )
             adapter: Any = await adapters.enter_async_context(opened)
+            bound_memory(exchanges[name], network)
             judged.append(Judged.of(name, case.symbol, exchanges[name], adapter))
         soak = VenuesSoak(options, judged, log)
         async with trio.open_nursery() as nursery:

@@ -45,6 +45,10 @@ class Log:
     def note(self, connection: int, what: What, detail: str = "") -> None:
         self._entries.append(LogEntry(self.seconds, connection, what, detail))
 
+    def keep_last(self, most: int) -> None:
+        """Keep only this many entries, for a long run."""
+        self._entries = deque(self._entries, maxlen=most)
+
     @property
     def seconds(self) -> float:
         """Time since the exchange was opened."""

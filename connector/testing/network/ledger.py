@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import attrs
 
 MAX_RECORDS = 100_000
-"""The oldest records are forgotten past this; the counts stay exact."""
+"""Past this, the oldest records of ended connections are forgotten; the counts stay exact."""
 
 DialState: TypeAlias = Literal["dialing", "open", "closed", "failed"]
 
@@ -60,18 +60,23 @@ class Ledger:
     """
 
     def __init__(self) -> None:
-        self._records: deque[DialRecord] = deque(maxlen=MAX_RECORDS)
+        self._ended: deque[DialRecord] = deque(maxlen=MAX_RECORDS)
+        self._open: dict[DialRecord, None] = {}
         self._order = 0
         self._dials = 0
         self._all = _Count()
         self._by_address: dict[tuple[str, int], _Count] = {}
 
     def __iter__(self) -> Iterator[DialRecord]:
-        return iter(tuple(self._records))
+        return iter(sorted((*self._ended, *self._open), key=lambda record: record.number))
 
     def __len__(self) -> int:
         """How many dials there were, failed ones too."""
         return self._dials
+
+    def keep_last(self, most: int) -> None:
+        """Keep only this many records of ended connections, for a long run."""
+        self._ended = deque(self._ended, maxlen=most)
 
     def open_now(self, host: str | None = None, port: int | None = None) -> int:
         """Ends open or being opened now, of one address or (both None) of all."""
@@ -88,7 +93,7 @@ class Ledger:
         record = DialRecord(
             number=self._dials, host=host, port=port, began=now, began_order=self._order
         )
-        self._records.append(record)
+        self._open[record] = None
         self._all.up()
         self._by_address.setdefault((host, port), _Count()).up()
         return record
@@ -106,6 +111,8 @@ class Ledger:
         record.ended = now
         record.ended_order = self._order
         record.state = "failed" if record.established is None else "closed"
+        del self._open[record]
+        self._ended.append(record)
         self._all.now -= 1
         self._by_address[record.host, record.port].now -= 1
 
