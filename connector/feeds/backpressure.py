@@ -29,6 +29,8 @@ subscribe to 1,024 streams, in which those of every 100 ms bring 26,000."""
 class Full(set[Any]):
     """The full buffers of a link; they add themselves, and discard themselves when they drain."""
 
+    __slots__ = ("_awaiting", "_hurried", "_moved", "eager", "waiting")
+
     def __init__(self) -> None:
         super().__init__()
         self._awaiting = 0

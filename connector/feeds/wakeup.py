@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
 import trio
-from trio.lowlevel import current_task
+from trio.lowlevel import current_task, wait_task_rescheduled
 
 Abort: TypeAlias = Callable[[Any], trio.lowlevel.Abort]
 
@@ -43,7 +43,7 @@ class Waking:
 
         Cancellation: it is not waited for any more.
         """
-        await trio.lowlevel.wait_task_rescheduled(self.begin_waiting())
+        await wait_task_rescheduled(self.begin_waiting())
 
     def begin_waiting(self) -> Abort:
         """Note that this task waits, which must then do so at once, as `wait` does; for whom a
@@ -68,6 +68,39 @@ class Waking:
                 each._waiter, each._beside = None, ()
 
 
+class Signal(Waking):
+    """Says to one task that there is something to do, until the task has seen it.
+
+    As a `trio.Event` that can be used again, and a third of its size.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_set = False
+
+    def set(self) -> None:
+        """There is something to do."""
+        self.is_set = True
+        self.wake()
+
+    def clear(self) -> None:
+        """It has been seen."""
+        self.is_set = False
+
+    def wait(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+    ) -> Coroutine[Any, Any, None]:
+        """What to await until it is set; a checkpoint, too.
+
+        Raises:
+            trio.BusyResourceError: another task is waiting already.
+        """
+        # Not `async`: every connection at rest waits here.
+        if self.is_set:
+            return trio.lowlevel.checkpoint()  # noqa: ASYNC105 - for the caller to await
+        return wait_task_rescheduled(self.begin_waiting())  # noqa: ASYNC105
+
+
 async def wait_for_any(awaited: tuple[Waking, ...]) -> None:
     """Wait until one of `awaited`, at least one, wakes this task; which, it must look for itself.
 
@@ -81,4 +114,4 @@ async def wait_for_any(awaited: tuple[Waking, ...]) -> None:
     task = trio.lowlevel.current_task()
     for each in awaited:
         each._waiter, each._beside = task, awaited
-    await trio.lowlevel.wait_task_rescheduled(awaited[0]._stop_waiting)
+    await wait_task_rescheduled(awaited[0]._stop_waiting)

@@ -31,6 +31,7 @@ from connector.feeds.backpressure import Full
 from connector.feeds.buffer import Buffer
 from connector.feeds.delivery_delay import NS_PER_SECOND
 from connector.feeds.subscription import Subscription
+from connector.feeds.wakeup import Signal
 from connector.link.lasting_failures import lasts, wait_seconds
 from connector.link.link_statistics import LinkStatistics, Totals
 from connector.link.pacing import HostGate
@@ -107,7 +108,7 @@ class Link:
         self._owner = owner
         self._slot = _Slot()
         self._twins = Twins(self, settings.exchange.name)
-        self._wanted = trio.Event()
+        self._wanted = Signal()
         self._leaving = False
         self._scope = trio.CancelScope()
         self._task: trio.lowlevel.Task | None = None
@@ -210,11 +211,11 @@ class Link:
                     return
                 await self._attempt(session)
                 if not self.subscriptions:
-                    self._wanted = trio.Event()
+                    self._wanted.clear()
         self._enter("idle")
 
     async def _wait_until_wanted(self) -> None:
-        if not self._wanted.is_set() and self._settings.supply is not None:
+        if not self._wanted.is_set and self._settings.supply is not None:
             self._settings.supply.dismiss(self.name)
         await self._wanted.wait()
 

@@ -27,6 +27,7 @@ from connector.exchanges.protocol import (
 from connector.feeds.backpressure import Full
 from connector.feeds.delivery import Delivery
 from connector.feeds.subscription import Subscription
+from connector.feeds.wakeup import Signal
 from connector.link import planned_ends
 from connector.link.pacing import Pace
 from connector.link.silence import STALL_SECONDS, Silence
@@ -131,7 +132,7 @@ class Session:
         self._stale_after = stale_after
         self._scope: trio.CancelScope | None = None
         """What is left when the session ends; None before it begins."""
-        self._work = trio.Event()
+        self._work = Signal()
         self._asking = False
         """Whether a task asks the exchange for what is wanted."""
         self._probing = False
@@ -187,8 +188,8 @@ class Session:
             self._work.set()
             look_at = trio.current_time() + self._tick(silence)
             while True:
-                if self._work.is_set():
-                    self._work = trio.Event()
+                if self._work.is_set:
+                    self._work.clear()
                     silence.forget_all_but(self._wanted)
                     if self._to_send and not self._sending:
                         self._sending = True

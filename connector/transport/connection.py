@@ -17,7 +17,6 @@ from trio_websocket import (
 )
 from wsproto import WSConnection
 from wsproto.connection import ConnectionState
-from wsproto.handshake import H11Handshake
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 from connector._version import __version__
@@ -26,6 +25,7 @@ from connector.errors import (
     ConnectorError,
     ExchangeUnavailable,
 )
+from connector.transport.at_rest import forget_handshake
 from connector.transport.deflate import OFFER
 from connector.transport.dial import Address
 from connector.transport.error_groups import origins
@@ -313,7 +313,7 @@ class Connection:
                 self._caught = None
         if self._websocket is None:
             self._raise_unopened()
-        _forget_handshake(self._websocket)
+        forget_handshake(self._websocket)
 
     def _raise_unopened(self) -> NoReturn:
         """Raise why the handshake is not complete."""
@@ -361,30 +361,6 @@ class Connection:
         if self._tap.closing:
             return Ended("closed", code, text or "closed by this side")
         return Ended(_OUR_FAILURES.get(code, "error"), code, text)
-
-
-class _NoHandshake:
-    """Stands for wsproto's handshake when it is over: there is nothing more of it."""
-
-    def events(self) -> tuple[()]:
-        return ()
-
-
-_OVER = _NoHandshake()
-
-
-def _forget_handshake(websocket: WebSocketConnection) -> None:
-    """Drop what only the handshake needed: h11, the request, the event of a server.
-
-    It is kept by trio-websocket, or rather by wsproto, for as long as the connection lasts, and is
-    a tenth of what a connection at rest holds. Should a version keep it elsewhere, it stays.
-    """
-    protocol = getattr(websocket, "_wsproto", None)
-    if isinstance(protocol, WSConnection) and protocol.connection is not None:
-        protocol.handshake = cast("H11Handshake", _OVER)
-        for name in ("_initial_request", "_connection_proposal"):
-            if hasattr(websocket, name):
-                setattr(websocket, name, None)
 
 
 def _error(error: Exception | None) -> Ended:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import assert_checkpoints, wait_all_tasks_blocked
 
-from connector.feeds.wakeup import Waking, wait_for_any
+from connector.feeds.wakeup import Signal, Waking, wait_for_any
 
 
 async def test_the_first_wakes_the_task_and_the_others_let_go_of_it() -> None:
@@ -50,3 +50,48 @@ async def test_a_cancelled_task_waits_for_none() -> None:
     assert not any(each.has_waiter() for each in awaited)
     for each in awaited:
         each.wake()
+
+
+async def test_a_signal_wakes_its_task_and_stays_set_until_it_is_seen() -> None:
+    signal, seen = Signal(), 0
+
+    async def look() -> None:
+        nonlocal seen
+        while seen < 3:
+            await signal.wait()
+            signal.clear()
+            seen += 1
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(look)
+        await wait_all_tasks_blocked()
+        for number in (1, 2, 3):
+            signal.set()
+            signal.set()
+            await wait_all_tasks_blocked()
+            assert (seen, signal.is_set) == (number, False)
+
+
+async def test_to_wait_for_a_signal_that_is_set_is_a_checkpoint() -> None:
+    signal = Signal()
+    signal.set()
+
+    with assert_checkpoints():
+        await signal.wait()
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await signal.wait()
+
+    assert signal.is_set
+    assert scope.cancelled_caught
+
+
+async def test_a_cancelled_wait_for_a_signal_is_over() -> None:
+    signal = Signal()
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await signal.wait()
+
+    signal.set()
+    await signal.wait()
+    assert scope.cancelled_caught
