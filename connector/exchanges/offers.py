@@ -83,6 +83,9 @@ class Catalogue:
         book.symbol, book.interval_ms
     )
     """The channel that a local order book is made of."""
+    json_numbers: bool = False
+    """Whether what is read as a number is a JSON number, which can be nothing but finite: then
+    nothing is read unchecked."""
     longest_name_bytes: int = 64
     """A longer name is misspelt; so that the number of streams bounds the size of a request."""
 
@@ -108,7 +111,9 @@ class Catalogue:
             channel=channel,
             decode=offer.reader(ON_WIRE[numbers], spelled),
             decode_unchecked=(
-                (offer.usual or offer.reader)(float, spelled) if numbers is float else None
+                (offer.usual or offer.reader)(float, spelled)
+                if numbers is float and not self.json_numbers
+                else None
             ),
             many=symbol is None,
             symbol=spelled,

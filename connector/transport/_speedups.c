@@ -486,6 +486,9 @@ static PyTypeObject *intake_type;
 typedef PyObject *(*Bound)(PyObject *options, PyObject *const *args, Py_ssize_t count);
 
 static Bound bound_rule(PyObject *rule);
+static PyObject *follow_rising(PyObject *options, PyObject *const *args, Py_ssize_t count);
+static PyObject *follow_dense(PyObject *options, PyObject *const *args, Py_ssize_t count);
+static PyObject *id_of(PyObject *options, PyObject *event, long long *value);
 static int is_once(PyObject *fold);
 enum { ONCE_TIME, ONCE_ID, ONCE_SEEN, ONCE_OPTIONS };
 static int once_look(PyObject *options, PyObject *event);
@@ -507,6 +510,8 @@ typedef struct {
     /* Of a rule and a fold that are made here: what is called then, and with what. */
     Bound follow;
     PyObject *follow_options;
+    enum { BY_RULE, RISING, DENSE } ids;
+    long long last_value; /* of `last_id`, as far as it is known; else 0 */
     PyObject *once_options;
 } Run;
 
@@ -541,6 +546,10 @@ begin_run(Run *run, Intake *subscription)
     run->latest = Py_NewRef(subscription->latest);
     run->follow = bound_rule(run->rule);
     run->follow_options = run->follow == NULL ? NULL : PyCFunction_GetSelf(run->rule);
+    run->ids = run->follow == follow_rising ? RISING
+               : run->follow == follow_dense ? DENSE
+                                             : BY_RULE;
+    run->last_value = 0;
     run->once_options = is_once(run->fold) ? PyCFunction_GetSelf(run->fold) : NULL;
     return 0;
 }
@@ -758,6 +767,21 @@ follows(Run *run, PyObject *event, PyObject **verdict)
     if (run->rule == Py_None) {
         return 1;
     }
+    if (run->last_value > 0 && run->ids != BY_RULE) {
+        /* As the rule, without a call and without reading the last id again. */
+        long long value;
+        PyObject *id = id_of(run->follow_options, event, &value);
+        if (id != NULL && (run->ids == RISING ? value > run->last_value
+                                              : value - 1 == run->last_value)) {
+            Py_SETREF(run->last_id, id);
+            run->last_value = value;
+            return 1;
+        }
+        Py_XDECREF(id);
+        if (PyErr_Occurred()) {
+            return -1;
+        }
+    }
     PyObject *arguments[] = {run->last_id, event};
     PyObject *found = run->follow != NULL ? run->follow(run->follow_options, arguments, 2)
                                           : PyObject_Vectorcall(run->rule, arguments, 2, NULL);
@@ -775,6 +799,7 @@ follows(Run *run, PyObject *event, PyObject **verdict)
         return 0;
     }
     Py_SETREF(run->last_id, found);
+    run->last_value = overflow ? 0 : number;
     return 1;
 }
 
@@ -1024,6 +1049,7 @@ take_list(const Order *order, Run *run, Fields *stamps, PyObject *list)
         return 1;
     }
     Py_SETREF(run->last_id, last_id);
+    run->last_value = 0;
     if (goes_on == 0
         && PyList_SetSlice(order->events, before, PyList_GET_SIZE(order->events), NULL)) {
         return -1;
@@ -1417,6 +1443,17 @@ enum { ROWS_DECODE, ROWS_NAMED, ROWS_OF, ROWS_ALONE, ROWS_KEEPS_FRAME, ROWS_ARRA
 static int
 is_other(PyObject *one, PyObject *other)
 {
+    if (one == other) {
+        return 0;
+    }
+#ifndef Py_LIMITED_API
+    if (PyUnicode_CheckExact(one) && PyUnicode_CheckExact(other) && PyUnicode_IS_COMPACT_ASCII(one)
+        && PyUnicode_IS_COMPACT_ASCII(other)) {
+        Py_ssize_t length = PyUnicode_GET_LENGTH(one);
+        return length != PyUnicode_GET_LENGTH(other)
+               || memcmp(PyUnicode_DATA(one), PyUnicode_DATA(other), (size_t)length) != 0;
+    }
+#endif
     if (PyUnicode_CheckExact(one) && PyUnicode_CheckExact(other)) {
         int order = PyUnicode_Compare(one, other);
         return order == -1 && PyErr_Occurred() ? -1 : order != 0;
@@ -2062,6 +2099,7 @@ typedef struct {
     PyObject *buffer;
     PyObject *items;
     PyObject *pop;
+    void *spare; /* the memory of a step that is over, for the next one */
 } Handover;
 
 /* A step of ``async for`` that finds an item. */
@@ -2105,6 +2143,7 @@ free_handover(Handover *handover)
     PyTypeObject *type = Py_TYPE((PyObject *)handover);
     PyObject_GC_UnTrack(handover);
     clear_handover(handover);
+    PyObject_Free(handover->spare);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(handover);
     Py_DECREF(type);
 }
@@ -2128,10 +2167,15 @@ next_step(Handover *handover)
     if (found <= 0) {
         return found < 0 ? NULL : PyObject_CallMethodNoArgs((PyObject *)handover, name_next);
     }
-    Step *step = PyObject_New(Step, step_type);
+    Step *step = handover->spare;
     if (step != NULL) {
-        step->handover = (Handover *)Py_NewRef((PyObject *)handover);
+        handover->spare = NULL;
+        PyObject_Init((PyObject *)step, step_type);
     }
+    else if ((step = PyObject_New(Step, step_type)) == NULL) {
+        return NULL;
+    }
+    step->handover = (Handover *)Py_NewRef((PyObject *)handover);
     return (PyObject *)step;
 }
 
@@ -2157,8 +2201,14 @@ static void
 free_step(Step *step)
 {
     PyTypeObject *type = Py_TYPE((PyObject *)step);
-    Py_XDECREF((PyObject *)step->handover);
-    ((freefunc)PyType_GetSlot(type, Py_tp_free))(step);
+    Handover *handover = step->handover;
+    if (handover->spare == NULL) {
+        handover->spare = step;
+    }
+    else {
+        PyObject_Free(step);
+    }
+    Py_DECREF((PyObject *)handover);
     Py_DECREF(type);
 }
 

@@ -129,6 +129,7 @@ def _book(channel: OrderBook, deltas: Stream[Any], _: parameters.NumberType) -> 
 
 CATALOGUE = Catalogue(
     exchange="kraken_futures",
+    json_numbers=True,
     of_symbol=_OFFERS,
     spell=spell,
     book=_book,

@@ -142,6 +142,7 @@ def _catalogue(levels: int) -> Catalogue:
     deltas = attrs.evolve(_OFFERS[BookDeltas], batch=f"book,{levels}")
     return Catalogue(
         exchange="kraken",
+        json_numbers=True,
         of_symbol={**_OFFERS, BookDeltas: deltas},
         spell=rest.spell,
         book=book,

@@ -315,3 +315,17 @@ def test_fast_and_slow_path_agree(
         number = exchange.numbers
         assert [tuple(each) for each in slow.bids] == [(number(p), number(q)) for p, q in bids]
         assert [tuple(each) for each in slow.asks] == [(number(p), number(q)) for p, q in asks]
+
+
+def test_numbers_of_json_need_no_second_look() -> None:
+    stream = kraken.Spot().stream(Trades("BTC/USD"))
+    row = (
+        b'{"channel":"trade","type":"update","data":[{"symbol":"BTC/USD","side":"sell",'
+        b'"price":%s,"qty":1,"trade_id":1,"timestamp":"2026-07-25T17:20:00.042000Z"}]}'
+    )
+
+    assert stream.decode_unchecked is None
+    assert stream.decode(row % b"60000.5").price == 60000.5
+    for refused in (b'"NaN"', b'"60000.5"', b"NaN", b"1e999"):
+        with pytest.raises(msgspec.DecodeError):
+            stream.decode(row % refused)
