@@ -104,6 +104,8 @@ class LocalBook(Buffer[Any]):
         self._stale = 0
         self._refusals = 0
         self._last_ns: int | None = None
+        self._kind: type[Any] | None = None
+        """That of deltas."""
         self._crossing = Crossing()
         self._snapshot_after = 0.0
         self._unsynced_since = trio.current_time()
@@ -179,7 +181,13 @@ class LocalBook(Buffer[Any]):
         was_synced = book.book.state is State.LIVE
         changed, looks = False, False
         for item in items:
-            outcome = book.restarted(item) if isinstance(item, BookSnapshot) else book.delta(item)
+            # Whether it is a snapshot need not be asked of each delta.
+            kind = type(item)
+            if kind is self._kind or not isinstance(item, BookSnapshot):
+                self._kind = kind
+                outcome = book.delta(item)
+            else:
+                outcome = book.restarted(item)
             if outcome is Outcome.UPDATED:
                 changed = True
                 if not was_synced:
@@ -199,7 +207,7 @@ class LocalBook(Buffer[Any]):
         if changed:
             self._show()
         # A book that is live and will stay so wants nothing.
-        if not (looks or book.is_running_out):
+        if not looks and (book.successor is None or not book.is_running_out):
             return
         if book.wants_resubscription:
             self._want_snapshot_in_stream()

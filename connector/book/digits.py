@@ -58,8 +58,7 @@ def read_digits(frame: bytes, stripped: bool) -> tuple[list[bytes], list[bytes]]
     Raises:
         msgspec.DecodeError: there is more than one row, or another form of level.
     """
-    found = read_plain_digits(frame, stripped)
-    return read_digits_in_python(frame, stripped) if found is None else found
+    return read_plain_digits(frame, stripped) or read_digits_in_python(frame, stripped)
 
 
 if EXTENSION is None:

@@ -264,7 +264,8 @@ class Book:
     def _load(self, snapshot: BookSnapshot, limit: int | None) -> None:
         self.latest = snapshot
         self._last_id = self.update_id = snapshot.update_id
-        of_bids, of_asks = self._digits(snapshot) or (None, None)
+        read = self._read_digits
+        of_bids, of_asks = (read is not None and read(snapshot)) or (None, None)
         for side, levels, digits in (
             (self.bids, snapshot.bids, of_bids),
             (self.asks, snapshot.asks, of_asks),
@@ -273,7 +274,8 @@ class Book:
         self._crossed_from_the_start = self.is_crossed
 
     def _apply(self, delta: BookDelta) -> None:
-        of_bids, of_asks = self._digits(delta) or (None, None)
+        read = self._read_digits
+        of_bids, of_asks = (read is not None and read(delta)) or (None, None)
         if delta.bids:
             self.bids.apply(delta.bids, of_bids)
         if delta.asks:
@@ -289,10 +291,6 @@ class Book:
             if found == delta.checksum:
                 return None
         return self._what_is_wrong(delta)
-
-    def _digits(self, event: BookDelta | BookSnapshot) -> tuple[list[bytes], list[bytes]] | None:
-        """What the levels of `event` contribute to a checksum, if one is made of them."""
-        return None if self._read_digits is None else self._read_digits(event)
 
     def _claims(self, event: BookDelta | BookSnapshot) -> bool:
         """Whether `event` has a checksum."""

@@ -33,10 +33,11 @@ class RenewedBook:
         self._buffered = buffered
         self.book = self._new()
         """The one that is shown; another one after a renewal."""
-        self._successor: Book | None = None
+        self.successor: Book | None = None
+        """The one that joins a new snapshot, or None."""
 
     def __repr__(self) -> str:
-        successor = f", then {self._successor!r}" if self._successor is not None else ""
+        successor = f", then {self.successor!r}" if self.successor is not None else ""
         return f"<RenewedBook: {self.book!r}{successor}>"
 
     @property
@@ -62,7 +63,7 @@ class RenewedBook:
     @property
     def is_running_out(self) -> bool:
         """Whether a successor is on its way, and the book is right nevertheless."""
-        return self._successor is not None and self.book.synced
+        return self.successor is not None and self.book.synced
 
     @property
     def buffered(self) -> int:
@@ -72,20 +73,20 @@ class RenewedBook:
     @property
     def stored(self) -> int:
         """Levels in memory, of both sides and both books."""
-        books = (self.book, self._successor) if self._successor is not None else (self.book,)
+        books = (self.book, self.successor) if self.successor is not None else (self.book,)
         return sum(book.bids.stored + book.asks.stored for book in books)
 
     def delta(self, delta: BookDelta) -> Outcome:
         """Take the next delta of the stream."""
         book = self.book
         outcome = book.delta(delta)
-        successor = self._successor
+        successor = self.successor
         if successor is not None:
             successor.delta(delta)
             return self._settled(outcome)
         if outcome is Outcome.UPDATED and (book.bids.is_running_out or book.asks.is_running_out):
-            self._successor = self._new()
-            self._successor.delta(delta)
+            self.successor = self._new()
+            self.successor.delta(delta)
         return outcome
 
     def asked(self) -> None:
@@ -103,21 +104,21 @@ class RenewedBook:
     def fetched(self, snapshot: BookSnapshot, *, limit: int | None = None) -> Outcome:
         """Take the snapshot that was asked for."""
         outcome = self._joining.fetched(snapshot, limit=limit)
-        return outcome if self._successor is None else self._settled(Outcome.NOTHING)
+        return outcome if self.successor is None else self._settled(Outcome.NOTHING)
 
     def restarted(self, snapshot: BookSnapshot) -> Outcome:
         """Take a snapshot from the stream."""
-        self._successor = None
+        self.successor = None
         return self.book.restarted(snapshot)
 
     def lost(self, reason: str) -> Outcome:
         """Data of the stream was lost on the way here."""
-        self._successor = None
+        self.successor = None
         return self.book.lost(reason)
 
     def interrupted(self, reason: str = "disconnected") -> Outcome:
         """The connection that carried the stream is gone."""
-        self._successor = None
+        self.successor = None
         return self.book.interrupted(reason)
 
     def _new(self) -> Book:
@@ -125,20 +126,20 @@ class RenewedBook:
 
     @property
     def _joining(self) -> Book:
-        return self.book if self._successor is None else self._successor
+        return self.book if self.successor is None else self.successor
 
     def _settled(self, outcome: Outcome) -> Outcome:
         """Let the successor take over if it is live, or if it is all there is."""
-        successor = self._successor
+        successor = self.successor
         assert successor is not None
         if successor.synced:
-            self.book, self._successor = successor, None
+            self.book, self.successor = successor, None
             self.renewals += 1
             return Outcome.UPDATED
         if outcome is Outcome.LOST:
             reason = self.book.reason
             # The top is no longer known: the successor is on its way. What both have missed makes
             # the successor's work useless, too.
-            self.book, self._successor = successor, None
+            self.book, self.successor = successor, None
             successor.reason = reason
         return outcome

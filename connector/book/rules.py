@@ -128,7 +128,7 @@ def named_if_at_all(last_id: int, delta: BookDelta) -> int:
 
 def unnumbered(last_id: int, delta: BookDelta) -> int:
     """There are no ids: every delta follows."""
-    return max(last_id, 1)
+    return last_id if last_id > 0 else 1
 
 
 BINANCE_SPOT = BookRules(name="binance_spot", snapshot="rest", follow=dense, join=dense)
