@@ -50,12 +50,30 @@ CREATED = re.compile(r"Made by `|` creates (it|them)\.")
 def hide_constructor(  # noqa: PLR0917
     app: Sphinx, what: str, name: str, object_: object, options: object, signature: str, result: str
 ) -> tuple[str, str] | None:
-    """Show no arguments of what a program never makes itself."""
-    if what == "class" and CREATED.search(getattr(object_, "__doc__", None) or ""):
+    """Show no arguments of what a program never makes itself, and defaults as they are written."""
+    is_protocol = what == "class" and getattr(object_, "_is_protocol", False)
+    if is_protocol or (what == "class" and CREATED.search(getattr(object_, "__doc__", None) or "")):
         return "", result
-    return None
+    return None if signature is None else (DEFAULT_CLASS.sub(r"\1", signature), result)
+
+
+DEFAULT_CLASS = re.compile(r"<class '(?:\w+\.)*(\w+)'>")
+"""How `inspect` writes a class that is the default of an argument."""
+SOURCE = re.compile(r" \((?:\w+ )?§[^()]*(?:\(\d+\)[^()]*)*\)")
+"""Where a fact is from, such as ``(binance_usdm §3)``: for those who change the code."""
+
+
+def hide_sources(  # noqa: PLR0917
+    app: Sphinx, what: str, name: str, object_: object, options: object, lines: list[str]
+) -> None:
+    """Show no references to notes that a reader does not have, and not the docs of `str`."""
+    if what == "data" and isinstance(object_, str):
+        lines.clear()
+    text = "\n".join(lines)
+    lines[:] = SOURCE.sub("", text).split("\n")
 
 
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("autodoc-process-signature", hide_constructor)
+    app.connect("autodoc-process-docstring", hide_sources)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
 import re
 import textwrap
 import tomllib
@@ -169,6 +170,7 @@ def test_what_a_public_module_defines_is_in_all(name: str) -> None:
     assert own - set(module.__all__) == NOT_PUBLIC.get(name, set()) & own
 
 
+IMPORTS = ROOT / "docs" / "reference" / "imports.md"
 REFERENCE = {page: page.read_text() for page in (ROOT / "docs" / "reference").glob("*.md")}
 
 
@@ -223,11 +225,27 @@ def test_the_reference_shows_public_modules() -> None:
     assert named >= INNER_MODULES
 
 
+def test_what_the_reference_says_to_import_is_there() -> None:
+    said = re.findall(r"`from ([\w.]+) import ([\w, ]+)`", REFERENCE[IMPORTS])
+
+    missing = [
+        f"{module}.{name}"
+        for module, names in said
+        for name in names.split(", ")
+        if not hasattr(importlib.import_module(module), name)
+        and importlib.util.find_spec(f"{module}.{name}") is None
+    ]
+
+    assert len(said) > 20
+    assert missing == []
+
+
 def test_the_reference_comes_first_and_begins_with_what_a_program_begins_with() -> None:
     index = (ROOT / "docs" / "index.md").read_text()
     first, *_ = re.findall(r":caption: (.*)\n:maxdepth: 1\n\n(.*)", index)
 
-    assert first == ("API reference", "reference/adapter")
+    assert first == ("API reference", "reference/imports")
+    assert "reference/imports\nreference/adapter\n" in index
     assert (
         "autofunction:: connector.open_adapter"
         in REFERENCE[ROOT / "docs" / "reference" / "adapter.md"].partition("autoclass")[0]

@@ -1,8 +1,9 @@
 """Tools to test exchange code: a network in memory, a simulated exchange, faults, an explorer.
 
-Everything here is public and documented, as `trio.testing` is. Nothing reads the wall clock or a
-random number that was not seeded, so a run under `trio.testing.MockClock` is a function of its
-arguments.
+Everything here is public and documented, as `trio.testing` is. The simulated exchange reads neither
+the wall clock nor a random number that was not seeded. Under `trio.testing.MockClock`, what it
+sends is a function of its arguments. Only the receive times of events (`Event.received_ns`) are
+your machine's.
 """
 
 from __future__ import annotations

@@ -62,6 +62,7 @@ class MemoryListener(trio.abc.Listener[MemoryStream]):
         self._accepted.close()
 
     async def aclose(self) -> None:
+        """Stop listening, as `close` does. Executes a checkpoint."""
         self.close()
         await trio.lowlevel.checkpoint()
 
