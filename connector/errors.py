@@ -278,8 +278,9 @@ class NameInUse(ConnectorError):
 class OrdersLeft(ConnectorError):
     """Orders may still be open at the exchange after their block was left.
 
-    `orders` lists them. Cancel them with ``connector stop NAME`` or at the exchange, or open an
-    account with the same name again: it finds them and, by default, cancels them.
+    `orders` lists them. Cancel them with ``connector stop NAME --live --key PREFIX`` or at the
+    exchange, or open an account with the same name again: it finds them and, by default, cancels
+    them.
     """
 
     def __init__(self, message: str, orders: tuple[TrackedOrder, ...]) -> None:

@@ -13,7 +13,7 @@ from trio.testing import MockClock
 
 from connector import Adapter, ExchangeUnavailable, Reconnect, merge, open_adapter
 from connector.channels import Candles, PartialBook, Trades
-from connector.errors import ConfigError
+from connector.errors import ConfigError, HandshakeRejected
 from connector.exchanges import binance, kraken
 from connector.keys import ApiKey
 from connector.orders import Limit, Limits
@@ -196,6 +196,14 @@ VALUES: list[tuple[str, Callable[[], Any], str]] = [
 def test_a_mistake_in_a_value(make: Callable[[], Any], advice: str) -> None:
     with pytest.raises((ConfigError, TypeError), match=advice):
         make()
+
+
+async def test_an_exchange_without_accounts_is_named(autojump_clock: MockClock) -> None:
+    async with opened() as adapter:
+        with pytest.raises(HandshakeRejected, match="404") as caught:
+            await open_account(adapter, ApiKey("k", "s"), name="mm1", limits=Limits.none())
+
+    assert "open_exchange(…, accounts=" in caught.value.__notes__[0]
 
 
 async def test_a_forgotten_dialer_is_named() -> None:

@@ -373,7 +373,7 @@ class Account:
         left = tuple(self._office.orders[each.client_id] for each in records if not each.over)
         if not left:
             return
-        named = orders_left(self.name, left)
+        named = orders_left(self.name, self._office.trading.name, left)
         if body_error is None or is_cancellation(body_error):
             self._running.deadline.raised(named)
             raise named from body_error

@@ -114,7 +114,7 @@ def is_cancellation(error: BaseException) -> bool:
     return all(isinstance(leaf, trio.Cancelled) for leaf in leaves(error))
 
 
-def orders_left(name: str, left: tuple[Order, ...]) -> OrdersLeft:
+def orders_left(name: str, exchange: str, left: tuple[Order, ...]) -> OrdersLeft:
     """The error that names them."""
     named = "; ".join(
         f"{each.side} {each.remaining} {each.symbol} at {each.price}, id {each.client_id} "
@@ -123,6 +123,7 @@ def orders_left(name: str, left: tuple[Order, ...]) -> OrdersLeft:
     )
     return OrdersLeft(
         f"{len(left)} orders of account {name!r} may still be open: {named}. Cancel them with "
-        f"`connector stop {name}`, or at the exchange by these ids",
+        f"`connector stop {name} --exchange {exchange} --live --key PREFIX`, or at the exchange by "
+        "these ids",
         left,
     )

@@ -195,7 +195,7 @@ def _with_what_is_left(
         outcome.add_note(f"the account failed, too: {failure!r}")
     if not account.left:
         return outcome
-    named = orders_left(account.name, account.left)
+    named = orders_left(account.name, running.office.trading.name, account.left)
     if outcome is None or outcome is cancellation:
         named.__cause__ = cancellation
         return named

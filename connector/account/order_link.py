@@ -15,6 +15,7 @@ from connector.account.asking import Asking
 from connector.account.order_requests import QUOTE, Job, Line
 from connector.account.reconnecting import Dialling, EndReason, keep_asking_whether_alive
 from connector.errors import ExchangeUnavailable, HandshakeRejected
+from connector.link.lasting_failures import LASTING_STATUSES
 from connector.trading.budgets import OrderBudget
 from connector.trading.venue import Answer, Heard, Shutdown
 from connector.transport import Connection
@@ -24,6 +25,10 @@ REPLY_SECONDS = 10.0
 _LIFETIME_SECONDS = 23 * 3600.0
 _WITHOUT_CLOCK_SECONDS = 0.1
 """How often to look whether the exchange's time is known: nothing can be signed before."""
+_NO_ACCOUNTS = (
+    "no orders can be entered at this address; a simulated exchange has only the accounts that "
+    "open_exchange(…, accounts=(TradingAccount(…),)) opens"
+)
 
 
 class OrderLinkOwner(Protocol):
@@ -113,6 +118,9 @@ class OrderLink:
     async def run(self) -> None:
         """Keep one connection open, and send the queued requests.
 
+        Raises:
+            HandshakeRejected: the exchange rejects the first connection, and retrying cannot help.
+
         Cancellation: what was sent and not answered is lost.
         """
         async with trio.open_nursery() as nursery:
@@ -123,7 +131,12 @@ class OrderLink:
                 try:
                     async with self.dialling.open(url, self) as connection:
                         await self._converse(connection)
-                except (ExchangeUnavailable, HandshakeRejected):
+                except HandshakeRejected as rejected:
+                    if self.dialling.sessions == 0 and rejected.status in LASTING_STATUSES:
+                        if rejected.status == 404:
+                            rejected.add_note(_NO_ACCOUNTS)
+                        raise
+                except ExchangeUnavailable:
                     continue
                 finally:
                     self._session_over()

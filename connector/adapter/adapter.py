@@ -222,6 +222,7 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
         Raises:
             ConfigError: an argument is wrong, or the exchange has no accounts.
             RequestRejected: the key does not exist, or may not read the account.
+            HandshakeRejected: the exchange rejects the connection, and retrying cannot help.
             IdInUse, NameInUse: the account has ended. Its block is cancelled and raises this error.
                 Other accounts and the adapter continue.
             OrdersLeft: the account could not confirm in time that some orders have ended; the error

@@ -67,8 +67,8 @@ class Feed(Handover, Generic[T_co]):
     A consumer that never awaits can therefore hold the event loop for one buffer at most.
     """
 
-    # For the adapter and its links; a program reads through the methods below.
     buffer: Buffer[T_co]
+    """The events that wait, for the adapter and its links. A program reads through the methods."""
 
     def __init__(
         self, owner: FeedOwner, buffer: Buffer[T_co], delays: Delays | None = None

@@ -655,7 +655,7 @@ async def test_a_block_that_is_left_by_itself_has_all_the_time(
         with pytest.raises(OrdersLeft) as caught:
             async with account.working(bid()):
                 world.exchange.trading.lose_request("order.cancel", times=1000)
-        assert "connector stop mm1" in str(caught.value)
+        assert "`connector stop mm1 --exchange binance_" in str(caught.value)
         world.exchange.trading.mend()
         async with account.working(bid("2980")) as order:
             world.exchange.trading.delay_gateway(1.5)
