@@ -1,4 +1,4 @@
-"""Candles of venues that do not say when one is over: the next one closes it."""
+"""Candles of venues that do not mark a closed candle: the next candle closes it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from connector.events import Candle
 
 
 def closed_by_the_next(last: Candle[Any] | None, candle: Candle[Any]) -> list[Candle[Any]]:
-    """A `connector.exchanges.protocol.Fold`: the last candle once more, closed, before the next.
+    """A `connector.exchanges.protocol.Fold` that repeats the last candle, closed, before the next.
 
-    A candle that is older than the last is left out: the last word on it has been said.
+    A candle older than the last one is dropped: it is already closed.
     """
     if last is None or last.open_time_ns == candle.open_time_ns:
         return [candle]

@@ -21,7 +21,7 @@ _SCHEMES = MappingProxyType({"stream": ("ws", "wss"), "rest": ("http", "https")}
 
 
 def _without_trailing_slash(url: str) -> str:
-    # str() so that what is not a string comes to the validator, whose words are clearer.
+    # str(), so that a value that is not a string reaches the validator, whose message is clearer.
     return str(url).rstrip("/")
 
 
@@ -50,7 +50,7 @@ def _check_headers(
 
 
 def what_is_wrong(url: str, schemes: tuple[str, ...]) -> str | None:
-    """What keeps `url` from being a base URL; it may hold a password, so it is not repeated."""
+    """Why `url` is not a base URL. The text omits the URL, which may hold a password."""
     if not url.isprintable() or " " in url:
         return "holds a space or an unprintable character"
     try:
@@ -78,7 +78,7 @@ class Endpoints:
     Args:
         stream: of the streams, for example ``"ws://127.0.0.1:8080"``.
         rest: of the REST interface, for example ``"http://127.0.0.1:8080"``.
-        headers: what every handshake and every request carries there, by name; no secrets.
+        headers: additional headers of every handshake and request, by name; no secrets.
 
     Raises:
         ConfigError: one of them is not such a URL, or no such header.
@@ -101,13 +101,13 @@ class Endpoints:
 
 
 def headers_of(exchange: object) -> tuple[tuple[str, str], ...]:
-    """What every handshake with an exchange carries, beside what is usual; most say nothing."""
+    """Additional headers of every handshake with an exchange; most exchanges have none."""
     found: tuple[tuple[str, str], ...] = getattr(exchange, "headers", ())
     return found
 
 
 def check_endpoints(instance: object, _: attrs.Attribute[Any], endpoints: object) -> None:
-    """Refuse what is no `Endpoints`."""
+    """Refuse a value that is not an `Endpoints`."""
     if not isinstance(endpoints, Endpoints):
         module = type(instance).__module__.split(".")[2]
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""How the frames of an exchange are wrapped, so that the hot path can slice instead of parse."""
+"""The envelope of an exchange's frames, which lets the hot path slice instead of parse."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from typing import TypeAlias
 import attrs
 
 SEPARATOR = b":"
-"""Between the parts of a stream's name that a frame spreads."""
+"""Joins the parts of a stream's name that a frame has in several places."""
 
 Parts: TypeAlias = tuple[tuple[int, bytes, bytes], ...]
-"""For each part of a name: where it begins, or -1 to search; what is before it; what ends it."""
+"""For each part of a name: its offset or -1 to search, the text before it, and the text after
+it."""
 
 Shape: TypeAlias = tuple[Parts, bool, int]
-"""Of frames, as the hot loop wants it: the parts of the stream's name, whether the payload is the
-whole frame, and if not, how many bytes follow it."""
+"""The envelope in the form of the hot loop: the parts of the stream's name, whether the payload is
+the whole frame, and otherwise how many bytes follow the payload."""
 
 NO_SHAPE: Shape = ((), True, 0)
-"""Of an exchange without an envelope: every frame takes the long way."""
+"""The shape for an exchange without an envelope: every frame is parsed."""
 
 
 @attrs.frozen
 class Part:
-    """A part of a stream's name in a frame: what lies between two texts."""
+    """A part of a stream's name in a frame: the bytes between two texts."""
 
     before: bytes
     after: bytes
@@ -31,31 +32,31 @@ class Part:
 
 @attrs.frozen
 class Envelope:
-    """How most frames are wrapped, as bytes.
+    """The wrapping of most frames, as bytes.
 
-    The name of a frame's stream is what stands between the `before` and the `after` of a part; of
-    several parts, joined by ``:``. With ``{"arg":{"channel":"trades","instId":"BTC-USDT"},…}`` and
-    the parts ``("channel":"`` to ``")`` and ``("instId":"`` to ``")`` the name is
-    ``trades:BTC-USDT``. A frame whose name is not subscribed, or that does not decode, takes the
-    long way through `Exchange.parse`, which must give the same result: the fast path is an
-    optimisation, never a second protocol.
+    For example, in ``{"arg":{"channel":"trades","instId":"BTC-USDT"},…}`` the parts
+    ``("channel":"`` to ``")`` and ``("instId":"`` to ``")`` give the name ``trades:BTC-USDT``. The
+    name of a frame's stream is the text between the `before` and the `after` of each part; several
+    parts are joined by ``:``. A frame with an unsubscribed name, or one that does not decode, goes
+    through `Exchange.parse`, which must give the same result: the fast path is an optimisation,
+    never a second protocol.
     """
 
     parts: tuple[Part, ...]
-    """In the order in which they stand in the frame."""
+    """The parts, in the order of the frame."""
     tail: bytes | None = None
-    """What follows the payload, which begins behind the last part; None when a stream's `decode`
+    """The bytes after the payload, which begins after the last part; None if a stream's `decode`
     takes the whole frame."""
     anchored: bool = True
-    """Whether every frame begins with the first part's `before`: then its place is known. If not,
-    it is searched."""
+    """Whether every frame begins with the first part's `before`, so that its offset is known;
+    otherwise it is searched."""
     number: Callable[[bytes], int | None] | None = None
-    """Of an exchange that numbers all messages of a connection: a frame's number, None if it has
-    none. A hole in them is a loss in every stream."""
+    """Finds a frame's number if the exchange numbers all messages of a connection; it returns None
+    for a frame without one. A missing number means a loss in every stream."""
 
     @property
     def shape(self) -> Shape:
-        """The same for the hot loop."""
+        """The envelope in the form of the hot loop."""
         parts = [(-1, part.before, part.after) for part in self.parts]
         if self.anchored and parts:
             _, before, after = parts[0]

@@ -1,4 +1,4 @@
-"""What a frame can say: data of a stream, an answer, an announcement, a question."""
+"""The meanings of a frame: data of a stream, a reply, an announcement, a question."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Data:
 
 @attrs.frozen
 class Several:
-    """Payloads of several streams, or of none, that came in one frame."""
+    """The payloads of several streams, or of none, in one frame."""
 
     parts: tuple[Data, ...]
 
 
 def data_of(message: object) -> tuple[Data, ...]:
-    """The payloads in what a frame says: of one stream, of several, or none."""
+    """The payloads in a parsed frame: of one stream, of several, or none."""
     if isinstance(message, Data):
         return (message,)
     return message.parts if isinstance(message, Several) else ()
@@ -46,33 +46,33 @@ class Reply:
     """
 
     request_id: int | None
-    """Which request it answers; None: the one that has `streams`, or the oldest."""
+    """The request it answers; None means the one that has `streams`, or the oldest."""
     code: int | str | None = None
     message: str | None = None
-    """None when it was accepted, else the exchange's words."""
+    """The exchange's message if it refused the request; None if it accepted."""
     streams: tuple[str, ...] | None = None
-    """Names of the streams it is about; None: all that are not answered yet."""
+    """Names of the streams that it concerns; None means all that are not answered yet."""
     others: Literal["wait", "refused", "again"] = "wait"
-    """What becomes of the other streams of the request: their answers will come, they are refused,
-    or they must be asked for again."""
+    """The outcome for the other streams of the request: their replies will follow, they are
+    refused, or they must be requested again."""
     refusal: Literal["never", "later", "already"] = "never"
-    """What a `message` means: the stream does not exist; too much was asked at once, so ask again
-    later; or it is subscribed already, which is as good as accepted."""
+    """The meaning of `message`: the stream does not exist; too many requests were made, so try
+    again later; or the stream is already subscribed, which counts as accepted."""
 
 
 @attrs.frozen
 class Subscribed:
-    """All that the connection is subscribed to now: how some exchanges answer every request."""
+    """All current subscriptions of the connection: some exchanges answer every request with it."""
 
     streams: frozenset[str]
 
 
 @attrs.frozen
 class Question:
-    """A message that must be answered at once, or the exchange closes the connection."""
+    """A message that must be answered at once; otherwise the exchange closes the connection."""
 
     answer: str
-    """What to send."""
+    """The message to send."""
 
 
 @attrs.frozen

@@ -1,6 +1,6 @@
-"""Trades that a stream missed, out of the replies of an exchange, and what is missing still.
+"""Trades that a stream missed: collect them from replies, and report those still missing.
 
-No I/O: `next_request` says what to ask for, `take` what a reply brings.
+The module does no I/O: `next_request` returns the next request, and `take` stores its reply.
 
 .. code-block:: text
 
@@ -22,24 +22,24 @@ from connector.exchanges.rest_service import RestRequest
 
 @attrs.frozen
 class Hole:
-    """Trades that could not be had."""
+    """Trades that could not be fetched."""
 
     first_id: int | None
     last_id: int | None
-    """None where numbers say nothing."""
+    """Id of the last missing trade; None if ids carry no order."""
     begin_ns: int | None
     end_ns: int | None
 
 
 class MissingTrades:
-    """The trades between two of a stream.
+    """The trades between two trades of a stream.
 
     Args:
-        offer: how they are had.
-        way: which of its ways.
-        symbol: as the program wrote it.
+        offer: how the exchange sends missed trades.
+        way: which of the offer's requests to use.
+        symbol: the symbol as the program wrote it.
         last: the last trade before them.
-        first: the first one after them; None when none has come yet.
+        first: the first trade after them; None if none has arrived yet.
     """
 
     def __init__(
@@ -60,25 +60,25 @@ class MissingTrades:
             self._cursor = first.trade_id
         self._limit = way.most
         self.found: list[Trade[Any]] = []
-        """What was had so far, oldest first."""
+        """The trades fetched so far, oldest first."""
         self.finished = False
-        """Whether there is nothing left to ask for."""
+        """Whether no further request is needed."""
         self.joins_last = False
-        """Whether nothing is missing behind `last`, as far as can be told."""
+        """Whether no trade is known to be missing directly after `last`."""
         self.joins_first = first is None
-        """Whether nothing is missing before `first`, as far as can be told."""
+        """Whether no trade is known to be missing directly before `first`."""
 
     def next_request(self) -> RestRequest[Trades]:
-        """What to ask for next; only while not `finished`."""
+        """Return the next request; call it only while not `finished`."""
         first = self._first
         self._limit = self._way.most
         if self._way.reach == "from" and first is not None and self._cursor is not None:
-            # One more, which shows that the exchange has come so far.
+            # One more than needed, which shows that the exchange has stored all of them.
             self._limit = max(min(self._limit, first.trade_id - self._cursor + 1), 1)
         return self._way.request(self._symbol, self._cursor, self._limit)
 
     def take(self, reply: Sequence[Trade[Any]]) -> None:
-        """Keep what the reply to the last request brings."""
+        """Store the trades in the reply to the last request."""
         if self._offer.numbered:
             self._take_numbered(sorted(reply, key=lambda trade: trade.trade_id))
         else:
@@ -117,7 +117,7 @@ class MissingTrades:
         self._cursor = oldest
 
     def _take_unnumbered(self, reply: Sequence[Trade[Any]]) -> None:
-        """Of a way that answers the newest."""
+        """Store the reply to a request for the newest trades."""
         self.finished = True
         last, first = self._last, self._first
         known = [index for index, trade in enumerate(reply) if trade.trade_id == last.trade_id]
@@ -140,7 +140,7 @@ class MissingTrades:
 
 @attrs.frozen
 class Filled:
-    """What was had between `last` and `first`."""
+    """The fetched trades between `last` and `first`."""
 
     offer: BackfillOffer
     last: Trade[Any]
@@ -150,7 +150,7 @@ class Filled:
     joins_first: bool
 
     def items(self) -> Iterator[Trade[Any] | Hole]:
-        """The trades, and in their places what is missing still."""
+        """Yield the trades, and holes in the places of those still missing."""
         if self.offer.numbered and self.offer.dense:
             yield from self._numbered()
             return

@@ -1,10 +1,10 @@
-"""Numbers and times as payloads write them: what cannot be one does not decode.
+"""Numbers and times in payloads, checked: an impossible value does not decode.
 
-msgspec takes ``"NaN"`` and ``"Infinity"`` for floats, and reads a `Decimal` as Python does: with
-blanks around it, with ``_`` and the digits of any script in it. None of it is a price. What a
-number may be is therefore part of its type, which costs a float some 80 instructions; the compiled
-loop does without where nothing could be wrong (`Stream.decode_unchecked`). A `Decimal` has no such
-type: a payload in which one could be wrong is decoded a second time, to floats.
+msgspec accepts ``"NaN"`` and ``"Infinity"`` as floats. It reads a `Decimal` as Python does, with
+surrounding blanks, ``_``, and the digits of any script. None of these is a price. The allowed range
+of a number is therefore part of its type, which costs about 80 instructions per float. The compiled
+loop omits this check for payloads that cannot contain such a value (`Stream.decode_unchecked`). A
+`Decimal` has no such type: a suspicious payload is decoded a second time, to floats.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 import msgspec
 
 LATEST_MS = 4_133_980_800_000
-"""2101-01-01. Microseconds that are taken for milliseconds are beyond it."""
+"""2101-01-01. Microseconds misread as milliseconds lie beyond it."""
 
 Milliseconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=LATEST_MS)]
-"""A moment since the epoch; 0 where there is none."""
+"""Milliseconds since the epoch; 0 if there is no time."""
 Finite: TypeAlias = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
-"""A float that is a number."""
+"""A finite float."""
 
 ON_WIRE = MappingProxyType[type[float | Decimal], Any]({float: Finite, Decimal: Decimal})
-"""What a payload's numbers are decoded to, by what the events have."""
+"""The type to which a payload's numbers are decoded, by the number type of the events."""
 
 
 def decoder(kind: Any, *others: Any) -> Callable[[bytes], Any]:
-    """What decodes a JSON payload to a struct.
+    """Make a decoder from a JSON payload to a struct.
 
     Args:
         kind: the struct, or a list of it; where it is generic in its numbers, with one of `ON_WIRE`
@@ -51,7 +51,7 @@ def decoder(kind: Any, *others: Any) -> Callable[[bytes], Any]:
 
 
 def rows_decoder(kind: Any, numbers: Any) -> Callable[[bytes], list[Any]]:
-    """What decodes a JSON list of `kind`, a struct that is generic in its numbers.
+    """Make a decoder of a JSON list of `kind`, a struct that is generic in its numbers.
 
     Args:
         kind: without its type of numbers.
@@ -71,10 +71,10 @@ def rows_decoder(kind: Any, numbers: Any) -> Callable[[bytes], list[Any]]:
 
 
 def number(text: str, numbers: Any) -> Any:
-    """`text` as `numbers`, which is `float` or `Decimal`.
+    """Convert `text` to `numbers`, which is `float` or `Decimal`.
 
     Raises:
-        msgspec.ValidationError: it is no finite number.
+        msgspec.ValidationError: it is not a finite number.
     """
     try:
         finite = abs(float(text)) < float("inf") and is_plain(text.encode())
@@ -101,7 +101,7 @@ def _decode(*kinds: Any) -> Callable[[bytes], Any]:
 
 
 def is_plain(payload: bytes) -> bool:
-    """Whether nothing in `payload` could be a number that only a `Decimal` can be.
+    """Whether `payload` cannot contain a number that only `Decimal` accepts.
 
     ``NaN``, ``sNaN`` and ``Infinity`` may be in any case; a blank may be written as an escape.
     """

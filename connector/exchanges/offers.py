@@ -1,8 +1,7 @@
-"""What a venue offers, as a table: from a channel to its stream.
+"""A table of the streams that a venue offers, by channel.
 
-An `Offer` is one row: how the stream is called, how its payload is read, and which values each
-parameter of the channel may have. Whatever is not in the table is a `ConfigError` that reads the
-table out.
+An `Offer` is one row: the name of the stream, the reader of its payload, and the allowed
+values of each parameter of the channel. Any other channel is a `ConfigError` that lists the table.
 """
 
 from __future__ import annotations
@@ -43,8 +42,8 @@ class Offer:
     """The stream's name with ``{symbol}`` and the channel's parameters in braces."""
     reader: MakeReader
     parameters: Mapping[str, Mapping[Any, str]] = attrs.field(factory=dict)
-    """For each parameter of the channel: the values offered, and how the name spells them. Others
-    are not looked at."""
+    """For each parameter of the channel: the offered values, and their spelling in the name. Other
+    parameters are ignored."""
     sequence: Callable[[int, Any], int] | None = None
     """As `Stream.sequence`."""
     repeats: Callable[[int, Any], bool] | None = None
@@ -57,13 +56,13 @@ class Offer:
     reading: str = ""
     """As `Stream.reading`."""
     usual: MakeReader | None = None
-    """Reads nearly every payload as `reader` does, for less, and refuses the others, which `reader`
-    reads then; asked only for unchecked floats."""
+    """A faster reader of common payloads. It refuses all others, which `reader` then reads. It is
+    used only for unchecked floats."""
 
 
 @attrs.frozen(kw_only=True)
 class Catalogue:
-    """All that one exchange offers."""
+    """All streams that one exchange offers."""
 
     exchange: str
     """Its name, for messages."""
@@ -74,11 +73,11 @@ class Catalogue:
     spell: Callable[[str], str] = str.upper
     """A symbol as the venue writes it."""
     listed_as: Callable[[str], str] = str
-    """The symbol under which data of a symbol comes, where that is another one."""
+    """The symbol that the data of a symbol carries, if it differs."""
     example: str = "BTCUSDT"
     """A symbol, for messages."""
     book: MakeBook | None = None
-    """How local order books are kept; None when there are none."""
+    """Makes the source of a local order book; None if the exchange has none."""
     book_from: Callable[[OrderBook], AnyChannel] = lambda book: BookDeltas(
         book.symbol, book.interval_ms
     )
@@ -87,7 +86,8 @@ class Catalogue:
     """Whether what is read as a number is a JSON number, which can be nothing but finite: then
     nothing is read unchecked."""
     longest_name_bytes: int = 64
-    """A longer name is misspelt; so that the number of streams bounds the size of a request."""
+    """A longer name is refused as misspelt, so that the number of streams bounds a request's
+    size."""
 
     def stream(self, channel: Channel[E], numbers: NumberType) -> Stream[E]:
         """The stream of `channel`, its prices and quantities as `numbers`.
@@ -127,10 +127,10 @@ class Catalogue:
         )
 
     def check_name(self, name: str) -> str:
-        """`name`, when it can be a stream's.
+        """Return `name` if it can be the name of a stream.
 
         Raises:
-            ConfigError: it is longer than any, or holds what a request cannot.
+            ConfigError: it is too long, or holds a character that a request cannot contain.
         """
         if len(name.encode()) > self.longest_name_bytes or _MEANINGFUL.intersection(name):
             raise ConfigError(
@@ -149,14 +149,14 @@ class Catalogue:
         return spelled
 
     def _book(self, channel: OrderBook, book: MakeBook, numbers: NumberType) -> Stream[Any]:
-        """A book is no stream of the wire; its name is only its own."""
+        """Make the stream of a local book; its name is internal, because it is not on the wire."""
         deltas: Stream[Any] = self.stream(self.book_from(channel), numbers)
         shown = "all" if channel.depth is None else channel.depth
         return Stream(
             name=f"book of {deltas.name}, {shown} levels{', synced' * channel.synced_only}",
             route=deltas.route,
             channel=channel,
-            decode=cast("Any", deltas.decode),  # never asked: the deltas are
+            decode=cast("Any", deltas.decode),  # never subscribed: the deltas are
             book=book(channel, deltas, numbers),
         )
 
@@ -188,7 +188,7 @@ class Catalogue:
 
 
 def raw(channel: RawStream, name: str, symbol: str, route: str) -> Stream[Any]:
-    """The stream of a raw channel, whose payload stays as it is, if it is JSON at all."""
+    """The stream of a raw channel: its payload is checked to be JSON and not decoded."""
     check = msgspec.json.Decoder(msgspec.Raw).decode
 
     def read(payload: bytes) -> RawMessage:

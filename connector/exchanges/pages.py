@@ -1,7 +1,7 @@
-"""A long history in as many requests as it needs, and what is missing in it.
+"""Fetch a long history in several requests, and detect its holes.
 
-No I/O: `next_request` says what to ask for, `take` what the reply brings. Both are plain state
-machines, which the adapter feeds.
+The module does no I/O: `next_request` returns the next request, and `take` stores its reply. Both
+classes are plain state machines that the adapter drives.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NS_PER_MS = 1_000_000
 
 
 class CandlePages:
-    """The candles of a span, oldest first, each once, and what is missing between them.
+    """The candles of a span, oldest first, each once, with a gap for each hole.
 
     Args:
         offer: of the exchange.
@@ -53,29 +53,29 @@ class CandlePages:
 
     @property
     def finished(self) -> bool:
-        """Whether there is nothing left to ask for."""
+        """Whether no further request is needed."""
         return self._finished
 
     @property
     def through_ms(self) -> int:
-        """Up to when candles have been asked for."""
+        """The end of the span requested so far."""
         return min(self._cursor_ms, self._end_ms)
 
     def next_request(self, now_ms: int) -> RestRequest[tuple[Candle[Any], ...]]:
-        """What to ask for next; only while not `finished`."""
+        """Return the next request; call it only while not `finished`."""
         offer, begin_ms = self._offer, self._cursor_ms
         shortest_ms = self._length_ms or SHORTEST_MONTH_MS
         end_ms = self._end_ms if offer.oldest_first else begin_ms + offer.most * shortest_ms
         if offer.most_ms is not None:
             end_ms = min(end_ms, begin_ms + offer.most_ms)
-        # What has not begun is not asked for; the clock may be a little behind the exchange's.
+        # Candles of the future are not requested; the clock may lag the exchange's a little.
         end_ms = min(end_ms, self._end_ms, max(now_ms + shortest_ms, begin_ms + 1))
         limit = min(offer.most, -(-(end_ms - begin_ms) // shortest_ms))
         self._span = Span(begin_ms=begin_ms, end_ms=end_ms, limit=limit, now_ms=now_ms)
         return offer.request(self._channel.symbol, self._channel.interval, self._span)
 
     def take(self, reply: Iterable[Candle[Any]], now_ms: int) -> list[Candle[Any] | Gap]:
-        """What the reply to the last request brings: candles, and gaps where some are missing."""
+        """Return the candles in the reply to the last request, with gaps where some are missing."""
         span, length_ms = self._span, self._length_ms
         least_ms = max(span.begin_ms, self._expected_ms or 0)
         rows = {each.open_time_ns // NS_PER_MS: each for each in reply}
@@ -100,7 +100,7 @@ class CandlePages:
         return found
 
     def _missing_at_end(self, now_ms: int) -> list[Candle[Any] | Gap]:
-        """A gap where whole candles should have come, and the exchange has none."""
+        """Return a gap if the exchange lacks whole candles at the end."""
         expected_ms = self._begin_ms if self._expected_ms is None else self._expected_ms
         end_ms = min(self._end_ms, now_ms)
         if expected_ms >= end_ms or following_ms(expected_ms, self._length_ms) > now_ms:
@@ -137,7 +137,7 @@ class FundingPages:
     begin_ms: int
     end_ms: int
     finished: bool = attrs.field(init=False, default=False)
-    """Whether there is nothing left to ask for."""
+    """Whether no further request is needed."""
     _found: dict[int, FundingRate[Any]] = attrs.field(init=False, factory=dict)
     _page: int = attrs.field(init=False, default=1)
     _reached_ms: float = attrs.field(init=False, default=math.inf)
@@ -147,7 +147,7 @@ class FundingPages:
         self.finished = self.begin_ms >= self.end_ms
 
     def next_request(self, now_ms: int) -> RestRequest[FundingRates]:
-        """What to ask for next; only while not `finished`."""
+        """Return the next request; call it only while not `finished`."""
         span = Span(
             begin_ms=self.begin_ms,
             end_ms=self.end_ms,
@@ -158,7 +158,7 @@ class FundingPages:
         return self.offer.request(self.symbol, span)
 
     def take(self, reply: Iterable[FundingRate[Any]]) -> None:
-        """Keep what the reply to the last request brings."""
+        """Store the rates in the reply to the last request."""
         times = {(each.exchange_time_ns or 0) // NS_PER_MS: each for each in reply}
         inside = {ms: each for ms, each in times.items() if self.begin_ms <= ms < self.end_ms}
         self._found |= inside
@@ -173,14 +173,14 @@ class FundingPages:
         self.finished = self.finished or self.begin_ms >= self.end_ms
 
     def _turn(self, oldest_ms: float) -> None:
-        """Go on to the next page, unless this one brought nothing older, or has the begin.
+        """Go on to the next page, unless this one has no older rates, or reaches the begin.
 
-        Rates that come meanwhile shift the pages, so the next one may repeat some.
+        New rates shift the pages, so the next page may repeat some.
         """
         self.finished = oldest_ms >= self._reached_ms or oldest_ms <= self.begin_ms
         self._reached_ms = oldest_ms
         self._page += 1
 
     def result(self) -> FundingRates:
-        """All of them, oldest first."""
+        """All rates, oldest first."""
         return tuple(self._found[ms] for ms in sorted(self._found))

@@ -1,8 +1,8 @@
 """The interface every exchange implements: a pure function from bytes to events.
 
-An exchange does no I/O and keeps no state. It says what a channel is called on the wire and on
-which connection it travels, writes the requests, and reads what comes back. The session owns the
-socket and the order of things; whatever differs between exchanges is data here.
+An exchange does no I/O and keeps no state. It maps a channel to its stream and connection, writes
+requests, and parses frames. The session owns the socket and decides the order of messages; every
+difference between exchanges is data here.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ E_co = TypeVar("E_co", bound=Event, covariant=True)
 
 @attrs.frozen
 class Limits:
-    """What one exchange allows; the adapter stays below every one of them."""
+    """The limits of one exchange; the adapter stays below each of them."""
 
     streams_per_connection: int
     requests_per_second: float
@@ -61,44 +61,45 @@ class Limits:
 
 @attrs.frozen(kw_only=True)
 class Liveness:
-    """How both sides of a connection know that the other is alive.
+    """How each side of a connection shows that it is alive.
 
-    Whatever an exchange does, a WebSocket ping of its is answered, and a connection that brings
-    nothing for 30 seconds is asked for a sign of life. This says what else there is.
+    On every exchange, the link answers WebSocket pings, and checks a connection that receives
+    nothing for 30 seconds. This describes the rest.
     """
 
     greeting: tuple[str, ...] = ()
     """Messages to send at once after connecting."""
     ping: str | None = None
-    """The message by which a client shows that it is alive, and by which it asks; None: a
-    WebSocket ping, and only when it has to ask."""
+    """The message with which the client shows that it is alive, and checks the connection; None
+    means a WebSocket ping, and only for a check."""
     ping_seconds: float | None = None
-    """How often the exchange wants to see `ping`, whatever else it is sent; None: never."""
+    """Interval at which the exchange expects `ping`, even between other messages; None means
+    never."""
     also_websocket_ping: bool = False
-    """Whether a WebSocket ping goes with each `ping`: of an exchange that wants to see the one or
-    the other, and does not say which."""
+    """Whether to send a WebSocket ping with each `ping`, because the exchange expects one of the
+    two and does not document which."""
     silence_seconds: float | None = None
-    """Longest time without any message after which a connection is dead for certain; None when
-    none is promised."""
+    """Time without any message after which a connection is certainly dead; None if the exchange
+    promises none."""
     unanswered: Literal["reconnect", "refused", "omitted"] = "reconnect"
-    """What it means that a stream is not acknowledged while the connection is alive: something
-    broke; or this is how the exchange says that there is no such stream. "omitted": the exchange
-    answers with a `Subscribed` that leaves the stream out, so that it is refused if one came since,
-    and something broke if none did."""
+    """The meaning of a missing acknowledgement on a live connection. "reconnect": something broke.
+    "refused": the exchange ignores requests for unknown streams. "omitted": the exchange answers
+    with a `Subscribed` without the stream, so the stream is refused if such an answer has arrived
+    since, and otherwise something broke."""
     idle_seconds: float | None = None
-    """The exchange closes a connection without subscriptions after this time; None: it does not,
-    or does not say."""
+    """Time after which the exchange closes a connection without subscriptions; None if it does not,
+    or if this is not documented."""
 
 
 UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What decoding raises: msgspec's own errors, text that is not UTF-8, nesting that is too deep.
-Catching all three costs nothing; translating them would cost every message a call."""
+"""The errors of decoding: msgspec's own, text that is not UTF-8, nesting that is too deep. Catching
+all three costs nothing; translating them would cost one call per message."""
 
 
 class PartlyUndecodable(msgspec.DecodeError):
-    """Elements of a frame with a list do not decode; the others are `events`.
+    """Some elements of a list do not decode; `events` has the others.
 
-    One of `UNDECODABLE`, for whoever does not look closer.
+    It is one of `UNDECODABLE`, for code that makes no distinction.
     """
 
     def __init__(
@@ -107,11 +108,11 @@ class PartlyUndecodable(msgspec.DecodeError):
         super().__init__(reason)
         self.events = events
         self.lost = lost
-        """How many do not decode."""
+        """Number of elements that do not decode."""
         self.raw = raw
-        """The first of those."""
+        """The first of those elements."""
         self.symbol = symbol
-        """Its symbol, as far as that can be read; else empty."""
+        """The symbol of that element; empty if it cannot be read."""
 
 
 SequenceRule: TypeAlias = Callable[[int, Event], int]
@@ -126,33 +127,33 @@ last on this connection, None for the first. A pure function; it returns new eve
 
 @attrs.frozen
 class BookSource:
-    """What a local order book is made of."""
+    """The data from which a local order book is made."""
 
     deltas: Stream[BookDelta[Number]]
-    """Its events are `BookDelta`; where the snapshot comes in the stream, `BookSnapshot` too."""
+    """The stream of `BookDelta` events; also of `BookSnapshot`, if the stream carries snapshots."""
     rules: BookRules
     extent: Extent
     snapshot: RestRequest[BookSnapshot[Number]] | None = None
-    """How it is fetched; None when it only comes in the stream."""
+    """The request for the snapshot; None if it arrives only in the stream."""
     snapshot_levels: int | None = None
-    """The most levels per side that the snapshot has; None when it is complete."""
+    """Most levels per side of the snapshot; None if it is complete."""
     fallback: BookRules | None = None
-    """Rules of a book whose `snapshot` is fetched, when none came in the stream though `rules` say
-    that it does: of an exchange that is about to change."""
+    """Rules for a book with a fetched `snapshot`, used if the stream lacks the snapshot that
+    `rules` expect: for an exchange that is about to change."""
 
 
 @attrs.frozen
 class BackfillSource:
-    """Where trades that a stream missed come from."""
+    """The source of trades that a stream missed."""
 
     wire: Stream[Any]
-    """The stream that brings the others."""
+    """The stream of the other trades."""
     offer: BackfillOffer
 
 
 @attrs.frozen(eq=False)
 class Stream(Generic[E_co]):
-    """A channel as the wire knows it."""
+    """A channel as it appears on the wire."""
 
     name: str
     """The exchange's name: the key under which frames arrive and requests are made."""
@@ -160,49 +161,50 @@ class Stream(Generic[E_co]):
     """Which of the exchange's connections carries it."""
     channel: Channel[E_co]
     decode: Callable[[bytes], E_co | list[E_co]]
-    """Payload to event, or to a list of events, which may be empty. Raises one of `UNDECODABLE`
-    when it is not what the documentation says; `PartlyUndecodable` when only elements are not."""
+    """Decodes a payload to an event, or to a list of events, which may be empty. Raises one of
+    `UNDECODABLE` for an undocumented form, and `PartlyUndecodable` if only some elements have
+    one."""
     decode_unchecked: Callable[[bytes], E_co] | None = None
     """`decode` without the check that its numbers are finite, for payloads in which nothing can be
-    ``NaN`` or ``Infinity``; the compiled loop sees that for less than msgspec checks it. It may
-    refuse what is unusual, which `decode` reads then."""
+    ``NaN`` or ``Infinity``; the compiled loop detects that more cheaply than msgspec. It may refuse
+    unusual payloads, which `decode` then reads."""
     many: bool = False
-    """Whether it is of many symbols."""
+    """Whether it has many symbols."""
     symbol: str = ""
-    """As its events spell it; empty where they are of several, or of none."""
+    """The symbol in the spelling of its events; empty if they have several symbols, or none."""
     silence_seconds: float | None = None
-    """Longest time without data that cannot be a quiet market; None when any time can be."""
+    """Time without data that a quiet market cannot explain; None if any time is possible."""
     sequence: SequenceRule | None = None
     repeats: Callable[[int, Any], bool] | None = None
-    """Of a stream whose subscription begins with what was before it: ``repeats(last_id, event)``,
-    whether an event that `sequence` calls old repeats one of that. Then it is dropped, however many
-    there are. And what was delivered on one connection stays known to `sequence` and `fold` on the
-    next."""
+    """For a stream whose subscription begins with older events: ``repeats(last_id, event)`` tells
+    whether an event that `sequence` calls old repeats one of them. Such events are dropped, however
+    many there are. `sequence` and `fold` also remember, on the next connection, the events that the
+    last one delivered."""
     blank_id: Callable[[Any], int] | None = None
-    """The id of an event that stands for nothing, which takes an id and is not delivered; 0 for any
-    other. `sequence` answers 0 for one that follows, and the next event is told in its
-    `previous_id` what it follows instead."""
+    """The id of a blank event, which takes an id and is not delivered; 0 for any other event.
+    `sequence` returns 0 for a blank event in sequence, and the `previous_id` of the next event
+    names the id that it follows."""
     glance: Callable[[bytes], Event] | None = None
-    """Payload to an event of the same symbol with all that `sequence` looks at, for much less work
-    than `decode`; where it is offered, `Overflow.CONFLATE` decodes late
+    """Decodes only the fields that `sequence` needs, with much less work than `decode`. If present,
+    `Overflow.CONFLATE` postpones the full decoding
     (`connector.feeds.late_decoding`)."""
     book: BookSource | None = None
-    """Of an `OrderBook`, which is no stream of the wire: what it is kept from."""
+    """The source of an `OrderBook`, which does not exist on the wire."""
     backfill: BackfillSource | None = None
-    """Of a channel with `backfill`, which is no stream of the wire either."""
+    """The source of a channel with `backfill`, which does not exist on the wire either."""
     fold: Fold | None = None
-    """For a stream whose messages only say what has changed: what to deliver instead of them."""
+    """For a stream whose messages contain only changes: makes the events to deliver instead."""
     batch: str = ""
     """Streams of different batches cannot be in one request."""
     argument: Any = None
-    """What `Exchange.subscribe` writes for it, if that is more than its name."""
+    """The argument that `Exchange.subscribe` writes for it, if the name is not enough."""
     reading: str = ""
-    """What tells apart streams of one name and channel that are decoded differently, such as the
-    best 5 and all 10 levels of what comes."""
+    """Distinguishes streams of one name and channel that are decoded differently, such as the best
+    5 and all 10 of the received levels."""
 
     @property
     def on_wire(self) -> Stream[Any]:
-        """What is subscribed to for it: itself, but for a book and for what is backfilled."""
+        """The stream to subscribe to: itself, except for a book and for a backfilled channel."""
         if self.book is not None:
             return self.book.deltas
         return self if self.backfill is None else self.backfill.wire
@@ -214,8 +216,7 @@ AnyStream: TypeAlias = Stream[Event]
 class Exchange(Protocol[N_co]):
     """A description of a venue: a frozen value, generic in the numbers of its events.
 
-    What has a body here is what most venues need; a class that inherits from this one leaves it
-    out.
+    Methods with a body here suit most venues; a subclass may omit them.
     """
 
     @property
@@ -225,22 +226,22 @@ class Exchange(Protocol[N_co]):
 
     @property
     def numbers(self) -> type[N_co]:
-        """What prices and quantities are: `float` or `decimal.Decimal`."""
+        """The type of prices and quantities: `float` or `decimal.Decimal`."""
         return cast("type[N_co]", float)
 
     @property
     def limits(self) -> Limits:
-        """What the exchange allows."""
+        """The limits of the exchange."""
         ...
 
     @property
     def liveness(self) -> Liveness:
-        """How both sides know that the other is alive."""
+        """How each side shows that it is alive."""
         return Liveness()
 
     @property
     def envelope(self) -> Envelope | None:
-        """How most frames are wrapped; None when each must be parsed."""
+        """The wrapping of most frames; None if each frame must be parsed."""
         return None
 
     @property
@@ -258,8 +259,10 @@ class Exchange(Protocol[N_co]):
         ...
 
     def stream(self, channel: Channel[E]) -> Stream[E]:
-        """The stream of `channel`. Its events have `numbers`, whatever the type of the channel
-        says: type checkers are told so by `Adapter.subscribe`.
+        """The stream of `channel`.
+
+        Its events have `numbers`, regardless of the channel's type: `Adapter.subscribe` declares
+        this to type checkers.
 
         Raises:
             ConfigError: the exchange does not offer it; the message lists what it does.
@@ -275,7 +278,7 @@ class Exchange(Protocol[N_co]):
         ...
 
     def parse(self, frame: bytes) -> Inbound:
-        """What a whole frame says; the general way, for every shape of frame.
+        """Parse a whole frame, of any shape.
 
         Raises:
             UNDECODABLE: it is not JSON, or not of the documented form.
@@ -284,7 +287,7 @@ class Exchange(Protocol[N_co]):
 
     @property
     def rest(self) -> RestService:
-        """Where snapshots and instruments are fetched.
+        """The REST service for snapshots and instruments.
 
         Raises:
             ConfigError: the exchange has no REST interface.
@@ -292,7 +295,7 @@ class Exchange(Protocol[N_co]):
         raise ConfigError(f"{self.name} has no REST interface")
 
     def instruments(self) -> RestRequest[tuple[Instrument, ...]] | RestRequest[Page[Instrument]]:
-        """The request for everything that is traded, whole or a page at a time.
+        """The request for all instruments, whole or a page at a time.
 
         Raises:
             ConfigError: the exchange does not tell.
@@ -301,7 +304,7 @@ class Exchange(Protocol[N_co]):
 
     @property
     def requests(self) -> PublicRequests:
-        """What it answers when it is asked once: books, trades, candles, funding rates."""
+        """The requests that the exchange answers: books, trades, candles, funding rates."""
         return NOTHING
 
 

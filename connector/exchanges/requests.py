@@ -1,9 +1,9 @@
-"""What an exchange answers once when it is asked: books, trades, candles, funding rates.
+"""Requests for market data over REST: books, trades, candles, funding rates.
 
-An exchange describes each kind of request by an offer: data (how much one request may bring, which
-intervals there are) and a pure function that writes the request, with the reader of its reply. The
-adapter sends it, and asks as often as a long span needs (`connector.exchanges.pages`). Replies are
-read into the same events as the streams bring.
+An exchange describes each kind of request by an offer: data (the size of a reply, the intervals)
+and a pure function that writes the request and knows the reader of its reply. The adapter sends as
+many requests as a long span needs (`connector.exchanges.pages`). Replies are read into the same
+events as those of the streams.
 
 .. code-block:: python
 
@@ -45,27 +45,27 @@ SHORTEST_MONTH_MS = 28 * DAY_MS
 
 @attrs.frozen(kw_only=True)
 class Span:
-    """What part of a history one request is for. Times in milliseconds since the epoch."""
+    """The part of a history that one request covers. Times are milliseconds since the epoch."""
 
     begin_ms: int
-    """The first moment that counts."""
+    """The begin of the span, included."""
     end_ms: int
-    """The first moment that counts no more."""
+    """The end of the span, excluded."""
     limit: int
-    """How much may come; never more than the offer's `most`."""
+    """Most rows in the reply; at most the offer's `most`."""
     now_ms: int
-    """When the request is made, by the clock of this machine."""
+    """Time of the request, by the clock of this machine."""
     page: int = 1
-    """The number of the page, from 1 on, where the exchange is asked for pages."""
+    """The number of the page, from 1, if the exchange has pages."""
 
 
 @attrs.frozen(kw_only=True)
 class DepthOffer:
-    """Books as they are now."""
+    """Requests for the current book."""
 
     limits: Sequence[int]
-    """How many levels per side can be asked for, ascending. The smallest that is enough is asked
-    for, and what is too much is cut off."""
+    """The numbers of levels per side that can be requested, ascending. The smallest sufficient one
+    is requested, and extra levels are cut off."""
     request: Callable[[str, int], RestRequest[BookSnapshot[Any]]]
     """``request(symbol, levels)``; the symbol as the program wrote it. Raises `ConfigError` when it
     cannot be one."""
@@ -73,53 +73,54 @@ class DepthOffer:
 
 @attrs.frozen(kw_only=True)
 class TradesOffer:
-    """The newest trades."""
+    """Requests for the newest trades."""
 
     most: int
-    """How many at most."""
+    """Most trades in one reply."""
     request: Callable[[str, int], RestRequest[Trades]]
     """``request(symbol, limit)``; the reply is read oldest first."""
 
 
 @attrs.frozen(kw_only=True)
 class CandlesOffer:
-    """Candles of the past, and the one that runs."""
+    """Requests for past candles and the running one."""
 
     intervals: Mapping[str, int]
-    """What a program may write, and its length in milliseconds; `MONTH_MS` for a calendar month."""
+    """Length in milliseconds of each interval that a program may use; `MONTH_MS` for a month."""
     most: int
     """Candles in one reply."""
     request: Callable[[str, str, Span], RestRequest[Candles]]
     """``request(symbol, interval, span)``; the reply in any order, and it may hold candles outside
     the span. A candle is `closed` unless the exchange says that it is not."""
     oldest_first: bool
-    """Whether a span with more candles than the limit is answered from its begin on. If not, it is
-    asked for in parts that cannot hold more."""
+    """Whether the reply to a span with too many candles starts at the begin of the span. If not,
+    the span is requested in parts that cannot hold more than the limit."""
     most_ms: int | None = None
     """The longest span of one request; None: any."""
 
 
 @attrs.frozen(kw_only=True)
 class FundingOffer:
-    """What was paid between longs and shorts."""
+    """Requests for funding rates."""
 
     most: int
     """Rates in one reply."""
     request: Callable[[str, Span], RestRequest[FundingRates]]
     """``request(symbol, span)``; the reply in any order, and it may hold rates outside the span."""
     oldest_first: bool
-    """Which end of a span with more rates than the limit is answered."""
+    """Whether the reply to a span with too many rates starts at its begin; otherwise at its end."""
     paged: bool = False
-    """Whether the exchange is asked for pages (`Span.page`) of all its rates, the newest on the
-    first, and not for a span."""
+    """Whether the exchange is asked for pages (`Span.page`) of all its rates, newest first, and not
+    for a span."""
 
 
 @attrs.frozen(kw_only=True)
 class BackfillWay:
-    """One request by which missing trades are had."""
+    """One kind of request that returns missed trades."""
 
     reach: Literal["from", "before", "newest"]
-    """What it answers: trades from a number on, the newest before a number, or the newest."""
+    """The content of the reply: trades from a number on, the newest before a number, or the
+    newest."""
     most: int
     """Trades in one reply."""
     request: Callable[[str, int | None, int], RestRequest[Trades]]
@@ -129,20 +130,19 @@ class BackfillWay:
 
 @attrs.frozen(kw_only=True)
 class BackfillOffer:
-    """How trades that a stream missed are had."""
+    """How trades that a stream missed are fetched."""
 
     ways: tuple[BackfillWay, ...]
-    """The best first; if the exchange refuses one, the next is tried."""
+    """The kinds of requests, best first; if the exchange refuses one, the next is tried."""
     numbered: bool = True
-    """Whether `Trade.trade_id` rises from trade to trade. If not, it is only what a trade is known
-    by."""
+    """Whether `Trade.trade_id` rises from trade to trade. If not, it only identifies a trade."""
     dense: bool = False
-    """Whether every number is that of a trade."""
+    """Whether every number belongs to a trade."""
 
 
 @attrs.frozen(kw_only=True)
 class PublicRequests:
-    """All that one exchange answers; None where it has no such request."""
+    """All requests that one exchange offers; None for those it lacks."""
 
     depth: DepthOffer | None = None
     recent_trades: TradesOffer | None = None
@@ -151,16 +151,16 @@ class PublicRequests:
     backfill: Mapping[type[Any], BackfillOffer] = attrs.field(factory=dict)
     """By channel: `connector.channels.Trades`, `connector.channels.AggregateTrades`."""
     reasons: Mapping[Any, str] = attrs.field(factory=dict)
-    """Why something is not offered, where that is no obvious matter: by the name of a request, or
-    by a channel without backfill. The error shows it."""
+    """The reason why a request is not offered, if it is not obvious: by the name of the request, or
+    by the channel without backfill. The error shows it."""
 
 
 NOTHING = PublicRequests()
-"""Of an exchange that answers none of these."""
+"""For an exchange without any such request."""
 
 
 def following_ms(open_ms: int, length_ms: int) -> int:
-    """When the candle after the one that opens at `open_ms` opens."""
+    """The opening time of the candle after the one that opens at `open_ms`."""
     if length_ms != MONTH_MS:
         return open_ms + length_ms
     moment = datetime.fromtimestamp(open_ms / 1000, UTC)
@@ -170,7 +170,7 @@ def following_ms(open_ms: int, length_ms: int) -> int:
 
 
 def requests_of(exchange: object) -> PublicRequests:
-    """What an exchange answers; nothing, if it does not say."""
+    """The requests of an exchange; `NOTHING` if it does not declare any."""
     found: PublicRequests = getattr(exchange, "requests", NOTHING)
     return found
 
@@ -206,10 +206,10 @@ def levels_to_ask(exchange: str, offer: DepthOffer, limit: int) -> int:
 
 
 def check_most(exchange: str, what: str, most: int, limit: int) -> int:
-    """`limit`, if one reply may hold so many.
+    """Return `limit` if one reply can hold as many.
 
     Raises:
-        ConfigError: it may not.
+        ConfigError: it cannot.
     """
     if limit > most:
         raise ConfigError(f"{exchange} sends at most {most} {what}, not {limit}")
@@ -217,10 +217,10 @@ def check_most(exchange: str, what: str, most: int, limit: int) -> int:
 
 
 def backfill_of(exchange: str, requests: PublicRequests, channel: type[Any]) -> BackfillOffer:
-    """How missing trades of a kind of channel are had.
+    """How missed trades of a kind of channel are fetched.
 
     Raises:
-        ConfigError: they cannot be had; the message says which can.
+        ConfigError: they cannot be fetched; the message lists the channels for which it works.
     """
     offer = requests.backfill.get(channel)
     if offer is None:

@@ -1,4 +1,4 @@
-"""A request for something that an exchange answers over REST, and where it answers."""
+"""A REST request to an exchange, and the service that answers it."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ class RestRequest(Generic[_T_co]):
     """A GET of an exchange's public REST interface, or a POST where there is a `body`."""
 
     target: str
-    """Path and query, as they follow `RestService.url`. What follows a ``#`` is not sent: it tells
-    requests apart that differ in their body only."""
+    """Path and query, to append to `RestService.url`. The part after a ``#`` is not sent: it
+    distinguishes requests that differ only in their body."""
     weight: int
-    """What it costs of `RestService.weight_per_window`."""
+    """Its cost, out of `RestService.weight_per_window`."""
     decode: Callable[[bytes], _T_co]
-    """The body to what was asked for. Raises one of `connector.exchanges.protocol.UNDECODABLE`
+    """Decodes the body of the reply. Raises one of `connector.exchanges.protocol.UNDECODABLE`
     when it is not what the documentation says."""
     body: bytes = b""
-    """JSON; of an exchange that is asked so."""
+    """The JSON body of a POST; empty for a GET."""
 
 
 @attrs.frozen
 class Page(Generic[_T_co]):
-    """A part of an answer that comes in several."""
+    """One part of an answer that has several."""
 
     items: tuple[_T_co, ...]
     next: RestRequest[Page[_T_co]] | None
@@ -45,7 +45,7 @@ class Page(Generic[_T_co]):
 
 @attrs.frozen
 class RestService:
-    """Where an exchange answers REST requests, and how many."""
+    """The address of an exchange's REST interface, and its limits."""
 
     url: str
     """The base: ``https://host``, perhaps with a path."""
@@ -56,10 +56,11 @@ class RestService:
     error: Callable[[bytes], tuple[int | str | None, str]] = _say_nothing
     """The body of a refusal to its code and text."""
     refuses: Callable[[bytes], bool] = _refuses_never
-    """Of an exchange that refuses with status 200: whether such a body is a refusal."""
+    """Tells whether a body with status 200 is a refusal, for an exchange that refuses in this
+    way."""
     banned: frozenset[int] = frozenset({418, 429})
-    """Statuses after which nothing may be asked for a while."""
+    """Statuses after which no request may be sent for a while."""
     headers: tuple[tuple[str, str], ...] = ()
-    """What every request carries, beside what is usual; names and values."""
+    """Additional headers of every request, as names and values."""
     not_now: frozenset[int | str] = frozenset()
-    """Codes of refusals that pass by themselves: too many requests, busy, an internal error."""
+    """Codes of temporary refusals: too many requests, busy, an internal error."""

@@ -1,11 +1,11 @@
-"""What nearly every message asks of a reader and of a rule: in C where the compiled part is there.
+"""The common work of readers and sequence rules for each message, in C if that part is compiled.
 
-Two calls into Python, one to take the rows out of a frame and one to look at an id, cost as much as
-decoding a trade. So readers that do no more than that are made here; and a rule of ids is wrapped
-in what is usual, an id that follows, which needs no look at the rule itself.
+Two calls into Python, one to take the rows out of a frame and one to check an id, cost as much as
+decoding a trade. Readers that do only this are therefore made here. A sequence rule is wrapped in a
+check for the usual case, the next id, which needs no call of the rule.
 
-`connector.transport.compiled` may have the readers in C, and what is usual only there; this says
-what they do.
+`connector.transport.compiled` may have the readers, and the check for the usual case, in C; the
+Python code here defines their behaviour.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ def rows(
     arrange: Arrange | None = None,
     within: str = "",
 ) -> Read:
-    """A reader of frames that have their rows, which are events, in ``data``.
+    """Make a reader of frames with rows in ``data``; each row is an event.
 
     Args:
         decode: from a frame to its struct.
-        named: the symbol to write into every row; empty where rows have theirs.
+        named: the symbol to write into every row; empty if rows contain it.
         of: the symbol that several rows must have; empty for any.
-        alone: whether an only row is returned as it is, not in a list.
+        alone: whether a single row is returned itself, not in a list.
         keeps_frame: whether a row keeps the frame in its field ``frame``.
         arrange: puts several rows in order.
         within: the field with a list of one part, which has the ``data``; a frame with another
-            number of parts is refused. Empty where the frame has it.
+            number of parts is refused. Empty if the frame itself has ``data``.
     """
     make = rows_in_python if EXTENSION is None else EXTENSION.rows
     read: Read = make(decode, named, of, alone, keeps_frame, arrange, within)
@@ -91,11 +91,11 @@ def rows_in_python(  # noqa: PLR0917  # as the compiled part has it
 
 
 def timed(decode: Read, first: str, second: str) -> Read:
-    """A reader of frames that have an event in ``data``, and beside it when it happened.
+    """Make a reader of frames with an event in ``data`` and its time beside ``data``.
 
     Args:
         decode: from a frame to its struct.
-        first: the field with the time; where it has none, it is in `second`. Each is as the field
+        first: the field with the time; if it is absent, `second` has it. Each is as the field
             ``exchange_time_ns`` of the event is on the wire (`connector.exchanges.spelling`).
     """
     make = timed_in_python if EXTENSION is None else EXTENSION.timed
@@ -116,14 +116,15 @@ def timed_in_python(decode: Read, first: str, second: str) -> Read:
 
 
 def once(time: str, number: str, seen: str) -> Fold:
-    """A fold of events that have no ids in order: later ones than the last that was delivered, and
-    those of its time that were not delivered.
+    """Make a fold for events without ordered ids, which delivers each event once.
+
+    It delivers events later than the last delivered one, and undelivered events of the same time.
 
     Args:
         time: the field with the time.
         number: the field with an id, unique among the events of one time.
-        seen: the field with a tuple in which an event keeps the ids of what was delivered of its
-            time, its own included. In C, of the events of one message only the last one keeps it:
+        seen: the field with a tuple in which an event keeps the ids of all delivered events of its
+            time, including its own. In C, of the events of one message only the last one keeps it:
             no other is ever the last that was delivered.
     """
     make = once_in_python if EXTENSION is None else EXTENSION.once
@@ -149,15 +150,15 @@ def once_in_python(time: str, number: str, seen: str) -> Fold:
 
 
 def in_order(first: str, second: str = "") -> Arrange:
-    """What puts rows in the order of the integers in their field `first`, then in `second`.
+    """Make a function that sorts rows by the integers in their field `first`, then in `second`.
 
-    Rows that are in order already, or backwards, need no sorting.
+    Rows in order, or in reverse order, need no sorting.
     """
     first_of = attrgetter(first)
     second_of = attrgetter(second) if second else None
 
     def sort(found: list[Any]) -> None:
-        # One after the other costs less than both in one key.
+        # Two sorts cost less than one with both keys.
         if second_of is not None:
             found.sort(key=second_of)
         found.sort(key=first_of)
@@ -166,12 +167,12 @@ def in_order(first: str, second: str = "") -> Arrange:
 
 
 def numbered(number: Number, marker: bytes, within: int) -> Number:
-    """`number`, which finds the number of a message behind `marker` in its first `within` bytes."""
+    """Wrap `number`: look for a message's number after `marker` in its first `within` bytes."""
     return number if EXTENSION is None else EXTENSION.numbered(number, marker, within)
 
 
 def split_in_python(rows: list[Any], kind: type[Any]) -> tuple[list[Any], list[Any]]:
-    """The rows that are of `kind`, and those that are not."""
+    """Split rows into those of `kind` and the others."""
     return [row for row in rows if type(row) is kind], [
         row for row in rows if type(row) is not kind
     ]
@@ -181,15 +182,15 @@ split = split_in_python if EXTENSION is None else EXTENSION.split
 
 
 def rising(rule: Rule, field: str = "trade_id") -> Rule:
-    """`rule`, to which any id above the last one follows; the id is in `field` of the event."""
+    """Wrap `rule`: any id above the last one is in sequence; `field` of the event has the id."""
     return rule if EXTENSION is None else EXTENSION.rising(rule, field)
 
 
 def dense(rule: Rule, field: str) -> Rule:
-    """`rule`, to which the last id + 1 follows; the id is in `field` of the event."""
+    """Wrap `rule`: the last id + 1 is in sequence; `field` of the event has the id."""
     return rule if EXTENSION is None else EXTENSION.dense(rule, field)
 
 
 def chained(rule: Rule) -> Rule:
-    """`rule`, to which a delta follows that names the last id in `BookDelta.previous_update_id`."""
+    """Wrap `rule`: a delta whose `BookDelta.previous_update_id` is the last id is in sequence."""
     return rule if EXTENSION is None else EXTENSION.chained(rule)

@@ -1,10 +1,10 @@
-"""Fields that an exchange spells in its own way: stored as sent, converted when somebody looks.
+"""Fields whose wire form differs from the event's: stored as sent, converted when read.
 
-Most fields of an event need only another name on the wire. A time in milliseconds or a maker flag
-instead of a side needs a conversion, which would cost every message; few programs look at every
-field of every message. So the struct of an exchange declares the event's own field with the type
-that is on the wire, and `spelled` puts a property over it. The attribute ``wire_NAME`` is what is
-stored:
+Most fields of an event need only another name on the wire. A time in milliseconds, or a maker flag
+instead of a side, needs a conversion. Converting all of them would cost time for every message, and
+few programs read every field of every message. The struct of an exchange therefore declares the
+event's field with the type on the wire, and `spelled` puts a property over it. The attribute
+``wire_NAME`` has the stored value:
 
 .. code-block:: python
 
@@ -17,9 +17,9 @@ stored:
         side: str = field(name="S")  # type: ignore[assignment]
         trade_id: int = field(name="i")
 
-The struct has no more fields than the event, so decoding costs nothing more. What msgspec itself
-does with such a struct (encode it, `msgspec.structs.replace` it) sees what is stored; use
-`connector.events.plain` first.
+The struct has no additional fields, so decoding costs nothing extra. msgspec's own functions (such
+as encoding, or `msgspec.structs.replace`) see the stored values; call `connector.events.plain`
+first.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def spelled(**conversions: Callable[[Any], Any]) -> Callable[[type[S]], type[S]]
 
 
 def _stored(kind: type[msgspec.Struct], name: str) -> MemberDescriptorType:
-    """What reads the field `name` as it is stored, also where a property is over it."""
+    """Return the reader of the stored field `name`, even under a property."""
     found = (vars(base).get(name) for base in kind.__mro__)
     return next(each for each in found if isinstance(each, MemberDescriptorType))
 

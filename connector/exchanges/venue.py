@@ -1,10 +1,10 @@
-"""What every exchange value has in common: its parameters, and what follows from its tables.
+"""The common base of our exchange values: their parameters, and the methods over their tables.
 
-An exchange of ours is a frozen value over three tables: a catalogue of what it offers, a language
-(its module `frames`), and its routes. What is its own stands in its folder.
+An exchange of ours is a frozen value over three tables: a catalogue of its streams, a language (its
+module `frames`), and its routes. Its folder has everything specific to it.
 """
 
-# Parameters take the place of properties of all exchanges.
+# These fields override properties of the base class.
 # pyright: reportIncompatibleMethodOverride=false
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from connector.exchanges.protocol import AnyStream, E, Limits, Liveness, Stream
 
 
 class StreamTable(Protocol):
-    """What an exchange offers (`connector.exchanges.offers.Catalogue`)."""
+    """The streams of an exchange (`connector.exchanges.offers.Catalogue`)."""
 
     @property
     def exchange(self) -> str:
-        """Its name."""
+        """The name of the exchange."""
         ...
 
     def stream(self, channel: Channel[E], numbers: parameters.NumberType) -> Stream[E]:
@@ -38,11 +38,11 @@ class StreamTable(Protocol):
 
 
 class Language(Protocol):
-    """How frames and requests are written: the module `frames` of an exchange."""
+    """Parses frames and writes requests: the module `frames` of an exchange."""
 
     @property
     def ENVELOPE(self) -> Envelope:  # noqa: N802  # a constant of the module
-        """How most frames are wrapped."""
+        """The wrapping of most frames."""
         ...
 
     def subscribe(self, request_id: int, streams: Sequence[AnyStream]) -> str:
@@ -54,7 +54,7 @@ class Language(Protocol):
         ...
 
     def parse(self, frame: bytes) -> Inbound:
-        """What a whole frame says."""
+        """Parse a whole frame."""
         ...
 
 
@@ -62,21 +62,20 @@ class Language(Protocol):
 class Venue(protocol.Exchange[N_co]):
     """An exchange over its tables.
 
-    A class that inherits from it has a field ``endpoints``, and says where REST requests go.
+    A subclass has a field ``endpoints``, and defines the REST service.
     """
 
     catalogue: ClassVar[StreamTable]
     language: ClassVar[Language]
     routes: ClassVar[Mapping[str, str]]
-    """The path of each connection by its name; the first is where to connect when nothing is
-    subscribed yet."""
+    """The path of each connection by its name; the first is used when nothing is subscribed yet."""
     allows: ClassVar[Limits]
     lives_by: ClassVar[Liveness]
 
     numbers: type[N_co] = attrs.field(
         default=cast("Any", float), validator=parameters.check_numbers
     )
-    """What prices and quantities are."""
+    """The type of prices and quantities."""
     compression: bool = attrs.field(default=False, validator=parameters.check_compression)
     """Whether to offer permessage-deflate."""
 
@@ -87,17 +86,17 @@ class Venue(protocol.Exchange[N_co]):
 
     @property
     def limits(self) -> Limits:
-        """What the exchange allows on public streams."""
+        """The limits of the exchange's public streams."""
         return self.allows
 
     @property
     def liveness(self) -> Liveness:
-        """How both sides know that the other is alive."""
+        """How each side shows that it is alive."""
         return self.lives_by
 
     @property
     def envelope(self) -> Envelope:
-        """How most frames are wrapped."""
+        """The wrapping of most frames."""
         return self.language.ENVELOPE
 
     @property
@@ -107,7 +106,7 @@ class Venue(protocol.Exchange[N_co]):
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
-        """What every handshake carries, beside what is usual."""
+        """Additional headers of every handshake."""
         endpoints: Endpoints = cast("Any", self).endpoints
         return endpoints.headers
 
@@ -140,7 +139,7 @@ class Venue(protocol.Exchange[N_co]):
         return self.language.unsubscribe(request_id, streams)
 
     def parse(self, frame: bytes) -> Inbound:
-        """What a whole frame says.
+        """Parse a whole frame.
 
         Raises:
             connector.exchanges.protocol.UNDECODABLE: it is not JSON, or not of the documented form.

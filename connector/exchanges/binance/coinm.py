@@ -1,6 +1,6 @@
 """Binance COIN-M futures: contracts that are settled in the coin.
 
-Everything is as on USD-M futures except for this:
+They differ from USD-M futures only in this:
 
 .. code-block:: text
 
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 ROUTE = "stream"
 
 WEIGHT_PER_MINUTE = 2400
-"""Of REST requests. The page's example of ``exchangeInfo`` says 6000, and that one has to read it
-there (binance_coinm §2); this is what USD-M allows, and below either."""
+"""Weight of REST requests per minute. The documentation refers to ``exchangeInfo``, whose example
+says 6000 (binance_coinm §2). This is the limit of USD-M, which is lower."""
 
 CATALOGUE = Catalogue(
     exchange="binance_coinm",
@@ -102,7 +102,7 @@ class CoinMFutures(Venue[N_co]):
     endpoints: Endpoints = attrs.field(
         default=COINM_FUTURES[Environment.PRODUCTION], converter=_resolve
     )
-    """Where it connects, resolved to URLs."""
+    """The URLs to connect to."""
 
     def stream(self, channel: Channel[E]) -> Stream[E]:
         """The stream of `channel`.
@@ -114,12 +114,12 @@ class CoinMFutures(Venue[N_co]):
 
     @property
     def rest(self) -> RestService:
-        """Where snapshots and instruments are fetched."""
+        """The REST service for snapshots and instruments."""
         return rest.service(self.endpoints.rest, WEIGHT_PER_MINUTE)
 
     @property
     def trading(self) -> BinanceTrading:
-        """Its private side: accounts and orders."""
+        """The private side: accounts and orders."""
         return coinm_trading(
             stream_base=self.endpoints.stream,
             orders=self.endpoints.orders,
@@ -127,10 +127,10 @@ class CoinMFutures(Venue[N_co]):
         )
 
     def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
-        """The request for everything that is traded."""
+        """The request for all instruments."""
         return rest.instruments("/dapi/v1/exchangeInfo", 1, futures=True)
 
     @property
     def requests(self) -> PublicRequests:
-        """What it answers when it is asked once."""
+        """The requests that the exchange answers over REST."""
         return market_data.COINM.requests(self.numbers)

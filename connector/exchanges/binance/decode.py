@@ -1,7 +1,7 @@
-"""From the payload of a stream to events: one reader per shape of payload.
+"""Decode payloads of streams to events: one reader per shape of payload.
 
-A reader is msgspec's decoder, or a closure around it. Whatever bytes come in, it returns events or
-raises one of `connector.exchanges.protocol.UNDECODABLE`.
+A reader is msgspec's decoder, or a closure around it. For any bytes, it returns events or raises
+one of `connector.exchanges.protocol.UNDECODABLE`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ MakeReader: TypeAlias = Callable[[Any, str], Reader]
 
 _COIN_MARGINED = re.compile(r"(?<!BTCB)(?<!ETHB)USD_(PERP|\d{6})$")
 """A COIN-M symbol: quoted in USD, as BTCUSD_PERP or BNBUSD_240927. BTCBUSD_210129 is a USD-M one
-quoted in BUSD. Only asked of frames without ``st``, that is from before 2026-06-30."""
+quoted in BUSD. Used only for frames without ``st``, which date from before 2026-06-30."""
 _MOST_ELEMENTS = 16_384
-"""Of one frame. All markets together have 4,000 symbols; a frame of 4 MiB could have
-hundreds of thousands, and reading it would keep the loop for seconds."""
+"""Most elements of one frame. All markets together have 4,000 symbols. A frame of 4 MiB could have
+hundreds of thousands, and reading it would block the loop for seconds."""
 _NO_RATE = re.compile(rb'"r"\s*:\s*""')
 
 
@@ -60,12 +60,12 @@ class _Market(msgspec.Struct, frozen=True, gc=False):
 
 
 def plain(kind: Any, symbol: str) -> Reader:
-    """The payload is the event: msgspec's decoder and nothing around it."""
+    """A reader of payloads that are the event: msgspec's decoder alone."""
     return decoder(kind)
 
 
 def anonymous(kind: Any, symbol: str) -> Reader:
-    """The payload is the event but does not say of which symbol."""
+    """A reader of payloads that are the event without its symbol."""
     decode = decoder(kind)
 
     def read(payload: bytes) -> Event:
@@ -77,10 +77,10 @@ def anonymous(kind: Any, symbol: str) -> Reader:
 
 
 def funded(kind: Any, symbol: str) -> Reader:
-    """The payload is the event, with an empty string for a funding rate where there is none.
+    """A reader of payloads that are the event; an empty string stands for no funding rate.
 
-    A contract that expires has none. Binance documents this for COIN-M; that the USD-M ones
-    (BTCUSDT_260327), which ``!markPrice@arr`` has among the others, are written alike is assumed.
+    An expiring contract has no funding rate. Binance documents the empty string for COIN-M. It is
+    assumed for the USD-M contracts (BTCUSDT_260327) in ``!markPrice@arr``.
     """
     decode = decoder(kind)
 
@@ -92,7 +92,7 @@ def funded(kind: Any, symbol: str) -> Reader:
 
 
 def nested(kind: Any, symbol: str) -> Reader:
-    """The event's fields are in an object of their own: the struct's `event()` flattens them."""
+    """A reader of payloads with the fields in a nested object, which `event()` flattens."""
     decode = decoder(kind)
 
     def read(payload: bytes) -> Event:
@@ -113,7 +113,7 @@ def all_of(one: MakeReader, *, coin_margined: bool = False) -> MakeReader:
         one: reads an element.
         coin_margined: whether the elements of COIN-M are wanted, and not those of USD-M.
 
-    An element that does not decode is lost, and the others are not: `PartlyUndecodable` has them.
+    If an element does not decode, only that element is lost: `PartlyUndecodable` has the others.
     """
 
     def make(kind: Any, symbol: str) -> Reader:
@@ -171,7 +171,7 @@ def _read_each(
 
 
 def raw(name: str, symbol: str) -> Reader:
-    """The payload as it is, if it is JSON at all."""
+    """A reader that returns the payload unchanged, if it is JSON."""
     check = msgspec.json.Decoder(msgspec.Raw).decode
 
     def read(payload: bytes) -> RawMessage:

@@ -32,11 +32,11 @@ _APPENDED = MappingProxyType(
         "orders": ("ws-api", "ws-fapi", "ws-dapi", "v1", "v3"),
     }
 )
-"""Last parts of a path that come with the stream or the request, not with the base."""
+"""Last parts of a path that a stream or a request appends to the base."""
 
 
 def _without_trailing_slash(url: str) -> str:
-    # str() so that what is not a string comes to the validator, whose words are clearer.
+    # str(), so that a value that is not a string reaches the validator, whose message is clearer.
     return str(url).rstrip("/")
 
 
@@ -55,7 +55,7 @@ def _check_route(_: object, __: attrs.Attribute[Any], route: object) -> None:
 
 
 def _what_is_wrong(url: str, schemes: tuple[str, ...], appended: tuple[str, ...]) -> str | None:
-    """What keeps `url` from being a base URL; it may hold a password, so it is not repeated."""
+    """Why `url` is not a base URL. The text omits the URL, which may hold a password."""
     wrong = what_is_wrong(url, schemes)
     last = url.rpartition("/")[2]
     if wrong is None and last in appended:

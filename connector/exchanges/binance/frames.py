@@ -1,8 +1,8 @@
-"""What a whole frame of a combined connection says, and the requests on it.
+"""Frames and requests of a combined connection.
 
-Data is wrapped as ``{"stream":"<name>","data":<payload>}``; replies and errors are not, they carry
-an ``id``. Errors come in two forms, and sometimes without it. A shutdown is announced under a
-stream name of its own, or bare. Requests are JSON-RPC.
+Data is wrapped as ``{"stream":"<name>","data":<payload>}``. Replies and errors are not wrapped and
+carry an ``id``. Errors have two forms, and sometimes no ``id``. A shutdown is announced under a
+special stream name, or without a wrapping. Requests are JSON-RPC.
 
 Source: binance_spot §2, §3, §4; binance_usdm §3.
 """
@@ -29,7 +29,7 @@ ENVELOPE = Envelope((Part(b'{"stream":"', b'","data":'),), tail=b"}")
 
 _SHUTDOWN = "serverShutdown"
 _LONGEST_KIND = 40
-"""Kinds are counted by name: what the other side can make up is cut."""
+"""Unknown kinds are counted by name. A name is cut to this length, as a server may send any."""
 
 _ABSENT = msgspec.Raw()
 
@@ -40,7 +40,7 @@ class _Error(msgspec.Struct):
 
 
 class _Frame(msgspec.Struct):
-    """Every field of every form of frame."""
+    """All fields of all kinds of frames."""
 
     stream: str | None = None
     data: msgspec.Raw = _ABSENT
@@ -57,7 +57,7 @@ _ANYTHING = msgspec.json.Decoder()
 
 
 def parse(frame: bytes) -> Inbound:
-    """What `frame` says, whatever the order of its keys and its white space.
+    """Parse `frame`, with its keys in any order and any white space.
 
     Raises:
         connector.exchanges.protocol.UNDECODABLE: it is not JSON, or a field of it is not of its
@@ -71,7 +71,7 @@ def parse(frame: bytes) -> Inbound:
 
 
 def _read(frame: _Frame) -> Inbound:
-    # Replies carry only numbers that we gave: an id that is a text is none of them.
+    # Replies carry the numbers of our requests: a textual id cannot be one of them.
     request_id = frame.id if isinstance(frame.id, int) else None
     if frame.stream is not None and frame.data is not _ABSENT:
         if frame.stream == f"!{_SHUTDOWN}":
@@ -93,11 +93,11 @@ def _refusal(request_id: int | None, code: int | str | None, message: str | None
 
 
 LONGEST_REQUEST_BYTES = 4096
-"""Assumed, not documented: a request stays below the size that servers commonly refuse."""
+"""Assumed, not documented: a request of this size is below the limit of common servers."""
 
 STREAMS_PER_REQUEST = 50
-"""Not documented either. The longest name a stream can have times this stays within
-`LONGEST_REQUEST_BYTES`, so that one number bounds both; 1,024 streams are 21 requests, 5 s."""
+"""Assumed, not documented. With the longest names, a request of this many streams stays within
+`LONGEST_REQUEST_BYTES`, so that one number bounds both. 1,024 streams take 21 requests, or 5 s."""
 
 
 class _Request(msgspec.Struct):

@@ -1,4 +1,4 @@
-"""What Binance answers once: depth, recent trades, candles, funding rates.
+"""REST requests for market data of Binance: depth, recent trades, candles, funding rates.
 
 .. code-block:: text
 
@@ -10,15 +10,15 @@
     /historicalTrades   by number       with an API key only: not used
     /fundingRate        –               1000, 500 requests in 5 minutes
 
-Rows of a kline are lists. That historical trades of spot need no key, the weights of trades of
-spot, sizes of pages of trades, klines on spot and USD-M and funding rates, and
-that they are answered from the begin of a span on, are not in the notes: assumed from Binance's
-documentation as it is generally known.
+Rows of a kline are lists. The notes do not say that historical trades of spot need no key. Nor do
+they give the weights of spot trades, the page sizes of trades, funding rates, and klines on spot
+and USD-M, or that an answer begins at the start of its span. These are assumed from general
+knowledge of Binance's documentation.
 
 Source: binance_spot §6; binance_usdm §5, §8; binance_coinm §5.
 """
 
-# What is stored in a field that is `spelled` has another type than what is read.
+# The stored type of a `spelled` field differs from the type that is read.
 # pyright: reportIncompatibleVariableOverride=false, reportUnnecessaryTypeIgnoreComment=false
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ INTERVALS: Mapping[str, int] = MappingProxyType({
 })  # fmt: skip
 _PAGE = 1000
 _FUNDING_WEIGHT = 20
-"""500 requests in 5 minutes are a limit of their own. At this weight fewer are made."""
+"""A separate limit allows 500 requests in 5 minutes; this weight keeps us below it."""
 
 
 @spelled(exchange_time_ns=from_milliseconds)
@@ -158,7 +158,7 @@ class MarketData:
     has_funding: bool = True
 
     def requests(self, numbers: NumberType) -> PublicRequests:
-        """What is answered, with prices and quantities as `numbers`."""
+        """The offered requests, with prices and quantities as `numbers`."""
         return PublicRequests(
             depth=DepthOffer(
                 limits=tuple(levels for levels, _ in self.depth_weights),
@@ -181,8 +181,10 @@ class MarketData:
         )
 
     def _backfill(self, numbers: NumberType) -> Mapping[type[Any], BackfillOffer]:
-        """Aggregates can be asked for by number, and trades of spot; those of futures only with a
-        key, so that the newest have to do. Numbers of futures trades may stand for nothing.
+        """How missed trades are fetched.
+
+        Aggregates and spot trades can be requested by number. For trades of futures this needs a
+        key, so only the newest are requested. Some numbers of futures trades belong to no trade.
         """
         spot = not self.has_funding
         by_number = BackfillWay(
@@ -307,7 +309,7 @@ class MarketData:
 
 
 def _of_symbol(trades: list[Any], symbol: str) -> tuple[events.Trade[Any], ...]:
-    """Trades of a reply that does not say of which symbol it is."""
+    """The trades in a reply that does not contain the symbol."""
     for trade in trades:
         trade.symbol = symbol
     return tuple(trades)
@@ -348,7 +350,7 @@ _FUTURES_DEPTH = ((5, 2), (10, 2), (20, 2), (50, 2), (100, 5), (500, 10), (1000,
 
 SPOT = MarketData(
     prefix="/api/v3",
-    # Any number can be asked for; it is weighed by these steps.
+    # Any number may be requested; these steps determine its weight.
     depth_weights=(
         (5, 5), (10, 5), (20, 5), (50, 5), (100, 5), (500, 25), (1000, 50), (5000, 250),
     ),

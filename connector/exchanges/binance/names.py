@@ -1,4 +1,4 @@
-"""How streams are called, and which names cannot be one.
+"""Names of streams, and checks for names that cannot be one.
 
 Source: binance_spot §2, binance_usdm §9.
 """
@@ -10,7 +10,7 @@ import re
 from connector.errors import ConfigError
 
 LONGEST_NAME_BYTES = 77
-"""So that `connector.exchanges.binance.frames.STREAMS_PER_REQUEST` names fit a request."""
+"""At this length, `connector.exchanges.binance.frames.STREAMS_PER_REQUEST` names fit a request."""
 
 _MEANINGFUL_IN_SYMBOL = frozenset('@!/?&=#%+,:"\\')
 _MEANINGFUL_IN_NAME = frozenset('/?&#%"\\')
@@ -18,10 +18,10 @@ _LISTEN_KEY = re.compile(r"[A-Za-z0-9]{40,}")
 
 
 def wire_symbol(symbol: str) -> str:
-    """`symbol` as stream names spell it: lower case, letters of any script.
+    """Spell `symbol` as in stream names: lower case, letters of any script.
 
     Raises:
-        ConfigError: it holds a character that would make it another stream.
+        ConfigError: it holds a character that would change which stream the name denotes.
     """
     _refuse("symbol", symbol, _MEANINGFUL_IN_SYMBOL, "ETHUSDC")
     return symbol.lower()
@@ -40,22 +40,22 @@ def wire_name(name: str) -> str:
         )
     _refuse("stream name", name, _MEANINGFUL_IN_NAME, "ethusdc@depth5@100ms")
     symbol, at, rest = name.partition("@")
-    # "!markPrice@arr" belongs to all symbols, "tradingSession" to none: neither begins with one.
+    # "!markPrice@arr" is for all symbols and "tradingSession" for none: neither begins with one.
     name = name if symbol.startswith("!") or not at else symbol.lower() + at + rest
     return check_length(name)
 
 
 def symbol_in(name: str) -> str:
-    """The symbol of a stream, in upper case; empty when it belongs to all or none."""
+    """The symbol of a stream, in upper case; empty for a stream of all symbols, or of none."""
     symbol, at, _ = name.partition("@")
     return symbol.upper() if at and not symbol.startswith("!") else ""
 
 
 def check_length(name: str) -> str:
-    """`name`, when a request has room for it.
+    """Return `name` if it fits into a request.
 
     Raises:
-        ConfigError: it is longer than any stream's.
+        ConfigError: it is longer than the name of any stream.
     """
     length = len(name.encode())
     if length > LONGEST_NAME_BYTES:

@@ -1,8 +1,7 @@
-"""What an exchange offers, as a table: from a channel to its stream.
+"""A table of the streams that an exchange offers, by channel.
 
-An `Offer` is one row: how the stream is called, which struct its payload is, and which values each
-parameter of the channel may have. Whatever is not in the table is a `ConfigError` that reads the
-table out.
+An `Offer` is one row: the name of the stream, the struct of its payload, and the allowed values of
+each parameter of the channel. Any other channel is a `ConfigError` that lists the table.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class Offer:
     """The struct of `connector.exchanges.binance.wire`, generic in the number type."""
     make_reader: decode.MakeReader = decode.plain
     parameters: Mapping[str, Mapping[Any, str]] = attrs.field(factory=dict)
-    """For each parameter of the channel: the values offered, and how the name spells them."""
+    """For each parameter of the channel: the offered values, and their spelling in the name."""
     sequence: Callable[[int, Any], int] | None = None
     blank_id: Callable[[Any], int] | None = None
     """As `Stream.blank_id`."""
@@ -43,7 +42,7 @@ class Offer:
     """As `Stream.silence_seconds`; a mapping has one per `interval_ms`."""
 
     def silence_of(self, channel: AnyChannel) -> float | None:
-        """How long `channel` can be without data before that is a fault."""
+        """How long `channel` may be without data before this counts as a fault."""
         if isinstance(self.silence_seconds, Mapping):
             return self.silence_seconds[getattr(channel, "interval_ms")]  # noqa: B009
         return self.silence_seconds
@@ -51,7 +50,7 @@ class Offer:
 
 @attrs.frozen
 class Catalogue:
-    """All that one exchange offers."""
+    """All streams that one exchange offers."""
 
     exchange: str
     """Its name, for messages."""
@@ -110,7 +109,7 @@ class Catalogue:
         )
 
     def _book(self, channel: OrderBook, numbers: NumberType) -> Stream[Any]:
-        """A book is no stream of the wire; its name is only its own."""
+        """Make the stream of a local book; its name is internal, because it is not on the wire."""
         deltas = self.stream(BookDeltas(channel.symbol, channel.interval_ms), numbers)
         shown = "all" if channel.depth is None else channel.depth
         return Stream(
@@ -118,7 +117,7 @@ class Catalogue:
             route=deltas.route,
             channel=channel,
             symbol=deltas.symbol,
-            decode=cast("decode.Reader", deltas.decode),  # never asked: the deltas are
+            decode=cast("decode.Reader", deltas.decode),  # never subscribed: the deltas are
             book=self.books.source(channel, deltas, numbers),
         )
 

@@ -1,4 +1,4 @@
-"""What Binance answers over REST: depth snapshots and instruments.
+"""REST requests of Binance: depth snapshots and instruments.
 
 Source: binance_spot §6, §8, §9; binance_usdm §5, §7, §8.
 """
@@ -44,12 +44,12 @@ class BookOffer:
     price left 100 levels three times a minute, 500 every two minutes, and 1,000 every five.
     """
     whole: int
-    """Which of them serves a book without a depth."""
+    """Index of the snapshot for a book without a depth."""
 
     def source(
         self, channel: OrderBook, deltas: Stream[BookDelta], numbers: type[Any]
     ) -> BookSource:
-        """What the book of `channel` is made of."""
+        """The source of the book of `channel`."""
         chosen = self.snapshots[self.whole]
         if channel.depth is not None:
             depth = channel.depth

@@ -1,4 +1,4 @@
-"""How Binance wants requests signed: over REST and over the WebSocket API.
+"""Signatures of Binance requests, over REST and over the WebSocket API.
 
 The two differ. REST signs the query exactly as it is sent, percent-encoded; the WebSocket API
 signs the parameters in the order of their names, not encoded, the API key among them.
@@ -24,10 +24,10 @@ _KINDS = ("hmac", "ed25519", "rsa")
 
 
 def check_key(key: ApiKey) -> None:
-    """Refuse a key that Binance does not have.
+    """Refuse a kind of key that Binance does not have.
 
     Raises:
-        ConfigError: it signs in another way.
+        ConfigError: the key is of another kind.
     """
     if key.kind not in _KINDS:
         raise ConfigError(
@@ -36,7 +36,7 @@ def check_key(key: ApiKey) -> None:
 
 
 def text_of(value: Parameter) -> str:
-    """A parameter as it stands in JSON, without quotes."""
+    """A parameter as written in JSON, without quotes."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
@@ -62,7 +62,7 @@ def signed_query(key: ApiKey, parameters: Parameters) -> str:
 
 
 def payload(parameters: Parameters) -> str:
-    """What is signed of a request over the WebSocket API."""
+    """The text to sign for a request over the WebSocket API."""
     return "&".join(
         [
             # Most are texts already.

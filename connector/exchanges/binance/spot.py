@@ -160,7 +160,7 @@ class Spot(Venue[N_co]):
     lives_by = LIVENESS
 
     endpoints: Endpoints = attrs.field(default=SPOT[Environment.PRODUCTION], converter=_resolve)
-    """Where it connects, resolved to URLs."""
+    """The URLs to connect to."""
 
     def stream(self, channel: Channel[E]) -> Stream[E]:
         """The stream of `channel`.
@@ -172,19 +172,19 @@ class Spot(Venue[N_co]):
 
     @property
     def rest(self) -> RestService:
-        """Where snapshots and instruments are fetched."""
+        """The REST service for snapshots and instruments."""
         return rest.service(self.endpoints.rest, WEIGHT_PER_MINUTE)
 
     @property
     def trading(self) -> BinanceTrading:
-        """Its private side: accounts and orders."""
+        """The private side: accounts and orders."""
         return spot_trading(orders=self.endpoints.orders, rest=self.endpoints.rest)
 
     def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
-        """The request for everything that is traded."""
+        """The request for all instruments."""
         return rest.instruments("/api/v3/exchangeInfo", 20, futures=False)
 
     @property
     def requests(self) -> PublicRequests:
-        """What it answers when it is asked once."""
+        """The requests that the exchange answers over REST."""
         return market_data.SPOT.requests(self.numbers)

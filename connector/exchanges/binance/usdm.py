@@ -246,7 +246,7 @@ class UsdMFutures(Venue[N_co]):
     endpoints: Endpoints = attrs.field(
         default=USDM_FUTURES[Environment.PRODUCTION], converter=_resolve
     )
-    """Where it connects, resolved to URLs."""
+    """The URLs to connect to."""
 
     def stream(self, channel: Channel[E]) -> Stream[E]:
         """The stream of `channel`.
@@ -261,12 +261,12 @@ class UsdMFutures(Venue[N_co]):
 
     @property
     def rest(self) -> RestService:
-        """Where snapshots and instruments are fetched."""
+        """The REST service for snapshots and instruments."""
         return rest.service(self.endpoints.rest, WEIGHT_PER_MINUTE)
 
     @property
     def trading(self) -> BinanceTrading:
-        """Its private side: accounts and orders."""
+        """The private side: accounts and orders."""
         return usdm_trading(
             stream_base=self.endpoints.stream,
             orders=self.endpoints.orders,
@@ -274,10 +274,10 @@ class UsdMFutures(Venue[N_co]):
         )
 
     def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
-        """The request for everything that is traded."""
+        """The request for all instruments."""
         return rest.instruments("/fapi/v1/exchangeInfo", 1, futures=True)
 
     @property
     def requests(self) -> PublicRequests:
-        """What it answers when it is asked once."""
+        """The requests that the exchange answers over REST."""
         return market_data.USDM.requests(self.numbers)

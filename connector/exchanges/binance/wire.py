@@ -1,18 +1,18 @@
-"""What Binance writes, as structs: subclasses of the normalised events, decoded in one pass.
+"""Structs of Binance's messages: subclasses of the normalised events, decoded in one pass.
 
 Each is generic in the number type, so that one definition gives both variants: ``Trade[float]``
 and ``Trade[Decimal]``. The tag is Binance's ``e``; msgspec checks it at no measurable cost, and a
-payload without it (spot ``bookTicker``) passes. Fields nobody reads are left out: msgspec skips
-them faster than it stores them. Times are milliseconds on the wire (``timeUnit`` is not used), and
-one that cannot be does not decode.
+payload without it (spot ``bookTicker``) passes. Unused fields are not declared, because msgspec
+skips a field faster than it stores one. Times are milliseconds on the wire (``timeUnit`` is not
+used); an impossible time does not decode.
 
-A field that needs more than another name (a time in milliseconds, the maker flag for a side) is
-stored as Binance sends it and converted when somebody looks (`connector.exchanges.spelling`).
+A field that needs a conversion (a time in milliseconds, the maker flag for a side) is stored as
+Binance sends it and converted when it is read (`connector.exchanges.spelling`).
 
 Source: binance_spot §5, binance_usdm §4.
 """
 
-# What is stored in a field that is `spelled` has another type than what is read.
+# The stored type of a `spelled` field differs from the type that is read.
 # pyright: reportIncompatibleVariableOverride=false, reportUnnecessaryTypeIgnoreComment=false
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ class FuturesTrade(Trade[N_co], gc=False, kw_only=True, tag_field="e", tag="trad
 
     off_book: str = field(name="X", default="MARKET")  # type: ignore[assignment]
     previous_id: int = 0
-    """The id that this one follows, where it is not the one before: that stood for nothing."""
+    """The id of the previous trade, if it is not the id before: blank entries took the ids
+    between."""
 
 
 class AggregateTrade(Trade[N_co], gc=False, kw_only=True, tag_field="e", tag="aggTrade"):
@@ -116,14 +117,14 @@ class PartialBook(
 
 
 class PartialBookGlance(events.Event, gc=False, kw_only=True, tag_field="e", tag="depthUpdate"):
-    """What tells whether a partial book of futures is newer."""
+    """The fields that show whether a partial book of futures is newer."""
 
     symbol: str = field(name="s")
     update_id: int = field(name="u")
 
 
 class SpotPartialBookGlance(events.Event, gc=False, kw_only=True):
-    """What tells whether a partial book of spot is newer."""
+    """The fields that show whether a partial book of spot is newer."""
 
     symbol: str = field(name="s", default="")
     update_id: int = field(name="lastUpdateId")
@@ -201,7 +202,7 @@ class Kline(msgspec.Struct, Generic[N], gc=False, tag_field="e", tag="kline"):
     body: KlineBody[N] = field(name="k")
 
     def event(self) -> events.Candle[N]:
-        """The same, flat."""
+        """The event with its fields on one level."""
         body = self.body
         return events.Candle(
             symbol=self.symbol,
@@ -238,7 +239,7 @@ class ForceOrder(msgspec.Struct, Generic[N], gc=False, tag_field="e", tag="force
     body: ForceOrderBody[N] = field(name="o")
 
     def event(self) -> events.Liquidation[N]:
-        """The same, flat."""
+        """The event with its fields on one level."""
         body = self.body
         return events.Liquidation(
             symbol=body.symbol,

@@ -188,7 +188,7 @@ def _time_ns(text: str) -> int | None:
 
 
 def candles_of(interval: str) -> Any:
-    """A maker of readers of ``kline``, and of ``candle…`` of v2. Trades are not counted: 0.
+    """Make the maker of readers of ``kline``, and of ``candle…`` of v2. The number of trades is 0.
 
     Of the past, which a snapshot brings first, only the candle that runs is taken.
     """
@@ -242,7 +242,7 @@ def candle(
 
 
 def liquidations(numbers: Any, symbol: str) -> Reader:
-    """``liquidation``: the largest of a second. That its side is the order's is assumed."""
+    """``liquidation``: the largest of a second. Assumed: its side is the side of the order."""
     kind: Any = wire.Liquidations
     decode = decoder(kind[numbers])
 
@@ -271,7 +271,7 @@ def other_trade_ids(last_id: int, trade: events.Trade[Any]) -> int:
 def chained_book_ids(last_id: int, event: Any) -> int:
     """A snapshot begins anew; a change names the id before it. ``pseq`` is 0 at a restart.
 
-    Frames from before ids were sent have none: whatever comes follows.
+    Old frames have no ids: there, every event is taken to follow.
     """
     if isinstance(event, events.BookSnapshot):
         return max(event.update_id, 1)

@@ -3,7 +3,7 @@
 Source: bitget §1–§6.
 """
 
-# Parameters take the place of properties of all exchanges.
+# These fields override properties of the base class.
 # pyright: reportIncompatibleMethodOverride=false
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ class _Markets(Venue[N_co]):
     catalogue: ClassVar[Catalogue]
 
     endpoints: Endpoints = attrs.field(default=PRODUCTION, validator=check_endpoints)
-    """Where it connects."""
+    """The URLs to connect to."""
 
     def stream(self, channel: Channel[E]) -> Stream[E]:
         """The stream of `channel`.
@@ -229,16 +229,16 @@ class _Markets(Venue[N_co]):
 
     @property
     def rest(self) -> RestService:
-        """Where instruments are fetched."""
+        """The REST service for instruments."""
         return rest.service(self.endpoints.rest)
 
     def instruments(self) -> RestRequest[Page[Instrument]]:
-        """The request for everything that is traded, a category at a time."""
+        """The request for all instruments, a category at a time."""
         return rest.instruments(self.market)
 
     @property
     def requests(self) -> PublicRequests:
-        """What it answers when it is asked once."""
+        """The requests that the exchange answers over REST."""
         return market_data.requests(self.market, self.numbers, _INTERVALS)
 
 
@@ -276,11 +276,11 @@ class Futures(_Markets[N_co]):
     """Bitget perpetuals and futures in USDT, USDC and coins.
 
     Args:
-        endpoints, numbers, compression: as of `Spot`.
+        endpoints, numbers, compression: as in `Spot`.
 
     Offers what `Spot` does, mark prices of one symbol, and liquidations of all USDT futures, the
     largest of each second. Mark prices arrive with the ticker in one stream, whatever
-    `interval_ms`. The market of a symbol is seen from its name: ``BTCUSDT``, ``BTCPERP`` (USDC),
+    `interval_ms`. The name of a symbol tells its market: ``BTCUSDT``, ``BTCPERP`` (USDC),
     ``BTCUSD_CM`` (coin). Quantities of coin futures are in the quote asset, which is assumed, of
     all others in the base asset.
 

@@ -69,7 +69,7 @@ class _Arg(msgspec.Struct, rename="camel"):
 
 
 class _Frame(msgspec.Struct):
-    """Every field of every form of frame."""
+    """All fields of all kinds of frames."""
 
     arg: _Arg | None = None
     data: msgspec.Raw = _ABSENT
@@ -84,7 +84,7 @@ _ANYTHING = msgspec.json.Decoder()
 
 
 def parse(frame: bytes) -> Inbound:
-    """What `frame` says.
+    """Parse `frame`.
 
     Raises:
         connector.exchanges.protocol.UNDECODABLE: it is not JSON, or a field of it is not of its
@@ -180,7 +180,7 @@ class Language:
         return _write("unsubscribe", streams, self.market)
 
     def parse(self, frame: bytes) -> Inbound:
-        """What a whole frame says.
+        """Parse a whole frame.
 
         Raises:
             connector.exchanges.protocol.UNDECODABLE: it is not JSON, or not of the documented form.

@@ -1,4 +1,4 @@
-"""What Bitget answers once: depth, recent trades, candles, funding rates of futures.
+"""REST requests for market data of Bitget: depth, recent trades, candles, funding rates of futures.
 
 Books are JSON numbers and have no id. The newest candles and older ones have requests of their own:
 that of the newest, which has the candle that runs, excludes the begin and includes the end of a
@@ -14,7 +14,7 @@ come in pages of 100, ``cursor`` is the number of a page, the newest rates are o
 Source: bitget §6.
 """
 
-# What is stored in a field that is `spelled` has another type than what is read.
+# The stored type of a `spelled` field differs from the type that is read.
 # pyright: reportIncompatibleVariableOverride=false
 
 from __future__ import annotations
@@ -114,12 +114,12 @@ class _Rates(msgspec.Struct, Generic[N], gc=False):
 
 
 def requests(market: Market, numbers: NumberType, intervals: Mapping[str, str]) -> PublicRequests:
-    """What is answered.
+    """The offered requests.
 
     Args:
         market: "spot" or "futures".
-        numbers: what prices and quantities are to be.
-        intervals: how Bitget writes intervals, by what a program may write.
+        numbers: the type of prices and quantities.
+        intervals: Bitget's spelling of each interval that a program may use.
     """
     on_wire = ON_WIRE[numbers]
     trades = _trades(market, on_wire)

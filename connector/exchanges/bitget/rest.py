@@ -1,4 +1,4 @@
-"""What Bitget answers over REST: instruments.
+"""REST requests of Bitget: instruments.
 
 Source: bitget §1, §6.
 """
@@ -41,7 +41,7 @@ def refusal(body: bytes) -> tuple[int | str | None, str]:
 
 
 def refuses(body: bytes) -> bool:
-    """Whether a body that came with status 200 is an error."""
+    """Whether a body with status 200 is an error."""
     return refusal(body)[0] not in (_SUCCESS, None)
 
 

@@ -6,7 +6,7 @@ frame are numbers. Classes called Classic are of v2.
 Source: bitget §4, §5.
 """
 
-# What is stored in a field that is `spelled` has another type than what is read.
+# The stored type of a `spelled` field differs from the type that is read.
 # pyright: reportIncompatibleVariableOverride=false, reportUnnecessaryTypeIgnoreComment=false
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class BookSnapshot(events.BookSnapshot[N_co], gc=False, kw_only=True):
 
 
 def _only_id(delta: Any) -> int:
-    """There is only one id."""
+    """The event has only one id."""
     return delta.last_update_id  # type: ignore[no-any-return]
 
 

@@ -183,7 +183,7 @@ def mark_price(numbers: NumberType) -> Fold:
 
 
 def candles(numbers: Any, symbol: str) -> Reader:
-    """``kline``. The trades in a candle are not counted: 0."""
+    """``kline``. The number of trades is not sent: it is 0."""
     kind: Any = wire.Candles
     decode = decoder(kind[numbers])
 

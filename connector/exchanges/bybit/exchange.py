@@ -6,7 +6,7 @@ which they are.
 Source: bybit §1–§6.
 """
 
-# Parameters take the place of properties of all exchanges.
+# These fields override properties of the base class.
 # pyright: reportIncompatibleMethodOverride=false
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ _LIMITS = Limits(
     streams_per_request=100,
     connections_per_window=500,
     window_seconds=300,
-    # There is none.
+    # No such limit.
     lifetime_seconds=math.inf,
     # Not documented; a snapshot of 1,000 levels has about 60 kB.
     max_message_bytes=4 * 2**20,
@@ -85,7 +85,7 @@ _QUOTE_SILENCE = 15.0
 """A quote is sent again after 3 s without a change."""
 _BOOK_SILENCE = 60.0
 _TICKER_SILENCE = 60.0
-"""Assumed: long before these even a quiet market has moved."""
+"""Assumed: long before that time, even a quiet market has moved."""
 
 INTERVALS = MappingProxyType(
     {
@@ -175,7 +175,7 @@ class _Market(Venue[N_co]):
     catalogue: ClassVar[Catalogue]
 
     endpoints: Endpoints = attrs.field(default=PRODUCTION, validator=check_endpoints)
-    """Where it connects."""
+    """The URLs to connect to."""
 
     def stream(self, channel: Channel[E]) -> Stream[E]:
         """The stream of `channel`.
@@ -190,16 +190,16 @@ class _Market(Venue[N_co]):
 
     @property
     def rest(self) -> RestService:
-        """Where instruments are fetched."""
+        """The REST service for instruments."""
         return rest.service(self.endpoints.rest)
 
     def instruments(self) -> RestRequest[Page[Instrument]]:
-        """The request for everything that is traded, a page at a time."""
+        """The request for all instruments, a page at a time."""
         return rest.instruments(self.category)
 
     @property
     def requests(self) -> PublicRequests:
-        """What it answers when it is asked once."""
+        """The requests that the exchange answers over REST."""
         return market_data.MarketData(self.category, _SPELLINGS).requests(self.numbers)
 
 
@@ -232,7 +232,7 @@ class Linear(_Market[N_co]):
     """Bybit perpetuals and futures in USDT and USDC; quantities in the base asset.
 
     Args:
-        endpoints, numbers, compression: as of `Spot`.
+        endpoints, numbers, compression: as in `Spot`.
 
     Offers what `Spot` does, mark prices and liquidations. Mark prices come when they change, up to
     ten times a second, whatever `interval_ms`; they arrive with the ticker in one stream. The
@@ -252,7 +252,7 @@ class Inverse(_Market[N_co]):
     """Bybit perpetuals and futures settled in the base asset; quantities in USD.
 
     Args:
-        endpoints, numbers, compression: as of `Spot`.
+        endpoints, numbers, compression: as in `Spot`.
 
     Offers what `Linear` does. The volume of a ticker is in USD, its quote volume in the base.
 

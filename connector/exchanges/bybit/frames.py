@@ -38,7 +38,7 @@ _ALREADY = "already subscribed"
 
 
 class _Frame(msgspec.Struct):
-    """Every field of every form of frame."""
+    """All fields of all kinds of frames."""
 
     topic: str | None = None
     op: str | None = None
@@ -52,7 +52,7 @@ _ANYTHING = msgspec.json.Decoder()
 
 
 def parse(frame: bytes) -> Inbound:
-    """What `frame` says.
+    """Parse `frame`.
 
     Raises:
         connector.exchanges.protocol.UNDECODABLE: it is not JSON, or a field of it is not of its

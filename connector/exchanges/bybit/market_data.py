@@ -1,14 +1,14 @@
-"""What Bybit answers once: depth, recent trades, candles, funding rates.
+"""REST requests for market data of Bybit: depth, recent trades, candles, funding rates.
 
 Candles and funding rates come newest first, so a long span is asked for in parts. Recent trades
 cannot be asked for by number or time. The order of recent trades, newest first, and the fields of
-candles and funding rates are not in the notes: assumed from Bybit's documentation as it is
-generally known.
+candles and funding rates are not in the notes: assumed from Bybit's documentation, from
+general knowledge.
 
 Source: bybit §5, §6.
 """
 
-# What is stored in a field that is `spelled` has another type than what is read.
+# The stored type of a `spelled` field differs from the type that is read.
 # pyright: reportIncompatibleVariableOverride=false, reportUnnecessaryTypeIgnoreComment=false
 
 from __future__ import annotations
@@ -140,14 +140,14 @@ class MarketData:
 
     Args:
         category: as it is written in a request.
-        intervals: how Bybit writes them, by what a program may write.
+        intervals: Bybit's spelling of each interval that a program may use.
     """
 
     category: str
     intervals: Mapping[str, str]
 
     def requests(self, numbers: NumberType) -> PublicRequests:
-        """What is answered, with prices and quantities as `numbers`."""
+        """The offered requests, with prices and quantities as `numbers`."""
         lengths = dict(_LENGTHS)
         spot = self.category == "spot"
         trades = self._trades(numbers)

@@ -1,4 +1,4 @@
-"""What Bybit answers over REST: instruments.
+"""REST requests of Bybit: instruments.
 
 Source: bybit §2, §6.
 """
@@ -41,7 +41,7 @@ def refusal(body: bytes) -> tuple[int | str | None, str]:
 
 
 def refuses(body: bytes) -> bool:
-    """Whether a body that came with status 200 is an error."""
+    """Whether a body with status 200 is an error."""
     return bool(refusal(body)[0])
 
 

@@ -143,7 +143,7 @@ def quote(numbers: Any, symbol: str) -> Reader:
 
 
 def ticker(numbers: Any, symbol: str) -> Reader:
-    """``ticker_batch``. The price 24 hours ago is computed; what was paid is not sent: 0."""
+    """``ticker_batch``. The price 24 hours ago is computed; the quote volume is always 0."""
     kind: Any = wire.TickersFrame
     decode = decoder(kind[numbers])
     known = {symbol, listed_as(symbol)}
@@ -183,7 +183,7 @@ def _ticker(
 def candles(numbers: Any, symbol: str) -> Reader:
     """``candles``, in the order of their begins; but for the last of a frame they are over.
 
-    What was paid, and how many trades, is not sent: 0.
+    Quote volume and number of trades are not sent: they are 0.
     """
     kind: Any = wire.CandlesFrame
     decode = decoder(kind[numbers])
@@ -225,7 +225,7 @@ def _candle(
 
 
 def rising_trade_ids(last_id: int, trade: events.Trade[Any]) -> int:
-    """A trade that was seen does not come again. That none is missing is not promised."""
+    """Old trades are dropped. Missing trades cannot be detected."""
     return trade.trade_id if trade.trade_id > last_id else 0
 
 

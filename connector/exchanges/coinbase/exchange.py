@@ -3,7 +3,7 @@
 Source: coinbase A1–A6.
 """
 
-# Parameters take the place of properties of all exchanges.
+# These fields override properties of the base class.
 # pyright: reportIncompatibleMethodOverride=false
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ class AdvancedTrade(Venue[N_co]):
     lives_by = LIVENESS
 
     endpoints: Endpoints = attrs.field(default=PRODUCTION, validator=check_endpoints)
-    """Where it connects."""
+    """The URLs to connect to."""
 
     def stream(self, channel: Channel[E]) -> Stream[E]:
         """The stream of `channel`.
@@ -179,14 +179,14 @@ class AdvancedTrade(Venue[N_co]):
 
     @property
     def rest(self) -> RestService:
-        """Where products are fetched."""
+        """The REST service for products."""
         return rest.service(self.endpoints.rest)
 
     def instruments(self) -> RestRequest[Page[Instrument]]:
-        """The request for everything that is traded, a page at a time."""
+        """The request for all instruments, a page at a time."""
         return rest.instruments()
 
     @property
     def requests(self) -> PublicRequests:
-        """What it answers when it is asked once."""
+        """The requests that the exchange answers over REST."""
         return market_data.requests(self.numbers)

@@ -1,4 +1,4 @@
-"""What Coinbase answers once: depth, recent trades, candles.
+"""REST requests for market data of Coinbase: depth, recent trades, candles.
 
 Candles come newest first, of a span of seconds whose ends are both in it. How many levels and
 trades may be asked for is not documented: less may come. There is no history of funding.
@@ -96,7 +96,7 @@ class Candles(msgspec.Struct, Generic[N], gc=False):
 
 
 def requests(numbers: NumberType) -> PublicRequests:
-    """What is answered, its prices and quantities as `numbers`."""
+    """The offered requests, with prices and quantities as `numbers`."""
     return PublicRequests(
         depth=DepthOffer(limits=range(1, _MOST_LEVELS + 1), request=_depth(numbers)),
         recent_trades=TradesOffer(most=_MOST_TRADES, request=_trades(numbers)),
@@ -172,7 +172,7 @@ def _candles(numbers: NumberType) -> Callable[[str, str, Span], RestRequest[Any]
 def _candle(
     row: Candle[Any], symbol: str, interval: str, length_ms: int, now_ms: int
 ) -> events.Candle[Any]:
-    """A candle, over by the clock of this machine; what was paid and how often is not sent: 0."""
+    """A candle, over by the clock of this machine; quote volume and trades are not sent: 0."""
     opened_ms = row.start * 1000
     return events.Candle(
         symbol=symbol,

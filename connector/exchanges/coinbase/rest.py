@@ -1,4 +1,4 @@
-"""What Coinbase answers over REST: products.
+"""REST requests of Coinbase: products.
 
 Source: coinbase A2, A6.
 """

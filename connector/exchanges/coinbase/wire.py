@@ -6,7 +6,7 @@ are those of its envelope.
 Source: coinbase A4, A5.
 """
 
-# What is stored in a field that is `spelled` has another type than what is read.
+# The stored type of a `spelled` field differs from the type that is read.
 # pyright: reportIncompatibleVariableOverride=false, reportUnnecessaryTypeIgnoreComment=false
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ def mark_price(numbers: Any, symbol: str) -> Reader:
 
 
 def candles_of(resolution: str) -> Any:
-    """A maker of readers of ``chart.trades``. The trades in a candle are not counted: 0."""
+    """Make the maker of readers of ``chart.trades``. The number of trades is not sent: it is 0."""
 
     def make(numbers: Any, symbol: str) -> Reader:
         kind: Any = wire.CandleRow

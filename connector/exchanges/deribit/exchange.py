@@ -3,7 +3,7 @@
 Source: deribit §1–§6.
 """
 
-# Parameters take the place of properties of all exchanges.
+# These fields override properties of the base class.
 # pyright: reportIncompatibleMethodOverride=false
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ LIMITS = Limits(
     # 32 at once; how often is not documented.
     connections_per_window=30,
     window_seconds=60,
-    # There is none.
+    # No such limit.
     lifetime_seconds=math.inf,
     # Not documented; the snapshot of a deep book has about 200 kB.
     max_message_bytes=16 * 2**20,
@@ -200,7 +200,7 @@ class Deribit(Venue[N_co]):
     lives_by = LIVENESS
 
     endpoints: Endpoints = attrs.field(default=PRODUCTION, validator=check_endpoints)
-    """Where it connects."""
+    """The URLs to connect to."""
 
     def stream(self, channel: Channel[E]) -> Stream[E]:
         """The stream of `channel`.
@@ -221,14 +221,14 @@ class Deribit(Venue[N_co]):
 
     @property
     def rest(self) -> RestService:
-        """Where instruments are fetched."""
+        """The REST service for instruments."""
         return rest.service(self.endpoints.rest)
 
     def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
-        """The request for everything that is traded; combos are left out."""
+        """The request for all instruments; combos are left out."""
         return rest.instruments()
 
     @property
     def requests(self) -> PublicRequests:
-        """What it answers when it is asked once."""
+        """The requests that the exchange answers over REST."""
         return market_data.requests(self.numbers, _RESOLUTIONS)

@@ -62,7 +62,7 @@ class _Error(msgspec.Struct):
 
 
 class _Frame(msgspec.Struct):
-    """Every field of every form of frame."""
+    """All fields of all kinds of frames."""
 
     id: int | None = None
     method: str | None = None
@@ -83,7 +83,7 @@ def spell(symbol: str) -> str:
 
 
 def parse(frame: bytes) -> Inbound:
-    """What `frame` says.
+    """Parse `frame`.
 
     Raises:
         connector.exchanges.protocol.UNDECODABLE: it is not JSON, or a field of it is not of its

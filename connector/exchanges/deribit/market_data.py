@@ -1,4 +1,4 @@
-"""What Deribit answers once: depth, recent trades, candles, funding rates.
+"""REST requests for market data of Deribit: depth, recent trades, candles, funding rates.
 
 Which end of a span with more candles than the limit is answered is not documented, so a long span
 is asked for in parts. How many points an answer has at most is from general knowledge. A rate of
@@ -87,11 +87,11 @@ class _Rates(msgspec.Struct, Generic[N], gc=False):
 
 
 def requests(numbers: NumberType, resolutions: Mapping[str, str]) -> PublicRequests:
-    """What is answered.
+    """The offered requests.
 
     Args:
-        numbers: what prices and quantities are to be.
-        resolutions: how Deribit writes intervals, by what a program may write.
+        numbers: the type of prices and quantities.
+        resolutions: Deribit's spelling of each interval that a program may use.
     """
     on_wire = ON_WIRE[numbers]
     return PublicRequests(

@@ -1,4 +1,4 @@
-"""What Deribit answers over REST: instruments.
+"""REST requests of Deribit: instruments.
 
 Source: deribit §4, §5, §6.
 """
@@ -46,7 +46,7 @@ def refusal(body: bytes) -> tuple[int | str | None, str]:
 
 
 def refuses(body: bytes) -> bool:
-    """Whether a body that came with status 200 is an error."""
+    """Whether a body with status 200 is an error."""
     return refusal(body)[0] is not None
 
 
@@ -107,7 +107,7 @@ _KINDS = frozenset({"spot", "future", "option"})
 
 
 def instruments() -> RestRequest[tuple[Instrument, ...]]:
-    """The request for everything that is traded. Combos are left out: they are of two kinds."""
+    """The request for all instruments. Combos are left out: they are of two kinds."""
 
     def read(body: bytes) -> tuple[Instrument, ...]:
         return tuple(_instrument(row) for row in _ANSWER.decode(body).result if row.kind in _KINDS)

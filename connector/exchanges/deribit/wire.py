@@ -5,7 +5,7 @@ The payload is the ``data`` of a notification. Numbers are JSON numbers, times a
 Source: deribit §5.
 """
 
-# What is stored in a field that is `spelled` has another type than what is read.
+# The stored type of a `spelled` field differs from the type that is read.
 # pyright: reportIncompatibleVariableOverride=false, reportUnnecessaryTypeIgnoreComment=false
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class BookSnapshot(
 
 
 def _only_id(delta: Any) -> int:
-    """There is only one id."""
+    """The event has only one id."""
     return delta.last_update_id  # type: ignore[no-any-return]
 
 

@@ -139,7 +139,7 @@ def ticker(numbers: Any, symbol: str) -> Reader:
 
 
 def candles(numbers: Any, symbol: str) -> Reader:
-    """``candle``. What was paid is not sent: 0."""
+    """``candle``. The quote volume is not sent: it is 0."""
     kind: Any = wire.CandleFrame
     decode = decoder(kind[numbers])
 

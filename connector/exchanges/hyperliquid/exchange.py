@@ -3,7 +3,7 @@
 Source: hyperliquid §1–§5.
 """
 
-# Parameters take the place of properties of all exchanges.
+# These fields override properties of the base class.
 # pyright: reportIncompatibleMethodOverride=false
 
 from __future__ import annotations
@@ -219,7 +219,7 @@ class Hyperliquid(Venue[N_co]):
     lives_by = LIVENESS
 
     endpoints: Endpoints = attrs.field(default=PRODUCTION, validator=check_endpoints)
-    """Where it connects."""
+    """The URLs to connect to."""
 
     def stream(self, channel: Channel[E]) -> Stream[E]:
         """The stream of `channel`.
@@ -241,14 +241,14 @@ class Hyperliquid(Venue[N_co]):
 
     @property
     def rest(self) -> RestService:
-        """Where instruments are fetched."""
+        """The REST service for instruments."""
         return rest.service(self.endpoints.rest)
 
     def instruments(self) -> RestRequest[Page[Instrument]]:
-        """The request for everything that is traded: spot, then perpetuals."""
+        """The request for all instruments: spot, then perpetuals."""
         return rest.instruments()
 
     @property
     def requests(self) -> PublicRequests:
-        """What it answers when it is asked once."""
+        """The requests that the exchange answers over REST."""
         return market_data.requests(self.numbers)

@@ -89,7 +89,7 @@ _ANYTHING = msgspec.json.Decoder()
 
 
 def parse(frame: bytes) -> Inbound:
-    """What `frame` says.
+    """Parse `frame`.
 
     Raises:
         connector.exchanges.protocol.UNDECODABLE: it is not JSON, or a field of it is not of its

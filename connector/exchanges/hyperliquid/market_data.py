@@ -1,4 +1,4 @@
-"""What Hyperliquid answers once: depth, recent trades, candles, funding rates.
+"""REST requests for market data of Hyperliquid: depth, recent trades, candles, funding rates.
 
 Every request is a POST of one target, with the question as its body. A book has 20 levels. A reply
 about a span holds 500 rows, from its begin on; of candles only the newest 5,000 exist. How many
@@ -60,7 +60,7 @@ class Rate(msgspec.Struct, Generic[N], rename="camel", gc=False):
 
 
 def requests(numbers: NumberType) -> PublicRequests:
-    """What is answered, its prices and quantities as `numbers`."""
+    """The offered requests, with prices and quantities as `numbers`."""
     return PublicRequests(
         depth=DepthOffer(limits=(_LEVELS,), request=_depth(numbers)),
         recent_trades=TradesOffer(most=_MOST_TRADES, request=_trades(numbers)),

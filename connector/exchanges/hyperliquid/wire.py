@@ -5,7 +5,7 @@ Prices and sizes are strings, times milliseconds. The numbers of a level have na
 Source: hyperliquid §5.
 """
 
-# What is stored in a field that is `spelled` has another type than what is read.
+# The stored type of a `spelled` field differs from the type that is read.
 # pyright: reportIncompatibleVariableOverride=false, reportUnnecessaryTypeIgnoreComment=false
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Kraken has announced that it switches this interface off on 2027-03-01.
 Source: kraken_futures_v1.
 """
 
-# Parameters take the place of properties of all exchanges.
+# These fields override properties of the base class.
 # pyright: reportIncompatibleMethodOverride=false
 
 from __future__ import annotations
@@ -74,19 +74,19 @@ LIMITS = Limits(
     # As of spot, which has the same host before it.
     connections_per_window=150,
     window_seconds=600,
-    # There is none.
+    # No such limit.
     lifetime_seconds=math.inf,
     # Not documented.
     max_message_bytes=16 * 2**20,
 )
 
 _BOOK_SILENCE = 180.0
-"""Assumed: long before it the book of a product that is traded has changed."""
+"""Assumed: long before that time, the book of a product that is traded has changed."""
 _TICKER_SILENCE = 60.0
 """A ticker comes about once a second."""
 
 _REAL_TIME = MappingProxyType({0: "", 100: ""})
-"""There is only real time; 100 is what a program asks for that does not choose."""
+"""Only real time exists; 100 is the default of a program that does not choose."""
 
 _OFFERS: Mapping[type[Any], Offer] = MappingProxyType(
     {
@@ -170,7 +170,7 @@ class Futures(Venue[N_co]):
     lives_by = LIVENESS
 
     endpoints: Endpoints = attrs.field(default=PRODUCTION, validator=check_endpoints)
-    """Where it connects."""
+    """The URLs to connect to."""
 
     def stream(self, channel: Channel[E]) -> Stream[E]:
         """The stream of `channel`.
@@ -186,14 +186,14 @@ class Futures(Venue[N_co]):
 
     @property
     def rest(self) -> RestService:
-        """Where instruments are fetched."""
+        """The REST service for instruments."""
         return rest.service(self.endpoints.rest)
 
     def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
-        """The request for everything that is traded."""
+        """The request for all instruments."""
         return rest.instruments()
 
     @property
     def requests(self) -> PublicRequests:
-        """What it answers when it is asked once."""
+        """The requests that the exchange answers over REST."""
         return market_data.requests(self.numbers)

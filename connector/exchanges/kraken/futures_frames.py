@@ -37,7 +37,7 @@ _ALIVE = frozenset({"info", "ping", "pong"})
 
 
 class _Frame(msgspec.Struct):
-    """Every field of every form of frame."""
+    """All fields of all kinds of frames."""
 
     event: str | None = None
     feed: str | None = None
@@ -51,7 +51,7 @@ _ANYTHING = msgspec.json.Decoder()
 
 
 def parse(frame: bytes) -> Inbound:
-    """What `frame` says.
+    """Parse `frame`.
 
     Raises:
         connector.exchanges.protocol.UNDECODABLE: it is not JSON, or a field of it is not of its

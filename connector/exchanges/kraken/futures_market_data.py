@@ -1,4 +1,4 @@
-"""What Kraken's futures answer once: depth, candles, funding rates.
+"""REST requests for market data of Kraken futures: depth, candles, funding rates.
 
 Depth is the whole book, funding rates are all there were. How many candles come at once is not
 documented: few enough are asked for.
@@ -98,10 +98,10 @@ class Rates(msgspec.Struct, Generic[N], gc=False):
 
 
 def requests(numbers: NumberType) -> PublicRequests:
-    """What is answered.
+    """The offered requests.
 
     Args:
-        numbers: what prices and quantities are to be.
+        numbers: the type of prices and quantities.
     """
     return PublicRequests(
         depth=DepthOffer(limits=(MOST_LEVELS,), request=_depth(numbers)),

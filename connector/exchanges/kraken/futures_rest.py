@@ -1,4 +1,4 @@
-"""What Kraken's futures answer over REST: instruments.
+"""REST requests of Kraken futures: instruments.
 
 Source: kraken_futures_v1.
 """
@@ -41,7 +41,7 @@ def refusal(body: bytes) -> tuple[int | str | None, str]:
 
 
 def refuses(body: bytes) -> bool:
-    """Whether a body that came with status 200 is an error."""
+    """Whether a body with status 200 is an error."""
     try:
         return _SAID.decode(body).result == "error"
     except UNDECODABLE:
@@ -89,7 +89,7 @@ _KINDS: Mapping[str, tuple[Kind, bool]] = MappingProxyType(
 
 
 def instruments() -> RestRequest[tuple[Instrument, ...]]:
-    """The request for everything that is traded; what is not (an index) is left out."""
+    """The request for all instruments; what is not (an index) is left out."""
 
     def read(body: bytes) -> tuple[Instrument, ...]:
         rows = _ANSWER.decode(body).instruments

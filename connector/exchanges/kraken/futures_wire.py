@@ -6,7 +6,7 @@ looks. Times are milliseconds, numbers are JSON numbers.
 Source: kraken_futures_v1.
 """
 
-# What is stored in a field that is `spelled` has another type than what is read.
+# The stored type of a `spelled` field differs from the type that is read.
 # pyright: reportIncompatibleVariableOverride=false, reportUnnecessaryTypeIgnoreComment=false
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Source: kraken §1–§4, §7.
 """
 
-# Parameters take the place of properties of all exchanges.
+# These fields override properties of the base class.
 # pyright: reportIncompatibleMethodOverride=false
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ LIMITS = Limits(
     streams_per_request=50,
     connections_per_window=150,
     window_seconds=600,
-    # There is none.
+    # No such limit.
     lifetime_seconds=math.inf,
     # Not documented; the list of all instruments has 400 kB, a snapshot of 1,000 levels 100 kB.
     max_message_bytes=16 * 2**20,
@@ -77,7 +77,7 @@ VERIFIED_LEVELS = 10
 """Levels of each side of which a checksum is made. Source: kraken §3."""
 
 _SILENCE = 180.0
-"""Assumed: long before it the best hundred levels of a pair that is traded have changed."""
+"""Assumed: long before that time, the best hundred levels of a pair that is traded have changed."""
 
 _INTERVALS = MappingProxyType(
     {
@@ -88,7 +88,7 @@ _INTERVALS = MappingProxyType(
 """Intervals as other exchanges write them, and as Kraken does: minutes."""
 
 _REAL_TIME = MappingProxyType({0: "", 100: ""})
-"""There is only real time; 100 is what a program asks for that does not choose."""
+"""Only real time exists; 100 is the default of a program that does not choose."""
 
 _OFFERS: Mapping[type[Any], Offer] = MappingProxyType(
     {
@@ -196,7 +196,7 @@ class Spot(Venue[N_co]):
     lives_by = LIVENESS
 
     endpoints: Endpoints = attrs.field(default=PRODUCTION, validator=check_endpoints)
-    """Where it connects."""
+    """The URLs to connect to."""
     book_levels: int = attrs.field(default=100, validator=_check_levels)
     """How many levels per side the exchange sends of a book."""
 
@@ -216,15 +216,15 @@ class Spot(Venue[N_co]):
 
     @property
     def rest(self) -> RestService:
-        """Where instruments are fetched."""
+        """The REST service for instruments."""
         return rest.service(self.endpoints.rest)
 
     def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
-        """The request for everything that is traded."""
+        """The request for all instruments."""
         return rest.instruments()
 
     @property
     def requests(self) -> PublicRequests:
-        """What it answers when it is asked once."""
+        """The requests that the exchange answers over REST."""
         intervals = {name: int(minutes) for name, minutes in _INTERVALS.items()}
         return market_data.requests(self.numbers, intervals)

@@ -97,7 +97,7 @@ def digits(event: Any) -> tuple[list[bytes], list[bytes]]:
 
 
 def ticker(numbers: Any, symbol: str) -> Reader:
-    """``ticker``. What was paid is the volume at the average price, which is rounded."""
+    """``ticker``. The quote volume is the volume times the rounded average price."""
     kind: Any = wire.Tickers
     decode = decoder(kind[number_type(numbers)])
 
@@ -124,7 +124,7 @@ def ticker(numbers: Any, symbol: str) -> Reader:
 
 
 def candles(numbers: Any, symbol: str) -> Reader:
-    """``ohlc``. What was paid is the volume at the average price, which is rounded."""
+    """``ohlc``. The quote volume is the volume times the rounded average price."""
     kind: Any = wire.Candles
     decode = decoder(kind[number_type(numbers)])
     names = {minutes: name for name, minutes in INTERVALS.items()}
@@ -168,7 +168,7 @@ def close_candles(numbers: NumberType) -> Fold:
 
 
 def dense_trade_ids(last_id: int, trade: events.Trade[Any]) -> int:
-    """Trades of a pair are numbered without holes."""
+    """Trades of a pair have consecutive numbers."""
     trade_id = trade.trade_id
     if trade_id == last_id + 1 or not last_id:
         return trade_id

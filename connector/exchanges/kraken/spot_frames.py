@@ -54,7 +54,7 @@ class _Of(msgspec.Struct):
 
 
 class _Frame(msgspec.Struct):
-    """Every field of every form of frame."""
+    """All fields of all kinds of frames."""
 
     channel: str | None = None
     data: msgspec.Raw = _ABSENT
@@ -72,7 +72,7 @@ _ANYTHING = msgspec.json.Decoder()
 
 
 def parse(frame: bytes) -> Inbound:
-    """What `frame` says.
+    """Parse `frame`.
 
     Raises:
         connector.exchanges.protocol.UNDECODABLE: it is not JSON, or a field of it is not of its

@@ -1,4 +1,4 @@
-"""What Kraken's spot answers once: depth, recent trades, candles.
+"""REST requests for market data of Kraken spot: depth, recent trades, candles.
 
 A pair is named as REST does, ``XBTUSD``. Only the newest 720 candles of an interval can be had. The
 form of recent trades is not in the notes: assumed from Kraken's documentation as it is generally
@@ -107,10 +107,10 @@ def _pair(symbol: str) -> str:
 
 
 def requests(numbers: NumberType, intervals: Mapping[str, int]) -> PublicRequests:
-    """What is answered.
+    """The offered requests.
 
     Args:
-        numbers: what prices and quantities are to be.
+        numbers: the type of prices and quantities.
         intervals: minutes, by what a program may write.
     """
     trades = _trades(numbers)

@@ -1,4 +1,4 @@
-"""What Kraken's spot answers over REST: instruments.
+"""REST requests of Kraken spot: instruments.
 
 Source: kraken §7.
 """
@@ -57,7 +57,7 @@ def refusal(body: bytes) -> tuple[int | str | None, str]:
 
 
 def refuses(body: bytes) -> bool:
-    """Whether a body that came with status 200 is an error."""
+    """Whether a body with status 200 is an error."""
     try:
         return bool(_SAID.decode(body).error)
     except UNDECODABLE:

@@ -6,7 +6,7 @@ which more than microseconds are rounded.
 Source: kraken §3.
 """
 
-# What is stored in a field that is `spelled` has another type than what is read.
+# The stored type of a `spelled` field differs from the type that is read.
 # pyright: reportIncompatibleVariableOverride=false, reportUnnecessaryTypeIgnoreComment=false
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class BookSnapshot(events.BookSnapshot[N_co], gc=False, kw_only=True):
     checksum: int  # pyright: ignore[reportGeneralTypeIssues]  # there always is one
     exchange_time_ns: Moment | None = field(name="timestamp", default=None)  # type: ignore[assignment]
     frame: bytes = field(name="--", default=b"")
-    """What it was decoded from: its checksum is made of the digits."""
+    """The frame it was decoded from: the checksum is made of its digits."""
 
 
 @spelled(exchange_time_ns=from_moment)

@@ -151,7 +151,7 @@ def mark_price(numbers: Any, symbol: str) -> Reader:
 
 
 def candles_of(bar: str) -> Any:
-    """A maker of readers of ``candle<bar>``. The trades in a candle are not counted: 0."""
+    """Make the maker of readers of ``candle<bar>``. The number of trades is not sent: it is 0."""
 
     def make(numbers: Any, symbol: str) -> Reader:
         kind: Any = wire.Candles
@@ -207,7 +207,7 @@ def liquidations(numbers: Any, symbol: str) -> Reader:
 def chained_book_ids(last_id: int, event: Any) -> int:
     """A snapshot begins anew; a change names the id before it, and ids may fall at a reset.
 
-    Frames from before ids were sent have none: whatever comes follows.
+    Old frames have no ids: there, every event is taken to follow.
     """
     if isinstance(event, events.BookSnapshot):
         return max(event.update_id, 1)
@@ -224,5 +224,5 @@ def rising_ids(last_id: int, event: Any) -> int:
 
 
 def rising_trade_ids(last_id: int, trade: events.Trade[Any]) -> int:
-    """A trade that was seen does not come again. That none is missing is not promised."""
+    """Old trades are dropped. Missing trades cannot be detected."""
     return trade.trade_id if trade.trade_id > last_id else 0

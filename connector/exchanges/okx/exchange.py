@@ -3,7 +3,7 @@
 Source: okx §1–§6.
 """
 
-# Parameters take the place of properties of all exchanges.
+# These fields override properties of the base class.
 # pyright: reportIncompatibleMethodOverride=false
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ LIMITS = Limits(
     streams_per_request=40,
     connections_per_window=3,
     window_seconds=1,
-    # There is none.
+    # No such limit.
     lifetime_seconds=math.inf,
     # Not documented; a snapshot of 400 levels has about 30 kB.
     max_message_bytes=4 * 2**20,
@@ -213,7 +213,7 @@ class Okx(Venue[N_co]):
     lives_by = LIVENESS
 
     endpoints: Endpoints = attrs.field(default=PRODUCTION, validator=check_endpoints)
-    """Where it connects."""
+    """The URLs to connect to."""
 
     def stream(self, channel: Channel[E]) -> Stream[E]:
         """The stream of `channel`.
@@ -234,14 +234,14 @@ class Okx(Venue[N_co]):
 
     @property
     def rest(self) -> RestService:
-        """Where books and instruments are fetched."""
+        """The REST service for books and instruments."""
         return rest.service(self.endpoints)
 
     def instruments(self) -> RestRequest[Page[Instrument]]:
-        """The request for everything that is traded, a kind at a time; options are left out."""
+        """The request for all instruments, a kind at a time; options are left out."""
         return rest.instruments()
 
     @property
     def requests(self) -> PublicRequests:
-        """What it answers when it is asked once."""
+        """The requests that the exchange answers over REST."""
         return market_data.requests(self.numbers, _BARS)

@@ -46,7 +46,7 @@ class _Arg(msgspec.Struct, rename="camel"):
 
 
 class _Frame(msgspec.Struct):
-    """Every field of every form of frame."""
+    """All fields of all kinds of frames."""
 
     arg: _Arg | None = None
     data: msgspec.Raw = _ABSENT
@@ -61,7 +61,7 @@ _ANYTHING = msgspec.json.Decoder()
 
 
 def parse(frame: bytes) -> Inbound:
-    """What `frame` says.
+    """Parse `frame`.
 
     Raises:
         connector.exchanges.protocol.UNDECODABLE: it is not JSON, or a field of it is not of its

@@ -1,4 +1,4 @@
-"""What OKX answers once: depth, recent trades, candles, funding rates.
+"""REST requests for market data of OKX: depth, recent trades, candles, funding rates.
 
 Everything comes newest first, so a long span is asked for in parts, by what is older than a moment.
 Candles of the newest 1,440 bars and older ones have requests of their own; that of the older ones
@@ -69,11 +69,11 @@ class FundingRates(msgspec.Struct, gc=False):
 
 
 def requests(numbers: NumberType, bars: Mapping[str, str]) -> PublicRequests:
-    """What is answered.
+    """The offered requests.
 
     Args:
-        numbers: what prices and quantities are to be.
-        bars: how OKX writes intervals, by what a program may write.
+        numbers: the type of prices and quantities.
+        bars: OKX's spelling of each interval that a program may use.
     """
     return PublicRequests(
         depth=DepthOffer(limits=range(1, _MOST_LEVELS + 1), request=_depth(numbers)),

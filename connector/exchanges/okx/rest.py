@@ -1,4 +1,4 @@
-"""What OKX answers over REST: instruments and books.
+"""REST requests of OKX: instruments and books.
 
 Source: okx §5, §6.
 """
@@ -49,7 +49,7 @@ def refusal(body: bytes) -> tuple[int | str | None, str]:
 
 
 def refuses(body: bytes) -> bool:
-    """Whether a body that came with status 200 is an error."""
+    """Whether a body with status 200 is an error."""
     return refusal(body)[0] not in ("0", None)
 
 

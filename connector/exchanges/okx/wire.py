@@ -5,7 +5,7 @@ Sizes of derivatives are contracts. Rows of a book have no symbol; the reader kn
 Source: okx §4, §5.
 """
 
-# What is stored in a field that is `spelled` has another type than what is read.
+# The stored type of a `spelled` field differs from the type that is read.
 # pyright: reportIncompatibleVariableOverride=false, reportUnnecessaryTypeIgnoreComment=false
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class BookSnapshot(events.BookSnapshot[N_co], gc=False, kw_only=True):
 
 
 def _only_id(delta: Any) -> int:
-    """There is only one id."""
+    """The event has only one id."""
     return delta.last_update_id  # type: ignore[no-any-return]
 
 

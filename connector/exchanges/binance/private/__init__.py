@@ -1,8 +1,8 @@
-"""Binance's private side: what `connector.trading.venue.Trading` asks for, of spot and of futures.
+"""Binance's private side: `connector.trading.venue.Trading` for spot and for futures.
 
-`shapes` has what Binance sends, `reading` turns it into reports, `requests` writes what is asked,
-`refusals` says what its errors mean. `terms` is what all exchanges of Binance share, and `spot` and
-`usdm` are the terms in which they differ; `coinm` is what differs from `usdm`.
+`shapes` describes the messages of Binance, `reading` turns them into reports, `requests` writes
+requests, and `refusals` gives the meaning of errors. `terms` is shared by all exchanges of Binance,
+`spot` and `usdm` hold their differences, and `coinm` the differences from `usdm`.
 
 Source: binance_trading.
 """

@@ -4,9 +4,9 @@
 
     quantities       are whole numbers of contracts, prices are dollars
     money            profit, fees and margin are in the coin: a wallet for each
-    private stream   not split into routes: the listen key stands in the path
+    private stream   not split into routes: the listen key is in the path
     positions        every traded symbol is listed, flat ones too
-    summary          there is none: each coin is an account of its own
+    summary          none: each coin is a separate account
     conditional      orders are ordinary ones: listed, and cancelled, with the others
 
 Source: binance_trading §12, binance_coinm §1, §2.
@@ -27,7 +27,7 @@ from connector.trading.venue import AccountReading, Request, StreamAccess, Windo
 _PREFIX = "/dapi/v1"
 
 ORDER_WINDOWS = (Window(1200, 60.0),)
-"""What USD-M allows; the sample says 6000, and the exchange is asked (binance_trading §12)."""
+"""The limit of USD-M. The sample says 6000; the exchange is asked later (binance_trading §12)."""
 
 _ACCOUNT = reading.decoder(shapes.FuturesAccount)
 
@@ -83,7 +83,7 @@ COINM = attrs.evolve(
     token=usdm.listen_key(_PREFIX),
     stream=_stream,
 )
-"""Its errors are those of USD-M: no list of its own is known."""
+"""It uses the error table of USD-M, because no separate list is known."""
 
 
 def coinm_trading(*, stream_base: str, orders: str, rest: str) -> BinanceTrading:

@@ -1,4 +1,4 @@
-"""Orders and trades as Binance writes them in replies and lists, as reports.
+"""Convert the orders and trades in Binance's replies and lists to reports.
 
 Source: binance_trading §3, §4, §8.
 """
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 NS_PER_MS = 1_000_000
 ALGO = "algo"
-"""Before the id of a conditional order of futures: a number of another system."""
+"""Prefix of the id of a conditional order of futures, which has a separate numbering."""
 
 STATES: Mapping[str, ReportedState] = MappingProxyType(
     {
@@ -50,22 +50,22 @@ CONDITIONAL = frozenset(
 
 
 def decoder(kind: type[T]) -> Callable[[bytes], T]:
-    """How to read a payload of that form."""
+    """Make a decoder of payloads of this form."""
     return msgspec.json.Decoder(kind, strict=False).decode
 
 
 def ns(milliseconds: int | None) -> int | None:
-    """Milliseconds as nanoseconds."""
+    """Convert milliseconds to nanoseconds."""
     return None if milliseconds is None else milliseconds * NS_PER_MS
 
 
 def side_of(word: str) -> Side:
-    """Binance's word in ours."""
+    """Convert Binance's word to ours."""
     return "buy" if word == "BUY" else "sell"
 
 
 def leg_of(word: str) -> Leg | None:
-    """Binance's word in ours."""
+    """Convert Binance's word to ours."""
     return "long" if word == "LONG" else "short" if word == "SHORT" else None
 
 

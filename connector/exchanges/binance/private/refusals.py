@@ -1,7 +1,7 @@
-"""What Binance's errors mean for an order: a table, by the exact status, code and text.
+"""The meaning of Binance's errors for an order: a table by exact status, code and text.
 
-What is not in it is *unknown*: every 5xx of spot, -1006, -1007, HTTP 408 and 409, and whatever
-Binance has invented since.
+Every other error means *unknown*: every 5xx of spot, -1006, -1007, HTTP 408 and 409, and any error
+that Binance has added since.
 
 Source: binance_trading §6.
 """
@@ -27,7 +27,7 @@ def _rules(
 
 
 def _text(text: str, meaning: Meaning, reason: RefusalReason = "other") -> Rule:
-    """Of -2010 the text decides."""
+    """The text of a rule; for -2010 it decides."""
     return Rule(code=-2010, status=400, text=text, meaning=meaning, reason=reason, source=_SOURCE)
 
 

@@ -31,15 +31,15 @@ _EXCHANGE_INFO = reading.decoder(shapes.ExchangeLimits)
 
 
 Events: TypeAlias = Mapping[str, Callable[[bytes], list[Any]]]
-"""How each kind of event is read, by its name."""
+"""The reader of each kind of event, by its name."""
 
 _EVENT_BEGINS = b'{"e":"'
 
 
 def read_frame(frame: bytes, events: Events) -> tuple[Heard, ...]:
-    """What a frame says; `events` reads each kind of event."""
+    """Read a frame; `events` reads each kind of event."""
     if frame.startswith(_EVENT_BEGINS):
-        # An event as futures send it: its name stands first, and nothing is around it.
+        # Events of futures have no wrapping, and their name comes first.
         kind = frame[len(_EVENT_BEGINS) : frame.find(b'"', len(_EVENT_BEGINS))]
         reader = events.get(kind.decode("ascii", "replace"))
         if reader is not None:
@@ -82,7 +82,7 @@ def _order_limits(limits: list[shapes.RateLimit]) -> tuple[LimitUse, ...]:
 
 
 def read_used_limits(payload: bytes) -> tuple[LimitUse, ...]:
-    """``rateLimit/order``: the account's limits of orders, and what is used of them."""
+    """``rateLimit/order``: the account's order limits, and the used part of each."""
     return _order_limits(_LIMITS(payload))
 
 
@@ -99,7 +99,7 @@ def _retry_at(data: msgspec.Raw) -> int | None:
 
 
 def rest_refusal(status: int, body: bytes, headers: Mapping[str, str]) -> Refusal | None:
-    """What a response over REST refuses."""
+    """The refusal in a REST response."""
     if status == 200:
         return None
     try:

@@ -89,14 +89,14 @@ def read_time(payload: bytes) -> int:
 
 
 def read_nothing(_: bytes) -> None:
-    """A reply that says no more than that it was done."""
+    """A reply that only confirms success."""
 
 
 # --- writing
 
 
 def side(intent: Intent) -> str:
-    """Our word in Binance's."""
+    """Convert our word to Binance's."""
     return intent.side.upper()
 
 
@@ -153,7 +153,7 @@ def cancel(symbol: str, client_id: str, weight: int) -> Request[OrderReport]:
 
 
 def cancel_listed(path: str, order: OrderReport) -> Request[OrderReport | None]:
-    """Cancel by the exchange's id, over REST: of any order on the account."""
+    """Cancel any order on the account by the exchange's id, over REST."""
     return Request(
         what="cancel",
         over="rest",
@@ -181,7 +181,7 @@ def order(
 def fills(
     path: str, weight: int, symbol: str, after: str | None, since_ns: int | None
 ) -> Request[tuple[FillReport, ...]]:
-    """Trades of a symbol: behind an id, since a time, or else the latest one."""
+    """Trades of a symbol: after an id, since a time, or else the latest one."""
     parameters: dict[str, Parameter] = {"symbol": symbol}
     if after is not None:
         parameters |= {"fromId": int(after) + 1, "limit": TRADES_PER_REQUEST}

@@ -1,7 +1,7 @@
-"""What Binance sends on its private side, field by field.
+"""The messages of Binance's private side, field by field.
 
-Only what is used; unknown fields are ignored. Numbers are decimal. Where a field's absence and its
-zero mean different things, it is None when absent.
+Only the used fields are declared; others are ignored. Numbers are decimal. A field is None when
+absent if its absence differs in meaning from zero.
 
 Source: binance_trading §2–§5, §6.
 """
@@ -15,18 +15,18 @@ import msgspec
 from connector.decimals import ZERO
 
 NOTHING = msgspec.Raw(b"")
-"""Of a part that is not decoded yet, and is not there."""
+"""Stands for an absent part that would be decoded later."""
 
 
 class Struct(msgspec.Struct, gc=False):
-    """What all share."""
+    """The base of all structs here."""
 
 
 # --- frames
 
 
 class RateLimit(Struct, rename="camel"):
-    """One of the limits that a reply tells."""
+    """One of the rate limits in a reply."""
 
     rate_limit_type: str = ""
     interval: str = ""
@@ -36,13 +36,13 @@ class RateLimit(Struct, rename="camel"):
 
 
 class ExchangeLimits(Struct, rename="camel"):
-    """What ``exchangeInfo`` says of limits."""
+    """The limits in ``exchangeInfo``."""
 
     rate_limits: list[RateLimit] = []
 
 
 class ErrorData(Struct, rename="camel"):
-    """When it hears again, in milliseconds."""
+    """The data of an error: when the exchange accepts requests again, in milliseconds."""
 
     retry_after: int | None = None
 
@@ -104,7 +104,7 @@ class Order(Struct, rename="camel"):
 
 
 class AlgoOrder(Struct, rename="camel"):
-    """A conditional order of futures, which is a system of its own."""
+    """A conditional order of futures, from their separate system."""
 
     algo_id: int
     symbol: str
@@ -126,7 +126,7 @@ class AmendReply(Struct, rename="camel"):
 
 
 class Amended(Struct, rename="camel"):
-    """The order in it, which has other names for the same."""
+    """The order in that reply, whose fields have different names."""
 
     symbol: str
     order_id: int
@@ -349,7 +349,7 @@ class PositionChange(Struct):
 
 
 class AccountChange(Struct):
-    """What has changed."""
+    """The balances and positions that have changed."""
 
     reason: str = msgspec.field(name="m", default="")
     balances: list[WalletChange] = msgspec.field(name="B", default_factory=list)

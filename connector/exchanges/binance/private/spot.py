@@ -45,7 +45,7 @@ PROMISES = Promises(
     margin=False,
 )
 ORDER_WINDOWS = (Window(50, 10.0), Window(160_000, 86_400.0))
-"""Source: binance_trading §9; what replies say beyond them counts."""
+"""Source: binance_trading §9; limits in replies replace them."""
 
 _ACCOUNT = reading.decoder(shapes.SpotAccount)
 
@@ -137,8 +137,8 @@ SPOT = Terms(
     place=_place,
     stream=_stream,
 )
-"""There is no listen key since 2026-02-20, no dead man's switch (binance_trading §10), and no amend
-under the same client id. Triggers are among the open orders."""
+"""Spot has no listen key since 2026-02-20, no dead man's switch (binance_trading §10), and no amend
+under the same client id. Conditional orders are listed with the open orders."""
 
 
 def spot_trading(*, orders: str, rest: str) -> BinanceTrading:

@@ -1,7 +1,8 @@
-"""The private side of one of Binance's exchanges: the terms in which they differ, and the rest.
+"""The private side of Binance's exchanges: the terms in which they differ, and the shared part.
 
-`Terms` is what spot and futures have of their own: paths, weights, tables, how an order is placed.
-`BinanceTrading` is a `connector.trading.venue.Trading` made of them and of addresses.
+`Terms` holds the differences between spot and futures: paths, weights, tables, and the request that
+places an order. `BinanceTrading` is a `connector.trading.venue.Trading` made of terms and
+addresses.
 
 Source: binance_trading §1, §5, §8.
 """
@@ -44,25 +45,25 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class Terms:
-    """What one exchange has of its own."""
+    """The terms of one exchange."""
 
     name: str
     constants: Constants
     promises: Promises
     order_windows: tuple[Window, ...]
-    """Until `order_limits` is answered."""
+    """Order limits that apply until `order_limits` is answered."""
     prefix: str
-    """Before the paths of REST: ``/api/v3``."""
+    """Prefix of the REST paths, such as ``/api/v3``."""
     orders_path: str
-    """Of the connection for orders."""
+    """Path of the connection for orders."""
     order_weight: int
-    """Of asking for one order."""
+    """Weight of a request for one order."""
     orders_weight: int
-    """Of a list of orders, open or not."""
+    """Weight of a request for a list of orders, open or not."""
     lists_all_orders: bool = False
-    """Whether that list may be of all symbols."""
+    """Whether one such list can have all symbols."""
     trades: str
-    """The path of the account's trades, behind the prefix."""
+    """The path of the account's trades, after the prefix."""
     trades_weight: int
     order_limits: Request[tuple[LimitUse, ...]]
     open_orders: tuple[Request[tuple[OrderReport, ...]], ...]
@@ -70,15 +71,15 @@ class Terms:
     events: replies.Events = attrs.field(repr=False)
     refusals: Mapping[int | str | None, tuple[Rule, ...]] = attrs.field(repr=False)
     place: Callable[[Intent, str, str], Request[OrderReport]]
-    """With symbol and client id."""
+    """Writes the request for an intent, a symbol and a client id."""
     amend: Callable[[Intent, str, str, Decimal, Decimal], Request[OrderReport | None]] | None = None
-    """With symbol, client id, quantity in total, and price."""
+    """Writes the request for an order, a symbol, a client id, the total quantity and the price."""
     cancel_conditional: Callable[[int], Request[None]] | None = None
-    """Where conditional orders are a system of their own."""
+    """Writes the cancel of a conditional order; None if they are ordinary orders."""
     dead_man: Callable[[str, float], Request[None]] | None = None
     token: Token | None = None
     stream: Callable[[str, str], StreamAccess]
-    """With the address of streams, and the token."""
+    """Describes the private stream, from the address of streams and the token."""
 
 
 @attrs.frozen(kw_only=True)
@@ -89,21 +90,21 @@ class BinanceTrading:
     orders: str
     rest: str
     stream_base: str = ""
-    """Of a private stream that does not come over the connection for orders."""
+    """Address of a private stream that is separate from the connection for orders."""
 
     @property
     def name(self) -> str:
-        """Such as ``binance_spot``."""
+        """The name, such as ``binance_spot``."""
         return self.terms.name
 
     @property
     def constants(self) -> Constants:
-        """The venue's times."""
+        """The venue's time limits."""
         return self.terms.constants
 
     @property
     def promises(self) -> Promises:
-        """What it can and cannot."""
+        """The capabilities of the venue."""
         return self.terms.promises
 
     @property
@@ -118,34 +119,34 @@ class BinanceTrading:
 
     @property
     def orders_url(self) -> str:
-        """Where orders are entered."""
+        """The address at which orders are entered."""
         return self.orders + self.terms.orders_path
 
     @property
     def rest_url(self) -> str:
-        """Where readings and listen keys are fetched."""
+        """The address of readings and listen keys."""
         return self.rest
 
     @property
     def token(self) -> Token | None:
-        """The listen key. It is never deleted: other programs on the account may use the same."""
+        """The listen key. It is never deleted, because other programs may use the same key."""
         return self.terms.token
 
     @property
     def fills_per_request(self) -> int:
-        """A list of fewer is the last."""
+        """Size of a full list of fills; a shorter list is the last one."""
         return requests.TRADES_PER_REQUEST
 
     def check_key(self, key: ApiKey) -> None:
-        """Refuse a key that Binance does not have."""
+        """Refuse a kind of key that Binance does not have."""
         signing.check_key(key)
 
     def stream(self, token: str) -> StreamAccess:
-        """Where private events come."""
+        """The stream of private events."""
         return self.terms.stream(self.stream_base or self.orders_url, token)
 
     def symbol(self, symbol: str) -> str:
-        """Upper case."""
+        """Spell a symbol in upper case."""
         return symbol.upper()
 
     # Requests.
@@ -161,7 +162,7 @@ class BinanceTrading:
     def amend(
         self, placed: Intent, client_id: str, quantity: Decimal, price: Decimal | None
     ) -> Request[OrderReport | None]:
-        """``order.modify``, where it changes an order in place."""
+        """``order.modify``, if it changes an order in place."""
         if self.terms.amend is None:
             raise ConfigError(f"{self.name} amends nothing in place under the same client id")
         if price is None:
@@ -169,9 +170,9 @@ class BinanceTrading:
         return self.terms.amend(placed, self.symbol(placed.symbol), client_id, quantity, price)
 
     def cancel_listed(self, order: OrderReport) -> Request[OrderReport | None]:
-        """``DELETE order``; of a leg of a spot list it cancels the list (binance_trading §5).
+        """``DELETE order``; on spot, one leg's cancel ends its list (binance_trading §5).
 
-        Conditional orders of futures are cancelled in their own system.
+        Conditional orders of futures are cancelled in their separate system.
         """
         system, _, number = (order.exchange_id or "").rpartition(":")
         if system == reading.ALGO and self.terms.cancel_conditional is not None:
@@ -222,11 +223,11 @@ class BinanceTrading:
         )
 
     def order_limits(self) -> Request[tuple[LimitUse, ...]]:
-        """How many orders, and how many are used where the exchange says."""
+        """The order limits, and the used part if the exchange tells it."""
         return self.terms.order_limits
 
     def open_orders(self) -> tuple[Request[tuple[OrderReport, ...]], ...]:
-        """All of all symbols, and the conditional ones."""
+        """All open orders of all symbols, conditional ones included."""
         return self.terms.open_orders
 
     def reading(self) -> tuple[Request[AccountReading], ...]:
@@ -246,7 +247,7 @@ class BinanceTrading:
         return requests.clock(f"{self.terms.prefix}/time")
 
     def dead_man(self, symbol: str | None, seconds: float) -> Request[None]:
-        """``countdownCancelAll``: of one symbol, all orders on the account."""
+        """``countdownCancelAll`` for all of the account's orders of one symbol."""
         if self.terms.dead_man is None:
             raise ConfigError(f"{self.name} has no dead man's switch")
         if symbol is None:
@@ -268,15 +269,15 @@ class BinanceTrading:
         return requests.write_rest(request, key, now_ns, window)
 
     def read(self, frame: bytes) -> tuple[Heard, ...]:
-        """What a frame says."""
+        """Read a frame."""
         return replies.read_frame(frame, self.terms.events)
 
     def refusal(self, status: int, body: bytes, headers: Mapping[str, str]) -> Refusal | None:
-        """What a response over REST refuses."""
+        """The refusal in a REST response."""
         return replies.rest_refusal(status, body, headers)
 
     def verdict(self, refusal: Refusal) -> Verdict:
-        """What a refusal means."""
+        """The meaning of a refusal."""
         return judge(self.terms.refusals, refusal)
 
 

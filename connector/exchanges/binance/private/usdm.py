@@ -48,21 +48,22 @@ CONSTANTS = Constants(
 )
 PROMISES = Promises(
     dead_man="symbol",
-    # Goes to the back of the queue, always, but under the same ids.
+    # An amended order always goes to the back of the queue, under the same ids.
     amends=frozenset({"quantity", "price"}),
-    # A system of their own, with a limit of its own (binance_trading §5.3).
+    # A separate system with a separate limit (binance_trading §5.3).
     conditional_count=False,
     quote_quantity=False,
 )
 ORDER_WINDOWS = (Window(300, 10.0), Window(1200, 60.0))
-"""Source: binance_trading §9; what replies say beyond them counts."""
+"""Source: binance_trading §9; limits in replies replace them."""
 
 RENEW_SECONDS = 20 * 60.0
 EXPIRE_SECONDS = 55 * 60.0
 """The key lives 60 min; source: binance_trading §2.2."""
 
 _SELF_TRADE_PREVENTION = "EXPIRE_TAKER"
-"""Sent, because what Binance takes without it is documented in two ways (binance_trading §5.3)."""
+"""Always sent, because the documentation contradicts itself on the default (binance_trading
+§5.3)."""
 
 _ACCOUNT = reading.decoder(shapes.FuturesAccount)
 _POSITIONS = reading.decoder(list[shapes.PositionRisk])
@@ -131,7 +132,7 @@ def _read_key(payload: bytes) -> str:
 def listen_key(prefix: str) -> Token:
     """The key to the private stream, behind this prefix of REST.
 
-    It is never deleted: other programs on the account may use the same.
+    It is never deleted, because other programs on the account may use the same key.
     """
     path = f"{prefix}/listenKey"
     return Token(

@@ -49,7 +49,7 @@ _FUTURES_EXPIRY: Mapping[str, str] = MappingProxyType(
         "9": "the rest of a market order",
     }
 )
-"""Field ``er`` in words."""
+"""Meaning of the field ``er``."""
 
 _ORDER_UPDATE = reading.decoder(shapes.OrderTradeUpdate)
 _TRADE_LITE = reading.decoder(shapes.TradeLite)
@@ -206,8 +206,8 @@ _OF_A_SYMBOL = frozenset({"ORDER_TRADE_UPDATE", "TRADE_LITE", "ACCOUNT_UPDATE", 
 def of_market(*, coin_margined: bool) -> Mapping[str, Callable[[bytes], list[Any]]]:
     """Events of futures by name; those of the other market are left out.
 
-    Since 2026-06-30 one stream may carry the orders of USD-M and of COIN-M; no page says so or
-    denies it. The form of a symbol tells them apart (binance_trading §12).
+    Since 2026-06-30 one stream may carry the orders of USD-M and of COIN-M; the documentation is
+    silent about it. The form of a symbol tells them apart (binance_trading §12).
     """
     return MappingProxyType(
         {
