@@ -105,7 +105,7 @@ class LeakCheck:
             self._end()
 
     def leaks(self) -> list[str]:
-        """What is there now and was not when the block began, described."""
+        """Descriptions of everything that is new since the block began."""
         return [
             *self._leaked_tasks(),
             *(f"descriptor {describe(each)}" for each in new_since(self._descriptors)),
@@ -117,7 +117,7 @@ class LeakCheck:
         ]
 
     def _begin(self) -> None:
-        # What is garbage already is not the block's.
+        # Existing garbage does not count for the block.
         gc.collect()
         self._was_enabled = gc.isenabled()
         gc.disable()
@@ -140,7 +140,7 @@ class LeakCheck:
         error.add_note(said)
 
     async def _wait(self) -> None:
-        """Give others the time to notice."""
+        """Give other tasks time to notice."""
         clock = trio.lowlevel.current_clock()
         stands = (
             isinstance(clock, MockClock) and not clock.rate and clock.autojump_threshold == math.inf
@@ -197,7 +197,7 @@ def _tasks() -> list[trio.lowlevel.Task]:
 
 
 def describe(descriptor: int) -> str:
-    """The number, and what is behind it."""
+    """Describe a descriptor: its number and its target."""
     try:
         if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
             with socket.socket(fileno=os.dup(descriptor)) as copy:

@@ -1,15 +1,16 @@
-"""A model of link, session, server and network, small enough to walk through all of it.
+"""A model of link, session, server and network, small enough to visit every state.
 
-Every rule that moves a link stands under its transition of `connector.link.states.TRANSITIONS`, the
-table that `connector.link.link` is held to; the others are what the server, the network, the clock
-and the program do between two of them. `check` visits every state that any interleaving can reach:
+Each rule that moves a link belongs to a transition in `connector.link.states.TRANSITIONS`, the
+table that `connector.link.link` must obey. The other rules are actions of the server, the network,
+the clock and the program between two transitions. `check` visits every state that any interleaving
+can reach:
 
-- I1: at most one transport is open or being opened; I2: none when a dial begins;
-- I4: when the loop is gone, so are its tasks and its socket;
-- progress: once the network is fair, every run ends: streaming what is wanted, or gone.
+- I1: at most one transport is open or being opened; I2: none is when a dial begins;
+- I4: when the loop has ended, its tasks and its socket are gone;
+- progress: once the network is fair, every run ends, either streaming all wanted data or gone.
 
-A rule is *fair* if it happens some day once it can: what the link, the clock and a server in good
-health do. Faults of the network and wishes of the program are not.
+A rule is *fair* if it happens eventually once it can: actions of the link, the clock and a healthy
+server are. Faults of the network and requests of the program are not.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ Socket: TypeAlias = Literal["none", "dialling", "open"]
 Transition: TypeAlias = tuple[State, State]
 
 MOST_LOOPS = 3
-"""A model with more loops is not walked through: two are wrong already."""
+"""The walk stops at this many loops, because two are already wrong."""
 MOST_ORPHANS = 2
-"""Of more connections of which the server does not know yet that we have left, none are told."""
+"""At most this many connections that we have left, and the server not yet, are tracked."""
 
 
 @attrs.frozen
@@ -43,13 +44,13 @@ class Loop:
     upgraded: bool = False
     """Whether the server has answered the handshake."""
     acknowledged: bool = False
-    """Whether the server has acknowledged what is wanted."""
+    """Whether the server has acknowledged all wanted streams."""
     tasks: bool = False
     """Whether tasks of the session are alive."""
     ended: bool = False
-    """Whether the attempt or the session was told to end, or has failed."""
+    """Whether the attempt or the session was asked to end, or has failed."""
     cancelled: bool = False
-    """Whether the adapter was left while there was no session to be told of it."""
+    """Whether the adapter was left while no session existed to be notified."""
     peer: Peer = "well"
 
     def __str__(self) -> str:
@@ -61,18 +62,18 @@ class Loop:
 
 @attrs.frozen
 class World:
-    """Everything at one moment."""
+    """The state of everything at one moment."""
 
     loops: tuple[Loop, ...] = (Loop(),)
     wanted: bool = False
     leaving: bool = False
     exhausted: bool = False
-    """Whether what is played has no more; an exchange always has."""
+    """Whether a replay has ended; an exchange never ends."""
     orphans: int = 0
     """Connections of the server whose client end is closed."""
 
     def with_loop(self, number: int, **changes: Any) -> World:
-        """The world in which one loop is another."""
+        """The same world with one loop replaced."""
         loops = list(self.loops)
         loops[number] = attrs.evolve(loops[number], **changes)
         return attrs.evolve(self, loops=tuple(loops))
@@ -85,14 +86,14 @@ class World:
 
 @attrs.frozen
 class Rule:
-    """Something that can happen to one loop."""
+    """An action that can happen to one loop."""
 
     who: Literal["link", "session", "server", "network", "clock", "program"]
     what: str
     guard: Callable[[World, Loop], bool]
     effect: Callable[[World, int], World]
     moves: Transition | None = None
-    """The transition of the table that it is, if it is one."""
+    """The transition of the table to which it belongs, if any."""
     fair: bool = True
 
     def __str__(self) -> str:
@@ -113,7 +114,7 @@ def _move(
     effect: Callable[[World, int], World] = lambda world, number: world,
     **changes: Any,
 ) -> Rule:
-    """The transition of the table, when `guard` allows it."""
+    """Make the rule of a transition, allowed by `guard`."""
 
     def moved(world: World, number: int) -> World:
         return effect(world.with_loop(number, state=after, **changes), number)
@@ -129,7 +130,7 @@ def _move(
 
 
 def _back_to_idle(world: World, number: int) -> World:
-    """The loop's head: a new round, or its end. Of the old round nothing is left but its name."""
+    """Return to the head of the loop, for a new round or its end; the old round leaves nothing."""
     loop = world.loops[number]
     fresh = Loop(state=loop.state, socket=loop.socket, tasks=loop.tasks, gone=world.leaving)
     loops = (*world.loops[:number], fresh, *world.loops[number + 1 :])
@@ -137,7 +138,7 @@ def _back_to_idle(world: World, number: int) -> World:
 
 
 def _close(world: World, number: int) -> World:
-    """Our end of the connection is closed; the server does not know yet."""
+    """Close our end of the connection; the server does not know it yet."""
     known = world.loops[number].socket == "open"
     orphans = min(world.orphans + known, MOST_ORPHANS)
     return attrs.evolve(world.with_loop(number, socket="none"), orphans=orphans)
@@ -148,7 +149,7 @@ def _runs(loop: Loop) -> bool:
 
 
 def _has_what_is_wanted(loop: Loop) -> bool:
-    """Whether everything is acknowledged; after leaving nothing is wanted, and so it is."""
+    """Whether all wanted streams are acknowledged; after leaving, none are wanted."""
     return (loop.acknowledged or loop.cancelled) and not loop.ended
 
 
@@ -186,7 +187,7 @@ MOVES: tuple[Rule, ...] = (
     ),
     _move("closing", "idle", lambda _, loop: loop.socket == "none", effect=_back_to_idle),
 )  # fmt: skip
-"""The transitions of the table, each with what it depends on and what it changes."""
+"""The transitions of the table, each with its condition and its effect."""
 
 TOO_LATE = Rule(
     "clock", "the handshake has taken too long",
@@ -225,7 +226,7 @@ OTHERS: tuple[Rule, ...] = (
         lambda _, loop: _is_trying(loop) and loop.peer == "broken", _change(ended=True),
     ),
     Rule(
-        "session", "is told that the adapter is left",
+        "session", "learns that the adapter is left",
         lambda world, loop: world.leaving and _runs(loop), _change(ended=True),
     ),
     Rule(
@@ -271,7 +272,7 @@ OTHERS: tuple[Rule, ...] = (
         fair=False,
     ),
     Rule(
-        "network", "has no more to play", lambda world, _: not world.exhausted,
+        "network", "has nothing more to play", lambda world, _: not world.exhausted,
         lambda world, _: attrs.evolve(world, exhausted=True), fair=False,
     ),
     Rule(
@@ -279,7 +280,7 @@ OTHERS: tuple[Rule, ...] = (
         lambda world, _: attrs.evolve(world, wanted=True), fair=False,
     ),
     Rule(
-        "program", "wants nothing any more", lambda world, _: world.wanted,
+        "program", "wants no streams any more", lambda world, _: world.wanted,
         lambda world, _: attrs.evolve(world, wanted=False), fair=False,
     ),
     Rule(
@@ -293,7 +294,7 @@ STRUCTURED: tuple[Rule, ...] = (*MOVES, *OTHERS)
 
 
 def with_callback(rules: Sequence[Rule] = STRUCTURED) -> tuple[Rule, ...]:
-    """The original bug: who is told of a disconnect starts a loop, and the old one goes on."""
+    """The original bug: a disconnect callback starts a new loop while the old one continues."""
 
     def restarting(rule: Rule) -> Rule:
         def effect(world: World, number: int) -> World:
@@ -312,7 +313,7 @@ def with_callback(rules: Sequence[Rule] = STRUCTURED) -> tuple[Rule, ...]:
 
 @attrs.frozen
 class Step:
-    """One thing that happened, and the world after it."""
+    """One action, and the world after it."""
 
     rule: Rule | None
     loop: int
@@ -327,7 +328,7 @@ class Step:
 
 @attrs.frozen
 class Counterexample:
-    """What broke, and the shortest way there."""
+    """The broken invariant, and the shortest way to it."""
 
     invariant: str
     what: str
@@ -340,17 +341,17 @@ class Counterexample:
 
 @attrs.frozen
 class Walk:
-    """All of a model."""
+    """The result of walking the whole model."""
 
     states: int
     steps: int
     taken: frozenset[Transition]
-    """Transitions of the table that are taken somewhere."""
+    """Transitions of the table that some run takes."""
     broken: Counterexample | None
 
 
 def check(rules: Sequence[Rule] = STRUCTURED) -> Walk:
-    """Visit every state that can be reached, nearest first; stop at the first that is broken."""
+    """Visit every reachable state, nearest first; stop at the first broken one."""
     start = World()
     came_from: dict[World, tuple[World, Rule, int] | None] = {start: None}
     fair: dict[World, list[World]] = {}
@@ -400,7 +401,7 @@ def _successors(rules: Sequence[Rule], world: World) -> Iterator[tuple[Rule, int
 
 
 def _violated(world: World) -> tuple[str, str] | None:
-    """The invariant that does not hold, and how."""
+    """The violated invariant, with a description."""
     sockets = sum(loop.socket != "none" for loop in world.loops)
     if sockets > 1:
         return "I1", f"{sockets} transports are open or being opened"
@@ -411,7 +412,7 @@ def _violated(world: World) -> tuple[str, str] | None:
 
 
 def _is_done(world: World) -> bool:
-    """Whether the goal is reached: gone, or as the program wants it."""
+    """Whether the goal is reached: the loop is gone, or has what the program wants."""
     if world.orphans:
         return False
     for loop in world.loops:
@@ -423,7 +424,7 @@ def _is_done(world: World) -> bool:
 
 
 def _endless(fair: dict[World, list[World]]) -> Iterator[World]:
-    """States from which fair steps alone need not come to an end."""
+    """States from which fair steps alone may never end."""
     into: dict[World, list[World]] = {world: [] for world in fair}
     left = {world: len(after) for world, after in fair.items()}
     for world, after in fair.items():

@@ -1,4 +1,4 @@
-"""What the marks and fixtures of the pytest plugin do; ``pytest_connector`` is what pytest loads.
+"""The marks and fixtures of the pytest plugin; pytest loads them from ``pytest_connector``.
 
 A test marked ``every_step`` becomes one test per fault, and each of them runs the test's function
 once for every step: `connector.testing.explore` with a test for a program.
@@ -48,12 +48,12 @@ STAGED: dict[str, Callable[[Stage], object]] = {
     "memory_network": lambda stage: stage.network,
     "simulated_exchange": lambda stage: stage.exchange,
 }
-"""Arguments that are new in every run, in place of the fixtures of these names."""
+"""Arguments made anew for every run, instead of the fixtures of these names."""
 
 OF_THE_STAGE = frozenset({"leave", "consumer"})
-"""Faults that say nothing more than ``cancel`` to a test that does not ask its stage."""
+"""Faults that equal ``cancel`` for a test that does not use its stage."""
 SPARE_TASKS = 2
-"""A program may have twice the tasks that it has without faults, and so many more."""
+"""A program may have twice its tasks without faults, plus this many."""
 OPTION = "--connector-replay"
 _SWEEP_OPTIONS = ("kinds", "seeds")
 _NOT_THE_TESTS = {"trio", "outcome", "explore", "contextlib.py", "plugin.py"}
@@ -61,17 +61,17 @@ _NOT_THE_TESTS = {"trio", "outcome", "explore", "contextlib.py", "plugin.py"}
 
 @attrs.frozen
 class Ask:
-    """What the marks of a test ask for."""
+    """The settings in the marks of a test."""
 
     scenario: Scenario
     faults: tuple[str, ...]
     kinds: tuple[str, ...]
     seeds: int
     bounds_tasks: bool
-    """Whether the scenario's limit of tasks is the test's own."""
+    """Whether the test sets the scenario's limit of tasks."""
 
     def units(self) -> Iterator[Unit]:
-        """The parts of the sweep, each of which is a test."""
+        """The parts of the sweep, each a test."""
         for kind in self.kinds:
             if kind == "pairs":
                 for fault in self.faults:
@@ -82,7 +82,7 @@ class Ask:
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:
-    """Make one test of each part of the sweep, or of the one case that is to be replayed."""
+    """Make one test for each part of the sweep, or for the one case to replay."""
     names = _staged(metafunc.function)
     replay = metafunc.config.getoption(OPTION)
     try:
@@ -99,7 +99,7 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
 
 
 def exploring(item: pytest.Function) -> Callable[..., None]:
-    """What runs instead of the function of a test that is marked ``every_step``."""
+    """Make the function that replaces a test marked ``every_step``."""
     function = item.obj
     names = _staged(function)
 
@@ -110,7 +110,7 @@ def exploring(item: pytest.Function) -> Callable[..., None]:
 
         async def program(stage: Stage) -> None:
             staged = {name: STAGED[name](stage) for name in names}
-            # A test that knows nothing of the stage leaves as a whole when it is told to.
+            # A test that does not use the stage is cancelled as a whole when asked to leave.
             with nullcontext() if "stage" in names else stage.body:
                 await function(**own, **staged)
 
@@ -127,7 +127,7 @@ def exploring(item: pytest.Function) -> Callable[..., None]:
 
 
 def checking(item: pytest.Function) -> Callable[..., Any]:
-    """What runs instead of the function of a test that is marked ``no_leaks``."""
+    """Make the function that replaces a test marked ``no_leaks``."""
     function: Callable[..., Any] = item.obj
     mark = item.get_closest_marker("no_leaks")
     options = {} if mark is None else mark.kwargs
@@ -162,7 +162,7 @@ def _checked(function: Callable[..., Any], options: Mapping[str, Any]) -> Callab
 async def exchange_of(
     item: pytest.Item, network: MemoryNetwork
 ) -> AsyncIterator[SimulatedExchange]:
-    """The exchange that a test asks for."""
+    """The exchange that a test requests."""
     venue, options = _exchange(item)
     async with open_exchange(
         venue, **{"source": OrderFlow(), "network": network, **options}
@@ -177,7 +177,7 @@ def _ask(item: pytest.Item, names: list[str]) -> Ask:
     """Read the marks of a test.
 
     Raises:
-        TypeError, ValueError: they ask for what does not exist.
+        TypeError, ValueError: a mark has a wrong argument.
     """
     mark = item.get_closest_marker("every_step")
     assert mark is not None
@@ -217,7 +217,7 @@ def _exchange(item: pytest.Item) -> tuple[Any, dict[str, Any]]:
 
 
 def _staged(function: Callable[..., object]) -> list[str]:
-    """Those of the function's arguments that are new in every run."""
+    """The function's arguments that are made anew for every run."""
     return [name for name in STAGED if name in inspect.signature(function).parameters]
 
 
@@ -245,7 +245,7 @@ def _identify(case: Case | Unit) -> str:
 
 
 def _explore(item: pytest.Function, ask: Ask, case: Case | Unit) -> str | None:
-    """Run one part of the sweep; the first thing that was found, as text."""
+    """Run one part of the sweep, and return its first finding as text."""
     runs = 0
     with _in_peace(), _unclosed() as unclosed, collector_off() as collect:
         before = descriptors()
@@ -262,7 +262,7 @@ def _explore(item: pytest.Function, ask: Ask, case: Case | Unit) -> str | None:
 
 
 def _results(ask: Ask, case: Case | Unit) -> Iterator[Result]:
-    """First without a fault, then what is asked for."""
+    """Yield the result without a fault, then those of the requested cases."""
     scenario = ask.scenario
     if not ask.bounds_tasks:
         scenario = attrs.evolve(scenario, most_tasks=sys.maxsize)
@@ -277,7 +277,7 @@ def _results(ask: Ask, case: Case | Unit) -> Iterator[Result]:
 
 
 def _give_way(result: Result) -> None:
-    """Raise the interrupt that came from the keyboard, and not from the plan."""
+    """Raise an interrupt that came from the keyboard and not from the plan."""
     if result.error is not None and "interrupt" not in result.case.plan.faults:
         for leaf in leaves(result.error):
             if isinstance(leaf, KeyboardInterrupt):
@@ -285,7 +285,7 @@ def _give_way(result: Result) -> None:
 
 
 def _left_open(before: Descriptors, unclosed: list[str], result: Result) -> Iterator[Finding]:
-    """What a run did not close, of which the network in memory knows nothing."""
+    """Descriptors that a run left open, which the network in memory cannot know."""
     left = [
         f"descriptor {describe(each)}, open after the program has ended"
         for each in new_since(before)
@@ -301,7 +301,7 @@ def _left_open(before: Descriptors, unclosed: list[str], result: Result) -> Iter
 
 
 def _report(findings: list[Finding], result: Result) -> str:
-    """What was found in one run, and how to see it again."""
+    """The findings of one run, and the command that reproduces them."""
     case = result.case
     node = shlex.quote(case.scenario)
     again = f"pytest {node} {OPTION} {shlex.quote(f'{case.schedule}/{case.plan}')}"
@@ -312,7 +312,7 @@ def _report(findings: list[Finding], result: Result) -> str:
 
 
 def _shorten(error: BaseException) -> str:
-    """The error with the lines that are the test's own, and what it calls."""
+    """The error with the traceback from the test's own lines on."""
     said = traceback.TracebackException.from_exception(error)
     said.stack = traceback.StackSummary.from_list(
         [
@@ -326,7 +326,7 @@ def _shorten(error: BaseException) -> str:
 
 @contextmanager
 def _unclosed() -> Iterator[list[str]]:
-    """What Python itself had to close, because nobody else did: its resource warnings."""
+    """Resource warnings about objects that only Python's garbage collector closed."""
     seen: list[str] = []
     with warnings.catch_warnings():
         show = warnings.showwarning
@@ -344,7 +344,7 @@ def _unclosed() -> Iterator[list[str]]:
 
 @contextmanager
 def _in_peace() -> Iterator[None]:
-    """Thousands of runs that break on purpose: nothing to log, and Ctrl-C is one of the faults."""
+    """Silence logs and Ctrl-C during thousands of runs that fail on purpose."""
     log = logging.getLogger("connector")
     level = log.level
     log.setLevel(logging.CRITICAL + 1)

@@ -1,6 +1,6 @@
-"""Hypothesis strategies for what markets, networks and schedulers do. Needs `hypothesis`.
+"""Hypothesis strategies for markets, networks and schedulers. Needs `hypothesis`.
 
-Every one of them shrinks to something that a person can read: fewer faults, earlier ones, the
+Every strategy shrinks to a readable example: fewer faults, earlier ones, the
 usual order of tasks.
 
 .. code-block:: python

@@ -1,4 +1,4 @@
-"""Whether an exchange value is right: what must hold for every venue, run against one of them.
+"""Conformance checks for an exchange value: what must hold for every venue, run against one.
 
 .. code-block:: python
 
@@ -8,11 +8,11 @@
     def test_conformance(check: conformance.Check) -> None:
         check()
 
-`serve` opens a server that speaks as the venue does, on a network in memory (`serve_texts` helps);
-of a venue that `open_exchange` simulates, `simulated` makes the whole `Venue`. Everything runs in
-virtual time. A check that fails raises `NotConforming` and says what was seen.
+`serve` opens a server with the venue's protocol on a network in memory (`serve_texts` helps). For a
+venue that `open_exchange` simulates, `simulated` makes the whole `Venue`. Checks run in virtual
+time. A failed check raises `NotConforming` with the observed behaviour.
 
-May import everything below in testing, and the library's front door.
+The package may import everything below it in testing, and the public modules of the library.
 
 .. code-block:: text
 

@@ -1,4 +1,4 @@
-"""A local order book is the server's own whenever it says so, whatever was lost on the way."""
+"""Checks that a synced local book always equals the server's book, even after lost messages."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from connector.testing.conformance.stage import (
 from connector.testing.conformance.venue import Truth, Venue
 
 VIEWS_BETWEEN = 8
-"""Synced views that are compared before the next trouble."""
+"""Number of synced views to compare before the next fault."""
 SLOW_MS, FEWER_VIEWS = 200, 3
-"""Of a book that is sent so rarely, fewer."""
+"""A book with at least this interval is compared in fewer views."""
 TROUBLES = ("lose", "lose", "repeat", "lose", "reset", "lose")
 
 
 async def a_synced_book_is_the_servers_own(venue: Venue) -> None:
-    """Messages are lost and doubled, the connection breaks: no view that is synced is wrong."""
+    """Lose and repeat messages and break the connection: every synced view must be correct."""
     offer = await offer_of(venue)
     books = [each for each in offer.channels if isinstance(each, OrderBook)]
     for channel in books:
@@ -42,7 +42,7 @@ async def a_synced_book_is_the_servers_own(venue: Venue) -> None:
                     seen = await _compare(stage, feed, channel, truth, seen)
             for connection in stage.network.websockets:
                 lost = connection.lose is not None and connection.open
-                require(not lost, f"{channel}: no message came that could be lost")
+                require(not lost, f"{channel}: no message arrived that could be lost")
 
 
 def _make(stage: Stage, channel: AnyChannel, trouble: str) -> None:
@@ -64,7 +64,7 @@ def _make(stage: Stage, channel: AnyChannel, trouble: str) -> None:
 async def _compare(
     stage: Stage, feed: Any, channel: OrderBook, truth: Truth | None, seen: int
 ) -> int:
-    """Look at some views, the unsynced ones aside; the number of the last state that was seen."""
+    """Compare some synced views, and return the number of the last state seen."""
     compared, wanted = 0, VIEWS_BETWEEN if channel.interval_ms <= SLOW_MS else FEWER_VIEWS
     with expected(f"{channel} to be synced"):
         while compared < wanted:

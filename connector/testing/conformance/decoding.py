@@ -1,4 +1,4 @@
-"""The fast way of reading a frame and the slow way agree, whatever the frame looks like."""
+"""Checks that the fast and the slow path read every frame alike."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from connector.testing.conformance.venue import NotConforming, Venue
 
 COLLECT_SECONDS = 4.0
 EACH = 10
-"""Frames per stream that are looked at."""
+"""Number of frames per stream to check."""
 EXAMPLES = 40
 Streams: TypeAlias = dict[str, AnyStream]
 _OPTIONS = settings(
@@ -37,18 +37,18 @@ _OPTIONS = settings(
 
 @attrs.frozen
 class Material:
-    """An exchange with frames to read."""
+    """An exchange, and frames to read."""
 
     exchange: Any
     streams: Streams
     data: tuple[bytes, ...]
     """Frames of these streams."""
     others: tuple[bytes, ...]
-    """Replies, pongs and whatever else came."""
+    """Replies, pongs and all other frames."""
 
 
 async def frames_are_read_alike_both_ways(venue: Venue) -> None:
-    """Fast and slow path agree on frames as they came, with their keys in any order, and spaces."""
+    """Both paths agree on original frames, and on frames with reordered keys and added spaces."""
     for material in await _collect(venue):
         known = 0
         for frame in material.data:
@@ -64,13 +64,13 @@ async def frames_are_read_alike_both_ways(venue: Venue) -> None:
 
 
 async def nothing_but_the_declared_errors_is_raised(venue: Venue) -> None:
-    """A frame that is cut, or of which a value is another, raises only `UNDECODABLE`."""
+    """A frame that is cut, or has a changed value, raises only `UNDECODABLE`."""
     for material in await _collect(venue):
         _check_damaged(material)
 
 
 async def _collect(venue: Venue) -> list[Material]:
-    """Frames that the server sends, and the stored ones; for both kinds of numbers if there are."""
+    """Collect the server's frames and the stored ones, for both kinds of numbers if supported."""
     groups = await _heard(venue)
     if venue.frames:
         async with open_stage(venue) as stage:
@@ -124,7 +124,7 @@ def _sorted(exchange: Any, streams: Streams, frames: Iterable[bytes]) -> Materia
 
 
 def _both_numbers(material: Material) -> list[Material]:
-    """The same with Decimals, where the exchange lets one choose."""
+    """Repeat the material with Decimals, if the exchange supports both."""
     plain = material.exchange._exchange
     if not attrs.has(type(plain)) or not hasattr(attrs.fields(type(plain)), "numbers"):
         return [material]
@@ -139,12 +139,12 @@ def _both_numbers(material: Material) -> list[Material]:
 def _slowly(material: Material, frame: bytes) -> list[Event]:
     said = material.exchange.parse(frame)
     if not isinstance(said, Data) or said.stream not in material.streams:
-        raise NotConforming(f"parse says {said!r} of {frame[:300]!r}")
+        raise NotConforming(f"parse returns {said!r} for {frame[:300]!r}")
     return _listed(material.streams[said.stream].decode(said.payload))
 
 
 def _fast(material: Material, frame: bytes, *, unchecked: bool = False) -> list[Event] | None:
-    """As the hot path does; None where it would go the slow way."""
+    """Read a frame as the hot path does; None if the hot path would use the slow one."""
     envelope = material.exchange.envelope
     if envelope is None:
         return None
@@ -170,7 +170,7 @@ def _same(frame: bytes, one: list[Event], other: list[Event]) -> None:
     values = [[(_kind(each), _values(each)) for each in events] for events in (one, other)]
     require(
         values[0] == values[1],
-        f"two ways to read {frame[:300]!r} differ: {values[0]} and {values[1]}",
+        f"the two paths read {frame[:300]!r} differently: {values[0]} and {values[1]}",
     )
 
 
@@ -192,7 +192,7 @@ class _Number(str):
 
 
 def _permuted(frame: bytes, draw: Any) -> bytes:
-    """The same JSON with its keys in another order, and spaces."""
+    """Write the same JSON with its keys in another order, and spaces."""
     value = json.loads(frame, parse_float=_Number, parse_int=_Number)
     spaces = draw(st.sampled_from(("", " ", "\n ")))
     return _write(value, lambda keys: draw(st.permutations(keys)), spaces).encode()
@@ -237,7 +237,7 @@ def _check_permuted(material: Material) -> None:
 
 
 def _cut(frame: bytes, draw: Any) -> bytes:
-    """Bytes are missing, or others."""
+    """Remove or change bytes."""
     at = draw(st.integers(0, len(frame) - 1))
     instead = draw(st.sampled_from((b"", b"null", b"-1", b'"', b"{", b"[", b"\xff", b"e9")))
     end = draw(st.sampled_from((at + 1, at, len(frame))))
@@ -245,7 +245,7 @@ def _cut(frame: bytes, draw: Any) -> bytes:
 
 
 def _misspelt(frame: bytes, draw: Any) -> bytes:
-    """A value of the JSON is of another kind, or its key is missing."""
+    """Change the type of a value in the JSON, or remove its key."""
     try:
         root = json.loads(frame, parse_float=_Number, parse_int=_Number)
     except ValueError:

@@ -1,4 +1,4 @@
-"""A connection that breaks, goes silent or is quiet: reconnect, resubscribe once, ping."""
+"""Checks of broken, silent and quiet connections: reconnect, resubscribe once, ping."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ from connector.testing.conformance.watched_network import WatchedConnection
 MOST_CHANNELS = 6
 BUFFER = 100_000
 NARROW = 2
-"""Streams per connection, where every connection is to be full."""
+"""Streams per connection, in the check that fills every connection."""
 LEAST_QUIET_SECONDS = 200.0
 BUSY_SECONDS = 700.0
 LATE_PINGS = 1.5
-"""How much longer than promised a ping may take."""
+"""Factor by which a ping may be later than promised."""
 _LIVELY = (Trades, BestQuote, PartialBook, BookDeltas)
-"""Channels that soon bring something."""
+"""Channels that deliver data soon."""
 
 
 async def a_broken_connection_is_replaced_once(venue: Venue) -> None:
-    """After every break one new connection, each stream subscribed once, a `Gap` in each feed."""
+    """After each break: one new connection, each stream subscribed once, a `Gap` in each feed."""
     async with open_stage(venue) as stage:
         channels = _some(stage)
         async with stage.open_adapter() as adapter, AsyncExitStack() as feeds:
@@ -84,12 +84,12 @@ def _check_asked(stage: Stage, live: list[WatchedConnection], wanted: Counter[st
     asked = Counter(name for connection in live for name in stage.asked_on(connection))
     require(
         asked == wanted,
-        f"each stream is to be subscribed once on a connection; asked for were {dict(asked)}",
+        f"each stream must be subscribed once on a connection; the requests were {dict(asked)}",
     )
 
 
 def _check_request(text: bytes) -> None:
-    """Whether a request names everything once."""
+    """Check that a request names each stream once."""
     try:
         said = msgspec.json.decode(text)
     except msgspec.DecodeError:
@@ -114,7 +114,7 @@ def _check_reply(stage: Stage, text: bytes) -> None:
 
 
 async def everything_is_subscribed_at_once(venue: Venue) -> None:
-    """All channels of all symbols in one feed: the server refuses no request, and has each once."""
+    """Subscribe to everything in one feed: no request is refused, no stream is subscribed twice."""
     offer = await offer_of(venue)
     others = [
         attrs.evolve(each, symbol=symbol)  # type: ignore[misc]
@@ -132,7 +132,7 @@ async def everything_is_subscribed_at_once(venue: Venue) -> None:
 
 
 async def a_quiet_connection_lives(venue: Venue) -> None:
-    """A connection on which nothing happens stays, and is shown to be alive as the venue wants."""
+    """A connection without data stays open, and the link shows that it is alive as required."""
     liveness = (await offer_of(venue)).exchange.liveness
     seconds = venue.quiet_seconds or max(
         LEAST_QUIET_SECONDS, 3 * (liveness.ping_seconds or 0), 3 * (liveness.idle_seconds or 0)
@@ -149,7 +149,7 @@ async def a_quiet_connection_lives(venue: Venue) -> None:
 
 
 async def a_busy_connection_lives(venue: Venue) -> None:
-    """A connection that brings data has to be shown to be alive, too, where the venue wants it."""
+    """On a busy connection, the link also shows that it is alive, if the venue requires it."""
     async with open_stage(venue, pace="slow") as stage:
         await _watch(stage, _some(stage), BUSY_SECONDS)
 
@@ -167,7 +167,7 @@ def _check_lasting(stage: Stage, begun: float, liveness: Any) -> None:
     connections = stage.network.websockets
     require(
         len(connections) == len(stage.network.live),
-        f"a connection did not last: of {len(connections)}, {len(stage.network.live)} are left",
+        f"a connection was closed: of {len(connections)}, {len(stage.network.live)} are left",
     )
     if liveness.ping_seconds is not None:
         for connection in connections:
@@ -189,7 +189,7 @@ def _check_pings(connection: WatchedConnection, begun: float, liveness: Any) -> 
 
 
 async def more_streams_than_a_connection_takes_are_spread(venue: Venue) -> None:
-    """A connection never has more streams than the limits say, and no more are opened than that."""
+    """No connection has more streams than the limit, and no more connections open than needed."""
     limits = (await offer_of(venue)).exchange.limits
     limits = attrs.evolve(limits, streams_per_connection=NARROW)
     async with open_stage(venue, limits=limits) as stage:
@@ -209,7 +209,7 @@ async def more_streams_than_a_connection_takes_are_spread(venue: Venue) -> None:
 
 
 def _some(stage: Stage) -> list[AnyChannel]:
-    """Lively channels of all symbols that one adapter can have."""
+    """The lively channels of all symbols that one adapter can combine."""
     lively: list[Any] = [each for each in stage.channels if isinstance(each, _LIVELY)]
     lively = lively or list(stage.channels)
     others = [
@@ -224,7 +224,7 @@ def _some(stage: Stage) -> list[AnyChannel]:
 async def _subscribe(
     feeds: AsyncExitStack, adapter: Any, channels: list[AnyChannel]
 ) -> list[tuple[AnyChannel, Any]]:
-    """Feeds with room enough: who waits for one does not hold up the others."""
+    """Open feeds with large buffers, so that waiting for one does not block the others."""
     return [
         (
             channel,

@@ -1,4 +1,4 @@
-"""Whenever an adapter is left, nothing is left of it."""
+"""Checks that an adapter leaves nothing behind, no matter when its block ends."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ MOMENTS = (
     *(number / 1000 for number in range(1, 16)),
     0.03, 0.05, 0.1, 0.2005, 0.201, 0.25, 0.301, 0.3025, 0.304, 0.306, 0.31, 0.35,
 )  # fmt: skip
-"""Seconds: while dialling, subscribing and reading; from 0.2 on, after the connection broke."""
+"""Times of cancellation in seconds: while dialling, subscribing, reading; from 0.2, after a
+break."""
 BREAKS_AT = 0.2
 MOMENT_SECONDS = 0.1
-"""In which a server notices that it was left."""
+"""Time for a server to notice that the client has disconnected."""
 
 
 async def nothing_is_left_whenever_it_is_left(venue: Venue) -> None:

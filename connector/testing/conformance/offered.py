@@ -1,4 +1,4 @@
-"""The channels that an exchange offers, found by asking for each with the values in use."""
+"""The channels that an exchange offers, found by trying each with common values."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ MILLISECONDS = (100, 0, 10, 20, 50, 200, 250, 500, 1000, 3000)
 LEVELS = (5, 1, 10, 15, 20, 25, 50, 100, 200, 400, 500, 1000)
 INTERVALS = ("1m", "1", "1H", "1h")
 ANOTHER_INTERVAL = "5m"
-"""Of a venue that has none of those."""
+"""Interval to try on a venue that has none of the usual ones."""
 SHOWN_LEVELS = 10
-"""Of local order books."""
+"""Number of levels of local order books."""
 OF_ALL = (Tickers, MarkPrices, Liquidations)
-"""Channels that may be of all symbols."""
+"""Channels that can cover all symbols."""
 
 
 def channels_of(exchange: AnyExchange, symbol: str) -> tuple[AnyChannel, ...]:
-    """All channels of a symbol, and of all symbols, that an exchange offers; each stream once."""
+    """All channels that an exchange offers for a symbol and for all symbols; each stream once."""
     by_name: dict[tuple[type, str], AnyChannel] = {}
     for channel in _candidates(symbol):
         try:
@@ -96,13 +96,13 @@ def _candidates(symbol: str) -> Iterator[AnyChannel]:
 
 
 def kinds_not_offered(offered: Iterable[AnyChannel]) -> list[type[AnyChannel]]:
-    """Classes of channels of which none is offered."""
+    """Classes of channels that the exchange does not offer at all."""
     there = {type(channel) for channel in offered}
     return [kind for kind in EVENTS if kind not in there]
 
 
 def groups(exchange: AnyExchange, channels: Iterable[AnyChannel]) -> list[list[AnyChannel]]:
-    """Channels that one adapter can have: no two of one stream that are decoded differently."""
+    """Groups of channels for one adapter: no group decodes one stream in two ways."""
     made: list[tuple[set[str], list[AnyChannel]]] = []
     for channel in channels:
         names = {exchange.stream(channel).name, wire_stream(exchange, channel).name}
@@ -117,7 +117,7 @@ def groups(exchange: AnyExchange, channels: Iterable[AnyChannel]) -> list[list[A
 
 
 def wire_stream(exchange: AnyExchange, channel: AnyChannel) -> AnyStream:
-    """The stream that the wire brings: of an order book, that of its deltas."""
+    """The stream on the wire; for an order book, the stream of its deltas."""
     stream: AnyStream = exchange.stream(channel)
     deltas: Any = None if stream.book is None else stream.book.deltas
     return stream if deltas is None else cast("AnyStream", deltas)

@@ -1,4 +1,4 @@
-"""Every channel is acknowledged and brings its events, right to the last digit."""
+"""Checks that every channel is acknowledged and delivers exact events."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from connector.testing.conformance.venue import Levels, Truth, Venue
 
 EVENTS_EACH = 3
 OLDEST_MS = 5000
-"""What is told may have been over for so long."""
+"""Maximum age of a delivered state."""
 _SIDES = ("buy", "sell")
 
 
 async def every_channel_brings_its_events(venue: Venue) -> None:
-    """Every channel is subscribed, acknowledged and decoded, and says what the server knows."""
+    """Every channel is subscribed, acknowledged and decoded, and agrees with the server."""
     offer = await offer_of(venue)
     together = offered.groups(offer.exchange, offer.channels)
     require(together, "the exchange offers no channel")
@@ -49,10 +49,10 @@ async def every_channel_brings_its_events(venue: Venue) -> None:
 
 
 def check_understood(stage: Stage) -> None:
-    """Whether everything that came is of a known kind.
+    """Check that every message is of a known kind.
 
     Raises:
-        NotConforming: it is not.
+        NotConforming: the check fails.
     """
     for connection in stage.network.websockets:
         for text in connection.heard:
@@ -84,18 +84,18 @@ async def _synced(feed: Any, channel: AnyChannel, view: BookView) -> Event:
 def check_event(
     stage: Stage, channel: AnyChannel, event: Event, truths: dict[str, Truth | None]
 ) -> None:
-    """Whether an event is of its channel, and true.
+    """Check that an event belongs to its channel and is true.
 
     Raises:
-        NotConforming: it is not.
+        NotConforming: the check fails.
     """
     require(
         isinstance(event, offered.EVENTS[type(channel)]),
         f"{channel} brought {type(event).__name__}",
     )
     symbol = getattr(channel, "symbol", None)
-    require(event.symbol in stage.venue.symbols, f"{channel}: {event.symbol!r} is no symbol")
-    require(symbol in (None, event.symbol), f"{channel} brought an event of {event.symbol}")
+    require(event.symbol in stage.venue.symbols, f"{channel}: {event.symbol!r} is not a symbol")
+    require(symbol in (None, event.symbol), f"{channel} delivered an event of {event.symbol}")
     require(event.session >= 1 and event.received_ns > 0, f"{channel}: unstamped {event!r}")
     _check_time(stage, event)
     for name, number in numbers_of(event):
@@ -125,7 +125,7 @@ def _check_time(stage: Stage, event: Event) -> None:
 
 
 def numbers_of(event: Event) -> Iterable[tuple[str, Any]]:
-    """The numbers of an event, and what they are."""
+    """The numbers of an event, with their names."""
     for name in event.fields:
         value = getattr(event, name)
         if name in ("bids", "asks"):
@@ -137,7 +137,7 @@ def numbers_of(event: Event) -> Iterable[tuple[str, Any]]:
 
 
 def check_sides(channel: object, bids: Any, asks: Any) -> None:
-    """Whether the levels of a whole book are in order and do not cross.
+    """Check that the levels of a whole book are in order and do not cross.
 
     Raises:
         NotConforming: they are not.
@@ -153,7 +153,7 @@ def check_sides(channel: object, bids: Any, asks: Any) -> None:
 
 
 def exactly(levels: Iterable[Level[Any]]) -> Levels:
-    """Levels as decimals, as the wire had them."""
+    """Levels as decimals, as on the wire."""
     return [(Decimal(str(each.price)), Decimal(str(each.quantity))) for each in levels]
 
 
@@ -177,10 +177,10 @@ def _compare(stage: Stage, channel: AnyChannel, event: Event, truth: Truth) -> N
 def check_state(  # noqa: PLR0917  # of a comparison
     stage: Stage, channel: object, truth: Truth, bids: Any, asks: Any, since: int = 0
 ) -> int:
-    """The number of the state of the server's book that these best levels are.
+    """Find the number of the state of the server's book with these best levels.
 
     Raises:
-        NotConforming: it had none such, or not lately.
+        NotConforming: there is no such state, or it is too old.
     """
     depth = offered.SHOWN_LEVELS
     shown = exactly(bids[:depth]), exactly(asks[:depth])
@@ -192,7 +192,7 @@ def check_state(  # noqa: PLR0917  # of a comparison
     until = truth.until_ms(found)
     if until is not None and stage.served.now_ms is not None:
         late = stage.served.now_ms() - until
-        # A state may come again: then it is the older one that is found.
+        # A state may recur; then the older one is found.
         require(
             late < OLDEST_MS or truth.find_book(*shown, found + 1) is not None,
             f"{channel}: what is shown was over {late} ms ago",

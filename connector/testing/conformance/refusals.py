@@ -1,4 +1,4 @@
-"""What an exchange does not have is refused with a typed error, and nothing else is disturbed."""
+"""Checks that unknown channels and symbols raise typed errors and disturb nothing else."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _ODD = 'A"B', "A\\B"
 
 
 async def what_is_not_offered_says_what_is(venue: Venue) -> None:
-    """A channel that the exchange does not have is a `ConfigError` that lists what it has.
+    """A channel that the exchange lacks raises a `ConfigError` that lists what it offers.
 
-    So are missed trades of a channel that the exchange cannot send again.
+    So does `backfill` for a channel whose missed trades the exchange cannot send again.
     """
     async with open_stage(venue) as stage:
         there = offered.channels_of(stage.exchange, venue.symbols[0])
@@ -41,7 +41,7 @@ async def what_is_not_offered_says_what_is(venue: Venue) -> None:
             message = _refusal(stage.exchange, missing, venue.symbols[0])
             require(
                 any(name in message for name in names),
-                f"{kind.__name__} is not offered, and the error does not say what is: {message}",
+                f"{kind.__name__} is not offered, but the error does not list what is: {message}",
             )
         some: Any = next(kind for kind in offered.EVENTS if kind.__name__ in names)
         for symbol in _ODD:
@@ -82,7 +82,7 @@ def _refusal(exchange: AnyExchange, kind: Any, symbol: str) -> str:
 
 
 def _check_odd(exchange: Any, kind: Any, symbol: str, plain: str) -> None:
-    """Whether a symbol with quotes is refused, or written so that the request is still JSON."""
+    """Check that a symbol with quotes is refused, or escaped so that the request is valid JSON."""
     try:
         stream = exchange.stream(kind(symbol))
     except ConfigError:
@@ -99,7 +99,7 @@ def _check_odd(exchange: Any, kind: Any, symbol: str, plain: str) -> None:
 
 
 async def an_unknown_symbol_is_rejected(venue: Venue) -> None:
-    """Of a symbol that the venue does not have every channel is `SubscriptionRejected`."""
+    """Every channel of an unknown symbol raises `SubscriptionRejected`."""
     unknown = venue.unknown
     require(unknown is not None, "Venue.unknown names no symbol")
     async with open_stage(venue, pace="steady") as stage:
@@ -118,7 +118,7 @@ async def an_unknown_symbol_is_rejected(venue: Venue) -> None:
 
 
 def _both(stage: Stage, unknown: Any) -> tuple[AnyChannel, list[AnyChannel]]:
-    """A channel that works, and one of each kind that does not."""
+    """One channel that works, and one unknown channel of each kind."""
     kinds: dict[type[AnyChannel], AnyChannel] = {}
     for channel in stage.channels:
         if getattr(channel, "symbol", None) is not None:

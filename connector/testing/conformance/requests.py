@@ -1,4 +1,4 @@
-"""What is asked once is what the venue knows: books, trades, candles and funding rates."""
+"""Checks of REST requests: books, trades, candles and funding rates agree with the venue."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from connector.testing.conformance.venue import NotConforming, Truth, Venue
 
 LEVELS = 5
 TRADES = 5
-"""That are read from the stream, and asked for afterwards."""
+"""Number of trades read from the stream and requested afterwards."""
 MOST_CANDLES = 1500
-"""Of one question, which takes several requests where the venue sends fewer at a time."""
+"""Candles of one question; it takes several requests if the venue's replies are smaller."""
 MORE_THAN_A_PAGE = 3
 FUNDING_SPAN_MS = 2 * DAY_MS
 NS_PER_MS = 1_000_000
@@ -31,7 +31,7 @@ Ask: TypeAlias = Callable[[Stage, Any, str, "Truth | None"], Awaitable[None]]
 
 
 async def what_is_asked_once_is_what_the_venue_knows(venue: Venue) -> None:
-    """Each request that is offered is answered right, and each other one says what there is."""
+    """Each offered request is answered correctly; any other raises an error with the offers."""
     async with open_stage(venue) as stage:
         requests, symbol = requests_of(stage.exchange), venue.symbols[0]
         truth = stage.truth(symbol)
@@ -42,7 +42,7 @@ async def what_is_asked_once_is_what_the_venue_knows(venue: Venue) -> None:
                     continue
                 with expected(f"an answer to {kind}"):
                     await ask(stage, adapter, symbol, truth)
-                    # Candles have no time limit: a refusal without words is asked again for long.
+                    # Candles have no time limit: a refusal without text is retried for long.
                     if venue.unknown is not None and kind != "candles":
                         asked = _ask(adapter, kind, venue.unknown)
                         await _must_be_refused(asked, f"{kind} of {venue.unknown}", ConnectorError)
@@ -85,7 +85,7 @@ async def _recent_trades(stage: Stage, adapter: Any, symbol: str, truth: Truth |
             trades = await adapter.recent_trades(symbol)
     else:
         trades = await adapter.recent_trades(symbol)
-    require(trades, "recent_trades: there are none")
+    require(trades, "recent_trades: the answer is empty")
     for before, after in itertools.pairwise(trades):
         require(
             before.exchange_time_ns <= after.exchange_time_ns,
@@ -100,12 +100,12 @@ async def _recent_trades(stage: Stage, adapter: Any, symbol: str, truth: Truth |
                 f"recent_trades: the venue knows of no trade such as {trade}",
             )
     answered = {each.trade_id: _facts(each) for each in trades}
-    require(len(answered) == len(trades), "recent_trades: a trade is there twice")
+    require(len(answered) == len(trades), "recent_trades: a trade occurs twice")
     for trade in streamed:
         found = answered.get(trade.trade_id)
         require(
             found == _facts(trade),
-            f"recent_trades: {found} is not what the stream brought: {trade}",
+            f"recent_trades: {found} differs from the stream: {trade}",
         )
 
 
@@ -145,7 +145,9 @@ async def _candles(stage: Stage, adapter: Any, symbol: str, _: Truth | None) -> 
     reached_ms, found = begin_ms, 0
     async for item in history:
         if not isinstance(item, Candle):
-            require(item.begin_ns == reached_ms * NS_PER_MS, f"candles: {item} begins elsewhere")
+            require(
+                item.begin_ns == reached_ms * NS_PER_MS, f"candles: {item} has a wrong opening time"
+            )
             reached_ms = item.end_ns // NS_PER_MS
             continue
         found += 1
@@ -159,19 +161,19 @@ async def _candles(stage: Stage, adapter: Any, symbol: str, _: Truth | None) -> 
         require(
             item.low <= min(item.open, item.close) <= max(item.open, item.close) <= item.high
             and item.volume >= 0,
-            f"candles: these numbers cannot be: {item}",
+            f"candles: impossible numbers: {item}",
         )
         if running is not None and item.open_time_ns == running.open_time_ns:
             require(
                 item.open == running.open and item.high >= running.high and item.low <= running.low,
-                f"candles: {item} is not what the stream brought: {running}",
+                f"candles: {item} differs from the stream: {running}",
             )
     require(found, f"candles: the venue has none of the last {count}")
     require(reached_ms == end_ms, f"candles: they end at {reached_ms} ms, not at {end_ms} ms")
 
 
 def _interval(offer: Any) -> str:
-    """A minute, or what comes next to it."""
+    """One minute, or the offered interval closest to it."""
     by_length: dict[int, str] = {
         length: name for name, length in offer.intervals.items() if length >= MINUTE_MS
     }
@@ -182,7 +184,7 @@ async def _funding_rates(stage: Stage, adapter: Any, symbol: str, _: Truth | Non
     end_ms = _now_ms(stage)
     begin_ms = end_ms - FUNDING_SPAN_MS
     rates = await adapter.funding_rates(symbol, begin_ms * NS_PER_MS, end_ms * NS_PER_MS)
-    require(rates, "funding_rates: there are none of the last two days")
+    require(rates, "funding_rates: none for the last two days")
     reached = begin_ms * NS_PER_MS - 1
     for rate in rates:
         _check(stage, "funding_rates", symbol, rate, FundingRate)
@@ -191,7 +193,7 @@ async def _funding_rates(stage: Stage, adapter: Any, symbol: str, _: Truth | Non
             f"funding_rates: {rate} is out of order, or out of the span",
         )
         reached = rate.exchange_time_ns
-        require(abs(rate.funding_rate) < 1, f"funding_rates: {rate} is no fraction")
+        require(abs(rate.funding_rate) < 1, f"funding_rates: {rate} is not a fraction")
 
 
 def _now_ms(stage: Stage) -> int:
@@ -200,7 +202,7 @@ def _now_ms(stage: Stage) -> int:
 
 
 def _check(stage: Stage, kind: str, symbol: str, event: Event, wanted: type[Event]) -> None:
-    """What must hold for each event.
+    """Check what must hold for each event.
 
     Raises:
         NotConforming: it does not.

@@ -1,4 +1,4 @@
-"""One run of a check: a server on a watched network, an adapter, and how long to wait for what."""
+"""One run of a check: a server on a watched network, an adapter, and time limits."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from connector.testing.leaks import no_leaks
 from connector.testing.network.network import MemoryNetwork
 
 PATIENCE_SECONDS = 200.0
-"""Longer than any limit of silence, with what follows it."""
+"""Longer than any limit of silence plus the reconnect after it."""
 WHOLE_RUN_SECONDS = 100_000.0
 
 
 class Altered:
-    """An exchange value whose requests are noted, and some of whose members are others."""
+    """An exchange value that notes its requests, with some members replaced."""
 
     def __init__(self, exchange: AnyExchange, **instead: Any) -> None:
         self._exchange = exchange
         self._instead = instead
         self.noted: dict[bytes, tuple[str, ...]] = {}
-        """Names of the streams that each request to subscribe is for."""
+        """Names of the streams in each request to subscribe."""
 
     def __getattr__(self, name: str) -> Any:
         instead = self.__dict__["_instead"]
@@ -49,7 +49,7 @@ class Altered:
 
 @attrs.frozen
 class Stage:
-    """A server at work, and what has been seen of it."""
+    """A running server, and the observations of it."""
 
     venue: Venue
     served: Served
@@ -59,11 +59,11 @@ class Stage:
 
     @property
     def channels(self) -> tuple[AnyChannel, ...]:
-        """What is checked."""
+        """The channels to check."""
         return channels_of(self.venue, self.exchange)
 
     def truth(self, symbol: str) -> Truth | None:
-        """What the server knows of a symbol from now on."""
+        """The server's record of a symbol from now on."""
         return None if self.served.truth is None else self.served.truth(symbol)
 
     @asynccontextmanager
@@ -76,13 +76,13 @@ class Stage:
             yield adapter
 
     def asked_on(self, connection: WatchedConnection) -> list[str]:
-        """Names of the streams that were subscribed on a connection, once for each time."""
+        """Names of the streams subscribed on a connection, repeated for repeated requests."""
         asked = self.exchange.noted
         return [name for text in connection.texts for name in asked.get(text, ())]
 
 
 def channels_of(venue: Venue, exchange: AnyExchange) -> tuple[AnyChannel, ...]:
-    """What is checked of a venue."""
+    """The channels of a venue to check."""
     if venue.channels is not None:
         return venue.channels
     found = offered.channels_of(exchange, venue.symbols[0])
@@ -91,15 +91,15 @@ def channels_of(venue: Venue, exchange: AnyExchange) -> tuple[AnyChannel, ...]:
 
 @attrs.frozen
 class Offer:
-    """What there is to check."""
+    """The exchange and its channels, to choose the checks from."""
 
     exchange: Any
-    """An `Altered`, of a server that is gone."""
+    """An `Altered` whose server has been closed."""
     channels: tuple[AnyChannel, ...]
 
 
 async def offer_of(venue: Venue) -> Offer:
-    """What the exchange of a venue offers."""
+    """Find what the exchange of a venue offers."""
     async with venue.serve(MemoryNetwork(), pace="quiet") as served:
         return Offer(Altered(served.exchange), channels_of(venue, served.exchange))
 
@@ -108,12 +108,12 @@ async def offer_of(venue: Venue) -> Offer:
 async def open_stage(
     venue: Venue, *, pace: Pace = "lively", **instead: Any
 ) -> AsyncIterator[Stage]:
-    """Opens the server; when the block is left, nothing may be left and nothing be complained of.
+    """Open the server; after the block, nothing may be left open, and no complaint be recorded.
 
     Args:
-        venue: what is checked.
-        pace: how much happens on the market.
-        instead: members of the exchange that are others.
+        venue: the venue to check.
+        pace: the activity of the market.
+        instead: replaced members of the exchange.
     """
     network = MemoryNetwork()
     async with no_leaks(network), venue.serve(network, pace=pace) as served:
@@ -125,10 +125,10 @@ async def open_stage(
 
 
 def run(venue: Venue, check: Callable[[Venue], Awaitable[None]]) -> None:
-    """Runs a check in virtual time.
+    """Run a check in virtual time.
 
     Raises:
-        NotConforming: it does not hold.
+        NotConforming: the check fails.
     """
 
     async def main() -> None:
@@ -157,7 +157,7 @@ def _first(group: BaseExceptionGroup[Any]) -> BaseException:
 
 @contextmanager
 def expected(what: str, seconds: float = PATIENCE_SECONDS) -> Iterator[None]:
-    """Within so much virtual time.
+    """Require the block to end within this virtual time.
 
     Raises:
         NotConforming: it took longer.
@@ -166,21 +166,21 @@ def expected(what: str, seconds: float = PATIENCE_SECONDS) -> Iterator[None]:
         with trio.fail_after(seconds):
             yield
     except trio.TooSlowError:
-        raise NotConforming(f"waited {seconds:g} s for {what}, in vain") from None
+        raise NotConforming(f"waited {seconds:g} s in vain for {what}") from None
 
 
 def require(holds: object, message: str) -> None:
-    """Says what is wrong.
+    """Raise with this message unless the condition holds.
 
     Raises:
-        NotConforming: it does not hold.
+        NotConforming: the check fails.
     """
     if not holds:
         raise NotConforming(message)
 
 
 async def next_event(feed: Any, channel: AnyChannel) -> Event:
-    """The next event of a feed that is no gap."""
+    """Receive the next event of a feed that is not a gap."""
     with expected(f"an event of {channel}"):
         while True:
             event: Event = await anext(feed)
@@ -189,7 +189,7 @@ async def next_event(feed: Any, channel: AnyChannel) -> Event:
 
 
 async def wait_gap(feed: Any, channel: AnyChannel) -> Gap:
-    """The next gap of a feed."""
+    """Receive the next gap of a feed."""
     with expected(f"a Gap in {channel}"):
         while not isinstance(event := await anext(feed), Gap):
             pass

@@ -1,4 +1,4 @@
-"""The checks, as a table, and what a test runs."""
+"""The table of checks, and the functions that a test calls."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ CHECKS: Mapping[str, Run] = MappingProxyType(
         "leaving": leaving.nothing_is_left_whenever_it_is_left,
     }
 )
-"""What must hold for every venue, by name."""
+"""The checks for every venue, by name."""
 
 
 @attrs.frozen
 class Check:
-    """One thing that must hold for one venue; call it."""
+    """One check of one venue; call it to run it."""
 
     venue: Venue
     name: str
 
     def __call__(self) -> None:
-        """Runs it in virtual time; no event loop may be running.
+        """Run the check in virtual time; no event loop may be running.
 
         Raises:
             NotConforming: it does not hold.
@@ -62,9 +62,9 @@ class Check:
 
 
 def checks(*venues: Venue) -> list[Check]:
-    """Everything that is checked of these venues.
+    """List all checks for these venues.
 
-    What cannot be asked is left out: "unknown-symbol" without `Venue.unknown`.
+    Checks that cannot run are omitted: "unknown-symbol" without `Venue.unknown`.
     """
     return [
         Check(venue, name)

@@ -1,4 +1,4 @@
-"""A server for a venue of one's own: WebSockets on a network in memory that speak in texts.
+"""A server for your own venue: WebSockets with text messages, on a network in memory.
 
 class Shop:
     def hear(self, text: str) -> list[str]: ...      # replies
@@ -33,14 +33,14 @@ HOST = "127.0.0.1"
 
 
 class Talk(Protocol):
-    """What is said on one connection."""
+    """The conversation on one connection."""
 
     def hear(self, text: str) -> Iterable[str]:
-        """A message of the client, and the answers."""
+        """Return the replies to a message of the client."""
         ...
 
     def tick(self) -> Iterable[str]:
-        """What the server sends by itself, asked for at regular times."""
+        """Return the messages that the server sends unasked; called at regular times."""
         ...
 
 
@@ -48,16 +48,16 @@ class Talk(Protocol):
 async def serve_texts(
     network: MemoryNetwork, open_talk: Callable[[], Talk], *, tick_seconds: float = 0.1
 ) -> AsyncIterator[str]:
-    """Serves WebSockets until the block is left; yields the ``ws://`` URL.
+    """Serve WebSockets until the block ends; yields the ``ws://`` URL.
 
-    Pings of the client are answered; a client that closes is left.
+    The server answers pings, and drops a client that closes.
 
     Args:
-        network: where to listen.
+        network: the network to listen on.
         open_talk: called once for each connection.
-        tick_seconds: how often `Talk.tick` is asked.
+        tick_seconds: interval between calls of `Talk.tick`.
 
-    Cancellation: every connection is dropped without a word.
+    Cancellation: every connection is dropped without a close frame.
     """
     listener = network.listen(HOST)
     try:

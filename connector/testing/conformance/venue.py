@@ -1,4 +1,4 @@
-"""What is checked: an exchange value, a server that speaks as the venue does, stored frames."""
+"""The subject of the checks: an exchange value, a server with its protocol, stored frames."""
 
 from __future__ import annotations
 
@@ -27,67 +27,68 @@ Levels: TypeAlias = Sequence[tuple[Decimal, Decimal]]
 
 
 class NotConforming(AssertionError):
-    """A check has failed; the message says what should have been, and what was."""
+    """A check has failed; the message says what was expected and what was observed."""
 
 
 class Truth(Protocol):
-    """What the server knows of one symbol, to compare with what a client was told."""
+    """The server's record of one symbol, to compare with the events of a client."""
 
     def find_book(self, bids: Levels, asks: Levels, since: int = 0) -> int | None:
-        """The number of the first state of the book not before `since` that has these best levels.
+        """The number of the first state, not before `since`, with these best levels.
 
-        None: it never had.
+        None if there is no such state.
         """
         ...
 
     def until_ms(self, state: int) -> int | None:
-        """When another state followed, in milliseconds since 1970; None if it is the state now."""
+        """When the next state followed, in milliseconds since 1970; None for the current state."""
         ...
 
     def has_trade(self, price: Decimal, quantity: Decimal, side: str) -> bool:
-        """Whether there was such a trade."""
+        """Whether such a trade happened."""
         ...
 
 
 @attrs.frozen(kw_only=True)
 class Served:
-    """A server at work."""
+    """A running server."""
 
     exchange: AnyExchange
     """The value under test, with the address of the server."""
     truth: Callable[[str], Truth] | None = None
-    """What is known of a symbol, from now on; None: nothing can be compared."""
+    """Returns the record of a symbol from now on; None if nothing can be compared."""
     now_ms: Callable[[], int] | None = None
     """The server's time, in milliseconds since 1970."""
     complaints: Callable[[], Iterable[str]] = tuple
-    """What the client did that the venue forbids."""
+    """Returns the client's violations of the venue's rules."""
 
 
 class Serve(Protocol):
-    """Opens a server on a network in memory, for the length of a block."""
+    """Open a server on a network in memory, for the length of a block."""
 
     def __call__(
         self, network: MemoryNetwork, *, pace: Pace
     ) -> AbstractAsyncContextManager[Served]:
-        """`pace`: how much happens on its market; where it is "quiet", nothing does."""
+        """`pace`: the activity of its market; on a "quiet" market nothing happens."""
         ...
 
 
 @attrs.frozen(kw_only=True)
 class Venue:
-    """An exchange value and what it is checked against.
+    """An exchange value, and the server and data to check it against.
 
     Args:
-        name: for the names of the checks.
-        serve: opens a server that speaks as the venue does.
-        symbols: what the server trades, as the venue spells it.
-        unknown: a symbol that the venue does not have; None: it cannot be asked for.
-        channels: what is subscribed; None: all that the exchange offers for the first symbol.
+        name: the venue's name in the names of the checks.
+        serve: opens a server with the venue's protocol.
+        symbols: the server's symbols, in the venue's spelling.
+        unknown: a symbol that the venue does not have; None if none can be requested.
+        channels: the channels to check; None means all that the exchange offers for the first
+            symbol.
         without: channels that the server does not play.
-        frames: stored frames of the real venue, as they came.
-        frame_symbols: the symbols of those.
-        quiet_seconds: how long a connection on which nothing happens is watched; None: three times
-            the limits of `Liveness`, 200 at least. One on which little happens: 700.
+        frames: stored frames of the real venue, unchanged.
+        frame_symbols: the symbols in the stored frames.
+        quiet_seconds: how long to watch a connection without data; None means three times the
+            limits of `Liveness`, at least 200. A connection with little data is watched for 700.
     """
 
     name: str
@@ -113,9 +114,9 @@ def simulated(
     """The `Venue` of an exchange that `open_exchange` simulates.
 
     Args:
-        exchange: its class, called with ``endpoints=``.
-        venue: what `open_exchange` calls it.
-        symbols: what is traded there, as the venue spells it.
+        exchange: the class of the exchange, called with ``endpoints=``.
+        venue: its name for `open_exchange`.
+        symbols: the traded symbols, in the venue's spelling.
         more: other arguments of `Venue`.
     """
 

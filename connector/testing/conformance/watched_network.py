@@ -1,7 +1,7 @@
-"""A network in memory on which every message of every connection is seen, and can be lost.
+"""A network in memory that observes every message of every connection, and can drop any.
 
-It stands where the adapter dials, so it knows what the wire knows, and believes nobody. It knows
-nothing of a venue: HTTP and WebSocket frames are all that it reads.
+The adapter dials over it, so it observes the wire and depends on no other component. It knows no
+venue, and parses only HTTP and WebSocket frames.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ class Said:
     """A message of the client."""
 
     seconds: float
-    """As `trio.current_time()`."""
+    """Time of the message, as `trio.current_time()`."""
     opcode: int
     text: bytes
 
 
 class WatchedConnection:
-    """One connection, as seen between the client and the network.
+    """One connection, as observed between the client and the network.
 
     Attributes:
-        target: what the client asked for, such as ``/ws``.
-        is_upgrade: whether it asked for a WebSocket.
+        target: the request's target, such as ``/ws``.
+        is_upgrade: whether the client requested a WebSocket.
         is_websocket: whether the server has accepted an upgrade.
-        said: messages of the client, pings and pongs among them.
-        heard: text messages that were let through to the client.
-        lose: which of the server's text messages is lost next; it is asked until it says so.
-        repeat: which one comes twice, in the same way.
-        muted: whether nothing passes any more, in either direction.
-        open: whether the client has it still.
+        said: messages of the client, including pings and pongs.
+        heard: text messages that were passed on to the client.
+        lose: selects the server's next text message to drop; called for each until it selects one.
+        repeat: selects the next text message to deliver twice, in the same way.
+        muted: whether data is discarded in both directions.
+        open: whether the client has not closed it yet.
     """
 
     def __init__(self, stream: MemoryStream) -> None:
@@ -67,12 +67,12 @@ class WatchedConnection:
         self._stream.connection.reset()
 
     def end(self) -> None:
-        """The server's FIN, without a word."""
+        """The server's FIN, without a close frame."""
         self._stream.connection.eof()
 
     @property
     def texts(self) -> list[bytes]:
-        """What the client said in text messages."""
+        """The client's text messages."""
         return [each.text for each in self.said if each.opcode == TEXT]
 
     @property
@@ -83,7 +83,7 @@ class WatchedConnection:
     # -- for the stream -------------------------------------------------------------------------
 
     def note_sent(self, data: bytes) -> None:
-        """Sees what the client sends."""
+        """Observe data of the client."""
         if _END_OF_HEAD not in self._asked:
             self._asked += data
             head, end, data = self._asked.partition(_END_OF_HEAD)
@@ -97,7 +97,7 @@ class WatchedConnection:
                 self.said.append(Said(now, message.opcode, message.payload))
 
     def pass_on(self, data: bytes) -> bytes:
-        """Sees what the server sends; what of it the client gets."""
+        """Observe data of the server, and return the part that the client receives."""
         if self.muted:
             return b""
         if not self.is_upgrade:
@@ -134,7 +134,7 @@ class WatchedConnection:
 
 
 def _frame_bytes(data: bytearray) -> tuple[int, int] | None:
-    """Bytes of the head and of the payload of a server's first frame; None: it is not whole."""
+    """Sizes of head and payload of a server's first frame; None if the frame is incomplete."""
     if len(data) < 2:
         return None
     head, size = 2, data[1] & 0x7F
@@ -193,8 +193,8 @@ class WatchedNetwork:
     """A dialer over a network in memory.
 
     Attributes:
-        network: where the servers are.
-        connections: all that were dialled, oldest first.
+        network: the network of the servers.
+        connections: all dialled connections, oldest first.
     """
 
     def __init__(self, network: MemoryNetwork) -> None:
@@ -203,12 +203,12 @@ class WatchedNetwork:
 
     @property
     def ssl_context(self) -> ssl.SSLContext:
-        """That of the network."""
+        """The TLS settings of the network."""
         return self.network.ssl_context
 
     @asynccontextmanager
     async def connect(self, host: str, port: int) -> AsyncIterator[trio.abc.Stream]:
-        """Dials; the connection is closed when the block is left."""
+        """Dial; the connection is closed when the block ends."""
         async with self.network.connect(host, port) as stream:
             assert isinstance(stream, MemoryStream)
             connection = WatchedConnection(stream)

@@ -1,1 +1,1 @@
-"""Faults as data: what goes wrong, when and for whom; and the wrong bytes that some send."""
+"""Faults as data: kind, time and affected connections; and the wrong bytes that some send."""

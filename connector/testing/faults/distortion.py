@@ -1,4 +1,4 @@
-"""What the faults that send wrong bytes send: pure functions from a right message to bytes.
+"""The bytes of faults that send wrong data: pure functions of a correct message.
 
 Source: RFC 6455 §5.2 (reserved bits, opcodes, masks, lengths), §5.4 (fragments), §8.1 (UTF-8).
 """
@@ -18,7 +18,7 @@ def payload_of(stream: str, data: bytes, *, combined: bool) -> bytes:
 
 
 def truncated(text: bytes) -> bytes:
-    """A message that breaks off after two thirds of its text."""
+    """A message that ends after two thirds of its text."""
     return server_websocket.text_frame(text[: max(1, len(text) * 2 // 3)])
 
 

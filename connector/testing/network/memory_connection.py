@@ -22,7 +22,7 @@ class Owner(Protocol):
     capacity_bytes: int
 
     def note_client_closed(self, connection: MemoryConnection) -> None:
-        """The client has closed its end."""
+        """Note that the client has closed its end."""
 
 
 class MemoryStream(trio.abc.HalfCloseableStream):
@@ -65,7 +65,7 @@ class MemoryStream(trio.abc.HalfCloseableStream):
                 rest = rest[room:]
 
     def send_nowait(self, data: bytes) -> int:
-        """Sends what there is room for, and says how much that was; raises as `send_all`."""
+        """Send as many bytes as fit, and return their number; raises as `send_all`."""
         with self._only_sender():
             pipe = self._outgoing
             if self._eof_sent:
@@ -88,7 +88,7 @@ class MemoryStream(trio.abc.HalfCloseableStream):
                 return
 
     async def send_eof(self) -> None:
-        """Tells the other end that nothing more follows (FIN); receiving goes on."""
+        """End the sending direction (FIN); receiving continues."""
         with self._only_sender():
             await trio.lowlevel.checkpoint()
             if self._eof_sent:
@@ -119,7 +119,7 @@ class MemoryStream(trio.abc.HalfCloseableStream):
             self._receiving = False
 
     def close(self) -> None:
-        """Closes this end at once: a FIN travels, what was sent before it still arrives."""
+        """Close this end at once with a FIN; data sent before it still arrives."""
         if self.closed:
             return
         now = trio.current_time()
@@ -186,17 +186,17 @@ class MemoryConnection:
             pipe.notify()
 
     def half_open(self) -> None:
-        """Nothing travels any more, in either direction, and neither side is told."""
+        """Discard all data in both directions, without notice to either side."""
         for pipe in self._pipes:
             pipe.dead = True
             pipe.notify()
 
     def stall(self) -> None:
-        """Nothing arrives until `resume`; it is kept, as by a router that lost its way."""
+        """Hold all data back until `resume`, as during a rerouting in the network."""
         self._set_stalled(True)
 
     def resume(self) -> None:
-        """Ends a `stall`: what was held back arrives now."""
+        """End a `stall`: the data held back arrives now."""
         self._set_stalled(False)
 
     def deliver_single_bytes(self, enabled: bool = True) -> None:
@@ -205,12 +205,12 @@ class MemoryConnection:
             pipe.one_byte = enabled
 
     def narrow(self, capacity_bytes: int) -> None:
-        """At most so much may be unread per direction from now on; 1 makes every write partial."""
+        """Limit the unread bytes per direction from now on; 1 makes every write partial."""
         for pipe in self._pipes:
             pipe.capacity = capacity_bytes
 
     async def wait_client_closed(self) -> None:
-        """Waits until the client end is closed: how a server leaves a half-open connection."""
+        """Wait until the client end is closed; a server leaves a half-open connection this way."""
         await self._client_closed.wait()
 
     def note_closed(self, end: MemoryStream) -> None:

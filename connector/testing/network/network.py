@@ -22,17 +22,17 @@ from connector.testing.network.ledger import Ledger
 from connector.testing.network.memory_connection import MemoryConnection, MemoryStream
 
 FIRST_PORT = 40_000
-"""Where the ports that `listen(port=0)` gives begin."""
+"""The first port that `listen(port=0)` assigns."""
 BACKLOG = 128
 
 DialFault: TypeAlias = Literal["refuse", "dns", "hang"]
 
 
 class Gate(Protocol):
-    """Decides about dials before they are connections, as an operating system does."""
+    """Decides about dials before they become connections, as an operating system does."""
 
     def refuses_dial(self) -> bool:
-        """Whether the dial that comes now is refused."""
+        """Whether to refuse the present dial."""
         ...
 
 
@@ -44,7 +44,7 @@ class MemoryListener(trio.abc.Listener[MemoryStream]):
         self.host = host
         self.port = port
         self.gate: Gate | None = None
-        """Who is asked at every dial; None: nobody, all are welcome."""
+        """Decides about every dial; None accepts all."""
         self.arrivals, self._accepted = trio.open_memory_channel[MemoryStream](BACKLOG)
 
     async def accept(self) -> MemoryStream:
@@ -158,7 +158,7 @@ class MemoryNetwork:
             stream.close()
 
     async def open_stream(self, host: str, port: int) -> MemoryStream:
-        """Dials, as `trio.open_tcp_stream` does: whoever gets the stream must close it.
+        """Dial, as `trio.open_tcp_stream` does: the caller must close the stream.
 
         Raises:
             ConnectionRefusedError, socket.gaierror: as `connect`.

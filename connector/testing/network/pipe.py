@@ -1,4 +1,4 @@
-"""One direction of a connection in memory: bytes on their way, oldest first, none overtaking."""
+"""One direction of a connection in memory: bytes in transit, in order."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class Pipe:
 
     Attributes:
         unread: bytes sent that the receiver has not taken.
-        eof_at: when the end of the stream arrives, after everything sent before it.
-        broken_for_receiver_at, broken_for_sender_at: when an end gets to know of a reset.
-        dead: nothing arrives any more, and nobody is told.
-        stalled: nothing arrives for now.
-        one_byte: the receiver gets one byte at a time.
+        eof_at: when the end of the stream arrives, after all data sent before it.
+        broken_for_receiver_at, broken_for_sender_at: when an end learns of a reset.
+        dead: whether all data is discarded without notice.
+        stalled: whether data is held back.
+        one_byte: whether the receiver gets one byte at a time.
     """
 
     def __init__(self, latency_seconds: float, capacity_bytes: int) -> None:

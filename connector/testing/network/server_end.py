@@ -13,7 +13,7 @@ from connector.testing.network.memory_connection import MemoryConnection, Memory
 
 
 class Wire:
-    """The raw stream of an accepted connection and, on top of it, the one that is spoken over.
+    """The raw stream of an accepted connection, and the (TLS) stream on top of it.
 
     Args:
         raw: the accepted stream.
@@ -26,11 +26,11 @@ class Wire:
         if ssl_context is not None:
             self._tls = trio.SSLStream(raw, ssl_context, server_side=True, https_compatible=True)
         self.dead = False
-        """Whether `half_open` was thrown: nothing may be read or sent any more."""
+        """Whether `half_open` was called: nothing may be read or sent any more."""
 
     @property
     def stream(self) -> trio.abc.Stream:
-        """What HTTP and WebSocket are spoken over."""
+        """The stream that carries HTTP and WebSocket."""
         return self._raw if self._tls is None else self._tls
 
     @property
@@ -48,13 +48,13 @@ class Wire:
             await self._tls.do_handshake()
 
     async def garble_handshake(self) -> None:
-        """Waits for the client's first bytes and answers them with what is neither TLS nor HTTP."""
+        """Wait for the client's first bytes, and answer with neither TLS nor HTTP."""
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             await self._raw.receive_some()
             await self._raw.send_all(b"\x15\x03\x01\x00\x02\x02\x50")
 
     async def fin(self) -> None:
-        """Sends a FIN and no word above it: no close frame, no TLS close_notify."""
+        """Send a FIN only: no close frame, no TLS close_notify."""
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             await self._raw.send_eof()
 
@@ -69,15 +69,15 @@ class Wire:
             self._raw.socket.close()
 
     def half_open(self) -> None:
-        """Nothing travels any more; on a socket, nothing of ours does and theirs is thrown away."""
+        """Discard all data; on a socket, send nothing more and ignore the client's data."""
         self.dead = True
         if isinstance(self._raw, MemoryStream):
             self._raw.connection.half_open()
 
     async def wait_abandoned(self) -> None:
-        """In memory, waits until the client has closed its end, whether or not bytes tell it.
+        """In memory, wait until the client has closed its end, even if no FIN can arrive.
 
-        On a socket it waits for ever: there the bytes do tell.
+        On a socket it waits forever, because there reading detects the close.
         """
         if isinstance(self._raw, MemoryStream):
             await self._raw.connection.wait_client_closed()
@@ -85,5 +85,5 @@ class Wire:
             await trio.sleep_forever()
 
     async def aclose(self) -> None:
-        """Closes it at once, without a word."""
+        """Close at once, without a close frame."""
         await trio.aclose_forcefully(self._raw)

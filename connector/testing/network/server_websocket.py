@@ -1,9 +1,9 @@
 """The server side of HTTP upgrade and WebSocket, strict in reading and free in writing.
 
-Reading accepts what RFC 6455 allows a client to send and nothing else: unmasked frames, reserved
-bits, wasteful lengths and bad UTF-8 are a `ProtocolViolation`. Writing is only `frame` and friends,
-which make bytes: right ones or, on request, wrong ones. It shares no code with any client, so that
-a client tested against it is not tested against itself.
+Reading accepts exactly what RFC 6455 allows a client to send: unmasked frames, reserved bits,
+wasteful lengths and bad UTF-8 are a `ProtocolViolation`. Writing is `frame` and similar functions,
+which make correct bytes or, on request, wrong ones. The module shares no code with a client, so
+that a client is not tested against itself.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Request:
     target: str
     headers: Mapping[str, str]
     rest: bytes = b""
-    """What was received after the request."""
+    """Bytes received after the request."""
     body: bytes = b""
     """As long as ``Content-Length`` says."""
 
@@ -189,7 +189,7 @@ def frame(
 
 
 def text_frame(payload: bytes) -> bytes:
-    """A text frame, the fast way: what a server sends thousands of times a second."""
+    """Make a text frame quickly: a server sends thousands per second."""
     size = len(payload)
     if size < 126:
         return b"\x81%c%b" % (size, payload)
@@ -211,7 +211,7 @@ def apply_mask(mask: bytes, payload: bytes) -> bytes:
 
 
 class FrameReader:
-    """Bytes of a client in, whole messages out; does no I/O."""
+    """Turns a client's bytes into whole messages; does no I/O."""
 
     def __init__(self, *, max_message_bytes: int = MAX_CLIENT_MESSAGE_BYTES) -> None:
         self._buffer = bytearray()

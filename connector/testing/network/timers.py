@@ -1,4 +1,4 @@
-"""Things to do later, in one task and in a fixed order: what is due first, then what came first."""
+"""Timed actions, run in one task: ordered by due time, then by the time they were added."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ class Timers:
         self._changed = trio.lowlevel.ParkingLot()
 
     def after(self, seconds: float, act: Callable[[], None]) -> None:
-        """Lets `run` do something in so many seconds."""
+        """Schedule an action after some seconds."""
         self.at(trio.current_time() + seconds, act)
 
     def at(self, moment: float, act: Callable[[], None]) -> None:
-        """Lets `run` do something at a moment, to the last bit, of `trio.current_time()`."""
+        """Schedule an action at exactly this time, as `trio.current_time()`."""
         self._count += 1
         heapq.heappush(self._due, (moment, self._count, act))
         self._changed.unpark_all()
 
     def clear(self) -> None:
-        """Forgets everything that is not done yet."""
+        """Remove all pending actions."""
         self._due.clear()
 
     async def run(self) -> None:
-        """Does what is due, until it is cancelled."""
+        """Run the actions when they are due, until cancelled."""
         while True:
             while self._due and self._due[0][0] <= trio.current_time():
                 heapq.heappop(self._due)[2]()

@@ -1,8 +1,8 @@
-"""The mark by which tasks of the world are told from those of the program under test."""
+"""The mark that distinguishes tasks of the environment from those of the program under test."""
 
 from __future__ import annotations
 
 from contextvars import ContextVar
 
 WORLD: ContextVar[bool] = ContextVar("connector_world", default=False)
-"""Whether a task belongs to the world around the program; the tasks that it starts inherit it."""
+"""Whether a task belongs to the program's environment; the tasks that it starts inherit it."""

@@ -1,1 +1,1 @@
-"""What the simulated venues allow and demand, as tables with their sources."""
+"""The rules of the simulated venues, as tables with their sources."""

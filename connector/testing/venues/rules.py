@@ -1,6 +1,6 @@
-"""What the simulated venues of Binance allow, as tables, each with its source.
+"""The rules of the simulated venues of Binance, as tables, each with its source.
 
-A rule that no source states is marked *assumed*: the strictest reading that clients must survive.
+A rule without a source is marked *assumed*: it is the strictest plausible one.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Rules:
     depth_weights: tuple[tuple[int, int], ...]
     """(largest limit, weight) of a REST depth snapshot."""
     client_silence_seconds: float = math.inf
-    """A client that sends nothing for so long is cut off."""
+    """A client that sends nothing for this time is disconnected."""
 
 
 SPOT = Rules(
@@ -255,7 +255,7 @@ class AttemptBudget:
         self._banned_until = 0.0
 
     def refuse(self, now: float) -> tuple[int, float] | None:
-        """Counts an attempt at `now`; the status and Retry-After seconds if it is too much."""
+        """Count an attempt at `now`; return status and Retry-After if there are too many."""
         rules = self._rules
         if now < self._banned_until:
             return 418, self._banned_until - now
