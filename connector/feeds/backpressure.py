@@ -1,14 +1,14 @@
-"""When a link must not read: while a buffer that it feeds is full, with one exception.
+"""Back-pressure: a link must not read while one of its buffers is full, with one exception.
 
-The reply to a request comes behind the data. If a link stopped reading while somebody waits for an
-acknowledgement, a task that reads one feed and subscribes to another on the same link would wait
-for ever: for a reply behind events that it does not take because it waits. So as long as somebody
-waits, the buffers of the link may hold `STRETCH` times their capacity; who waits on while that is
-used up gets `SlowConsumer`, not silence (`connector.feeds.subscription`). A feed that is being
-entered cannot be read yet, whatever its capacity: it may hold what many streams bring until the
-last of them is acknowledged.
+The reply to a request arrives after data that was sent before it. Suppose that a task reads one
+feed and subscribes to another on the same link. If the link stopped reading while the task waits
+for the acknowledgement, it would wait forever: the reply is behind events that the waiting task
+does not take. While a task waits for a reply, the buffers of the link may therefore hold `STRETCH`
+times their capacity. If that is used up as well, the task gets `SlowConsumer`
+(`connector.feeds.subscription`). A feed that is being entered cannot be read yet, so it may hold
+the data of many streams until the last of them is acknowledged.
 
-And when it need not: what a conflating feed will replace anyhow can as well be read together.
+A link may also pause on purpose: data that a conflating feed will replace can be read together.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from typing import Any
 import trio
 
 STRETCH = 16
-"""So often its capacity a buffer may hold while an acknowledgement is awaited."""
+"""A buffer may hold this many times its capacity while a task waits for an acknowledgement."""
 ROOM_BEFORE_ENTERED = 65_536
-"""So many events at least while it is its own feed that waits to be entered. Spot needs 5 s to
-subscribe to 1,024 streams, in which those of every 100 ms bring 26,000."""
+"""Minimum number of events that a buffer may hold while its own feed is being entered. Spot needs 5
+s to subscribe to 1,024 streams; with one event per 100 ms, they send 26,000 events in that time."""
 
 
 class Full(set[Any]):
@@ -34,11 +34,11 @@ class Full(set[Any]):
     def __init__(self) -> None:
         super().__init__()
         self._awaiting = 0
-        """How many wait for a reply."""
+        """Number of tasks that wait for a reply."""
         self._moved: trio.Event | None = None
-        """Set when it may be another answer; there is one only while somebody waits."""
+        """Set when `holds_back` may have changed; exists only while a task waits."""
         self.eager = 0
-        """Streams of the link that have a reader who wants every event."""
+        """Number of streams with a reader that wants every event."""
         self.waiting: dict[Any, None] = {}
         """Conflating buffers whose consumer waits for an event, or is about to take one: an
         ordered set."""
@@ -51,7 +51,7 @@ class Full(set[Any]):
         return any(len(buffer) >= self._most(buffer) for buffer in self)
 
     def _most(self, buffer: Any) -> int:
-        """How many events `buffer` may hold while somebody waits for a reply."""
+        """Number of events that `buffer` may hold while a task waits for a reply."""
         stretched: int = STRETCH * buffer.capacity
         return max(stretched, ROOM_BEFORE_ENTERED) if buffer.entering else stretched
 
@@ -62,7 +62,7 @@ class Full(set[Any]):
 
     @contextmanager
     def awaiting_reply(self) -> Iterator[None]:
-        """Let the link read on while somebody waits for a reply."""
+        """Let the link keep reading while a task waits for a reply."""
         self._awaiting += 1
         self._move()
         try:

@@ -1,23 +1,22 @@
-"""The bounded hand-over between a session and one consumer, which loses nothing while it blocks.
+"""A bounded buffer between a session and one consumer, which loses no events while it blocks.
 
-The session puts synchronously, the consumer takes; the first event put while the consumer waits
-wakes it, so a batch of frames costs one wake-up. What happens when the buffer is full is the
-policy:
+The session puts events without waiting, and the consumer takes them. The first event put while the
+consumer waits wakes it, so a batch of frames costs one wake-up. The policy decides what happens
+when the buffer is full:
 
 =============  ==========================================================================
-`BLOCK`        nothing is lost: the session stops reading its socket (TCP back-pressure)
+`BLOCK`        no event is lost: the session stops reading its socket (TCP back-pressure)
 `DROP_OLDEST`  the oldest event makes room for the newest
 `CONFLATE`     the newest event per stream and symbol replaces the one that waits
-`FAIL`         the consumer gets `SlowConsumer` after what is buffered
+`FAIL`         the consumer gets `SlowConsumer` after the buffered events
 =============  ==========================================================================
 
-Every loss is counted, and shows as a `Gap` in its place if the consumer asked for gaps. Losses with
-nothing between them share one marker per reason, so that a buffer nobody reads stays bounded:
-`capacity` events, and beside them a marker per reason at either end. While its feed is being
-entered nobody can read, so until then `BLOCK` and `FAIL` hold more
-(`connector.feeds.backpressure`).
+Every loss is counted, and appears as a `Gap` in its place if the consumer asked for gaps. Losses
+without events between them share one marker per reason, so that an unread buffer stays bounded:
+`capacity` events, plus one marker per reason at either end. While its feed is being entered it
+cannot be read, so until then `BLOCK` and `FAIL` hold more (`connector.feeds.backpressure`).
 
-`Buffer` is the policy `BLOCK`; `connector.feeds.lossy_buffers` has the others.
+`Buffer` implements the policy `BLOCK`; `connector.feeds.lossy_buffers` has the others.
 """
 
 from __future__ import annotations
@@ -56,11 +55,11 @@ class Overflow(enum.Enum):
 
 
 class Buffer(Waking, Holder, Generic[T]):
-    """A bounded queue with one consumer; `make_buffer` gives the one for a policy."""
+    """A bounded queue with one consumer; `make_buffer` makes the buffer of a policy."""
 
     overflow = Overflow.BLOCK
     by_stream = False
-    """Whether `put_run` looks at the stream; if not, a run may be of several."""
+    """Whether `put_run` depends on the stream; if not, a run may have several streams."""
 
     def __init__(self, capacity: int, *, gaps: Gaps) -> None:
         super().__init__()
@@ -68,19 +67,19 @@ class Buffer(Waking, Holder, Generic[T]):
         self.channels: tuple[AnyChannel, ...] = ()
         self.gaps_wanted = bool(gaps)
         self.all_gaps = gaps == "all"
-        """Whether what is replaced by something newer is a gap, too."""
+        """Whether a replaced event is reported as a gap."""
         self.items: deque[T | Gap] = deque()
         self.dropped = 0
         self.replaced = 0
         self.gaps = 0
         self.errors: deque[ConnectorError] = deque()
-        """What the consumer has not seen."""
+        """The errors that the consumer has not received yet."""
         self.closed = False
         self.over = False
         self._full_sets: dict[int, Full] = {}
         self.blocking = False
         self.entering = False
-        """Whether its feed is being entered: nobody can read it yet."""
+        """Whether its feed is being entered, so that it cannot be read yet."""
 
     def __len__(self) -> int:
         return len(self.items)
@@ -88,25 +87,25 @@ class Buffer(Waking, Holder, Generic[T]):
     # The consumer's side.
 
     def take(self) -> T | Gap:
-        """The next item; only when there is one."""
+        """Take the next item; call it only if there is one."""
         return self.items.popleft()
 
     def take_all(self) -> list[T | Gap]:
-        """All that is buffered."""
+        """Take all buffered items."""
         batch = list(self.items)
         self.items.clear()
         return batch
 
     def oldest_ns(self) -> int:
-        """When the oldest item was read; 0 without one, or when it does not tell."""
+        """Receive time of the oldest item; 0 if there is none, or if it has no time."""
         return getattr(self.items[0], "received_ns", 0) if self.items else 0
 
     def is_over(self) -> bool:
-        """Whether there is something else than items for the consumer: an error, or the end."""
+        """Whether an error or the end waits for the consumer."""
         return self.closed or self.over or bool(self.errors)
 
     def next_error(self) -> ConnectorError | None:
-        """An error that the consumer has not seen, and now has; None if there is none."""
+        """Take the next error for the consumer; None if there is none."""
         return self.errors.popleft() if self.errors else None
 
     # The session's side.
@@ -120,9 +119,9 @@ class Buffer(Waking, Holder, Generic[T]):
             self._block()
 
     def room(self) -> int:
-        """How many events may be put before the caller must look at its ``full`` set again.
+        """Number of events that may be put before the caller must check its ``full`` set again.
 
-        At least one, as long as this buffer is in no such set: markers stand beside the events.
+        It is at least one while this buffer is in no such set, because markers do not count.
         """
         return max(self.capacity - len(self.items), 1)
 
@@ -140,7 +139,7 @@ class Buffer(Waking, Holder, Generic[T]):
             self._block()
 
     def lose(self, gap: Gap) -> None:
-        """Record a loss that happened before this buffer: count it, show it if asked.
+        """Count a loss that happened before this buffer, and add a marker if gaps are wanted.
 
         `gap` belongs to the buffer from now on.
         """
@@ -152,10 +151,10 @@ class Buffer(Waking, Holder, Generic[T]):
             self.wake()
 
     def resumed(self) -> None:
-        """A stream was acknowledged on the present connection; most buffers do not mind."""
+        """Note that a stream was acknowledged on the current connection; most buffers ignore it."""
 
     def withdraw(self, item: T) -> None:
-        """Take back `item` wherever it waits; nothing is lost by it."""
+        """Remove `item` wherever it waits, without counting a loss."""
         if any(each is item for each in self.items):
             rest = [each for each in self.items if each is not item]
             self.items.clear()
@@ -163,22 +162,22 @@ class Buffer(Waking, Holder, Generic[T]):
             self.unblock_if_drained()
 
     def fail(self, error: ConnectorError) -> None:
-        """Let the consumer see `error`, once, after what is buffered."""
+        """Raise `error` in the consumer, once, after the buffered events."""
         self.errors.append(error)
         self.wake()
 
     def close(self) -> None:
-        """End the buffer at once: it keeps nothing and blocks nothing."""
+        """End the buffer at once: it drops its events and blocks no link."""
         self.take_all()
         self.finish()
 
     def end(self) -> None:
-        """There is no more: let the consumer see the end after what it holds."""
+        """End the feed after the buffered events."""
         self.over = True
         self.wake()
 
     def finish(self) -> None:
-        """End the buffer after what it holds."""
+        """End the buffer after its events."""
         self.closed = True
         self.unblock()
         self.wake()
@@ -202,7 +201,7 @@ class Buffer(Waking, Holder, Generic[T]):
             full.add(self)
 
     def unblock_if_drained(self) -> None:
-        """Let the links go on once half of the buffer is free: one wake-up, not one per event."""
+        """Let the links continue once half of the buffer is free, with one wake-up in all."""
         if len(self.items) <= self.capacity // 2:
             self.unblock()
 

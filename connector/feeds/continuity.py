@@ -1,4 +1,4 @@
-"""An event whose id does not follow: a repetition, a loss, or ids that say nothing."""
+"""Handle an event whose id is out of sequence: a repetition, a loss, or meaningless ids."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from connector.exchanges.protocol import SequenceRule
 from connector.feeds.subscription import Subscription
 
 _MAX_OLD_IDS = 16
-"""More events with old ids than these, without a jump between them, are no duplicates."""
+"""After this many old ids in a row, the events are no longer considered duplicates."""
 
 
 def takes_out_of_sequence(
     subscription: Subscription, event: Event, verdict: int, received_ns: int | None, session: int
 ) -> bool:
-    """Whether to deliver an `event` that does not follow: a jump is flagged, an old id not.
+    """Whether to deliver an `event` out of sequence; a jump is flagged as a loss.
 
     Args:
         subscription: the stream; its readers get a gap for each loss.
-        event: the one that does not follow.
-        verdict: of the stream's rule on it; not above 0.
-        received_ns: when it was received.
-        session: which brought it.
+        event: the event out of sequence.
+        verdict: the result of the stream's rule, at most 0.
+        received_ns: time of receipt.
+        session: the session that received it.
     """
     if subscription.stream.blank_id is not None:
         blank_id = subscription.stream.blank_id(event)
@@ -57,7 +57,7 @@ def takes_out_of_sequence(
 def _pass_over(
     subscription: Subscription, event: Event, blank_id: int, received_ns: int | None, session: int
 ) -> None:
-    """Note the id of an `event` that stands for nothing, and what is missing before it."""
+    """Note the id of a blank `event`, and the loss before it, if any."""
     newest = max(subscription.last_id, subscription.blank_id)
     assert subscription.sequence is not None
     if blank_id <= newest:
@@ -73,7 +73,7 @@ def _pass_over(
 
 
 def _follows_blank(subscription: Subscription, event: Any) -> bool:
-    """Whether before `event` there was nothing but what stands for nothing."""
+    """Whether only blank events preceded `event`."""
     assert subscription.sequence is not None
     following = subscription.sequence(subscription.blank_id, event)
     if following <= 0 or subscription.blank_id <= subscription.last_id:
@@ -83,5 +83,5 @@ def _follows_blank(subscription: Subscription, event: Any) -> bool:
 
 
 def _all_but_blanks(blank_id: Callable[[Any], int]) -> SequenceRule:
-    """The rule where ids say nothing but that some events stand for nothing."""
+    """A rule for meaningless ids, which only drops blank events."""
     return lambda last_id, event: 0 if blank_id(event) else last_id or 1

@@ -1,8 +1,8 @@
 """The hot path: from the text messages of one read to the buffers of the feeds.
 
-One pass, no await, one clock reading per batch. The stream's name is sliced out of the exchange's
-envelope and selects the decoder and the buffers; a frame of any other shape goes the long way
-through `Exchange.parse`. Nothing here raises for what an exchange sends.
+The path is one pass without an await, with one clock reading per batch. The stream's name is sliced
+out of the exchange's envelope and selects the decoder and the buffers. A frame of any other shape
+is parsed by `Exchange.parse`. No data of an exchange makes this code raise.
 """
 
 from __future__ import annotations
@@ -34,29 +34,29 @@ from connector.feeds.message_numbers import MessageNumbers
 from connector.feeds.subscription import Subscription, named_in
 
 _REST_SECONDS = 0.001
-"""How long a link lets frames gather of which its consumers, who do not keep up, will see the
-newest: a read with its turns of the scheduler costs as much as decoding thirty books."""
+"""How long a link lets frames collect when slow consumers will see only the newest: one read, with
+its steps of the scheduler, costs as much as decoding thirty books."""
 
 
 class Reader(Protocol):
-    """Takes what is not data of a stream."""
+    """Processes messages that are not data of a stream."""
 
     def read_message(self, message: Inbound) -> None:
-        """A reply, an announcement, or something unknown."""
+        """Process a reply, an announcement, or an unknown message."""
 
     def read_undecodable(self, error: DecodeError) -> None:
-        """A frame that does not decode."""
+        """Process a frame that does not decode."""
 
 
 class Delivery:
-    """What a session's carrier delivers into (`connector.link.source.FrameSink`).
+    """The sink of a session's carrier (`connector.link.source.FrameSink`).
 
     Args:
-        exchange: how frames read.
+        exchange: parses frames.
         session: the number that is stamped on every event.
         streams: the subscriptions of the link by the stream's name in UTF-8, shared with the link.
         full: the buffers of this link that are full, shared with them.
-        reader: the session; it takes what is not data of a stream.
+        reader: the session; it processes messages that are not data of a stream.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Delivery:
     ) -> None:
         self._exchange = exchange
         self.session = session
-        """The number that is stamped on what is delivered."""
+        """The session number for delivered events."""
         self._streams = streams
         self._full = full
         self._reader = reader
@@ -83,21 +83,21 @@ class Delivery:
         self._behind = False
         self.leisurely = False
         self.received_ns: int | None = None
-        """Wall clock of the last read that brought a message."""
+        """Wall clock time of the last read with a message."""
         self.first_data: float | None = None
         """`trio.current_time` of the first event."""
         self.messages = 0
-        """Messages of streams."""
+        """Number of stream messages."""
         self.timed: Event | None = None
-        """The newest event that says when it happened, once per batch."""
+        """The newest event with an exchange time, once per batch."""
 
     def deliver(self, payloads: Sequence[bytes], first: int, in_order: bool = False) -> int:
-        """Take ``payloads[first:]``; the index of the first that must wait for room.
+        """Take ``payloads[first:]``, and return the index of the first that must wait for room.
 
         A frame with a list is taken when all of its events are in the buffers.
 
         Args:
-            payloads: what one read brought.
+            payloads: the messages of one read.
             first: the index of the first to take.
             in_order: whether messages that the exchange numbers are known to follow each other.
         """
@@ -138,7 +138,7 @@ class Delivery:
     def _deliver_numbered(
         self, numbers: MessageNumbers, payloads: Sequence[bytes], first: int
     ) -> int:
-        """As `deliver`, of messages whose numbers tell what is missing, or late."""
+        """Do as `deliver` for numbered messages, whose numbers show missing and late ones."""
         for begin, end, lost, late in numbers.runs(payloads, first):
             if lost:
                 self._lose_all("sequence")
@@ -153,7 +153,7 @@ class Delivery:
         return len(payloads)
 
     def _deliver_unusual(self, unusual: Unusual, payloads: Sequence[bytes], taken: int) -> int:
-        """Deliver what `take_and_put` could not decide about, from index `taken`."""
+        """Deliver messages that `take_and_put` could not process, from index `taken` on."""
         subscription, event, odd, verdict = unusual
         if subscription is None:
             return self._deliver_otherwise(payloads, taken)
@@ -185,7 +185,7 @@ class Delivery:
         return first + 1
 
     def _parse_odd(self, payloads: Sequence[bytes], index: int) -> int:
-        """Perhaps only the shape of the envelope differs: the long way decides, if there is room.
+        """Parse a frame with an unusual envelope in the general way, if there is room.
 
         Returns:
             The index of the first message that was not taken.
@@ -203,9 +203,9 @@ class Delivery:
         payloads: Sequence[bytes],
         first: int,
     ) -> int:
-        """Deliver to readers that all conflate: decode nothing but symbol and ids.
+        """Deliver to conflating readers only: decode just the symbol and the ids.
 
-        Of what follows each other without a loss between, the last replaces all before it.
+        In a run without a loss, the last message replaces all before it.
         """
         end, rule, last_id = self._end, subscription.sequence, subscription.last_id
         prefix = payloads[first][:behind]
@@ -249,7 +249,7 @@ class Delivery:
         return taken
 
     def _note_lag(self, subscription: Subscription, event: Event) -> None:
-        """Remember `event`, one of a batch, if it says when it happened."""
+        """Remember `event`, one of a batch, if it has an exchange time."""
         if subscription.tells_time is None:
             subscription.tells_time = event.exchange_time_ns is not None
         if subscription.tells_time:
@@ -270,20 +270,20 @@ class Delivery:
         )
 
     def lose_unread(self, stream: str, payload: bytes, error: Exception) -> None:
-        """Tell of a frame of `stream` that does not decode."""
+        """Report a frame of `stream` that does not decode."""
         self._lose(payload, error, self._streams.get(stream.encode()))
 
     def stamp(self, received_ns: int, session: int) -> None:
-        """Let what is delivered from now on have been received then (`connector.link.source`)."""
+        """Set the receive time of later deliveries (`connector.link.source`)."""
         self._stamped_ns = received_ns
         self.session = session
 
     def wants(self, stream: str) -> bool:
-        """Whether anybody reads `stream` (`connector.link.source`)."""
+        """Whether a feed reads `stream` (`connector.link.source`)."""
         return stream.encode() in self._streams
 
     def lost(self, stream: str, reason: str) -> None:
-        """Data of `stream` was lost before it came here (`connector.link.source`)."""
+        """Note a loss in `stream` before it arrived here (`connector.link.source`)."""
         subscription = self._streams.get(stream.encode())
         if subscription is not None:
             subscription.lose(reason, self.received_ns, session=self.session)
@@ -291,14 +291,14 @@ class Delivery:
             subscription.forget_sequence()
 
     def _lose_all(self, reason: str) -> None:
-        """Data of every stream may have been lost."""
+        """Note a possible loss in every stream."""
         for subscription in self._streams.values():
             if subscription.live or subscription.messages:
                 subscription.lose(reason, self.received_ns, session=self.session)
                 subscription.forget_sequence()
 
     async def wait_for_room(self) -> None:
-        """Wait until no buffer of this link is full; if cancelled, nothing that came is lost."""
+        """Wait until no buffer of this link is full; cancellation loses no data."""
         await self._full.wait_for_room()
 
     async def rest(self) -> None:
@@ -307,7 +307,7 @@ class Delivery:
         await self._full.rest(_REST_SECONDS)
 
     def _put_list(self, subscription: Subscription, events: list[Event]) -> None:
-        """Put events that came in one frame; they may be more than there is room for."""
+        """Put the events of one frame, even if they exceed the room."""
         for event in events:
             event.received_ns = self.received_ns or 0
             event.session = self.session
@@ -322,7 +322,7 @@ class Delivery:
         self._put_rest()
 
     def _put_rest(self) -> bool:
-        """Put what is left of a list until a buffer is full; whether nothing is left."""
+        """Put the rest of a list until a buffer is full, and return whether all was put."""
         rest = self._rest
         for index, (subscription, event) in enumerate(rest):
             if self._full.holds_back():
@@ -334,7 +334,7 @@ class Delivery:
         return True
 
     def _in_sequence(self, subscription: Subscription, event: Event) -> bool:
-        """Whether to deliver `event` by its ids."""
+        """Whether the ids of `event` allow its delivery."""
         if subscription.sequence is None:
             return True
         verdict = subscription.sequence(subscription.last_id, event)
@@ -363,10 +363,10 @@ class Delivery:
             self._take_data(part, payload)
 
     def _take_data(self, message: Data, payload: bytes) -> None:
-        """Decode a payload of a stream, which came in the frame `payload`."""
+        """Decode a payload of a stream from the frame `payload`."""
         subscription = self._streams.get(message.stream.encode())
         if subscription is None:
-            # Of a stream that nobody wants any more, or a kind that we do not know.
+            # Data of an unwanted stream, or of an unknown kind.
             self._reader.read_message(Unknown(message.stream))
             return
         others = subscription.others()
@@ -380,7 +380,7 @@ class Delivery:
                 counted = True
 
     def _decode(self, subscription: Subscription, payload: bytes, said: bytes) -> Any:
-        """What a channel makes of a message; None after telling that it does not decode."""
+        """Decode a message for a channel; None if it does not decode, which is then reported."""
         try:
             return subscription.decode(said)
         except PartlyUndecodable as error:
@@ -393,7 +393,7 @@ class Delivery:
     def _put_message(
         self, subscription: Subscription, payload: bytes, event: Any, *, counts: bool = True
     ) -> None:
-        """Count a message, and put what was in it."""
+        """Count a message, and put its events."""
         if counts:
             self.messages += 1
             subscription.wire.messages += 1
@@ -402,7 +402,7 @@ class Delivery:
         self._put_list(subscription, subscription.folded(events))
 
     def _lose_elements(self, error: PartlyUndecodable, subscription: Subscription) -> None:
-        """Tell of elements of a frame that do not decode."""
+        """Report elements of a frame that do not decode."""
         subscription.decode_errors += error.lost
         alone = error.lost == 1
         symbol, since_ns = error.symbol if alone else "", self.received_ns
@@ -414,7 +414,7 @@ class Delivery:
     def _lose(
         self, payload: bytes, error: Exception, subscription: Subscription | None = None
     ) -> None:
-        """Tell of a frame that does not decode, and of the loss in its stream."""
+        """Report a frame that does not decode, and the loss in its stream."""
         guessed = subscription is None
         if guessed:
             subscription = named_in(payload[:RAW_EXCERPT_BYTES], self._streams, self._shape[0])

@@ -1,7 +1,7 @@
 """Markers: the `Gap`s that wait in a buffer, and how two of them become one.
 
-Losses with nothing between them share one marker per reason, so that a buffer that nobody reads
-stays bounded.
+Losses without events between them share one marker per reason, so that an unread buffer stays
+bounded.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from connector.events import Event, Gap
 
 
 def joins(items: Iterable[object], gap: Gap) -> bool:
-    """Whether `gap` was merged into a marker among the first of `items`, before any event."""
+    """Merge `gap` into a marker at the front of `items`, and return whether there was one."""
     for item in items:
         if not isinstance(item, Gap):
             return False
@@ -25,7 +25,7 @@ def joins(items: Iterable[object], gap: Gap) -> bool:
 
 
 def added(markers: dict[str, Gap], gap: Gap) -> bool:
-    """Whether `gap` is now one of `markers`, as none had its reason; it is merged otherwise."""
+    """Add `gap` to `markers` or merge it by reason, and return whether it was added."""
     marker = markers.setdefault(gap.reason, gap)
     if marker is not gap:
         _merge(marker, gap)
@@ -39,14 +39,14 @@ def count_drop(
     lost: object,
     count: int = 1,
 ) -> bool:
-    """Count drops in the marker of `reason`; whether it is a new one, with the stamps of `lost`.
+    """Count drops in the marker of `reason`; return whether it is new, with the times of `lost`.
 
     Args:
         markers: by reason.
-        reason: of the drops.
-        channels: those that may have brought `lost` (`Sources`).
-        lost: an event of those that were dropped, all of one symbol.
-        count: how many were.
+        reason: the reason of the drops.
+        channels: the channels to which `lost` may belong (`Sources`).
+        lost: one of the dropped events, which all have one symbol.
+        count: the number of dropped events.
     """
     marker = markers.get(reason)
     symbol = getattr(lost, "symbol", "")
@@ -67,9 +67,9 @@ def count_drop(
 
 
 class Sources:
-    """Which channels of a feed an event may have come from: by its symbol and its kind.
+    """The channels of a feed to which an event may belong, by its symbol and its kind.
 
-    Looked up when something is dropped, and remembered, as what is dropped is much alike.
+    The result is cached, because dropped events are mostly alike.
     """
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class Sources:
         self._found: dict[tuple[type, str], tuple[AnyChannel, ...]] = {}
 
     def of(self, event: object, channels: tuple[AnyChannel, ...]) -> tuple[AnyChannel, ...]:
-        """Those of `channels` that `event` may be of; all of them when it is not to be seen."""
+        """The `channels` to which `event` may belong; all of them if it cannot be told."""
         if channels is not self._channels:
             self._channels, self._found = channels, {}
         key = type(event), getattr(event, "symbol", "")
@@ -107,7 +107,7 @@ def _kind_of(channel: type[AnyChannel]) -> type | None:
 
 
 def _name(marker: Gap, channels: tuple[AnyChannel, ...], symbol: str) -> None:
-    """Let `marker` name `channels` and `symbol`, too."""
+    """Add `channels` and `symbol` to `marker`."""
     if marker.channels != channels:
         marker.channels = tuple(dict.fromkeys(marker.channels + channels))
     if marker.symbol != symbol:
@@ -115,12 +115,12 @@ def _name(marker: Gap, channels: tuple[AnyChannel, ...], symbol: str) -> None:
 
 
 def name_channels(marker: Gap, gap: Gap) -> None:
-    """Let `marker` name the channels and the symbol of `gap`, too."""
+    """Add the channels and the symbol of `gap` to `marker`."""
     _name(marker, gap.channels, gap.symbol)
 
 
 def _merge(marker: Gap, gap: Gap) -> None:
-    """Let `marker` stand for `gap`, too: there is no event between the two."""
+    """Merge `gap` into `marker`: there is no event between the two."""
     name_channels(marker, gap)
     if marker.dropped is not None:
         marker.dropped = None if gap.dropped is None else marker.dropped + gap.dropped

@@ -1,9 +1,8 @@
-"""From payloads to events: the innermost loop of the hot path.
+"""Decode payloads to events: the innermost loop of the hot path.
 
-It decodes messages one after another for as long as nothing is unusual, stamps the events, asks the
-stream's rule whether they follow each other, and counts in the stream's `Intake`.
-`connector.transport.compiled` may have it in C; this says what it does. (C decodes unchecked what
-`Stream.decode_unchecked` is for.)
+It decodes usual messages one after another, stamps the events, checks the stream's sequence rule,
+and counts in the stream's `Intake`. `connector.transport.compiled` may have it in C; the Python
+code here defines its behaviour. (The C code uses `Stream.decode_unchecked` where it applies.)
 """
 
 from __future__ import annotations
@@ -19,9 +18,10 @@ from connector.feeds.subscription import Subscription
 from connector.transport.compiled import EXTENSION
 
 Taken: TypeAlias = tuple[int, Any, Any, int, int | None]
-"""How far it went and why not farther: the index of the first message that was not taken, what the
-last one was of and its event, whether the message at the index does not decode, and the rule's
-verdict on the event if it does not follow. Of nothing: the first message is not for this loop."""
+"""How far the loop went and why it stopped: the index of the first message that was not taken, the
+subscription and event of the last one, whether the message at the index does not decode, and the
+rule's verdict if the event is out of sequence. Without a subscription, this loop cannot process the
+first message."""
 
 _SEVERAL_PARTS = -1, b"", b""
 
@@ -37,22 +37,21 @@ def take_in_python(  # noqa: PLR0917  # by position, which costs less
 ) -> Taken:
     """Append the events of messages to `events`, as long as they go to the same buffers.
 
-    That is as long as they are of one `Subscription.group`, and there is room for them. What is
-    known of a stream is looked up once per run of its messages: it costs as much as decoding a
-    trade.
+    Messages are taken while they belong to one `Subscription.group` and there is room. A stream is
+    looked up once per run of its messages, because a lookup costs as much as decoding a trade.
 
-    A message with a list of events is taken when there is room for all of them and each follows;
-    if one does not, the message counts as one that does not decode: the long way decides. What a
-    stream that is folded delivers for a message is such a list.
+    A message with a list of events is taken if there is room for all of them and each is in
+    sequence. Otherwise it is treated as one that does not decode, and the general path processes
+    it. A folded stream delivers such a list for each message.
 
     Args:
         payloads: the messages of one read.
-        first: the index of the first to take.
-        received_ns: stamped on the events.
-        session: stamped on the events.
-        events: grows by the events of the messages, but for one that does not follow.
+        first: the index of the first message to take.
+        received_ns: the receive time to stamp on the events.
+        session: the session to stamp on the events.
+        events: grows by the events of the messages, except one out of sequence.
         streams: the subscriptions by the stream's name.
-        shape: of every message.
+        shape: the shape of every message.
     """
     parts, whole, tail = shape
     head, _, middle = parts[0] if len(parts) == 1 else _SEVERAL_PARTS
@@ -82,7 +81,7 @@ def take_in_python(  # noqa: PLR0917  # by position, which costs less
             if found is None or found.group is None or name_end < 0:
                 break
             if run is None:
-                # Nobody else runs meanwhile, so the room is what it is now; one event always fits.
+                # No other task runs meanwhile, so the room does not change; one event always fits.
                 group = found.group
                 if taken + 1 < stop:
                     limit = first + group.room()
@@ -154,8 +153,9 @@ def take_in_python(  # noqa: PLR0917  # by position, which costs less
 take = take_in_python if EXTENSION is None else EXTENSION.take
 
 Unusual: TypeAlias = tuple[Subscription | None, Any, int, int | None]
-"""Of what the last message was and its event, whether the next does not decode, and the verdict of
-the rule on the event if it does not follow. Of nothing: the next message is not for this loop."""
+"""The subscription and event of the last message, whether the next does not decode, and the rule's
+verdict if the event is out of sequence. Without a subscription, this loop cannot process the next
+message."""
 
 
 def take_and_put_in_python(  # noqa: PLR0917  # as above
@@ -169,8 +169,8 @@ def take_and_put_in_python(  # noqa: PLR0917  # as above
     """Take messages as `take` does, and put their events into the buffers.
 
     Returns:
-        How far it went; the newest event if it says when it happened; and why it went no farther,
-        if only the long way can tell what to do.
+        How far it went; the newest event if it has an exchange time; and why it stopped, if only
+        the general path can decide.
     """
     events: list[Event] = []
     taken, subscription, event, odd, verdict = take_in_python(
@@ -178,7 +178,7 @@ def take_and_put_in_python(  # noqa: PLR0917  # as above
     )
     timed = None
     if events:
-        # First what somebody waits for.
+        # First the buffers whose consumers wait.
         subscription.group.put_run(events, subscription.name)
         if subscription.tells_time is None:
             subscription.tells_time = events[-1].exchange_time_ns is not None

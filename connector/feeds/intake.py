@@ -1,6 +1,6 @@
-"""What the hot loop reads and writes of a stream: the base of `Subscription`.
+"""The attributes of a stream that the hot loop reads and writes: the base of `Subscription`.
 
-The attributes are slots, because a message of another stream than the one before needs all of them.
+The attributes are slots, because each change of streams between messages needs all of them.
 `connector.transport.compiled` may have the class in C, where the loop reaches them without looking
 them up by name.
 """
@@ -15,7 +15,7 @@ from connector.transport.compiled import EXTENSION
 
 
 class IntakeInPython:
-    """How messages of a stream are taken, and what was taken."""
+    """The decoder and the counters of a stream's messages."""
 
     __slots__ = (
         "decode",
@@ -34,10 +34,10 @@ class IntakeInPython:
     name: str
     """As of `Stream`."""
     tells_time: bool | None
-    """Whether its events say when they happened; None before the first."""
+    """Whether its events have an exchange time; None before the first."""
     group: Any
-    """Where events go: the same for streams whose messages can be taken together. None when
-    they cannot be taken in runs at all: they are not decoded yet."""
+    """The destination of events, equal for streams whose messages can be taken together. None if
+    they cannot be taken in runs, because their decoding is postponed."""
     decode: Callable[[bytes], Any]
     """From the payload of a message to its event, or to a list of events."""
     decode_unchecked: Callable[[bytes], Any] | None
@@ -49,7 +49,7 @@ class IntakeInPython:
     fold: Fold | None
     """As of `Stream`."""
     latest: Any
-    """What was delivered last of a stream that is folded; None before the first."""
+    """The last delivered event of a folded stream; None before the first."""
     messages: int
     """Messages taken, over all sessions."""
     payload_bytes: int
@@ -57,7 +57,7 @@ class IntakeInPython:
 
 
 def fold_all(fold: Fold, latest: Any, events: Iterable[Any]) -> tuple[list[Any], Any]:
-    """What to deliver when `events` come and `latest` was delivered last; and what is last then."""
+    """Fold `events` after `latest`; return the events to deliver and the new last one."""
     complete: list[Any] = []
     for event in events:
         made = fold(latest, event)

@@ -1,13 +1,12 @@
 """Decode late: the newest frame of a stream, kept as bytes until a consumer takes it.
 
-With `Overflow.CONFLATE` most frames of a busy stream are replaced before anybody looks. Of a
-stream whose exchange offers a `glance`, only the symbol and the ids of each frame are read when it
-arrives, so that duplicates and gaps are found as ever; the rest is decoded when it is taken, once,
-for however many feeds.
+With `Overflow.CONFLATE` most frames of a busy stream are replaced before a consumer reads them. If
+the exchange offers a `glance` for the stream, only the symbol and the ids of each frame are read on
+arrival, so that duplicates and gaps are detected as usual. The rest is decoded when it is taken,
+once for all feeds.
 
-One thing is found out later than it would be otherwise: that a frame whose ids are well-formed
-does not decode. It has counted as a message, and has replaced the event before it, when it is
-taken and the loss is told.
+A frame with well-formed ids that does not decode is therefore detected late. By the time it is
+taken and its loss is reported, it has counted as a message and has replaced the event before it.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ class Unreadable(Exception):
 
 
 class Origin(Protocol):
-    """Where a frame came from: the delivery."""
+    """The delivery that received a frame."""
 
     def lose_unread(self, stream: str, payload: bytes, error: Exception) -> None:
         """Tell of a frame of `stream` that does not decode."""
@@ -43,7 +42,7 @@ class Unread:
     payload: bytes
     """The whole frame."""
     data: slice
-    """Where in it the event is."""
+    """Position of the event in the frame."""
     decode: Callable[[bytes], object]
     received_ns: int
     session: int
@@ -52,7 +51,7 @@ class Unread:
     failed: bool = False
 
     def read(self) -> Event:
-        """The event.
+        """Decode and return the event.
 
         Raises:
             Unreadable: it does not decode.
@@ -76,7 +75,7 @@ class Unread:
 
 
 def read_all(items: Iterable[Any]) -> Iterator[Any]:
-    """The events of `items` decoded, and whatever else is among them; not what is unreadable."""
+    """Decode the events of `items`, keep all other items, and drop unreadable events."""
     for item in items:
         if type(item) is Unread:
             with suppress(Unreadable):

@@ -1,6 +1,7 @@
-"""The buffers that never hold a link back: they drop the oldest, conflate, or fail.
+"""The buffers that never block a link: they drop the oldest events, conflate, or fail.
 
-`connector.feeds.buffer` says what they have in common; `make_buffer` gives the one for a policy.
+`connector.feeds.buffer` describes their common behaviour; `make_buffer` makes the buffer of a
+policy.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from connector.validation import check_count
 T = TypeVar("T")
 
 _REPLACED = "conflated"
-"""The reason of a gap where something newer is in the place of what is missing."""
+"""The reason of a gap for events that newer ones replaced."""
 
 
 class _NeverFull(Buffer[T]):
-    """A buffer that takes every event, whatever becomes of it."""
+    """A buffer that accepts every event, even if it is then lost."""
 
     def __init__(self, capacity: int, *, gaps: Gaps) -> None:
         super().__init__(capacity, gaps=gaps)
@@ -43,9 +44,9 @@ class _NeverFull(Buffer[T]):
 class DroppingBuffer(_NeverFull[T]):
     """Keeps the newest `capacity` events.
 
-    The marker of what was dropped stands in front. What is dropped between the marker's and the
-    next event's being taken is covered by the marker, and told by one behind that event: otherwise
-    a consumer that is slower than the drops would see nothing but markers.
+    The marker of dropped events is at the front. Suppose that events are dropped after the consumer
+    has taken the marker and before it takes the next event: a second marker behind that event
+    reports them. Otherwise a consumer that is slower than the drops would see only markers.
     """
 
     overflow = Overflow.DROP_OLDEST
@@ -110,11 +111,11 @@ class DroppingBuffer(_NeverFull[T]):
 class ConflatingBuffer(_NeverFull[T]):
     """Keeps the newest event per stream and symbol, in the order in which they began to wait.
 
-    A marker waits under its reason. That of what was dropped or replaced stands in front, as in a
-    `DroppingBuffer`. That of a loss stands behind what was put before the loss, so an event that
-    replaces an older one moves behind it, too. When the same reason strikes again while its marker
-    waits, the marker covers what is behind it by then; what comes later is covered by a second
-    one, which joins the end when the first is taken.
+    There is one marker per reason. A marker of dropped or replaced events is at the front, as in a
+    `DroppingBuffer`. A marker of a loss is behind the events put before the loss, so an event that
+    replaces an older one moves behind the marker as well. If the same reason occurs again while its
+    marker waits, the marker covers the events that are behind it by then. A second marker covers
+    later events; it is appended when the first is taken.
     """
 
     overflow = Overflow.CONFLATE
@@ -125,7 +126,7 @@ class ConflatingBuffer(_NeverFull[T]):
         self._latest: OrderedDict[object, T | Gap | Unread] = OrderedDict()
         self.items = self._latest  # type: ignore[assignment]  # only its length and truth are used
         self._reasons: set[str] = set()
-        """Of the markers that wait, or have waited."""
+        """The reasons of all markers that wait or have waited."""
         self._seen: set[str] = set()
         self._owed: dict[str, Gap] = {}
         self._again: dict[str, Gap] = {}
@@ -134,7 +135,7 @@ class ConflatingBuffer(_NeverFull[T]):
         """The next item; only when there is one.
 
         Raises:
-            Unreadable: it was a frame that does not decode; this is told by a loss.
+            Unreadable: it was a frame that does not decode; the buffer reports the loss.
         """
         key, item = self._latest.popitem(last=False)
         if type(item) is Gap:
@@ -179,7 +180,7 @@ class ConflatingBuffer(_NeverFull[T]):
         """Put a run of `count` events of one stream and symbol, of which `item` is the last.
 
         Returns:
-            Whether one of them waited already: the consumer does not keep up.
+            Whether an event of the stream already waited, so the consumer does not keep up.
         """
         key = (item.stream, item.symbol)
         waited = key in self._latest
@@ -250,7 +251,7 @@ class ConflatingBuffer(_NeverFull[T]):
 
 
 class FailingBuffer(_NeverFull[T]):
-    """Gives up with `SlowConsumer` instead of losing anything silently."""
+    """Fails with `SlowConsumer` instead of losing events silently."""
 
     overflow = Overflow.FAIL
 
@@ -258,7 +259,7 @@ class FailingBuffer(_NeverFull[T]):
         super().__init__(capacity, gaps=gaps)
         self._failure: SlowConsumer | None = None
         self._most = capacity
-        """How many events may wait: `capacity`, or as many as came before they could be read."""
+        """Number of events that may wait: `capacity`, or the number that arrived before entry."""
 
     def put(self, item: T) -> None:
         if self._failure is not None and self._failure in self.errors:
@@ -278,7 +279,7 @@ class FailingBuffer(_NeverFull[T]):
                 self.wake()
 
     def _grows(self) -> bool:
-        """Whether one more may wait, as nobody can have read any."""
+        """Whether one more event may wait, because the feed could not be read yet."""
         if not self.entering or len(self.items) >= ROOM_BEFORE_ENTERED:
             return False
         self._most = len(self.items) + 1
@@ -294,7 +295,7 @@ _KINDS: tuple[type[Buffer[Any]], ...] = (
 
 
 def make_buffer(capacity: int, overflow: Overflow, *, gaps: Gaps) -> Buffer[Any]:
-    """A buffer of `capacity` events with the policy `overflow`.
+    """Make a buffer of `capacity` events with the policy `overflow`.
 
     Raises:
         ConfigError: `capacity` is not a positive integer, `overflow` not an `Overflow`, or `gaps`

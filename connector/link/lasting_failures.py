@@ -13,17 +13,17 @@ from connector.errors import ExchangeUnavailable, HandshakeRejected
 from connector.link.pacing import Reconnect
 
 LASTING_STATUSES = frozenset({400, 401, 403, 404, 451})
-"""All other statuses may pass at any time: a redirect to a captive portal, say, ends some day."""
+"""All other statuses are temporary, such as a redirect to a captive portal."""
 _WAITS = Reconnect(initial=5.0, cap=300.0)
 
 
 def lasts(error: ExchangeUnavailable | HandshakeRejected) -> bool:
-    """Whether waiting would not help at the start."""
+    """Whether this failure would last, so that a new adapter must not wait."""
     if isinstance(error, HandshakeRejected):
         return error.status in LASTING_STATUSES
     return isinstance(error.__cause__, ssl.SSLCertVerificationError)
 
 
 def wait_seconds(times: int) -> float:
-    """How long to wait after the `times`-th of them in a row: 5 to 10 s, then up to 5 minutes."""
+    """Seconds to wait after the `times`-th such failure in a row: 5 to 10, then up to 300."""
     return _WAITS.delay(times + 1)

@@ -50,7 +50,7 @@ from connector.transport import (
 
 
 class _Slot:
-    """Room for one session (INVARIANTS I1): a tripwire, the loop below cannot violate it."""
+    """A slot for one session (INVARIANTS I1): a tripwire, which the loop below cannot trigger."""
 
     _taken = False
 
@@ -70,16 +70,16 @@ class LinkOwner(Protocol):
         """The exchange rejected a stream; all its feeds were notified."""
 
     def announce(self, event: lifecycle.Lifecycle) -> None:
-        """Something happened to a connection."""
+        """Announce a lifecycle event of a connection."""
 
     def doubts(self, link: Link, subscription: Subscription) -> None:
-        """A stream has brought nothing for so long that its symbol should be looked up."""
+        """A stream has been silent for so long that its symbol should be looked up."""
 
     def ended(self, link: Link) -> None:
         """The source of the link has ended; its feeds end after their buffered events."""
 
     def link_changed(self) -> None:
-        """The state of a link is another one now."""
+        """The state of a link has changed."""
 
 
 class Link:
@@ -127,7 +127,7 @@ class Link:
     def __repr__(self) -> str:
         return f"<Link {self.name} {self.state}, session {self.session}>"
 
-    # What the adapter asks for.
+    # Called by the adapter.
 
     def want(self, subscription: Subscription) -> None:
         """Add a stream to the desired set."""
@@ -144,11 +144,11 @@ class Link:
             self._wanted_changed()
 
     def connect(self) -> None:
-        """Connect even though nothing is wanted yet."""
+        """Connect even if no stream is wanted yet."""
         self._wanted.set()
 
     def recorders_changed(self) -> None:
-        """Others read the raw frames than before."""
+        """The set of readers of raw frames has changed."""
         recorders = self._settings.recorders
         for buffer in recorders:
             buffer.join(self.full)
@@ -170,12 +170,12 @@ class Link:
                 )
 
     def reconnect(self, reason: str = "requested") -> None:
-        """End the present session, if there is one; the loop opens the next."""
+        """End the current session, if there is one; the loop opens the next."""
         if self._current is not None:
             self._current.end(reason)
 
     def resubscribe(self, subscription: Subscription) -> bool:
-        """Unsubscribe and subscribe again; False if there is no session, or it is under way."""
+        """Unsubscribe and subscribe again; False without a session, or if this is in progress."""
         current = self._current
         if current is None or not current.resubscribe(subscription):
             return False
@@ -184,7 +184,7 @@ class Link:
         return True
 
     def leave(self) -> None:
-        """End the loop: politely when connected, at once otherwise."""
+        """End the loop: gracefully if connected, otherwise at once."""
         self._leaving = True
         if self._current is not None:
             self._current.end("left")
@@ -194,10 +194,10 @@ class Link:
     # The loop.
 
     async def run(self) -> None:
-        """Keep the link connected for as long as something is wanted.
+        """Keep the link connected while streams are wanted.
 
         Raises:
-            HandshakeRejected: its status is one that lasts (`lasting_failures`), at the start.
+            HandshakeRejected: a new adapter got a lasting status (`lasting_failures`).
             ExchangeUnavailable: `max_attempts` are used up, or the certificate is not trusted.
         """
         self._task = trio.lowlevel.current_task()
@@ -220,10 +220,10 @@ class Link:
         await self._wanted.wait()
 
     async def _next_session(self) -> int | None:
-        """Wait as the backoff and the exchange's connection budget, or the source, demand.
+        """Wait for the backoff and the exchange's connection budget, or for the source.
 
         Returns:
-            Its number; None when the source has no more.
+            The number of the session; None if the source has ended.
         """
         self._enter("waiting")
         supply = self._settings.supply
@@ -246,7 +246,7 @@ class Link:
         self._owner.ended(self)
 
     async def _attempt(self, number: int) -> None:
-        """One session, from dial to closed socket."""
+        """Run one session, from the dial to the closed socket."""
         if any(map(is_open, self.sockets)):
             raise InvariantViolated(f"{self.name}: the socket of the last session is still open")
         with self._slot:
@@ -375,14 +375,14 @@ class Link:
             ) from error
 
     def _had_data(self) -> bool:
-        """Whether any link of the adapter ever had data: then a refusal may pass."""
+        """Whether any link of the adapter ever had data: if so, a refusal may be temporary."""
         return any(link.statistics().messages for link in (self, *self._peers))
 
     def _gate(self) -> HostGate:
         return HostGate.of(urlsplit(self._url).hostname or "")
 
     def tell(self, kind: type[lifecycle.LinkEvent], **what: Any) -> None:
-        """Announce an event of the present session."""
+        """Announce an event of the current session."""
         event = kind(link=self.name, session=self.session, time_ns=self._settings.now_ns(), **what)
         self._owner.announce(cast("lifecycle.Lifecycle", event))
 
@@ -400,18 +400,18 @@ class Link:
 
     @property
     def connected(self) -> bool:
-        """Whether a connection carries all that is wanted, and is not about to end."""
+        """Whether a connection carries all wanted streams, and is not about to end."""
         current = self._current
         return self.state == "streaming" and current is not None and current.reason is None
 
     @property
     def interrupted(self) -> bool:
-        """Whether something is wanted, and no connection carries it or will for long."""
+        """Whether a wanted stream has no connection, or one that is about to end."""
         if self._leaving or self.state == "ended" or not self.subscriptions:
             return False
         return not self.connected
 
-    # What a session tells (`connector.link.session.SessionOwner`).
+    # Called by a session (`connector.link.session.SessionOwner`).
 
     def twins_carry_on(self) -> bool:
         return self._twins.carry_on()
@@ -449,14 +449,14 @@ class Link:
     def doubts(self, subscription: Subscription) -> None:
         self._owner.doubts(self, subscription)
 
-    # What is known of a symbol that was doubted.
+    # The results of looking up a silent symbol.
 
     def find_unknown(self, subscription: Subscription, message: str) -> None:
-        """The exchange lists no such symbol, though it has acknowledged the stream."""
+        """The exchange does not list the symbol, although it acknowledged the stream."""
         self.refused(Refusal(subscription, "unknown symbol", message))
 
     def find_halted(self, subscription: Subscription, status: str) -> None:
-        """The exchange lists the symbol as not traded: its silence is no fault."""
+        """The exchange lists the symbol as not traded, so its silence is not a fault."""
         subscription.halted = True
         subscription.silent_seconds = None
         self.tell(
@@ -467,7 +467,7 @@ class Link:
         )
 
     def sockets_open(self) -> int:
-        """Descriptors open at this moment."""
+        """The number of open descriptors."""
         return sum(map(is_open, self.sockets))
 
     def _lag_seconds(self) -> float | None:
@@ -478,7 +478,7 @@ class Link:
         return (event.received_ns - moment) / NS_PER_SECOND
 
     def statistics(self) -> LinkStatistics:
-        """Counts over all sessions, the present one included."""
+        """Counts over all sessions, including the current one."""
         totals = attrs.evolve(self._totals)
         if self._current is not None:
             totals.add(self._current, self._carrier)

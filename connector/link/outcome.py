@@ -11,10 +11,10 @@ from connector.transport.error_groups import leaves
 def only_error(
     error: BaseException, body_error: BaseException | None, whose: str = "adapter"
 ) -> BaseException:
-    """The one exception that leaves the block; the others become notes of it.
+    """Choose the one exception that leaves the block; the others become its notes.
 
-    The block's own exception comes first; then a KeyboardInterrupt, which may strike any task;
-    then what a task of ours raised. A cancellation passes when there is nothing else.
+    The block's own exception has priority, then a KeyboardInterrupt, which may strike any task,
+    then an exception of our tasks. A cancellation leaves only if there is nothing else.
     """
     from_body = list(leaves(body_error)) if body_error is not None else []
     others = [
@@ -35,7 +35,7 @@ def only_error(
 
 
 def _without_caught(body_error: BaseException, error: BaseException) -> BaseException:
-    """`body_error` without the cancellations that our nursery caught: itself, if there are none."""
+    """Remove the cancellations that our nursery caught from `body_error`."""
     if not isinstance(body_error, BaseExceptionGroup):
         return body_error
     still_there = list(leaves(error))
@@ -51,7 +51,7 @@ def _without_caught(body_error: BaseException, error: BaseException) -> BaseExce
 
 
 def _as_ours(error: BaseException, whose: str) -> BaseException:
-    """`error`, or a `ConnectorError` caused by it if it is a bug of this library."""
+    """Return `error`, or wrap it in a `ConnectorError` if it is a bug of this library."""
     if isinstance(error, ConnectorError) or not isinstance(error, Exception):
         return error
     internal = ConnectorError(f"internal error of the {whose}, please report it: {error!r}")

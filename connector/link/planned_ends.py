@@ -20,16 +20,16 @@ PATIENCE_SECONDS = MappingProxyType({"age": 60.0, "shutdown": 3.0})
 
 
 class Twin(Protocol):
-    """A link, as its twins see it."""
+    """A link, as other links see it."""
 
     @property
     def subscriptions(self) -> Mapping[bytes, object]:
-        """What is wanted of it, by the stream's name."""
+        """The wanted subscriptions, by the stream's name."""
         ...
 
     @property
     def interrupted(self) -> bool:
-        """Whether it has no connection that carries what is wanted, or will not for long."""
+        """Whether a wanted stream has no connection, or one that is about to end."""
         ...
 
 
@@ -37,10 +37,10 @@ _families: trio.lowlevel.RunVar[dict[str, WeakSet[Twin]]] = trio.lowlevel.RunVar
 
 
 class Twins:
-    """The links of one exchange in this `trio.run`, whichever adapters they belong to.
+    """The links of one exchange in this `trio.run`, over all adapters.
 
     Args:
-        link: the one that asks.
+        link: the link that asks.
         exchange: the exchange's name.
     """
 

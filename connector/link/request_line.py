@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Job(Protocol):
-    """Something that wants an answer."""
+    """A queued request that waits for an answer."""
 
     @property
     def request(self) -> RestRequest[Any]: ...
@@ -29,26 +29,26 @@ class Job(Protocol):
         ...
 
     def answered(self, answer: Any) -> None:
-        """The answer, decoded."""
+        """Receive the decoded answer."""
 
     def failed(self, cause: str) -> None:
-        """There was no answer, because of `cause`. The request stays in line."""
+        """Note that there was no answer because of `cause`. The request stays in the queue."""
 
     def refused(self, error: Exception) -> None:
-        """There will be no answer."""
+        """End the wait: there will be no answer."""
 
 
 class RestOwner(Protocol):
-    """Who lets the task run."""
+    """The owner, which runs the task."""
 
     def run_rest(self) -> None:
-        """There is something to do: `Rest.run` is to be run."""
+        """A request waits: run `Rest.run`."""
 
     def answered(self, target: str, body: bytes) -> None:
-        """The body of the answer to a request that makes sense."""
+        """Receive the body of a valid answer to a request."""
 
     def announce(self, event: RequestsFailing | RequestsRecovered) -> None:
-        """Requests begin to fail, or do not any more."""
+        """Announce that requests have begun, or stopped, to fail."""
 
 
 @attrs.define(eq=False)
@@ -70,7 +70,7 @@ class Waiting(Generic[T]):
         self.done.set()
 
     def failed(self, cause: str) -> None:
-        """It goes on waiting."""
+        """Ignore the failure and keep waiting."""
         self.cause = cause
 
     def refused(self, error: Exception) -> None:
@@ -84,5 +84,5 @@ class Waiting(Generic[T]):
 
 
 def left() -> trio.ClosedResourceError:
-    """What a request ends with when the adapter is left."""
+    """The error of a request when the adapter's block ends."""
     return trio.ClosedResourceError("the adapter's block has been left")

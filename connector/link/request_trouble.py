@@ -56,27 +56,27 @@ class RestStatistics:
 
 
 class Trouble:
-    """Which requests are failing, and for which reasons."""
+    """The failing requests, with their reasons."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        """Failures of the whole life, by reason."""
+        """All failures so far, by reason."""
         self.detail: str | None = None
-        """What went wrong last; None while nothing is wrong."""
+        """The last failure; None while no request fails."""
         self.since = 0.0
-        """When the present trouble began."""
+        """When the current trouble began."""
         self.failures = 0
-        """Failures of the present trouble."""
+        """Number of failures in the current trouble."""
         self._reasons: dict[str, set[str]] = {}
 
     def failed(self, target: str, reason: str, detail: str, now: float) -> bool:
-        """A request has failed; whether that is news.
+        """Count a failed request, and return whether its reason is new.
 
         Args:
-            target: whose request.
+            target: the target of the request.
             reason: a key of `FAILURES`.
-            detail: the same in words, with what is known.
-            now: the time.
+            detail: a description of the failure.
+            now: the current time.
         """
         self.counts[reason] += 1
         if not self._reasons:
@@ -88,7 +88,7 @@ class Trouble:
         return not known
 
     def settled(self, target: str) -> bool:
-        """A request was answered, or given up; whether that ends the trouble."""
+        """Note that a request was answered or given up; return whether this ends the trouble."""
         if self._reasons.pop(target, None) is None or self._reasons:
             return False
         self.detail = None

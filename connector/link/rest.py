@@ -44,27 +44,27 @@ from connector.transport.http import Http, Response, open_http
 T = TypeVar("T")
 
 SILENCE_SECONDS = 5.0
-"""A connection that takes longer will not come, nor will an answer that pauses for longer."""
+"""Time limit for connecting, and for a pause within an answer."""
 REQUEST_SECONDS = 60.0
-"""The whole of an answer: 20 MB of instruments take their time."""
+"""Time limit for a whole answer; 20 MB of instruments take long."""
 _RETRYABLE = frozenset({408, 425})
-"""Statuses below 500 that time can mend."""
+"""Statuses below 500 that are temporary."""
 _REFUSED_SECONDS = 300.0
-"""How long a refusal without the words of the exchange may last until it counts: a firewall before
-the exchange, a captive portal or a deployment answer 403, 404 or a redirect for a while."""
+"""Time after which a refusal without a message of the exchange counts as final. A firewall, a
+captive portal or a deployment may answer 403, 404 or a redirect for a while."""
 _SAID_CHARACTERS = 60
-"""Of an answer that makes no sense."""
+"""Length of the quoted beginning of an invalid answer."""
 
 
 class Rest:
     """The requests of one adapter.
 
     Args:
-        name: what it is called in logs, such as ``binance_spot/rest``.
-        service: where, and how many.
+        name: its name in logs, such as ``binance_spot/rest``.
+        service: the address and the limits.
         dialer: opens the byte stream.
         owner: the adapter; it runs the task.
-        supply: answers instead of the service, when nothing is dialled.
+        supply: answers requests instead of the service, if given; then nothing is dialled.
     """
 
     def __init__(
@@ -78,9 +78,9 @@ class Rest:
         self.name = name
         self.sockets: set[trio.abc.Stream] = set()
         self.requests = 0
-        """Requests that were sent."""
+        """Number of sent requests."""
         self.connections = 0
-        """Connections that were made."""
+        """Number of opened connections."""
         self._service = service
         self._dialer = dialer
         self._owner = owner
@@ -100,23 +100,23 @@ class Rest:
         self._rejections = 0
         self._last_success: float | None = None
         self._refused: dict[str, tuple[float, int]] = {}
-        """Since when, and how often in a row, a target was refused without the exchange's words."""
+        """Time and count of consecutive refusals without a message of the exchange, by target."""
 
     def __repr__(self) -> str:
         return f"<Rest, {len(self._line)} requests wait>"
 
     @property
     def sockets_open(self) -> int:
-        """Connections whose descriptor is open now: 0 or 1."""
+        """The number of open descriptors: 0 or 1."""
         return sum(map(is_open, self.sockets))
 
     @property
     def waiting(self) -> int:
-        """Requests in line."""
+        """The number of queued requests."""
         return len(self._line)
 
     def statistics(self) -> RestStatistics:
-        """What the requests are and have done."""
+        """The statistics of the requests."""
         now, trouble, service = trio.current_time(), self._trouble, self._service
         failing = trouble.detail is not None
         return RestStatistics(
@@ -147,18 +147,18 @@ class Rest:
             self._owner.run_rest()
 
     async def fetch(self, request: RestRequest[T], timeout: float = math.inf) -> T:  # noqa: ASYNC109
-        """The answer to `request`. Executes a checkpoint.
+        """Fetch the answer to `request`. Executes a checkpoint.
 
         Args:
-            request: what to ask for.
-            timeout: seconds to wait for it.
+            request: the request to send.
+            timeout: seconds to wait for the answer.
 
         Raises:
             RequestRejected: the exchange refused it.
-            ExchangeUnavailable: there was no answer within `timeout`; it says why.
+            ExchangeUnavailable: there was no answer within `timeout`; the message says why.
             trio.ClosedResourceError: the adapter's block was left.
 
-        Cancellation: the request leaves the line; an answer on its way is dropped.
+        Cancellation: the request leaves the queue; an answer in transit is dropped.
         """
         await trio.lowlevel.checkpoint()
         waiting = Waiting(request)
@@ -175,7 +175,7 @@ class Rest:
         return waiting.result()
 
     def leave(self) -> None:
-        """End the task, if it runs, and everything in line."""
+        """End the task, if it runs, and all queued requests."""
         self._leaving = True
         self._scope.cancel()
         line, self._line = self._line, []
@@ -186,7 +186,7 @@ class Rest:
     async def run(self) -> None:
         """Send queued requests until the queue is empty.
 
-        Cancellation: the connection is closed; what is in line stays there.
+        Cancellation: the connection is closed; queued requests stay.
         """
         self._scope = trio.CancelScope()
         with self._scope:
@@ -207,7 +207,7 @@ class Rest:
         heapq.heappush(self._line, (due, next(self._numbers), job))
 
     def _wait_seconds(self) -> float:
-        """How long the first in line must wait."""
+        """Seconds that the first queued request must wait."""
         due, _, job = self._line[0]
         if self._supply is not None:
             return 0.0  # it knows when to answer
@@ -218,18 +218,18 @@ class Rest:
         return bool(self._line) and self._wait_seconds() <= 0
 
     async def _wait_for_turn(self) -> None:
-        """Wait until the first in line is due and there is weight for it, or the line changes."""
+        """Wait until the first queued request is due and has weight, or the queue changes."""
         await trio.lowlevel.checkpoint()
         self._drop_unwanted()
         while self._line and (wait := self._wait_seconds()) > 0:
             self._changed = trio.Event()
-            # Everybody at this address waits for the same moment: spread out after it.
+            # All clients at this address wait for the same moment: spread out after it.
             with trio.move_on_after(wait + random.uniform(0, min(wait, 1.0))):
                 await self._changed.wait()
             self._drop_unwanted()
 
     def _drop_unwanted(self) -> None:
-        """Dial for nobody: let go of the first in line while nobody wants their answers."""
+        """Drop the first queued requests while no caller wants their answers."""
         while self._line and not self._line[0][2].wanted:
             self._let_go(heapq.heappop(self._line)[2])
 
@@ -238,7 +238,7 @@ class Rest:
         self._settle(job.request.target)
 
     async def _converse(self) -> None:
-        """One connection, for as long as the next in line is due at once."""
+        """Use one connection for as long as the next queued request is due at once."""
         try:
             async with self._open() as http:
                 self.connections += 1
@@ -275,7 +275,7 @@ class Rest:
         )
 
     async def _get(self, http: Answers, request: RestRequest[Any]) -> Response:
-        """The response to `request`, whatever its status.
+        """Get the response to `request`, with any status.
 
         Raises:
             ExchangeUnavailable: there was none in time.
@@ -291,7 +291,7 @@ class Rest:
         raise ExchangeUnavailable(f"no answer to a REST request within {REQUEST_SECONDS:g} s")
 
     def _take(self, job: Job, response: Response) -> None:
-        """Draw the consequences of a response."""
+        """Process a response."""
         used = response.headers.get(self._service.used_weight_header or "", "")
         if used.isdecimal():
             self._gate.observe(int(used))
@@ -311,7 +311,7 @@ class Rest:
             self._decode(job, response.body)
 
     def _take_refusal(self, job: Job, response: Response) -> None:
-        """A refusal in the exchange's words is one, unless they say "not now"; others may pass."""
+        """A refusal with a message is final unless it says "not now"; others may be temporary."""
         status, target, now = response.status, job.request.target, trio.current_time()
         code, message = self._service.error(response.body)
         since, times = self._refused.pop(target, (now, 0))
@@ -344,7 +344,7 @@ class Rest:
             self._settle(job.request.target)
 
     def _fail(self, job: Job, reason: str, detail: str, due: float | None = None) -> None:
-        """`job` did not get its answer: it tries again, behind those who are due."""
+        """Requeue `job` after a failure, behind the requests that are due."""
         job.failed(detail)
         self._put(job, trio.current_time() if due is None else due)
         self._tell_failure(job.request.target, reason, detail)
@@ -365,7 +365,7 @@ class Rest:
             )
 
     def _settle(self, target: str) -> None:
-        """`target` is answered or given up: perhaps that ends the trouble."""
+        """Note that `target` was answered or given up, which may end the trouble."""
         self._refused.pop(target, None)
         if self._trouble.settled(target) and self._supply is None and not self._leaving:
             self._owner.announce(
@@ -384,6 +384,6 @@ class Rest:
 
 
 def _excerpt(body: bytes) -> str:
-    """The beginning of an answer, to be shown behind what was wrong with it."""
+    """The beginning of an answer, to quote in an error."""
     said = body[:_SAID_CHARACTERS].decode("utf-8", "backslashreplace")
     return f": {said!r}" if said else ""

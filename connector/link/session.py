@@ -57,7 +57,7 @@ REASONS = {
 _REPLY_SECONDS = 10.0
 """The exchange answers a request within this time; binance_spot §8 gives up after the same."""
 _PROBE_AFTER_SECONDS = 30.0
-"""When nothing at all was read for so long, and silence is legitimate, we send a ping."""
+"""After this time without any message, when silence is allowed, the session sends a ping."""
 _PROBE_SECONDS = 10.0
 _ANSWER_TICK_SECONDS = 0.25
 _SHUTDOWN_JITTER_SECONDS = (0.5, 3.0)
@@ -68,9 +68,9 @@ _QUIET_WAIT_SECONDS = MappingProxyType({"age": 10.0, "shutdown": 1.0})
 """How long a planned end may wait for a moment without data."""
 _TICK_SECONDS = (0.02, 1.0)
 _IDLE_SHARE = 0.8
-"""Of the time after which the exchange closes an idle connection: then the session ends itself."""
+"""Share of the exchange's idle limit after which an idle session ends itself."""
 _LATER_SECONDS = (1.0, 32.0)
-"""At first, at most: how long to ask for nothing when the exchange says "not now"."""
+"""First and longest pause of requests after the exchange answers "not now"."""
 _SHUTDOWN_TICK_SECONDS = 0.25
 """Twins take turns within the seconds that an announcement leaves."""
 
@@ -94,7 +94,7 @@ class SessionOwner(Protocol):
         """A stream has brought nothing for so long that its symbol should be looked up."""
 
     def twins_carry_on(self) -> bool:
-        """Whether nobody who carries the same is interrupted (`connector.link.planned_ends`)."""
+        """Whether no link with the same streams is interrupted (`connector.link.planned_ends`)."""
         ...
 
 
@@ -102,11 +102,11 @@ class Session:
     """The life of one connection after its handshake.
 
     Args:
-        exchange: how to speak.
+        exchange: writes requests and parses frames.
         number: the session's number in its link.
         wanted: the link's subscriptions, shared with it.
         full: the link's buffers that are full, shared with it.
-        owner: the link; it is told what the session learns.
+        owner: the link; the session reports to it.
         stale_after: seconds, or None for each stream's own limit.
     """
 
@@ -134,26 +134,26 @@ class Session:
         """What is left when the session ends; None before it begins."""
         self._work = Signal()
         self._asking = False
-        """Whether a task asks the exchange for what is wanted."""
+        """Whether a task is sending requests for the wanted streams."""
         self._probing = False
         """Whether a task waits for the answer to a ping."""
         self._heard_bytes = 0
         self._heard_at = trio.current_time()
-        """When it was last looked at and there was more than `_heard_bytes` of it."""
+        """Time of the last check that found more than `_heard_bytes`."""
         self._looked_at = -1
-        """Messages when it was last looked at whether it is quiet."""
+        """Number of messages at the last check for quiet."""
         self._converged = False
-        """Whether the owner has been told, since it last wanted something else."""
+        """Whether the owner was notified of convergence since the wanted streams last changed."""
         self._pace = Pace(exchange.limits.requests_per_second, exchange.limits.requests_per_hour)
         self._liveness = exchange.liveness
         self._to_send = list(exchange.liveness.greeting)
-        """Messages that ask for no stream."""
+        """Messages to send that are not requests for streams."""
         self._sending = False
-        """Whether a task sends them."""
+        """Whether a task is sending them."""
         self._idle_since = now = trio.current_time()
         self._ping_at = now + (self._liveness.ping_seconds or math.inf)
         self._not_before = -math.inf
-        """Until then nothing is asked: the exchange has said "not now"."""
+        """Time until which no request is sent, because the exchange has answered "not now"."""
         self._postponed = 0
         self._end_at = now + exchange.limits.lifetime_seconds - random.uniform(*_AGE_MARGIN_SECONDS)
         self._end_reason = "age"
@@ -166,8 +166,8 @@ class Session:
                 self._scope.cancel()
 
     def wanted_changed(self) -> None:
-        """The set of wanted subscriptions is another one now."""
-        # Told again even when there is nothing to ask for: what was given up is wanted anew.
+        """The set of wanted subscriptions has changed."""
+        # Report convergence again even without a new request: a dropped stream may be wanted anew.
         self._converged = False
         self._work.set()
 
@@ -176,8 +176,8 @@ class Session:
 
         Cancellation: nothing is left running; `reason` stays None.
         """
-        # Asking and probing are tasks only while there is something to do: what waits for its
-        # time would be held by every connection at rest.
+        # Requests and pings have tasks only while there is work: an idle task would cost memory on
+        # every connection at rest.
         silence = Silence(self._stale_after, trio.current_time())
         self._heard_bytes, self._heard_at = carrier.wire_bytes, trio.current_time()
         async with trio.open_nursery() as nursery:
@@ -214,7 +214,7 @@ class Session:
         self.end(ended.reason, ended.text or "")
 
     async def _send(self, carrier: Carrier) -> None:
-        """Send what asks for no stream, below the exchange's message rate."""
+        """Send messages that are not requests for streams, below the exchange's message rate."""
         while self._to_send:
             await self._pace.turn()
             text = self._to_send.pop(0)
@@ -288,7 +288,7 @@ class Session:
             self.end(self._end_reason)
 
     def _forgive_stall(self, silence: Silence, late: float) -> None:
-        """Do not count time in which the program did not run: what came then is still unread."""
+        """Do not count time in which the program did not run, as its messages are still unread."""
         now = trio.current_time()
         silence.forgive_stall(now, late)
         if late >= STALL_SECONDS:
@@ -318,7 +318,7 @@ class Session:
             self.end("stale", f"no data of {subscription.name} for {silent.seconds:.3g} s")
 
     def _must_probe(self, carrier: Carrier) -> bool:
-        """Whether nothing at all was read for long: a quiet market, or a dead peer?"""
+        """Whether nothing has been read for long: the market is quiet, or the peer is dead."""
         now = trio.current_time()
         if carrier.wire_bytes != self._heard_bytes:
             self._heard_bytes, self._heard_at = carrier.wire_bytes, now
@@ -343,7 +343,7 @@ class Session:
                         await self._wait_for_bytes(carrier, heard_bytes)
                 except ExchangeUnavailable:
                     return
-            # Woken late, we have not read what may have come: ask once more.
+            # Woken late, the session may have unread messages: ping once more.
             late = trio.current_time() - limit.deadline if limit.cancelled_caught else 0.0
         if carrier.wire_bytes == heard_bytes and not carrier.blocked:
             self.end("stale", f"no answer to a ping in {_PROBE_SECONDS:g} s")
@@ -355,7 +355,7 @@ class Session:
             await trio.sleep(_ANSWER_TICK_SECONDS)
 
     def read_message(self, message: Inbound) -> None:
-        """Take what the delivery found that is not data of a stream."""
+        """Process a message that is not data of a stream."""
         if isinstance(message, Reply | Subscribed):
             self._pace_replies(message)
             self._refuse(self.wire.read(message))
@@ -388,13 +388,13 @@ class Session:
         self._postponed += 1
 
     def resubscribe(self, subscription: Subscription) -> bool:
-        """Ask for a stream anew; False when that is under way, or it is not subscribed yet."""
+        """Resubscribe a stream; False if this is in progress, or it is not subscribed yet."""
         if subscription.name not in self.wire.live or not self.wire.refresh(subscription):
             return False
         self._work.set()
         return True
 
     def read_undecodable(self, error: DecodeError) -> None:
-        """Take a frame that does not decode."""
+        """Process a frame that does not decode."""
         self.decode_errors += 1
         self._owner.noticed(error)

@@ -27,19 +27,19 @@ class Settings:
     dialer: Dialer
     recorders: Recorders
     supply: Supply | None = None
-    """Where frames come from when nothing is dialled (`connector.link.source`)."""
+    """The source of frames, if nothing is dialled (`connector.link.source`)."""
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
-        """What every handshake carries, beside what is usual."""
+        """Additional headers of every handshake."""
         return headers_of(self.exchange)
 
     def now_ns(self) -> int:
-        """The time by which gaps and lifecycle events are stamped."""
+        """The time for the stamps of gaps and lifecycle events."""
         return time.time_ns() if self.supply is None else self.supply.now_ns()
 
     def way_to(self, route: str) -> str:
-        """How connections of `route` go to the exchange, in words; empty if as usual."""
+        """Describe the way of connections of `route` to the exchange; empty if direct."""
         return "" if self.supply is not None else way_to(self.dialer, self.exchange.url(route))
 
 
@@ -52,10 +52,10 @@ def check(
     dialer: Dialer | None,
     source: FrameSource | None,
 ) -> Settings:
-    """The settings of an adapter that does not run yet.
+    """Check the settings of an adapter before it runs.
 
     Raises:
-        ConfigError: an argument would only fail later, in a task of ours.
+        ConfigError: an argument is wrong, and would only fail later in a task of ours.
     """
     if not isinstance(getattr(exchange, "limits", None), Limits):
         raise ConfigError(f"{exchange!r} is not an exchange; write one such as binance.Spot()")

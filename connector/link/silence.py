@@ -9,12 +9,12 @@ The first remedy concerns only the silent stream:
 .. code-block:: text
 
     longer than its limit, or than three times its own pace
-      ├─ nothing else comes either ─────────────────────────────▶ another connection
-      └─ others bring data ─▶ subscribe again ─▶ still silent ──┬─ so are others that spoke before
+      ├─ other streams are silent too ──────────────────────────▶ a new connection
+      └─ others have data ──▶ subscribe again ─▶ still silent ──┬─ so are others that had data
                                                                 ├─ far beyond its own pace
-                                                                │        └▶ another connection
-                                                                ├─ nobody knows its pace: once
-                                                                │  more, ever more rarely
+                                                                │        └▶ a new connection
+                                                                ├─ its pace is unknown: try again,
+                                                                │  at growing intervals
                                                                 └─ it is not traded: nothing
 """
 
@@ -27,23 +27,23 @@ import attrs
 from connector.feeds.subscription import Subscription
 
 STALL_SECONDS = 1.0
-"""Whoever wakes so late was stopped, or the loop was blocked: what waits in the socket is read
-before anybody is judged."""
+"""A check that runs this late was delayed by a stopped process or a blocked loop: the socket is
+read before any stream is judged."""
 _MAX_PATIENCE = 8.0
 _MAX_PATIENCE_OTHERS_LIVE = 256.0
 """Higher, because each reconnect costs the live streams a gap: 85 minutes for a book of 100 ms."""
 _PACES = 3.0
-"""So many times its longest pause between data is no silence yet."""
+"""A stream may be silent for this many times its longest pause between data."""
 _MOST_PACES_LIMITS = 64.0
-"""A pace lengthens a limit at most so many times."""
+"""A pace lengthens a limit by at most this factor."""
 _PACES_FAR = 20.0
-"""A stream that brought data and is silent for so many times its longest pause is broken."""
+"""A stream that is silent for this many times its longest pause is broken."""
 _PACE_FADES = 0.99
-"""At each look that finds data: what was an exception is forgotten."""
+"""Factor on the longest pause at each check that finds data, so that exceptions fade."""
 _KNOWN_AFTER = 10
-"""So many looks that found data: before that nobody knows a stream's pace."""
+"""Number of checks with data after which a stream's pace is known."""
 _DOUBT_SECONDS = 60.0
-"""A stream that has brought nothing for so long may not exist."""
+"""A stream without data for this time may not exist."""
 
 
 @attrs.define
@@ -51,9 +51,9 @@ class _Clock:
     subscription: Subscription
     messages: int
     since: float
-    """Data, an acknowledgement, or the last thing that was tried."""
+    """Time of the last data, acknowledgement or remedy."""
     heard: float
-    """The last data on this connection, or the first acknowledgement."""
+    """Time of the last data on this connection, or of the first acknowledgement."""
     checked: int
     resubscribed: bool = False
     doubted: bool = False
@@ -66,9 +66,9 @@ class Silent:
     subscription: Subscription
     seconds: float
     hopeless: bool
-    """Whether only a new connection can help; otherwise subscribing again may."""
+    """Whether only a new connection can help; otherwise a new subscription may."""
     others_live: bool
-    """Whether other streams of the connection brought data after this one."""
+    """Whether other streams of the connection had data after this one."""
 
 
 class Silence:
@@ -88,16 +88,16 @@ class Silence:
         """Streams whose symbol should be looked up, found by the last check."""
 
     def limit(self, subscription: Subscription) -> float | None:
-        """Seconds of silence that `subscription` is allowed at least; None for any time."""
+        """Allowed silence of `subscription` in seconds, before its pace; None if unlimited."""
         limit = self._stale_after or subscription.stream.silence_seconds
         return limit * subscription.patience if limit is not None else None
 
     def check(self, now: float, live: Iterable[Subscription], messages: int) -> list[Silent]:
-        """Who is silent for too long at `now`, and something can be done.
+        """Find streams that are silent for too long at `now` and have a remedy.
 
         Args:
             live: the streams that the exchange has acknowledged.
-            messages: how many messages of streams the connection has brought so far.
+            messages: number of stream messages on the connection so far.
         """
         if messages != self._messages:
             self._messages, self._last_data = messages, now
@@ -135,14 +135,14 @@ class Silence:
         return silent + self._given_up(tried, now)
 
     def forget_all_but(self, wanted: Mapping[bytes, Subscription]) -> None:
-        """Let go of streams that are not wanted any more."""
+        """Drop the clocks of streams that are not wanted any more."""
         for name, clock in tuple(self._clocks.items()):
             if wanted.get(name.encode()) is not clock.subscription:
                 del self._clocks[name]
         self.doubtful = []
 
     def forgive(self, now: float) -> None:
-        """Start every clock again: we were not reading."""
+        """Restart every clock, because the link was not reading."""
         self._last_data = now
         for clock in self._clocks.values():
             clock.since = clock.heard = now
@@ -159,7 +159,7 @@ class Silence:
             clock.heard = min(clock.heard + seconds, now)
 
     def lose_patience(self, silent: Silent) -> None:
-        """A reconnect will follow: wait twice as long for this stream next time.
+        """Double the patience for this stream, because a reconnect follows.
 
         A market that is quieter than its limit, or a stream that has ended for good (a delisted
         symbol), must not cause a reconnect loop. Data resets it. A limit that the user chose holds
@@ -184,7 +184,7 @@ class Silence:
         return clock
 
     def _hear(self, clock: _Clock, now: float) -> None:
-        """The stream has brought data: learn its pace."""
+        """Learn the pace of a stream from new data."""
         subscription = clock.subscription
         subscription.heard_times += 1
         if not subscription.halted:
@@ -195,21 +195,21 @@ class Silence:
         subscription.silent_seconds = None
 
     def _is_unheard(self, subscription: Subscription, now: float) -> bool:
-        """Whether it has brought nothing for so long that it is to be doubted, once."""
+        """Whether it has been without data long enough to be looked up; true once."""
         if subscription.unheard_since is None:
             subscription.unheard_since = now
         return now - subscription.unheard_since >= _DOUBT_SECONDS and not subscription.listed
 
     def _learnt(self, subscription: Subscription, limit: float) -> float:
-        """The limit, longer for a stream whose data come rarely."""
+        """The limit, lengthened for a stream with rare data."""
         return max(limit, min(_PACES * subscription.pace, _MOST_PACES_LIMITS * limit))
 
     def _is_alone(self, clock: _Clock, now: float, limit: float) -> bool:
-        """Whether nothing else comes either; a quiet stream may have spoken last before that."""
+        """Whether the other streams are silent too; a quiet stream may have had the last data."""
         return self._last_data <= clock.since or self._last_data <= now - limit / 2
 
     def _try_again(self, clock: _Clock, now: float, silent: list[Silent]) -> None:
-        """A stream whose pace is not known is subscribed again, ever more rarely."""
+        """Resubscribe a stream with an unknown pace, at growing intervals."""
         silent.append(Silent(clock.subscription, now - clock.heard, False, True))
         clock.since = now
         if clock.subscription.messages:
@@ -218,7 +218,7 @@ class Silence:
             clock.subscription.patience *= 2
 
     def _given_up(self, tried: list[tuple[_Clock, float]], now: float) -> list[Silent]:
-        """Of those whom subscribing again has not helped: whom another connection may help."""
+        """The streams still silent after a new subscription that a new connection may help."""
         several = len(tried) > 1
         silent = []
         for clock, limit in tried:
@@ -231,7 +231,7 @@ class Silence:
         return silent
 
     def _doubt_once(self, clock: _Clock) -> None:
-        """Let it be looked up whether a stream that brought data is still traded."""
+        """Request once to look up whether a stream that had data is still traded."""
         if not clock.doubted:
             clock.doubted = True
             self.doubtful.append(clock.subscription)

@@ -1,4 +1,4 @@
-"""The interface for other sources of frames than a connection: a recording, Redis.
+"""The interface for sources of frames other than a connection: a recording, Redis.
 
 A link opens sessions. Each session runs over a *carrier*: a WebSocket connection, or an object that
 a `FrameSource` has opened, such as a recording or a queue on another machine. The code above is the
@@ -26,18 +26,18 @@ from connector.transport.http import Response
 
 
 class FrameSink(Sink, Protocol):
-    """What a carrier delivers into; the first two are `connector.transport.Sink`.
+    """The receiver of a carrier's frames; extends `connector.transport.Sink`.
 
-    A frame is what the exchange has sent, envelope included. A carrier calls `stamp` before the
-    frames that it holds for.
+    A frame is a message of the exchange, envelope included. A carrier calls `stamp` before the
+    frames to which the stamp applies.
     """
 
     def stamp(self, received_ns: int, session: int) -> None:
-        """Let what is delivered from now on have been received at that time, in that session.
+        """Set the receive time and session of the frames delivered from now on.
 
         Args:
             received_ns: wall clock, nanoseconds since the epoch.
-            session: number of the connection that brought it, at whoever received it.
+            session: number of the connection that received it, in the receiving process.
         """
         ...
 
@@ -46,9 +46,9 @@ class FrameSink(Sink, Protocol):
         ...
 
     def lost(self, stream: str, reason: str) -> None:
-        """Data of `stream` was, or may have been, lost before what is delivered next.
+        """Note that data of `stream` was, or may have been, lost before the next delivery.
 
-        Feeds that asked get a `Gap` with that reason. A stream that nobody wants is ignored.
+        Feeds with ``gaps=True`` get a `Gap` with that reason. An unwanted stream is ignored.
         """
         ...
 
@@ -58,33 +58,33 @@ class Ending(Protocol):
 
     @property
     def reason(self) -> str:
-        """One of `connector.link.session.REASONS`, or a source's own word.
+        """One of `connector.link.session.REASONS`, or a reason of the source.
 
-        ``ended`` when there is no more, and nothing was lost.
+        ``ended`` means that the source has ended and nothing was lost.
         """
         ...
 
     @property
     def text(self) -> str:
-        """More about it, or nothing."""
+        """Details, or an empty string."""
         ...
 
 
 class Carrier(Protocol):
-    """What a session runs over: a `connector.transport.Connection`, or what a source opened."""
+    """The carrier of a session: a `connector.transport.Connection`, or an object of a source."""
 
     @property
     def watched(self) -> bool:
         """Whether silence, requests without an answer, and age end the session.
 
-        Not in a recording: its time is not ours, and its ends were recorded.
+        False for a recording: its time is in the past, and its ends were recorded.
         """
         ...
 
     @property
     def wire_bytes(self) -> int:
-        """Bytes received so far; a session over a carrier that is `watched` takes those that do not
-        grow for silence.
+        """Bytes received so far. If a `watched` carrier's number does not grow, the session takes
+        this for silence.
         """
         ...
 
@@ -95,7 +95,7 @@ class Carrier(Protocol):
 
     @property
     def blocked(self) -> bool:
-        """Whether it is not reading because the sink has no room."""
+        """Whether it does not read because the sink is full."""
         ...
 
     async def run(self) -> Ending:
@@ -108,24 +108,24 @@ class Carrier(Protocol):
         ...
 
     def deliver_to(self, sink: FrameSink) -> None:
-        """Deliver into another sink from now on: a recording began or ended."""
+        """Deliver into another sink from now on, because a recording began or ended."""
         ...
 
     async def ask(self, request: Request) -> Reply | None:
-        """Ask for the streams of `request`, or no longer for them.
+        """Send `request`, which subscribes or unsubscribes streams.
 
         Returns:
-            The reply; None when it will come as a frame, as that of an exchange does. A source
-            that needs no request answers ``Reply(request.request_id)``, and a code and a message
-            with it when it does not have a stream. `Wire` finds out which of many it was.
+            The reply; None if it will arrive as a frame, as an exchange's reply does. A source that
+            needs no request returns ``Reply(request.request_id)``, with a code and a message if it
+            lacks a stream. `Wire` finds out which stream of several it was.
 
         Raises:
-            ExchangeUnavailable: the session is over; `run` knows why.
+            ExchangeUnavailable: the session is over; `run` returns why.
         """
         ...
 
     async def send(self, text: str) -> None:
-        """Send a message that asks for no stream; nothing happens in a recording.
+        """Send a message that is not a request for streams; a recording ignores it.
 
         Raises:
             ExchangeUnavailable: the session is over.
@@ -133,7 +133,7 @@ class Carrier(Protocol):
         ...
 
     async def ping(self) -> None:
-        """Ask whether the other side is alive, and wait for its answer; only when `watched`.
+        """Ping the other side, and wait for its answer; only if `watched`.
 
         Raises:
             ExchangeUnavailable: the session is over.
@@ -141,39 +141,39 @@ class Carrier(Protocol):
         ...
 
     async def close(self, *, timeout: float) -> None:  # noqa: ASYNC109
-        """End it politely, within `timeout` seconds; quiet when it is over already."""
+        """End the session gracefully, within `timeout` seconds; no effect if it is over already."""
         ...
 
 
 class Rest(Protocol):
-    """What answers REST requests; `connector.transport.http.Http` for one."""
+    """Answers REST requests, as `connector.transport.http.Http` does."""
 
     async def get(self, target: str) -> Response:
         """The answer to ``GET target``.
 
         Raises:
-            ExchangeUnavailable: there is none; it will be asked for again.
+            ExchangeUnavailable: there is no answer; the request will be repeated.
         """
         ...
 
 
 class Supply(Protocol):
-    """A source at work for one adapter."""
+    """A running source of one adapter."""
 
     def now_ns(self) -> int:
-        """The time by which gaps and lifecycle events are stamped: `time.time_ns` for most."""
+        """The time for the stamps of gaps and lifecycle events; usually `time.time_ns`."""
         ...
 
     def expect(self, link: str) -> None:
-        """A link of that name will open sessions; it calls `next_session` when it can."""
+        """Announce a link that will open sessions; it calls `next_session` when ready."""
         ...
 
     def dismiss(self, link: str) -> None:
-        """Nothing is wanted of that link any more; `next_session` expects it again."""
+        """Announce that this link wants no streams any more; `next_session` expects it again."""
         ...
 
     async def next_session(self, link: str, session: int, delay: float) -> int:
-        """Wait until the next session of `link` may be opened; its number.
+        """Wait until the next session of `link` may be opened, and return its number.
 
         Args:
             link: its name, such as ``binance_usdm/public``.
@@ -181,7 +181,7 @@ class Supply(Protocol):
             delay: seconds that `pause` has answered after it, 0 before the first.
 
         Raises:
-            trio.EndOfChannel: there will be none: the feeds of this link end.
+            trio.EndOfChannel: the source has ended, and with it the feeds of this link.
 
         Cancellation: nothing is lost.
         """
@@ -198,24 +198,24 @@ class Supply(Protocol):
         ...
 
     def pause(self, link: str, delay: float) -> float:
-        """Seconds before the next session of `link`, where the backoff says `delay`."""
+        """Seconds before the next session of `link`, given the backoff's `delay`."""
         ...
 
     def asking(self) -> None:
-        """A request waits for an answer from now on: `open_rest` will be called, or is in use."""
+        """Note that a request waits for an answer: `open_rest` will be called, or is in use."""
         ...
 
     def open_rest(self) -> AbstractAsyncContextManager[Rest]:
         """Answer requests for the length of a block.
 
         Raises:
-            ExchangeUnavailable: as of `open`.
+            ExchangeUnavailable: as for `open`.
         """
         ...
 
 
 class FrameSource(Protocol):
-    """Where an adapter's frames come from: a frozen value.
+    """The source of an adapter's frames: a frozen value.
 
     An exchange that has one as its attribute `source` needs no ``source=``.
     """
@@ -224,13 +224,13 @@ class FrameSource(Protocol):
         """Begin at the source's beginning, for the one adapter whose block this is.
 
         Raises:
-            ConfigError: it is no source of that exchange.
+            ConfigError: it is not a source of that exchange.
         """
         ...
 
 
 def source_of(exchange: object, given: FrameSource | None) -> FrameSource | None:
-    """The source of an adapter: the one that was given, or the exchange's own."""
+    """The source of an adapter: the given one, or the exchange's own."""
     return getattr(exchange, "source", None) if given is None else given
 
 

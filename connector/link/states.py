@@ -54,11 +54,11 @@ TRANSITIONS: Mapping[State, Mapping[State, str]] = MappingProxyType(
         "ended": {},
     }
 )
-"""State: the states that may follow, and why they do."""
+"""For each state: the states that may follow, with the cause."""
 
 
 def enter(before: State, after: State) -> State:
-    """The state `after`, if it may follow `before`.
+    """Return the state `after`, if it may follow `before`.
 
     Raises:
         InvariantViolated: it may not.

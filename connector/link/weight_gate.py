@@ -13,7 +13,7 @@ from connector.exchanges.protocol import RestService
 from connector.link.pacing import Ban
 
 _SHARE = 0.8
-"""Of the exchange's weight that is ours: others at this address want to live, too."""
+"""Our share of the exchange's weight; the rest is for other programs at this address."""
 
 _gates: trio.lowlevel.RunVar[dict[str, WeightGate]] = trio.lowlevel.RunVar("connector_weight_gates")
 
@@ -37,7 +37,7 @@ class WeightGate:
         return gates.setdefault(host, WeightGate())
 
     def wait_seconds(self, weight: int, service: RestService) -> float:
-        """How long a request of `weight` must wait; 0 for not at all."""
+        """Seconds that a request of `weight` must wait; 0 if none."""
         now = trio.current_time()
         self._forget_before(now - service.window_seconds)
         wait = self.ban.until - now
@@ -50,7 +50,7 @@ class WeightGate:
         return max(wait, 0.0)
 
     def used(self, service: RestService) -> int:
-        """Weight used in the present window, as far as is known."""
+        """Known weight used in the current window."""
         self._forget_before(trio.current_time() - service.window_seconds)
         return self._sum
 
@@ -60,7 +60,7 @@ class WeightGate:
         self._sum += weight
 
     def observe(self, used: int) -> None:
-        """The host says how much of its window is used: what is not ours counts, too."""
+        """Take the used weight that the host reports, which includes other programs' requests."""
         if used > self._sum:
             self.take(used - self._sum)
 

@@ -29,7 +29,7 @@ from connector.feeds.subscription import Subscription
 
 @attrs.frozen
 class Request:
-    """A request on its way to the exchange."""
+    """A request to send to the exchange."""
 
     request_id: int
     subscribes: bool
@@ -39,18 +39,18 @@ class Request:
 
 @attrs.define
 class _Pending:
-    """A request that is not, or not wholly, answered."""
+    """A request without a complete answer."""
 
     request: Request
     sent_at: float
     left: dict[str, Subscription]
     """Its streams without an answer, by name."""
     answers_before: int
-    """How many answers to earlier messages may still come, of an exchange that names no request."""
+    """Number of outstanding answers to earlier messages, if answers do not name their request."""
 
     @property
     def had_its_turn(self) -> bool:
-        """Whether the exchange has answered it, perhaps without a word on some of its streams."""
+        """Whether the exchange has answered it, even if only for some of its streams."""
         return self.answers_before < 0
 
 
@@ -59,7 +59,7 @@ _UNANSWERED = "the exchange did not acknowledge it"
 
 @attrs.frozen
 class Refusal:
-    """A stream that the exchange does not give."""
+    """A stream that the exchange refuses."""
 
     subscription: Subscription
     code: int | str | None
@@ -79,14 +79,15 @@ class Wire:
         self._refresh: dict[str, None] = {}
         """An ordered set."""
         self._lists = exchange.liveness.unanswered == "omitted"
-        """Whether the exchange answers each message by a list of what is subscribed, or refuses."""
+        """Whether the exchange answers each message with a list of all subscriptions or a
+        refusal."""
         self._unanswered = len(exchange.liveness.greeting)
-        """Messages that it has not answered so."""
+        """Number of messages without such an answer."""
         self.live: dict[str, Subscription] = {}
         """Streams that the exchange has acknowledged."""
 
     def next_request(self, now: float) -> Request | None:
-        """What to ask next, counted as sent at `now`; None when there is nothing to ask."""
+        """Return the next request, counted as sent at `now`; None if none is needed."""
         surplus = self._surplus()
         if surplus:
             return self._ask(now, subscribes=False, subscriptions=surplus)
@@ -98,7 +99,7 @@ class Wire:
         return None
 
     def has_work(self) -> bool:
-        """Whether `next_request` has something to ask."""
+        """Whether `next_request` has a request."""
         return bool(self._surplus() or self._missing())
 
     def converged(self) -> bool:
@@ -106,14 +107,14 @@ class Wire:
         return not self._pending and not self.has_work()
 
     def refresh(self, subscription: Subscription) -> bool:
-        """Unsubscribe and subscribe again; False when that is under way already."""
+        """Unsubscribe and subscribe again; False if this is in progress already."""
         if subscription.name in self._refresh:
             return False
         self._refresh[subscription.name] = None
         return True
 
     def read(self, reply: Reply | Subscribed) -> list[Refusal]:
-        """Take a reply; what it refuses. A reply to nothing we asked is ignored."""
+        """Process a reply, and return what it refuses. Ignore a reply to an unknown request."""
         if isinstance(reply, Subscribed):
             return self._read_state(reply.streams)
         pending = self._pending_of(reply)
@@ -123,7 +124,7 @@ class Wire:
             return []
         named = pending.left if reply.streams is None else reply.streams
         if reply.message is not None and pending.left.keys().isdisjoint(named):
-            # It calls its streams by other names than we do: one of them, whichever, is meant.
+            # The exchange spells its streams differently: any one of them may be meant.
             reply = attrs.evolve(reply, streams=None, others="wait")
             named = pending.left
         about = [pending.left.pop(name) for name in tuple(named) if name in pending.left]
@@ -150,7 +151,7 @@ class Wire:
         return refused
 
     def _halve(self, subscriptions: list[Subscription]) -> None:
-        """Ask for the one half, then for the other."""
+        """Request one half, then the other."""
         middle = len(subscriptions) // 2
         self._halves += [subscriptions[:middle], subscriptions[middle:]]
 
@@ -160,11 +161,11 @@ class Wire:
         """Give up requests that have been unanswered since `before`.
 
         Args:
-            before: when they were sent, or earlier.
+            before: give up requests sent at this time or earlier.
             meaning: what it means, as `connector.exchanges.protocol.Liveness.unanswered`.
 
         Returns:
-            What it refuses, and whether something is broken.
+            The refusals, and whether something is broken.
         """
         refused, broken = [], False
         for pending in tuple(self._pending.values()):
@@ -180,7 +181,7 @@ class Wire:
             if not pending.request.subscribes:
                 self._gone(streams)
             elif meaning == "omitted" and len(streams) == len(pending.request.subscriptions) > 1:
-                # None was accepted: perhaps only the refusal went astray, and one was bad.
+                # No stream was accepted: perhaps one was bad, and the refusal was lost.
                 self._halve(streams)
             else:
                 refused += [Refusal(each, None, _UNANSWERED) for each in streams]
@@ -191,7 +192,7 @@ class Wire:
         return min((each.sent_at for each in self._pending.values()), default=None)
 
     def forgive(self, now: float) -> None:
-        """Count waiting for replies from `now`: we were not reading."""
+        """Restart the wait for replies at `now`, because the link was not reading."""
         for pending in self._pending.values():
             pending.sent_at = now
 
@@ -205,11 +206,11 @@ class Wire:
             for pending in self._pending.values()
             if reply.streams is None or not pending.left.keys().isdisjoint(reply.streams)
         ]
-        # What is left of a request that had its turn was omitted: an error is of the next one.
+        # The rest of an answered request was omitted, so an error belongs to the next request.
         return next((each for each in about if not each.had_its_turn), about[0] if about else None)
 
     def _read_state(self, streams: frozenset[str]) -> list[Refusal]:
-        """Whatever is subscribed now was accepted, and whatever is not has ended."""
+        """Process a list of all subscriptions: listed streams are accepted, others have ended."""
         self._count_answer()
         for pending in tuple(self._pending.values()):
             subscribes = pending.request.subscribes
@@ -228,7 +229,7 @@ class Wire:
             pending.answers_before -= 1
 
     def _settle(self, pending: _Pending) -> None:
-        """Forget a request all of whose streams are answered."""
+        """Remove a request once all of its streams are answered."""
         if not pending.left:
             del self._pending[pending.request.request_id]
 
@@ -251,7 +252,7 @@ class Wire:
             if wanted is None or name in self._refresh:
                 surplus.append(subscription)
             elif wanted is not subscription:
-                # Given up and wanted again before the exchange was told: it never stopped.
+                # Wanted again before the unsubscription was sent: the stream never stopped.
                 self.live[name] = wanted
                 wanted.acknowledged()
         return self._of_one_request(surplus)
@@ -268,7 +269,7 @@ class Wire:
         return self._of_one_request(missing)[: max(room, 0)]
 
     def _of_one_request(self, subscriptions: Sequence[Subscription]) -> list[Subscription]:
-        """As many of `subscriptions` as one request may have, the first among them."""
+        """The first of `subscriptions`, with as many others as one request may have."""
         batch = subscriptions[0].stream.batch if subscriptions else ""
         together = [each for each in subscriptions if each.stream.batch == batch]
         return together[: self._exchange.limits.streams_per_request]

@@ -43,7 +43,7 @@ _OUR_FAILURES: Mapping[int, Reason] = {
     1007: "protocol error",
     1009: "too big",
 }
-"""Why trio-websocket gives a connection up by itself, by the code that it notes."""
+"""Why trio-websocket fails a connection by itself, by its close code."""
 
 
 @attrs.frozen
@@ -52,15 +52,15 @@ class Ended:
 
     reason: Reason
     code: int | None = None
-    """The close code: the server's, or the one that says what we found wrong (RFC 6455 §7.4.1);
-    1006 when the connection ended without a close frame."""
+    """The close code: the server's, or ours for a protocol error (RFC 6455 §7.4.1); 1006 if the
+    connection ended without a close frame."""
     text: str = ""
     cause: BaseException | None = attrs.field(default=None, eq=False, repr=False)
     """The exception behind an ``error``."""
 
 
 class Text(Protocol):
-    """Something to be sent."""
+    """A text to send."""
 
     @property
     def text(self) -> str: ...
@@ -72,8 +72,8 @@ _Reader: TypeAlias = "Callable[[], Awaitable[None]]"
 class _Caught:
     """Stands for the nursery in which trio-websocket would start its reader.
 
-    `Connection.converse` runs the reader instead: as a task that is there already, and that keeps
-    its errors from others without a nursery of its own.
+    `Connection.converse` runs the reader instead, in an existing task that keeps its errors from
+    others without a nursery.
     """
 
     def __init__(self) -> None:
@@ -111,12 +111,12 @@ class Connection:
 
     @property
     def wire_bytes(self) -> int:
-        """Bytes received, without TLS's own: HTTP, frame headers, compressed payloads."""
+        """Bytes received after TLS: HTTP, frame headers, compressed payloads."""
         return self._tap.wire_bytes
 
     @property
     def payload_bytes(self) -> int:
-        """Bytes of the messages delivered, inflated where they were compressed."""
+        """Bytes of the delivered messages, after decompression."""
         return self._tap.payload_bytes
 
     @property
@@ -126,7 +126,7 @@ class Connection:
 
     @property
     def blocked(self) -> bool:
-        """Whether the connection is not being read because the sink has no room."""
+        """Whether the connection is not read because the sink is full."""
         return self._tap.blocked
 
     @property
@@ -173,15 +173,15 @@ class Connection:
         Raises:
             ExchangeUnavailable: the connection is over.
 
-        Cancellation: part of the message may have been sent; then nothing else can be.
+        Cancellation: part of the message may have been sent; then the connection cannot send again.
         """
         with self._while_it_lasts():
             await self._ws.send_message(text)
 
     @property
     def writable(self) -> bool:
-        """Whether `write` may be called now: a stream that cannot send without waiting is never
-        so, and no connection that is being closed.
+        """Whether `write` may be called now. It never may on a stream that cannot send without
+        waiting, or on a connection that is being closed.
         """
         websocket = self._websocket
         state = None if websocket is None else getattr(websocket, "_wsproto", None)
@@ -193,10 +193,10 @@ class Connection:
         )
 
     def write(self, text: str) -> bool:
-        """Send a text message now, for which it must be `writable`.
+        """Send a text message now; the connection must be `writable`.
 
         Returns:
-            Whether the stream had room for all of it; the rest waits for `flush`.
+            Whether the stream accepted all of it; the rest waits for `flush`.
 
         Raises:
             ExchangeUnavailable: the connection is over; part of the message may have been sent.
@@ -207,12 +207,12 @@ class Connection:
             raise ExchangeUnavailable("the connection is over") from error
 
     async def flush(self) -> None:
-        """Wait until what was written is sent.
+        """Wait until all written bytes are sent.
 
         Raises:
             ExchangeUnavailable: the connection is over.
 
-        Cancellation: as of `send`.
+        Cancellation: as for `send`.
         """
         with self._while_it_lasts():
             try:
@@ -230,12 +230,12 @@ class Connection:
         Raises:
             ExchangeUnavailable: the connection is over.
 
-        Cancellation: as of `send`.
+        Cancellation: as for `send`.
         """
         await self.send(request.text)
 
     async def ping(self) -> None:
-        """Send a ping and wait for its pong, for which `run` must be running.
+        """Send a ping and wait for its pong; `run` must be running.
 
         Raises:
             ExchangeUnavailable: the connection is over.
@@ -246,12 +246,12 @@ class Connection:
             await self._ws.ping()
 
     async def close(self, code: int = 1000, reason: str = "", *, timeout: float) -> None:  # noqa: ASYNC109
-        """Exchange close frames with the server, and close the stream; quiet when it is gone.
+        """Exchange close frames with the server, and close the stream; no effect if it is gone.
 
         Args:
-            code: what to tell the server (RFC 6455 §7.4.1).
-            reason: the same in words.
-            timeout: seconds after which the stream is closed without its answer.
+            code: the close code for the server (RFC 6455 §7.4.1).
+            reason: the close reason as text.
+            timeout: seconds after which the stream is closed without the server's answer.
 
         Cancellation: the stream is closed at once.
         """
@@ -267,9 +267,9 @@ class Connection:
         return self._websocket
 
     async def converse(self) -> None:
-        """Let trio-websocket speak with the server until one of the two is done.
+        """Run trio-websocket's reader until the connection ends.
 
-        Should its reader break, nobody else is cancelled: `open` or `run` says so.
+        If the reader breaks, no other task is cancelled; `open` or `run` reports it.
         """
         try:
             assert self._caught is not None
@@ -283,14 +283,14 @@ class Connection:
                 scope.cancel()
 
     async def open(self, address: Address, more: Iterable[tuple[str, str]] = ()) -> None:
-        """Return when the handshake is complete, for which `converse` must be running.
+        """Return when the handshake is complete; `converse` must be running.
 
         Args:
-            address: of the server.
-            more: headers, names and values.
+            address: the server's address.
+            more: additional headers, as names and values.
 
         Raises:
-            ExchangeUnavailable, HandshakeRejected: it will not be.
+            ExchangeUnavailable, HandshakeRejected: the handshake failed.
         """
         headers = [(b"User-Agent", USER_AGENT.encode())]
         headers += [(name.encode(), value.encode()) for name, value in more]
@@ -325,7 +325,7 @@ class Connection:
         if isinstance(failure, ConnectorError):
             raise failure
         # trio-websocket answers a bad response with a rejection, which a client cannot send; the
-        # error that began it is further down.
+        # original error is further down.
         found = next((e for e in origins(failure) if isinstance(e, RemoteProtocolError)), failure)
         raise ExchangeUnavailable(f"answered the upgrade wrongly: {found}") from found
 
@@ -346,7 +346,7 @@ class Connection:
         raise ExchangeUnavailable("the connection is over")
 
     def _how_it_ended(self) -> Ended:
-        """Read it from what trio-websocket and the tap have noted."""
+        """Derive the ending from the notes of trio-websocket and the tap."""
         if isinstance(self._failure, Violation):
             code = self._failure.code
             return Ended(_OUR_FAILURES.get(code, "error"), code, self._failure.text)

@@ -1,10 +1,10 @@
 """permessage-deflate (RFC 7692): negotiate compression and decompress messages.
 
-We offer it as browsers do, inflate what the server compresses, and send uncompressed, which is
-always allowed. Inflating needs no regard for what the server chose: the largest window reads all
-windows, and a message that refers to no earlier one does not mind that they are remembered. After
-a final block (RFC 7692 §7.2.3.4) the window is new, as it is for the compressors that make one;
-should a message refer further back all the same, zlib finds that it does.
+We offer it as browsers do, inflate compressed messages, and send uncompressed ones, which is always
+allowed. Inflating does not depend on the server's parameters: the largest window can read all
+windows, and remembering earlier messages does not harm a message that does not refer to them. A
+final block (RFC 7692 §7.2.3.4) starts a new window, as in the compressors that write one; if a
+message refers further back nevertheless, zlib detects it.
 """
 
 from __future__ import annotations
@@ -36,19 +36,20 @@ _NAME = "permessage-deflate"
 _LARGEST_WINDOW = -15
 """Window of 2^15 bytes; negative: deflate data without the header and the sum of zlib's."""
 _TAIL = b"\x00\x00\xff\xff"
-"""What the sender cuts off every message (RFC 7692 §7.2.1)."""
+"""The bytes that the sender removes from the end of every message (RFC 7692 §7.2.1)."""
 _MOST_EXPANSION = 1032
-"""Deflate cannot do better: a match of 258 bytes, the longest, takes two bits, the shortest."""
+"""The largest expansion by deflate: the longest match, 258 bytes, in the shortest code, two
+bits."""
 _HELD_BACK_BYTES = 16
 """More than the tail, and what zlib may hold back of the message before (RFC 1951 §3.2.3)."""
 _PORTION_BYTES = 262_144
-"""What is inflated before others have their turn, beside the last message of it. Four times what
-the reads of usual traffic inflate to."""
+"""Bytes to inflate before other tasks run, plus the last message. Four times the inflated size of
+the reads of usual traffic."""
 _PORTION_STEPS = 1_024
-"""The same in frames that are looked at one by one."""
+"""The same limit as a number of frames, for frames that are processed one by one."""
 _MOST_FINAL_BLOCKS = 16
-"""Of one message. Compressors end a message with one at most (RFC 7692 §7.2.3.4), and what follows
-each is copied."""
+"""Most final blocks of one message. Compressors end a message with one at most (RFC 7692
+§7.2.3.4), and the data after each is copied."""
 _INVALID_DATA = 1007
 _PROTOCOL_ERROR = 1002
 _MESSAGE_TOO_BIG = 1009
@@ -85,7 +86,7 @@ _PARAMETERS: Mapping[str, Callable[[str | None], bool]] = {
     "server_max_window_bits": _is_window,
     "client_max_window_bits": _is_window,
 }
-"""What an answer to `OFFER` may contain, and which values (RFC 7692 §7.1)."""
+"""The allowed parameters of an answer to `OFFER`, with a check of their values (RFC 7692 §7.1)."""
 
 
 def agree(answer: str | None) -> bool:
@@ -98,7 +99,7 @@ def agree(answer: str | None) -> bool:
         Whether the server may compress.
 
     Raises:
-        CompressionRefused: it answered with something else than was offered.
+        CompressionRefused: the answer does not match the offer.
     """
     if not answer:
         return False
@@ -136,14 +137,14 @@ def inflate_text_in_python(  # noqa: PLR0917  # by position, which costs less
     portion: int,
     messages: list[bytes],
 ) -> tuple[int, bytes | None, int]:
-    """Append what the whole compressed text messages at `position` inflate to to `messages`.
+    """Inflate the whole compressed text messages at `position`, and append them to `messages`.
 
     Args:
-        stream: what inflates.
+        stream: the decompressor.
         data: the buffer.
         position: where a frame begins.
-        surely_fits: frames longer than this many bytes are left alone.
-        portion: no more is lifted once messages have this many bytes.
+        surely_fits: frames longer than this many bytes are not lifted.
+        portion: lifting stops once the messages have this many bytes.
         messages: grows by one message per frame.
 
     Returns:
@@ -182,10 +183,10 @@ inflate_text = inflate_text_in_python if EXTENSION is None else EXTENSION.inflat
 
 
 class Inflater:
-    """Lifts compressed messages off a buffer, beside uncompressed ones.
+    """Lifts compressed and uncompressed messages off a buffer.
 
     Args:
-        limit: bytes; a message that inflates to more is never held.
+        limit: bytes; a message that inflates to more is never kept.
     """
 
     def __init__(self, limit: int) -> None:
@@ -273,7 +274,7 @@ class Inflater:
         return position
 
     def _complete(self, message: bytes, opcode: int, messages: list[bytes]) -> None:
-        """A whole message is inflated."""
+        """Finish a message that is completely inflated."""
         self._final_blocks = 0
         if opcode == TEXT and not message.isascii() and not is_utf8(message):
             self._fail(_INVALID_DATA, _NOT_UTF8)
@@ -281,7 +282,7 @@ class Inflater:
             messages.append(message)
 
     def _inflate(self, data: bytes) -> bytes:
-        """Inflate `data`, to one byte more than there is room for at most."""
+        """Inflate `data`, to at most one byte more than the limit allows."""
         try:
             return self._inflate_on(self._stream.decompress(data, self._room + 1))
         except zlib.error as error:
@@ -289,7 +290,7 @@ class Inflater:
             return b""
 
     def _inflate_on(self, inflated: bytes) -> bytes:
-        """Inflate what is behind a final block, and judge the size."""
+        """Inflate the data after a final block, and check the size."""
         try:
             while self._stream.eof and len(inflated) <= self._room:
                 data = self._stream.unused_data

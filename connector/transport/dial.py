@@ -1,8 +1,8 @@
 """Addresses, and dialers that open byte streams to them.
 
-A `Dialer` opens the byte stream and closes it; TLS and WebSocket are laid over it by
-`connector.transport.open_connection` for every dialer alike, so that a network in memory meets
-the same code as a TCP socket does.
+A `Dialer` opens and closes the byte stream. `connector.transport.open_connection` adds TLS and
+WebSocket in the same way for every dialer, so that a network in memory runs the same code as a TCP
+socket.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from connector.transport.name_lookup import find, open_tcp
 
 _DEFAULT_PORTS = {"ws": 80, "wss": 443}
 _TARGET_CHARACTERS = "!#$%&'()*+,-./:;=?@[]_~"
-"""What stays as it is in a request target (RFC 3986 §2.2); stream names may hold anything else."""
+"""Characters that stay unescaped in a request target (RFC 3986 §2.2)."""
 
 
 class Dialer(Protocol):
@@ -39,7 +39,7 @@ class Dialer(Protocol):
         """Open a stream for the length of a block. It is closed forcefully when the block ends.
 
         Raises:
-            OSError: nobody could be reached at this address.
+            OSError: no server could be reached at this address.
         """
         ...
 
@@ -48,10 +48,10 @@ _Pairs: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 def _pairs(addresses: Mapping[str, str | Sequence[str]] | _Pairs) -> _Pairs:
-    """Addresses by host, as a value that can be compared and hashed.
+    """Make a hashable value of the addresses by host.
 
     Raises:
-        ConfigError: one is no address.
+        ConfigError: an entry is not an address.
     """
     given: dict[str, str | Sequence[str]] = dict(addresses)
     pairs = []
@@ -80,7 +80,7 @@ def _optional_address(text: object) -> str | None:
 class TcpDialer:
     """Opens TCP connections, to the address of the host that answers first (RFC 8305).
 
-    A host's name is looked up in one of two threads that lookups of this host have for themselves.
+    Lookups of one host use at most two threads.
 
     Args:
         ssl_context: replaces the system's trusted certificates.
@@ -90,10 +90,10 @@ class TcpDialer:
         addresses: by host, the addresses to connect to, in this order, without a name lookup.
             Certificates are still checked against the host's name.
 
-    Nagle's algorithm is off, as trio has it for every TCP stream: a request leaves at once.
+    Nagle's algorithm is off, as in all of trio's TCP streams: a request is sent at once.
 
     Raises:
-        ConfigError: an address is none, or the file is not there or holds no certificate.
+        ConfigError: an address is invalid, or the file is missing or has no certificate.
     """
 
     _given: ssl.SSLContext | None = attrs.field(default=None, alias="ssl_context", repr=False)
@@ -128,7 +128,7 @@ class TcpDialer:
         return context
 
     def way_to(self, host: str) -> str:
-        """How it goes to `host`, in words; empty if there is nothing special about it."""
+        """Describe the way to `host`; empty if it is direct."""
         pinned = dict(self.addresses).get(host.lower(), ())
         words = [f"at {', '.join(pinned)}"] if pinned else []
         if self.source_address is not None:
@@ -141,13 +141,13 @@ class TcpDialer:
         Raises:
             OSError: the name is unknown, or it has no address of the kind of `source_address`.
 
-        Cancellation: a lookup is left behind (`connector.transport.name_lookup`).
+        Cancellation: the lookup continues in its thread (`connector.transport.name_lookup`).
         """
         pinned = dict(self.addresses).get(host.lower())
         return await find(host, port, source=self.source_address, pinned=pinned)
 
     async def open(self, host: str, port: int) -> trio.SocketStream:
-        """A TCP connection, which is the caller's to close.
+        """Open a TCP connection that the caller must close.
 
         Raises:
             OSError: the name is unknown, or no address of the host accepts the connection.
@@ -169,7 +169,7 @@ class TcpDialer:
 
 
 def way_to(dialer: Dialer, url: str) -> str:
-    """How `dialer` goes to `url`, in words; empty if it does not tell."""
+    """Describe the way of `dialer` to `url`; empty if unknown."""
     tell = getattr(dialer, "way_to", None)
     if tell is None:
         return ""
@@ -178,13 +178,13 @@ def way_to(dialer: Dialer, url: str) -> str:
 
 
 class closed_after:  # noqa: N801 - reads as the function that it could be
-    """Close a stream when the block ends, without waiting for anybody.
+    """Close a stream when the block ends, without waiting.
 
     `trio.aclose_forcefully` raises `trio.Cancelled` when a scope around it is cancelled too, and
-    that would replace the exception that is on its way out. Hence the shield; its time is up
-    before it begins.
+    that would replace the exception that is propagating. Hence the shield, whose deadline has
+    already passed.
 
-    A generator would do; every connection holds two of these, and then of those.
+    A class instead of a generator saves memory: every connection holds two of these.
     """
 
     __slots__ = ("_stream",)
@@ -202,7 +202,7 @@ class closed_after:  # noqa: N801 - reads as the function that it could be
 
 
 class _Dialled(closed_after):
-    """What `TcpDialer.connect` returns."""
+    """The context manager that `TcpDialer.connect` returns."""
 
     __slots__ = ("_dialer", "_host", "_port")
 

@@ -21,7 +21,7 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def origins(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and those that led to it, the first one last; of several at once, one."""
+    """The error and its chain of causes, the origin last; one error of each group."""
     while error is not None:
         error = next(leaves(error))
         yield error
@@ -39,11 +39,11 @@ def said(error: Exception) -> str:
 
 
 def raise_unwrapped(group: BaseExceptionGroup, failure: BaseException | None) -> NoReturn:
-    """Raise the one exception that matters, as it was before our nursery wrapped it.
+    """Raise the one relevant exception, without the group of our nursery.
 
-    An interruption (KeyboardInterrupt) comes first, then the `failure` of the block, then any
-    other error of a task; a cancellation only when there is nothing else, or an error would be
-    lost in it.
+    An interruption (KeyboardInterrupt) has priority, then the `failure` of the block, then any
+    other error of a task. A cancellation is raised only if there is nothing else, because an error
+    would be lost in it.
     """
     # By leaves: trio rebuilds the groups when it takes its cancellations out of them.
     mine = set(map(id, leaves(failure))) if failure is not None else set()

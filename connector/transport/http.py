@@ -1,9 +1,9 @@
 """HTTP for the duration of a block: requests and responses over one stream of the dialer.
 
-The socket is owned as that of a WebSocket is: one block, one stream, closed forcefully on every
-way out. So a network in memory, a proxy or other certificates serve REST as they serve streams.
-httpx2 speaks HTTP over that stream, without its pool, which opens sockets when it likes and
-closes them when it can:
+The socket has the same owner as a WebSocket's: one block, one stream, closed forcefully on every
+exit. A network in memory, a proxy or custom certificates therefore work for REST as for streams.
+httpx2 speaks HTTP over that stream. Its pool is not used, because the pool decides itself when to
+open and close sockets:
 
 .. code-block:: text
 
@@ -30,16 +30,16 @@ from connector.transport.error_groups import said
 from connector.transport.tls import secure
 
 _MAX_BODY_BYTES = 64 * 1024 * 1024
-"""Of a decompressed answer: the instruments of a large exchange are 20 MB."""
+"""Limit of a decompressed answer: the instruments of a large exchange are 20 MB."""
 _ANSWER_SECONDS = 10.0
-"""For an answer that is short; longer ones have more time."""
+"""Time limit of a short answer; longer ones have more time."""
 _LEAST_BYTES_PER_SECOND = 16 * 1024
-"""Of an answer, decompressed: a snapshot of 200 kB has 22 s."""
+"""Lowest rate of an answer, decompressed: a snapshot of 200 kB may take 22 s."""
 
 
 @attrs.frozen
 class Response:
-    """What a server answered."""
+    """The response of a server."""
 
     status: int
     headers: Mapping[str, str]
@@ -58,23 +58,23 @@ async def open_http(
     headers: Iterable[tuple[str, str]] = (),
     sockets: set[trio.abc.Stream],
 ) -> AsyncIterator[Http]:
-    """Connect to `url` for the length of a block; requests go out one after the other.
+    """Connect to `url` for the length of a block, for one request at a time.
 
     Args:
         url: ``http://`` or ``https://``, the base of the requests.
         dialer: opens the byte stream.
         connect_timeout: seconds until the connection is open.
-        read_timeout: seconds without a byte after which an answer will not come.
-        headers: what every request carries, beside what is usual.
+        read_timeout: seconds without a byte after which an answer has failed.
+        headers: additional headers of every request.
         sockets: holds the dialer's stream from the moment it is open until it is closed.
 
     Yields:
-        The connection. Whatever breaks it is an `ExchangeUnavailable`, and every later request
-        then is one, too.
+        The connection. Once it breaks, the current and all later requests raise
+        `ExchangeUnavailable`.
 
     Raises:
         ConfigError: `url` is not an HTTP URL.
-        ExchangeUnavailable: there was no connection, or it broke.
+        ExchangeUnavailable: connecting failed.
 
     Cancellation: the stream is closed, in every state.
     """
@@ -131,11 +131,11 @@ class Http:
         self._address = address
 
     async def get(self, target: str) -> Response:
-        """The whole response to a GET of `target`; errors and cancellation as of `request`."""
+        """The whole response to a GET of `target`; errors and cancellation as for `request`."""
         return await self.request("GET", target)
 
     async def post(self, target: str, body: bytes) -> Response:
-        """The whole response to a POST of JSON; errors and cancellation as of `request`."""
+        """The whole response to a POST of JSON; errors and cancellation as for `request`."""
         headers = {"Content-Type": "application/json"}
         return await self.request("POST", target, headers, body)
 
@@ -146,12 +146,12 @@ class Http:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> Response:
-        """The whole response to a request for `target`, a path with its query.
+        """Get the whole response to a request for `target`, a path with its query.
 
         Raises:
-            ExchangeUnavailable: the connection is broken, or the answer makes no sense.
+            ExchangeUnavailable: the connection is broken, or the answer is invalid.
 
-        Cancellation: the connection is of no use afterwards.
+        Cancellation: the connection is unusable afterwards.
         """
         request = self._client.build_request(verb, target, headers=headers, content=body)
         answer = bytearray()
@@ -186,7 +186,7 @@ _FAILURES = (
     httpcore2.TimeoutException,
     httpx2.RequestError,
 )
-"""What breaks a connection, or makes an answer useless."""
+"""The errors of a broken connection or an invalid answer."""
 
 
 class _OneStream(httpx2.AsyncBaseTransport):
@@ -223,7 +223,7 @@ class _Content(httpx2.AsyncByteStream):
 
 
 class _Lent(httpcore2.AsyncNetworkStream):
-    """A stream that somebody else closes, with the methods that httpcore2 has chosen."""
+    """A borrowed stream, which this does not close, with the methods that httpcore2 expects."""
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
@@ -237,7 +237,7 @@ class _Lent(httpcore2.AsyncNetworkStream):
             await self._stream.send_all(buffer)
 
     async def aclose(self) -> None:
-        """Nothing; so it does not matter that this is called under a shield."""
+        """Do nothing, so that a call under a shield is harmless."""
 
 
 @contextmanager
@@ -246,7 +246,7 @@ def _translated(
     late: type[httpcore2.TimeoutException],
     seconds: float | None,
 ) -> Iterator[None]:
-    """The stream's errors as httpcore2 expects them, with a limit in time."""
+    """Convert the stream's errors to those that httpcore2 expects, with a time limit."""
     try:
         with trio.move_on_after(math.inf if seconds is None else seconds) as limit:
             yield
@@ -257,7 +257,7 @@ def _translated(
 
 
 def _in_core(url: httpx2.URL) -> httpcore2.URL:
-    """The same URL as httpcore2 wants it."""
+    """Convert the URL to httpcore2's type."""
     return httpcore2.URL(
         scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
     )

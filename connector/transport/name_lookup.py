@@ -1,9 +1,9 @@
 """Connect to a host name over TCP, without using up the worker threads of the program.
 
-Names are looked up in threads, for which the operating system has no other way, and a lookup that
-hangs cannot be ended: its thread is left behind. trio has room for 40 threads, for everything that
-the program does in them. So the lookups of each host have room of their own, for two; when both
-hang, the next attempt waits for one of them and fails in time.
+Names are looked up in threads, because the operating system offers nothing else. A lookup that
+hangs cannot be ended, so its thread stays. trio allows 40 threads for the whole program. The
+lookups of each host therefore have a separate limit of two threads. If both hang, the next attempt
+waits for one of them until it times out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import trio
 
 _LOOKUPS_PER_HOST = 2
 _HEAD_START_SECONDS = 0.25
-"""RFC 8305 §8: before the next address is tried, too."""
+"""Delay before the next address is tried in parallel (RFC 8305 §8)."""
 
 _limiters: trio.lowlevel.RunVar[dict[str, trio.CapacityLimiter]] = trio.lowlevel.RunVar(
     "connector_lookup_limiters"
@@ -25,7 +25,7 @@ _limiters: trio.lowlevel.RunVar[dict[str, trio.CapacityLimiter]] = trio.lowlevel
 
 
 def limiter_of(host: str) -> trio.CapacityLimiter:
-    """The room for lookups of `host`, shared by everybody in this `trio.run`."""
+    """The thread limit for lookups of `host`, shared within this `trio.run`."""
     try:
         limiters = _limiters.get()
     except LookupError:
@@ -38,9 +38,9 @@ async def look_up(host: str, port: int) -> list[str]:
     """The addresses of `host`, in the order in which to try them.
 
     Raises:
-        OSError: the name is unknown, or nobody could be asked.
+        OSError: the name is unknown, or the lookup failed.
 
-    Cancellation: the lookup is left behind, and keeps its place in the room for lookups.
+    Cancellation: the lookup continues in its thread, and keeps counting against the limit.
     """
     try:
         ipaddress.ip_address(host)
@@ -67,9 +67,9 @@ async def open_tcp(
 
     Args:
         host: a name, or an address.
-        port: of the host.
-        source: the address that the connection is to come from.
-        pinned: the addresses of the host, which is then not looked up.
+        port: the port of the host.
+        source: the local address of the connection.
+        pinned: the addresses of the host; if given, its name is not looked up.
 
     Raises:
         OSError: the name is unknown, or no address accepts the connection.

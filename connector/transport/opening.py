@@ -1,7 +1,7 @@
 """`open_connection`: open a connection for the duration of a block, and always close it.
 
-The socket belongs to `open_connection`. It is closed forcefully on every way out, before the
-tasks that read from it are cancelled, and never by the garbage collector.
+The socket belongs to `open_connection`. It is closed forcefully on every exit, before the tasks
+that read from it are cancelled, and never by the garbage collector.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ async def open_connection(
 
     Args:
         url: ``ws://`` or ``wss://``; its query never reaches a log or an error.
-        sink: takes the messages.
+        sink: receives the messages.
         dialer: opens the byte stream.
         connect_timeout: seconds for everything up to the completed handshake.
         max_message_bytes: a longer message ends the connection.
         compression: whether to offer permessage-deflate.
-        headers: what the handshake carries, beside what is usual; names and values.
+        headers: additional headers of the handshake, as names and values.
         sockets: holds the dialer's stream from the moment it is open until it is closed.
 
     Yields:
@@ -56,7 +56,7 @@ async def open_connection(
 
     Raises:
         ConfigError: `url` is not a WebSocket URL.
-        ExchangeUnavailable: there was no answer, or not one that makes sense.
+        ExchangeUnavailable: there was no answer, or an invalid one.
         HandshakeRejected: the server answered with an HTTP status other than 101.
 
     Cancellation: the stream is closed, in every state.
@@ -77,7 +77,7 @@ async def open_connection(
                         tap = Tap(stream, sink, limit=max_message_bytes, compression=compression)
                         progress.tap = tap
                         async with _upgraded(tap, raw, address, headers) as connection:
-                            # From here on the time is the caller's, unless it is up already.
+                            # From here on the caller's time limits apply, unless ours has passed.
                             limit.deadline = math.inf
                             if limit.cancel_called:
                                 await trio.lowlevel.checkpoint_if_cancelled()
@@ -128,7 +128,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 @attrs.define
 class _Progress:
-    """How far the opening has come, and what to say when it comes no further."""
+    """The stage of the opening, and the errors for a failure in that stage."""
 
     address: Address
     seconds: float
@@ -154,7 +154,7 @@ class _Progress:
         ) from error
 
     def _advice(self, error: Exception) -> str:
-        """What to do when nothing listens on this machine: in a test, the network is missing."""
+        """Advice for a refused connection to this machine: a test may lack its network."""
         refused = any(isinstance(each, ConnectionRefusedError) for each in origins(error))
         if self.address.host not in _LOOPBACK or not refused:
             return ""

@@ -1,12 +1,12 @@
 """Send messages of a connection; write them immediately where possible, without a task switch.
 
-`send_all` of a TCP stream executes a checkpoint, trio-websocket's lock around it another, and a
-message that is handed to a sending task waits for that task's turn. Each costs an order as much as
-its signature. Here the bytes go to the socket directly; what the socket does not take waits for
-`Outgoing.flush`.
+`send_all` of a TCP stream executes a checkpoint, and trio-websocket's lock around it another. A
+message for a sending task waits until that task runs. For an order, each of these costs as much as
+its signature. Here the bytes go to the socket directly; bytes that the socket does not accept wait
+for `Outgoing.flush`.
 
-Only where it is known how: a TCP socket, TLS over one, and a stream with a `send_nowait` of its
-own. Everywhere else `Outgoing.writable` is False, and a task has to send.
+This works for a TCP socket, TLS over one, and a stream with a method `send_nowait`. For all others
+`Outgoing.writable` is False, and a task has to send.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import trio
 _CLOSED = frozenset({errno.EBADF, errno.ENOTSOCK})
 
 Send = Callable[[bytes], int]
-"""Sends what can be sent now, and says how much; raises as `trio.abc.SendStream.send_all`."""
+"""Sends what fits now, and returns its size; raises as `trio.abc.SendStream.send_all`."""
 
 
 @runtime_checkable
@@ -30,7 +30,7 @@ class SendsAtOnce(Protocol):
     """A stream that can send without waiting."""
 
     def send_nowait(self, data: bytes) -> int:
-        """Send what there is room for, and return how much that was."""
+        """Send as many bytes as fit, and return their number."""
         ...
 
 
@@ -45,11 +45,11 @@ class DirectWriter:
 
     @property
     def ready(self) -> bool:
-        """Whether nothing is being sent, and nothing waits."""
+        """Whether no bytes are being sent or wait."""
         return not self._rest and not self._lock.locked()
 
     def write(self, data: bytes) -> bool:
-        """Send as much as can be sent now; whether that was all. It must be `ready`.
+        """Send as much as fits now, and return whether that was all. It must be `ready`.
 
         Raises:
             trio.BrokenResourceError, trio.ClosedResourceError: as `send_all`.
@@ -61,7 +61,7 @@ class DirectWriter:
         return True
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send `data` behind what waits.
+        """Send `data` after the waiting bytes.
 
         Cancellation: part of it may be sent.
         """
@@ -79,8 +79,8 @@ class DirectWriter:
 class _TlsWriter(DirectWriter):
     """Encrypts into trio's own buffer, and empties it, as trio does.
 
-    What the socket does not take goes back into that buffer, which is empty then, so that trio
-    sends it before anything else.
+    Bytes that the socket does not accept go back into the then empty buffer, so that trio sends
+    them first.
     """
 
     def __init__(
@@ -99,11 +99,11 @@ class _TlsWriter(DirectWriter):
 
     @property
     def ready(self) -> bool:
-        """Whether nothing is being sent, by trio neither, and nothing waits."""
+        """Whether no bytes are being sent, here or by trio, or wait."""
         return not (self._lock.locked() or self._inner.locked() or self._outgoing.pending)
 
     def write(self, data: bytes) -> bool:
-        """As of a stream without TLS."""
+        """Write as on a stream without TLS."""
         try:
             written = 0
             while written < len(data):
@@ -130,15 +130,15 @@ class Outgoing:
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self.torn = False
-        """A write was cut short: nothing sensible can be sent any more."""
+        """Whether a write was cut short; then no further message can be sent."""
         self._stream = stream
         self._writer: DirectWriter | None = None
-        """There is one from the first look at `writable`."""
+        """Created at the first read of `writable`."""
         self._sending = False
 
     @property
     def writable(self) -> bool:
-        """Whether `write` may be called: never where the stream cannot send without waiting."""
+        """Whether `write` may be called; never on a stream that cannot send without waiting."""
         if self.torn:
             return False
         if self._writer is None:
@@ -149,7 +149,7 @@ class Outgoing:
         return self._writer.ready
 
     def write(self, data: bytes) -> bool:
-        """Send `data` now; whether that was all, or `flush` has something to do.
+        """Send `data` now, and return whether that was all; otherwise call `flush`.
 
         Raises:
             trio.BrokenResourceError, trio.ClosedResourceError: as of `send_all`.
@@ -179,12 +179,12 @@ class Outgoing:
             self._sending = False
 
     async def flush(self) -> None:
-        """Send what waits; raises and is cancelled as `send_all`."""
+        """Send the waiting bytes; raises and is cancelled as `send_all`."""
         await self.send_all(b"")
 
 
 def writer_of(stream: trio.abc.Stream) -> DirectWriter | None:
-    """How to write into `stream` at once; None where it cannot be."""
+    """Make a direct writer for `stream`; None if it has no direct way."""
     if isinstance(stream, trio.SSLStream):
         # Should a version of trio keep these elsewhere, sending is slower but right.
         tls, outgoing = getattr(stream, "_ssl_object", None), getattr(stream, "_outgoing", None)

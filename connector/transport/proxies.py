@@ -3,8 +3,8 @@
 The proxy looks up the names of exchanges. TLS to the exchange is end to end, so a proxy sees only
 the destination. User and password of a proxy appear in no repr, log or error.
 
-We implement CONNECT here, because python-socks takes its first read for the whole answer of the
-proxy. The rest of an answer in two parts would be taken for data of the exchange.
+CONNECT is implemented here, because python-socks treats its first read as the proxy's whole answer.
+If an answer arrives in two parts, the rest would be mistaken for data of the exchange.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from connector.errors import ConfigError
 from connector.transport.dial import Dialer, TcpDialer, closed_after
 
 _MOST_BYTES = 16_384
-"""Of a proxy's answer to CONNECT."""
+"""Limit of a proxy's answer to CONNECT."""
 _WORDS = re.compile(r"[^\x20-\x7e]+")
 
 
@@ -45,10 +45,10 @@ class _Place:
 
 
 def _place(url: str, schemes: Mapping[str, int], example: str) -> _Place:
-    """Take the URL of a proxy apart; without a scheme it is of the first of `schemes`.
+    """Parse the URL of a proxy; without a scheme, the first of `schemes` applies.
 
     Raises:
-        ConfigError: it cannot be one. The message never repeats it, for a password may be in it.
+        ConfigError: it is invalid. The message never repeats it, because it may hold a password.
     """
     wrong = ConfigError(f"this is not a proxy URL; write, for example, {example}")
     if not isinstance(url, str):
@@ -67,7 +67,7 @@ def _place(url: str, schemes: Mapping[str, int], example: str) -> _Place:
 
 @attrs.frozen(slots=False, repr=False, init=False)
 class _ProxyDialer:
-    """What the two kinds have in common."""
+    """The common base of both kinds."""
 
     schemes: ClassVar[Mapping[str, int]]
     example: ClassVar[str]
@@ -75,7 +75,7 @@ class _ProxyDialer:
 
     _proxy: _Place
     tcp: TcpDialer
-    """How the proxy itself is reached, and whom to trust behind it."""
+    """The dialer for the proxy itself; its certificates are trusted for the exchange."""
 
     def __init__(self, url: str, *, tcp: TcpDialer | None = None) -> None:
         dialer = TcpDialer() if tcp is None else tcp
@@ -139,7 +139,7 @@ class Socks5Dialer(_ProxyDialer):
     Args:
         url: such as ``socks5://10.0.0.1:1080`` or ``socks5://user:password@10.0.0.1``; the port is
             1080 by default. ``socks5h`` means the same: names are looked up by the proxy.
-        tcp: how the proxy itself is reached, and whom to trust behind it.
+        tcp: the dialer for the proxy itself; its certificates are trusted for the exchange.
 
     Needs the extra ``proxy``.
 
@@ -194,7 +194,7 @@ class HttpProxyDialer(_ProxyDialer):
     Args:
         url: such as ``http://10.0.0.1:3128`` or ``http://user:password@10.0.0.1:3128``; the port is
             80 by default. User and password are sent as basic authentication.
-        tcp: how the proxy itself is reached, and whom to trust behind it.
+        tcp: the dialer for the proxy itself; its certificates are trusted for the exchange.
 
     Raises:
         ConfigError: this is no such URL. ``https://``, TLS to the proxy itself, is not offered.

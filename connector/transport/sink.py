@@ -1,6 +1,6 @@
 """`Sink`: the interface between the transport, which delivers frames, and the decoder.
 
-The order of things is the connection's: a sink is called from one task, without an await between
+The connection decides the order of calls: it calls a sink from one task, without an await between
 the read and the call.
 """
 
@@ -11,13 +11,13 @@ from typing import Protocol
 
 
 class Sink(Protocol):
-    """Where messages go."""
+    """The receiver of messages."""
 
     leisurely: bool
-    """Whether `rest` is to be awaited before more is read."""
+    """Whether to await `rest` before the next read."""
 
     def deliver(self, payloads: Sequence[bytes], first: int) -> int:
-        """Take the messages ``payloads[first:]``, or as many of them as there is room for.
+        """Take the messages ``payloads[first:]``, or as many as fit.
 
         Returns:
             The index of the first one that was not taken; ``len(payloads)`` when all were.

@@ -1,18 +1,18 @@
 """The tap: a stream that keeps the hot path away from trio-websocket.
 
-It stands between trio-websocket and the byte stream. Whole, unfragmented text messages it hands
-to the sink, a list per read; everything else (the HTTP answer, control frames, fragmented and
-binary messages, and whatever is invalid) it passes up, where trio-websocket does as it always
-does. After a message that it passed up it waits until that message has been taken, so that the
-sink sees all messages in the order in which the server sent them.
+It sits between trio-websocket and the byte stream. It delivers whole, unfragmented text messages to
+the sink, one list per read. It passes everything else (the HTTP answer, control frames, fragmented,
+binary and invalid messages) up to trio-websocket, which processes them as usual. After it has
+passed a message up, it waits until that message is delivered, so that the sink receives all
+messages in the order in which the server sent them.
 
-Nothing that trio-websocket delivers, sends or ends with is different under the tap, with three
-exceptions, each on purpose:
+With the tap, trio-websocket delivers, sends and ends as without it, with three deliberate
+exceptions:
 
 - a text frame with bad UTF-8 fails when it is whole, not at the chunk with the bad byte;
 - once we have sent our close frame, everything but the server's close frame is dropped
   (trio-websocket drops the messages, but breaks on a ping that arrives in this state);
-- after our side has failed a connection, frames that follow in the same chunk are not looked at
+- after our side has failed a connection, later frames in the same chunk are ignored
   (trio-websocket breaks on a ping behind a message that was too big).
 """
 
@@ -57,15 +57,16 @@ for every batch (depth5, 300 bytes: 256 KiB cost 1.4 times as much per message a
 _LEAST_READ_BYTES = 4_096
 """However well the server compresses."""
 _PORTION_MESSAGES = 512
-"""Before others have a turn. Usual reads bring fewer, one of empty messages 32,768."""
+"""Messages to deliver before other tasks run. Usual reads have fewer; one of empty messages could
+have 32,768."""
 _MESSAGE_TOO_BIG = 1009
 
 
 class Tap(trio.abc.Stream):
-    """What trio-websocket reads from and writes to.
+    """The stream that trio-websocket reads from and writes to.
 
     Args:
-        stream: the TCP or TLS stream; stays the property of whoever opened it.
+        stream: the TCP or TLS stream; its opener remains its owner.
         sink: takes the messages, from `go_live` until `discard`.
         limit: text frames of more bytes are passed up, for trio-websocket to judge.
         compression: whether permessage-deflate was offered in the request.
@@ -89,11 +90,11 @@ class Tap(trio.abc.Stream):
         self.messages = 0
         self.blocked = False
         self.reset = False
-        """The connection broke, rather than ended."""
+        """Whether the connection broke, rather than ended."""
         self.head: ResponseHead | None = None
-        """The answer to the upgrade, once its head is there."""
+        """The answer to the upgrade, once its head has arrived."""
         self.rejection = b""
-        """The body of an answer other than 101, as far as it came."""
+        """The received part of the body of an answer other than 101."""
         self.close_frame: tuple[int, str] | None = None
         """Code and text of the server's close frame."""
 
@@ -121,10 +122,10 @@ class Tap(trio.abc.Stream):
         self._discarding = False
         self.closing = False
         self._released: trio.Event | None = None
-        """Set when no message is held back any more; there is one only while somebody waits."""
+        """Set when no message is held back any more; exists only while a task waits."""
         self._untaken = False
         self._taken: trio.Event | None = None
-        """Set when the message that was passed up is delivered; of no use before there is one."""
+        """Set when the message that was passed up is delivered; None before there is one."""
         self._waiting: trio.CancelScope | None = None
 
     @property
@@ -142,20 +143,20 @@ class Tap(trio.abc.Stream):
         """Whether the server answers with another status than 101."""
         return self.head is not None and self.head.status != SWITCHING_PROTOCOLS
 
-    # --- what Connection tells the tap
+    # --- called by Connection
 
     def deliver_to(self, sink: Sink) -> None:
-        """Deliver into `sink` from now on; the next message of a batch, too."""
+        """Deliver into `sink` from now on, even within a batch."""
         self._sink = sink
 
     def go_live(self) -> None:
-        """Begin to deliver; until now the first message has been held back."""
+        """Begin to deliver; until now, the first message was held back."""
         if not self._discarding:
             self._live = True
             self._release()
 
     def discard(self) -> None:
-        """Deliver nothing any more: drop what the server still sends, up to its close frame."""
+        """Stop delivering: drop all further messages, up to the server's close frame."""
         self._live = False
         self._discarding = True
         self._release()
@@ -169,12 +170,12 @@ class Tap(trio.abc.Stream):
             self._released.set()
 
     def begin_closing(self) -> None:
-        """Discard, and drop pings too: nothing may be sent behind our close frame."""
+        """Discard, and drop pings as well: nothing may follow our close frame."""
         self.discard()
         self.closing = True
 
     async def hand_over(self, message: str | bytes) -> None:
-        """Deliver a message that was passed up, and let the tap go on behind it.
+        """Deliver a message that was passed up, and let the tap continue after it.
 
         Cancellation: the message may be undelivered.
         """
@@ -218,10 +219,10 @@ class Tap(trio.abc.Stream):
     def receive_some(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, max_bytes: int | None = None
     ) -> Coroutine[Any, Any, bytes]:
-        """Deliver messages until there is something for trio-websocket, and return that.
+        """Deliver messages until there is data for trio-websocket, and return that data.
 
         Args:
-            max_bytes: not looked at; trio-websocket takes any amount.
+            max_bytes: ignored; trio-websocket accepts any amount.
 
         Raises:
             trio.BrokenResourceError: the connection broke.
@@ -230,7 +231,7 @@ class Tap(trio.abc.Stream):
             CompressionRefused: the server accepted compression in a way it must not.
             Violation: a message is compressed wrongly, or has too many fragments.
 
-        Cancellation: the connection is of no use afterwards.
+        Cancellation: the connection is unusable afterwards.
         """
         # Not `async`: a coroutine less between the readable socket and the consumer.
         if self.head is None:
@@ -273,7 +274,7 @@ class Tap(trio.abc.Stream):
             self._lift_messages = self._inflater.lift
 
     def rejected(self, body: bytes | None = None) -> HandshakeRejected:
-        """The error for an answer other than 101, with as much of it as there is."""
+        """The error for an answer other than 101, with the part that has arrived."""
         assert self.head is not None
         return HandshakeRejected(
             self.head.status, self.head.headers, self.rejection if body is None else body
@@ -324,7 +325,7 @@ class Tap(trio.abc.Stream):
                     raise inflater.failure
                 wanted = self._judge(data, position)
                 if wanted == ODD:
-                    # trio-websocket may answer without ever waiting: here others get their turn.
+                    # trio-websocket may answer without ever waiting: this lets other tasks run.
                     await trio.lowlevel.checkpoint()
                     if not (self.closing and self._passing and self._passing.is_control):
                         break
@@ -361,7 +362,7 @@ class Tap(trio.abc.Stream):
         return await self._pass_up()
 
     async def _deliver_in_portions(self, batch: list[bytes]) -> None:
-        """Deliver more messages than an exchange would send in a read, or before `go_live`."""
+        """Deliver an unusually large batch in portions, or wait for `go_live`."""
         for begin in range(0, len(batch), _PORTION_MESSAGES):
             portion = batch[begin : begin + _PORTION_MESSAGES]
             taken = self._deliver(portion) if self._live else 0
@@ -371,13 +372,13 @@ class Tap(trio.abc.Stream):
                 await trio.lowlevel.checkpoint()
 
     def _deliver(self, batch: list[bytes]) -> int:
-        """Give `batch` to the sink; how much of it found room."""
+        """Give `batch` to the sink, and return how many messages it took."""
         self.messages += len(batch)
         self.payload_bytes += sum(map(len, batch))
         return self._sink.deliver(batch, 0)
 
     async def _deliver_rest(self, batch: list[bytes], taken: int) -> None:
-        """Deliver what had to wait: for `go_live`, or for room in the sink."""
+        """Deliver the messages that waited for `go_live`, or for room in the sink."""
         if not self._live:
             if not self._discarding:
                 self._released = trio.Event()
@@ -398,10 +399,10 @@ class Tap(trio.abc.Stream):
             taken = self._sink.deliver(batch, taken)
 
     def _judge(self, data: bytes, position: int) -> int:
-        """Decide about the frame at `position`, which is not for lifting.
+        """Decide about the frame at `position`, which cannot be lifted.
 
         Returns:
-            `ODD` when it is to be passed up now, else how many bytes of it must be there first.
+            `ODD` to pass it up now, otherwise the number of bytes of it that must arrive first.
         """
         header = read_header(data, position)
         if isinstance(header, int):
@@ -430,7 +431,7 @@ class Tap(trio.abc.Stream):
         return (header.opcode == CONTINUATION) == self._fragmented
 
     async def _pass_up(self) -> bytes:
-        """The next bytes for trio-websocket; at the end of the stream, its end."""
+        """Return the next bytes for trio-websocket; empty at the end of the stream."""
         if self._position == len(self._data):
             self._data, self._position = await self._read(), 0
             if not self._data:
@@ -448,7 +449,7 @@ class Tap(trio.abc.Stream):
         return self._data[begin : self._position]
 
     def _passed(self) -> None:
-        """Note what the frame that has been passed up means for those that follow."""
+        """Note the effect of the frame that was passed up on later frames."""
         header, self._passing = self._passing, None
         if header is None or header.is_control:
             return
@@ -473,7 +474,7 @@ class Tap(trio.abc.Stream):
         return b"".join(parts)
 
     def _compressed_bytes(self) -> int:
-        """What inflates to `_READ_BYTES`, by what was inflated so far."""
+        """Estimate how many bytes inflate to `_READ_BYTES`, from the data so far."""
         if self.payload_bytes <= self.wire_bytes:
             return _READ_BYTES
         return max(_LEAST_READ_BYTES, _READ_BYTES * self.wire_bytes // self.payload_bytes)

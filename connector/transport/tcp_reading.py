@@ -1,8 +1,8 @@
 """Read a TCP socket with less work per read than `trio.SocketStream.receive_some`.
 
-That one tries to read before it waits: right for a socket that has data. A market data socket has
-mostly none, and then the attempt, its error and its checkpoint cost as much as the message that
-comes next. Here waiting comes first, unless the last read was full. Either way each read executes
+`receive_some` tries to read before it waits, which suits a socket with data. A market data socket
+mostly has none, and then the attempt, its error and its checkpoint cost as much as the next
+message. Here the wait comes first, unless the last read was full. In both cases each read executes
 a checkpoint.
 """
 
@@ -42,7 +42,7 @@ class SocketReader:
                 return data
 
     def readable(self) -> Awaitable[None]:
-        """What to await before `read`; a checkpoint, too.
+        """Return an awaitable to await before `read`; it is also a checkpoint.
 
         Raises:
             trio.ClosedResourceError: the socket is closed.
@@ -56,13 +56,13 @@ class SocketReader:
         return wait_readable(descriptor)  # noqa: ASYNC105
 
     def read(self, max_bytes: int) -> bytes | None:
-        """What has arrived, empty at the end of the stream; None if nothing has.
+        """Return the bytes that have arrived: empty at the end of the stream, None if none have.
 
         Raises:
             trio.ClosedResourceError: the socket is closed.
             trio.BrokenResourceError: the connection broke.
         """
-        # Asked again: meanwhile it may be closed, and its number another's.
+        # Checked again: the socket may have been closed, and its number reused.
         descriptor = self._fileno()
         if descriptor < 0:
             raise trio.ClosedResourceError(_CLOSED_ALREADY)

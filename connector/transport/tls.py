@@ -17,12 +17,12 @@ _RECORD_BYTES = 16_384
 async def secure(
     raw: trio.abc.Stream, context: ssl.SSLContext, host: str
 ) -> trio.SSLStream[trio.abc.Stream]:
-    """Lay TLS over `raw`; a missing close_notify is no error, as everywhere on the web.
+    """Open TLS over `raw`; a missing close_notify is not an error, as is usual on the web.
 
     Raises:
-        trio.BrokenResourceError: from the `ssl.SSLError` that says what is wrong.
+        trio.BrokenResourceError: the handshake failed; its cause is the `ssl.SSLError`.
 
-    Cancellation: the stream is of no use afterwards.
+    Cancellation: the stream is unusable afterwards.
     """
     stream = trio.SSLStream(raw, context, server_hostname=host, https_compatible=True)
     await stream.do_handshake()
@@ -30,7 +30,7 @@ async def secure(
 
 
 class _Records:
-    """Reads the TCP stream below by itself, and everything that has arrived at once."""
+    """Reads the TCP stream directly, and returns all TLS records that have arrived at once."""
 
     def __init__(
         self,
@@ -86,13 +86,13 @@ class _Records:
 
 
 def records_of(stream: trio.abc.Stream) -> Receive | None:
-    """How to read a TLS stream, records that arrived together in one go; None where it cannot be.
+    """Make a reader of a TLS stream that returns several records at once; None if impossible.
 
     `trio.SSLStream.receive_some` returns one TLS record, and exchanges send one message per
-    record, so that a hundred messages that arrived together would cost a hundred turns of the
-    scheduler. The records are therefore taken from trio's `ssl.SSLObject` directly, which is fed
-    from the socket directly; trio sends, and does whatever else TLS demands. Should a version of
-    trio keep it elsewhere, reading is slower but right.
+    record, so a hundred messages that arrived together would cost a hundred steps of the scheduler.
+    The records are therefore read from trio's `ssl.SSLObject`, which is fed from the socket. trio
+    still sends, and does the rest of TLS. If a version of trio keeps the object elsewhere, reading
+    is slower but correct.
     """
     tls = getattr(stream, "_ssl_object", None)
     incoming, outgoing = getattr(stream, "_incoming", None), getattr(stream, "_outgoing", None)

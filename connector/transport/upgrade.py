@@ -1,8 +1,8 @@
 """Read the HTTP answer to a WebSocket upgrade, as far as the tap needs it.
 
-trio-websocket parses and judges the answer; it does not notice one that ends too early, keeps
-nothing of one whose body never ends, and hands over no extension. So the tap holds the head back
-until it is whole, notes what it says, and takes an accepted permessage-deflate out of it.
+trio-websocket parses and checks the answer. It does not detect an answer that ends too early, keeps
+nothing of one whose body never ends, and reports no extensions. The tap therefore holds the head
+back until it is complete, notes its content, and removes an accepted permessage-deflate from it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import attrs
 from connector.errors import ExchangeUnavailable
 
 HEAD_LIMIT_BYTES = 65_536
-"""A response head, or the body of a rejection, longer than this is not worth waiting for."""
+"""Limit of a response head, and of the body of a rejection."""
 
 SWITCHING_PROTOCOLS = 101
 _BEGINNING = b"HTTP/1.1 "
@@ -48,7 +48,7 @@ class ResponseHead:
         return 100 <= self.status < 200 and self.status != SWITCHING_PROTOCOLS
 
     def without_extensions(self) -> bytes:
-        """The head as the server would have sent it, had no extension been offered."""
+        """The head without its extensions."""
         kept = [line for line in self.lines if _header(line)[0] != _EXTENSIONS]
         return b"\r\n".join([self.status_line, *kept, b"", b""])
 

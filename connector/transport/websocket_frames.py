@@ -1,9 +1,9 @@
 """Parse WebSocket frames: a fast path for plain text, a careful one for all others.
 
-Pure functions over one buffer (RFC 6455 §5.2). `lift_text` takes whole, unfragmented, uncompressed
-text messages off the front of a buffer and stops at the first frame that is anything else, about
-which `read_header` then tells. It is one of the hottest loops, which `connector.transport.compiled`
-may have in C; `lift_text_in_python` says what it does.
+The functions are pure, over one buffer (RFC 6455 §5.2). `lift_text` takes whole, unfragmented,
+uncompressed text messages off the front of a buffer, and stops at the first other frame, which
+`read_header` then parses. It is one of the hottest loops, and `connector.transport.compiled` may
+have it in C; `lift_text_in_python` defines its behaviour.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from connector.transport.compiled import EXTENSION
 ODD = 0
 """`lift_text` stopped at a frame that it does not lift."""
 MORE = -1
-"""There is more to lift already, once others have had their turn: what one read brings is lifted in
-portions, so that it keeps the loop for a bounded time whatever the server sends."""
+"""More messages can be lifted after other tasks have run: the data of one read is lifted in
+portions, so that it blocks the loop for a bounded time only."""
 SHORTEST_HEADER = 2
 
 CONTINUATION = 0x0
@@ -46,12 +46,12 @@ _one_short = Struct("!H").unpack_from
 
 
 class Violation(Exception):
-    """What the server sends breaks the protocol, or one of our limits; ends the connection."""
+    """The server violated the protocol or one of our limits; this ends the connection."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(text)
         self.code = code
-        """As in a close frame (RFC 6455 §7.4.1)."""
+        """The close code (RFC 6455 §7.4.1)."""
         self.text = text
 
 
@@ -97,7 +97,7 @@ def lift_text_in_python(
     Args:
         data: the buffer.
         position: where a frame begins.
-        limit: frames longer than this many bytes are left alone.
+        limit: frames longer than this many bytes are not lifted.
         messages: grows by one payload per frame.
 
     Returns:
