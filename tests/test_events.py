@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector import events
@@ -213,6 +213,7 @@ def events_of(kind: type[Event], numbers: st.SearchStrategy[Any]) -> st.SearchSt
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@settings(max_examples=settings().max_examples // 2)
 @given(data=st.data())
 def test_every_kind_comes_back_from_every_journey(kind: type[Event], data: st.DataObject) -> None:
     numbers = data.draw(st.sampled_from([float, Decimal]))

@@ -8,9 +8,10 @@ as any other: no two modules need each other, not even by a type.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -52,9 +53,9 @@ def below(name: str, container: str) -> bool:
     return name.startswith(f"{container}.")
 
 
-def violations(source: str, module: str) -> Iterator[str]:
+def violations(imported: Iterable[tuple[int, str]], module: str) -> Iterator[str]:
     """What `module`, such as ``connector.transport.tap``, must not import."""
-    for line, name in imports(ast.parse(source)):
+    for line, name in imported:
         package = name.partition(".")[0]
         if package in FORBIDDEN and any(module == each or below(module, each) for each in PURE):
             yield f"{module}:{line} imports {package}, which does I/O"
@@ -75,9 +76,15 @@ def modules() -> dict[str, Path]:
     }
 
 
+@functools.cache
+def imported_by() -> dict[str, list[tuple[int, str]]]:
+    """What each module imports; every one is parsed once for all tests."""
+    return {name: list(imports(ast.parse(path.read_text()))) for name, path in modules().items()}
+
+
 def test_imports_point_down() -> None:
     found = [
-        each for name, path in modules().items() for each in violations(path.read_text(), name)
+        each for name, imported in imported_by().items() for each in violations(imported, name)
     ]
 
     assert not found, "\n".join(found)
@@ -113,12 +120,9 @@ def circle(graph: dict[str, set[str]]) -> list[str]:
 def test_no_modules_need_each_other() -> None:
     known = modules()
     graph = {
-        name: {
-            full if full in known else full.rpartition(".")[0]
-            for _, full in imports(ast.parse(path.read_text()))
-        }
+        name: {full if full in known else full.rpartition(".")[0] for _, full in imported}
         & set(known) - {name}
-        for name, path in known.items()
+        for name, imported in imported_by().items()
     }
 
     assert circle(graph) == []
@@ -147,7 +151,7 @@ def test_a_circle_is_found() -> None:
     ],
 )
 def test_the_check_catches_its_specimen(module: str, source: str, what: str) -> None:
-    (found,) = violations(source, module)
+    (found,) = violations(imports(ast.parse(source)), module)
 
     assert what in found
 
@@ -162,4 +166,4 @@ def test_the_check_catches_its_specimen(module: str, source: str, what: str) -> 
     ],
 )
 def test_what_is_allowed(module: str, source: str) -> None:
-    assert not list(violations(source, module))
+    assert not list(violations(imports(ast.parse(source)), module))

@@ -44,17 +44,23 @@ def rule(specimen: str) -> Callable[[Rule], Rule]:
     return register
 
 
+@functools.cache
+def nodes(node: ast.AST) -> tuple[ast.AST, ...]:
+    """`ast.walk`, once for all rules."""
+    return tuple(ast.walk(node))
+
+
 def names_in(node: ast.AST) -> set[str]:
     """Every identifier and attribute name below `node`."""
     return {
         part.attr if isinstance(part, ast.Attribute) else part.id
-        for part in ast.walk(node)
+        for part in nodes(node)
         if isinstance(part, ast.Attribute | ast.Name)
     }
 
 
 def calls(tree: ast.AST, *names: str) -> Iterator[ast.Call]:
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Call):
             called = node.func
             name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
@@ -63,7 +69,7 @@ def calls(tree: ast.AST, *names: str) -> Iterator[ast.Call]:
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -94,7 +100,7 @@ def no_threads(tree: ast.Module, module: str) -> Iterator[ast.AST]:
     if module == "transport/name_lookup.py":
         return  # the system has no other way to look up a name
     forbidden = {"threading", "concurrent", "multiprocessing", "_thread"}
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import) and any(
             a.name.split(".")[0] in forbidden for a in node.names
         ):
@@ -113,13 +119,13 @@ def no_task_in_a_nursery_of_somebody_else(tree: ast.Module, module: str) -> Iter
     for outer in tree.body:
         opened = {
             item.optional_vars.id
-            for node in ast.walk(outer)
+            for node in nodes(outer)
             if isinstance(node, ast.AsyncWith)
             for item in node.items
             if "open_nursery" in names_in(item.context_expr)
             and isinstance(item.optional_vars, ast.Name)
         }
-        awaited = {id(node.value) for node in ast.walk(outer) if isinstance(node, ast.Await)}
+        awaited = {id(node.value) for node in nodes(outer) if isinstance(node, ast.Await)}
         for call in calls(outer, "start_soon", "start"):
             if "start" in names_in(call.func) and id(call) not in awaited:
                 continue  # `re.Match.start`
@@ -132,7 +138,7 @@ def no_task_in_a_nursery_of_somebody_else(tree: ast.Module, module: str) -> Iter
 def nurseries_are_not_stored_or_returned(tree: ast.Module, module: str) -> Iterator[ast.AST]:
     if not is_ours(module):
         return
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         value = node.value if isinstance(node, ast.Assign | ast.AnnAssign | ast.Return) else None
         if isinstance(value, ast.Name) and "nursery" in value.id:
             yield node
@@ -167,7 +173,7 @@ def no_mutable_state_at_module_level(tree: ast.Module, module: str) -> Iterator[
         if is_container:
             containers.update(target.id for target in targets if isinstance(target, ast.Name))
     for function in functions(tree):
-        for node in ast.walk(function):
+        for node in nodes(function):
             if isinstance(node, ast.Global):
                 yield node
             targets = []
@@ -211,7 +217,7 @@ def a_shield_carries_a_deadline(tree: ast.Module, module: str) -> Iterator[ast.A
             and "relative_deadline" not in keywords
         ):
             yield call
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Assign):
             for target in node.targets:
                 if isinstance(target, ast.Attribute) and target.attr == "shield":
@@ -222,7 +228,7 @@ def a_shield_carries_a_deadline(tree: ast.Module, module: str) -> Iterator[ast.A
 def nothing_swallows_a_cancellation(tree: ast.Module, module: str) -> Iterator[ast.AST]:
     """Whoever catches everything raises it again, in the handler or further down."""
     for function in functions(tree):
-        for node in ast.walk(function):
+        for node in nodes(function):
             if not isinstance(node, ast.ExceptHandler):
                 continue
             catches_all = node.type is None or names_in(node.type) & {
@@ -230,7 +236,7 @@ def nothing_swallows_a_cancellation(tree: ast.Module, module: str) -> Iterator[a
             }  # fmt: skip
             raises: list[ast.AST] = [
                 part
-                for part in ast.walk(function)
+                for part in nodes(function)
                 if isinstance(part, ast.Raise) and part.lineno > node.lineno
             ]
             # A function that never returns raises in our place.
@@ -243,7 +249,7 @@ def nothing_swallows_a_cancellation(tree: ast.Module, module: str) -> Iterator[a
 def nothing_to_start_or_stop(tree: ast.Module, module: str) -> Iterator[ast.AST]:
     if not is_ours(module):
         return
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.ClassDef):
             methods = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
             if {"start", "stop"} <= methods:
@@ -264,6 +270,7 @@ def violations() -> dict[str, list[str]]:
                 f"connector/{module}:{getattr(node, 'lineno', '?')}: {name}"
                 for node in check(tree, module)
             ]
+        nodes.cache_clear()  # a tree that stays is visited by every collection of garbage
     return found
 
 

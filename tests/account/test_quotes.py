@@ -207,7 +207,7 @@ async def test_exposure_stays_bounded_while_everything_goes_wrong(
             bounds = wide(max_long=origin + most, max_short=most - origin if most > origin else 0)
             async with account.quotes(SYMBOL, **bounds) as quotes:
                 trading = world.exchange.trading
-                for _ in range(60):
+                for _ in range(40):
                     middle = Decimal(3000 + chance.randint(-3, 3))
                     size = Decimal(chance.choice(["0.1", "0.2", "0.3"]))
                     with_asks = venue == "usdm"

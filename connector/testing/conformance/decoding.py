@@ -23,7 +23,7 @@ from connector.testing.conformance.venue import NotConforming, Venue
 COLLECT_SECONDS = 4.0
 EACH = 10
 """Number of frames per stream to check."""
-EXAMPLES = 40
+EXAMPLES = 24
 Streams: TypeAlias = dict[str, AnyStream]
 _OPTIONS = settings(
     max_examples=EXAMPLES,
