@@ -245,6 +245,14 @@ def nothing_swallows_a_cancellation(tree: ast.Module, module: str) -> Iterator[a
                 yield node
 
 
+@rule("from time import time_ns")
+def the_clock_is_read_where_it_can_be_replaced(tree: ast.Module, module: str) -> Iterator[ast.AST]:
+    """Tests and the explorer replace `time.time_ns`: a name of its own would keep the old one."""
+    for node in nodes(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "time":
+            yield from (each for each in node.names if each.name in {"time", "time_ns"})
+
+
 @rule("class Manager:\n    def start(self): ...\n    def stop(self): ...")
 def nothing_to_start_or_stop(tree: ast.Module, module: str) -> Iterator[ast.AST]:
     if not is_ours(module):

@@ -7,8 +7,8 @@ is parsed by `Exchange.parse`. No data of an exchange makes this code raise.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from time import time_ns
 from typing import Any, Protocol
 
 import trio
@@ -114,7 +114,7 @@ class Delivery:
                 return taken
         received_ns = self.received_ns
         if not taken or received_ns is None:
-            self.received_ns = received_ns = self._stamped_ns or time_ns()
+            self.received_ns = received_ns = self._stamped_ns or time.time_ns()
         last = len(payloads)
         while taken < last:
             begin = taken
