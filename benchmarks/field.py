@@ -9,6 +9,8 @@ MARK = "picows bare"
 US = "connector"
 TWO_TASKS = "trio, two tasks"
 """The least that a reading and a consuming task of trio can do."""
+BARE_TRIO = "trio bare"
+"""The least that orders cost on trio: a task that places, and one that reads each connection."""
 ANY = ("depth5", "trade", "aggTrade", "bookTicker", "depth", "mix")
 
 
@@ -79,12 +81,14 @@ LATE = {MARK: Contestant("picows_bare"), "connector, CONFLATE": Contestant("late
 
 ORDERS = {
     MARK: Contestant("orders_picows"),
+    BARE_TRIO: Contestant("orders_trio"),
     US: Contestant("orders_connector"),
     "binance-sdk": Contestant("orders_binance_sdk", "binance-sdk-derivatives-trading-usds-futures"),
     "python-binance": Contestant("orders_python_binance", "python-binance"),
     "ccxt.pro": Contestant("orders_ccxt", "ccxt"),
 }
-"""Who places orders, over the WebSocket API. *nautilus_trader* has none: it places over REST."""
+"""Who places orders, over the WebSocket API. The first two are no clients, but the least that
+asyncio with picows and trio can do. *nautilus_trader* has none: it places over REST."""
 
 IDLE = {
     "connector, a link of one adapter": "link",

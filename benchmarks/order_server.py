@@ -146,6 +146,9 @@ async def serve(
             answer = ANSWERS.get(path, [])
             if path == "/fapi/v1/time":
                 answer = {"serverTime": now_ms()}
+            elif path == "/fapi/v1/openOrders":
+                # An account that audits itself must find what it has placed.
+                answer = list(exchange.orders.values())
             body = json.dumps(answer).encode()
             writer.write(
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"

@@ -40,23 +40,31 @@ class OrderMeasure:
         parser.add_argument("--orders", type=int, default=2_000)
         parser.add_argument("--fills", type=int, default=5_000)
         parser.add_argument("--rate", type=float, default=0.0, help="a second; 0: one by one")
+        parser.add_argument("--keep", action="store_true", help="cancel none, to count places")
         options = parser.parse_args()
         self.port: int = options.port
         self.orders: int = options.orders
         self.fills: int = options.fills
         self.rate: float = options.rate
+        self.keep: bool = options.keep
         self._seconds: list[float] = []
         self._cpu = self._cpu_of_fills = self._began = self._sent = 0.0
+        self._least = float("inf")
+        self._placed = 0
 
     def chunks(self) -> Iterator[range]:
         """How many orders are placed before all are cancelled, until there are no more."""
         for first in range(0, self.orders, CHUNK):
+            chunk = range(first, min(first + CHUNK, self.orders))
+            self._placed = len(chunk)
             self._began = time.process_time()
-            yield range(first, min(first + CHUNK, self.orders))
+            yield chunk
 
     def chunk_is_placed(self) -> None:
         """What follows is not counted."""
-        self._cpu += time.process_time() - self._began
+        took = time.process_time() - self._began
+        self._cpu += took
+        self._least = min(self._least, took / self._placed)
 
     def wait(self) -> float:
         """How long to wait before the next order, in seconds."""
@@ -88,6 +96,7 @@ class OrderMeasure:
         ranked = sorted(self._seconds[len(self._seconds) // 20 :])
         figures = {
             "order_us": 1e6 * self._cpu / self.orders,
+            "least_us": 1e6 * self._least,
             "p50_us": 1e6 * ranked[len(ranked) // 2],
             "p99_us": 1e6 * ranked[int(0.99 * (len(ranked) - 1))],
         }

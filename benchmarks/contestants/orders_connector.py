@@ -36,7 +36,8 @@ async def main() -> None:
                 await account.place(Limit(SYMBOL, "buy", quantity=QUANTITY, price=PRICE))
                 measure.accepted()
             measure.chunk_is_placed()
-            await account.cancel_all()
+            if not measure.keep:
+                await account.cancel_all()
             while True:
                 try:
                     feed.receive_nowait()

@@ -3,55 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
-import time
-from decimal import Decimal
 
-import msgspec
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-from benchmarks.order_workload import LARGE, PRICE, QUANTITY, SYMBOL, OrderMeasure
-
-KEY, SECRET = "key", b"secret"
-
-
-class Result(msgspec.Struct, rename="camel"):
-    order_id: int
-    status: str
-    client_order_id: str
-
-
-class Reply(msgspec.Struct):
-    id: int
-    status: int
-    result: Result
-
-
-class Update(msgspec.Struct):
-    s: str
-    c: str
-    x: str
-    X: str
-    i: int
-    q: Decimal
-    p: Decimal
-    z: Decimal
-    l: Decimal  # noqa: E741
-    L: Decimal
-    n: Decimal
-    N: str
-    t: int
-    m: bool
-
-
-class Event(msgspec.Struct):
-    E: int
-    T: int
-    o: Update
-
-
-REPLY, EVENT = msgspec.json.Decoder(Reply), msgspec.json.Decoder(Event, strict=False)
+from benchmarks import order_frames
+from benchmarks.order_frames import NO_RESULT, ORDERS_PATH, PRIVATE_PATH, Result
+from benchmarks.order_workload import LARGE, OrderMeasure
 
 
 class Orders(WSListener):
@@ -65,18 +22,14 @@ class Orders(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         payload = frame.get_payload_as_bytes()
-        if b'"result":{}' in payload:
+        if NO_RESULT in payload:
             return
-        reply = REPLY.decode(payload)
+        reply = order_frames.decode_reply(payload)
         self.waiting.pop(reply.id).set_result(reply.result)
 
     def ask(self, method: str, params: dict[str, str | int]) -> asyncio.Future[Result]:
         self.number += 1
-        params |= {"apiKey": KEY, "recvWindow": 2000, "timestamp": time.time_ns() // 1_000_000}
-        text = "&".join(f"{name}={params[name]}" for name in sorted(params))
-        params["signature"] = hmac.new(SECRET, text.encode(), hashlib.sha256).hexdigest()
-        call = {"id": self.number, "method": method, "params": params}
-        self.transport.send(WSMsgType.TEXT, msgspec.json.encode(call))
+        self.transport.send(WSMsgType.TEXT, order_frames.signed(self.number, method, params))
         future = asyncio.get_running_loop().create_future()
         self.waiting[self.number] = future
         return future
@@ -89,26 +42,18 @@ class Private(WSListener):
         self.done = asyncio.Event()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        event = EVENT.decode(frame.get_payload_as_bytes())
+        event = order_frames.decode_event(frame.get_payload_as_bytes())
         if event.o.x == "TRADE":
             self.fills += 1
             if self.fills == self.wanted:
                 self.done.set()
 
 
-def parameters(client_id: str, quantity: str = QUANTITY) -> dict[str, str | int]:
-    return {
-        "symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC",
-        "quantity": quantity, "price": PRICE, "newClientOrderId": client_id,
-        "selfTradePreventionMode": "EXPIRE_TAKER",
-    }  # fmt: skip
-
-
 async def main() -> None:
     measure = OrderMeasure()
     url = f"ws://127.0.0.1:{measure.port}"
-    _, private = await ws_connect(lambda: Private(measure.fills), f"{url}/private/ws?listenKey=key")
-    _, orders = await ws_connect(Orders, f"{url}/ws-fapi/v1")
+    _, private = await ws_connect(lambda: Private(measure.fills), f"{url}{PRIVATE_PATH}")
+    _, orders = await ws_connect(Orders, f"{url}{ORDERS_PATH}")
     assert isinstance(orders, Orders)
     assert isinstance(private, Private)
     for chunk in measure.chunks():
@@ -118,17 +63,16 @@ async def main() -> None:
                 await asyncio.sleep(measure.wait())
             client_id = f"{number:032x}"
             measure.sending()
-            await orders.ask("order.place", parameters(client_id))
+            await orders.ask("order.place", order_frames.place(client_id))
             measure.accepted()
             ids.append(client_id)
         measure.chunk_is_placed()
-        for client_id in ids:
-            await orders.ask("order.cancel", {"symbol": SYMBOL, "origClientOrderId": client_id})
+        for client_id in () if measure.keep else ids:
+            await orders.ask("order.cancel", order_frames.cancel(client_id))
     if measure.fills:
-        await orders.ask("order.place", parameters("f" * 32, LARGE))
-        fills = {"id": 0, "method": "bench.fills", "params": {"number": measure.fills}}
+        await orders.ask("order.place", order_frames.place("f" * 32, LARGE))
         measure.fills_begin()
-        orders.transport.send(WSMsgType.TEXT, msgspec.json.encode(fills))
+        orders.transport.send(WSMsgType.TEXT, order_frames.fills(measure.fills))
         await private.done.wait()
         measure.fills_are_told()
     measure.report()
