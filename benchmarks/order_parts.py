@@ -128,7 +128,7 @@ def part_of(stage: Stage, name: str) -> Callable[[int], object]:
 
     return {
         "intent": lambda _: intent(),
-        "check": lambda _: check(stage.known, stage.intent, quote=False),
+        "check": lambda _: check(stage.known, stage.intent, quote=False, now=1.0),
         "request": make_request,
         "write": lambda _: TRADING.write(stage.request, 1, KEY, 1, 2.0),
         "send": send,

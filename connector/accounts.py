@@ -81,14 +81,14 @@ class Summary:
 # --- what it tells
 
 
-class AccountEvent(msgspec.Struct, frozen=True, kw_only=True):
+class AccountEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Base of all events that `Account.events` yields."""
 
     received_ns: int = 0
     """Time of arrival by this machine's clock, nanoseconds since the epoch."""
 
 
-class OrderUpdate(AccountEvent, frozen=True, kw_only=True):
+class OrderUpdate(AccountEvent, frozen=True, kw_only=True, gc=False):
     """The state of an order of this account has changed."""
 
     client_id: str
@@ -122,7 +122,7 @@ class OrderUpdate(AccountEvent, frozen=True, kw_only=True):
     """Time of the change by the exchange's clock, nanoseconds since the epoch."""
 
 
-class Fill(AccountEvent, frozen=True, kw_only=True):
+class Fill(AccountEvent, frozen=True, kw_only=True, gc=False):
     """One trade of an order on this account. Each trade is reported once."""
 
     trade_id: str
@@ -155,7 +155,7 @@ class Fill(AccountEvent, frozen=True, kw_only=True):
     disconnect or before this run."""
 
 
-class FillFee(AccountEvent, frozen=True, kw_only=True):
+class FillFee(AccountEvent, frozen=True, kw_only=True, gc=False):
     """The fee of a fill that was reported without it."""
 
     trade_id: str
@@ -170,7 +170,7 @@ class FillFee(AccountEvent, frozen=True, kw_only=True):
     """The asset of the fee."""
 
 
-class BalanceUpdate(AccountEvent, frozen=True, kw_only=True):
+class BalanceUpdate(AccountEvent, frozen=True, kw_only=True, gc=False):
     """A balance has changed. The amounts are the new ones."""
 
     asset: str
@@ -187,7 +187,7 @@ class BalanceUpdate(AccountEvent, frozen=True, kw_only=True):
     """Time of the change by the exchange's clock, nanoseconds since the epoch."""
 
 
-class PositionUpdate(AccountEvent, frozen=True, kw_only=True):
+class PositionUpdate(AccountEvent, frozen=True, kw_only=True, gc=False):
     """A position has changed. The quantities are the new ones."""
 
     symbol: str
@@ -208,7 +208,7 @@ class PositionUpdate(AccountEvent, frozen=True, kw_only=True):
     """Time of the change by the exchange's clock, nanoseconds since the epoch."""
 
 
-class FundingPayment(AccountEvent, frozen=True, kw_only=True):
+class FundingPayment(AccountEvent, frozen=True, kw_only=True, gc=False):
     """A funding payment."""
 
     symbol: str | None
@@ -221,7 +221,7 @@ class FundingPayment(AccountEvent, frozen=True, kw_only=True):
     """Time of the payment by the exchange's clock, nanoseconds since the epoch."""
 
 
-class Orphan(AccountEvent, frozen=True, kw_only=True):
+class Orphan(AccountEvent, frozen=True, kw_only=True, gc=False):
     """The account found an open order of another run with the same name."""
 
     client_id: str
@@ -240,11 +240,11 @@ class Orphan(AccountEvent, frozen=True, kw_only=True):
     """What the account does with it: "cancel", "adopt" or "leave"."""
 
 
-class Synced(AccountEvent, frozen=True, kw_only=True):
+class Synced(AccountEvent, frozen=True, kw_only=True, gc=False):
     """The account is in sync with the exchange from here on."""
 
 
-class Unsynced(AccountEvent, frozen=True, kw_only=True):
+class Unsynced(AccountEvent, frozen=True, kw_only=True, gc=False):
     """The account is out of sync until the next `Synced`. Reading its values raises `NotSynced`."""
 
     reason: str

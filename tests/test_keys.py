@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import hashlib
+import hmac
 import logging
 import pickle
 import traceback
@@ -13,9 +14,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connector.errors import ConfigError
-from connector.keys import ApiKey, Kind
+from connector.keys import ApiKey, Kind, PreparedHmac
 
 BINANCE_SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
 ED25519 = "MC4CAQAwBQYDK2VwBCIEIIJEYWtGBrhACmb9Dvy+qa8WEf0lQOl1s4CLIAB9m89u"
@@ -326,3 +329,10 @@ def test_the_same_key_is_equal() -> None:
     assert ApiKey("a", "s") != ApiKey("a", "s", account="2")
     assert len({ApiKey("a", "s"), ApiKey("a", "s"), ApiKey("b", "s")}) == 2
     assert ApiKey("a", "s") != "a"
+
+
+@given(secret=st.binary(max_size=150), payloads=st.lists(st.binary(max_size=200), max_size=3))
+def test_a_prepared_secret_signs_as_hmac_does(secret: bytes, payloads: list[bytes]) -> None:
+    prepared = PreparedHmac(secret)
+    for payload in payloads:
+        assert prepared.sign(payload) == hmac.digest(secret, payload, "sha256")

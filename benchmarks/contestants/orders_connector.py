@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-import attrs
+import msgspec
 import trio
 
 from benchmarks.order_workload import LARGE, PRICE, QUANTITY, SYMBOL, OrderMeasure
@@ -46,7 +46,7 @@ async def main() -> None:
         if measure.fills:
             await account.place(Limit(SYMBOL, "buy", quantity=LARGE, price=PRICE))
             fills = 0
-            ask = attrs.evolve(
+            ask = msgspec.structs.replace(
                 account._office.trading.clock(),
                 what="bench",
                 over="orders",

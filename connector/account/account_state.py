@@ -116,6 +116,7 @@ class Office:
         self.ids = ids
         self._orphans = orphans
         self.tasks = tasks
+        self._is_margin = trading.promises.margin
         self._places: dict[str, Job] = {}
 
     @property
@@ -132,10 +133,10 @@ class Office:
             OrderNotPlaced: it breaks a rule or a limit, or the account does not know what it has.
             ConfigError: the exchange does not offer such an order.
         """
-        instrument = check(self, intent, quote=priority == QUOTE)
+        now = trio.current_time()
+        instrument = check(self, intent, quote=priority == QUOTE, now=now)
         client_id = self.ids.make()
         request = self.trading.place(intent, client_id)
-        now = trio.current_time()
         record = self.book.remember(intent, client_id, instrument.symbol, now)
         order = self.orders[client_id] = Order(record, instrument)
         self.publishing.name(client_id, intent.tag)
@@ -156,6 +157,8 @@ class Office:
     @property
     def waiting_places(self) -> int:
         """Orders that wait to be sent."""
+        if not self._places:
+            return 0
         return sum(each.state == "queued" for each in self._places.values())
 
     def withdraw(self, record: OrderRecord) -> bool:
@@ -395,5 +398,5 @@ class Office:
 
     def _unsettle_available(self) -> None:
         """An order changes what is available, and the exchange does not say to what."""
-        if self.trading.promises.margin:
+        if self._is_margin:
             self.book.holdings.forget_available()

@@ -56,8 +56,8 @@ class Known(Protocol):
     def waiting_places(self) -> int: ...
 
 
-def check(known: Known, intent: Intent, *, quote: bool) -> Instrument:
-    """The instrument of an order that may be sent.
+def check(known: Known, intent: Intent, *, quote: bool, now: float) -> Instrument:
+    """The instrument of an order that may be sent at `now` of our monotonic clock.
 
     Raises:
         NotSynced: the account does not know what it has, or is being left.
@@ -81,12 +81,10 @@ def check(known: Known, intent: Intent, *, quote: bool) -> Instrument:
     _check_leg(known.book, intent)
     reference = known.book.holdings.last_prices.get(symbol)
     check_intent(instrument, intent, reference)
-    _check_own_limits(known, intent, instrument, reference)
+    _check_own_limits(known, intent, instrument, reference, now)
     _check_most_orders(known, instrument)
     _check_most_held(known.book, instrument, intent)
-    wait = known.budget.wait_seconds(
-        trio.current_time(), quotes=quote, orders=known.waiting_places + 1
-    )
+    wait = known.budget.wait_seconds(now, quotes=quote, orders=known.waiting_places + 1)
     if wait > known.timing.queue_seconds:
         raise LimitReached(
             f"the exchange's order limit is used up for {wait:.3g} s", retry_after=wait
@@ -130,7 +128,7 @@ def _check_leg(book: AccountBook, intent: Intent) -> None:
 
 
 def _check_own_limits(
-    known: Known, intent: Intent, instrument: Instrument, reference: Decimal | None
+    known: Known, intent: Intent, instrument: Instrument, reference: Decimal | None, now: float
 ) -> None:
     book, limits, symbol = known.book, known.own_limits.limits, instrument.symbol
     # Nothing is looked up for a limit that there is not.
@@ -144,7 +142,7 @@ def _check_own_limits(
         open_notional=ZERO
         if limits.open_notional is None
         else book.live.notional(book.holdings.last_prices),
-        now=trio.current_time(),
+        now=now,
     )
 
 

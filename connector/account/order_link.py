@@ -193,10 +193,13 @@ class OrderLink:
         if connection is None or self._closing:
             return False
         while (job := self._line.first()) is not None:
-            if job.priority == QUOTE or not connection.writable or self._wait_of(job) > 0:
+            if job.priority == QUOTE or not connection.writable:
+                return False
+            now = trio.current_time()
+            if self._wait_of(job, now) > 0:
                 return False
             try:
-                if not connection.write(self._begin(job)):
+                if not connection.write(self._begin(job, now)):
                     return False
             except ExchangeUnavailable:
                 return False  # `Connection.run` knows it, too
@@ -205,28 +208,28 @@ class OrderLink:
     async def _send_what_may_go(self, connection: Connection) -> float:
         """Send the first in line as long as they may go; seconds until the next may."""
         while not self._closing and (job := self._line.first()) is not None:
-            wait = self._wait_of(job)
+            now = trio.current_time()
+            wait = self._wait_of(job, now)
             if wait > 0:
                 return wait
             if connection.writable:
-                connection.write(self._begin(job))
+                connection.write(self._begin(job, now))
             else:
-                await connection.send(self._begin(job))
+                await connection.send(self._begin(job, now))
         if not connection.writable:
             await connection.flush()
         return float("inf")
 
-    def _wait_of(self, job: Job) -> float:
+    def _wait_of(self, job: Job, now: float) -> float:
         """How long the first in line must wait, in seconds; 0 if it may go now."""
         if not self._clock.known:
             return _WITHOUT_CLOCK_SECONDS
         if not job.places:
             return 0.0
-        return self._budget.wait_seconds(trio.current_time(), quotes=job.priority == QUOTE)
+        return self._budget.wait_seconds(now, quotes=job.priority == QUOTE)
 
-    def _begin(self, job: Job) -> str:
+    def _begin(self, job: Job, now: float) -> str:
         """Take the first out of the line: from now on it may have been sent. Returns its text."""
-        now = trio.current_time()
         if job.places:
             self._budget.take(now, job.request.orders)
         self._line.take()
@@ -251,8 +254,10 @@ class OrderLink:
             await trio.sleep_until(due)
 
     def _answer(self, answer: Answer) -> None:
-        for window, used in answer.used:
-            self._budget.observe(window, used, trio.current_time())
+        if answer.used:
+            now = trio.current_time()
+            for window, used in answer.used:
+                self._budget.observe(window, used, now)
         if answer.request_id is None:
             return
         job = self._pending.pop(answer.request_id, None)

@@ -18,7 +18,7 @@ from connector.orders import Leg, Side
 ReportedState: TypeAlias = Literal["open", "filled", "cancelled", "expired", "refused"]
 
 
-class FillReport(msgspec.Struct, frozen=True, kw_only=True):
+class FillReport(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A trade of the account."""
 
     symbol: str
@@ -43,7 +43,7 @@ class FillReport(msgspec.Struct, frozen=True, kw_only=True):
     and is missing if it does not."""
 
 
-class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
+class OrderReport(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The state of an order at some moment."""
 
     symbol: str
@@ -72,7 +72,7 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
     ids and the state count."""
 
 
-class BalanceReport(msgspec.Struct, frozen=True, kw_only=True):
+class BalanceReport(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A balance, in absolute numbers; None for what is not told."""
 
     asset: str
@@ -83,7 +83,7 @@ class BalanceReport(msgspec.Struct, frozen=True, kw_only=True):
     time_ns: int | None = None
 
 
-class BalanceChange(msgspec.Struct, frozen=True, kw_only=True):
+class BalanceChange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """By how much a balance has changed: a deposit, say. The absolute numbers come beside it."""
 
     asset: str
@@ -92,7 +92,7 @@ class BalanceChange(msgspec.Struct, frozen=True, kw_only=True):
     time_ns: int | None = None
 
 
-class PositionReport(msgspec.Struct, frozen=True, kw_only=True):
+class PositionReport(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A position, or one leg of it."""
 
     symbol: str
@@ -106,7 +106,7 @@ class PositionReport(msgspec.Struct, frozen=True, kw_only=True):
     time_ns: int | None = None
 
 
-class FundingReport(msgspec.Struct, frozen=True, kw_only=True):
+class FundingReport(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Funding paid (negative) or received."""
 
     symbol: str | None
@@ -115,19 +115,19 @@ class FundingReport(msgspec.Struct, frozen=True, kw_only=True):
     time_ns: int | None = None
 
 
-class StreamEnded(msgspec.Struct, frozen=True, kw_only=True):
+class StreamEnded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The private stream is over although its connection may live: its key has expired, say."""
 
     reason: str
 
 
-class ModeChanged(msgspec.Struct, frozen=True, kw_only=True):
+class ModeChanged(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The account works otherwise from now on: what is known of it must be read again."""
 
     what: str
 
 
-class Ignored(msgspec.Struct, frozen=True, kw_only=True):
+class Ignored(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A message that says nothing about orders, balances or positions, or of an unknown kind."""
 
     kind: str

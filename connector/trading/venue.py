@@ -21,9 +21,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    Literal,
+    NamedTuple,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+)
 
 import attrs
+import msgspec
 
 from connector.trading.client_ids import Spelling
 from connector.trading.refusals import UNKNOWN, Meaning, Refusal, Rule, Verdict, judge
@@ -86,9 +96,11 @@ class Promises:
     """Whether the account has positions with margin; else what it holds are balances."""
 
 
-@attrs.frozen
-class Window:
-    """A limit of the exchange: so many within so many seconds."""
+class Window(NamedTuple):
+    """A limit of the exchange: so many within so many seconds.
+
+    A key of dictionaries that every reply looks into: a tuple is hashed without Python code.
+    """
 
     limit: int
     seconds: float
@@ -98,8 +110,7 @@ LimitUse: TypeAlias = tuple[Window, int]
 """A limit of orders, and how much of it this account has used."""
 
 
-@attrs.frozen
-class Request(Generic[T_co]):
+class Request(msgspec.Struct, Generic[T_co], frozen=True):
     """What to ask; it is written and signed when it is sent."""
 
     what: str
@@ -108,7 +119,7 @@ class Request(Generic[T_co]):
     method: str
     """Of the WebSocket API, or a verb and a path: ``GET /api/v3/order``."""
     parameters: Mapping[str, Parameter]
-    decode: Callable[[bytes], T_co] = attrs.field(eq=False, repr=False)
+    decode: Callable[[bytes], T_co]
     """The payload of the reply to what was asked for. Raises one of
     `connector.exchanges.protocol.UNDECODABLE`."""
     signing: Signing = "signed"
@@ -130,16 +141,19 @@ class HttpRequest:
         return f"<HttpRequest {self.verb} {self.target.partition('?')[0]}>"
 
 
-@attrs.frozen
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """The reply to a request."""
 
     request_id: int | None
     """None where the exchange could not say to which."""
-    payload: bytes = attrs.field(default=b"", repr=False)
+    payload: bytes = b""
     refusal: Refusal | None = None
     used: tuple[LimitUse, ...] = ()
     """How much of its order limits this account has used, where the exchange says."""
+
+    def __repr__(self) -> str:
+        # The payload may hold a listen key.
+        return f"<Answer to {self.request_id}: {self.refusal or 'done'}>"
 
 
 @attrs.frozen
