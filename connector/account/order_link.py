@@ -91,10 +91,18 @@ class OrderLink:
         return len(self._pending)
 
     def put(self, job: Job) -> None:
-        """Queue a request."""
-        self._line.put(job)
-        if job.priority != QUOTE and self._send_at_once():
-            return
+        """Send a request if it may go at once, and nobody is before it; else queue it."""
+        if job.priority == QUOTE:
+            self._line.put(job)
+        elif self._line.first() is None:
+            if self._send_now(job):
+                return
+            if job.state == "queued":
+                self._line.put(job)
+        else:
+            self._line.put(job)
+            if self._send_at_once():
+                return
         self._wake()
         if job.state == "queued" and job.deadline < self._next_due:
             self._line_changed.set()
@@ -189,21 +197,26 @@ class OrderLink:
         Returns:
             Whether nothing is left to do for the task that sends.
         """
-        connection = self._connection
-        if connection is None or self._closing:
-            return False
         while (job := self._line.first()) is not None:
-            if job.priority == QUOTE or not connection.writable:
+            if job.priority == QUOTE or not self._send_now(job):
                 return False
-            now = trio.current_time()
-            if self._wait_of(job, now) > 0:
-                return False
-            try:
-                if not connection.write(self._begin(job, now)):
-                    return False
-            except ExchangeUnavailable:
-                return False  # `Connection.run` knows it, too
         return True
+
+    def _send_now(self, job: Job) -> bool:
+        """Send a request without a task switch, if it may go; whether all of it was sent.
+
+        If it may have been sent in part, it is not `queued` any more.
+        """
+        connection = self._connection
+        if connection is None or self._closing or not connection.writable:
+            return False
+        now = trio.current_time()
+        if self._wait_of(job, now) > 0:
+            return False
+        try:
+            return connection.write(self._begin(job, now))
+        except ExchangeUnavailable:
+            return False  # `Connection.run` knows it, too
 
     async def _send_what_may_go(self, connection: Connection) -> float:
         """Send the first in line as long as they may go; seconds until the next may."""
@@ -229,10 +242,10 @@ class OrderLink:
         return self._budget.wait_seconds(now, quotes=job.priority == QUOTE)
 
     def _begin(self, job: Job, now: float) -> str:
-        """Take the first out of the line: from now on it may have been sent. Returns its text."""
+        """Take it out of the line: from now on it may have been sent. Returns its text."""
         if job.places:
             self._budget.take(now, job.request.orders)
-        self._line.take()
+        self._line.take(job)
         self._next_id += 1
         job.signed_ns = self._clock.now_ns(now)
         job.sent_at = now

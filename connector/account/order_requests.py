@@ -75,12 +75,10 @@ class Line:
             heapq.heappop(self._heap)
         return self._heap[0][2] if self._heap else None
 
-    def take(self) -> Job:
-        """The first, out of the line."""
-        job = self.first()
-        assert job is not None
-        heapq.heappop(self._heap)
-        return job
+    def take(self, job: Job) -> None:
+        """Take a job out of the line if it is the first; one that never stood in it may go, too."""
+        if self.first() is job:
+            heapq.heappop(self._heap)
 
     def overdue(self, now: float) -> list[Job]:
         """The queued requests that have expired."""
