@@ -32,6 +32,11 @@ def exact(name: str, value: object) -> Decimal:
         OrderInvalid: it is text that is not a finite number.
     """
     match value:
+        case str():
+            try:
+                number = Decimal(value)
+            except InvalidOperation:
+                number = Decimal("nan")
         case Decimal():
             number = value
         case float():
@@ -41,11 +46,6 @@ def exact(name: str, value: object) -> Decimal:
             )
         case int() if not isinstance(value, bool):
             return Decimal(value)
-        case str():
-            try:
-                number = Decimal(value)
-            except InvalidOperation:
-                number = Decimal("nan")
         case _:
             raise TypeError(f"{name}={value!r}: write a Decimal, an int or a str")
     if not number.is_finite():
@@ -80,6 +80,11 @@ def product(*factors: Decimal) -> Decimal:
     for factor in factors:
         result = _EXACT.multiply(result, factor)
     return result
+
+
+def times(factor: Decimal, other: Decimal) -> Decimal:
+    """The exact product of two."""
+    return _EXACT.multiply(factor, other)
 
 
 def total(terms: Iterable[Decimal]) -> Decimal:
@@ -138,6 +143,7 @@ __all__ = [
     "positive",
     "product",
     "quotient",
+    "times",
     "total",
     "written",
 ]

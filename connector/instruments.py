@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 import attrs
 
-from connector.decimals import ZERO, exact, floor_to, product, quotient
+from connector.decimals import ZERO, exact, floor_to, product, quotient, times
 from connector.errors import ConfigError
 
 Kind: TypeAlias = Literal["spot", "perpetual", "future", "option"]
@@ -153,8 +153,9 @@ class Instrument:
         """The exact value of `quantity` at `price`, in the quote asset."""
         # An inverse option is counted in the base, and its price is one of the base in itself.
         if self.inverse and self.quantity_unit != "base":
-            return product(quantity, self.contract_size)
-        return product(quantity, price, self.contract_size)
+            return times(quantity, self.contract_size)
+        worth, size = times(quantity, price), self.contract_size
+        return worth if size == 1 else times(worth, size)
 
     def tradable(
         self,

@@ -85,28 +85,27 @@ def _optional_quote_quantity(value: object) -> Decimal | None:
 
 
 def _symbol(value: object) -> str:
+    if isinstance(value, str) and value.isalnum():
+        return value
     if not isinstance(value, str) or not value or not value.isprintable() or " " in value:
         raise ConfigError(f"symbol={value!r}: write the exchange's name, such as 'ETHUSDC'")
     return value
 
 
-def _one_of(*choices: str | None) -> Any:
-    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-        if value not in choices:
-            possible = " or ".join(repr(each) for each in choices)
-            raise ConfigError(f"{attribute.name}={value!r}: write {possible}")
-
-    return check
-
-
-def _boolean(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if not isinstance(value, bool):
-        raise ConfigError(f"{attribute.name}={value!r}: write True or False")
+def _check_words(side: object, reduce_only: object, leg: object, tag: object) -> None:
+    """Check what both kinds of intents have; in one call, as each is made before an order."""
+    if side not in SIDES:
+        raise _not_one_of("side", side, SIDES)
+    if leg not in LEGS:
+        raise _not_one_of("leg", leg, LEGS)
+    if not isinstance(reduce_only, bool):
+        raise ConfigError(f"reduce_only={reduce_only!r}: write True or False")
+    if not isinstance(tag, str):
+        raise ConfigError(f"tag={tag!r}: write a string")
 
 
-def _text(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if not isinstance(value, str):
-        raise ConfigError(f"{attribute.name}={value!r}: write a string")
+def _not_one_of(name: str, value: object, choices: tuple[str | None, ...]) -> ConfigError:
+    return ConfigError(f"{name}={value!r}: write {' or '.join(map(repr, choices))}")
 
 
 @attrs.frozen
@@ -132,18 +131,21 @@ class Limit:
     """
 
     symbol: str = attrs.field(converter=_symbol)
-    side: Side = attrs.field(validator=_one_of(*SIDES))
+    side: Side
     quantity: Decimal = attrs.field(converter=_quantity, kw_only=True)
     price: Decimal = attrs.field(converter=_price, kw_only=True)
-    post_only: bool = attrs.field(default=False, validator=_boolean, kw_only=True)
-    time_in_force: TimeInForce = attrs.field(
-        default="GTC", validator=_one_of(*TIMES_IN_FORCE), kw_only=True
-    )
-    reduce_only: bool = attrs.field(default=False, validator=_boolean, kw_only=True)
-    leg: Leg | None = attrs.field(default=None, validator=_one_of(*LEGS), kw_only=True)
-    tag: str = attrs.field(default="", validator=_text, kw_only=True)
+    post_only: bool = attrs.field(default=False, kw_only=True)
+    time_in_force: TimeInForce = attrs.field(default="GTC", kw_only=True)
+    reduce_only: bool = attrs.field(default=False, kw_only=True)
+    leg: Leg | None = attrs.field(default=None, kw_only=True)
+    tag: str = attrs.field(default="", kw_only=True)
 
     def __attrs_post_init__(self) -> None:
+        _check_words(self.side, self.reduce_only, self.leg, self.tag)
+        if not isinstance(self.post_only, bool):
+            raise ConfigError(f"post_only={self.post_only!r}: write True or False")
+        if self.time_in_force not in TIMES_IN_FORCE:
+            raise _not_one_of("time_in_force", self.time_in_force, TIMES_IN_FORCE)
         if self.post_only and self.time_in_force != "GTC":
             raise ConfigError(
                 f"post_only=True, time_in_force={self.time_in_force!r}: an order that must not "
@@ -172,16 +174,17 @@ class Market:
     """
 
     symbol: str = attrs.field(converter=_symbol)
-    side: Side = attrs.field(validator=_one_of(*SIDES))
+    side: Side
     quantity: Decimal | None = attrs.field(default=None, converter=_optional_quantity, kw_only=True)
     quote_quantity: Decimal | None = attrs.field(
         default=None, converter=_optional_quote_quantity, kw_only=True
     )
-    reduce_only: bool = attrs.field(default=False, validator=_boolean, kw_only=True)
-    leg: Leg | None = attrs.field(default=None, validator=_one_of(*LEGS), kw_only=True)
-    tag: str = attrs.field(default="", validator=_text, kw_only=True)
+    reduce_only: bool = attrs.field(default=False, kw_only=True)
+    leg: Leg | None = attrs.field(default=None, kw_only=True)
+    tag: str = attrs.field(default="", kw_only=True)
 
     def __attrs_post_init__(self) -> None:
+        _check_words(self.side, self.reduce_only, self.leg, self.tag)
         if (self.quantity is None) == (self.quote_quantity is None):
             raise ConfigError("Market: write either quantity or quote_quantity")
 

@@ -48,6 +48,8 @@ _log = logging.getLogger("connector.account")
 ON_WATCH_SECONDS = 600.0
 """How long an order that was given up, or is over, is remembered: it may be told of again."""
 FILL_MISSING = "a fill is missing"
+_OF_ORDERS = (OrderUpdate, Fill, FillFee)
+_NO_REPORTS = (Answer, Shutdown)
 CONTRADICTION_SECONDS = 2.0
 """How long a contradiction may last: events of account and order come in either order."""
 
@@ -194,7 +196,7 @@ class Office:
             return
         if self.trading.promises.acknowledgement_is_final:
             self.read(report)
-            if self.book.synced:
+            if self.book.synced and not record.heard:
                 self.unheard.accepted(record, trio.current_time())
 
     def lost(self, job: Job) -> None:
@@ -268,16 +270,20 @@ class Office:
 
     def told(self, said: Heard) -> None:
         """A report arrived on the private stream."""
-        if isinstance(said, Answer | Shutdown):
+        if isinstance(said, OrderReport):
+            record = self.book.records.get(said.client_id)
+            if record is not None:
+                record.heard = True
+        elif isinstance(said, _NO_REPORTS):
             return
-        if isinstance(said, OrderReport) and said.client_id in self.book.records:
-            self.book.records[said.client_id].heard = True
         self.read(said)
 
     def read(self, report: Report) -> None:
         """Process a report from any source."""
         if isinstance(report, OrderReport):
             self._unsettle_available()
+            self._tell_all(self.book.read(report, time.time_ns()))
+            return
         self._tell_all(self.book.read(report, time.time_ns()))
         if isinstance(report, FillReport) and self.book.record_of(report) is not None:
             self.tasks.read_anew(FILL_MISSING, after=CONTRADICTION_SECONDS)
@@ -287,13 +293,21 @@ class Office:
         self._tell_all(told)
 
     def _tell_all(self, told: Sequence[Told]) -> None:
+        order: Order | None = None
         for each in told:
+            if isinstance(each, _OF_ORDERS):
+                if isinstance(each, Fill):
+                    self.book.note_told(each)
+                self.publishing.tell(each)
+                # The events of a report are of one order mostly: it is looked at once, behind them.
+                if order is None or order._record.client_id != each.client_id:
+                    if order is not None:
+                        self._look_at(order)
+                    order = self.orders.get(each.client_id)
+                if order is not None and isinstance(each, OrderUpdate):
+                    self._note(order, each)
+                continue
             match each:
-                case OrderUpdate() | Fill() | FillFee():
-                    if isinstance(each, Fill):
-                        self.book.note_told(each)
-                    self.publishing.tell(each)
-                    self._wake(each)
                 case Contradiction(client_id=client_id, text=text):
                     _log.error("order %s: %s", client_id, text)
                     self.tasks.read_anew(f"a contradiction: {text}", after=CONTRADICTION_SECONDS)
@@ -307,15 +321,13 @@ class Office:
                     self.tasks.read_anew(reason, stream_too=stream_over)
                 case _:
                     self.publishing.tell(each)
+        if order is not None:
+            self._look_at(order)
         self.tasks.changed()
 
-    def _wake(self, event: OrderUpdate | Fill | FillFee) -> None:
-        order = self.orders.get(event.client_id)
-        if order is None:
-            return
+    def _look_at(self, order: Order) -> None:
+        """After its events: wake who waits for it, and look for a trade that is missing."""
         record = order._record
-        if isinstance(event, OrderUpdate):
-            self._note(order, event)
         if record.has_hole and record.state != "queued":
             self.tasks.read_anew(FILL_MISSING, after=CONTRADICTION_SECONDS)
         order._wake()

@@ -24,6 +24,17 @@ class Order:
     ``await`` between them.
     """
 
+    __slots__ = (
+        "_changed",
+        "_error",
+        "_instrument",
+        "_is_amended_by_us",
+        "_is_out_of_patience",
+        "_known",
+        "_logged",
+        "_record",
+    )
+
     def __init__(self, record: OrderRecord, instrument: Instrument | None) -> None:
         # `record` and the methods with an underscore are for the account.
         self._record = record
@@ -35,7 +46,7 @@ class Order:
         """The same, of those who wait until it is open or over."""
         self._is_out_of_patience = False
         self._error: OrderNotPlaced | None = None
-        self._logged: set[str] = set()
+        self._logged: tuple[str, ...] = ()
         self._is_amended_by_us = False
 
     def __repr__(self) -> str:
@@ -258,9 +269,10 @@ class Order:
 
     def _is_first(self, what: str) -> bool:
         """Whether that happens to this order for the first time: then it is logged."""
-        first = what not in self._logged
-        self._logged.add(what)
-        return first
+        if what in self._logged:
+            return False
+        self._logged += (what,)
+        return True
 
     def _wake(self) -> None:
         if self._changed is not None:

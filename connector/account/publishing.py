@@ -47,18 +47,17 @@ class EventCounts:
 
     def note(self, event: AnyAccountEvent) -> None:
         """Count an event."""
-        match event:
-            case OrderUpdate():
-                if event.state in OVER:
-                    self.ended[event.state] += 1
-                if event.late:
-                    self.late.add(event.client_id)
-            case Fill(backfilled=backfilled):
-                self.fills += 1
-                self.backfilled += backfilled
-            case Unsynced(reason=reason):
-                self.unsynced += 1
-                self.unsynced_reason = reason
+        if isinstance(event, OrderUpdate):
+            if event.state in OVER:
+                self.ended[event.state] += 1
+            if event.late:
+                self.late.add(event.client_id)
+        elif isinstance(event, Fill):
+            self.fills += 1
+            self.backfilled += event.backfilled
+        elif isinstance(event, Unsynced):
+            self.unsynced += 1
+            self.unsynced_reason = event.reason
 
 
 class Publishing:

@@ -378,19 +378,29 @@ class AccountBook:
                 self.trades.was_told(symbol, trade_id)
 
     def _note_trade(self, fill: FillReport) -> None:
-        self.holdings.last_prices[fill.symbol] = fill.price
-        last = self.last_trades.get(fill.symbol)
-        if last is None or _trade_number(fill.trade_id) > _trade_number(last):
-            self.last_trades[fill.symbol] = fill.trade_id
+        symbol, trade_id = fill.symbol, fill.trade_id
+        self.holdings.last_prices[symbol] = fill.price
+        last = self.last_trades.get(symbol)
+        if last is None or _is_later(trade_id, last):
+            self.last_trades[symbol] = trade_id
 
     def _once(self, told: Sequence[Told]) -> list[Told]:
         """Without the trades that have been told before we knew whose they are."""
+        if not self.trades.any_of_others:
+            return list(told)
         return [
             each
             for each in told
             if not isinstance(each, Fill)
             or not self.trades.was_told_as_others(each.symbol, each.trade_id)
         ]
+
+
+def _is_later(trade_id: str, than: str) -> bool:
+    """Whether `_trade_number` of one is above that of another."""
+    if len(trade_id) == len(than) and trade_id.isdecimal() and than.isdecimal():
+        return trade_id > than  # as their numbers do, without making these
+    return _trade_number(trade_id) > _trade_number(than)
 
 
 def _trade_number(trade_id: str) -> tuple[int, str]:

@@ -43,10 +43,11 @@ class KnownTrades:
 
     def remember(self, fill: FillReport) -> bool:
         """Note that it has been told; False if it had been."""
-        if fill in self:
+        key = fill.symbol, fill.trade_id
+        if key in self._seen:
             return False
         self._latest.append(fill)
-        self._add((fill.symbol, fill.trade_id))
+        self._add(key)
         return True
 
     def tell_as_others(self, fill: FillReport) -> None:
@@ -62,6 +63,11 @@ class KnownTrades:
         """It was told without an order of ours, perhaps by an earlier run."""
         self._add((symbol, trade_id))
         self._of_others.add((symbol, trade_id))
+
+    @property
+    def any_of_others(self) -> bool:
+        """Whether any that is remembered was told without an order of ours."""
+        return bool(self._of_others)
 
     def was_told_as_others(self, symbol: str, trade_id: str) -> bool:
         """Whether it was told without an order of ours."""

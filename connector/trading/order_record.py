@@ -14,7 +14,7 @@ from decimal import Decimal
 import attrs
 
 from connector.accounts import AnyAccountEvent, Fill, FillFee, OrderUpdate
-from connector.decimals import ZERO, difference, plus, product, quotient, total
+from connector.decimals import ZERO, difference, plus, quotient, times, total
 from connector.orders import OVER, Intent, Limit, OrderState
 from connector.trading.holdings import Standing
 from connector.trading.order_states import News, follow
@@ -78,14 +78,14 @@ class OrderRecord:
     """Quantity and price of an amend that is on its way or unknown."""
     untold: Decimal = ZERO
     """What was traded before this order was adopted, and is not told one by one."""
-    _shapes: list[tuple[Decimal | None, Decimal | None]] = attrs.field(factory=list)
+    _shapes: tuple[tuple[Decimal | None, Decimal | None], ...] = ()
     """Quantities and prices that this order may have."""
     _average: Decimal | None = None
     _told: Decimal = ZERO
     _worth: Decimal = ZERO
-    _held: list[FillReport] = attrs.field(factory=list)
+    _held: tuple[FillReport, ...] = ()
     """Trades behind one that is missing."""
-    _announced: set[str] = attrs.field(factory=set)
+    _announced: frozenset[str] = frozenset()
     """Trades of which there was an early notice only."""
     _changed: list[OrderRecord] | None = None
     """Where it says that it has changed (`connector.trading.live_orders`)."""
@@ -95,7 +95,7 @@ class OrderRecord:
     def __attrs_post_init__(self) -> None:
         self.quantity = self.intent.quantity
         self.price = self.intent.price if isinstance(self.intent, Limit) else None
-        self._shapes.append((self.quantity, self.price))
+        self._shapes = ((self.quantity, self.price),)
 
     # --- what it is
 
@@ -137,7 +137,7 @@ class OrderRecord:
     @property
     def has_hole(self) -> bool:
         """Whether a trade is missing that must have been."""
-        return self._reached != self.filled or bool(self._held) or bool(self._announced)
+        return bool(self._held or self._announced) or self._reached != self.filled
 
     @property
     def average_price(self) -> Decimal | None:
@@ -188,7 +188,7 @@ class OrderRecord:
     def amend(self, quantity: Decimal, price: Decimal | None) -> None:
         """An amend is about to be sent: from now on it may be so, or as it was."""
         self.amending = quantity, price
-        self._shapes.append((quantity, price))
+        self._shapes += ((quantity, price),)
         self.note_change()
 
     def give_up_amend(self) -> None:
@@ -200,14 +200,17 @@ class OrderRecord:
 
     def belongs(self, report: OrderReport) -> bool:
         """Whether the report can be of this order, by what it says of it."""
-        if report.symbol != self.symbol or report.side != self.intent.side:
+        intent = self.intent
+        if report.symbol != self.symbol or report.side != intent.side:
             return False
-        if report.leg is not None and report.leg != self.intent.leg:
+        if report.leg is not None and report.leg != intent.leg:
             return False
         if self.exchange_id is not None and report.exchange_id not in (None, self.exchange_id):
             return False
         if report.partial:
             return True
+        if len(self._shapes) == 1:
+            return self._fits(report, *self._shapes[0])
         return any(self._fits(report, *shape) for shape in self._shapes)
 
     def _fits(self, report: OrderReport, quantity: Decimal | None, price: Decimal | None) -> bool:
@@ -229,7 +232,7 @@ class OrderRecord:
             )
             return [Stranger(self.client_id, text)]
         self.note_change()
-        before = self.state, self.quantity, self.price, self.filled
+        known = self.state, self.quantity, self.price, self.filled
         events: list[AnyAccountEvent | Contradiction | Stranger] = []
         if report.exchange_id is not None:
             self.exchange_id = report.exchange_id
@@ -254,17 +257,18 @@ class OrderRecord:
                 self.reason = report.reason
         self.filled = max(self.filled, report.filled)
         self._average = report.average_price or self._average
-        self.exchange_time_ns = max(report.time_ns or 0, self.exchange_time_ns or 0) or None
+        if report.time_ns is not None and report.time_ns > (self.exchange_time_ns or 0):
+            self.exchange_time_ns = report.time_ns
         if report.fill is not None:
             events += self.read_fill(report.fill, received_ns)
-        if before != (self.state, self.quantity, self.price, self.filled):
+        if known != (self.state, self.quantity, self.price, self.filled):
             events.append(self.update(received_ns))
         return events
 
     def _is_older(self, report: OrderReport) -> bool:
         """Whether it tells what was before something that is known, as a late reply does."""
-        times = report.time_ns, self.exchange_time_ns
-        return times[0] is not None and times[1] is not None and times[0] < times[1]
+        told, known = report.time_ns, self.exchange_time_ns
+        return told is not None and known is not None and told < known
 
     def _take_shape(self, report: OrderReport) -> None:
         if report.partial:
@@ -289,22 +293,23 @@ class OrderRecord:
             return list(self._complete_fee(known, fill, received_ns))
         if fill.early:
             # Nothing says where it stands among the trades: it is told when the report comes.
-            self._announced.add(fill.trade_id)
+            self._announced |= {fill.trade_id}
             return []
         self.note_change()
         if fill.cumulative is not None and fill.cumulative != plus(self._reached, fill.quantity):
             if all(each.trade_id != fill.trade_id for each in self._held):
-                self._held.append(fill)
-                self._held.sort(key=lambda each: each.cumulative or ZERO)
+                held = (*self._held, fill)
+                self._held = tuple(sorted(held, key=lambda each: each.cumulative or ZERO))
             self.filled = max(self.filled, fill.cumulative)
             return []
         events: list[AnyAccountEvent | Contradiction | Stranger] = [
             self._tell(fill, received_ns, backfilled=backfilled)
         ]
         if self._held:
-            self._held = [each for each in self._held if each.trade_id != fill.trade_id]
+            self._held = tuple(each for each in self._held if each.trade_id != fill.trade_id)
             events += self._tell_held(received_ns)
-        self.filled = max(self.filled, self._reached)
+        reached = self._reached
+        self.filled = max(self.filled, reached)
         if self.quantity is not None and self.filled > self.quantity and not self.amending:
             events.append(
                 Contradiction(
@@ -326,18 +331,21 @@ class OrderRecord:
     def _tell_held(self, received_ns: int) -> list[AnyAccountEvent | Contradiction | Stranger]:
         events: list[AnyAccountEvent | Contradiction | Stranger] = []
         while self._held and self._held[0].cumulative == self._reached + self._held[0].quantity:
-            events.append(self._tell(self._held.pop(0), received_ns, backfilled=False))
+            first, *held = self._held
+            self._held = tuple(held)
+            events.append(self._tell(first, received_ns, backfilled=False))
         return events
 
     def _tell(self, fill: FillReport, received_ns: int, *, backfilled: bool) -> Fill:
+        intent, quantity, price = self.intent, fill.quantity, fill.price
         told = Fill(
             trade_id=fill.trade_id,
             client_id=self.client_id,
             symbol=self.symbol,
-            side=self.intent.side,
-            leg=self.intent.leg,
-            price=fill.price,
-            quantity=fill.quantity,
+            side=intent.side,
+            leg=intent.leg,
+            price=price,
+            quantity=quantity,
             fee=fill.fee,
             fee_asset=fill.fee_asset,
             maker=fill.maker,
@@ -347,11 +355,12 @@ class OrderRecord:
             backfilled=backfilled,
         )
         self.fills[fill.trade_id] = told
-        self._told = plus(self._told, fill.quantity)
+        self._told = plus(self._told, quantity)
         # The average price of dollars is that at which their coins were counted.
-        worth = quotient if self.inverse else product
-        self._worth = plus(self._worth, worth(fill.quantity, fill.price))
-        self._announced.discard(fill.trade_id)
+        worth = quotient(quantity, price) if self.inverse else times(quantity, price)
+        self._worth = plus(self._worth, worth)
+        if self._announced:
+            self._announced -= {fill.trade_id}
         return told
 
     def _complete_fee(
@@ -380,18 +389,19 @@ class OrderRecord:
 
     def update(self, received_ns: int) -> OrderUpdate:
         """The state as an event."""
+        intent = self.intent
         return OrderUpdate(
             client_id=self.client_id,
             exchange_id=self.exchange_id,
             symbol=self.symbol,
-            side=self.intent.side,
-            leg=self.intent.leg,
+            side=intent.side,
+            leg=intent.leg,
             state=self.state,
             quantity=self.quantity,
             price=self.price,
             filled=self.filled,
             average_price=self.average_price,
-            tag=self.intent.tag,
+            tag=intent.tag,
             reason=self.reason,
             late=self.late,
             exchange_time_ns=self.exchange_time_ns,

@@ -20,7 +20,6 @@ has an entry for each: the order moves, the report is *stale* (older than the kn
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
@@ -46,7 +45,7 @@ _LIVES: tuple[tuple[News, OrderState], ...] = (
 )
 
 
-def _table() -> Mapping[tuple[OrderState, News], tuple[Effect, OrderState]]:
+def _table() -> dict[tuple[OrderState, News], tuple[Effect, OrderState]]:
     table: dict[tuple[OrderState, News], tuple[Effect, OrderState]] = {
         ("queued", "sent"): ("moves", "sent"),
         ("queued", "unsent"): ("moves", "refused"),
@@ -74,13 +73,14 @@ def _table() -> Mapping[tuple[OrderState, News], tuple[Effect, OrderState]]:
         table[over, "lost"] = ("stale", over)
         table[over, "refused"] = ("stale", over)
         table[over, "absent"] = ("stale", over)
-    return MappingProxyType(table)
+    return table
 
 
-TABLE = _table()
+TABLE = MappingProxyType(_table())
 """What news does to an order in a state; what is not in it is impossible."""
+_FOLLOW = dict(TABLE).get
 
 
 def follow(state: OrderState, news: News) -> tuple[Effect, OrderState]:
     """The effect of `news` on an order in `state`, and its state then."""
-    return TABLE.get((state, news), ("impossible", state))
+    return _FOLLOW((state, news)) or ("impossible", state)

@@ -396,3 +396,23 @@ def test_what_must_be_read_anew(report: Any, stream_over: bool) -> None:
 
     assert isinstance(told, ReadAnew)
     assert told.stream_over is stream_over
+
+
+@given(first=st.integers(0, 10**12), second=st.integers(0, 10**12))
+def test_the_latest_trade_is_the_one_of_the_larger_number(first: int, second: int) -> None:
+    made = AccountBook(ClientIds("mm1", 1))
+    for number in (first, second):
+        made.read_fill(trade_of_nobody(number), 1, backfilled=True)
+
+    assert made.last_trades == {"ETHUSDC": str(max(first, second))}
+
+
+def trade_of_nobody(number: int) -> FillReport:
+    return FillReport(
+        symbol="ETHUSDC",
+        trade_id=str(number),
+        exchange_id="9",
+        side="buy",
+        price=Decimal(1),
+        quantity=Decimal(1),
+    )

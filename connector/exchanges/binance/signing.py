@@ -65,9 +65,9 @@ def payload(parameters: Parameters) -> str:
     """The text to sign for a request over the WebSocket API."""
     return "&".join(
         [
-            # Most are texts already.
-            f"{name}={value if type(value) is str else text_of(value)}"
-            for name, value in sorted(parameters.items())
+            # As `text_of`, with a call less for what is no bool.
+            f"{name}={text_of(value) if type(value := parameters[name]) is bool else value}"
+            for name in sorted(parameters)
         ]
     )
 

@@ -38,7 +38,8 @@ def write(request: Request[Any], request_id: int, key: ApiKey, now_ns: int, wind
     """A request over the WebSocket API."""
     parameters = dict(request.parameters)
     if request.signing == "signed":
-        parameters |= _timed(now_ns, window)
+        parameters["recvWindow"] = round(window * 1000)
+        parameters["timestamp"] = now_ns // reading.NS_PER_MS
         parameters = signing.signed_parameters(key, parameters)
     elif request.signing == "key":
         parameters["apiKey"] = key.key

@@ -61,16 +61,18 @@ _CONFIG_UPDATE = reading.decoder(shapes.ConfigUpdate)
 def _order_trade_update(payload: bytes) -> list[Report]:
     event = _ORDER_UPDATE(payload)
     order = event.order
+    side, leg = reading.side_of(order.side), reading.leg_of(order.position_side)
+    exchange_id = str(order.order_id)
     fill = None
     # A liquidation trades under CALCULATED.
     if order.execution in ("TRADE", "CALCULATED") and order.last_quantity > 0:
         fill = FillReport(
             symbol=order.symbol,
             trade_id=str(order.trade_id),
-            exchange_id=str(order.order_id),
+            exchange_id=exchange_id,
             client_id=order.client_id,
-            side=reading.side_of(order.side),
-            leg=reading.leg_of(order.position_side),
+            side=side,
+            leg=leg,
             price=order.last_price,
             quantity=order.last_quantity,
             cumulative=order.cumulative,
@@ -88,9 +90,9 @@ def _order_trade_update(payload: bytes) -> list[Report]:
         OrderReport(
             symbol=order.symbol,
             client_id=order.client_id,
-            exchange_id=str(order.order_id),
-            side=reading.side_of(order.side),
-            leg=reading.leg_of(order.position_side),
+            exchange_id=exchange_id,
+            side=side,
+            leg=leg,
             state=reported,
             price=None if order.type in reading.WITHOUT_PRICE else order.price,
             quantity=order.quantity or None,
@@ -98,7 +100,7 @@ def _order_trade_update(payload: bytes) -> list[Report]:
             average_price=order.average_price or None,
             reduce_only=order.reduce_only,
             conditional=order.type in reading.CONDITIONAL and order.cumulative == 0,
-            reason=_FUTURES_EXPIRY.get(str(order.expiry_reason), ""),
+            reason=_FUTURES_EXPIRY.get(str(order.expiry_reason), "") if order.expiry_reason else "",
             time_ns=reading.ns(event.time),
             fill=fill,
         )
