@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 import trio
 
@@ -21,10 +20,10 @@ from connector.account.order_link import OrderLink
 from connector.account.order_requests import PLACE, QUOTE, Job
 from connector.account.publishing import Publishing
 from connector.account.refusals import Refusals
+from connector.account.tasks import Tasks
 from connector.account.unheard import Unheard
 from connector.accounts import Fill, FillFee, OrderUpdate, Orphan, Timing
 from connector.errors import (
-    ConnectorError,
     IdInUse,
     LimitReached,
     NameInUse,
@@ -52,28 +51,6 @@ _OF_ORDERS = (OrderUpdate, Fill, FillFee)
 _NO_REPORTS = (Answer, Shutdown)
 CONTRADICTION_SECONDS = 2.0
 """How long a contradiction may last: events of account and order come in either order."""
-
-
-class Tasks(Protocol):
-    """The methods that start work that takes time."""
-
-    def resolve(self, record: OrderRecord) -> None:
-        """Find out the outcome of a place request."""
-
-    def resolve_amend(self, record: OrderRecord) -> None:
-        """Find out whether an order was amended."""
-
-    def cancel(self, record: OrderRecord) -> None:
-        """Cancel an order until it is certain how it ended."""
-
-    def read_anew(self, reason: str, *, after: float = 0.0, stream_too: bool = False) -> None:
-        """The account must be read again."""
-
-    def fail(self, error: ConnectorError) -> None:
-        """The account cannot go on."""
-
-    def changed(self) -> None:
-        """Wake tasks that wait for a change of the account."""
 
 
 class Office:

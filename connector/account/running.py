@@ -181,7 +181,7 @@ class RunningAccount:
             quotes=tuple(each.statistics() for each in self.quotes),
         )
 
-    # --- `connector.account.account_state.Tasks`
+    # --- `connector.account.tasks.Tasks`
 
     def resolve(self, record: OrderRecord) -> None:
         """Find out the outcome of a place request."""

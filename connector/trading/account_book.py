@@ -16,20 +16,19 @@ from typing import TypeAlias
 
 import attrs
 
-from connector.accounts import (
-    AnyAccountEvent,
-    Fill,
-    FundingPayment,
-    Synced,
-    Unsynced,
-)
+from connector.accounts import AnyAccountEvent, Fill, FundingPayment, Synced, Unsynced
 from connector.instruments import Instrument
 from connector.orders import Intent
 from connector.trading.account_states import AccountState, Happening, follow
 from connector.trading.bookmarks import Bookmark, ToldTrades
 from connector.trading.client_ids import ClientIds
 from connector.trading.holdings import Holdings
-from connector.trading.known_trades import REMEMBERED_TRADES, KnownTrades
+from connector.trading.known_trades import (
+    REMEMBERED_TRADES,
+    KnownTrades,
+    is_later,
+    trade_number,
+)
 from connector.trading.live_orders import LiveOrders
 from connector.trading.order_record import Contradiction, OrderRecord, Stranger
 from connector.trading.reports import (
@@ -372,7 +371,7 @@ class AccountBook:
         self.last_trades.update(bookmark.read)
         self.read_trades.update(bookmark.read)
         for symbol, told in bookmark.told.items():
-            self.last_trades[symbol] = max(told, key=_trade_number)
+            self.last_trades[symbol] = max(told, key=trade_number)
             for trade_id in told:
                 self._told.note(symbol, trade_id)
                 self.trades.was_told(symbol, trade_id)
@@ -381,7 +380,7 @@ class AccountBook:
         symbol, trade_id = fill.symbol, fill.trade_id
         self.holdings.last_prices[symbol] = fill.price
         last = self.last_trades.get(symbol)
-        if last is None or _is_later(trade_id, last):
+        if last is None or is_later(trade_id, last):
             self.last_trades[symbol] = trade_id
 
     def _once(self, told: Sequence[Told]) -> list[Told]:
@@ -394,15 +393,3 @@ class AccountBook:
             if not isinstance(each, Fill)
             or not self.trades.was_told_as_others(each.symbol, each.trade_id)
         ]
-
-
-def _is_later(trade_id: str, than: str) -> bool:
-    """Whether `_trade_number` of one is above that of another."""
-    if len(trade_id) == len(than) and trade_id.isdecimal() and than.isdecimal():
-        return trade_id > than  # as their numbers do, without making these
-    return _trade_number(trade_id) > _trade_number(than)
-
-
-def _trade_number(trade_id: str) -> tuple[int, str]:
-    """Ids that are numbers rise by number, others by text."""
-    return (int(trade_id), "") if trade_id.isdecimal() else (0, trade_id)

@@ -155,3 +155,15 @@ def _changes(
             change = difference(change, fill.fee)
         changes.append(change)
     return tuple(changes)
+
+
+def is_later(trade_id: str, than: str) -> bool:
+    """Whether `trade_number` of one is above that of another."""
+    if len(trade_id) == len(than) and trade_id.isdecimal() and than.isdecimal():
+        return trade_id > than  # as their numbers are, without making these
+    return trade_number(trade_id) > trade_number(than)
+
+
+def trade_number(trade_id: str) -> tuple[int, str]:
+    """Ids that are numbers rise by number, others by text."""
+    return (int(trade_id), "") if trade_id.isdecimal() else (0, trade_id)

@@ -200,17 +200,14 @@ class OrderRecord:
 
     def belongs(self, report: OrderReport) -> bool:
         """Whether the report can be of this order, by what it says of it."""
-        intent = self.intent
-        if report.symbol != self.symbol or report.side != intent.side:
+        if report.symbol != self.symbol or report.side != self.intent.side:
             return False
-        if report.leg is not None and report.leg != intent.leg:
+        if report.leg is not None and report.leg != self.intent.leg:
             return False
         if self.exchange_id is not None and report.exchange_id not in (None, self.exchange_id):
             return False
         if report.partial:
             return True
-        if len(self._shapes) == 1:
-            return self._fits(report, *self._shapes[0])
         return any(self._fits(report, *shape) for shape in self._shapes)
 
     def _fits(self, report: OrderReport, quantity: Decimal | None, price: Decimal | None) -> bool:
@@ -308,14 +305,10 @@ class OrderRecord:
         if self._held:
             self._held = tuple(each for each in self._held if each.trade_id != fill.trade_id)
             events += self._tell_held(received_ns)
-        reached = self._reached
-        self.filled = max(self.filled, reached)
+        self.filled = max(self.filled, self._reached)
         if self.quantity is not None and self.filled > self.quantity and not self.amending:
-            events.append(
-                Contradiction(
-                    self.client_id, f"{self.filled} of {self.quantity} are said to be filled"
-                )
-            )
+            text = f"{self.filled} of {self.quantity} are said to be filled"
+            events.append(Contradiction(self.client_id, text))
         return events
 
     def assume_untold(self, received_ns: int) -> list[AnyAccountEvent | Contradiction | Stranger]:
@@ -331,8 +324,7 @@ class OrderRecord:
     def _tell_held(self, received_ns: int) -> list[AnyAccountEvent | Contradiction | Stranger]:
         events: list[AnyAccountEvent | Contradiction | Stranger] = []
         while self._held and self._held[0].cumulative == self._reached + self._held[0].quantity:
-            first, *held = self._held
-            self._held = tuple(held)
+            first, self._held = self._held[0], self._held[1:]
             events.append(self._tell(first, received_ns, backfilled=False))
         return events
 
@@ -389,19 +381,18 @@ class OrderRecord:
 
     def update(self, received_ns: int) -> OrderUpdate:
         """The state as an event."""
-        intent = self.intent
         return OrderUpdate(
             client_id=self.client_id,
             exchange_id=self.exchange_id,
             symbol=self.symbol,
-            side=intent.side,
-            leg=intent.leg,
+            side=self.intent.side,
+            leg=self.intent.leg,
             state=self.state,
             quantity=self.quantity,
             price=self.price,
             filled=self.filled,
             average_price=self.average_price,
-            tag=intent.tag,
+            tag=self.intent.tag,
             reason=self.reason,
             late=self.late,
             exchange_time_ns=self.exchange_time_ns,
