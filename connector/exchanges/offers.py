@@ -7,7 +7,7 @@ values of each parameter of the channel. Any other channel is a `ConfigError` th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import attrs
 import msgspec
@@ -30,6 +30,9 @@ MakeReader: TypeAlias = Callable[[Any, str], Reader]
 nothing) and the symbol, as the venue spells it, to a reader."""
 MakeBook: TypeAlias = Callable[[OrderBook, Stream[Any], NumberType], BookSource]
 """From the channel, the stream of its deltas and the number type to what the book is made of."""
+
+Row = TypeVar("Row")
+"""A row of a table, whatever an exchange keeps in it."""
 
 _MEANINGFUL = frozenset("\"'\\ \t\n")
 
@@ -96,11 +99,19 @@ class Catalogue:
             ConfigError: the exchange does not offer it; the message lists what it does.
         """
         if isinstance(channel, OrderBook) and self.book is not None:
-            return self._book(channel, self.book, numbers)
+            deltas: Stream[Any] = self.stream(self.book_from(channel), numbers)
+            return book_stream(channel, deltas, self.book(channel, deltas, numbers))
         symbol = getattr(channel, "symbol", None)
-        offer = self._offer(channel, self.of_all if symbol is None else self.of_symbol)
+        offer = choose(
+            self.exchange,
+            channel,
+            self.of_symbol,
+            self.of_all,
+            example=self.example,
+            books=self.book is not None,
+        )
         words = {
-            parameter: self._spell(channel, parameter, values)
+            parameter: spell_parameter(self.exchange, channel, parameter, values)
             for parameter, values in offer.parameters.items()
         }
         spelled = "" if symbol is None else self._symbol(symbol)
@@ -148,43 +159,71 @@ class Catalogue:
             )
         return spelled
 
-    def _book(self, channel: OrderBook, book: MakeBook, numbers: NumberType) -> Stream[Any]:
-        """Make the stream of a local book; its name is internal, because it is not on the wire."""
-        deltas: Stream[Any] = self.stream(self.book_from(channel), numbers)
-        shown = "all" if channel.depth is None else channel.depth
-        return Stream(
-            name=f"book of {deltas.name}, {shown} levels{', synced' * channel.synced_only}",
-            route=deltas.route,
-            channel=channel,
-            decode=cast("Any", deltas.decode),  # never subscribed: the deltas are
-            book=book(channel, deltas, numbers),
-        )
 
-    def _offer(self, channel: AnyChannel, offers: Mapping[type[AnyChannel], Offer]) -> Offer:
-        kind = type(channel)
-        if kind in offers:
-            return offers[kind]
-        if kind in self.of_symbol:
-            of_all = ", ".join(sorted(each.__name__ for each in self.of_all)) or "no channel"
-            raise ConfigError(
-                f"{self.exchange} offers {kind.__name__} for one symbol at a time: write "
-                f'{kind.__name__}("{self.example}"); for all symbols at once it offers {of_all}'
-            )
-        kinds = {*self.of_symbol, *self.of_all, RawStream}
-        offered = ", ".join(
-            sorted(each.__name__ for each in (kinds if self.book is None else kinds | {OrderBook}))
-        )
-        raise ConfigError(f"{self.exchange} does not offer {channel!r}; it offers {offered}")
+def choose(
+    exchange: str,
+    channel: AnyChannel,
+    of_symbol: Mapping[type[AnyChannel], Row],
+    of_all: Mapping[type[AnyChannel], Row],
+    *,
+    example: str,
+    books: bool,
+) -> Row:
+    """The row of `channel` in the tables of an exchange.
 
-    def _spell(self, channel: AnyChannel, parameter: str, values: Mapping[Any, str]) -> str:
-        wanted = getattr(channel, parameter)
-        for value, text in values.items():
-            if value == wanted:
-                return text
-        offered = ", ".join(map(str, values))
+    Args:
+        exchange: its name, for messages.
+        channel: what is asked for.
+        of_symbol: streams of one symbol.
+        of_all: streams of all symbols, for channels whose symbol is None.
+        example: a symbol, for messages.
+        books: whether there are local order books.
+
+    Raises:
+        ConfigError: the exchange does not offer it; the message lists what it does.
+    """
+    kind = type(channel)
+    offers = of_all if getattr(channel, "symbol", None) is None else of_symbol
+    if kind in offers:
+        return offers[kind]
+    if kind in of_symbol:
+        several = ", ".join(sorted(each.__name__ for each in of_all)) or "no channel"
         raise ConfigError(
-            f"{self.exchange} does not offer {channel!r}: {parameter} can be {offered}"
+            f"{exchange} offers {kind.__name__} for one symbol at a time: write "
+            f'{kind.__name__}("{example}"); for all symbols at once it offers {several}'
         )
+    kinds = {*of_symbol, *of_all, RawStream, *([OrderBook] if books else [])}
+    offered = ", ".join(sorted(each.__name__ for each in kinds))
+    raise ConfigError(f"{exchange} does not offer {channel!r}; it offers {offered}")
+
+
+def spell_parameter(
+    exchange: str, channel: AnyChannel, parameter: str, values: Mapping[Any, str]
+) -> str:
+    """How the name of a stream spells a parameter of `channel`.
+
+    Raises:
+        ConfigError: the value is not offered; the message lists those that are.
+    """
+    wanted = getattr(channel, parameter)
+    for value, text in values.items():
+        if value == wanted:
+            return text
+    offered = ", ".join(map(str, values))
+    raise ConfigError(f"{exchange} does not offer {channel!r}: {parameter} can be {offered}")
+
+
+def book_stream(channel: OrderBook, deltas: Stream[Any], source: BookSource) -> Stream[Any]:
+    """Make the stream of a local book; its name is internal, because it is not on the wire."""
+    shown = "all" if channel.depth is None else channel.depth
+    return Stream(
+        name=f"book of {deltas.name}, {shown} levels{', synced' * channel.synced_only}",
+        route=deltas.route,
+        channel=channel,
+        decode=cast("Any", deltas.decode),  # never subscribed: the deltas are
+        symbol=deltas.symbol,
+        book=source,
+    )
 
 
 def raw(channel: RawStream, name: str, symbol: str, route: str) -> Stream[Any]:

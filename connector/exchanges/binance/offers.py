@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any
 
 import attrs
 
 from connector.channels import AnyChannel, BookDeltas, Channel, OrderBook, RawStream
-from connector.errors import ConfigError
 from connector.exchanges.binance import decode, names
 from connector.exchanges.binance.rest import BookOffer
 from connector.exchanges.numbers import ON_WIRE
+from connector.exchanges.offers import book_stream, choose, spell_parameter
 from connector.exchanges.parameters import NumberType
 from connector.exchanges.protocol import E, Stream
 
@@ -72,11 +72,14 @@ class Catalogue:
         if isinstance(channel, RawStream):
             return self._raw(channel)
         if isinstance(channel, OrderBook):
-            return self._book(channel, numbers)
+            deltas = self.stream(BookDeltas(channel.symbol, channel.interval_ms), numbers)
+            return book_stream(channel, deltas, self.books.source(channel, deltas, numbers))
         symbol = getattr(channel, "symbol", None)
-        offer = self._offer(channel, self.of_all if symbol is None else self.of_symbol)
+        offer = choose(
+            self.exchange, channel, self.of_symbol, self.of_all, example="ETHUSDC", books=True
+        )
         spelling = {
-            parameter: self._spell(channel, parameter, values)
+            parameter: spell_parameter(self.exchange, channel, parameter, values)
             for parameter, values in offer.parameters.items()
         }
         wire_symbol = "" if symbol is None else names.wire_symbol(symbol)
@@ -106,44 +109,6 @@ class Catalogue:
             channel=channel,
             decode=decode.raw(name, names.symbol_in(name)),
             symbol=names.symbol_in(name),
-        )
-
-    def _book(self, channel: OrderBook, numbers: NumberType) -> Stream[Any]:
-        """Make the stream of a local book; its name is internal, because it is not on the wire."""
-        deltas = self.stream(BookDeltas(channel.symbol, channel.interval_ms), numbers)
-        shown = "all" if channel.depth is None else channel.depth
-        return Stream(
-            name=f"book of {deltas.name}, {shown} levels{', synced' * channel.synced_only}",
-            route=deltas.route,
-            channel=channel,
-            symbol=deltas.symbol,
-            decode=cast("decode.Reader", deltas.decode),  # never subscribed: the deltas are
-            book=self.books.source(channel, deltas, numbers),
-        )
-
-    def _offer(self, channel: AnyChannel, offers: Mapping[type[AnyChannel], Offer]) -> Offer:
-        kind = type(channel)
-        if kind in offers:
-            return offers[kind]
-        if kind in self.of_symbol:
-            of_all = ", ".join(sorted(each.__name__ for each in self.of_all)) or "no channel"
-            raise ConfigError(
-                f"{self.exchange} offers {kind.__name__} for one symbol at a time: write "
-                f'{kind.__name__}("ETHUSDC"); for all symbols at once it offers {of_all}'
-            )
-        offered = ", ".join(
-            sorted(each.__name__ for each in (*self.of_symbol, OrderBook, RawStream))
-        )
-        raise ConfigError(f"{self.exchange} does not offer {channel!r}; it offers {offered}")
-
-    def _spell(self, channel: AnyChannel, parameter: str, values: Mapping[Any, str]) -> str:
-        wanted = getattr(channel, parameter)
-        for value, text in values.items():
-            if value == wanted:
-                return text
-        offered = ", ".join(map(str, values))
-        raise ConfigError(
-            f"{self.exchange} does not offer {channel!r}: {parameter} can be {offered}"
         )
 
 
