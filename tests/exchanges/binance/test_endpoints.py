@@ -98,8 +98,11 @@ def test_a_wrong_url_says_what_to_write(stream: Any, rest: Any, said: str) -> No
     [
         ({"numbers": int}, "numbers is .*int.*float or decimal.Decimal"),
         ({"numbers": "Decimal"}, "numbers is 'Decimal'"),
-        ({"endpoints": "wss://stream.binance.com"}, "endpoints is a str; write binance.TESTNET"),
-        ({"endpoints": None}, "endpoints is a NoneType"),
+        (
+            {"endpoints": "wss://stream.binance.com"},
+            "endpoints='wss://stream.binance.com' is not of Binance; write binance.TESTNET",
+        ),
+        ({"endpoints": None}, "endpoints=None is not of Binance"),
         ({"compression": 1}, "compression is 1; it can be True or False"),
     ],
 )

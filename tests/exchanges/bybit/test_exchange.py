@@ -94,7 +94,9 @@ def test_spot_has_neither_mark_prices_nor_liquidations() -> None:
 def test_parameters_are_checked() -> None:
     with pytest.raises(ConfigError, match="numbers is"):
         bybit.Spot(numbers=int)  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="endpoints is a str"):
+    with pytest.raises(
+        ConfigError, match="endpoints='testnet' is not of this exchange; write bybit"
+    ):
         bybit.Spot(endpoints="testnet")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="stream does not begin with ws://"):
         bybit.Endpoints.at(stream="http://x", rest="http://x")
