@@ -12,6 +12,20 @@ SHELLS: dict[str, type[ShellComplete]] = {
     "zsh": ZshComplete,
     "fish": FishComplete,
 }
+WITHOUT_BLANK = {
+    "    return 0\n": (
+        "    [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *: ]] && compopt -o nospace\n"
+        "    return 0\n"
+    ),
+    "        compadd -U -V unsorted -a completions\n": (
+        "        if [[ ${completions[1]} == *: ]]; then\n"
+        "            compadd -S '' -U -V unsorted -a completions\n"
+        "        else\n"
+        "            compadd -U -V unsorted -a completions\n"
+        "        fi\n"
+    ),
+}
+"""Lines of bash and zsh, and those that add no blank behind a colon. fish adds none by itself."""
 PROGRAM, VARIABLE = "connector", "_CONNECTOR_COMPLETE"
 
 
@@ -35,4 +49,7 @@ def completion_command(context: click.Context, shell: str) -> None:
     kind = SHELLS[shell]
     made = kind(context.find_root().command, {}, PROGRAM, VARIABLE)
     # Not its own `source`, which asks the bash of this machine for its version.
-    click.echo(made.source_template % made.source_vars())
+    script = made.source_template % made.source_vars()
+    for line, better in WITHOUT_BLANK.items():
+        script = script.replace(line, better)
+    click.echo(script)

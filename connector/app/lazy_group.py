@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from collections.abc import Mapping
 from typing import Any
@@ -50,6 +51,20 @@ class LazyGroup(Commands):
         found = getattr(importlib.import_module(module), name)
         assert isinstance(found, click.Command)
         return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that `args` begin with, or fail with a suggestion."""
+        name = args[0]
+        if name not in self._listed and not name.startswith("-"):
+            similar = difflib.get_close_matches(name, self._listed, 1)
+            ctx.fail(
+                f"No such command {name!r}; did you mean {similar[0]!r}?"
+                if similar
+                else f"No such command {name!r}; '{ctx.command_path} --help' lists the commands."
+            )
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands into the help of the group."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import attrs
 import click
 from click.shell_completion import CompletionItem
 
@@ -34,6 +35,13 @@ class ExchangeName(click.ParamType):  # type: ignore[type-arg]  # it has none in
             self.fail(str(error), param, ctx)
         return str(value)
 
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """List the exchanges, for who has named none."""
+        del param, ctx
+        named = ", ".join(EXCHANGES)
+        indented = textwrap.fill(named, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+        return f"Choose from:\n{indented}"
+
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
@@ -50,9 +58,20 @@ class ChannelText(click.ParamType):  # type: ignore[type-arg]  # as above
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """List the kinds of channels that begin with `incomplete`."""
+        """List the kinds of channels that begin with `incomplete`.
+
+        A colon follows the kinds whose symbol or name must follow.
+        """
         del ctx, param
-        return [CompletionItem(each) for each in CHANNELS if each.startswith(incomplete)]
+        return [
+            CompletionItem(f"{name}:" if _needs_more(kind) else name)
+            for name, kind in CHANNELS.items()
+            if name.startswith(incomplete)
+        ]
+
+
+def _needs_more(kind: Any) -> bool:
+    return attrs.fields(kind)[0].default is attrs.NOTHING
 
 
 def epilog(*lines: str, names: bool = False) -> str:

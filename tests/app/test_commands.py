@@ -123,3 +123,19 @@ def test_without_the_extra_it_says_what_to_install() -> None:
         "connector: the command line needs 'rich'; install it with: "
         'python -m pip install "trio-connector[cli]"\n'
     )
+
+
+@pytest.mark.parametrize(
+    ("typed", "advice"),
+    [
+        (["boook"], "No such command 'boook'; did you mean 'book'?"),
+        (["help"], "No such command 'help'; 'connector --help' lists the commands."),
+        (["channels"], "Choose from:\n  binance_spot, binance_usdm,"),
+        (["instruments"], "Choose from:\n  binance_spot, binance_usdm,"),
+    ],
+)
+def test_a_mistyped_command_line_says_what_to_type(typed: list[str], advice: str) -> None:
+    done = CliRunner().invoke(group, typed, prog_name="connector")
+
+    assert done.exit_code == 2
+    assert advice in done.output

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 from click.shell_completion import ShellComplete
@@ -28,7 +30,8 @@ def test_the_script_is_one_of_that_shell(shell: str) -> None:
     [
         ([], "inst", ["instruments"]),
         (["record"], "binance_u", ["binance_usdm"]),
-        (["record", "okx"], "tra", ["trades"]),
+        (["record", "okx"], "tra", ["trades:"]),
+        (["record", "okx"], "tick", ["tickers"]),
         (["book", "--exchange"], "bybit_l", ["bybit_linear"]),
         (["run", "--simulate"], "--sec", ["--seconds"]),
     ],
@@ -37,3 +40,27 @@ def test_names_are_completed(typed: list[str], incomplete: str, offered: list[st
     shell = ShellComplete(group, {}, PROGRAM, VARIABLE)
 
     assert [each.value for each in shell.get_completions(typed, incomplete)] == offered
+
+
+SCRIPT = """
+source <("$1" -c "from connector.app.cli import main; main()" completion bash)
+COMPREPLY=(); compopt() { echo "$@"; }
+env() { printf 'plain,%s\\n' "$ANSWER"; }
+COMP_WORDS=(connector record okx tr); COMP_CWORD=3
+_connector_completion connector
+echo "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
+@pytest.mark.parametrize(
+    ("answer", "said"), [("trades:", "-o nospace\ntrades:\n"), ("tickers", "tickers\n")]
+)
+def test_no_blank_follows_a_colon(answer: str, said: str) -> None:
+    done = subprocess.run(
+        ["bash", "-c", SCRIPT, "bash", sys.executable],
+        env={**os.environ, "ANSWER": answer},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert done.stdout == said
