@@ -229,7 +229,7 @@ class Office:
         left = refusal.retry_at_ns - self.clock.now_ns(trio.current_time())
         return max(left / 1e9, 0.0)
 
-    # --- what becomes of orders
+    # --- outcomes of orders
 
     def lose(self, record: OrderRecord) -> None:
         """A place request may have arrived, but its outcome is unknown."""

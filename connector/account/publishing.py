@@ -75,7 +75,7 @@ class Publishing:
         self.counts = EventCounts()
 
     def enter(self) -> None:
-        """The block begins: from now on whoever has no feed does not want one."""
+        """Note that the block has begun: from now on, events without a feed are not kept."""
         self._entered = True
 
     def open(self, buffer: int, tag: str | None) -> Feed[AnyAccountEvent]:

@@ -36,8 +36,8 @@ class Extent:
     kept: int | None = None
     """What is left by pruning; None never prunes."""
     truncated: int | None = None
-    """What the exchange itself keeps: it says again what comes back from below, so that cutting
-    after every event loses nothing; None if it does not."""
+    """Levels per side that the exchange keeps: it sends a level again that re-enters them, so that
+    cutting after every event loses nothing; None if it does not."""
 
 
 class BookSide(Rows, Sequence[Level[Any]]):

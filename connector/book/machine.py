@@ -103,7 +103,7 @@ class Book:
         """Deltas that wait for a snapshot."""
         return len(self._buffer)
 
-    # What comes.
+    # Input.
 
     def delta(self, delta: BookDelta) -> Outcome:
         """Take the next delta of the stream."""

@@ -185,7 +185,7 @@ COINBASE = BookRules(
 """The Exchange's feed, which has no sequence. Source: coinbase §2, §4."""
 
 COINBASE_ADVANCED = attrs.evolve(COINBASE, name="coinbase_advanced")
-"""Advanced Trade, whose sequence is that of a whole connection: whoever reads it asks a
+"""Advanced Trade, which numbers the messages of a whole connection: check them with a
 `connector.book.MessageSequence` first. Source: coinbase §3, §4."""
 
 HYPERLIQUID = BookRules(name="hyperliquid", snapshot="stream", follow=unnumbered, join=unnumbered)

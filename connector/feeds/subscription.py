@@ -309,7 +309,7 @@ class Subscription(Intake):
         return complete
 
     def forget_sequence(self) -> None:
-        """What comes next is not measured by what came before."""
+        """Start a new sequence: later ids are not compared with earlier ones."""
         if self.stream.repeats is None:
             self.latest = None
             self.last_id = self.blank_id = 0

@@ -159,7 +159,7 @@ class Arbiter:
         gaps: bool = True,
     ) -> None:
         self.ready: deque[Event | Gap] = deque()
-        """What is to be delivered, in order. Whoever delivers takes it from here."""
+        """The events to deliver, in order. The caller takes them from here."""
         self.delivered = 0
         self.gaps = 0
         self._gaps_wanted = gaps
@@ -231,7 +231,7 @@ class Arbiter:
         else:
             self._hold(lane, side, event_id, item, now)
         if lane.held:
-            # Whoever was too slow to ask may yet bring, in the same breath, what is missing.
+            # A slow side may still deliver the missing events in the same batch.
             self._settle(lane, -math.inf)
 
     def end(self, side: int, now: float) -> None:

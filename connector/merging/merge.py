@@ -236,7 +236,7 @@ def merge(*feeds: Feed[T], patience: float = 1.0, window: int = 1024) -> MergedF
         gaps=any(feed.buffer.gaps_wanted for feed in feeds),
     )
     for feed in feeds:
-        # Markers say that a side is interrupted, whoever reads what comes of it.
+        # Markers show that a side is interrupted, even if the merged feed yields no gaps.
         feed.buffer.gaps_wanted = True
     return MergedFeed(feeds, arbiter)
 

@@ -150,8 +150,8 @@ class Playhead:
     async def turn(self, link: str) -> Step:
         """Wait until the present step is one of `link`, and its time has come.
 
-        Whoever waits while nobody else does it plays on, for all links. Executes a checkpoint now
-        and then, not always.
+        One of the waiting tasks advances the playback for all links. Executes a checkpoint now and
+        then, not always.
 
         Raises:
             trio.EndOfChannel: there is no step any more.
@@ -175,8 +175,8 @@ class Playhead:
         """The answer to a REST request that was recorded next.
 
         Raises:
-            ExchangeUnavailable: another one was; whoever waits for that must ask first. Or the
-                recording is over, with answers to this one in it, but no more of them.
+            ExchangeUnavailable: the recording has another request next, which must be asked first.
+                Or the recording is over and its answers to this request are used up.
 
         Cancellation: an answer on its way is kept.
         """
@@ -197,7 +197,7 @@ class Playhead:
         return self._none(target) if asking.body is None else _found(asking.body)
 
     def _none(self, target: str) -> Response:
-        """What whoever asks is told when the recording is over."""
+        """The answer to a request after the recording is over."""
         if any(serves(each, target) for each in self._answered):
             # No refusal: who was answered before would take it for one of its subscription.
             raise ExchangeUnavailable("the recording is over")
@@ -299,7 +299,7 @@ class Playhead:
             step = following
 
     async def _wait_for_question(self) -> None:
-        """Let whoever is about to ask do so: what it needs begins with the next step."""
+        """Give tasks a chance to ask: the answer they need begins with the next step."""
         for _ in range(_CHANCES):
             if not self._question or self._asking is not None:
                 break
@@ -309,7 +309,7 @@ class Playhead:
     async def _let_look(self, ear: Ear, step: Frames | None) -> None:
         """Let consumers see the books as they are, before `step` changes them.
 
-        Whoever does not come within a few turns finds views that were kept for it.
+        A task that does not ask within a few turns finds views that were kept for it.
         """
         for _ in range(_LOOKS):
             await trio.lowlevel.checkpoint()
@@ -322,7 +322,7 @@ class Playhead:
             ear.keep_unread(step)
 
     async def _offer(self, answer: Answer) -> None:
-        """Give an answer to whoever asks for it here; it is kept if nobody does."""
+        """Give an answer to the task that asks for it here; keep it if no task does."""
         self._kept[answer.target] = answer.body
         self._answered.add(answer.target)
         for _ in range(_CHANCES):

@@ -29,7 +29,7 @@ class _Ending:
 
 
 class Replaying:
-    """A recording at work for one adapter (`connector.link.source.Supply`)."""
+    """A running replay for one adapter (`connector.link.source.Supply`)."""
 
     def __init__(
         self,
@@ -279,7 +279,7 @@ class _Session:
         return Frames(step.link, step.session, step.time_ns, tuple(streams), tuple(payloads))
 
     def _is_reply(self, payload: bytes) -> bool:
-        """Whether a frame answers a request of whoever recorded it."""
+        """Whether a frame answers a request of the recording program."""
         try:
             return isinstance(self._supply.exchange.parse(payload), Reply | Subscribed)
         except UNDECODABLE:

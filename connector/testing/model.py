@@ -384,7 +384,7 @@ def check(rules: Sequence[Rule] = STRUCTURED) -> Walk:
             return broken("progress", "nothing happens any more", world)
     for world in _endless(fair):
         if not _is_done(world):
-            return broken("progress", "this can go on for ever", world)
+            return broken("progress", "this can go on forever", world)
     return Walk(len(came_from), steps, frozenset(taken), None)
 
 

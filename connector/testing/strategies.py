@@ -82,7 +82,7 @@ def step_plans(
 
 
 def operation_plans(most_operations: int = 30) -> st.SearchStrategy[Plan]:
-    """Plans in which the N-th dial, send, receive or close fails, once or for ever after."""
+    """Plans in which the N-th dial, send, receive or close fails, once or from then on."""
     trigger = st.builds(
         Trigger,
         st.integers(1, most_operations),

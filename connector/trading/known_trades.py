@@ -19,7 +19,7 @@ from connector.trading.holdings import Standing
 from connector.trading.reports import FillReport
 
 REMEMBERED_TRADES = 20_000
-"""Trade ids that are remembered, so that each is told once."""
+"""Number of remembered trade ids, so that each trade is reported once."""
 _WHOLE_TRADES = 2_000
 """The latest trades that are remembered with all that is known of them."""
 _SAME_TIME_NS = 10_000_000

@@ -21,7 +21,7 @@ Meaning: TypeAlias = Literal[
 ==============  ==============================================================================
 ``refused``     it was not accepted, for certain
 ``unknown``     it may have been
-``absent``      there is no such order, says whoever answered: proves as much as it knows
+``absent``      the answering system knows no such order: it proves only as much as it knows
 ``duplicate``   an open order has this client id: not necessarily the one that was sent
 ``time``        refused for its time: sign anew
 ``busy``        refused because the exchange is overloaded

@@ -263,7 +263,7 @@ class Trading(Protocol):
         ...
 
     def cancel_listed(self, order: OrderReport) -> Request[OrderReport | None]:
-        """Cancel, over REST, an order of `open_orders`, whoever made it; conditional ones too."""
+        """Cancel, over REST, any order of `open_orders`, conditional or of another program too."""
         ...
 
     def order(self, symbol: str, client_id: str) -> Request[OrderReport]:

@@ -172,7 +172,7 @@ class Socks5Dialer(_ProxyDialer):
                 rdns=True,
             )
             try:
-                # Whoever dials has a limit of time.
+                # The caller has a time limit.
                 connected = await through.connect(
                     host, port, timeout=math.inf, local_addr=source and (source, 0)
                 )

@@ -106,4 +106,4 @@ def test_to_go_round_and_round_is_no_progress() -> None:
     broken = check([*STRUCTURED, restless]).broken
 
     assert broken is not None
-    assert (broken.invariant, broken.what) == ("progress", "this can go on for ever")
+    assert (broken.invariant, broken.what) == ("progress", "this can go on forever")

@@ -1,8 +1,8 @@
 """The original bug beside the adapter: both connect to one exchange, with the same disconnects.
 
 `LeakyConnector` is written as the original was: a loop that reconnects by itself, a flag that says
-whether it runs, and a callback that resets the flag when a connection is lost. Whoever looks after
-it sees that it does not run, and starts it again. Nothing in it is wrong by itself.
+whether it runs, and a callback that resets the flag when a connection is lost. A supervisor sees
+that it does not run, and starts it again. No part of it is wrong by itself.
 """
 
 from __future__ import annotations

@@ -108,7 +108,7 @@ class Followed:
             tell(f"{self.name}: prices again, session {self.session}")
 
     def is_connected_anew(self) -> bool:
-        """Whether what comes now is of a session that was opened after the last break."""
+        """Whether events now belong to a session that was opened after the last break."""
         return self.session > self._broken
 
     def strike(self) -> None:

@@ -27,8 +27,8 @@ _FRAMES_PER_CHECKPOINT = 64
 class Playback:
     """Plays a recording to the connections that are subscribed (`connector.testing.Source`).
 
-    Its clock starts when somebody first listens to one of its streams. Who comes late has missed
-    what was before, as on an exchange; connections are not broken.
+    Its clock starts when one of its streams gets its first listener. A late subscriber misses the
+    earlier data, as on an exchange; connections are not broken.
 
     Args:
         exchange: whose recording it is.

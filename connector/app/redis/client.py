@@ -90,7 +90,7 @@ class Patience:
     Args:
         client: whose connections are given up when they do not answer.
         timeout: seconds in which `client` expects an answer, for what is told.
-        limit: seconds that Redis may be away; None: for ever.
+        limit: seconds that Redis may be away; None means forever.
     """
 
     def __init__(

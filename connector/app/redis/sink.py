@@ -1,7 +1,7 @@
 """`RedisSink`: write the raw frames of an adapter into Redis, with a mark for each loss.
 
-While Redis is away the batch waits, and the feed of frames behind it fills: its policy says what
-becomes of that.
+While Redis is away, the batch waits and the feed of frames behind it fills. When it is full, its
+overflow policy applies.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class RedisSink:
     timeout: float = TIMEOUT_SECONDS
     """Seconds in which Redis connects and answers; one that does not is away."""
     away_limit: float | None = None
-    """Seconds that Redis may be away, or have no memory or no replicas; None: for ever."""
+    """Seconds that Redis may be away, or have no memory or no replicas; None means forever."""
 
     def __attrs_post_init__(self) -> None:
         check_address(self.url)
@@ -115,7 +115,7 @@ class Publisher:
         buffer: int = 8192,
         overflow: Overflow = Overflow.BLOCK,
     ) -> None:
-        """Publish `channels` of `adapter` until it has no more, or for ever.
+        """Publish `channels` of `adapter` until its feed ends, or until cancelled.
 
         Args:
             channels: what is subscribed and passed on; of a local book its deltas.

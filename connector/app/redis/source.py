@@ -46,7 +46,7 @@ class RedisSource:
     prefix: str = "connector"
     """The first part of the keys."""
     start: Literal["new", "oldest"] = "new"
-    """What a stream begins with when it is first read: what comes from now on, or all there is."""
+    """Where reading a stream begins: with new entries only, or with the oldest one."""
     group: str | None = None
     """Name of a consumer group: its members share the entries, and its position is kept in Redis,
     so that a member that was killed goes on where it was."""
@@ -58,7 +58,7 @@ class RedisSource:
     timeout: float = TIMEOUT_SECONDS
     """Seconds in which Redis connects and answers; one that does not is away."""
     away_limit: float | None = None
-    """Seconds that Redis may be away; None: for ever. Then the adapter ends with `RedisAway`."""
+    """Seconds that Redis may be away before `RedisAway` ends the adapter; None means forever."""
 
     def __attrs_post_init__(self) -> None:
         check_address(self.url)

@@ -39,7 +39,7 @@ class Writer:
         maxlen: entries that Redis keeps per key, about.
         tail: entries of all keys that are kept to be sent again.
         timeout: seconds in which `client` expects an answer.
-        limit: seconds that Redis may be away; None: for ever.
+        limit: seconds that Redis may be away; None means forever.
     """
 
     def __init__(

@@ -28,7 +28,7 @@ class HoldingLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenOrderLine(msgspec.Struct, frozen=True, kw_only=True):
-    """An open order, whoever made it."""
+    """An open order, of this program or of another one."""
 
     symbol: str
     side: str

@@ -1,7 +1,7 @@
 """Hold a context manager open in its own task until it is closed.
 
-What comes and goes while a program runs cannot be nested in one function. Each such thing has a
-task; who holds it decides when it ends, and waits for that.
+Objects that are opened and closed while a program runs cannot be nested in one function. Each has a
+task; its holder decides when it ends, and waits for that.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Held(Generic[T]):
         """Whether everything in it is gone."""
         return self._left.is_set()
 
-    async def run(  # noqa: ASYNC114  # started by whoever holds it
+    async def run(  # noqa: ASYNC114  # started by its holder
         self, task_status: trio.TaskStatus[T] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Enter, tell, wait, leave; for ``nursery.start``, which raises what entering raises."""

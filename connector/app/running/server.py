@@ -39,7 +39,7 @@ class Site(Protocol):
 async def serve(
     site: Site, bind: str, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED
 ) -> None:
-    """Serve `site` at the address `bind` for ever; tells the URL when it listens.
+    """Serve `site` at the address `bind` until cancelled; reports the URL when it listens.
 
     Raises:
         OSError: the address cannot be listened at.

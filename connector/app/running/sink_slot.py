@@ -2,8 +2,8 @@
 
 A sink that cannot take what it should is tried again, as long as ``on_failure`` does not say
 otherwise: its pumps keep what they have (`connector.app.running.backlog`), and no other sink waits.
-A call that does not return holds nobody up either: whoever replaces or closes the sink gives it
-`GRACE_SECONDS`, and then cuts it off.
+A call that does not return blocks no other sink either: when the sink is replaced or closed, the
+call gets `GRACE_SECONDS` and is then cancelled.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class Slot(Generic[S]):
             await self._leave()
 
     def lose(self, events: int, where: str) -> None:
-        """So many events, or frames, will never come; told once, and with their sum in the end."""
+        """Report a number of lost events or frames: the first at once, the sum at the end."""
         if not events:
             return
         self.lost += events

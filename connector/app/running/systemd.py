@@ -58,7 +58,7 @@ class Supervisor:
             notices.sendto("\n".join(lines).encode(), address)
 
     async def keep_informed(self, service: Service) -> None:
-        """Say twice per watchdog interval that the loop turns, and how `service` is, for ever."""
+        """Report the watchdog and the state of `service` twice per interval, until cancelled."""
         if not self.address:
             return
         while True:

@@ -207,7 +207,7 @@ class Soak:
         for _ in range(round(REST_SECONDS / LOOK_SECONDS)):
             if not self.samples or not growth([self.samples[0], rest]):
                 break
-            # Whoever was left by us may not have noticed yet.
+            # A server may not have noticed yet that we have left.
             await trio.sleep(LOOK_SECONDS)
             rest = self._rest()
         self.samples.append(rest)

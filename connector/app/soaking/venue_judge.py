@@ -60,7 +60,7 @@ class Judged:
         return cls(name, exchange, adapter, channels, exchange.keep_truth(symbol, LEVELS))
 
     async def follow(self) -> None:
-        """Read for ever."""
+        """Read until cancelled."""
         channels: Any = self.channels
         async with self.adapter.subscribe(*channels, gaps=True) as feed:
             async for event in feed:

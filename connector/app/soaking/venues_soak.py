@@ -216,7 +216,7 @@ class VenuesSoak:
         self.late.append(f"no book came back of {', '.join(late)} after {self.seconds:.0f} s")
 
     def _troubles(self) -> Iterator[tuple[float, Judged, FaultKind]]:
-        """Seconds to wait, then a venue and a fault, for ever."""
+        """Endless faults: seconds to wait, then a venue and a fault."""
         draw = random.Random(self._options.seed)
         while True:
             yield draw.uniform(*PAUSE_SECONDS), draw.choice(self.judged), draw.choice(FAULTS)
@@ -230,7 +230,7 @@ class VenuesSoak:
         for _ in range(round(REST_SECONDS / LOOK_SECONDS)):
             if not self.samples or not growth([self.samples[0], rest]):
                 break
-            # Whoever was left by us may not have noticed yet.
+            # A server may not have noticed yet that we have left.
             await trio.sleep(LOOK_SECONDS)
             rest = self._rest()
         # Only now: what it closes was counted. What it frees is no leak.

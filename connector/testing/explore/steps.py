@@ -119,7 +119,7 @@ class Steps(trio.abc.Instrument):
         self.count += 1
         try:
             self._strike(self.count)
-        except Exception as error:  # noqa: BLE001  # raised by whoever runs this, see `shuffle`
+        except Exception as error:  # noqa: BLE001  # raised by the run, see `shuffle`
             self.failure = error
 
     def _check_progress(self) -> None:

@@ -90,7 +90,7 @@ class When(
     first: int = 1
     """The first connection that is struck."""
     last: int | None = None
-    """The last connection that is struck; None: for ever."""
+    """The last connection that is struck; None means no last one."""
     route: str | None = None
     """Only connections of this route, such as ``/public``; live faults only."""
 

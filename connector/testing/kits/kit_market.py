@@ -59,7 +59,7 @@ def audience_of(venue: Venue, epoch_ms: int) -> Audience:
 
 
 class VenueMarket:
-    """An order flow at work for one exchange with a kit.
+    """A running order flow of one exchange with a kit.
 
     Args:
         audience: who listens.

@@ -47,7 +47,7 @@ class RunTable(Table, frozen=True):
 
 
 OnFailure = Annotated[Literal["retry", "stop"], Meta(examples=["stop"])]
-"""Of a sink or an adapter that has failed: try it again for ever, or end the run."""
+"""What to do after a sink or an adapter fails: keep retrying, or end the run."""
 
 
 class EndpointsTable(Table, frozen=True):

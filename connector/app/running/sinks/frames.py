@@ -2,8 +2,8 @@
 
 Such a sink has one feed per adapter, not one per group: the raw frames of the channels that its
 groups name, with what happens to the connections in its place between them, in the order of
-receipt. The channels are kept subscribed for it. Its own policy, not the group's, says what becomes
-of frames that it does not take in time.
+receipt. The channels are kept subscribed for it. Its own policy, not the group's, applies to frames
+that it does not take in time.
 
 A new kind is two things: a frozen `msgspec.Struct` like `FrameSettings`, and an entry in
 `connector.app.running.sinks.FRAME_KINDS`.

@@ -58,7 +58,7 @@ class LogLinesSink:
         await trio.lowlevel.checkpoint()
 
     async def tell(self, seconds: float) -> None:
-        """Log every so many `seconds`, for ever."""
+        """Log every `seconds`, until cancelled."""
         while True:
             await trio.sleep(seconds)
             self.tell_once()

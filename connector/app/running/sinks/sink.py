@@ -1,9 +1,9 @@
 """The interface of a sink: an ``async with`` block that takes batches of events and marks.
 
-Every sink has a feed of its own per group of channels. The next batch is taken from the feed when
-`Sink.write` has returned, so a slow sink fills its feed, and the policy of the group says what
-becomes of that: `Overflow.BLOCK` holds the exchange back, others drop and tell. No sink waits for
-another one.
+Every sink has a separate feed per group of channels. The next batch is taken from the feed when
+`Sink.write` has returned, so a slow sink fills its feed. Then the policy of the group applies:
+`Overflow.BLOCK` stops reading the connection, and others drop events and report it. No sink waits
+for another one.
 
 A new kind is two things: a frozen `msgspec.Struct` with a method `open` and the fields that stand
 beside ``kind`` in the configuration (`SinkSettings`), and an entry in

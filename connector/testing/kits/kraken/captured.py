@@ -83,7 +83,7 @@ class SpotReader:
     def _event(
         channel: str, symbol: str, data: bytes, row: dict[str, Any], *, whole: bool
     ) -> Captured:
-        """What was before is for those who ask for it; what comes is for everybody."""
+        """Past data goes to clients that request it, new data to all subscribers."""
         name = f"ohlc-{row['interval']}" if channel == "ohlc" else channel
         history = f"{name}-history:{symbol}"
         if whole:
