@@ -306,7 +306,8 @@ def ccxt(market: Market) -> Take:
     def resolve(book: Any, _: str) -> None:
         tops.append((*book["bids"][0], *book["asks"][0]))
 
-    url = exchange.urls["api"]["ws"]["linear" if market.futures else "spot"]
+    urls = exchange.urls["api"]["ws"]
+    url = (urls.get("linear") or urls["future"]) if market.futures else urls["spot"]
     client = SimpleNamespace(url=url, resolve=resolve)
     snapshot = json.loads(market.snapshot)
     parsed = exchange.parse_order_book(snapshot, symbol)

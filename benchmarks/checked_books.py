@@ -164,7 +164,7 @@ class Connector:
 
 
 def connector(capture: Capture) -> Take:
-    """With floats: those of OKX have lost the digits, so that nothing is verified."""
+    """With floats."""
     return Connector(capture, float)
 
 

@@ -548,7 +548,13 @@ level_at(const Rows *side, Py_ssize_t index)
 static PyObject *
 levels_at(const Rows *side, Py_ssize_t start, Py_ssize_t step, Py_ssize_t count)
 {
+    long long version = side->version;
     PyObject *found = PyList_New(count);
+    if (found != NULL && side->version != version) {
+        /* To make the list, the collector ran, and what it let go of. */
+        PyErr_SetString(PyExc_RuntimeError, "the book changed while its levels were read");
+        Py_CLEAR(found);
+    }
     for (Py_ssize_t i = 0; found != NULL && i < count; i++) {
         PyList_SetItem(found, i, level_at(side, start + i * step));
     }
