@@ -25,8 +25,8 @@ from connector.testing import FaultKind, MemoryNetwork, SimulatedExchange, open_
 from connector.testing.explore import Numbered
 from connector.testing.leaks import descriptors
 
-DISCONNECTS = int(os.environ.get("CONNECTOR_DISCONNECTS", "1000"))
-COLLECT_EVERY = 250
+DISCONNECTS = int(os.environ.get("CONNECTOR_DISCONNECTS", "400"))
+COLLECT_EVERY = 200
 """What is in cycles is memory until it is collected; nothing that is counted here may be."""
 WAYS: tuple[FaultKind, ...] = (
     "reset", "close", "fin", "bad_mask",
