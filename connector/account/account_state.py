@@ -85,7 +85,7 @@ class Office:
         self.refusals = Refusals()
         self.unheard = Unheard(trading.constants.settle_seconds)
         self.happenings = 0
-        """How many reports have come by the stream."""
+        """Number of reports on the stream."""
         self.since_ns = 0
         """Exchange's time from which on trades are told."""
         self.symbols_given: set[str] = set()
@@ -141,7 +141,7 @@ class Office:
         return sum(each.state == "queued" for each in self._places.values())
 
     def withdraw(self, record: OrderRecord) -> bool:
-        """Take a place back that has not been sent; whether that was so."""
+        """Withdraw an unsent place request, and return whether it was unsent."""
         job = self._places.get(record.client_id)
         if job is None or self.link is None:
             return False
@@ -221,7 +221,7 @@ class Office:
             self.clock.distrust()
 
     def wait_of(self, refusal: Refusal) -> float:
-        """How long the exchange does not hear, in seconds; 0 if it does not say."""
+        """Seconds for which the exchange accepts no requests; 0 if it does not say."""
         if refusal.retry_after is not None:
             return refusal.retry_after
         if refusal.retry_at_ns is None:
@@ -237,13 +237,13 @@ class Office:
             self.tasks.resolve(record)
 
     def move(self, record: OrderRecord, news: str, reason: str = "", code: object = None) -> bool:
-        """What we learned of an order other than by a report; whether it changed its state."""
+        """Apply news about an order that is not a report; return whether its state changed."""
         if not record.move(news, reason, code):  # type: ignore[arg-type]
             return False
         self._tell_all([record.update(time.time_ns())])
         return True
 
-    # --- what the exchange says
+    # --- reports of the exchange
 
     def told(self, said: Heard) -> None:
         """A report arrived on the private stream."""

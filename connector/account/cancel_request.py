@@ -29,7 +29,7 @@ async def send_cancel(office: Office, record: OrderRecord) -> Job:
 
 
 def outcome_of(office: Office, job: Job) -> tuple[Outcome, OrderReport | None, float]:
-    """What the exchange answered to a cancel, and how long to wait before the next."""
+    """The exchange's answer to a cancel, and the wait before the next one."""
     answer = job.answer
     if answer is None:
         return "unknown", None, 0.0

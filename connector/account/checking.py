@@ -29,7 +29,7 @@ _NOTHING = Exposure(ZERO, ZERO)
 
 
 class Known(Protocol):
-    """What is looked at: `connector.account.account_state.Office`."""
+    """The state that checks use: `connector.account.account_state.Office`."""
 
     @property
     def trading(self) -> Trading: ...

@@ -24,7 +24,7 @@ class ExchangeClock:
 
     @property
     def doubt_seconds(self) -> float:
-        """The most that it can be wrong by, if neither clock has drifted since."""
+        """Maximum error of the estimate, if neither clock has drifted since."""
         return self._doubt
 
     def observe(self, sent: float, received: float, server_ns: int) -> None:

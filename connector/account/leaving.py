@@ -22,13 +22,13 @@ _LOOK_AGAIN_SECONDS = 0.5
 async def leave(
     running: RunningAccount, error: BaseException | None, *, cancel: bool
 ) -> tuple[tuple[Order, ...], KeyboardInterrupt | None]:
-    """End the account: the orders that may still be open although they should not be.
+    """End the account, and return the orders that may still be open although they should not be.
 
-    Ctrl-C while it is left lets it end in the same way, and is given back; a second one breaks off.
+    Ctrl-C during this is raised afterwards; a second Ctrl-C aborts.
 
     Args:
         running: the account.
-        error: with what its block is left.
+        error: the error with which the block ends, if any.
         cancel: whether its orders are cancelled.
 
     Cancellation: shielded, for `Timing.leave_timeout` at most.

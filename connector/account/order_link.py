@@ -35,7 +35,7 @@ class OrderLinkOwner(Protocol):
     """The methods of the account that the link calls."""
 
     def sending(self, job: Job) -> None:
-        """It is about to be handed to the transport."""
+        """The request is about to be handed to the transport."""
 
     def answered(self, job: Job, answer: Answer) -> None:
         """The exchange has answered, perhaps after it was taken for lost."""
@@ -44,10 +44,10 @@ class OrderLinkOwner(Protocol):
         """There is no answer: the exchange may have received the request."""
 
     def unsent(self, job: Job, why: str) -> None:
-        """It was not sent, and will not be."""
+        """The request was not sent, and will not be."""
 
     def order_link_changed(self, connected: bool) -> None:
-        """The connection is there, or gone."""
+        """The connection has opened or closed."""
 
 
 class OrderLink:
@@ -82,12 +82,12 @@ class OrderLink:
 
     @property
     def queued(self) -> int:
-        """Requests in line."""
+        """The number of queued requests."""
         return len(self._line)
 
     @property
     def in_flight(self) -> int:
-        """Requests that are not answered."""
+        """The number of unanswered requests."""
         return len(self._pending)
 
     def put(self, job: Job) -> None:

@@ -34,7 +34,7 @@ EndReason: TypeAlias = Literal[
 ===========  ===================================================================================
 ``refused``  the exchange refused the subscription to private events, or the key for it
 ``key``      the listen key is gone, or could not be renewed
-``audit``    what the exchange says differs from what its events told: they may be missing
+``audit``    a reading differs from the events: events may be missing
 ===========  ===================================================================================
 """
 
@@ -46,7 +46,7 @@ class Listener(Protocol):
 
 
 class Announcer(Protocol):
-    """Who tells a program, and the log, what happens to a connection: the adapter."""
+    """Announces connection events to the program and the log: the adapter."""
 
     def announce_private(self, event: Lifecycle) -> None: ...
 
@@ -62,7 +62,7 @@ class Frames:
         self.decode_errors = 0
 
     def deliver(self, payloads: Sequence[bytes], first: int) -> int:
-        """Take them all."""
+        """Take all frames."""
         for payload in payloads[first:]:
             try:
                 said = self._trading.read(payload)
@@ -74,11 +74,11 @@ class Frames:
         return len(payloads)
 
     async def wait_for_room(self) -> None:
-        """There is always room."""
+        """Return at once, because there is always room."""
         await trio.lowlevel.checkpoint()
 
     async def rest(self) -> None:
-        """Never."""
+        """Do nothing: this sink is never leisurely."""
         await trio.lowlevel.checkpoint()
 
 

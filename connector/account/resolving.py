@@ -1,7 +1,7 @@
-"""Finding out what became of a place that was sent and not answered: the rule, carried out.
+"""Find the outcome of an unanswered place request: carry out the rule.
 
-`connector.trading.resolution` says what to do next; this does it: asks, fences, reads. Whatever
-finds the order meanwhile ends it.
+`connector.trading.resolution` chooses the next step, and this module does it: ask, fence, read. Any
+report that finds the order meanwhile ends it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from connector.trading.resolution import Resolution
 
 
 async def resolve(office: Office, record: OrderRecord) -> None:
-    """Return when it is known what became of the place.
+    """Return when the outcome of the place request is known.
 
     Cancellation: nothing is concluded.
     """

@@ -60,7 +60,7 @@ class Quoted(Protocol):
 
 
 class RunningAccount:
-    """What runs for one account; `connector.account.opening` makes it."""
+    """The running parts of one account; `connector.account.opening` makes it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -148,7 +148,7 @@ class RunningAccount:
         return self.stream.dialling.sockets_open + self.link.dialling.sockets_open + readings
 
     def statistics(self) -> AccountStatistics:
-        """What it is and has done."""
+        """The statistics of the account."""
         office, now = self.office, trio.current_time()
         counts, records = office.publishing.counts, office.book.records
         others = [each.client_id for each in office.book.others.values()]

@@ -26,10 +26,10 @@ class StreamOwner(Protocol):
     """The methods of the account that the stream calls."""
 
     def stream_connecting(self) -> None:
-        """Another connection is about to be opened."""
+        """A new connection is about to be opened."""
 
     def stream_lost(self, reason: str) -> None:
-        """The connection is gone, and what happens is not told any more."""
+        """The connection is lost: events are missed from now on."""
 
     def told(self, said: Heard) -> None:
         """A report arrived on the stream."""

@@ -55,11 +55,11 @@ class OrphanFound:
 
 @attrs.frozen
 class ReadAnew:
-    """The exchange says something after which the account must be read again."""
+    """A report of the exchange after which the account must be read again."""
 
     reason: str
     stream_over: bool = False
-    """Whether the private stream must be opened anew, too."""
+    """Whether the private stream must also be reopened."""
 
 
 Told: TypeAlias = AnyAccountEvent | Contradiction | Stranger | OrphanFound | ReadAnew
@@ -71,7 +71,7 @@ class AccountBook:
     Args:
         ids: the client ids of this run.
         bases: the base asset by symbol, where positions are balances; else None.
-        instruments: for what the orders are worth.
+        instruments: the instruments, to compute the value of orders.
     """
 
     def __init__(
@@ -86,12 +86,12 @@ class AccountBook:
         """Open orders that are not of this run, by the exchange's id."""
         self.holdings = Holdings(bases or {})
         self.holes = 0
-        """How often the private stream has lost, or may have lost, something."""
+        """How often the private stream has lost, or may have lost, events."""
         self.as_of_ns: int | None = None
         self.last_trades: dict[str, str] = {}
-        """The latest trade that is known, by symbol."""
+        """The latest known trade, by symbol."""
         self.read_trades: dict[str, str] = {}
-        """The latest one up to which none can be missing, by symbol: those behind it are read."""
+        """The trade up to which none can be missing, by symbol; later trades are read."""
         self._ids = ids
         self._by_exchange_id: dict[tuple[str, str], str] = {}
         self.trades = KnownTrades()
@@ -102,11 +102,11 @@ class AccountBook:
         self._early: deque[FillReport] = deque(maxlen=REMEMBERED_TRADES)
         """Trades of orders that are not known yet, told while the account was being read."""
 
-    # --- what it shows
+    # --- visible values
 
     @property
     def synced(self) -> bool:
-        """Whether what it shows is what the exchange has."""
+        """Whether the visible values equal those of the exchange."""
         return self.state == "live"
 
     # --- our orders
@@ -163,7 +163,7 @@ class AccountBook:
         return []
 
     def join(self, reading: AccountReading, received_ns: int) -> list[Told]:
-        """Show what was read, brought up to now by what came meanwhile; it is synced then."""
+        """Join a reading with the reports since; the account is synced then."""
         self.state = follow(self.state, "read")
         events: list[Told] = list(self.holdings.join(reading, received_ns))
         open_ids = {each.exchange_id for each in reading.orders}
@@ -193,7 +193,7 @@ class AccountBook:
         ]
 
     def differences(self, reading: AccountReading) -> list[str]:
-        """In what a new reading differs from what is shown, in words; for the audit."""
+        """Describe the differences between a new reading and the visible values, for the audit."""
         found = self.holdings.differences(reading)
         found += [
             f"order {record.client_id} is shown open, and was not read"
@@ -215,7 +215,7 @@ class AccountBook:
                 found.append(f"order {order.exchange_id} was read, and is not shown")
         return found
 
-    # --- what the exchange says
+    # --- reports of the exchange
 
     def read(self, report: Report, received_ns: int) -> list[Told]:
         """Process one report, and return the events."""
@@ -285,7 +285,7 @@ class AccountBook:
         ]
 
     def record_of(self, fill: FillReport) -> OrderRecord | None:
-        """Our order that a trade is of."""
+        """Our order to which a trade belongs."""
         client_id = fill.client_id
         if client_id not in self.records:
             client_id = self._by_exchange_id.get((fill.symbol, fill.exchange_id), "")
@@ -362,7 +362,7 @@ class AccountBook:
         self._told.note(fill.symbol, fill.trade_id)
 
     def bookmark(self, since_ns: int, symbols: Iterable[str]) -> Bookmark:
-        """For the next run: what was told of the trades of these instruments."""
+        """The bookmark for the next run: the reported trades of these instruments."""
         told = self._told.behind(self.read_trades)
         return Bookmark(since_ns, dict(self.read_trades), told, frozenset(symbols))
 

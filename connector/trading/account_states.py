@@ -43,7 +43,7 @@ TABLE: Mapping[tuple[AccountState, Happening], AccountState] = MappingProxyType(
         ("live", "lost"): "off",
     }
 )
-"""What is not in it is a bug of ours."""
+"""The permitted transitions; any other is a bug of ours."""
 
 
 def follow(state: AccountState, happening: Happening) -> AccountState:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import attrs
 
 MOST = 20_000
-"""Trades that are named at most, the latest ones."""
+"""Maximum number of trades that a bookmark lists: the latest ones."""
 
 
 @attrs.frozen
@@ -41,7 +41,7 @@ class Bookmark:
         """The bookmark that was written as `text`.
 
         Raises:
-            ValueError: it is none.
+            ValueError: `text` is not a bookmark.
         """
         version, since, trades = text.split(":")
         if version != "1":
@@ -68,7 +68,7 @@ def _shorten(trade_id: str, read: str) -> str:
 
 @attrs.define(eq=False)
 class ToldTrades:
-    """The trades that were told and are behind what was read, in the order in which they were."""
+    """The reported trades after the last read one, in order."""
 
     _by_symbol: dict[str, dict[str, None]] = attrs.field(factory=dict)
 

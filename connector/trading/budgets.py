@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from connector.trading.venue import LimitUse, Window
 
 _TICK = 0.001
-"""The shortest wait: what rounding leaves of one, no clock can measure."""
+"""The shortest wait: a clock cannot measure a wait that rounding has reduced further."""
 QUOTES_SHARE = 0.8
-"""Of each limit; the rest is for `place`."""
+"""Share of each limit for quotes; the rest is for `place`."""
 
 
 class OrderBudget:
@@ -41,7 +41,7 @@ class OrderBudget:
             self._sums[window] += orders
 
     def observe(self, window: Window, used: int, now: float) -> None:
-        """The exchange says how much of a window is used: what is not ours counts, too."""
+        """Take the used part of a window from the exchange, which includes other programs."""
         if window in self._sent:
             self._forget(window, now)
             surplus = used - self._sums[window]
@@ -64,11 +64,11 @@ class OrderBudget:
             self.observe(window, used, now)
 
     def close_until(self, moment: float) -> None:
-        """No order before `moment`: the exchange said so."""
+        """Send no order before `moment`, as the exchange demands."""
         self._closed_until = max(self._closed_until, moment)
 
     def wait_seconds(self, now: float, *, quotes: bool = False, orders: int = 1) -> float:
-        """How long `orders` new ones must wait; 0 for not at all."""
+        """Seconds that `orders` new orders must wait; 0 if none."""
         wait = self._closed_until - now
         for window in self.windows:
             self._forget(window, now)
@@ -83,7 +83,7 @@ class OrderBudget:
         return max(wait, _TICK) if wait > 0 else 0.0
 
     def room(self, now: float, *, quotes: bool = False) -> int:
-        """How many new ones may go now."""
+        """Number of new orders that may be sent now."""
         if now < self._closed_until:
             return 0
         rooms = []
@@ -93,7 +93,7 @@ class OrderBudget:
         return max(min(rooms, default=2**31), 0)
 
     def used(self, now: float) -> dict[Window, int]:
-        """How much of each limit is used, for statistics."""
+        """The used part of each limit, for statistics."""
         for window in self.windows:
             self._forget(window, now)
         return dict(self._sums)

@@ -42,7 +42,7 @@ def check_name(name: object) -> str:
 
 @attrs.frozen
 class Identity:
-    """Whose an order is."""
+    """The owner of an order."""
 
     name_hash: int
     run: int
@@ -63,7 +63,7 @@ def _check(bits: int) -> int:
 
 
 def new_run(start_seconds: int, chance: int) -> int:
-    """The number of a run that begins at that second; `chance` tells two of them apart."""
+    """The number of a run that begins at that second; `chance` distinguishes two such runs."""
     return (start_seconds & 0xFFFF_FFFF) << 16 | (chance & 0xFFFF)
 
 
@@ -97,7 +97,7 @@ class ClientIds:
 
     @property
     def made(self) -> int:
-        """How many there are."""
+        """The number of ids made."""
         return self._counter
 
     def is_ours(self, client_id: str) -> bool:
@@ -129,7 +129,7 @@ def spell(digits: str, spelling: Spelling) -> str:
 
 
 def identify(client_id: str) -> Identity | None:
-    """Whose order has this id; None if no account of this library made it."""
+    """The owner of this id; None if no account of this library made it."""
     digits = client_id.removeprefix("0x").replace("-", "").lower()
     if not _DIGITS.fullmatch(digits):
         return None

@@ -26,7 +26,7 @@ LEGS: tuple[Leg | None, ...] = (None, "long", "short")
 
 @attrs.frozen
 class Standing:
-    """What an order of an instrument and leg can move, at some moment."""
+    """The amounts that an order of an instrument and leg can move, at some moment."""
 
     symbol: str
     leg: Leg | None
@@ -39,7 +39,7 @@ class Standing:
 
 
 class Holdings:
-    """What an account has.
+    """The balances and positions of an account.
 
     Args:
         bases: the base asset by symbol, where positions are balances; else empty.
@@ -61,7 +61,7 @@ class Holdings:
         """Whether what is available is known of a balance, perhaps."""
 
     def balances(self) -> dict[str, Balance]:
-        """What is known of each asset."""
+        """The known balance of each asset."""
         return {
             asset: Balance(
                 asset=asset,
@@ -73,7 +73,7 @@ class Holdings:
         }
 
     def position(self, symbol: str) -> Position:
-        """What is held of an instrument; all 0 if the exchange does not mention it."""
+        """The position in an instrument; 0 if the exchange does not mention it."""
         base = self._bases.get(symbol)
         if base is not None:
             held = self._balances.get(base)
@@ -153,7 +153,7 @@ class Holdings:
         self._kept.clear()
 
     def apply(self, report: BalanceReport | PositionReport) -> bool:
-        """Show `report` unless something newer is shown; whether it is shown."""
+        """Apply `report` unless a newer one was applied, and return whether it was."""
         if isinstance(report, BalanceReport):
             shown = self._balances.get(report.asset)
             since_ns = self._read_ns if shown is None else shown.time_ns
@@ -189,7 +189,7 @@ class Holdings:
     def join(
         self, reading: AccountReading, received_ns: int
     ) -> list[BalanceUpdate | PositionUpdate]:
-        """Show what was read, brought up to now by what was kept; what has changed by it."""
+        """Join a reading with the kept reports, and return the changes."""
         before, before_positions = self.balances(), self._shown_positions()
         self._read_ns = reading.time_ns
         self.agree(reading)
@@ -219,7 +219,7 @@ class Holdings:
         return changed
 
     def agree(self, reading: AccountReading) -> None:
-        """What was read is what is shown."""
+        """Note that a reading equals the visible values."""
         self.agreed_ns = reading.time_ns or self.agreed_ns
 
     def moved(self, reading: AccountReading) -> tuple[set[str], set[str]]:
@@ -235,7 +235,7 @@ class Holdings:
         return assets, symbols
 
     def differences(self, reading: AccountReading) -> list[str]:
-        """In what a reading differs from what is shown, in words."""
+        """Describe the differences between a reading and the visible values."""
         found = []
         if reading.hedge_mode != self.hedge_mode:
             found.append("the position mode has changed")
@@ -252,7 +252,7 @@ class Holdings:
         return found
 
     def balance_update(self, asset: str, reason: str, received_ns: int) -> BalanceUpdate:
-        """What is shown of an asset, as an event."""
+        """The visible balance of an asset, as an event."""
         shown = self._balances[asset]
         return BalanceUpdate(
             asset=asset,
@@ -265,7 +265,7 @@ class Holdings:
         )
 
     def position_update(self, symbol: str, reason: str, received_ns: int) -> PositionUpdate:
-        """What is shown of an instrument, as an event."""
+        """The visible position in an instrument, as an event."""
         position = self.position(symbol)
         return PositionUpdate(
             symbol=symbol,

@@ -1,7 +1,7 @@
-"""The trades that were told: each once, and what all of them together have moved.
+"""The reported trades: each is reported once, and their sum explains changes of the holdings.
 
-What an account holds moves by its trades. So an amount that has moved by something else than the
-trades that are known says that one is missing, whatever the list of trades shows yet.
+The holdings of an account change by its trades. If an amount has changed by more than the known
+trades, a trade is missing, even if the exchange's list does not show one yet.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from connector.trading.reports import FillReport
 REMEMBERED_TRADES = 20_000
 """Number of remembered trade ids, so that each trade is reported once."""
 _WHOLE_TRADES = 2_000
-"""The latest trades that are remembered with all that is known of them."""
+"""Number of the latest trades that are remembered with all fields."""
 _SAME_TIME_NS = 10_000_000
-"""A trade and what it moves have the same time, or nearly."""
+"""Tolerance between the times of a trade and of the change it causes."""
 
 
 @attrs.define
 class KnownTrades:
-    """Which trades have been told."""
+    """The reported trades."""
 
     _seen: set[tuple[str, str]] = attrs.field(factory=set)
     _order: deque[tuple[str, str]] = attrs.field(factory=deque)
@@ -42,7 +42,7 @@ class KnownTrades:
         return (fill.symbol, fill.trade_id) in self._seen
 
     def remember(self, fill: FillReport) -> bool:
-        """Note that it has been told; False if it had been."""
+        """Note that a trade is reported; False if it was reported before."""
         key = fill.symbol, fill.trade_id
         if key in self._seen:
             return False
@@ -100,7 +100,7 @@ class KnownTrades:
         return self._of_nobody.pop((symbol, exchange_id), [])
 
     def belongs_to_others(self, symbol: str, exchange_id: str) -> None:
-        """The exchange has said whose order it is of, and it is none of this run."""
+        """Note that the exchange has named the order, and it is none of this run."""
         self._of_nobody.pop((symbol, exchange_id), None)
 
     def explain(

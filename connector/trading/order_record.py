@@ -23,7 +23,7 @@ from connector.trading.reports import FillReport, OrderReport
 
 @attrs.frozen
 class Contradiction:
-    """What the exchange says of an order cannot be true together with what it said before."""
+    """A report about an order contradicts an earlier report."""
 
     client_id: str
     text: str
@@ -97,7 +97,7 @@ class OrderRecord:
         self.price = self.intent.price if isinstance(self.intent, Limit) else None
         self._shapes = ((self.quantity, self.price),)
 
-    # --- what it is
+    # --- current values
 
     @property
     def over(self) -> bool:
@@ -106,7 +106,7 @@ class OrderRecord:
 
     @property
     def remaining(self) -> Decimal:
-        """What may still be traded of it; 0 when it is over."""
+        """The quantity that may still be traded; 0 when the order is over."""
         if self.over or self.quantity is None:
             return ZERO
         quantity = self.quantity
@@ -116,7 +116,7 @@ class OrderRecord:
 
     @property
     def worst_price(self) -> Decimal | None:
-        """Of its price and that of an amend that is not answered, the one that pays more."""
+        """The worse of its price and the price of an unanswered amend."""
         if self.amending is None or self.amending[1] is None or self.price is None:
             return self.price
         worst = max if self.intent.side == "buy" else min
@@ -136,19 +136,19 @@ class OrderRecord:
 
     @property
     def has_hole(self) -> bool:
-        """Whether a trade is missing that must have been."""
+        """Whether a trade that must have happened is missing."""
         return bool(self._held or self._announced) or self._reached != self.filled
 
     @property
     def average_price(self) -> Decimal | None:
-        """Of what was traded."""
+        """The average price of the trades."""
         if self.fills and self.told == self.filled:
             if self.inverse:
                 return quotient(self._told, self._worth)
             return quotient(self._worth, self._told)
         return self._average
 
-    # --- that it has changed
+    # --- changes
 
     def note_changes_in(self, changed: list[OrderRecord]) -> None:
         """Add itself to `changed` now, and whenever it changes after `change_is_counted`."""
@@ -173,10 +173,10 @@ class OrderRecord:
         same_price = not isinstance(self.intent, Limit) or report.price == self.price
         return same_price and report.quantity == self.quantity
 
-    # --- what we do
+    # --- actions of the account
 
     def move(self, news: News, reason: str = "", code: int | str | None = None) -> bool:
-        """What we learned other than by a report; whether the state has changed."""
+        """Apply news that is not a report, and return whether the state has changed."""
         effect, state = follow(self.state, news)
         if effect not in ("moves", "late") or state == self.state:
             return False
@@ -186,7 +186,7 @@ class OrderRecord:
         return True
 
     def amend(self, quantity: Decimal, price: Decimal | None) -> None:
-        """An amend is about to be sent: from now on it may be so, or as it was."""
+        """Note that an amend is about to be sent: from now on, old or new values may apply."""
         self.amending = quantity, price
         self._shapes += ((quantity, price),)
         self.note_change()
@@ -196,7 +196,7 @@ class OrderRecord:
         self.amending = None
         self.note_change()
 
-    # --- what the exchange says
+    # --- reports of the exchange
 
     def belongs(self, report: OrderReport) -> bool:
         """Whether the report can be of this order, by what it says of it."""

@@ -77,7 +77,7 @@ def _table() -> dict[tuple[OrderState, News], tuple[Effect, OrderState]]:
 
 
 TABLE = MappingProxyType(_table())
-"""What news does to an order in a state; what is not in it is impossible."""
+"""The effect of news on an order in a state; any other combination is impossible."""
 _FOLLOW = dict(TABLE).get
 
 

@@ -34,7 +34,7 @@ Meaning: TypeAlias = Literal[
 
 @attrs.frozen
 class Refusal:
-    """The exchange's words for no."""
+    """A refusal, as the exchange sent it."""
 
     status: int
     code: int | str | None
@@ -63,7 +63,7 @@ class Rule:
 
 @attrs.frozen
 class Verdict:
-    """What a refusal means."""
+    """The meaning of a refusal."""
 
     meaning: Meaning
     reason: RefusalReason = "other"

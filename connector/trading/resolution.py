@@ -1,4 +1,4 @@
-"""What became of a place that was sent and not answered: the rule, as a state machine.
+"""Find the outcome of an unanswered place request: the rule, as a state machine.
 
 A query that finds nothing proves nothing: exchanges answer it from a copy that lags, for minutes
 (ORDER_BUGS 56–59). *Absent* needs all of:
@@ -23,8 +23,8 @@ A query that finds nothing proves nothing: exchanges answer it from a copy that 
    Where trades were at the same time, that cannot be told, and the two readings must be the same.
    While they disagree the order stays unknown.
 
-A question that fails is no answer: it is asked again. Whatever finds the order on the way, a
-reply, an event, a question, ends the resolution from outside.
+A failed question is not an answer, so it is repeated. A reply, an event or a question that finds
+the order ends the resolution from outside.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ class Constants:
 
 @attrs.frozen(kw_only=True)
 class Promises:
-    """What a venue can and cannot."""
+    """The capabilities of a venue."""
 
     window: bool = True
     """Whether a request that comes too late is refused. Without, *absent* is never proved."""
@@ -111,10 +111,10 @@ LimitUse: TypeAlias = tuple[Window, int]
 
 
 class Request(msgspec.Struct, Generic[T_co], frozen=True):
-    """What to ask; it is written and signed when it is sent."""
+    """A request; it is written and signed when it is sent."""
 
     what: str
-    """For logs and statistics: ``place``, ``cancel``, ``open orders`` …"""
+    """Name in logs and statistics: ``place``, ``cancel``, ``open orders`` …"""
     over: Over
     method: str
     """Of the WebSocket API, or a verb and a path: ``GET /api/v3/order``."""
@@ -125,12 +125,12 @@ class Request(msgspec.Struct, Generic[T_co], frozen=True):
     signing: Signing = "signed"
     weight: int = 1
     orders: int = 0
-    """What it counts against the limits of orders."""
+    """Its count against the order limits."""
 
 
 @attrs.frozen
 class HttpRequest:
-    """A request as it goes over REST."""
+    """A request in its REST form."""
 
     verb: str
     target: str
@@ -162,12 +162,12 @@ class Shutdown:
 
 
 Heard: TypeAlias = Answer | Shutdown | Report
-"""What a frame of a private connection says."""
+"""The content of a frame of a private connection."""
 
 
 @attrs.frozen(kw_only=True)
 class StreamAccess:
-    """How the private stream is reached."""
+    """The address and the login of the private stream."""
 
     url: str = attrs.field(repr=False)
     """It may hold a listen key."""
@@ -189,7 +189,7 @@ class Token:
 
 @attrs.frozen(kw_only=True)
 class AccountReading:
-    """What an account is at one moment, as its requests say together."""
+    """The state of an account at one moment, from several requests together."""
 
     balances: tuple[BalanceReport, ...]
     positions: tuple[PositionReport, ...] = ()
@@ -239,7 +239,7 @@ class Trading(Protocol):
         ...
 
     def stream(self, token: str) -> StreamAccess:
-        """Where private events come; `token` is empty where there is none."""
+        """The private stream; `token` is empty if the venue has none."""
         ...
 
     def symbol(self, symbol: str) -> str:
@@ -328,7 +328,7 @@ class Trading(Protocol):
     ) -> HttpRequest: ...
 
     def read(self, frame: bytes) -> tuple[Heard, ...]:
-        """What a frame of a private connection says.
+        """Read a frame of a private connection.
 
         Raises:
             connector.exchanges.protocol.UNDECODABLE: it is not of the documented form.
@@ -336,7 +336,7 @@ class Trading(Protocol):
         ...
 
     def refusal(self, status: int, body: bytes, headers: Mapping[str, str]) -> Refusal | None:
-        """What a response over REST refuses; None when it does not."""
+        """The refusal in a REST response; None if it is not a refusal."""
         ...
 
     def verdict(self, refusal: Refusal) -> Verdict: ...
