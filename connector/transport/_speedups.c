@@ -20,6 +20,7 @@
 #define PyList_GET_ITEM PyList_GetItem
 #define PyTuple_GET_SIZE PyTuple_Size
 #define PyTuple_GET_ITEM PyTuple_GetItem
+#define PyTuple_SET_ITEM PyTuple_SetItem
 #define PyObject_CallOneArg(callable, argument) \
     PyObject_Vectorcall((callable), (PyObject *[]){(argument)}, 1, NULL)
 #define PyObject_CallMethodNoArgs(object, name) \
