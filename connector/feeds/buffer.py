@@ -33,7 +33,6 @@ from connector.errors import ConnectorError
 from connector.events import Gap
 from connector.feeds.backpressure import Full
 from connector.feeds.gap_markers import joins
-from connector.feeds.handover import Holder
 from connector.feeds.wakeup import Waking
 
 T = TypeVar("T")
@@ -54,8 +53,14 @@ class Overflow(enum.Enum):
     """Raise `SlowConsumer` in the consumer, after the buffered events."""
 
 
-class Buffer(Waking, Holder, Generic[T]):
+class Buffer(Waking, Generic[T]):
     """A bounded queue with one consumer; `make_buffer` makes the buffer of a policy."""
+
+    # Beside a base in C, attributes in a dict would be looked up by name each time.
+    __slots__ = (
+        "__weakref__", "_full_sets", "all_gaps", "capacity", "channels", "closed", "dropped",
+        "entering", "errors", "gaps", "gaps_wanted", "items", "over", "replaced",
+    )  # fmt: skip
 
     overflow = Overflow.BLOCK
     by_stream = False

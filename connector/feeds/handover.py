@@ -15,7 +15,10 @@ from connector.transport.compiled import EXTENSION
 
 
 class HolderInPython:
-    """What every step asks of a buffer: the base of `Buffer`."""
+    """What every step asks of a buffer.
+
+    The base of `Waking`, and so of `Buffer`: of two bases with slots, Python takes only one.
+    """
 
     __slots__ = ("blocking",)
 

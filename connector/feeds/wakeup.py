@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 import trio
 from trio.lowlevel import current_task, wait_task_rescheduled
 
+from connector.feeds.handover import Holder
+
 Abort: TypeAlias = Callable[[Any], trio.lowlevel.Abort]
 
 _BUSY = (
@@ -16,8 +18,10 @@ _BUSY = (
 )
 
 
-class Waking:
+class Waking(Holder):
     """What one task at a time waits for."""
+
+    __slots__ = ("_beside", "_waiter")
 
     def __init__(self) -> None:
         self._waiter: trio.lowlevel.Task | None = None
@@ -73,6 +77,8 @@ class Signal(Waking):
 
     As a `trio.Event` that can be used again, and a third of its size.
     """
+
+    __slots__ = ("is_set",)
 
     def __init__(self) -> None:
         super().__init__()
