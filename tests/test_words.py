@@ -39,6 +39,7 @@ AVOIDED = {
     "born of": "that came from",
     "brings nothing": "delivers no data",
     "for as long as you ask": "stays constant",
+    "for ever": "forever",
     "could not be had": "could not be fetched",
     "for want of": "because … is missing",
     "goes on for ever": "does not end",
