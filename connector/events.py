@@ -173,80 +173,25 @@ class Quote(Event, Generic[N_co], gc=False, kw_only=True):
     """The exchange's number of the change to the book. It rises."""
 
 
-class BookSnapshot(Event, Generic[N_co], gc=False, kw_only=True):
-    """The best levels of a book. Each snapshot is complete and replaces the previous one."""
+class BookLevels(Event, Generic[N_co], gc=False, kw_only=True):
+    """The two sides of a book, and what they say: the base of `BookSnapshot` and `BookView`."""
 
-    fields = (*Event.fields, "bids", "asks", "update_id", "checksum")
-
-    bids: list[Level[N_co]]
-    """The buyers' levels, the highest price first."""
-    asks: list[Level[N_co]]
-    """The sellers' levels, the lowest price first."""
-    update_id: int
-    """The exchange's number of the last change in this snapshot."""
-    checksum: int | None = None
-    """The exchange's checksum of the book; None if it sends none."""
-
-
-class BookDelta(Event, Generic[N_co], gc=False, kw_only=True):
-    """Changes to a book. Each level has the new quantity at its price; 0 removes the level."""
-
-    fields = (
-        *Event.fields, "bids", "asks", "first_update_id", "last_update_id", "previous_update_id",
-        "checksum",
-    )  # fmt: skip
-
-    bids: list[Level[N_co]]
-    """The buyers' levels that changed, in any order."""
-    asks: list[Level[N_co]]
-    """The sellers' levels that changed, in any order."""
-    first_update_id: int
-    """The exchange's number of the first change in this delta."""
-    last_update_id: int
-    """The exchange's number of the last change in this delta."""
-    previous_update_id: int | None = None
-    """`last_update_id` of the previous delta; None if the exchange does not send it."""
-    checksum: int | None = None
-    """The exchange's checksum of the book after this delta; None if it sends none."""
-
-
-class BookView(Event, Generic[N_co], gc=False, kw_only=True):
-    """A live view of a local order book.
-
-    The view is not a copy: the exchange's next delta changes it, including its ids and times. Read
-    the values that you need before the next ``await``, or call `depth` for a copy. Pickling and
-    `plain` also give you a copy.
-
-    While `synced` is False, the view is empty: both sides have no levels, and `best_bid`,
-    `best_ask`, `mid` and `spread` are None.
-    """
-
-    fields = (*Event.fields, "bids", "asks", "update_id", "synced")
+    fields = (*Event.fields, "bids", "asks")
 
     bids: Sequence[Level[N_co]]
     """The buyers' levels, the highest price first."""
     asks: Sequence[Level[N_co]]
     """The sellers' levels, the lowest price first."""
-    update_id: int = 0
-    """The exchange's number of the last change; 0 if it has none, or while not synced."""
-    synced: bool = False
-    """Whether the view equals the exchange's book."""
 
     @property
     def best_bid(self) -> Level[N_co] | None:
         """The highest buy level; None if there is none."""
-        try:
-            return self.bids[0]
-        except IndexError:
-            return None
+        return self.bids[0] if self.bids else None
 
     @property
     def best_ask(self) -> Level[N_co] | None:
         """The lowest sell level; None if there is none."""
-        try:
-            return self.asks[0]
-        except IndexError:
-            return None
+        return self.asks[0] if self.asks else None
 
     @property
     def mid(self) -> N_co | None:
@@ -270,7 +215,7 @@ class BookView(Event, Generic[N_co], gc=False, kw_only=True):
         asks = sum(float(level.quantity) for level in islice(self.asks, levels))
         return (bids - asks) / (bids + asks) if bids or asks else None
 
-    def vwap(self: BookView[_N], side: Side, quantity: _N) -> _N | None:
+    def vwap(self: BookLevels[_N], side: Side, quantity: _N) -> _N | None:
         """The average price at which an order of `quantity` would trade at once.
 
         Args:
@@ -302,6 +247,63 @@ class BookView(Event, Generic[N_co], gc=False, kw_only=True):
             if not left:
                 return cast("_N", cost / quantity)
         return None
+
+
+class BookSnapshot(BookLevels[N_co], Generic[N_co], gc=False, kw_only=True):
+    """The best levels of a book. Each snapshot is complete and replaces the previous one."""
+
+    fields = (*Event.fields, "bids", "asks", "update_id", "checksum")
+
+    # Nobody assigns to an event, so the narrower type is safe.
+    bids: list[Level[N_co]]  # pyright: ignore[reportIncompatibleVariableOverride]
+    """The buyers' levels, the highest price first."""
+    asks: list[Level[N_co]]  # pyright: ignore[reportIncompatibleVariableOverride]
+    """The sellers' levels, the lowest price first."""
+    update_id: int
+    """The exchange's number of the last change in this snapshot."""
+    checksum: int | None = None
+    """The exchange's checksum of the book; None if it sends none."""
+
+
+class BookDelta(Event, Generic[N_co], gc=False, kw_only=True):
+    """Changes to a book. Each level has the new quantity at its price; 0 removes the level."""
+
+    fields = (
+        *Event.fields, "bids", "asks", "first_update_id", "last_update_id", "previous_update_id",
+        "checksum",
+    )  # fmt: skip
+
+    bids: list[Level[N_co]]
+    """The buyers' levels that changed, in any order."""
+    asks: list[Level[N_co]]
+    """The sellers' levels that changed, in any order."""
+    first_update_id: int
+    """The exchange's number of the first change in this delta."""
+    last_update_id: int
+    """The exchange's number of the last change in this delta."""
+    previous_update_id: int | None = None
+    """`last_update_id` of the previous delta; None if the exchange does not send it."""
+    checksum: int | None = None
+    """The exchange's checksum of the book after this delta; None if it sends none."""
+
+
+class BookView(BookLevels[N_co], Generic[N_co], gc=False, kw_only=True):
+    """A live view of a local order book.
+
+    The view is not a copy: the exchange's next delta changes it, including its ids and times. Read
+    the values that you need before the next ``await``, or call `depth` for a copy. Pickling and
+    `plain` also give you a copy.
+
+    While `synced` is False, the view is empty: both sides have no levels, and `best_bid`,
+    `best_ask`, `mid` and `spread` are None.
+    """
+
+    fields = (*Event.fields, "bids", "asks", "update_id", "synced")
+
+    update_id: int = 0
+    """The exchange's number of the last change; 0 if it has none, or while not synced."""
+    synced: bool = False
+    """Whether the view equals the exchange's book."""
 
     def depth(self, levels: int | None = None) -> BookView[N_co]:
         """A copy of the best `levels` (None: of all) that later deltas do not change."""
@@ -476,6 +478,7 @@ class Gap(Event, gc=False, kw_only=True):
 
 __all__ = [
     "BookDelta",
+    "BookLevels",
     "BookSnapshot",
     "BookView",
     "Candle",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from connector import ConfigError
 from connector.book import Asks, Bids, Extent
-from connector.events import BookView, Event, Level, asdict
+from connector.events import BookSnapshot, BookView, Event, Level, asdict
 
 BIDS = [(99.0, 1.0), (98.0, 2.0), (97.0, 3.0)]
 ASKS = [(101.0, 2.0), (102.0, 1.0), (103.0, 5.0)]
@@ -35,6 +35,19 @@ def test_the_top() -> None:
     assert book.mid == 100.0
     assert book.spread == 2.0
     assert book.exchange_time_ns == 3
+
+
+def test_a_snapshot_says_of_its_levels_what_a_view_says() -> None:
+    live = view()
+    snapshot: BookSnapshot[float] = BookSnapshot(
+        symbol="X", exchange_time_ns=3, bids=list(live.bids), asks=list(live.asks), update_id=7
+    )
+
+    for book in (live, snapshot):
+        assert (book.best_bid, book.best_ask) == (Level(99.0, 1.0), Level(101.0, 2.0))
+        assert (book.mid, book.spread) == (100.0, 2.0)
+    assert snapshot.imbalance() == live.imbalance()
+    assert snapshot.vwap("buy", 2.0) == live.vwap("buy", 2.0) == 101.0
 
 
 @pytest.mark.parametrize(("bids", "asks"), [([], ASKS), (BIDS, []), ([], [])])
@@ -77,7 +90,7 @@ def test_a_size_that_makes_no_sense(side: Any, quantity: float) -> None:
 
 
 def test_decimals_stay_decimals() -> None:
-    book = view([(Decimal("1.1"), Decimal(2))], [(Decimal("1.2"), Decimal(2))])
+    book: BookView[Any] = view([(Decimal("1.1"), Decimal(2))], [(Decimal("1.2"), Decimal(2))])
 
     assert book.mid == Decimal("1.15")
     assert book.spread == Decimal("0.1")
@@ -86,7 +99,7 @@ def test_decimals_stay_decimals() -> None:
 
 @pytest.mark.parametrize("quantity", [0.5, 1e9])
 def test_a_size_that_is_no_decimal_beside_decimals(quantity: Any) -> None:
-    book = view([(Decimal("1.1"), Decimal(2))], [(Decimal("1.2"), Decimal(2))])
+    book: BookView[Any] = view([(Decimal("1.1"), Decimal(2))], [(Decimal("1.2"), Decimal(2))])
 
     with pytest.raises(ConfigError, match="write the quantity as Decimal"):
         book.vwap("buy", quantity)
