@@ -449,7 +449,7 @@ def test_an_error_of_a_buffer_is_not_hidden(
 ) -> None:
     streams = world(None)
     (buffer,) = streams[b"A"].buffers()
-    monkeypatch.setattr(buffer, "put_run", breaks)
+    monkeypatch.setattr(type(buffer), "put_run", breaks)
     with pytest.raises(Broken):
         put_outcome(module, streams, [frame("A", 1)])
 
