@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar, cas
 
 import attrs
 import trio
-from trio.lowlevel import wait_task_rescheduled
+from trio.lowlevel import enable_ki_protection, wait_task_rescheduled
 
 from connector.channels import AnyChannel
 from connector.exchanges.protocol import AnyStream
@@ -111,6 +111,7 @@ class Feed(Handover, Generic[T_co]):
         def __iter__(self) -> NoReturn:
             raise TypeError("`for` cannot wait; write `async for event in feed:`")
 
+    @enable_ki_protection  # as `Waking.wait`
     async def _next(self) -> T_co:
         """The next event: the step of ``async for``."""
         if not self._items:

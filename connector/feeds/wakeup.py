@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
 import trio
-from trio.lowlevel import current_task, wait_task_rescheduled
+from trio.lowlevel import current_task, enable_ki_protection, wait_task_rescheduled
 
 from connector.feeds.handover import Holder
 
@@ -39,6 +39,7 @@ class Waking(Holder):
             self._let_go()
             trio.lowlevel.reschedule(task)
 
+    @enable_ki_protection  # an interrupt after `begin_waiting` would leave the waiter behind
     async def wait(self) -> None:
         """Wait until it wakes this task; why, the task must look for itself.
 
@@ -107,6 +108,7 @@ class Signal(Waking):
         return wait_task_rescheduled(self.begin_waiting())  # noqa: ASYNC105
 
 
+@enable_ki_protection
 async def wait_for_any(awaited: tuple[Waking, ...]) -> None:
     """Wait until one of `awaited`, at least one, wakes this task; which, it must look for itself.
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
 import pytest
 import trio
 from trio.testing import assert_checkpoints, wait_all_tasks_blocked
 
+from connector.feeds import feed, wakeup
+from connector.feeds.buffer import Buffer
 from connector.feeds.wakeup import Signal, Waking, wait_for_any
+from tests.feeds.test_feed import Owner
 
 
 async def test_the_first_wakes_the_task_and_the_others_let_go_of_it() -> None:
@@ -95,3 +102,45 @@ async def test_a_cancelled_wait_for_a_signal_is_over() -> None:
     signal.set()
     await signal.wait()
     assert scope.cancelled_caught
+
+
+def first_batch(buffer: Buffer[int]) -> Awaitable[list[int]]:
+    return feed.Feed(Owner(), buffer).batches().__anext__()
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        Waking.wait,
+        lambda buffer: wait_for_any((buffer,)),
+        lambda buffer: feed.Feed(Owner(), buffer).__anext__(),
+        lambda buffer: feed.Feed(Owner(), buffer).receive(),
+        first_batch,
+    ],
+    ids=["wait", "wait for any", "async for", "receive", "batches"],
+)
+def test_an_interrupt_leaves_no_waiter_behind(
+    wait: Callable[[Buffer[int]], Awaitable[object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is noted as waiting, and does not wait, would be woken from something else."""
+    really_wait = trio.lowlevel.wait_task_rescheduled
+
+    def interrupted(abort: Callable[[Any], trio.lowlevel.Abort]) -> Coroutine[Any, Any, Any]:
+        signal.raise_signal(signal.SIGINT)
+        return really_wait(abort)
+
+    for module in (wakeup, feed):
+        monkeypatch.setattr(module, "wait_task_rescheduled", interrupted)
+
+    async def main() -> None:
+        buffer = Buffer[int](8, gaps=False)
+        with pytest.raises(KeyboardInterrupt):
+            await wait(buffer)
+        assert not buffer.has_waiter()
+
+    # A shell may start tests with interrupts ignored, and then trio leaves them so.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        trio.run(main)
+    finally:
+        signal.signal(signal.SIGINT, before)
