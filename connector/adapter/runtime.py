@@ -13,8 +13,10 @@ def require_trio(function: str) -> None:
     Without this check `asyncio.run(main())` fails deep inside of trio, with words that do not say
     what to change.
     """
-    if not trio.lowlevel.in_trio_task():
+    try:
+        trio.lowlevel.current_task()
+    except RuntimeError:
         raise ConfigError(
             f"{function}() needs trio: write trio.run(main) instead of asyncio.run(main()); inside "
             "an asyncio program, run trio in a thread of its own"
-        )
+        ) from None
