@@ -196,7 +196,7 @@ def broken(exchange: Any, venue: Any, *symbols: str) -> Venue:
         (broken(IgnoresGaps, "bybit_linear"), "books", "book never was"),
         (broken(MissesRefusals, "bybit_linear"), "unknown-symbol", "has a gap"),
         (broken(AsksForTooMuch, "bybit_spot"), "at-once", "args size >10"),
-        (broken(ReadsOnlyWhatItExpects, "bybit_linear"), "damaged-frames", "KeyError"),
+        (broken(ReadsOnlyWhatItExpects, "bybit_linear"), "damaged-frames", "only UNDECODABLE"),
         (broken(ReadsAnotherPayload, "bybit_linear"), "decoding", "the two paths read"),
         (broken(SwapsOpenAndClose, "bybit_linear"), "requests", "differs from the stream"),
         (broken(NewestFirst, "okx", "BTC-USDT-SWAP"), "requests", "is older than"),

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from connector.exchanges import binance, bitget, bybit, coinbase, deribit, hyperliquid, kraken, okx
 from connector.testing.conformance import Check, checks, simulated
 
+BUSY_SECONDS = 250.0
+"""Longer than any simulated server but Bybit's bears a client that sends nothing."""
+brief = partial(simulated, busy_seconds=BUSY_SECONDS)
 VENUES = (
-    simulated(binance.Spot, "binance_spot", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
-    simulated(binance.UsdMFutures, "binance_usdm", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
-    simulated(
+    brief(binance.Spot, "binance_spot", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
+    brief(binance.UsdMFutures, "binance_usdm", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
+    brief(
         binance.CoinMFutures,
         "binance_coinm",
         "BTCUSD_PERP",
@@ -18,17 +23,17 @@ VENUES = (
         "BTCUSD_261225",
         unknown="NOPEUSD_PERP",
     ),
-    simulated(kraken.Spot, "kraken", "BTC/USD", "ETH/USD", unknown="NOPE/USD"),
-    simulated(kraken.Futures, "kraken_futures", "PF_XBTUSD", "PF_ETHUSD", unknown="PF_NOPEUSD"),
+    brief(kraken.Spot, "kraken", "BTC/USD", "ETH/USD", unknown="NOPE/USD"),
+    brief(kraken.Futures, "kraken_futures", "PF_XBTUSD", "PF_ETHUSD", unknown="PF_NOPEUSD"),
     simulated(bybit.Spot, "bybit_spot", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
     simulated(bybit.Linear, "bybit_linear", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
     simulated(bybit.Inverse, "bybit_inverse", "BTCUSD", "ETHUSD", unknown="NOPEUSD"),
-    simulated(bitget.Spot, "bitget_spot", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
-    simulated(bitget.Futures, "bitget_futures", "BTCUSDT", "ETHPERP", unknown="NOPEUSDT"),
-    simulated(deribit.Deribit, "deribit", "BTC-PERPETUAL", "ETH_USDC", unknown="XX-PERPETUAL"),
-    simulated(coinbase.AdvancedTrade, "coinbase", "BTC-USD", "ETH-USD", unknown="NOPE-USD"),
-    simulated(hyperliquid.Hyperliquid, "hyperliquid", "BTC", "@107", unknown="NOPE"),
-    simulated(okx.Okx, "okx", "BTC-USDT-SWAP", "ETH-USDT-SWAP", unknown="XX-USDT-SWAP"),
+    brief(bitget.Spot, "bitget_spot", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
+    brief(bitget.Futures, "bitget_futures", "BTCUSDT", "ETHPERP", unknown="NOPEUSDT"),
+    brief(deribit.Deribit, "deribit", "BTC-PERPETUAL", "ETH_USDC", unknown="XX-PERPETUAL"),
+    brief(coinbase.AdvancedTrade, "coinbase", "BTC-USD", "ETH-USD", unknown="NOPE-USD"),
+    brief(hyperliquid.Hyperliquid, "hyperliquid", "BTC", "@107", unknown="NOPE"),
+    brief(okx.Okx, "okx", "BTC-USDT-SWAP", "ETH-USDT-SWAP", unknown="XX-USDT-SWAP"),
 )
 
 

@@ -32,7 +32,6 @@ BUFFER = 100_000
 NARROW = 2
 """Streams per connection, in the check that fills every connection."""
 LEAST_QUIET_SECONDS = 200.0
-BUSY_SECONDS = 700.0
 LATE_PINGS = 1.5
 """Factor by which a ping may be later than promised."""
 _LIVELY = (Trades, BestQuote, PartialBook, BookDeltas)
@@ -151,7 +150,7 @@ async def a_quiet_connection_lives(venue: Venue) -> None:
 async def a_busy_connection_lives(venue: Venue) -> None:
     """On a busy connection, the link also shows that it is alive, if the venue requires it."""
     async with open_stage(venue, pace="slow") as stage:
-        await _watch(stage, _some(stage), BUSY_SECONDS)
+        await _watch(stage, _some(stage), venue.busy_seconds)
 
 
 async def _watch(stage: Stage, channels: list[AnyChannel], seconds: float) -> None:

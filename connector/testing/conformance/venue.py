@@ -88,7 +88,9 @@ class Venue:
         frames: stored frames of the real venue, unchanged.
         frame_symbols: the symbols in the stored frames.
         quiet_seconds: how long to watch a connection without data; None means three times the
-            limits of `Liveness`, at least 200. A connection with little data is watched for 700.
+            limits of `Liveness`, at least 200.
+        busy_seconds: how long to watch a connection with little data: longer than any limit of the
+            server for a client that sends nothing.
     """
 
     name: str
@@ -100,6 +102,7 @@ class Venue:
     frames: tuple[bytes, ...] = ()
     frame_symbols: tuple[str, ...] = ()
     quiet_seconds: float | None = None
+    busy_seconds: float = 700.0
 
     def __str__(self) -> str:
         return self.name
