@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 
 import pytest
 import trio
@@ -13,6 +14,9 @@ from connector.events import Quote
 from connector.exchanges import binance
 from connector.testing import MemoryNetwork, SimulatedExchange
 from examples.imbalance import Imbalance, run, side_of
+
+STRIDE = int(os.environ.get("CONNECTOR_STEP_STRIDE", "1"))
+"""Every so many steps; 1 for all."""
 
 
 def quote(bid_quantity: float, ask_quantity: float) -> Quote:
@@ -57,7 +61,7 @@ async def test_a_signal(
     assert line.startswith("ETHUSDC ")
 
 
-@pytest.mark.every_step("cancel", "interrupt", "reset", "half_open", groups=True)
+@pytest.mark.every_step("cancel", "interrupt", "reset", "half_open", stride=STRIDE, groups=True)
 async def test_a_signal_whatever_happens(
     simulated_exchange: SimulatedExchange, memory_network: MemoryNetwork
 ) -> None:

@@ -53,7 +53,9 @@ async def serve(
         yield conformance.Served(exchange=Bazaar(url))
 
 
-BAZAAR = conformance.Venue(name="bazaar", serve=serve, symbols=("APPLES", "PLUMS"), unknown="PEARS")
+BAZAAR = conformance.Venue(
+    name="bazaar", serve=serve, symbols=("APPLES", "PLUMS"), unknown="PEARS", busy_seconds=100.0
+)
 
 
 @pytest.mark.parametrize("check", conformance.checks(BAZAAR), ids=str)

@@ -53,10 +53,10 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 
 ENOUGH_LINES = 5
 PATIENCE_SECONDS = 30.0
-STRIDE = 7
+STRIDE = 31
 """Whoever follows a page tries a fault at every step; that its code runs is seen at some."""
-EXAMPLES_STRIDE = "389"
-"""Four times that of the examples, whose programs have some thousand steps."""
+EXAMPLES_STRIDE = "1553"
+"""Sixteen times that of the examples, whose programs have some thousand steps."""
 BREAK_EVERY_SECONDS = 0.4
 MARKET = OrderFlow(symbols=("BTCUSDC", "BTCUSDT", "ETHUSDC"))
 BREAKS: tuple[FaultKind, ...] = ("reset", "close", "fin")

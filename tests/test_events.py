@@ -213,7 +213,7 @@ def events_of(kind: type[Event], numbers: st.SearchStrategy[Any]) -> st.SearchSt
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-@settings(max_examples=settings().max_examples // 2)
+@settings(max_examples=settings().max_examples // 4)
 @given(data=st.data())
 def test_every_kind_comes_back_from_every_journey(kind: type[Event], data: st.DataObject) -> None:
     numbers = data.draw(st.sampled_from([float, Decimal]))

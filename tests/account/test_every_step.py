@@ -21,7 +21,7 @@ from connector.accounts import Timing
 from connector.errors import ConnectorError, NotSynced, OrderNotPlaced, OrderUnknown
 from tests.account.trader import VENUES, World, bid, listening, open_world
 
-STRIDE = int(os.environ.get("CONNECTOR_STEP_STRIDE", "47"))
+STRIDE = int(os.environ.get("CONNECTOR_STEP_STRIDE", "97"))
 """Every so many steps; 1 for all, which takes some minutes."""
 
 

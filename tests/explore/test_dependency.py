@@ -24,7 +24,7 @@ def test_open_websocket_leaves_the_socket_open(fault: str) -> None:
 
 def test_with_an_owned_stream_the_steps_are_clean() -> None:
     """A sample; `nox -s explore` tries every step of the adapter, which does the same."""
-    scenario = attrs.evolve(structured.SCENARIO, stride=3)
+    scenario = attrs.evolve(structured.SCENARIO, stride=7)
 
     report = sweep(scenario, kinds=("steps", "operations"), faults=FAULTS)
 

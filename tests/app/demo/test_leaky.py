@@ -41,12 +41,12 @@ async def test_one_grows_by_a_loop_per_disconnect_and_the_other_is_flat(
 
 
 async def test_the_exchange_does_not_end_it_for_both(autojump_clock: MockClock) -> None:
-    found = await run_comparison(Options(duration_seconds=60), trio.Event(), in_memory=True)
+    found = await run_comparison(Options(duration_seconds=30), trio.Event(), in_memory=True)
 
     ours, leaky = Curve.of(found.ours), Curve.of(found.leaky)
     assert ours.tasks.first == ours.tasks.last == ours.tasks.max
     assert ours.sockets.last == 1
-    assert leaky.sockets.last == 1 + found.breaks == 30
+    assert leaky.sockets.last == 1 + found.breaks == 15
 
 
 async def test_stopping_early_gives_a_result(autojump_clock: MockClock) -> None:
@@ -59,7 +59,7 @@ async def test_stopping_early_gives_a_result(autojump_clock: MockClock) -> None:
             stop.set()
 
         nursery.start_soon(stop_soon)
-        found = await run_comparison(Options(duration_seconds=60), stop, in_memory=True)
+        found = await run_comparison(Options(duration_seconds=30), stop, in_memory=True)
 
     assert 4 < found.ours[-1].seconds < 8
 

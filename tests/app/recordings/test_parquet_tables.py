@@ -259,7 +259,7 @@ VALUES: Any = st.one_of(
 
 
 @given(data=st.data())
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 def test_an_export_survives_any_value_in_any_field(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:

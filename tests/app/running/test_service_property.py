@@ -75,7 +75,7 @@ def check_equal(service: Service, world: SimulatedWorld, last: Configuration) ->
 
 
 @given(steps, st.integers(0, 1 << 32))
-@settings(max_examples=20)
+@settings(max_examples=10)
 def test_the_last_configuration_holds(
     plan: list[tuple[dict[str, dict[str, Any]], float, bool]], seed: int
 ) -> None:
