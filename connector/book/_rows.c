@@ -246,7 +246,6 @@ prune(Rows *side)
 static int
 settle(Rows *side)
 {
-    side->version++;
     if (side->count > side->most && prune(side)) {
         return -1;
     }
@@ -421,7 +420,8 @@ apply_one(Rows *side, PyObject *level, PyObject *digits)
 
 /* --- what Python calls */
 
-/* Note that a change begins; -1 with an exception set if one is under way. */
+/* Note that a change begins; -1 with an exception set if one is under way. It is counted even if it
+   fails: by then the levels may be others. */
 static int
 begin_change(Rows *side)
 {
@@ -430,6 +430,7 @@ begin_change(Rows *side)
         return -1;
     }
     side->is_changing = 1;
+    side->version++;
     return 0;
 }
 

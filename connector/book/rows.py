@@ -80,7 +80,7 @@ class RowsInPython:
         self.is_running_out = False
         """Whether fewer levels than needed are known without a hole."""
         self.version = 0
-        """Counts the changes."""
+        """Counts the changes, also those that failed: by then the levels may be others."""
         self.clear()
 
     # What a program reads.
@@ -111,6 +111,7 @@ class RowsInPython:
 
     def clear(self) -> None:
         """Forget every level: nothing is known."""
+        self.version += 1
         self._levels: dict[Number, Level[Any]] = {}
         self._digits: dict[Number, bytes] = {}
         self._keys: list[Any] = []
@@ -126,6 +127,7 @@ class RowsInPython:
             digits: of each level, or None.
             complete: whether these are all that the exchange has.
         """
+        self.version += 1
         self._levels = {level.price: level for level in levels}
         self._digits = {}
         if digits is not None:
@@ -145,6 +147,7 @@ class RowsInPython:
         """
         if digits is not None and len(changes) != len(digits):
             raise ValueError("there are digits of each level")
+        self.version += 1
         levels, keys, stored_from = self._levels, self._keys, self._stored_from
         for level in changes:
             price = level.price
@@ -199,7 +202,6 @@ class RowsInPython:
 
     def _settle(self) -> None:
         """What every change ends with: cut what is too much, look at what is left."""
-        self.version += 1
         keys, floor = self._keys, self._floor
         count = len(keys)
         if count > self._most:

@@ -7,6 +7,7 @@ import json
 import sys
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -204,6 +205,50 @@ def test_what_is_compared_cannot_change_the_side() -> None:
     assert [each.price + 0 for each in side[:]] == [1.0]
     side.apply([Level(2.0, 1.0)])  # and it is not stuck
     assert len(side) == 2
+
+
+@pytest.mark.parametrize("kind", [RowsInPython, COMPILED.Rows])
+def test_a_change_that_fails_is_a_change(kind: Any) -> None:
+    side = kind(True, 9, 1, 9, 9, True)
+    side.apply([Level(1.0, 1.0), Level(2.0, 1.0)])
+    before = side.version
+    with pytest.raises(AttributeError):
+        side.apply([Level(1.0, 0.0), None])
+    assert side.stored == 1
+    assert side.version > before
+
+
+def test_what_is_collected_while_levels_are_read_may_fail_to_change_them() -> None:
+    side = COMPILED.Rows(True, 2_000, 1, sys.maxsize, sys.maxsize, False)
+    emptied: Any = [*(Level(float(price), 0.0) for price in range(1_000)), None]
+
+    class Empties:
+        def __init__(self) -> None:
+            self.around = self
+
+        def __del__(self) -> None:
+            with suppress(AttributeError):
+                side.apply(emptied)
+
+    def read() -> list[Any]:
+        try:
+            return side.top(1_000)  # type: ignore[no-any-return]
+        except RuntimeError:
+            return []
+
+    kept = [[None] for _ in range(200)]  # so that a new list is allocated, and not a spare one
+    for _ in range(3):  # at times it is collected before or behind
+        side.fill([Level(float(price), 1.0) for price in range(1_000)], None, True)
+        gc.collect()
+        Empties()
+        before = gc.get_threshold()
+        gc.set_threshold(1)
+        try:
+            levels = read()
+        finally:
+            gc.set_threshold(*before)
+        assert {type(level) for level in levels} <= {Level}
+    assert kept
 
 
 def test_wrong_arguments_are_refused() -> None:
