@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <structmember.h>
+#include <time.h>
 
 /* Built for the stable ABI (setup.py), what is a macro of the full API is a function. */
 #ifdef Py_LIMITED_API
@@ -328,7 +329,7 @@ look_at(Fields *fields, PyObject *object, PyObject *const *names, int count)
         if (names[i] == NULL || !PyUnicode_Check(names[i])) {
             continue;
         }
-        PyObject *found = PyObject_GetAttr(fields->type, names[i]);
+        PyObject *type = (PyObject *)Py_TYPE(object), *found = PyObject_GetAttr(type, names[i]);
         if (found == NULL) {
             if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
                 return -1;
@@ -339,9 +340,13 @@ look_at(Fields *fields, PyObject *object, PyObject *const *names, int count)
         int is_field = Py_TYPE(found) == &PyMemberDescr_Type;
 #ifndef Py_LIMITED_API
         const PyMemberDef *member = is_field ? ((PyMemberDescrObject *)found)->d_member : NULL;
-        is_field = is_field && member->type == T_OBJECT_EX && !(member->flags & READONLY);
+        is_field = is_field && member->type == T_OBJECT_EX && !(member->flags & READONLY)
+                   /* and lies in these objects, not in those of a type that it was taken from */
+                   && PyType_IsSubtype((PyTypeObject *)type,
+                                       ((PyMemberDescrObject *)found)->d_common.d_type);
 #endif
-        if (is_field) {
+        /* The look may have led here again, with another object. */
+        if (is_field && fields->type == type && fields->descriptors[i] == NULL) {
             fields->descriptors[i] = found;
         }
         else {
@@ -2103,10 +2108,11 @@ typedef struct {
     void *spare; /* the memory of a step that is over, for the next one */
 } Handover;
 
-/* A step of ``async for`` that finds an item. */
+/* A step of ``async for`` that finds an item: a coroutine, of those that never wait. */
 typedef struct {
     PyObject_HEAD
     Handover *handover;
+    int is_over; /* for it gives one item, however often it is awaited */
 } Step;
 
 /* Made once. */
@@ -2177,6 +2183,7 @@ next_step(Handover *handover)
         return NULL;
     }
     step->handover = (Handover *)Py_NewRef((PyObject *)handover);
+    step->is_over = 0;
     return (PyObject *)step;
 }
 
@@ -2218,10 +2225,11 @@ free_step(Step *step)
 static PyObject *
 await_step(Step *step)
 {
-    int found = has_item(step->handover);
+    int found = step->is_over ? 1 : has_item(step->handover);
     if (found) {
         return found < 0 ? NULL : Py_NewRef((PyObject *)step);
     }
+    step->is_over = 1;
     PyObject *coroutine = PyObject_CallMethodNoArgs((PyObject *)step->handover, name_next);
     PyObject *awaited = coroutine == NULL ? NULL
                                           : PyObject_CallMethodNoArgs(coroutine, name_await);
@@ -2234,16 +2242,26 @@ static PyObject *
 take_item(Step *step)
 {
     Handover *handover = step->handover;
+    if (step->is_over) {
+        PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
+        return NULL;
+    }
+    step->is_over = 1;
     if (handover->pop == NULL || handover->buffer == NULL) {
         PyErr_SetString(PyExc_AttributeError, "an attribute of a feed is not set");
         return NULL;
     }
-    PyObject *item = PyObject_CallNoArgs(handover->pop);
-    if (item == NULL || !PyObject_TypeCheck(handover->buffer, holder_type)
-        || !((Holder *)handover->buffer)->blocking) {
+    /* Held: what is called may give the feed others. */
+    PyObject *pop = Py_NewRef(handover->pop), *item = PyObject_CallNoArgs(pop);
+    Py_DECREF(pop);
+    PyObject *buffer = item == NULL ? NULL : handover->buffer;
+    if (buffer == NULL || !PyObject_TypeCheck(buffer, holder_type)
+        || !((Holder *)buffer)->blocking) {
         return item;
     }
-    PyObject *done = PyObject_CallMethodNoArgs(handover->buffer, name_unblock);
+    Py_INCREF(buffer);
+    PyObject *done = PyObject_CallMethodNoArgs(buffer, name_unblock);
+    Py_DECREF(buffer);
     if (done == NULL) {
         Py_CLEAR(item);
     }
@@ -2273,6 +2291,52 @@ iterate_step(Step *step)
     return NULL;
 }
 
+/* ``step.send(None)`` */
+static PyObject *
+send_by_name(Step *step, PyObject *sent)
+{
+    return iterate_step(step);
+}
+
+/* ``step.throw(error)``, or with its type, and a value of it */
+static PyObject *
+throw_into_step(Step *step, PyObject *const *args, Py_ssize_t count)
+{
+    if (count < 1 || count > 3) {
+        PyErr_SetString(PyExc_TypeError, "throw() takes 1 to 3 arguments");
+        return NULL;
+    }
+    if (step->is_over) {
+        return take_item(step);
+    }
+    step->is_over = 1;
+    if (PyExceptionInstance_Check(args[0])) {
+        PyErr_SetObject((PyObject *)Py_TYPE(args[0]), args[0]);
+    }
+    else if (PyExceptionClass_Check(args[0])) {
+        PyErr_SetObject(args[0], count > 1 ? args[1] : NULL);
+    }
+    else {
+        PyErr_SetString(PyExc_TypeError, "what is thrown is an exception");
+    }
+    return NULL;
+}
+
+/* ``step.close()``: it takes nothing any more. */
+static PyObject *
+close_step(Step *step, PyObject *nothing)
+{
+    step->is_over = 1;
+    return Py_NewRef(Py_None);
+}
+
+static PyMethodDef step_methods[] = {
+    {"send", (PyCFunction)send_by_name, METH_O, NULL},
+    {"throw", (PyCFunction)(void (*)(void))throw_into_step, METH_FASTCALL, NULL},
+    {"close", (PyCFunction)close_step, METH_NOARGS, NULL},
+    {NULL},
+};
+
 static PyType_Slot step_slots[] = {
     {Py_tp_doc, "See connector.feeds.handover."},
     {Py_tp_dealloc, free_step},
@@ -2280,6 +2344,7 @@ static PyType_Slot step_slots[] = {
     {Py_tp_iternext, iterate_step},
     {Py_am_await, await_step},
     {Py_am_send, send_to_step},
+    {Py_tp_methods, step_methods},
     {0, NULL},
 };
 

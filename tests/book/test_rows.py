@@ -232,7 +232,7 @@ def test_what_is_collected_while_levels_are_read_may_fail_to_change_them() -> No
 
     def read() -> list[Any]:
         try:
-            return side.top(1_000)  # type: ignore[no-any-return]
+            return side.top(1_000)
         except RuntimeError:
             return []
 

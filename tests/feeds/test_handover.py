@@ -6,10 +6,12 @@ import gc
 import sys
 import weakref
 from collections import deque
+from collections.abc import Callable, Coroutine
 from itertools import accumulate, pairwise
 from typing import Any
 
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -142,6 +144,74 @@ def test_a_feed_is_let_go_with_what_it_holds(bases: tuple[Any, Any]) -> None:
     gc.collect()
 
     assert [each() for each in seen] == [None, None]
+
+
+@pytest.mark.parametrize("bases", kinds_of_handover(), ids=["python", "compiled"])
+def test_a_step_is_a_coroutine_of_one_item(bases: tuple[Any, Any]) -> None:
+    items = deque([1, 2])
+    _, feed = made(*bases, items)
+    step = feed.__anext__()
+    assert isinstance(step, Coroutine)
+    assert given_by(step) == 1
+
+    uses: tuple[Callable[[], object], ...] = (
+        lambda: given_by(step), lambda: step.send(None), lambda: step.throw(KeyError()),
+    )  # fmt: skip
+    for use in uses:
+        with pytest.raises(RuntimeError, match="cannot reuse already awaited coroutine"):
+            use()
+    step.close()
+
+    assert list(items) == [2]
+
+
+@pytest.mark.parametrize("bases", kinds_of_handover(), ids=["python", "compiled"])
+def test_a_step_that_waited_is_over_as_well(bases: tuple[Any, Any]) -> None:
+    items = deque([1])
+    _, feed = made(*bases, items)
+    step = feed.__anext__()
+    items.clear()
+    assert given_by(step) is Waits
+    items.append(2)
+
+    with pytest.raises(RuntimeError, match="cannot reuse already awaited coroutine"):
+        given_by(step)
+
+    assert list(items) == [2]
+
+
+@pytest.mark.parametrize("bases", kinds_of_handover(), ids=["python", "compiled"])
+def test_what_is_thrown_into_a_step_leaves_the_item(bases: tuple[Any, Any]) -> None:
+    items = deque([1])
+    _, feed = made(*bases, items)
+
+    for thrown in ((KeyError("x"),), (KeyError,), (KeyError, "x"), (KeyError, "x", None)):
+        with pytest.raises(KeyError):
+            feed.__anext__().throw(*thrown)
+    for wrong in ((), (1,), (1, 2, 3, 4)):
+        step = feed.__anext__()
+        with pytest.raises(TypeError):
+            step.throw(*wrong)
+        step.close()
+        with pytest.raises(RuntimeError):
+            given_by(step)
+
+    assert list(items) == [1]
+
+
+@pytest.mark.parametrize("bases", kinds_of_handover(), ids=["python", "compiled"])
+def test_a_step_may_be_a_task_of_its_own(bases: tuple[Any, Any]) -> None:
+    items = deque([1, 2, 3])
+    _, feed = made(*bases, items)
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(feed.__anext__)
+            nursery.start_soon(anext, feed)
+
+    trio.run(main)
+
+    assert list(items) == [3]
 
 
 def test_a_compiled_feed_without_an_attribute_says_so() -> None:

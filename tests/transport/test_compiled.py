@@ -654,6 +654,49 @@ def test_what_was_compiled_from_older_source_is_left_out(monkeypatch: pytest.Mon
 # --- memory
 
 
+class Longer:
+    __slots__ = ("first", "n", "second")
+    n: Any
+
+
+class Borrows:
+    """Its field is that of objects that are longer."""
+
+    __slots__ = ()
+    n = Longer.__dict__["n"]
+
+
+def test_a_field_of_objects_of_another_type_is_not_read() -> None:
+    follow = COMPILED.rising(rising, "n")
+    for _ in range(3):  # from the second on, where a field lies is known
+        with pytest.raises(TypeError, match="doesn't apply to"):
+            follow(1, Borrows())
+
+
+class Leads(type):
+    """A look at its fields leads to another type."""
+
+    def __getattribute__(cls, name: str) -> Any:
+        if name == "n":
+            cls.lead()
+        return super().__getattribute__(name)
+
+
+class Led(metaclass=Leads):
+    __slots__ = ("n",)
+    n: Any
+    lead: Any = staticmethod(lambda: None)
+
+
+def test_a_look_at_fields_that_leads_to_others() -> None:
+    follow = COMPILED.rising(rising, "n")
+    long, led = Longer(), Led()
+    long.n, led.n = 5, 7
+    Led.lead = staticmethod(lambda: [follow(1, long) for _ in range(2)])
+    for each in (led, led, long, long, led, led):
+        assert follow(1, each) == each.n
+
+
 def everything() -> Iterator[Any]:
     """Calls that end in every way."""
     wire = framed(b"a" * 300) + framed("ä".encode()) + framed(b"\xff")
