@@ -275,9 +275,12 @@ def test_from_files(tmp_path: Path) -> None:
 )
 def test_nothing_shows_a_secret(kind: Kind, secret: str, caplog: pytest.LogCaptureFixture) -> None:
     key = ApiKey("the-public-key", secret, kind=kind, passphrase="open-sesame")
+    if kind == "hmac":
+        key.sign(b"what is prepared once is part of it from now on")
+        assert isinstance(key._hmac, PreparedHmac)
 
     logging.getLogger("connector").error("key=%s %r", key, key)
-    shown = f"{key} {key!r} {[key]} {caplog.text} {key.__reduce_ex__.__doc__}"
+    shown = f"{key} {key!r} {[key]} {caplog.text} {key.__reduce_ex__.__doc__} {key._hmac!r}"
 
     for part in (secret, secret.removeprefix("0x"), "the-public-key", "open-sesame"):
         assert part not in shown
@@ -285,6 +288,10 @@ def test_nothing_shows_a_secret(kind: Kind, secret: str, caplog: pytest.LogCaptu
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         with pytest.raises(TypeError, match="cannot be pickled"):
             pickle.dumps(key, protocol)
+        if key._hmac is not None:
+            # Who has it can sign.
+            with pytest.raises(TypeError, match=r"cannot pickle|cannot be pickled"):
+                pickle.dumps(key._hmac, protocol)
     assert copy.copy(key) is key
     assert copy.deepcopy({"key": key})["key"] is key
 

@@ -155,6 +155,9 @@ class Answer(msgspec.Struct, frozen=True):
         # The payload may hold a listen key.
         return f"<Answer to {self.request_id}: {self.refusal or 'done'}>"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("request_id", self.request_id), ("refusal", self.refusal)]
+
 
 @attrs.frozen
 class Shutdown:
