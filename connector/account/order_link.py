@@ -23,6 +23,8 @@ from connector.transport import Connection
 REPLY_SECONDS = 10.0
 """An exchange that has not answered by then will not (binance_spot §8)."""
 _LIFETIME_SECONDS = 23 * 3600.0
+_BROKEN_SECONDS = 0.1
+"""How long a connection over which nothing can be sent has to say how it ended."""
 _WITHOUT_CLOCK_SECONDS = 0.1
 """How often to look whether the exchange's time is known: nothing can be signed before."""
 _NO_ACCOUNTS = (
@@ -180,7 +182,11 @@ class OrderLink:
                 try:
                     wait = await self._send_what_may_go(connection)
                 except ExchangeUnavailable:
-                    wait = float("inf")  # `Connection.run` knows it, too
+                    # `Connection.run` knows why, unless only a write was cut short.
+                    await trio.sleep(_BROKEN_SECONDS)
+                    self.dialling.note_end("error", "a message was sent in part only")
+                    nursery.cancel_scope.cancel()
+                    await trio.lowlevel.checkpoint()
                 if not self._closing and trio.current_time() >= end_at:
                     self._closing, reason = True, "age"
                 if self._closing and not self._pending:
@@ -220,6 +226,9 @@ class OrderLink:
 
     async def _send_what_may_go(self, connection: Connection) -> float:
         """Send the first in line as long as they may go; seconds until the next may."""
+        # Room first: what was signed before would age while it waits, and no cancel could pass it.
+        if not connection.writable:
+            await connection.flush()
         while not self._closing and (job := self._line.first()) is not None:
             now = trio.current_time()
             wait = self._wait_of(job, now)
@@ -229,8 +238,8 @@ class OrderLink:
                 connection.write(self._begin(job, now))
             else:
                 await connection.send(self._begin(job, now))
-        if not connection.writable:
-            await connection.flush()
+            if not connection.writable:
+                await connection.flush()
         return float("inf")
 
     def _wait_of(self, job: Job, now: float) -> float:
@@ -298,8 +307,10 @@ class OrderLink:
                 await self._line_changed.wait()
                 self._line_changed = trio.Event()
                 continue
+            held_up = "other requests or a limit held it up"
+            cause = held_up if self.connected else "order entry is not connected"
             for job in self._line.overdue(trio.current_time()):
-                self.withdraw(job, "it could not be sent in time: order entry is not connected")
+                self.withdraw(job, f"it could not be sent in time: {cause}")
 
     def _wake(self) -> None:
         self._changed.set()

@@ -164,8 +164,14 @@ class Outgoing:
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send `data`; as `trio.abc.SendStream.send_all`.
 
+        Raises:
+            trio.BrokenResourceError: the connection is broken, or an earlier write was cut short.
+
         Cancellation: part of it may be sent; `torn` says so.
         """
+        if self.torn:
+            # Nobody knows how much of the waiting bytes the stream has accepted.
+            raise trio.BrokenResourceError("an earlier write was cut short")
         try:
             if self._writer is not None:
                 await self._writer.send_all(data)
@@ -180,7 +186,11 @@ class Outgoing:
 
     async def flush(self) -> None:
         """Send the waiting bytes; raises and is cancelled as `send_all`."""
-        await self.send_all(b"")
+        if self._writer is None and not self.torn:
+            # Nothing waits here, and another task may be sending.
+            await trio.lowlevel.checkpoint()
+        else:
+            await self.send_all(b"")
 
 
 def writer_of(stream: trio.abc.Stream) -> DirectWriter | None:

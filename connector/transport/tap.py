@@ -198,8 +198,6 @@ class Tap(trio.abc.Stream):
 
         Cancellation: part of it may be written; `torn` says so.
         """
-        if self.torn:
-            raise trio.BrokenResourceError("an earlier write was cut short")
         try:
             await self.outgoing.send_all(data)
         except trio.BrokenResourceError as error:

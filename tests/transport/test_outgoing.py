@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -119,6 +120,44 @@ async def test_a_stream_that_is_not_known_is_never_writable() -> None:
     assert not is_writable(outgoing)
     await outgoing.send_all(b"x")
     assert not outgoing.torn
+
+
+@pytest.mark.parametrize("kind", ["tcp", "tls", "memory"])
+async def test_what_was_cut_short_is_not_sent_again(kind: str) -> None:
+    async with pair(kind) as (near, far):
+        outgoing = Outgoing(near)
+        assert is_writable(outgoing)
+        sent = 0
+        while outgoing.write(bytes(50_000)):
+            sent += 50_000
+            assert sent < 20_000_000
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(outgoing.flush)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        assert outgoing.torn
+
+        with pytest.raises(trio.BrokenResourceError):
+            await outgoing.flush()
+        with pytest.raises(trio.BrokenResourceError):
+            await outgoing.send_all(b"behind")
+        await near.aclose() if kind == "memory" else await trio.aclose_forcefully(near)
+        received = 0
+        with contextlib.suppress(trio.BrokenResourceError):
+            while data := await far.receive_some(65_536):
+                received += len(data)
+        assert received <= sent + 50_000
+
+
+async def test_a_flush_of_a_stream_that_is_not_known_disturbs_no_one_who_sends() -> None:
+    near, far = trio.testing.lockstep_stream_pair()
+    outgoing = Outgoing(near)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outgoing.send_all, b"pong")
+        await trio.testing.wait_all_tasks_blocked()
+        await outgoing.flush()
+        assert not outgoing.torn
+        assert await far.receive_some(100) == b"pong"
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536])
