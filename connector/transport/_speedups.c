@@ -2113,6 +2113,7 @@ typedef struct {
     PyObject_HEAD
     Handover *handover;
     int is_over; /* for it gives one item, however often it is awaited */
+    PyObject *waiting; /* the coroutine that it has become, if somebody has taken the item */
 } Step;
 
 /* Made once. */
@@ -2184,6 +2185,7 @@ next_step(Handover *handover)
     }
     step->handover = (Handover *)Py_NewRef((PyObject *)handover);
     step->is_over = 0;
+    step->waiting = NULL;
     return (PyObject *)step;
 }
 
@@ -2210,6 +2212,7 @@ free_step(Step *step)
 {
     PyTypeObject *type = Py_TYPE((PyObject *)step);
     Handover *handover = step->handover;
+    Py_CLEAR(step->waiting);
     if (handover->spare == NULL) {
         handover->spare = step;
     }
@@ -2221,20 +2224,23 @@ free_step(Step *step)
 }
 
 /* What ``await`` runs: the step itself, or the coroutine of one that waits, where somebody has taken
-   the item between ``__anext__()`` and ``await``. */
+   the item between ``__anext__()`` and ``await``. `anext(feed, default)` asks at every resumption,
+   and must get the same coroutine. */
 static PyObject *
 await_step(Step *step)
 {
-    int found = step->is_over ? 1 : has_item(step->handover);
-    if (found) {
-        return found < 0 ? NULL : Py_NewRef((PyObject *)step);
+    if (step->waiting == NULL) {
+        int found = step->is_over ? 1 : has_item(step->handover);
+        if (found) {
+            return found < 0 ? NULL : Py_NewRef((PyObject *)step);
+        }
+        step->is_over = 1;
+        step->waiting = PyObject_CallMethodNoArgs((PyObject *)step->handover, name_next);
+        if (step->waiting == NULL) {
+            return NULL;
+        }
     }
-    step->is_over = 1;
-    PyObject *coroutine = PyObject_CallMethodNoArgs((PyObject *)step->handover, name_next);
-    PyObject *awaited = coroutine == NULL ? NULL
-                                          : PyObject_CallMethodNoArgs(coroutine, name_await);
-    Py_XDECREF(coroutine);
-    return awaited;
+    return PyObject_CallMethodNoArgs(step->waiting, name_await);
 }
 
 /* The item; NULL with an exception set. */

@@ -538,3 +538,36 @@ async def test_a_feed_tells_what_it_holds_and_has_lost() -> None:
     assert isinstance(marker, Gap)
     assert events == [3, 4]
     assert repr(feed) == "<Feed of 1 channels, 0 events buffered>"
+
+
+@pytest.mark.parametrize("step", [anext, lambda feed: anext(feed, None)], ids=["anext", "default"])
+async def test_a_step_whose_event_is_gone_waits_for_the_next(
+    step: Callable[[Feed[int]], Any],
+) -> None:
+    feed, buffer = open_feed()
+    buffer.put(1)
+    awaited = step(feed)
+    assert feed.receive_nowait() == 1
+
+    async def put() -> None:
+        await wait_all_tasks_blocked()
+        buffer.put(2)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(put)
+        assert await awaited == 2
+
+
+async def test_a_step_whose_event_is_gone_ends_with_the_feed() -> None:
+    feed, buffer = open_feed()
+    buffer.put(1)
+    awaited = anext(feed, None)
+    feed.receive_nowait()
+
+    async def end() -> None:
+        await wait_all_tasks_blocked()
+        buffer.end()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(end)
+        assert await awaited is None

@@ -237,6 +237,10 @@ def test_nothing_is_left_behind() -> None:
             feed.__anext__()
             for by_hand in (False, True, False, False):
                 given_by(feed.__anext__(), by_hand=by_hand)
+            items.append(1)
+            late = feed.__anext__()
+            items.clear()
+            given_by(late)
         return sys.getallocatedblocks()
 
     blocks()
