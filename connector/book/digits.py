@@ -6,7 +6,7 @@ form of a frame and leaves any other to this.
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 import msgspec
 
@@ -41,6 +41,8 @@ class _ListFrame(msgspec.Struct, gc=False):
     data: tuple[_ListRow]
 
 
+_MOST_DIGITS = 400
+"""More than a float can have on either side of its point."""
 _OBJECTS = msgspec.json.Decoder(_ObjectFrame)
 _LISTS = msgspec.json.Decoder(_ListFrame)
 
@@ -88,7 +90,15 @@ def _stripped(levels: list[_ObjectLevel]) -> list[bytes]:
 
 def _text(number: msgspec.Raw) -> str:
     text = bytes(number).decode()
-    return f"{Decimal(text):f}" if "e" in text or "E" in text else text
+    if "e" not in text and "E" not in text:
+        return text
+    try:
+        exact = Decimal(text)
+    except InvalidOperation:
+        return text
+    # Written out it could be longer than memory. No checksum is made of such a number: left as it
+    # is, it makes a wrong one.
+    return f"{exact:f}" if abs(exact.adjusted()) < _MOST_DIGITS else text
 
 
 def _joined(levels: list[_ListLevel]) -> list[bytes]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from connector.book import Asks, Bids, Extent
 from connector.book.checksum import ASKS_THEN_BIDS, INTERLEAVED, Checksum
-from connector.book.digits import strip
+from connector.book.digits import read_digits, strip
 from connector.events import Level
 
 numbers = st.decimals(min_value=0, max_value=10**9, places=9) | st.sampled_from(
@@ -51,3 +51,18 @@ def test_of_floats_without_digits_there_is_none(form: Checksum) -> None:
     assert form.of(bids, asks) is None
     bids.load([level], complete=True, digits=[b"12"])
     assert form.of(bids, asks) is not None
+
+
+@pytest.mark.parametrize(
+    ("quantity", "digits"),
+    [
+        ("1e-7", b"1"), ("1.50e2", b"150"), ("5e-324", b"5"), ("1e300", b"1" + b"0" * 300),
+        ("0e-99999999999999999999", None), ("1e-99999999999999999999", None),
+        ("1e-999999999999", None), ("1e999999999999", None),
+    ],
+)  # fmt: skip
+def test_a_number_is_not_written_out_beyond_reason(quantity: str, digits: bytes | None) -> None:
+    # As a float each of them but the last is a number: 0, where it is too small.
+    frame = b'{"data":[{"bids":[{"price":2.5,"qty":%s}],"asks":[]}]}' % quantity.encode()
+    written = b"25" + (strip(quantity) if digits is None else digits)
+    assert read_digits(frame, True) == ([written], [])
