@@ -106,7 +106,7 @@ async def test_recent_trades_are_those_of_the_stream(autojump_clock: MockClock, 
 
 @pytest.mark.parametrize("venue", EXCHANGES)
 async def test_candles_are_those_of_the_stream(autojump_clock: MockClock, venue: str) -> None:
-    async with world(venue, rate=5) as there:
+    async with world(venue, rate=1) as there:
         async with there.adapter.subscribe(Candles(there.symbol, "1m")) as feed:
             streamed: dict[int, Candle] = {}
             async for candle in feed:
@@ -274,7 +274,7 @@ async def test_no_answer_in_time_is_told(autojump_clock: MockClock) -> None:
 
 async def test_pages_keep_to_the_weights(autojump_clock: MockClock) -> None:
     """A hundred pages are paced, and the exchange never has to refuse one."""
-    async with world("okx") as there:
+    async with world("okx", rate=1) as there:
         began = trio.current_time()
         opened = there.exchange._audience.opened_ms * 10**6
         # An end by today's date would add fifteen pages a day; those beyond now are asked for too.

@@ -8,7 +8,7 @@ import pkgutil
 import attrs
 import pytest
 
-from connector.testing.explore import parse_case, run, sweep
+from connector.testing.explore import parse_case, run, steps, sweep
 from tests import specimens
 from tests.specimens import seed_bug, structured
 from tests.specimens.parts import Specimen
@@ -22,6 +22,12 @@ NAMES = sorted(
 
 def specimen(name: str) -> Specimen:
     return importlib.import_module(f"tests.specimens.{name}").SPECIMEN
+
+
+@pytest.fixture(autouse=True)
+def _a_livelock_is_soon_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No program here takes that many steps at one moment, but one that goes on for ever."""
+    monkeypatch.setattr(steps, "STANDING_BATCHES", 1_500)
 
 
 def test_there_are_enough_of_them() -> None:

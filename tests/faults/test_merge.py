@@ -226,7 +226,7 @@ async def test_connections_that_reach_their_age_are_renewed_without_a_gap(
 ) -> None:
     lifetime = 920.0
     async with open_pair(
-        every=0.1,
+        every=0.4,
         describe=narrowed(lifetime_seconds=lifetime),
         exchange_options={"lifetime_seconds": lifetime},
     ) as pair:
@@ -259,9 +259,9 @@ async def test_a_shutdown_announced_to_both_at_once_is_no_gap(
 ) -> None:
     async with open_pair(venue="spot") as pair:
         items = await pair.take_for(1)
-        for _ in range(8):
+        for _ in range(4):
             pair.exchange.break_connections(Fault("server_shutdown", after_seconds=notice))
             items += await pair.take_for(12)
 
         check_complete(items)
-        assert pair.reasons() == [{"shutdown": 8}, {"shutdown": 8}]
+        assert pair.reasons() == [{"shutdown": 4}, {"shutdown": 4}]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.feeds.subscription import Subscription
@@ -143,6 +143,7 @@ def test_data_makes_subscribing_again_worth_a_try_again() -> None:
     assert [each.hopeless for each in found] == [False]
 
 
+@settings(max_examples=settings().max_examples // 3)
 @given(st.integers(5, 60), st.integers(5, 60))
 def test_a_quiet_stream_beside_lively_ones_is_learnt_and_left_alone(one: int, two: int) -> None:
     quiet = {

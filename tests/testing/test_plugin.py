@@ -64,7 +64,7 @@ def test_a_test_without_a_mistake_passes_with_every_fault(pytester: pytest.Pytes
     result = run(
         pytester,
         """
-@pytest.mark.every_step("cancel", "interrupt", "half_open")
+@pytest.mark.every_step("cancel", "interrupt", "half_open", stride=3)
 async def test_quotes(simulated_exchange, memory_network):
     await one_quote(simulated_exchange, memory_network)
 """,
@@ -75,7 +75,7 @@ async def test_quotes(simulated_exchange, memory_network):
     for fault in ("cancel", "interrupt", "half_open", "operations"):
         result.stdout.fnmatch_lines([f"*test_quotes[[]{fault}[]] PASSED*"])
     (runs,) = re.findall(r"every_step: ([\d,]+) runs in 4 tests", result.stdout.str())
-    assert int(runs.replace(",", "")) > 300
+    assert int(runs.replace(",", "")) > 100
 
 
 MISTAKES = {

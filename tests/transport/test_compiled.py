@@ -273,7 +273,7 @@ def test_taking_and_putting(
     assert seen[0] == seen[1]
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(
     payloads,
     st.sampled_from([None, rising, picky]),
@@ -338,7 +338,7 @@ SHAPES = [
 texts = st.text(alphabet='{}":,stramABC*0', max_size=24)
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(
     st.lists(st.one_of(payloads.map(b"".join), texts.map(str.encode)), max_size=6),
     st.sampled_from(SHAPES),

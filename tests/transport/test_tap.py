@@ -180,7 +180,7 @@ def run(way: Any, far: Any, end: Any, limit: int, *sink: object) -> Seen:
     return seen
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(
     data=st.data(),
     limit=st.sampled_from([HEADROOM, 300]),

@@ -9,6 +9,8 @@ import trio
 from connector.app.demo.demo import LONG_SECONDS, Options, Result, run_demo
 from connector.app.demo.faults import BREAKS, endless
 from connector.app.demo.snapshot import View
+from connector.channels import BestQuote
+from connector.testing import OrderFlow
 
 
 @attrs.define
@@ -106,7 +108,11 @@ async def test_it_remains_within_the_budget_of_connections(
 ) -> None:
     duration_seconds = 310.0  # more than the window of the budget, which is 300 s
     assert duration_seconds > LONG_SECONDS
-    result = await play(Recorder(), Options(duration_seconds=duration_seconds))
+    options = Options(duration_seconds=duration_seconds)
+    calm = attrs.evolve(
+        options.market(), source=OrderFlow(rate_per_second=15), channels=(BestQuote("ETHUSDC"),)
+    )
+    result = await run_demo(options, calm, Recorder(), trio.Event(), in_memory=True)
 
     assert result.report.violations == []
     assert result.report.breaks >= duration_seconds // 3 - 1
