@@ -1310,7 +1310,11 @@ take(PyObject *module, PyObject *const *args, Py_ssize_t count)
 static PyObject *
 newest_timed(Intake *subscription, PyObject *events)
 {
-    PyObject *event = Py_NewRef(PyList_GET_ITEM(events, PyList_GET_SIZE(events) - 1));
+    /* By number, from behind: who was given the list may have taken from it. */
+    PyObject *event = PySequence_GetItem(events, -1);
+    if (event == NULL) {
+        return NULL;
+    }
     if (subscription->tells_time == Py_None) {
         PyObject *time = PyObject_GetAttr(event, name_exchange_time_ns);
         if (time == NULL) {

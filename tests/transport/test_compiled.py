@@ -580,6 +580,21 @@ def test_more_room_than_memory(module: ModuleType | None) -> None:
     assert take(module, streams, [frame("C*"), frame("C*", 1, 2), frame("C*", 3)], [])[0] == 3
 
 
+class Greedy(Roomy):
+    """A group of buffers that takes the list as well."""
+
+    def put_run(self, events: Any, stream: str) -> None:
+        events.clear()
+
+
+@pytest.mark.parametrize("module", [None, COMPILED], ids=["python", "compiled"])
+def test_a_list_that_is_emptied_when_it_is_put(module: ModuleType | None) -> None:
+    streams = world(None)
+    streams[b"A"].group = Greedy()  # type: ignore[assignment]
+    with pytest.raises(IndexError):
+        put_outcome(module, streams, [frame("A", 1)])
+
+
 @pytest.mark.parametrize("module", [None, COMPILED], ids=["python", "compiled"])
 def test_a_stream_that_leaves_while_it_is_decoded(module: ModuleType | None) -> None:
     # Nobody holds it but the streams, from which it takes itself.
