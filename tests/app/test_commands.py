@@ -83,11 +83,9 @@ def test_bad_arguments_are_exit_status_2(arguments: list[str]) -> None:
 
 
 def test_json_over_real_sockets() -> None:
-    ended = subprocess.run(
-        [*DEMO, "--seconds", "3", "--json", "--tls"], capture_output=True, text=True, check=False
-    )
+    ended = CliRunner().invoke(group, ["demo", "--seconds", "3", "--json", "--tls"])
 
-    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (ended.exit_code, ended.stderr) == (0, "")
     report = json.loads(ended.stdout)
     assert report["max_concurrent_connections"] == 1
     assert report["tasks"]["first"] == report["tasks"]["last"]

@@ -15,9 +15,11 @@ from typing import Any
 
 import pytest
 import trio
+from click.testing import CliRunner
 from trio.testing import MockClock
 
 from connector import ConfigError
+from connector.app.commands import group
 from connector.app.running.configuration import read_configuration
 from connector.app.running.program import Options, Requests, run_program
 from connector.testing import OrderFlow, SimulatedExchange, open_exchange
@@ -133,17 +135,16 @@ async def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) 
     assert exchange.connections == ()
 
 
-async def test_an_adapter_that_gives_up_ends_it_with_the_reason(tmp_path: Path) -> None:
-    text = CONFIG.format(stream="ws://127.0.0.1:1", rest="http://127.0.0.1:1", path="-")
+def test_an_adapter_that_gives_up_ends_it_with_the_reason(tmp_path: Path) -> None:
+    nowhere, out = "127.0.0.1:1", tmp_path / "events.jsonl"
+    text = CONFIG.format(stream=f"ws://{nowhere}", rest=f"http://{nowhere}", path=out)
     config = tmp_path / "run.toml"
     strict = 'reconnect = { max_attempts = 1 }\non_failure = "stop"'
     config.write_text(text.replace('"binance_usdm"', f'"binance_usdm"\n{strict}'))
 
-    ended = await trio.run_process(
-        [*COMMAND, "run", str(config)], capture_stderr=True, capture_stdout=True, check=False
-    )
+    ended = CliRunner().invoke(group, ["run", str(config)])
 
-    assert ended.returncode == 1
+    assert ended.exit_code == 1
     last = json.loads(ended.stderr.splitlines()[-1])
     assert last["event"].startswith("failed: binance_usdm/market: gave up after 1 failed attempts")
 

@@ -148,7 +148,7 @@ async def test_accounts_that_do_nothing_change_nothing(autojump_clock: Any, venu
             open_exchange(venue, source=BUSY, network=network, accounts=accounts) as exchange,  # type: ignore[arg-type]
             World(network, exchange).dial(path) as public,
         ):
-            await trio.sleep(10)
+            await trio.sleep(5)
             return list(public.events)
 
     alone = await run()
@@ -162,7 +162,7 @@ async def test_the_same_seed_and_script_are_the_same_events(autojump_clock: Any)
             await client.ask("userDataStream.subscribe.signature")
             for price in ("2999", "3001", "2998"):
                 await client.place(price=price, quantity="0.1")
-                await trio.sleep(20)
+                await trio.sleep(6)
             return client.events
 
     first = await run()
