@@ -2437,6 +2437,8 @@ observe_delay(Histogram *histogram, PyObject *delay)
     Py_RETURN_NONE;
 }
 
+#define EARLIEST_NS (-(1LL << 62)) /* in 1823; from there until now fits into a long long */
+
 static PyObject *
 observe_since(Histogram *histogram, PyObject *since)
 {
@@ -2445,11 +2447,13 @@ observe_since(Histogram *histogram, PyObject *since)
     if (begin == -1 && PyErr_Occurred()) {
         return NULL;
     }
-    if (begin < 0 || !timespec_get(&now, TIME_UTC)) {
-        PyErr_SetString(PyExc_ValueError, "a time is not negative");
-        return NULL;
+    /* A clock may be set to any time: what is counted here never stops a consumer. */
+    if (begin < EARLIEST_NS) {
+        begin = EARLIEST_NS;
     }
-    observe(histogram, (long long)now.tv_sec * 1000000000 + now.tv_nsec - begin);
+    if (timespec_get(&now, TIME_UTC)) {
+        observe(histogram, (long long)now.tv_sec * 1000000000 + now.tv_nsec - begin);
+    }
     Py_RETURN_NONE;
 }
 

@@ -44,6 +44,18 @@ def test_a_delay_ends_now(make: type[HistogramInPython]) -> None:
 
 
 @EITHER
+@pytest.mark.parametrize("since_ns", [-1, -(10**18), -(2**63)])
+def test_a_clock_set_to_before_1970_stops_nobody(
+    make: type[HistogramInPython], since_ns: int
+) -> None:
+    histogram = make((10**15,))
+
+    histogram.observe_since(since_ns)
+
+    assert histogram.read()[0] == (0, 1)
+
+
+@EITHER
 @pytest.mark.parametrize("wrong", ["1", None])
 def test_it_counts_whole_numbers(make: type[HistogramInPython], wrong: object) -> None:
     for count in (make((1,)).observe, make((1,)).observe_since):
