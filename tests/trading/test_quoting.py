@@ -285,7 +285,7 @@ def as_good(side: Side, price: Decimal, threshold: Decimal) -> bool:
     return price >= threshold if side == "buy" else price <= threshold
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     WANTED,
     QUOTES,

@@ -50,7 +50,7 @@ def worlds(count: int) -> list[World]:
     ]
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(WORLDS)
 def test_the_rule_is_right(world: World) -> None:
     verdict, right = judge(unknown_place.by_window_fence_and_fills, world)
