@@ -214,6 +214,7 @@ class Link:
                     self._wanted.clear()
         self._enter("idle")
 
+    @trio.lowlevel.enable_ki_protection  # as `connector.feeds.wakeup.Waking.wait`
     async def _wait_until_wanted(self) -> None:
         if not self._wanted.is_set and self._settings.supply is not None:
             self._settings.supply.dismiss(self.name)

@@ -171,13 +171,13 @@ class Session:
         self._converged = False
         self._work.set()
 
+    @trio.lowlevel.enable_ki_protection  # as `connector.feeds.wakeup.Waking.wait`
     async def run(self, carrier: Carrier) -> None:
         """Run the session until it ends; then `reason` and `detail` contain the cause.
 
         Cancellation: nothing is left running; `reason` stays None.
         """
-        # Requests and pings have tasks only while there is work: an idle task would cost memory on
-        # every connection at rest.
+        # Requests and pings have tasks only while there is work: an idle task would cost memory.
         silence = Silence(self._stale_after, trio.current_time())
         self._heard_bytes, self._heard_at = carrier.wire_bytes, trio.current_time()
         async with trio.open_nursery() as nursery:

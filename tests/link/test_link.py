@@ -7,6 +7,8 @@ them: what a link counts, and how it draws its consequences, over more than one 
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 import trio
@@ -17,6 +19,7 @@ from connector import Adapter, open_adapter
 from connector.channels import AnyChannel, BestQuote, PartialBook
 from connector.errors import DecodeError, InvariantViolated
 from connector.exchanges import binance
+from connector.feeds import wakeup
 from connector.lifecycle import Disconnected
 from connector.link.link import Link
 from connector.testing import MemoryNetwork, Silent, open_exchange
@@ -99,6 +102,26 @@ async def test_a_link_at_rest_holds_three_tasks_and_no_handshake(
         (link,) = world.adapter.statistics().links
         assert link.tasks == 3
         assert handshakes() <= before
+
+
+async def test_an_interrupt_leaves_no_waiter_of_a_link_behind(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot strike between noting the task and waiting (`tests/feeds/test_wakeup.py`)."""
+    really_wait = trio.lowlevel.wait_task_rescheduled
+    protected: set[bool] = set()
+
+    def wait(abort: Callable[[Any], trio.lowlevel.Abort]) -> Coroutine[Any, Any, Any]:
+        protected.add(trio.lowlevel.currently_ki_protected())
+        return really_wait(abort)
+
+    monkeypatch.setattr(wakeup, "wait_task_rescheduled", wait)
+    async with open_world() as world:
+        await trio.sleep(1)
+        async with world.adapter.subscribe(BOOK) as feed:
+            await take(feed, 3)
+
+    assert protected == {True}
 
 
 async def test_what_a_link_counts_adds_up_over_its_sessions(autojump_clock: MockClock) -> None:
