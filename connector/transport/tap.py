@@ -198,9 +198,12 @@ class Tap(trio.abc.Stream):
 
         Cancellation: part of it may be written; `torn` says so.
         """
+        torn = self.torn
         try:
             await self.outgoing.send_all(data)
         except trio.BrokenResourceError as error:
+            if torn:  # by us: the exchange has broken nothing off
+                raise
             self.reset = True
             if self.head is None:
                 raise ExchangeUnavailable("broke off the connection") from error
