@@ -187,6 +187,30 @@ async def test_a_conditional_order_is_shown_and_not_touched(autojump_clock: Any)
             told.judge_complete(world.truth)
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"type": "STOP_MARKET", "stopPrice": "2500", "closePosition": "true"},
+        {"type": "TRAILING_STOP_MARKET", "callbackRate": "1", "quantity": "60"},
+    ],
+)
+async def test_a_close_without_quantity_and_a_trail_are_shown(
+    asked: dict[str, str], autojump_clock: Any
+) -> None:
+    async with coinm() as world, world.account() as account, listening(account) as told:
+        await account.place(bid())
+        world.exchange.trading.fill(world.truth.open_orders[0])
+        stop = world.exchange.trading.place("mm1", symbol=SYMBOL, side="SELL", **asked)
+        await world.settled(account)
+        (shown,) = account.other_orders
+        assert (shown.conditional, shown.price) == (True, None)
+        world.exchange.trading.trigger(stop)
+        await world.settled(account)
+        assert account.other_orders == ()
+        assert account.positions.get(SYMBOL) is None or not account.positions[SYMBOL].quantity
+        told.judge_complete(world.truth)
+
+
 async def test_quotes_in_contracts(autojump_clock: Any) -> None:
     async with coinm() as world, world.account() as account:
         async with account.quotes(SYMBOL, max_long=100, max_short=100, max_age=60) as quotes:

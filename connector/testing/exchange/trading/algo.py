@@ -10,7 +10,8 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
-from connector.testing.exchange.trading.orders import ZERO, PositionSide, Side
+from connector.testing.exchange.trading.conditions import is_active
+from connector.testing.exchange.trading.orders import ZERO, PositionSide, Side, Trail
 
 AlgoStatus: TypeAlias = Literal[
     "NEW", "TRIGGERING", "TRIGGERED", "FINISHED", "CANCELED", "REJECTED", "EXPIRED"
@@ -34,7 +35,9 @@ class AlgoOrder:
     position_side: PositionSide
     time_in_force: str
     quantity: Decimal
-    trigger_price: Decimal
+    stop_price: Decimal = ZERO
+    """The price that triggers it; 0 for a trailing stop."""
+    trail: Trail | None = None
     price: Decimal = ZERO
     working_type: str = "CONTRACT_PRICE"
     close_position: bool = False
@@ -51,14 +54,9 @@ class AlgoOrder:
         return self.status == "NEW"
 
     @property
-    def rises(self) -> bool:
-        """Whether a rising price triggers it: one at or above its trigger."""
-        takes_profit = self.type.startswith("TAKE_PROFIT")
-        return (self.side == "BUY") != takes_profit
-
-    def reached(self, price: Decimal) -> bool:
-        """Whether a price triggers it (§5.3: STOP BUY last >= trigger, SELL <=)."""
-        return price >= self.trigger_price if self.rises else price <= self.trigger_price
+    def is_active(self) -> bool:
+        """Whether its price may trigger it; a trailing stop must be activated first."""
+        return self.is_open and (self.trail is None or is_active(self.trail, self.side))
 
 
 @attrs.define
@@ -113,12 +111,14 @@ def described(order: AlgoOrder) -> dict[str, Any]:
         "quantity": f"{order.quantity}",
         "algoStatus": order.status,
         "actualOrderId": "" if order.order_id is None else str(order.order_id),
-        "triggerPrice": f"{order.trigger_price}",
+        "triggerPrice": f"{order.stop_price}",
         "price": f"{order.price}",
         "workingType": order.working_type,
         "closePosition": order.close_position,
         "priceProtect": False,
         "reduceOnly": order.reduce_only,
+        "activatePrice": "" if order.trail is None else f"{order.trail.activation_price}",
+        "callbackRate": "" if order.trail is None else f"{order.trail.callback_rate}",
         "createTime": order.created_ms,
         "updateTime": order.updated_ms,
         "triggerTime": 0 if order.order_id is None else order.updated_ms,
@@ -146,7 +146,7 @@ def update(order: AlgoOrder, ms: int) -> dict[str, Any]:
             "ap": "0.00000",
             "aq": "0.00000",
             "act": "0",
-            "tp": f"{order.trigger_price}",
+            "tp": f"{order.stop_price}",
             "p": f"{order.price}",
             "V": "EXPIRE_MAKER",
             "wt": order.working_type,
@@ -157,6 +157,6 @@ def update(order: AlgoOrder, ms: int) -> dict[str, Any]:
             "tt": 0,
             "gtd": 0,
             "rm": order.reason,
-            "ia": order.is_open,
+            "ia": order.is_active,
         },
     }

@@ -23,6 +23,14 @@ class Clearing(Protocol):
         """
         ...
 
+    def readmit(self, account: SimulatedAccount, order: Order, last_price: Decimal) -> Decimal:
+        """Return the quantity with which an order that has waited for its price may trade.
+
+        Raises:
+            Refused: the account cannot pay for it, or there is nothing to reduce.
+        """
+        ...
+
     def settle(
         self,
         account: SimulatedAccount,

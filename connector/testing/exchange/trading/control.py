@@ -24,6 +24,7 @@ from connector.testing.exchange.trading.orders import Draft, Order, PositionSide
 from connector.testing.exchange.trading.refusals import SAYINGS, UNAVAILABLE_503, UNKNOWN_503
 from connector.testing.exchange.trading.script import Script
 from connector.testing.exchange.trading.spot.clearing import SpotClearing
+from connector.testing.exchange.trading.spot.queries import SpotMethods
 from connector.testing.exchange.trading.spot.reports import SpotReports, balance_update
 from connector.testing.exchange.trading.usdm.clearing import UsdmClearing
 from connector.testing.exchange.trading.usdm.reports import UsdmReports
@@ -259,12 +260,11 @@ class Trading:
     def trigger(self, order: Order | AlgoOrder) -> None:
         """Trigger a conditional order, regardless of its price."""
         self._house.advance()
+        methods = self._desk.gateway.methods
         if isinstance(order, AlgoOrder):
-            cast("UsdmMethods", self._desk.gateway.methods).conditional.trigger(order)
-        elif isinstance(self._desk.gateway.methods, CoinmMethods):
-            self._desk.gateway.methods.waiting.trigger(self._now(order))
+            cast("UsdmMethods", methods).conditional.trigger(order)
         else:
-            self._house.engine.trigger(self._now(order), self._house.clock_ms())
+            cast("SpotMethods | CoinmMethods", methods).waiting.trigger(self._now(order))
 
     def _now(self, order: Order) -> Order:
         history = self.accounts[order.account].history(order.order_id)

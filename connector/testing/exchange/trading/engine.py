@@ -16,7 +16,6 @@ from connector.testing.exchange.trading.extent import extent_of
 from connector.testing.exchange.trading.instruments import Instrument
 from connector.testing.exchange.trading.market_access import Floor
 from connector.testing.exchange.trading.orders import (
-    ZERO,
     Draft,
     Order,
     Status,
@@ -27,7 +26,8 @@ from connector.testing.market.matching import Side as BookSideName
 from connector.testing.market.payloads import TradeFacts
 
 BECOMES = {
-    "STOP": "LIMIT", "TAKE_PROFIT": "LIMIT", "STOP_MARKET": "MARKET", "TAKE_PROFIT_MARKET": "MARKET"
+    "STOP": "LIMIT", "TAKE_PROFIT": "LIMIT", "STOP_MARKET": "MARKET",
+    "TAKE_PROFIT_MARKET": "MARKET", "TRAILING_STOP_MARKET": "MARKET",
 }  # fmt: skip
 """Type of a triggered order on COIN-M; on spot, a triggered order keeps its type."""
 FIRST_ORDER_ID = 8_389_766_000_000_000_000
@@ -81,7 +81,7 @@ class Engine:
         """
         self.clearing.admit(account, draft, draft.quantity, draft.price * draft.quantity)
         order = self._order(account, draft, draft.quantity, ms)
-        return self.tape.tell(account, "NEW", order, ms)
+        return self.tape.tell(account, "NEW", attrs.evolve(order, waits=True), ms)
 
     def trigger(self, order: Order, ms: int) -> Order:
         """Send a waiting order to the book."""
@@ -89,7 +89,7 @@ class Engine:
         with self.tape.acting(order.symbol, ms):
             working = attrs.evolve(
                 order,
-                stop_price=ZERO,
+                waits=False,
                 type=BECOMES.get(order.type, order.type),
                 original_type=order.type,
                 updated_ms=ms,
@@ -245,6 +245,8 @@ class Engine:
             price=draft.price,
             quote_quantity=draft.quote_quantity,
             stop_price=draft.stop_price,
+            trail=draft.trail,
+            close_position=draft.close_position,
             prevention=draft.prevention,
             reduce_only=draft.reduce_only,
             position_side=draft.position_side,

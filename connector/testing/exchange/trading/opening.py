@@ -211,11 +211,8 @@ def open_trading(terms: TradingTerms, audience: Audience, player: Player) -> Tra
     methods.table = {**methods.table, **_public_methods(house, player)}
     gateway = Gateway(house, methods, lambda: audience.seconds)
     desk = Desk(house, gateway, script, timers, delays=drawn)
-    if isinstance(methods, SpotMethods):
-        desk.trigger_due, desk.has_conditional = methods.stops.trigger_due, methods.stops.wait
-    else:
-        waiting = methods.waiting if isinstance(methods, CoinmMethods) else methods.conditional
-        desk.trigger_due, desk.has_conditional = waiting.trigger_due, waiting.wait
+    waiting = methods.conditional if isinstance(methods, UsdmMethods) else methods.waiting
+    desk.trigger_due, desk.has_conditional = waiting.trigger_due, waiting.wait
     if isinstance(reports, UsdmReports):
         desk.usdm_reports = reports
         desk.funding_ms = clock_ms() - clock_ms() % FUNDING_MS + FUNDING_MS

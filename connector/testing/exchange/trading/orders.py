@@ -46,6 +46,18 @@ def worth(price: Decimal, quantity: Decimal, contract_size: Decimal | None = Non
 
 
 @attrs.frozen(kw_only=True)
+class Trail:
+    """How a trailing stop of futures follows the price."""
+
+    activation_price: Decimal
+    """The price that must have been reached before it may be triggered."""
+    callback_rate: Decimal
+    """How far the price must come back from its best, in percent."""
+    best: Decimal
+    """The lowest price since it was placed if it buys, the highest if it sells."""
+
+
+@attrs.frozen(kw_only=True)
 class Draft:
     """A requested order: its parameters are parsed but not checked yet."""
 
@@ -59,6 +71,9 @@ class Draft:
     quote_quantity: Decimal = ZERO
     """MARKET on spot: how much of the quote asset to spend or to get."""
     stop_price: Decimal = ZERO
+    trail: Trail | None = None
+    close_position: bool = False
+    """Futures: it closes the whole position when it is triggered, and has no quantity before."""
     prevention: str = "NONE"
     """The self-trade prevention mode."""
     reduce_only: bool = False
@@ -66,6 +81,11 @@ class Draft:
     good_till_ms: int = 0
     strategy_id: int | None = None
     strategy_type: int | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for a price."""
+        return bool(self.stop_price) or self.trail is not None
 
     @property
     def is_limit(self) -> bool:
@@ -107,7 +127,13 @@ class Order:
     quote_quantity: Decimal = ZERO
     """The amount of the quote asset to trade; 0 if `quantity` is given."""
     stop_price: Decimal = ZERO
-    """Of an order of spot or COIN-M that waits for a price; it is on no book until then."""
+    """Of an order of spot or COIN-M that waits, or waited, for a price."""
+    trail: Trail | None = None
+    """COIN-M: of a trailing stop, instead of a stop price."""
+    waits: bool = False
+    """Whether it still waits for its price; it is on no book until then."""
+    close_position: bool = False
+    """COIN-M: it closes the whole position when it is triggered; its quantity is 0 before."""
     original_type: str = ""
     """COIN-M: what it was before it was triggered."""
     contract_size: Decimal | None = None

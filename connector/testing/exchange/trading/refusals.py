@@ -167,6 +167,16 @@ SAYINGS: dict[str, tuple[int, int, str]] = {
         400, -5028, "Timestamp for this request is outside of the ME recvWindow.",
     ),
     "stp": (400, -5038, "Invalid selfTradePreventionMode."),
+    "callback_rate": (400, -2007, "Invalid callBack rate."),
+    "one_closes": (
+        400, -4130,
+        ("An open stop or take profit order with GTE and closePosition in the direction is "
+        "existing."),
+    ),
+    "activation_price": (400, -4135, "Invalid activation price."),
+    "closing_type": (400, -4136, "Target strategy invalid for orderType {},closePosition true"),
+    "closing_quantity": (400, -4137, "Quantity must be zero with closePosition equals true."),
+    "closing_reduces": (400, -4138, "Reduce only must be true with closePosition equals true."),
     "good_till": (400, -5040, "Invalid goodTillDate."),
     "modify_reduce_only": (400, -5047, "The order is not reduce-only."),  # text assumed
 }  # fmt: skip

@@ -4,11 +4,9 @@ Source: binance_trading §12, binance_coinm §2.
 """
 
 from connector.testing.exchange.trading.coinm.fields import (
-    CONDITIONAL,
-    is_reached,
     order_of_event,
     order_of_reply,
     trade,
 )
 
-__all__ = ["CONDITIONAL", "is_reached", "order_of_event", "order_of_reply", "trade"]
+__all__ = ["order_of_event", "order_of_reply", "trade"]

@@ -5,21 +5,11 @@ Source: binance_trading §12.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
-from connector.testing.exchange.trading.orders import Side
 from connector.testing.market.coinm_payloads import pair_of
 
-CONDITIONAL = ("STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET")
-"""Types of orders that wait for a price; on COIN-M they are orders like the others."""
 _ONLY_USDM = ("si", "ss", "gtd")
-
-
-def is_reached(side: Side, kind: str, stop_price: Decimal, price: Decimal) -> bool:
-    """Whether a price triggers it: a stop buys at or above its price, taking profit below."""
-    rises = (side == "BUY") != kind.startswith("TAKE_PROFIT")
-    return price >= stop_price if rises else price <= stop_price
 
 
 def order_of_event(inner: dict[str, Any], coin: str) -> dict[str, Any]:

@@ -10,12 +10,14 @@ from collections.abc import Mapping
 
 import attrs
 
-from connector.testing.exchange.trading.coinm.waiting import WaitingOrders
 from connector.testing.exchange.trading.coinm.wallets import CoinmWallets
 from connector.testing.exchange.trading.exchange_state import House
 from connector.testing.exchange.trading.methods import Method
 from connector.testing.exchange.trading.usdm.table import ORDER_NAMES, UsdmMethods
 from connector.testing.exchange.trading.usdm.wallets import UsdmWallets
+from connector.testing.exchange.trading.waiting import WaitingOrders
+
+CONDITIONAL_NAMES = frozenset(("stopPrice", "closePosition", "activationPrice", "callbackRate"))
 
 
 @attrs.define(eq=False)
@@ -33,7 +35,7 @@ class CoinmMethods:
         table = {name: each for name, each in shared.table.items() if not _is_algo(name)}
         for name in ("order.place", "order.test"):
             # No GTD, and conditional types go here (§12).
-            names = (ORDER_NAMES - {"goodTillDate"}) | {"stopPrice"}
+            names = (ORDER_NAMES - {"goodTillDate"}) | CONDITIONAL_NAMES
             table[name] = attrs.evolve(table[name], names=names)
         self.table = table | {
             "account.status": Method(act=wallets.account, weight=5),

@@ -81,6 +81,10 @@ class SpotClearing:
             raise refusal("balance")
         return quantity
 
+    def readmit(self, account: SimulatedAccount, order: Order, last_price: Decimal) -> Decimal:
+        """Its whole quantity: what it needs has been locked since it was placed."""
+        return order.quantity
+
     def overhang(self, account: SimulatedAccount, symbol: str) -> list[tuple[Order, Decimal]]:
         """None: spot has no reduce-only orders."""
         return []

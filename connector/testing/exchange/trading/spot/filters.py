@@ -66,9 +66,7 @@ def check(
     own = [order for order in account.open_orders if order.symbol == draft.symbol]
     if len(own) >= instrument.max_orders:
         raise failed("MAX_NUM_ORDERS")
-    if draft.stop_price and sum(bool(order.stop_price) for order in own) >= (
-        instrument.max_algo_orders
-    ):
+    if draft.stop_price and sum(order.waits for order in own) >= (instrument.max_algo_orders):
         raise failed("MAX_NUM_ALGO_ORDERS")
     if instrument.max_position is not None and draft.side == "BUY":
         held = account.balances.get(instrument.base, Decimal(0))

@@ -19,7 +19,7 @@ from connector.testing.exchange.trading.refusals import refusal
 from connector.testing.exchange.trading.spot import reports
 from connector.testing.exchange.trading.spot.clearing import locked_by
 from connector.testing.exchange.trading.spot.orders import SpotOrders
-from connector.testing.exchange.trading.spot.stops import StopOrders
+from connector.testing.exchange.trading.waiting import WaitingOrders
 
 DAY_MS = 86_400_000
 MOST_ROWS = 1000
@@ -60,13 +60,13 @@ class SpotMethods:
     """Every method of spot that concerns an account."""
 
     house: House
-    stops: StopOrders = attrs.field(init=False)
+    waiting: WaitingOrders = attrs.field(init=False)
     table: Mapping[str, Method] = attrs.field(init=False)
     routes: Mapping[tuple[str, str], str] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         orders = SpotOrders(self.house)
-        self.stops = StopOrders(self.house)
+        self.waiting = WaitingOrders(self.house)
         self.table = {
             "order.place": Method(
                 act=orders.place, orders=ONE_ORDER, names=ORDER_NAMES, engine=True,

@@ -30,7 +30,7 @@ def eight(number: Decimal) -> str:
 def execution_report(execution: Execution, now_ms: int) -> dict[str, Any]:
     """``executionReport``."""
     order, fill = execution.order, execution.fill
-    working = order.is_open and not order.stop_price
+    working = order.is_open and not order.waits
     report: dict[str, Any] = {
         "e": "executionReport",
         "E": now_ms,
@@ -65,7 +65,7 @@ def execution_report(execution: Execution, now_ms: int) -> dict[str, Any]:
         "Y": eight(fill.quote if fill else ZERO),
         "Q": eight(order.quote_quantity),
     }
-    if not order.stop_price:
+    if not order.waits:
         report["W"] = order.created_ms
     report["V"] = order.prevention
     if order.strategy_id is not None:
@@ -210,8 +210,8 @@ def queried(order: Order) -> dict[str, Any]:
         "icebergQty": eight(ZERO),
         "time": order.created_ms,
         "updateTime": order.updated_ms,
-        "isWorking": not order.stop_price,
-        "workingTime": -1 if order.stop_price else order.created_ms,
+        "isWorking": not order.waits,
+        "workingTime": -1 if order.waits else order.created_ms,
         "selfTradePreventionMode": order.prevention,
     }
     if order.prevented:

@@ -114,7 +114,7 @@ class UsdmClearing:
         ]
 
     def _order_margin(self, account: SimulatedAccount, order: Order) -> Decimal:
-        if order.reduce_only or order.stop_price:
+        if order.reduce_only or order.waits:
             return ZERO  # assumed: an order that waits for its price reserves nothing
         closes = self.reducible(account, order.symbol, order.side, order.position_side)
         opens = max(ZERO, order.remaining - closes)
@@ -129,7 +129,7 @@ class UsdmClearing:
         Raises:
             Refused: -2019 if the margin is insufficient, -2022 if there is nothing to reduce.
         """
-        if draft.stop_price:
+        if draft.waits:
             return quantity  # asked when it is triggered: assumed
         closes = self.reducible(account, draft.symbol, draft.side, draft.position_side)
         if draft.only_closes:
@@ -143,6 +143,30 @@ class UsdmClearing:
                 raise refusal("margin")
         return quantity
 
+    def readmit(self, account: SimulatedAccount, order: Order, last_price: Decimal) -> Decimal:
+        """What it may trade now; an order that closes a position takes all of it.
+
+        Raises:
+            Refused: -2019 if the margin is insufficient, -2022 if there is nothing to reduce.
+        """
+        quantity = order.quantity
+        if order.close_position:
+            quantity = self.reducible(account, order.symbol, order.side, order.position_side)
+            if not quantity:
+                raise refusal("reduce_only")
+        draft = Draft(
+            symbol=order.symbol,
+            side=order.side,
+            type=order.type,
+            client_id=order.client_id,
+            quantity=quantity,
+            price=order.price,
+            reduce_only=order.reduce_only,
+            position_side=order.position_side,
+        )
+        value = self.instruments[order.symbol].worth(order.price or last_price, quantity)
+        return self.admit(account, draft, quantity, value)
+
     def overhang(self, account: SimulatedAccount, symbol: str) -> list[tuple[Order, Decimal]]:
         """Reduce-only orders that could flip the position, with what may remain of each.
 
@@ -153,7 +177,7 @@ class UsdmClearing:
         closing = [
             order
             for order in account.open_orders
-            if order.symbol == symbol and order.only_closes and not order.stop_price
+            if order.symbol == symbol and order.only_closes and not order.waits
         ]
         closing.sort(key=lambda each: -each.price if each.side == "BUY" else each.price)
         left: dict[tuple[Side, PositionSide], Decimal] = {}

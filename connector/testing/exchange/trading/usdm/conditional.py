@@ -5,6 +5,7 @@ Source: binance_trading §5.3 (Algo), §4 (ALGO_UPDATE).
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, cast
 
 import attrs
@@ -16,6 +17,7 @@ from connector.testing.exchange.trading.algo import (
     AlgoStatus,
     described,
 )
+from connector.testing.exchange.trading.conditions import TRAILING, followed, is_reached
 from connector.testing.exchange.trading.exchange_state import House
 from connector.testing.exchange.trading.methods import Call
 from connector.testing.exchange.trading.orders import Draft, Side
@@ -23,9 +25,15 @@ from connector.testing.exchange.trading.parameters import (
     decimal_of,
     flag_of,
     text_of,
+    unwanted,
     whole_of,
 )
 from connector.testing.exchange.trading.refusals import Refused, refusal
+from connector.testing.exchange.trading.usdm.conditional_parameters import (
+    closes_position,
+    raise_if_closed_twice,
+    trail_of,
+)
 from connector.testing.exchange.trading.usdm.orders import UsdmOrders
 
 
@@ -39,48 +47,58 @@ class ConditionalOrders:
     def place(self, call: Call) -> dict[str, Any]:
         """``algoOrder.place``: no margin is checked before it triggers."""
         params, house, account = call.params, self.house, call.owner
-        symbol = house.instrument(text_of(params, "symbol")).symbol
+        instrument = house.instrument(text_of(params, "symbol"))
+        symbol = instrument.symbol
         if text_of(params, "algoType") != "CONDITIONAL":
             raise refusal("parameter", "algoType")
-        kind, side = text_of(params, "type"), text_of(params, "side")
+        kind, side = text_of(params, "type"), cast("Side", text_of(params, "side"))
         if kind not in ALGO_TYPES:
             raise refusal("type")
         if side not in ("BUY", "SELL"):
             raise refusal("side")
-        closes = flag_of(params, "closePosition")
+        trails, marked = kind == TRAILING, params.get("workingType") == "MARK_PRICE"
+        unwanted(params, *(("triggerPrice",) if trails else ("activatePrice", "callbackRate")))
+        position_side = self.orders.position_side(call, params)
+        closes = closes_position(params, kind, side, position_side)
         if len(house.algo.open_of(account.name)) >= MOST_OPEN:
             raise refusal("open_orders")
         client_id = self.orders.client_id(params, "clientAlgoId")
         if any(each.client_id == client_id for each in house.algo.open_of(account.name)):
             raise refusal("duplicate_usdm")
-        now_ms = house.clock_ms()
+        now_ms, price = house.clock_ms(), self._price(symbol, marked=marked)
         order = AlgoOrder(
             account=account.name,
             algo_id=house.algo.next_id(),
             client_id=client_id,
             symbol=symbol,
-            side=cast("Side", side),
+            side=side,
             type=kind,
-            position_side=self.orders.position_side(call, params),
+            position_side=position_side,
             time_in_force=params.get("timeInForce", "GTC"),
             quantity=decimal_of(params, "quantity", mandatory=not closes),
-            trigger_price=decimal_of(params, "triggerPrice"),
+            stop_price=decimal_of(params, "triggerPrice", mandatory=not trails),
+            trail=(
+                trail_of(params, side, "activatePrice", instrument, price=price, venue="usdm")
+                if trails
+                else None
+            ),
             price=decimal_of(params, "price", mandatory=kind in ("STOP", "TAKE_PROFIT")),
             working_type=params.get("workingType", "CONTRACT_PRICE"),
             close_position=closes,
-            reduce_only=flag_of(params, "reduceOnly"),
+            reduce_only=closes or flag_of(params, "reduceOnly"),
             created_ms=now_ms,
             updated_ms=now_ms,
         )
-        if order.reached(self._price(order)):
+        if closes:
+            raise_if_closed_twice(order, house.algo.open_of(account.name, symbol))
+        if is_reached(order, price):
             raise refusal("would_trigger")
         house.streams.tell_algo(account, house.algo.keep(order), now_ms)
         return described(order)
 
-    def _price(self, order: AlgoOrder) -> Any:
+    def _price(self, symbol: str, *, marked: bool) -> Decimal:
         floor = self.house.floor
-        marked = order.working_type == "MARK_PRICE"
-        return floor.mark(order.symbol) if marked else floor.last_price(order.symbol)
+        return floor.mark(symbol) if marked else floor.last_price(symbol)
 
     def _named(self, call: Call) -> AlgoOrder | None:
         algo_id, client_id = whole_of(call.params, "algoId"), call.params.get("clientAlgoId")
@@ -140,8 +158,22 @@ class ConditionalOrders:
     def trigger_due(self) -> None:
         """Trigger every order whose price has been reached."""
         for order in tuple(self.house.algo.orders.values()):
-            if order.is_open and order.reached(self._price(order)):
-                self.trigger(order)
+            if order.is_open:
+                price = self._price(order.symbol, marked=order.working_type == "MARK_PRICE")
+                order = self._follow(order, price)
+                if is_reached(order, price):
+                    self.trigger(order)
+
+    def _follow(self, order: AlgoOrder, price: Decimal) -> AlgoOrder:
+        """Let a trailing stop follow the price; it is told once when it becomes active (§4)."""
+        if order.trail is None:
+            return order
+        house, now_ms = self.house, self.house.clock_ms()
+        after = attrs.evolve(order, trail=followed(order.trail, order.side, price))
+        if after.is_active and not order.is_active:
+            after = attrs.evolve(after, updated_ms=now_ms)
+            house.streams.tell_algo(house.accounts[order.account], after, now_ms)
+        return house.algo.keep(after)
 
     def trigger(self, order: AlgoOrder) -> None:
         """Turn a conditional order into an order with a made-up client id."""
@@ -157,7 +189,7 @@ class ConditionalOrders:
             time_in_force="GTC" if market else order.time_in_force,
             quantity=abs(position.quantity) if order.close_position else order.quantity,
             price=order.price,
-            reduce_only=(order.reduce_only or order.close_position) and not account.hedge,
+            reduce_only=order.reduce_only and not account.hedge,
             position_side=order.position_side,
         )
         self._tell(order, "TRIGGERING")

@@ -37,14 +37,15 @@ def check(
         check_price(draft, instrument, mark)
     if draft.stop_price % instrument.tick:
         raise refusal("tick")
-    check_quantity(draft, instrument)
-    if not draft.reduce_only:
-        check_notional(instrument, draft.quantity, draft.price or mark)
+    if not draft.close_position:
+        check_quantity(draft, instrument)
+        if not draft.reduce_only:
+            check_notional(instrument, draft.quantity, draft.price or mark)
     own = [order for order in account.open_orders if order.symbol == draft.symbol]
     if len(own) >= instrument.max_orders:
         raise refusal("open_orders")
-    waiting = sum(bool(order.stop_price) for order in own)
-    if draft.stop_price and waiting >= instrument.max_algo_orders:
+    waiting = sum(order.waits for order in own)
+    if draft.waits and waiting >= instrument.max_algo_orders:
         raise refusal("stop_orders")
 
 

@@ -13,12 +13,12 @@ from typing import Any, cast
 import attrs
 import msgspec
 
-from connector.testing.exchange.trading import coinm
 from connector.testing.exchange.trading.algo import ALGO_TYPES
+from connector.testing.exchange.trading.conditions import TRAILING, is_reached
 from connector.testing.exchange.trading.exchange_state import House
 from connector.testing.exchange.trading.instruments import Instrument
 from connector.testing.exchange.trading.methods import Call
-from connector.testing.exchange.trading.orders import Draft, Order, PositionSide, Side
+from connector.testing.exchange.trading.orders import Draft, Order, PositionSide, Side, Trail
 from connector.testing.exchange.trading.parameters import (
     decimal_of,
     flag_of,
@@ -28,6 +28,11 @@ from connector.testing.exchange.trading.parameters import (
 )
 from connector.testing.exchange.trading.refusals import Refused, refusal
 from connector.testing.exchange.trading.usdm import filters, reports
+from connector.testing.exchange.trading.usdm.conditional_parameters import (
+    closes_position,
+    raise_if_closed_twice,
+    trail_of,
+)
 
 CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 CLIENT_ID_RANGE = r"^[\.A-Z\:/a-z0-9_-]{1,36}$"
@@ -77,9 +82,10 @@ class UsdmOrders:
         house, account = self.house, call.owner
         draft = self._checked(call, params)
         house.raise_if_duplicate(account, draft.symbol, draft.client_id)
-        if draft.stop_price:
-            price = house.floor.last_price(draft.symbol)
-            if coinm.is_reached(draft.side, draft.type, draft.stop_price, price):
+        if draft.waits:
+            if draft.close_position:
+                raise_if_closed_twice(draft, account.open_orders)
+            if is_reached(draft, house.floor.last_price(draft.symbol)):
                 raise refusal("would_trigger")
             return house.engine.wait(account, draft, house.clock_ms())
         return house.engine.place(account, draft, house.clock_ms())
@@ -91,15 +97,18 @@ class UsdmOrders:
             Refused: a parameter is missing, wrong or not wanted.
         """
         symbol = text_of(params, "symbol")
-        self.house.instrument(symbol)
-        side, kind = text_of(params, "side"), text_of(params, "type")
+        instrument = self.house.instrument(symbol)
+        side, kind = cast("Side", text_of(params, "side")), text_of(params, "type")
         if side not in ("BUY", "SELL"):
             raise refusal("side")
         waits = self._waits(kind)
         if kind not in ("LIMIT", "MARKET") and not waits:
             raise refusal("type")
-        if not waits:
+        trails = kind == TRAILING
+        if not waits or trails:
             unwanted(params, "stopPrice")
+        if not trails:
+            unwanted(params, "activationPrice", "callbackRate")
         if kind.endswith("MARKET"):
             unwanted(params, "timeInForce", "price", "goodTillDate")
             tif, price = "GTC", Decimal(0)
@@ -112,18 +121,22 @@ class UsdmOrders:
             raise refusal("stp")
         if params.get("newOrderRespType", "ACK") not in ("ACK", "RESULT"):
             raise refusal("parameter", "newOrderRespType")
+        position_side = self.position_side(call, params)
+        closes = closes_position(params, kind, side, position_side)
         return Draft(
             symbol=symbol,
-            side=cast("Side", side),
+            side=side,
             type=kind,
             client_id=self.client_id(params, "newClientOrderId"),
             time_in_force=tif,
-            quantity=decimal_of(params, "quantity"),
+            quantity=decimal_of(params, "quantity", mandatory=not closes),
             price=price,
-            stop_price=decimal_of(params, "stopPrice") if waits else Decimal(0),
+            stop_price=decimal_of(params, "stopPrice") if waits and not trails else Decimal(0),
+            trail=self._trail(params, side, instrument) if trails else None,
+            close_position=closes,
             prevention=prevention if tif in PREVENTED_TIFS else "NONE",
-            reduce_only=self._reduce_only(call, params),
-            position_side=self.position_side(call, params),
+            reduce_only=self._reduce_only(call, params) or (closes and not call.owner.hedge),
+            position_side=position_side,
             good_till_ms=self._good_till(params, tif),
         )
 
@@ -135,7 +148,11 @@ class UsdmOrders:
         """
         if kind in ALGO_TYPES and self.house.venue == "usdm":
             raise refusal("use_algo")
-        return kind in coinm.CONDITIONAL
+        return kind in ALGO_TYPES
+
+    def _trail(self, params: Mapping[str, str], side: Side, instrument: Instrument) -> Trail:
+        price = self.house.floor.last_price(instrument.symbol)
+        return trail_of(params, side, "activationPrice", instrument, price=price, venue="coinm")
 
     def _reduce_only(self, call: Call, params: Mapping[str, str]) -> bool:
         if call.owner.hedge and params.get("reduceOnly"):

@@ -64,7 +64,7 @@ def order_trade_update(
         "wt": "CONTRACT_PRICE",
         "ot": order.original_type or order.type,
         "ps": order.position_side,
-        "cp": False,
+        "cp": order.close_position,
         "rp": plain(fill.realised if fill else ZERO),
         "pP": False,
         "si": 0,
@@ -74,6 +74,8 @@ def order_trade_update(
         "gtd": order.good_till_ms,
         "er": order.expiry_reason or "0",
     }
+    if order.trail is not None:
+        inner |= {"AP": price(order.trail.activation_price), "cr": plain(order.trail.callback_rate)}
     if execution.modify_id is not None:
         inner["M"] = execution.modify_id
     if instrument.contract_size is not None:
@@ -221,7 +223,7 @@ def order_reply(order: Order, instrument: Instrument) -> dict[str, Any]:
         "timeInForce": order.time_in_force,
         "type": order.type,
         "reduceOnly": order.reduce_only,
-        "closePosition": False,
+        "closePosition": order.close_position,
         "side": order.side,
         "positionSide": order.position_side,
         "stopPrice": instrument.price_text(order.stop_price),
@@ -233,6 +235,11 @@ def order_reply(order: Order, instrument: Instrument) -> dict[str, Any]:
         "goodTillDate": order.good_till_ms,
         "updateTime": order.updated_ms,
     }
+    if order.trail is not None:
+        reply |= {
+            "activatePrice": instrument.price_text(order.trail.activation_price),
+            "priceRate": plain(order.trail.callback_rate),
+        }
     return reply if instrument.contract_size is None else coinm.order_of_reply(reply)
 
 
