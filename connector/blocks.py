@@ -49,6 +49,12 @@ class Block(AbstractAsyncContextManager[T], Generic[T]):
             "`async for` inside it"
         )
 
+    def __iter__(self) -> NoReturn:
+        raise TypeError(
+            f"open the block before you iterate; write `async with {self._example}:`, and "
+            "`async for` inside it"
+        )
+
     def __getattr__(self, name: str) -> NoReturn:
         raise AttributeError(
             f"the block has no {name!r} before it is opened; write `async with {self._example}:`"

@@ -7,6 +7,12 @@ asset, so that you can compare different exchanges.
 Decimal('3021.13')
 >>> find(instruments, base="BTC", quote="USDT", kind="perpetual").symbol
 'BTC-USDT-SWAP'
+
+To look one up by its symbol, make a dict:
+
+>>> by_symbol = {each.symbol: each for each in instruments}
+>>> by_symbol["BTC-USDT-SWAP"].tick_size
+Decimal('0.1')
 """
 
 from __future__ import annotations
@@ -254,9 +260,14 @@ def find(
 
     Args:
         instruments: the instruments of one exchange (`Adapter.instruments`).
-        base, quote: such as ``"BTC"`` and ``"USDT"``, in any case.
+        base: the asset that is traded, such as ``"BTC"``, in any case.
+        quote: the asset of the price, such as ``"USDT"``, in any case.
         kind: "spot", "perpetual", "future" or "option".
-        settle, inverse, expires_ns, strike, option_side: to choose among several.
+        settle: the asset of settlement, to choose among several.
+        inverse: whether it is settled in the base asset, to choose among several.
+        expires_ns: the time of delivery, to choose among futures or options.
+        strike: the strike price, to choose among options.
+        option_side: "call" or "put", to choose among options.
 
     Raises:
         ConfigError: no instrument matches, or several do; the message lists them.

@@ -225,7 +225,7 @@ class Limits:
     """Your own limits, checked before an order is sent.
 
     Open, sent and unknown orders count. An order with ``reduce_only=True`` counts only for
-    `orders_per_minute`. A limit that you leave out is not checked. `Limits.none` has no limits.
+    `orders_per_minute`. A limit that you leave out is not checked. `Limits.none()` has no limits.
 
     Args:
         order_notional: the largest price times quantity of one order, in the quote asset.
@@ -238,7 +238,7 @@ class Limits:
     Raises:
         TypeError: a number is a float.
         OrderInvalid: a number is not above 0.
-        ConfigError: no limit is given. Use `Limits.none` if that is intended.
+        ConfigError: no limit is given. Use `Limits.none()` if that is intended.
     """
 
     order_notional: Decimal | None = attrs.field(default=None, converter=_order_notional)

@@ -34,16 +34,32 @@ default_role = "any"
 suppress_warnings = ["ref.any"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+autodoc_type_aliases = {
+    name: name
+    for name in ("Exact", "Kind", "Leg", "OrderState", "QuantityUnit", "Side", "TimeInForce")
+}
+"""Types that a signature shows by their name, instead of all their values."""
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 myst_heading_anchors = 3
 
 
-# To napoleon, "Whether it is over: …" below an attribute would be the type "Whether it is over".
-GoogleDocstring._parse_attribute_docstring = GoogleDocstring._consume_to_end
+def parse_as_of_a_function(self: GoogleDocstring) -> list[str]:
+    """Read the docstring of an attribute or a property as every other.
+
+    To napoleon, "Whether it is over: …" would be the type "Whether it is over", and the "Raises:"
+    of a property would be text.
+    """
+    self._what = "function"
+    self._parse()
+    lines, self._parsed_lines = self._parsed_lines, []
+    return list(lines)
 
 
-CREATED = re.compile(r"Made by `|` creates (it|them)\.")
+GoogleDocstring._parse_attribute_docstring = parse_as_of_a_function
+
+
+CREATED = re.compile(r"Made by `|` creates? (it|them)\.")
 """How a docstring says that a program never makes the object itself."""
 
 

@@ -46,5 +46,8 @@ async def test_every_other_use_says_what_to_write() -> None:
     with pytest.raises(TypeError, match=advice):
         async for _ in unopened:
             pass
+    with pytest.raises(TypeError, match=advice):
+        for _ in unopened:
+            pass
     with pytest.raises(AttributeError, match=advice):
         unopened.subscribe()

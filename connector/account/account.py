@@ -298,8 +298,9 @@ class Account:
 
         Args:
             symbol: the instrument, in any case.
-            max_long, max_short: the largest long and short position, whichever orders are filled,
-                in the base asset or in contracts.
+            max_long: the largest long position, whichever orders are filled, in the base asset or
+                in contracts.
+            max_short: the largest short position, as a positive number.
             max_age: seconds after the last `Quotes.want` after which all quotes are withdrawn.
             overlap: the quantity that may be placed before a replaced order is gone.
             keep: how much less aggressive than wanted an order may be before it is replaced.

@@ -209,7 +209,7 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
             key: signs the requests. Open only one account with a key at a time.
             name: 1 to 8 of ``a-z`` and ``0-9``. It is part of every order's client id, so the next
                 run finds the orders again. Two programs on one account need two names.
-            limits: limits that the account enforces for your program; `Limits.none` for no limits.
+            limits: limits that the account enforces for your program, or `Limits.none()`.
             symbols: symbols whose trades are read after a disconnect even if the account has not
                 traded them yet.
             orphans: what to do with open orders of an earlier run with the same name.

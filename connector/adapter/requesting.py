@@ -77,7 +77,7 @@ class CandleHistory(Generic[T_co]):
         self._busy = False
         self.missing: tuple[Gap, ...] = ()
         """Gaps in the exchange's history, in the part that has been requested so far."""
-        self.requests = 0
+        self.requests: int = 0
         """The number of answered requests."""
 
     @property
@@ -242,8 +242,8 @@ class Requesting(Generic[N_co]):
         Args:
             symbol: in any case.
             interval: as the exchange writes it, such as "1m".
-            start, end: nanoseconds since the epoch, or datetimes with a time zone. `end` is now by
-                default.
+            start: nanoseconds since the epoch, or a datetime with a time zone.
+            end: as `start`; by default, now.
             gaps: whether to yield a `Gap` where the exchange has no candles. Its `begin_ns` and
                 `end_ns` have the period. `CandleHistory.missing` always has these gaps.
 
@@ -277,7 +277,8 @@ class Requesting(Generic[N_co]):
 
         Args:
             symbol: in any case.
-            start, end: as in `candles`.
+            start: as in `candles`.
+            end: as in `candles`.
             timeout: as in `depth`, for all requests together.
 
         Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TextIO
 
 from connector.app.demo.snapshot import View
+from connector.app.words import counted
 
 STATUS_EVERY_SECONDS = 1.0
 
@@ -35,8 +36,9 @@ class PlainLines:
             reconnects = ", ".join(f"{why} {count}" for why, count in link.reconnects.items())
             self.say(
                 view.seconds,
-                f"{link.name}: {link.state}, session {link.session}, {link.sockets} sockets, "
-                f"{link.tasks} tasks, {link.messages_per_second:.0f} msg/s, "
+                f"{link.name}: {link.state}, session {link.session}, "
+                f"{counted(link.sockets, 'socket')}, {counted(link.tasks, 'task')}, "
+                f"{link.messages_per_second:.0f} msg/s, "
                 f"{link.wire_bytes_per_second / 1000:.0f} KB/s, "
                 f"reconnects: {reconnects or 'none'}, gaps: {link.gaps}",
             )

@@ -105,7 +105,8 @@ class Followed:
         self.bid, self.ask = bid.price, ask.price
         if not self.live and self.is_connected_anew():
             self.live = True
-            tell(f"{self.name}: prices again, session {self.session}")
+            again = " again" if self.session > 1 else ""
+            tell(f"{self.name}: prices{again}, session {self.session}")
 
     def is_connected_anew(self) -> bool:
         """Whether events now belong to a session that was opened after the last break."""

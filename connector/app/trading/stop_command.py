@@ -132,8 +132,8 @@ def verdict(stopped: Stopped, options: Options) -> str:
         kept = f"; {others} open {_orders(others)} of others {_were(others)} not touched"
     if stopped.confirmed:
         return (
-            f"confirmed: {count} {_orders(count)} of {options.subject} {_were(count)} ended, "
-            f"{options.venue.origin} has no more{kept}"
+            f"confirmed: {count} {_orders(count)} of {options.subject} {_have(count)} ended, none "
+            f"is open at {options.venue.origin}{kept}"
         )
     why = f": {stopped.trouble}" if stopped.trouble else ""
     if stopped.newly_placed:
@@ -153,6 +153,10 @@ def _orders(count: int) -> str:
 
 def _were(count: int) -> str:
     return "was" if count == 1 else "were"
+
+
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"
 
 
 def as_json(stopped: Stopped, options: Options) -> str:

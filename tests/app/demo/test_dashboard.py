@@ -125,7 +125,7 @@ def test_plain_lines_say_the_same() -> None:
 
     lines = out.getvalue().splitlines()
     assert lines[0] == (
-        "   3.0 s  binance_usdm/public: streaming, session 3, 1 sockets, 5 tasks, 99 msg/s, "
+        "   3.0 s  binance_usdm/public: streaming, session 3, 1 socket, 5 tasks, 99 msg/s, "
         "41 KB/s, reconnects: reset 2, gaps: 4"
     )
     assert len(lines) == 4

@@ -45,7 +45,7 @@ def test_it_says_order_by_order_what_it_did(exchange: str) -> None:
         for line in orders
     )
     assert last == (
-        f"confirmed: 3 orders of mm1 were ended, simulated {exchange} has no more; "
+        f"confirmed: 3 orders of mm1 have ended, none is open at simulated {exchange}; "
         "2 open orders of others were not touched"
     )
 

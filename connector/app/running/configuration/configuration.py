@@ -47,6 +47,7 @@ from connector.app.running.configuration.tables import (
 )
 from connector.app.running.configuration.targets import targets_of
 from connector.app.running.sinks import (
+    ELSEWHERE,
     FRAME_KINDS,
     KINDS,
     RecordedFrames,
@@ -352,8 +353,9 @@ class _Reader:
         kind = settings_of(table.kind, value.get("what"))
         if kind is None:
             if table.kind:
-                known = unknown("kind of sink", table.kind, {**KINDS, **FRAME_KINDS})
-                self.findings.add((*path, "kind"), known)
+                known = {**KINDS, **FRAME_KINDS}
+                what = ELSEWHERE.get(table.kind) or unknown("kind of sink", table.kind, known)
+                self.findings.add((*path, "kind"), what)
             return None
         settings = read_table(kind, of_kind, path, self.findings)
         if isinstance(settings, RedisEvents | RedisFrames):

@@ -35,6 +35,13 @@ FRAME_KINDS: Mapping[str, type[FrameSettings]] = MappingProxyType(
     {"recording": RecordedFrames, "redis": RedisFrames}
 )
 """The same of sinks of frames. A kind that both have says ``what = "frames"`` for this one."""
+ELSEWHERE: Mapping[str, str] = MappingProxyType(
+    {
+        "parquet": 'there is no sink of kind "parquet"; write "recording", and make tables of the '
+        "recording with: connector export"
+    }
+)
+"""What to say of a kind that somebody may expect here."""
 
 
 def settings_of(kind: str, what: object) -> type[AnySettings] | None:
@@ -50,6 +57,7 @@ def settings_of(kind: str, what: object) -> type[AnySettings] | None:
 
 
 __all__ = [
+    "ELSEWHERE",
     "FRAME_KINDS",
     "KINDS",
     "AnySettings",

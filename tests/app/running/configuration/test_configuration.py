@@ -180,6 +180,11 @@ def test_no_secret_is_in_a_configuration(monkeypatch: pytest.MonkeyPatch) -> Non
             "line 30: groups.ticks.overflow: unknown choice 'drop'; there are ",
         ),
         ('"jsonl"', '"json"', "line 42: sinks[0].kind: unknown kind of sink 'json'; did you mean "),
+        (
+            '"jsonl"',
+            '"parquet"',
+            'line 42: sinks[0].kind: there is no sink of kind "parquet"; write "recording", and ',
+        ),
         ('name = "counts"', 'name = "jsonl"', "line 46: sinks[1]: another sink is called 'jsonl'"),
         (
             '["ticks", "spot"]',
