@@ -7,6 +7,7 @@ import attrs
 MARK = "picows bare"
 """What ratios are to."""
 US = "connector"
+UNCOMPILED = "connector, not compiled"
 TWO_TASKS = "trio, two tasks"
 """The least that a reading and a consuming task of trio can do."""
 BARE_TRIO = "trio bare"
@@ -46,7 +47,7 @@ class Contestant:
 CONTESTANTS = {
     MARK: Contestant("picows_bare"),
     US: Contestant("connector_feed", deflate=True),
-    "connector, not compiled": Contestant("connector_feed", deflate=True, compiled=False),
+    UNCOMPILED: Contestant("connector_feed", deflate=True, compiled=False),
     "connector, batches": Contestant("connector_feed", options=("--way", "batches")),
     "connector, Decimal": Contestant(
         "connector_feed", workloads=("depth5", "trade", "mix"), options=("--way", "decimal")

@@ -2,14 +2,16 @@
 
     python -m benchmarks.instructions depth5 trade
     python -m benchmarks.instructions --alone
+    python -m benchmarks.instructions --table
     python -m benchmarks.instructions depth5 --clients "picows bare" connector --tls
 
 The replay (`benchmarks.replay`) runs twice, with few and with more messages; the difference is
 what messages cost, without the start of the interpreter. Two counts of one version differ by less
 than a thousandth; other versions of Python, or other compilers of it, count otherwise.
 With ``--alone`` the messages come one at a time (`benchmarks.alone`): what latency is made of.
-With ``--clients`` contestants of `benchmarks.run` are counted: whole processes that read a socket
-of the load server, so that TLS is in it, and the kernel is not.
+With ``--clients`` contestants of `benchmarks.run` are counted, which read a socket of the load
+server (`benchmarks.counting`): TLS is in it, and the kernel is not. ``--table`` counts the bare
+client and `connector`, compiled and not, in every workload, and prints ratios.
 """
 
 from __future__ import annotations
@@ -21,15 +23,32 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import attrs
+
 from benchmarks.alone import CLIENTS
-from benchmarks.field import CONTESTANTS, Contestant, Workload
+from benchmarks.counting import Counting
+from benchmarks.field import CONTESTANTS, MARK, UNCOMPILED, US, Contestant, Workload
 from benchmarks.launch import HERE, Site
 from benchmarks.replay import frames
 
 FEW, MANY = 500, 4_500
+ROWS = (
+    *(
+        Workload(name, MANY, symbols, tls)
+        for tls in (False, True)
+        for name, symbols in [("depth5", 1), ("depth5", 50), ("trade", 1), ("trade", 50),
+                              ("bookTicker", 1), ("bookTicker", 50), ("depth", 1), ("mix", 1)]
+    ),
+    Workload("depth5", MANY, deflate=True),
+    Workload("trade", MANY, deflate=True),
+)  # fmt: skip
+"""Those of the table: a bare client never compresses, and the last stand beside another client."""
+COMPRESSED = "picows.websockets"
+TABLE = ((MARK, COMPRESSED), (US,), (UNCOMPILED,))
+
 FEW_ALONE, MANY_ALONE = 300, 1_300
 
 
@@ -75,19 +94,6 @@ def replayed(workload: str, symbols: int, messages: int) -> int:
         )  # fmt: skip
 
 
-def contested(site: Site, contestant: Contestant, workload: Workload) -> int:
-    """Of a whole process that reads the messages of `workload` from a socket."""
-    around = {"SSL_CERT_FILE": str(site.folder / "trust.pem")}
-    if not contestant.compiled:
-        around["CONNECTOR_NO_EXTENSION"] = "1"
-    with site.load_server(workload) as port:
-        return counted(
-            f"benchmarks.contestants.{contestant.module}", workload.name, str(port),
-            "--messages", str(workload.messages), "--symbols", str(workload.symbols),
-            *["--tls"] * workload.tls, *contestant.options, **around,
-        )  # fmt: skip
-
-
 def alone(client: str, count: Callable[..., int | None] = counted) -> float | None:
     """Per message that comes alone; None if they cannot be counted in that way."""
     few, many = (
@@ -108,9 +114,14 @@ def main() -> None:
         name for name, each in CONTESTANTS.items() if each.package is None
     ], help="contestants, over a socket")  # fmt: skip
     parser.add_argument("--tls", action="store_true", help="for --clients")
+    parser.add_argument("--deflate", action="store_true", help="for --clients")
+    parser.add_argument("--table", action="store_true", help="every workload, as ratios")
     options = parser.parse_args()
     if shutil.which("valgrind") is None:
         parser.exit(1, "valgrind is not installed\n")
+    if options.table:
+        table()
+        return
     if options.alone:
         for client in CLIENTS:
             print(f"a trade alone, {client}: {alone(client):,.0f}", flush=True)
@@ -126,23 +137,49 @@ def main() -> None:
 
 def compare(options: argparse.Namespace) -> None:
     """Print what a message costs each client, and the ratio to the first of them."""
+    wanted = [
+        Workload(name, MANY, symbols, options.tls, options.deflate)
+        for name in options.workloads
+        for symbols in options.symbols
+    ]
     with Site.prepared(HERE / ".environments") as site:
-        for name in options.workloads:
-            for symbols in options.symbols:
-                first = 0.0
-                for client in options.clients:
-                    few, many = (
-                        contested(
-                            site,
-                            CONTESTANTS[client],
-                            Workload(name, count, symbols, tls=options.tls),
-                        )
-                        for count in (FEW, MANY)
-                    )
-                    each = (many - few) / (MANY - FEW)
-                    first = first or each
-                    what = Workload(name, MANY, symbols, tls=options.tls)
-                    print(f"{what}, {client}: {each:,.0f}, {each / first:.2f}", flush=True)
+        first: dict[Workload, float] = {}
+        for client in options.clients:
+            for workload, each in contested(site, CONTESTANTS[client], wanted):
+                ratio = each / first.setdefault(workload, each)
+                print(f"{workload}, {client}: {each:,.0f}, {ratio:.2f}", flush=True)
+
+
+def contested(
+    site: Site, contestant: Contestant, wanted: Iterable[Workload]
+) -> Iterator[tuple[Workload, float]]:
+    """What a message of each workload costs a contestant that reads it from a socket."""
+    with Counting.of(site, contestant) as counting:
+        for workload in wanted:
+            few = counting.count(site, attrs.evolve(workload, messages=FEW))
+            many = counting.count(site, attrs.evolve(workload, messages=MANY))
+            yield workload, (many - few) / (MANY - FEW)
+
+
+def table() -> None:
+    """Print what a message costs the bare client, and what `connector` costs beside it."""
+    columns: list[dict[Workload, float]] = []
+    with Site.prepared(HERE / ".environments") as site:
+        for clients in TABLE:
+            column: dict[Workload, float] = {}
+            for client in clients:
+                others = client in {MARK, COMPRESSED}
+                fit = [w for w in ROWS if not others or w.deflate == (client == COMPRESSED)]
+                column |= dict(contested(site, CONTESTANTS[client], fit))
+            columns.append(column)
+    print("| | bare client | `connector` | ratio | not compiled | ratio |")
+    print("|---|---:|---:|---:|---:|---:|")
+    for row in ROWS:
+        bare, compiled, uncompiled = (column[row] for column in columns)
+        print(
+            f"| {row} | {bare:,.0f} | {compiled:,.0f} | {compiled / bare:.2f} "
+            f"| {uncompiled:,.0f} | {uncompiled / bare:.2f} |"
+        )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -106,6 +106,9 @@ MIX = {"btcusdt@depth@100ms": SpotBook, "btcusdt@bookTicker": SpotQuote, "btcusd
 class Measure:
     """One run of one contestant: count every message, then `report`."""
 
+    beginnings: ClassVar[tuple[Callable[[], object], ...]] = ()
+    """What to call when the first message is about to come (`benchmarks.counting`)."""
+
     def __init__(self) -> None:
         parser = argparse.ArgumentParser()
         parser.add_argument("workload")
@@ -161,6 +164,8 @@ class Measure:
 
     def begin(self) -> None:
         """The first message is about to come."""
+        for beginning in self.beginnings:
+            beginning()
         self._wall, self._cpu = time.perf_counter(), time.process_time()
 
     def take(self, count: int = 1) -> bool:
