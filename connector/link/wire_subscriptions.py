@@ -251,6 +251,9 @@ class Wire:
             wanted = self._wanted.get(name.encode())
             if wanted is None or name in self._refresh:
                 surplus.append(subscription)
+            elif wanted is not subscription and wanted.stream.fold is not None:
+                # Its messages contain changes since a snapshot, which the new one has not seen.
+                surplus.append(subscription)
             elif wanted is not subscription:
                 # Wanted again before the unsubscription was sent: the stream never stopped.
                 self.live[name] = wanted

@@ -314,6 +314,25 @@ def test_what_is_wanted_again_before_it_was_given_up_never_stopped() -> None:
     assert wire.live == {"A": again}
 
 
+def test_a_stream_of_changes_that_is_wanted_again_begins_anew_with_its_snapshot() -> None:
+    wire, wanted = live("A")
+    changes = attrs.evolve(subscription("A").stream, fold=lambda last, event: [event])
+    again = wanted[b"A"] = Subscription(changes, lambda: None)
+
+    first = wire.next_request(0)
+    assert first is not None
+    assert not first.subscribes
+    wire.read(Reply(first.request_id))
+    second = wire.next_request(0)
+    assert second is not None
+    assert second.subscribes
+    assert not again.live
+    wire.read(Reply(second.request_id))
+
+    assert wire.live == {"A": again}
+    assert wire.converged()
+
+
 def test_a_refreshed_stream_is_given_up_and_asked_for_once() -> None:
     wire, wanted = live("A", "B")
 
