@@ -76,8 +76,8 @@ class Endpoints:
     """The base URLs of a venue. The paths of routes and requests are appended to them.
 
     Args:
-        stream: of the streams, for example ``"ws://127.0.0.1:8080"``.
-        rest: of the REST interface, for example ``"http://127.0.0.1:8080"``.
+        stream: the URL of the streams, for example ``"ws://127.0.0.1:8080"``.
+        rest: the URL of the REST interface, for example ``"http://127.0.0.1:8080"``.
         headers: additional headers of every handshake and request, by name; no secrets.
 
     Raises:

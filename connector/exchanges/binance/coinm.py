@@ -81,12 +81,12 @@ class CoinMFutures(Venue[N_co]):
             speaks as Binance does; production by default.
         numbers: `float`, or `decimal.Decimal` for prices and quantities to the last digit, at
             about four times the cost.
-        compression: whether to offer permessage-deflate. Binance has answered it malformed on
-            the hosts of futures (binance_usdm §3).
+        compression: whether to offer permessage-deflate. Some hosts of Binance futures have sent
+            malformed answers to the offer (binance_usdm §3).
 
-    Offers what `binance.UsdMFutures` offers, without mark prices of all symbols. Quantities are
-    numbers of contracts: `Instrument.base_quantity` converts them. Streams of all symbols leave
-    out those of the USD-M market, which Binance mixes in.
+    The channels of `binance.UsdMFutures`, without mark prices of all symbols. Binance mixes the
+    USD-M market into the streams of all symbols; the feed leaves it out.
+    Quantities are numbers of contracts: `Instrument.base_quantity` converts them.
 
     Raises:
         ConfigError: a parameter cannot work.

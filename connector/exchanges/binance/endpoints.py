@@ -68,15 +68,15 @@ class Endpoints:
     """The base URLs of a server with Binance's protocol.
 
     Args:
-        stream: of the streams, without ``/stream`` and without a route, for example
+        stream: the URL of the streams, without ``/stream`` and without a route, for example
             ``"ws://127.0.0.1:8080"``.
-        rest: of the REST interface, without ``/api/v3`` or ``/fapi/v1``, for example
+        rest: the URL of the REST interface, without ``/api/v3`` or ``/fapi/v1``, for example
             ``"http://127.0.0.1:8080"``.
-        trades: the route of ``<symbol>@trade`` on USD-M futures, which Binance does not document.
-            Its own servers carry it on "public", and on "market" acknowledge it and stay silent
-            (measured in September 2026; docs/design.md has the sources). "market", by default, is
-            where other libraries look for it. Only looked at by `binance.UsdMFutures`.
-        orders: of the WebSocket API, where orders are entered, without ``/ws-api/v3`` or
+        trades: the route of ``<symbol>@trade`` on USD-M futures, "public" or "market". Binance
+            does not document it. Its own servers send it on "public"; on "market" they acknowledge
+            it and stay silent (measured in September 2026; docs/design.md has the sources). The
+            default is "market", where other libraries expect it. Other exchanges ignore it.
+        orders: the WebSocket API, which accepts orders, without ``/ws-api/v3`` or
             ``/ws-fapi/v1``; by default the same as `stream`.
 
     Raises:

@@ -141,12 +141,11 @@ class Spot(Venue[N_co]):
             speaks as Binance does; production by default.
         numbers: `float`, or `decimal.Decimal` for prices and quantities to the last digit, at
             about four times the cost.
-        compression: whether to offer permessage-deflate; a server may decline it. Not documented
-            by Binance.
+        compression: whether to offer permessage-deflate, which Binance does not document.
 
-    Offers trades, aggregate trades, best quotes, partial books (5, 10, 20 levels; 100, 1000 ms),
-    book deltas (100, 1000 ms), candles and tickers of one symbol, and raw streams. Tickers of all
-    symbols were retired on 2026-03-26; ``RawStream("!miniTicker@arr")`` remains.
+    Channels of one symbol: trades, aggregate trades, best quotes, partial books (5, 10 or 20
+    levels; 100 or 1000 ms), book deltas (100 or 1000 ms), candles, tickers and raw streams. Binance
+    removed the tickers of all symbols on 2026-03-26; ``RawStream("!miniTicker@arr")`` remains.
 
     Raises:
         ConfigError: a parameter cannot work.

@@ -224,13 +224,14 @@ class UsdMFutures(Venue[N_co]):
             speaks as Binance does; production by default.
         numbers: `float`, or `decimal.Decimal` for prices and quantities to the last digit, at
             about four times the cost.
-        compression: whether to offer permessage-deflate. Binance has answered it malformed on
-            these hosts (binance_usdm §3).
+        compression: whether to offer permessage-deflate. Some hosts of Binance futures have sent
+            malformed answers to the offer (binance_usdm §3).
 
-    Offers trades, aggregate trades, best quotes, partial books (5, 10, 20 levels; 100, 250,
-    500 ms), book deltas (0, 100, 250, 500 ms; 0 is real time), candles, tickers, mark prices
-    (1000, 3000 ms) and liquidations of one symbol, the last three of all symbols too, and raw
-    streams. Streams of all symbols leave out those of the COIN-M market, which Binance mixes in.
+    Channels of one symbol: trades, aggregate trades, best quotes, partial books (5, 10 or 20
+    levels; 100, 250 or 500 ms), book deltas (100, 250 or 500 ms; 0 is real time), candles, tickers,
+    mark prices (1000 or 3000 ms), liquidations and raw streams.
+    Tickers, mark prices and liquidations also exist for all symbols. Binance mixes those of the
+    COIN-M market into them; the feed leaves them out.
 
     Raises:
         ConfigError: a parameter cannot work.

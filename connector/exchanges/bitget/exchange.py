@@ -252,15 +252,17 @@ class Spot(_Markets[N_co]):
         numbers: `float`, or `decimal.Decimal` for prices and quantities to the last digit.
         compression: whether to offer permessage-deflate, which Bitget does not document.
 
-    Offers trades, best quotes, partial books of 5, 15 and 50 levels, book deltas and order books of
-    1,000 levels, candles, tickers and raw streams named as ``rpi-books:BTCUSDT`` or
-    ``v2.ticker:BTCUSDT``, all of one symbol. Deltas come every 50 ms and partial books of 5 and 50
-    levels every 10 and 20 ms, whichever of the intervals offered you write. 15 levels, deltas with
-    ``interval_ms=150`` (a book of 500 levels) and candles of 2 hours and from 6 hours on come from
-    v2, over a connection of their own. What was traded before you subscribed is left out. A candle
-    is closed when the next one begins. A trade's id jumps, so a missing trade is not noticed.
+    Channels of one symbol: trades, best quotes, partial books (5, 15 or 50 levels), book deltas and
+    order books of 1,000 levels, candles, tickers and raw streams, such as ``rpi-books:BTCUSDT`` or
+    ``v2.ticker:BTCUSDT``. Requests: `depth` (without an update id), `recent_trades` and `candles`.
 
-    Answers `depth`, `recent_trades` and `candles`; a book that you ask for has no id.
+    - **Intervals** are Bitget's own, whichever you write: deltas arrive every 50 ms, partial books
+      of 5 levels every 10 ms, those of 50 levels every 20 ms.
+    - **Version 2** of Bitget's API serves, over its own connection: 15 levels, deltas with
+      ``interval_ms=150`` (a book of 500 levels), candles of 2 hours, and of 6 hours and more.
+    - **Trades** from before your subscription are left out. Their ids jump, so a missing trade
+      yields no `Gap`.
+    - A **candle** is `closed` when the next one begins.
 
     Raises:
         ConfigError: a parameter cannot work.
@@ -276,15 +278,18 @@ class Futures(_Markets[N_co]):
     """Bitget perpetuals and futures in USDT, USDC and coins.
 
     Args:
-        endpoints, numbers, compression: as in `Spot`.
+        endpoints: as in `Spot`.
+        numbers: as in `Spot`.
+        compression: as in `Spot`.
 
-    Offers what `Spot` does, mark prices of one symbol, and liquidations of all USDT futures, the
-    largest of each second. Mark prices arrive with the ticker in one stream, whatever
-    `interval_ms`. The name of a symbol tells its market: ``BTCUSDT``, ``BTCPERP`` (USDC),
-    ``BTCUSD_CM`` (coin). Quantities of coin futures are in the quote asset, which is assumed, of
-    all others in the base asset.
+    The channels and requests of `Spot`, and mark prices, liquidations of all USDT futures (the
+    largest of each second) and `funding_rates` (we assume the form of their answer).
 
-    Answers funding rates, too; the form of that answer is assumed.
+    - The name of a **symbol** shows its market: ``BTCUSDT``, ``BTCPERP`` (USDC), ``BTCUSD_CM``
+      (coin).
+    - **Quantities** are in the base asset. Those of coin futures are in the quote asset; that is
+      an assumption.
+    - **Mark prices** arrive with the ticker in one stream, whatever `interval_ms` is.
 
     Raises:
         ConfigError: a parameter cannot work.

@@ -213,9 +213,9 @@ class Spot(_Market[N_co]):
         numbers: `float`, or `decimal.Decimal` for prices and quantities to the last digit.
         compression: whether to offer permessage-deflate, which Bybit does not document.
 
-    Offers trades, best quotes, book deltas and order books (20, 100, 200 ms with 50, 200, 1,000
-    levels), candles, tickers and raw streams, all of one symbol. A trade's id is a UUID as a
-    number: it tells nothing about the order, and a missing trade is not noticed.
+    Channels of one symbol: trades, best quotes, book deltas and order books (50 levels every 20 ms,
+    200 levels every 100 ms, 1,000 levels every 200 ms), candles, tickers and raw streams.
+    A trade's id is a UUID, read as a number. It does not rise, so a missing trade yields no `Gap`.
 
     Raises:
         ConfigError: a parameter cannot work.
@@ -232,11 +232,13 @@ class Linear(_Market[N_co]):
     """Bybit perpetuals and futures in USDT and USDC; quantities in the base asset.
 
     Args:
-        endpoints, numbers, compression: as in `Spot`.
+        endpoints: as in `Spot`.
+        numbers: as in `Spot`.
+        compression: as in `Spot`.
 
-    Offers what `Spot` does, mark prices and liquidations. Mark prices come when they change, up to
-    ten times a second, whatever `interval_ms`; they arrive with the ticker in one stream. The
-    price of a liquidation is that of bankruptcy.
+    The channels of `Spot`, and mark prices and liquidations. Mark prices arrive with the ticker in
+    one stream: when they change, up to ten times a second, whatever `interval_ms` is. The price of
+    a liquidation is the bankruptcy price.
 
     Raises:
         ConfigError: a parameter cannot work.
@@ -252,9 +254,12 @@ class Inverse(_Market[N_co]):
     """Bybit perpetuals and futures settled in the base asset; quantities in USD.
 
     Args:
-        endpoints, numbers, compression: as in `Spot`.
+        endpoints: as in `Spot`.
+        numbers: as in `Spot`.
+        compression: as in `Spot`.
 
-    Offers what `Linear` does. The volume of a ticker is in USD, its quote volume in the base.
+    The channels of `Linear`. The volume of a ticker is in USD, and its quote volume is in the base
+    asset.
 
     Raises:
         ConfigError: a parameter cannot work.

@@ -129,19 +129,19 @@ class AdvancedTrade(Venue[N_co]):
         numbers: `float`, or `decimal.Decimal` for prices and quantities to the last digit.
         compression: whether to offer permessage-deflate, which Coinbase does not document here.
 
-    Offers trades, best quotes, book deltas and order books of all levels, candles of 5 minutes,
-    tickers, and raw streams named as ``status:BTC-USD``, all of one symbol.
+    Channels of one symbol: trades, best quotes, book deltas and order books of all levels, candles
+    of 5 minutes, tickers, and raw streams, such as ``status:BTC-USD``.
 
-    - A **best quote** comes with trades only, so it may be old: `OrderBook` with ``depth=1`` has
-      each change of it.
-    - A subscription to **trades** begins with the latest ones, up to 100. After a reconnect those
-      that you have not had are delivered behind the `Gap`, and no trade twice.
-    - **Tickers** come every 5 s. The price 24 hours ago is computed; `Ticker.quote_volume` is 0.
-    - A **candle** is `closed` when the next one begins: Coinbase does not say so itself.
-    - Coinbase numbers the messages of a connection, all channels together. When a number is
-      missing, every stream has a `Gap`, and every book subscribes anew.
-    - ``BTC-USDC`` has the data of ``BTC-USD``, in one adapter for one of the two.
-    - Quantities of futures are contracts (`Instrument.base_quantity`).
+    - A **best quote** arrives only with a trade, so it may be old. ``OrderBook(symbol, depth=1)``
+      yields every change of the best bid and ask.
+    - **Trades** begin with the latest ones, up to 100. After a reconnect you get those that you
+      missed, after the `Gap`, and no trade twice.
+    - A **ticker** arrives every 5 s. Its `open` is computed, and its `quote_volume` is 0.
+    - A **candle** is `closed` when the next one begins: Coinbase does not send it.
+    - Coinbase numbers the messages of a connection across all channels. If a number is missing,
+      every stream has a `Gap`, and every book is subscribed again.
+    - ``BTC-USDC`` has the data of ``BTC-USD``. Read only one of the two through one adapter.
+    - **Quantities** of futures are contracts (`Instrument.base_quantity`).
 
     Raises:
         ConfigError: a parameter cannot work.

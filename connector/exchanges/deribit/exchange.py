@@ -174,19 +174,19 @@ class Deribit(Venue[N_co]):
         numbers: `float`, or `decimal.Decimal` for prices and quantities to the last digit.
         compression: whether to offer permessage-deflate, which Deribit does not document.
 
-    Offers trades, best quotes, partial books of 1, 5 (the best of 10), 10 and 20 levels, book
-    deltas and whole order books (100 ms, or 1000 for batches of about a second), candles, tickers,
-    mark prices (100 ms or, by default, a second), liquidations and raw streams named as
-    ``perpetual.BTC-PERPETUAL.100ms``, all of one symbol. What Deribit calls ``raw`` needs a login;
-    without one it is refused.
+    Channels of one symbol: trades, best quotes, partial books (1, 5, 10 or 20 levels), book deltas
+    and whole order books (100 ms, or 1000 for about a second), candles, tickers, mark prices
+    (100 ms, or a second by default), liquidations and raw streams, such as
+    ``perpetual.BTC-PERPETUAL.100ms``. Deribit's interval ``raw`` needs a login; it is refused.
 
-    A trade's id is its number within the instrument, so a missing trade is a `Gap`; block trades
-    and legs of combos are `off_book`. Liquidations are the trades by which somebody was liquidated.
-    A candle is closed when the next one begins. Of a ticker only the change in percent is told, so
-    `open` and `price_change` are as exact as that; 0 stands for what was not traded. The volume of
-    a ticker or a candle is in the base asset. Quantities of inverse perpetuals and futures are USD
-    (`Instrument.base_quantity`), of everything else the base asset. Funding accrues all the time;
-    `funding_rates` has that of each hour.
+    - **Trades** are numbered per instrument, so a missing one yields a `Gap`. Block trades and legs
+      of combos are `off_book`. **Liquidations** are the trades that liquidated somebody.
+    - A **candle** is `closed` when the next one begins.
+    - A **ticker** of Deribit contains only the change in percent: `open` and `price_change` are
+      computed from it, as exactly as it allows. A price is 0 if there was no trade.
+    - **Volumes** are in the base asset. **Quantities** of inverse perpetuals and futures are in USD
+      (`Instrument.base_quantity`), all others in the base asset.
+    - **Funding** accrues continuously; `funding_rates` yields the rate of each hour.
 
     Raises:
         ConfigError: a parameter cannot work.

@@ -190,22 +190,22 @@ class Hyperliquid(Venue[N_co]):
         numbers: `float`, or `decimal.Decimal` for prices and quantities to the last digit.
         compression: whether to offer permessage-deflate, which Hyperliquid does not document.
 
-    Symbols are written exactly as Hyperliquid does, small and capital letters included: ``BTC``,
-    ``kPEPE``, ``xyz:GOLD`` of a builder, ``PURR/USDC`` or ``@107`` on spot. `instruments` says what
-    ``@107`` is.
+    Write symbols exactly as Hyperliquid does, in its small and capital letters: ``BTC``, ``kPEPE``,
+    ``xyz:GOLD`` of a builder, ``PURR/USDC`` or ``@107`` on spot. `instruments` has the assets of
+    ``@107``.
 
-    Offers trades, best quotes, partial books, order books, candles, tickers, mark prices, and raw
-    streams named as ``trades:BTC`` or ``candle:BTC:1m``, all of one symbol.
+    Channels of one symbol: trades, best quotes, partial books, order books, candles, tickers, mark
+    prices, and raw streams, such as ``trades:BTC`` or ``candle:BTC:1m``.
 
-    - **Books** are sent whole: with 5 levels at each change, or with 20 levels about every 5 s.
-      `OrderBook` with a ``depth`` of at most 5 has the fast one. There are no deltas.
-    - A subscription to **trades** begins with some of before it; each trade is delivered once, also
-      over a reconnect. `Trade.trade_id` is a hash: it tells nothing about the order, and a missing
-      trade is not noticed.
-    - A **ticker** has the mark price in place of the last, and 0 as high and low, which are not
-      sent. It is the stream of the **mark price**: one adapter has the one or the other of a
-      symbol. Neither tells its time. Funding is that of an hour.
-    - A **candle** is `closed` when the next one begins: Hyperliquid does not say so itself.
+    - **Books** are complete each time, without deltas: 5 levels at each change, or 20 levels about
+      every 5 s. `OrderBook` with a ``depth`` of at most 5 uses the fast one.
+    - **Trades** begin with some from before your subscription. Each trade is delivered once, also
+      after a reconnect. `Trade.trade_id` is a hash that does not rise, so a missing trade yields no
+      `Gap`.
+    - A **ticker** has the mark price as `last`. Hyperliquid does not send `high` and `low`: they
+      are 0. Tickers and **mark prices** of a symbol share one stream, so one adapter can read only
+      one of the two. Neither has an exchange time. The funding rate is per hour.
+    - A **candle** is `closed` when the next one begins: Hyperliquid does not send it.
 
     Raises:
         ConfigError: a parameter cannot work.

@@ -147,16 +147,17 @@ class Futures(Venue[N_co]):
         numbers: `float`, or `decimal.Decimal` for prices and quantities to the last digit.
         compression: whether to offer permessage-deflate, which Kraken does not document.
 
-    Offers trades, book deltas and whole order books (in real time), tickers, mark prices,
-    liquidations and raw streams named as ``ticker_lite:PF_XBTUSD``. Mark prices arrive with the
-    ticker in one stream, about once a second, whatever `interval_ms`; their funding rate is that of
-    an hour. Liquidations arrive with the trades. It answers depth, candles (whose quote volume it
-    does not tell: 0) and funding rates.
-    A liquidation is the trade of a liquidation order. A trade's id is its number in the feed; the
-    trades before the subscription, which Kraken sends first, are left out.
+    Channels of one symbol: trades, book deltas and whole order books (in real time), tickers, mark
+    prices, liquidations and raw streams, such as ``ticker_lite:PF_XBTUSD``. Requests: `depth`,
+    `candles` (their quote volume is 0, because Kraken does not send it) and `funding_rates`.
 
-    Quantities of ``PF_`` and ``FF_`` products are in the base asset, those of ``PI_`` and ``FI_``
-    are contracts of one USD (`Instrument.base_quantity`).
+    - **Mark prices** arrive with the ticker in one stream, about once a second, whatever
+      `interval_ms` is. Their funding rate is per hour.
+    - **Liquidations** arrive with the trades: each is a trade of a liquidation order.
+    - **Trades**: `Trade.trade_id` is the number in Kraken's feed. Trades from before your
+      subscription, which Kraken sends first, are left out.
+    - **Quantities** of ``PF_`` and ``FF_`` products are in the base asset. Those of ``PI_`` and
+      ``FI_`` are contracts of one USD (`Instrument.base_quantity`).
 
     Raises:
         ConfigError: a parameter cannot work.

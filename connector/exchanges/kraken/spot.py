@@ -170,19 +170,20 @@ class Spot(Venue[N_co]):
             production by default. Kraken has no test venue.
         numbers: `float`, or `decimal.Decimal` for prices and quantities to the last digit.
         compression: whether to offer permessage-deflate, which Kraken does not document.
-        book_levels: of book deltas and order books: 10, 25, 100, 500 or 1,000.
+        book_levels: the levels per side of book deltas and order books: 10, 25, 100, 500 or 1,000.
 
-    Offers trades, best quotes, book deltas and order books (in real time), candles, tickers and raw
-    streams named as ``trade:BTC/USD``, ``ohlc-5:BTC/USD`` or ``instrument``. Best quotes arrive
-    with the ticker in one stream, when the best bid or ask changes. It answers depth, recent trades
-    and the newest 720 candles of an interval.
+    Channels of one symbol: trades, best quotes, book deltas and order books (in real time),
+    candles, tickers and raw streams, such as ``trade:BTC/USD``, ``ohlc-5:BTC/USD`` or
+    ``instrument``. Requests: `depth`, `recent_trades`, and the newest 720 `candles` of an interval.
 
-    Kraken does not number the changes of a book. It sends a checksum of the best ten levels per
-    side with each of them, and `OrderBook` verifies it, with floats, too. ``OrderBook(symbol)``
-    shows these ten levels: it is never wrong while it is synced. With a `depth` up to `book_levels`
-    it shows more; a wrong level below the tenth is noticed when it is among the best ten.
-
-    A candle is closed by the first trade of the next interval. Candles without trades are not sent.
+    - **Best quotes** arrive with the ticker in one stream, when the best bid or ask changes.
+    - **Books** have no numbers of changes. With each change Kraken sends a checksum of the best ten
+      levels per side, and `OrderBook` verifies it, with floats, too. ``OrderBook(symbol)`` shows
+      these ten levels and is never wrong while it is synced. With a larger `depth`, up to
+      `book_levels`, a wrong level below the tenth is noticed only when it becomes one of the best
+      ten.
+    - A **candle** is `closed` by the first trade of the next interval. Intervals without a trade
+      have no candle.
 
     Raises:
         ConfigError: a parameter cannot work.

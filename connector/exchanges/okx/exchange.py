@@ -194,12 +194,12 @@ class Okx(Venue[N_co]):
         numbers: `float`, or `decimal.Decimal` for prices and quantities to the last digit.
         compression: whether to offer permessage-deflate.
 
-    Offers trades, aggregate trades, best quotes, partial books of 5 levels, book deltas and order
-    books of 400 levels (100 ms), candles, tickers and mark prices of one symbol, liquidations of
-    all swaps, and raw streams named as ``funding-rate:BTC-USDT-SWAP``. Quantities of derivatives
-    are contracts (`Instrument.base_quantity`). Mark prices come without index and funding, which
-    have channels of their own. A book works whether or not OKX still sends its snapshot in the
-    stream, which it has announced to end.
+    Channels of one symbol: trades, aggregate trades, best quotes, partial books of 5 levels, book
+    deltas and order books of 400 levels (100 ms), candles, tickers, mark prices and raw streams,
+    such as ``funding-rate:BTC-USDT-SWAP``. Liquidations are those of all swaps.
+    Quantities of derivatives are contracts (`Instrument.base_quantity`). Mark prices have neither
+    index price nor funding, which OKX sends in other streams. OKX has announced that its books
+    will begin without a snapshot; they work either way.
 
     Raises:
         ConfigError: a parameter cannot work.
