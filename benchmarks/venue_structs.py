@@ -221,6 +221,8 @@ FRAMES: dict[tuple[str, str], Any] = {
     ("okx", "deltas"): wrapped(list[OkxDelta], "data"),
     ("kraken", "trades"): wrapped(list[KrakenTrade], "data"),
     ("kraken", "deltas"): wrapped(list[KrakenDelta], "data"),
+    ("kraken_unified", "trades"): wrapped(list[KrakenTrade], "data"),
+    ("kraken_unified", "deltas"): wrapped(list[KrakenDelta], "data"),
     ("kraken_futures", "trades"): FuturesTrade,
     ("kraken_futures", "deltas"): FuturesDelta,
     ("deribit", "trades"): wrapped(list[DeribitTrade], "params", "data"),

@@ -95,6 +95,7 @@ VENUES = {
     "coinbase": Venue(coinbase.AdvancedTrade, "BTC-USD"),
     "kraken": Venue(kraken.Spot, "BTC/USD"),
     "kraken_futures": Venue(kraken.Futures, "PF_XBTUSD"),
+    "kraken_unified": Venue(kraken.Unified, "PF_XBTUSD"),
     "deribit": Venue(deribit.Deribit, "BTC-PERPETUAL"),
     "hyperliquid": Venue(hyperliquid.Hyperliquid, "BTC", five_levels),
     "bitget_futures": Venue(bitget.Futures, "BTCUSDT"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
@@ -24,6 +25,7 @@ from connector.link.task_count import count_tasks
 from connector.transport import Dialer
 
 _GRACE_SECONDS = 1.0
+_log = logging.getLogger("connector.adapter")
 
 
 @block("open_adapter(…) as adapter")
@@ -77,6 +79,8 @@ async def open_adapter(
         dialer=dialer,
         source=source,
     )
+    if source is None and exchange.notice is not None:
+        _log.warning("%s: %s", exchange.name, exchange.notice)
     with nullcontext() if source is None else source.begin(exchange) as supply:
         async with _run_adapter(attrs.evolve(settings, supply=supply)) as adapter:
             yield adapter

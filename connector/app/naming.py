@@ -32,6 +32,7 @@ EXCHANGES: Mapping[str, type[Any]] = MappingProxyType(
         "okx": okx.Okx,
         "kraken": kraken.Spot,
         "kraken_futures": kraken.Futures,
+        "kraken_unified": kraken.Unified,
         "deribit": deribit.Deribit,
         "bitget_spot": bitget.Spot,
         "bitget_futures": bitget.Futures,
@@ -53,6 +54,7 @@ SIMULATED: Mapping[str, SimulatedName] = MappingProxyType(
         "deribit": "deribit",
         "kraken": "kraken",
         "kraken_futures": "kraken_futures",
+        "kraken_unified": "kraken_unified",
         "bitget_spot": "bitget_spot",
         "bitget_futures": "bitget_futures",
         "coinbase": "coinbase",
@@ -96,7 +98,7 @@ def environments(exchange: str) -> Mapping[str, Any]:
         for name, value in vars(module).items()
         if name.lower() in _COMMON or (name.isupper() and isinstance(value, module.Endpoints))
     }
-    # Kraken's two products have nothing in common, and one installation each.
+    # Kraken's products have nothing in common, and one installation each.
     found.setdefault("production", attrs.fields_dict(EXCHANGES[exchange])["endpoints"].default)
     first = [each for each in _COMMON if each in found]
     return {each: found[each] for each in (*first, *sorted(found.keys() - _COMMON))}

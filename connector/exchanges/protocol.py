@@ -254,6 +254,13 @@ class Exchange(Protocol[N_co]):
         """The route to connect when nothing is subscribed yet."""
         return "public"
 
+    @property
+    def notice(self) -> str | None:
+        """What whoever opens an adapter should know, such as the day on which the exchange switches
+        this interface off; it is logged as a warning. None if there is nothing.
+        """
+        return None
+
     def url(self, route: str) -> str:
         """Where to connect for `route`: a ``ws://`` or ``wss://`` URL."""
         ...

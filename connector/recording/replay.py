@@ -124,6 +124,11 @@ class Replay(Generic[N_co]):
         return self.exchange.default_route
 
     @property
+    def notice(self) -> None:
+        """None: what happens at the exchange does not concern a recording."""
+        return
+
+    @property
     def rest(self) -> RestService:
         """As of the exchange; it is not asked."""
         return self.exchange.rest

@@ -66,7 +66,9 @@ def test_every_simulated_exchange_lists_a_symbol_in_its_own_spelling(exchange: s
     assert "ETH" in done.output
 
 
-@pytest.mark.parametrize("exchange", ["okx", "kraken", "kraken_futures", "binance_coinm"])
+@pytest.mark.parametrize(
+    "exchange", ["okx", "kraken", "kraken_futures", "kraken_unified", "binance_coinm"]
+)
 def test_a_symbol_in_a_foreign_spelling_is_not_listed(exchange: str) -> None:
     done = CliRunner().invoke(group, ["instruments", exchange, "ETHUSDC", "--simulate"])
 

@@ -122,3 +122,4 @@ def test_installations_that_few_have() -> None:
     assert set(environments("okx")) == {"production", "demo", "eea", "us", "demo_eea", "demo_us"}
     assert set(environments("deribit")) == {"production", "testnet", "streams"}
     assert set(environments("kraken_futures")) == {"production"}
+    assert set(environments("kraken_unified")) == {"production"}

@@ -25,6 +25,7 @@ VENUES = (
     ),
     brief(kraken.Spot, "kraken", "BTC/USD", "ETH/USD", unknown="NOPE/USD"),
     brief(kraken.Futures, "kraken_futures", "PF_XBTUSD", "PF_ETHUSD", unknown="PF_NOPEUSD"),
+    brief(kraken.Unified, "kraken_unified", "PF_XBTUSD", "PF_ETHUSD", unknown="PF_NOPEUSD"),
     simulated(bybit.Spot, "bybit_spot", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
     simulated(bybit.Linear, "bybit_linear", "BTCUSDT", "ETHUSDT", unknown="NOPEUSDT"),
     simulated(bybit.Inverse, "bybit_inverse", "BTCUSD", "ETHUSD", unknown="NOPEUSD"),

@@ -20,7 +20,7 @@ from connector.exchanges.bybit import decode as of_bybit
 from connector.exchanges.coinbase import decode as of_coinbase
 from connector.exchanges.deribit import decode as of_deribit
 from connector.exchanges.kraken import futures_decode as of_futures
-from connector.exchanges.kraken import spot_decode as of_kraken
+from connector.exchanges.kraken import v2_decode as of_kraken
 from connector.exchanges.okx import decode as of_okx
 from connector.transport.compiled import EXTENSION
 
@@ -342,6 +342,7 @@ def test_what_is_usual_is_as_the_rule_says(
         (coinbase.AdvancedTrade(), "BTC-USD"),
         (kraken.Spot(), "BTC/USD"),
         (kraken.Futures(), "PF_XBTUSD"),
+        (kraken.Unified(), "PF_XBTUSD"),
         (deribit.Deribit(), "BTC-PERPETUAL"),
         (bitget.Futures(), "BTCUSDT"),
     ],

@@ -33,6 +33,7 @@ BREAKS: Mapping[SimulatedName, Break] = MappingProxyType(
         "hyperliquid": Break("closed, 1011", Fault("close", code=1011)),
         "kraken": Break("reserved bits", Fault("bad_reserved_bits")),
         "kraken_futures": Break("closed, TCP open", Fault("close_and_hold", code=1000)),
+        "kraken_unified": Break("bad length", Fault("bad_length")),
         "deribit": Break("accepted, closed", Fault("fin"), Fault("accept_close")),
         "bitget_spot": Break("accepted, reset", Fault("reset"), Fault("accept_reset")),
         "bitget_futures": Break("unknown opcode", Fault("bad_opcode")),

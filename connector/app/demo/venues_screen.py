@@ -25,7 +25,7 @@ RIGHT = ("bid", "ask", "session", "gaps")
 def render(view: VenuesView) -> RenderableType:
     """The whole screen."""
     return Panel(
-        Group(_headline(view), Text(), _rows(view.rows), Text(), _told(view)),
+        Group(_headline(view), _rows(view.rows), Text(), _told(view)),
         title="connector demo --venues · simulated exchanges",
         box=box.ROUNDED,
         padding=(0, 1),

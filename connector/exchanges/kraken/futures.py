@@ -1,6 +1,7 @@
 """Kraken futures over WebSocket v1: `Futures`.
 
-Kraken has announced that it switches this interface off on 2027-03-01.
+Kraken switches this interface off on 2027-03-01. `connector.exchanges.kraken.unified` is its
+successor.
 
 Source: kraken_futures_v1.
 """
@@ -36,8 +37,8 @@ from connector.exchanges.kraken import futures_decode as decode
 from connector.exchanges.kraken import futures_frames as frames
 from connector.exchanges.kraken import futures_market_data as market_data
 from connector.exchanges.kraken import futures_rest as rest
-from connector.exchanges.kraken.spot_decode import dense_trade_ids
 from connector.exchanges.kraken.spot_rest import spell
+from connector.exchanges.kraken.v2_decode import dense_trade_ids
 from connector.exchanges.offers import Catalogue, Offer, raw
 from connector.exchanges.protocol import (
     BookSource,
@@ -52,8 +53,15 @@ from connector.exchanges.requests import PublicRequests
 from connector.exchanges.venue import Language, Venue
 from connector.instruments import Instrument
 
-PRODUCTION = Endpoints("wss://futures.kraken.com", "https://futures.kraken.com")
+REST_URL = "https://futures.kraken.com"
+PRODUCTION = Endpoints("wss://futures.kraken.com", REST_URL)
 """The test venue was closed on 2026-07-14."""
+
+_NOTICE = (
+    "Kraken switches off the interface of kraken.Futures (futures WebSocket v1 and REST) on "
+    "2027-03-01: use kraken.Unified, on the command line kraken_unified"
+)
+"""Source: kraken §1."""
 
 LIVENESS = Liveness(
     greeting=(frames.HEARTBEATS,),
@@ -80,6 +88,9 @@ LIMITS = Limits(
     max_message_bytes=16 * 2**20,
 )
 
+_NO_TRADES = (
+    f'{market_data.NO_TRADES}; the first message of RawStream("trade:…") has the newest trades'
+)
 _BOOK_SILENCE = 180.0
 """Assumed: long before that time, the book of a product that is traded has changed."""
 _TICKER_SILENCE = 60.0
@@ -139,7 +150,13 @@ CATALOGUE = Catalogue(
 
 @attrs.frozen(kw_only=True)
 class Futures(Venue[N_co]):
-    """Kraken's perpetuals and futures.
+    """Kraken's perpetuals and futures, over the interface that ends on 2027-03-01.
+
+    Kraken switches this interface off on that day. Its successor is `Unified`: write
+    ``kraken.Unified()`` in place of ``kraken.Futures()``, and on the command line and in
+    configuration files ``kraken_unified`` in place of ``kraken_futures``. Trades, order books and
+    tickers stay the same; mark prices and liquidations are offered only here. Until then, a warning
+    is logged each time an adapter to Kraken's own server is opened.
 
     Args:
         endpoints: ``kraken.Endpoints.at(stream=…, rest=…)`` of a server that speaks as Kraken does;
@@ -186,6 +203,11 @@ class Futures(Venue[N_co]):
         return attrs.evolve(raw(channel, name, symbol, self.default_route), batch=feed)
 
     @property
+    def notice(self) -> str | None:
+        """That the interface ends, if `endpoints` are Kraken's own."""
+        return _NOTICE if self.endpoints == PRODUCTION else None
+
+    @property
     def rest(self) -> RestService:
         """The REST service for instruments."""
         return rest.service(self.endpoints.rest)
@@ -197,4 +219,4 @@ class Futures(Venue[N_co]):
     @property
     def requests(self) -> PublicRequests:
         """The requests that the exchange answers over REST."""
-        return market_data.requests(self.numbers)
+        return market_data.requests(self.numbers, no_trades=_NO_TRADES)

@@ -10,7 +10,7 @@ from typing import Any
 
 from connector import events
 from connector.exchanges.kraken import futures_wire as wire
-from connector.exchanges.kraken.spot_decode import decoder, number_type
+from connector.exchanges.kraken.v2_decode import decoder, number_type
 from connector.exchanges.offers import Reader
 from connector.exchanges.spelling import NS_PER_MS
 

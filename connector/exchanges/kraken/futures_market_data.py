@@ -1,4 +1,4 @@
-"""REST requests for market data of Kraken futures: depth, candles, funding rates.
+"""REST requests for market data of Kraken's derivatives: depth, candles, funding rates.
 
 Depth is the whole book, funding rates are all there were. How many candles come at once is not
 documented: few enough are asked for.
@@ -6,8 +6,9 @@ documented: few enough are asked for.
 Recent trades are not offered. What REST answers about them is not in the notes. As far as it is
 generally known, a row is known by a ``uid`` that is no number, and its ``trade_id`` counts the rows
 of the reply. `Trade.trade_id` is the number in the feed (``seq``), so a fetched trade could not be
-told apart from one of the stream. The feed itself begins with the newest trades and their numbers:
-``RawStream("trade:PF_XBTUSD")`` has them in its first message.
+told apart from one of the stream. The feed of WebSocket v1 begins with the newest trades and their
+numbers: its ``RawStream("trade:PF_XBTUSD")`` has them in its first message. Those of the unified
+WebSocket are not known to be the same.
 
 Source: kraken_futures_v1, and stored answers.
 """
@@ -23,10 +24,10 @@ from msgspec import field
 
 from connector import events
 from connector.exchanges.kraken.futures_wire import N
-from connector.exchanges.kraken.spot_decode import decoder as number_decoder
-from connector.exchanges.kraken.spot_decode import number_type
 from connector.exchanges.kraken.spot_rest import spell
-from connector.exchanges.kraken.spot_wire import Moment, nanoseconds
+from connector.exchanges.kraken.v2_decode import decoder as number_decoder
+from connector.exchanges.kraken.v2_decode import number_type
+from connector.exchanges.kraken.v2_wire import Moment, nanoseconds
 from connector.exchanges.numbers import ON_WIRE, Milliseconds, decoder
 from connector.exchanges.parameters import NumberType
 from connector.exchanges.requests import (
@@ -46,10 +47,7 @@ RESOLUTIONS_MS = {
     "1m": MINUTE_MS, "5m": 5 * MINUTE_MS, "15m": 15 * MINUTE_MS, "30m": 30 * MINUTE_MS,
     "1h": HOUR_MS, "4h": 4 * HOUR_MS, "12h": 12 * HOUR_MS, "1d": DAY_MS, "1w": 7 * DAY_MS,
 }  # fmt: skip
-_NO_TRADES = (
-    "what Kraken answers about trades of its futures has not the numbers of its feed; the first "
-    'message of RawStream("trade:…") has the newest trades'
-)
+NO_TRADES = "what Kraken answers about trades of its futures has not the numbers of its feed"
 MOST_LEVELS, MOST_CANDLES, MOST_RATES = 100_000, 500, 10_000_000
 
 
@@ -97,11 +95,12 @@ class Rates(msgspec.Struct, Generic[N], gc=False):
     rates: list[Rate[N]]
 
 
-def requests(numbers: NumberType) -> PublicRequests:
+def requests(numbers: NumberType, *, no_trades: str = NO_TRADES) -> PublicRequests:
     """The offered requests.
 
     Args:
         numbers: the type of prices and quantities.
+        no_trades: why recent trades are not among them.
     """
     return PublicRequests(
         depth=DepthOffer(limits=(MOST_LEVELS,), request=_depth(numbers)),
@@ -111,7 +110,7 @@ def requests(numbers: NumberType) -> PublicRequests:
             request=_candles(numbers),
             oldest_first=False,
         ),
-        reasons={"recent_trades": _NO_TRADES},
+        reasons={"recent_trades": no_trades},
         funding_rates=FundingOffer(most=MOST_RATES, request=_funding(numbers), oldest_first=True),
     )
 

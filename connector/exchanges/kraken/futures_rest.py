@@ -12,7 +12,7 @@ from types import MappingProxyType
 import msgspec
 
 from connector.exchanges.kraken.spot_rest import NEW_NAMES
-from connector.exchanges.kraken.spot_wire import Moment, nanoseconds
+from connector.exchanges.kraken.v2_wire import Moment, nanoseconds
 from connector.exchanges.protocol import UNDECODABLE, RestRequest, RestService
 from connector.instruments import Instrument, Kind, Status
 

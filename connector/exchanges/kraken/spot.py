@@ -9,42 +9,28 @@ Source: kraken §1–§4, §7.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import attrs
 
-from connector.book import Extent
-from connector.book.rules import KRAKEN
-from connector.channels import (
-    BestQuote,
-    BookDeltas,
-    Candles,
-    Channel,
-    OrderBook,
-    RawStream,
-    Tickers,
-    Trades,
-)
-from connector.errors import ConfigError
+from connector.channels import BestQuote, Channel, RawStream, Tickers
 from connector.events import N_co
-from connector.exchanges import parameters, shortcuts
 from connector.exchanges.endpoints import Endpoints, check_endpoints
-from connector.exchanges.kraken import spot_decode as decode
-from connector.exchanges.kraken import spot_frames as frames
 from connector.exchanges.kraken import spot_market_data as market_data
 from connector.exchanges.kraken import spot_rest as rest
-from connector.exchanges.offers import Catalogue, Offer, raw
-from connector.exchanges.protocol import (
-    BookSource,
-    E,
-    Limits,
-    Liveness,
-    RestRequest,
-    RestService,
-    Stream,
+from connector.exchanges.kraken import v2_decode as decode
+from connector.exchanges.kraken import v2_frames as frames
+from connector.exchanges.kraken.v2_offers import (
+    INTERVALS,
+    OFFERS,
+    SILENCE_SECONDS,
+    catalogues,
+    check_levels,
+    raw_stream,
 )
+from connector.exchanges.offers import Offer
+from connector.exchanges.protocol import E, Limits, Liveness, RestRequest, RestService, Stream
 from connector.exchanges.requests import PublicRequests
 from connector.exchanges.venue import Language, Venue
 from connector.instruments import Instrument
@@ -72,93 +58,22 @@ LIMITS = Limits(
 )
 """Source: kraken §2."""
 
-BOOK_LEVELS = (10, 25, 100, 500, 1000)
-VERIFIED_LEVELS = 10
-"""Levels of each side of which a checksum is made. Source: kraken §3."""
-
-_SILENCE = 180.0
-"""Assumed: long before that time, the best hundred levels of a pair that is traded have changed."""
-
-_INTERVALS = MappingProxyType(
+_CATALOGUES = catalogues(
+    "kraken",
     {
-        **{name: str(minutes) for name, minutes in decode.INTERVALS.items()},
-        **{str(minutes): str(minutes) for minutes in decode.INTERVALS.values()},
-    }
-)
-"""Intervals as other exchanges write them, and as Kraken does: minutes."""
-
-_REAL_TIME = MappingProxyType({0: "", 100: ""})
-"""Only real time exists; 100 is the default of a program that does not choose."""
-
-_OFFERS: Mapping[type[Any], Offer] = MappingProxyType(
-    {
-        Trades: Offer(
-            name="trade:{symbol}",
-            reader=decode.trades,
-            sequence=shortcuts.dense(decode.dense_trade_ids, "trade_id"),
-            batch="trade",
-        ),
+        **OFFERS,
         BestQuote: Offer(
             name="ticker:{symbol}",
             reader=decode.quotes,
-            silence_seconds=_SILENCE,
+            silence_seconds=SILENCE_SECONDS,
             batch="ticker,bbo",
         ),
-        BookDeltas: Offer(
-            name="book:{symbol}",
-            reader=decode.book,
-            parameters={"interval_ms": _REAL_TIME},
-            silence_seconds=_SILENCE,
-        ),
-        Candles: Offer(
-            name="ohlc-{interval}:{symbol}",
-            reader=decode.candles,
-            parameters={"interval": _INTERVALS},
-            fold=decode.close_candles,
-            batch="ohlc,{interval}",
-        ),
-        Tickers: Offer(name="ticker:{symbol}", reader=decode.ticker, batch="ticker,bbo"),
-    }
+        # The same stream: it has what both need.
+        Tickers: attrs.evolve(OFFERS[Tickers], batch="ticker,bbo"),
+    },
+    example="BTC/USD",
 )
 """Source: kraken §3."""
-
-
-def _catalogue(levels: int) -> Catalogue:
-    """What there is with books of so many levels."""
-
-    def book(channel: OrderBook, deltas: Stream[Any], numbers: parameters.NumberType) -> BookSource:
-        shown = VERIFIED_LEVELS if channel.depth is None else channel.depth
-        if shown > levels:
-            raise ConfigError(
-                f"kraken: a book has {levels} levels, not {shown}; with book_levels of the "
-                f"exchange it can have {', '.join(map(str, BOOK_LEVELS))}"
-            )
-        return BookSource(
-            deltas,
-            attrs.evolve(KRAKEN, read_digits=decode.digits),
-            Extent(shown=shown, needed=1, truncated=levels),
-        )
-
-    deltas = attrs.evolve(_OFFERS[BookDeltas], batch=f"book,{levels}")
-    return Catalogue(
-        exchange="kraken",
-        json_numbers=True,
-        of_symbol={**_OFFERS, BookDeltas: deltas},
-        spell=rest.spell,
-        book=book,
-        example="BTC/USD",
-    )
-
-
-_CATALOGUES: Mapping[int, Catalogue] = MappingProxyType(
-    {levels: _catalogue(levels) for levels in BOOK_LEVELS}
-)
-
-
-def _check_levels(instance: object, _: attrs.Attribute[Any], levels: object) -> None:
-    if levels not in BOOK_LEVELS or isinstance(levels, bool):
-        offered = ", ".join(map(str, BOOK_LEVELS))
-        raise ConfigError(f"Spot: book_levels is {levels!r}; it can be {offered}")
 
 
 @attrs.frozen(kw_only=True)
@@ -198,7 +113,7 @@ class Spot(Venue[N_co]):
 
     endpoints: Endpoints = attrs.field(default=PRODUCTION, validator=check_endpoints)
     """The URLs to connect to."""
-    book_levels: int = attrs.field(default=100, validator=_check_levels)
+    book_levels: int = attrs.field(default=100, validator=check_levels)
     """How many levels per side the exchange sends of a book."""
 
     def stream(self, channel: Channel[E]) -> Stream[E]:
@@ -210,10 +125,7 @@ class Spot(Venue[N_co]):
         catalogue = _CATALOGUES[self.book_levels]
         if not isinstance(channel, RawStream):
             return catalogue.stream(channel, self.numbers)
-        name = catalogue.check_name(channel.name)
-        kind, _, symbol = name.partition(":")
-        batch = f"book,{self.book_levels}" if kind == "book" else frames.batch_of(name)
-        return attrs.evolve(raw(channel, name, symbol, self.default_route), batch=batch)
+        return raw_stream(catalogue, channel, self.book_levels, self.default_route)
 
     @property
     def rest(self) -> RestService:
@@ -227,5 +139,5 @@ class Spot(Venue[N_co]):
     @property
     def requests(self) -> PublicRequests:
         """The requests that the exchange answers over REST."""
-        intervals = {name: int(minutes) for name, minutes in _INTERVALS.items()}
+        intervals = {name: int(minutes) for name, minutes in INTERVALS.items()}
         return market_data.requests(self.numbers, intervals)

@@ -19,9 +19,9 @@ import msgspec
 from connector import events
 from connector.channels import Trades
 from connector.errors import ConfigError
-from connector.exchanges.kraken.spot_decode import NS_PER_MINUTE
 from connector.exchanges.kraken.spot_rest import NEW_NAMES, spell
-from connector.exchanges.kraken.spot_wire import N
+from connector.exchanges.kraken.v2_decode import NS_PER_MINUTE
+from connector.exchanges.kraken.v2_wire import N
 from connector.exchanges.numbers import ON_WIRE, decoder
 from connector.exchanges.parameters import NumberType
 from connector.exchanges.requests import (

@@ -15,6 +15,7 @@ _SPELLINGS: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "binance_coinm": re.compile(r"[^_]+_(PERP|\d{6})"),
         "kraken": re.compile(r"[^/]+/[^/]+"),
         "kraken_futures": re.compile(r"[A-Z]{2}_[^_]{4,}(_\d{6})?"),
+        "kraken_unified": re.compile(r"[A-Z]{2}_[^_]{4,}(_\d{6})?"),
         "okx": re.compile(r"[^-]+-[^-]+(-[^-]+)*"),
     }
 )

@@ -52,6 +52,7 @@ VENUES: Mapping[SimulatedName, VenueCase] = MappingProxyType(
         "hyperliquid": VenueCase(hyperliquid.Hyperliquid, "ETH"),
         "kraken": VenueCase(kraken.Spot, "ETH/USD"),
         "kraken_futures": VenueCase(kraken.Futures, "PF_ETHUSD"),
+        "kraken_unified": VenueCase(kraken.Unified, "PF_ETHUSD"),
         "deribit": VenueCase(deribit.Deribit, "ETH-PERPETUAL"),
         "bitget_spot": VenueCase(bitget.Spot, "ETHUSDT"),
         "bitget_futures": VenueCase(bitget.Futures, "ETHUSDT"),

@@ -12,7 +12,7 @@ from connector.testing.kits.coinbase.kit import CoinbaseKit
 from connector.testing.kits.deribit.kit import DeribitKit
 from connector.testing.kits.hyperliquid.kit import HyperliquidKit
 from connector.testing.kits.kit import Kit
-from connector.testing.kits.kraken.kit import FuturesKit, SpotKit
+from connector.testing.kits.kraken.kit import FuturesKit, SpotKit, UnifiedKit
 from connector.testing.kits.okx.kit import OkxKit
 from connector.testing.venues.rules import VENUES, Rules, VenueName, routed
 
@@ -27,6 +27,7 @@ KITS: Mapping[VenueName, Kit] = MappingProxyType(
         "bitget_futures": BitgetKit("futures"),
         "kraken": SpotKit(),
         "kraken_futures": FuturesKit(),
+        "kraken_unified": UnifiedKit(),
         "coinbase": CoinbaseKit(),
         "hyperliquid": HyperliquidKit(),
     }

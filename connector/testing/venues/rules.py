@@ -14,8 +14,8 @@ import attrs
 
 VenueName: TypeAlias = Literal[
     "spot", "usdm", "binance_coinm", "bybit_spot", "bybit_linear", "bybit_inverse", "okx",
-    "deribit", "kraken", "kraken_futures", "bitget_spot", "bitget_futures", "coinbase",
-    "hyperliquid",
+    "deribit", "kraken", "kraken_futures", "kraken_unified", "bitget_spot", "bitget_futures",
+    "coinbase", "hyperliquid",
 ]  # fmt: skip
 """The first three are Binance: spot, USD-M and COIN-M futures."""
 SimulatedName: TypeAlias = Literal["binance_spot", "binance_usdm"] | VenueName

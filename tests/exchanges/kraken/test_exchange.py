@@ -186,10 +186,13 @@ def test_what_it_does_not_offer(exchange: Any, channel: Channel[Any], words: str
 def test_endpoints() -> None:
     assert SPOT.url("public") == "wss://ws.kraken.com/v2"
     assert FUTURES.url("public") == "wss://futures.kraken.com/ws/v1"
+    assert kraken.Unified().url("public") == "wss://uws.kraken.com/v2/public"
+    assert kraken.Unified().rest.url == FUTURES.rest.url
     own = kraken.Endpoints.at(stream="ws://127.0.0.1:1/", rest="http://127.0.0.1:2")
     for made, path in (
         (kraken.Spot(endpoints=own), "v2"),
         (kraken.Futures(endpoints=own), "ws/v1"),
+        (kraken.Unified(endpoints=own), "v2/public"),
     ):
         assert made.url("public") == f"ws://127.0.0.1:1/{path}"
         assert made.rest.url == "http://127.0.0.1:2"
@@ -198,6 +201,8 @@ def test_endpoints() -> None:
     for levels in (11, "10", True):
         with pytest.raises(ConfigError, match="it can be 10, 25, 100"):
             kraken.Spot(book_levels=levels)  # type: ignore[arg-type]
+        with pytest.raises(ConfigError, match="Unified: book_levels"):
+            kraken.Unified(book_levels=levels)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="numbers is"):
         kraken.Spot(numbers=int)
 

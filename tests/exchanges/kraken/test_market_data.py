@@ -112,13 +112,21 @@ async def world(venue: Any, symbol: str) -> AsyncIterator[Any]:
     network = MemoryNetwork()
     flow = OrderFlow(symbols=(symbol,), rate_per_second=20)
     async with open_exchange(venue, source=flow, network=network) as exchange:
-        kind: Any = kraken.Spot if venue == "kraken" else kraken.Futures
+        kind: Any = {
+            "kraken": kraken.Spot,
+            "kraken_futures": kraken.Futures,
+            "kraken_unified": kraken.Unified,
+        }[venue]
         made = kind(endpoints=exchange.endpoints, numbers=Decimal)
         async with open_adapter(made, dialer=network) as adapter:
             yield exchange, adapter
 
 
-VENUES = [("kraken", "BTC/USD"), ("kraken_futures", "PI_XBTUSD")]
+VENUES = [
+    ("kraken", "BTC/USD"),
+    ("kraken_futures", "PI_XBTUSD"),
+    ("kraken_unified", "PI_XBTUSD"),
+]
 
 
 @pytest.mark.parametrize(("venue", "symbol"), VENUES)
@@ -179,8 +187,9 @@ async def test_candles_are_those_of_the_stream_and_only_the_newest_can_be_had(
         assert [each.dropped for each in candles.missing] == [1000 - len(times)]
 
 
-async def test_candles_and_funding_of_futures(autojump_clock: MockClock) -> None:
-    async with world("kraken_futures", "PI_XBTUSD") as (exchange, adapter):
+@pytest.mark.parametrize("venue", ["kraken_futures", "kraken_unified"])
+async def test_candles_and_funding_of_derivatives(autojump_clock: MockClock, venue: str) -> None:
+    async with world(venue, "PI_XBTUSD") as (exchange, adapter):
         opened = exchange._audience.opened_ms * 10**6
         begin = opened - 600 * MINUTE
         candles = adapter.candles("PI_XBTUSD", "1m", start=begin, end=opened - 2 * MINUTE)

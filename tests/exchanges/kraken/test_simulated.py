@@ -40,7 +40,16 @@ from connector.testing import (
     open_exchange,
 )
 
-SYMBOLS = {"kraken": ("BTC/USD", "ETH/USD"), "kraken_futures": ("PI_XBTUSD", "PF_ETHUSD")}
+MADE: dict[str, Any] = {
+    "kraken": kraken.Spot,
+    "kraken_futures": kraken.Futures,
+    "kraken_unified": kraken.Unified,
+}
+SYMBOLS = {
+    "kraken": ("BTC/USD", "ETH/USD"),
+    "kraken_futures": ("PI_XBTUSD", "PF_ETHUSD"),
+    "kraken_unified": ("PI_XBTUSD", "PF_ETHUSD"),
+}
 CHANNELS: dict[str, list[Any]] = {
     "kraken": [
         Trades("BTC/USD"), BestQuote("ETH/USD"), BookDeltas("BTC/USD"), OrderBook("BTC/USD", 50),
@@ -50,6 +59,10 @@ CHANNELS: dict[str, list[Any]] = {
     "kraken_futures": [
         Trades("PI_XBTUSD"), BookDeltas("PF_ETHUSD"), OrderBook("PI_XBTUSD"), Tickers("PI_XBTUSD"),
         MarkPrices("PF_ETHUSD"), Liquidations("PI_XBTUSD"), RawStream("ticker_lite:PI_XBTUSD"),
+    ],
+    "kraken_unified": [
+        Trades("PI_XBTUSD"), BookDeltas("PF_ETHUSD"), OrderBook("PI_XBTUSD", 50),
+        Candles("PI_XBTUSD"), Tickers("PF_ETHUSD"), RawStream("ohlc-5:PF_ETHUSD"),
     ],
 }  # fmt: skip
 LONG = 60
@@ -68,8 +81,7 @@ async def world(
     network = MemoryNetwork()
     flow = OrderFlow(symbols=SYMBOLS[venue]) if source is None else source
     async with open_exchange(venue, source=flow, network=network) as exchange:
-        kind: Any = kraken.Spot if venue == "kraken" else kraken.Futures
-        made = kind(endpoints=exchange.endpoints, **options)
+        made = MADE[venue](endpoints=exchange.endpoints, **options)
         reconnect = Reconnect(initial=0.1, jitter="none")
         async with open_adapter(made, dialer=network, reconnect=reconnect) as adapter:
             yield World(exchange, adapter)
@@ -105,13 +117,14 @@ async def test_every_channel_brings_events(
         ("kraken", {"book_levels": 25, "numbers": Decimal}, 25),
         ("kraken", {}, 100),
         ("kraken_futures", {"numbers": Decimal}, None),
+        ("kraken_unified", {"numbers": Decimal}, 100),
     ],
 )
 async def test_a_book_is_the_book_of_the_exchange(
     autojump_clock: MockClock, venue: str, options: dict[str, Any], depth: int | None
 ) -> None:
     symbol, seen = SYMBOLS[venue][0], 0
-    most = depth or (10 if venue == "kraken" else 10**6)
+    most = depth or (10**6 if venue == "kraken_futures" else 10)
     async with world(venue, **options) as there:
         player: Any = there.exchange._player  # the truth
         states = remembered(player.desks[symbol], most)
@@ -195,6 +208,7 @@ async def test_a_snapshot_comes_first_and_changes_follow(
     [
         ("kraken", "NO/PE", "Currency pair not supported NO/PE"),
         ("kraken_futures", "PI_NOPEUSD", "Invalid product id"),
+        ("kraken_unified", "PI_NOPEUSD", "Currency pair not supported PI_NOPEUSD"),
     ],
 )
 async def test_one_bad_symbol_is_refused_and_the_others_live(
@@ -219,7 +233,7 @@ async def test_a_quiet_connection_is_kept_by_pings_and_heartbeats(
             await trio.sleep(200)
             assert there.exchange.accepted == 1
             pings = [each for each in there.exchange.log if "ping" in each.detail]
-            assert len(pings) >= (30 if venue == "kraken" else 6)
+            assert len(pings) >= (6 if venue == "kraken_futures" else 30)
             (connection,) = there.exchange.connections
             # Requests, and pings of both kinds where nobody knows which counts.
             both = 2 if venue == "kraken_futures" else 1
@@ -246,13 +260,13 @@ async def test_a_break_is_a_gap_and_the_book_is_right_again(
         assert there.exchange.max_concurrent == 1
 
 
-@pytest.mark.parametrize(("venue", "base"), [("kraken", "BTC"), ("kraken_futures", "BTC")])
-async def test_instruments(autojump_clock: MockClock, venue: str, base: str) -> None:
+@pytest.mark.parametrize("venue", SYMBOLS)
+async def test_instruments(autojump_clock: MockClock, venue: str) -> None:
     async with world(venue) as there:
         found = await there.adapter.instruments(timeout=60)
         assert [each.symbol for each in found] == list(SYMBOLS[venue])
         kind: Any = "spot" if venue == "kraken" else "perpetual"
-        one = find(found, base=base, quote="USD", kind=kind)
+        one = find(found, base="BTC", quote="USD", kind=kind)
         assert (one.tick_size, one.inverse) == (Decimal("0.01"), kind != "spot")
 
 

@@ -15,7 +15,7 @@ from connector.testing.exchange.connection import ServerConnection
 from connector.testing.explore.venue_scenarios import VENUES
 from connector.testing.kits.table import KITS
 
-HEARTBEATS = {"kraken", "kraken_futures", "coinbase", "deribit"}
+HEARTBEATS = {"kraken", "kraken_futures", "kraken_unified", "coinbase", "deribit"}
 LONG_SECONDS = 31.0
 """Longer than any venue is silent for."""
 

@@ -25,8 +25,8 @@ from connector.testing.conformance import offered
 
 SYMBOLS: dict[str, str] = dict.fromkeys(EXCHANGES, "BTCUSDT") | {
     "binance_coinm": "BTCUSD_PERP", "bybit_inverse": "BTCUSD", "okx": "BTC-USDT-SWAP",
-    "kraken": "BTC/USD", "kraken_futures": "PF_XBTUSD", "deribit": "BTC-PERPETUAL",
-    "coinbase": "BTC-USD", "hyperliquid": "BTC",
+    "kraken": "BTC/USD", "kraken_futures": "PF_XBTUSD", "kraken_unified": "PF_XBTUSD",
+    "deribit": "BTC-PERPETUAL", "coinbase": "BTC-USD", "hyperliquid": "BTC",
 }  # fmt: skip
 SECONDS = 2
 

@@ -1,7 +1,8 @@
-"""Kraken's messages as somebody received them, of spot (v2) and of the futures (v1).
+"""Kraken's messages as somebody received them, of v2 and of the futures' v1.
 
-A message of spot does not say to which depth, interval or trigger it belongs: the reply to the
-request does. Numbers keep their digits, of which the checksum is made.
+v2 is what spot and the unified WebSocket write. A message of v2 does not say to which depth,
+interval or trigger it belongs: the reply to the request does. Numbers keep their digits, of which
+the checksum is made.
 
 Source: kraken §3–§5, kraken_futures_v1.
 """
@@ -35,7 +36,7 @@ class _SpotBook(msgspec.Struct):
     data: list[_Book]
 
 
-class SpotReader:
+class V2Reader:
     """Reads messages of WebSocket v2, and books and trades of v1."""
 
     def __init__(self) -> None:

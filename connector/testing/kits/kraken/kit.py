@@ -1,6 +1,6 @@
 """Kraken's tables: limits, channels, and how numbers are written.
 
-Source: kraken §1–§3, kraken_futures_v1. A rule that no source states is marked *assumed*.
+Source: kraken §1–§3, §8b, kraken_futures_v1. A rule that no source states is marked *assumed*.
 """
 
 from __future__ import annotations
@@ -13,28 +13,41 @@ import attrs
 from connector.exchanges.endpoints import Endpoints
 from connector.testing.kits.kit import Ears
 from connector.testing.kits.kraken import rest
-from connector.testing.kits.kraken.captured import FuturesReader, SpotReader
+from connector.testing.kits.kraken.captured import FuturesReader, V2Reader
 from connector.testing.kits.kraken.futures_desk import FuturesDesk
 from connector.testing.kits.kraken.futures_dialect import FEEDS, FuturesDialect
-from connector.testing.kits.kraken.spot_desk import SpotDesk
-from connector.testing.kits.kraken.spot_dialect import DEPTHS, INTERVALS, SpotDialect
+from connector.testing.kits.kraken.v2_desk import V2Desk
+from connector.testing.kits.kraken.v2_dialect import (
+    DEPTHS,
+    DERIVATIVES,
+    INTERVALS,
+    SPOT,
+    V2Dialect,
+)
 from connector.testing.market.audience import Audience
 from connector.testing.market.matching import Scale
 from connector.testing.market.traders import SymbolFlow
 from connector.testing.network.server_websocket import Request
 from connector.testing.venues.rules import Rules
 
-SPOT_ROUTE, FUTURES_ROUTE = "/v2", "/ws/v1"
+SPOT_ROUTE, FUTURES_ROUTE, UNIFIED_ROUTE = "/v2", "/ws/v1", "/v2/public"
 _PAIR = r"[A-Za-z0-9.]+/[A-Za-z0-9.]+"
 _PRODUCT = r"(?:P[IF]|F[IF])_[A-Za-z0-9]+(?:_\d{6})?"
-SPOT_STREAMS = (
-    rf"trade(?:-history)?:{_PAIR}",
-    rf"ticker-(?:trades|bbo):{_PAIR}",
-    rf"book-(?:{'|'.join(map(str, DEPTHS))}):{_PAIR}",
-    rf"ohlc-(?:{'|'.join(map(str, INTERVALS))})(?:-history)?:{_PAIR}",
-    r"instrument",
-)
-"""Channels with their parameters; ``-history`` begins with a snapshot of what was before."""
+
+
+def _streams(symbol: str, triggers: str) -> tuple[str, ...]:
+    """Channels with their parameters; ``-history`` begins with a snapshot of what was before."""
+    return (
+        rf"trade(?:-history)?:{symbol}",
+        rf"ticker-(?:{triggers}):{symbol}",
+        rf"book-(?:{'|'.join(map(str, DEPTHS))}):{symbol}",
+        rf"ohlc-(?:{'|'.join(map(str, INTERVALS))})(?:-history)?:{symbol}",
+        r"instrument",
+    )
+
+
+SPOT_STREAMS = _streams(_PAIR, "trades|bbo")
+UNIFIED_STREAMS = _streams(_PRODUCT, "trades")
 
 
 def _rules(name: Any, route: str, streams: tuple[str, ...], messages_per_second: int) -> Rules:
@@ -75,17 +88,17 @@ class SpotKit:
         """How numbers are written: of a quantity all eight decimals."""
         return Scale(tick_decimals=2, lot_decimals=3, price_decimals=2, quantity_decimals=8)
 
-    def converse(self, ears: Ears) -> SpotDialect:
+    def converse(self, ears: Ears) -> V2Dialect:
         """How it speaks on a new connection."""
-        return SpotDialect(ears)
+        return V2Dialect(ears, SPOT)
 
-    def open_desk(self, flow: SymbolFlow, audience: Audience) -> SpotDesk:
+    def open_desk(self, flow: SymbolFlow, audience: Audience) -> V2Desk:
         """The streams of one symbol."""
-        return SpotDesk(flow, audience, self.scale)
+        return V2Desk(flow, audience, self.scale)
 
-    def capture_reader(self) -> SpotReader:
+    def capture_reader(self) -> V2Reader:
         """How its messages are read as somebody received them."""
-        return SpotReader()
+        return V2Reader()
 
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
         """The whole HTTP response to a REST request."""
@@ -122,6 +135,41 @@ class FuturesKit:
     def capture_reader(self) -> FuturesReader:
         """How its messages are read as somebody received them."""
         return FuturesReader()
+
+    def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
+        """The whole HTTP response to a REST request."""
+        return rest.answer_futures(request, symbols, market, self.scale)
+
+    def endpoints(self, stream: str, rest: str) -> Endpoints:
+        """Where it is."""
+        return Endpoints.at(stream=stream, rest=rest)
+
+
+@attrs.frozen
+class UnifiedKit:
+    """Kraken's derivatives over the unified WebSocket: the frames of spot, the REST of futures."""
+
+    @property
+    def rules(self) -> Rules:
+        """What a connection may do."""
+        return _rules("kraken_unified", UNIFIED_ROUTE, UNIFIED_STREAMS, 60)  # assumed, as of spot
+
+    @property
+    def scale(self) -> Scale:
+        """How numbers are written: with all decimals, as spot does."""
+        return Scale(tick_decimals=2, lot_decimals=3, price_decimals=2, quantity_decimals=4)
+
+    def converse(self, ears: Ears) -> V2Dialect:
+        """How it speaks on a new connection."""
+        return V2Dialect(ears, DERIVATIVES)
+
+    def open_desk(self, flow: SymbolFlow, audience: Audience) -> V2Desk:
+        """The streams of one product."""
+        return V2Desk(flow, audience, self.scale)
+
+    def capture_reader(self) -> V2Reader:
+        """How its messages are read as somebody received them."""
+        return V2Reader()
 
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
         """The whole HTTP response to a REST request."""

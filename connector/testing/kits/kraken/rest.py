@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
-from connector.testing.kits.kraken.spot_desk import INTERVALS, average
+from connector.testing.kits.kraken.v2_desk import INTERVALS, average
 from connector.testing.market.history import History, history_of, market_takes
 from connector.testing.market.matching import BookSide, Scale, decimal_text
 from connector.testing.network.server_websocket import Request, response
@@ -140,7 +140,7 @@ def answer_futures(request: Request, symbols: tuple[str, ...], market: Any, scal
     if request.method != "GET":
         return response(404, _HEADERS, b"", keep_alive=True)
     if url.path == "/derivatives/api/v3/instruments":
-        body: Any = {"instruments": [_product(symbol) for symbol in symbols]}
+        body: Any = {"instruments": [_product(symbol, scale) for symbol in symbols]}
     elif url.path.startswith("/api/charts/v1/trade/"):
         *_, symbol, interval = unquote(url.path).split("/")
         chart = _chart(history_of(market, symbol), interval, query, scale)
@@ -164,7 +164,7 @@ def answer_futures(request: Request, symbols: tuple[str, ...], market: Any, scal
     return response(200, _HEADERS, msgspec.json.encode(body), keep_alive=True)
 
 
-def _product(symbol: str) -> dict[str, Any]:
+def _product(symbol: str, scale: Scale) -> dict[str, Any]:
     family, pair, *expiry = symbol.split("_")
     base, quote = _as_pair(pair)
     inverse = family.endswith("I")
@@ -172,7 +172,7 @@ def _product(symbol: str) -> dict[str, Any]:
         "symbol": symbol, "type": "futures_inverse" if inverse else "flexible_futures",
         "tickSize": 0.01, "contractSize": 1, "tradeable": True, "impactMidSize": 1.0,
         "maxPositionSize": 1_000_000.0, "openingDate": "2018-08-31T00:00:00Z",
-        "contractValueTradePrecision": 0, "postOnly": False, "mtf": True,
+        "contractValueTradePrecision": scale.lot_decimals, "postOnly": False, "mtf": True,
         "base": base, "quote": quote, "pair": f"{base}:{quote}",
     }  # fmt: skip
     if expiry:

@@ -3,7 +3,7 @@
 Numbers are JSON numbers, whose digits count: a checksum is made of them. Times are RFC 3339, of
 which more than microseconds are rounded.
 
-Source: kraken §3.
+Source: kraken §3, §8b.
 """
 
 # The stored type of a `spelled` field differs from the type that is read.
@@ -122,16 +122,19 @@ class DeltaFrame(msgspec.Struct, Generic[N], gc=False, tag_field="type", tag="up
 
 
 class TickerRow(msgspec.Struct, Generic[N], gc=False):
-    """A row of ``ticker``."""
+    """A row of ``ticker``.
+
+    Those of derivatives are not documented: what may be absent there has a default.
+    """
 
     symbol: str
     last: N
     volume: N
-    vwap: N
-    low: N
-    high: N
-    change: N
-    change_pct: N
+    vwap: N | None = None
+    low: N | None = None
+    high: N | None = None
+    change: N | None = None
+    change_pct: N | None = None
     timestamp: Moment | None = None
 
 

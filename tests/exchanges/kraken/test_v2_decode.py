@@ -26,7 +26,7 @@ from connector.channels import BestQuote, BookDeltas, Candles, OrderBook, Ticker
 from connector.events import BookDelta, BookSnapshot, Candle, Quote, Ticker, Trade
 from connector.exchanges import kraken
 from connector.exchanges.envelope import find_name
-from connector.exchanges.kraken.spot_decode import dense_trade_ids
+from connector.exchanges.kraken.v2_decode import dense_trade_ids
 from connector.exchanges.protocol import UNDECODABLE, Data, Stream
 
 EXACT = kraken.Spot(numbers=Decimal)

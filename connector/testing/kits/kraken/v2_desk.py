@@ -3,7 +3,7 @@
 Numbers are JSON numbers with all their decimals. A book is told in real time. A level that is
 pushed out of its depth by a better one is not told; when it comes back it is, as if it were new.
 
-Source: kraken §3.
+Source: kraken §3, §8b.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from zlib import crc32
 
-from connector.testing.kits.kraken.spot_dialect import DEPTHS
+from connector.testing.kits.kraken.v2_dialect import DEPTHS
 from connector.testing.market.audience import Audience
 from connector.testing.market.candles import Bar
 from connector.testing.market.depth_window import DepthWindow, Levels
@@ -28,7 +28,7 @@ INTERVALS = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "4h": 240, "1d": 
 CANDLE_MS = 1000
 
 
-class SpotDesk:
+class V2Desk:
     """Sends one symbol's events to an audience."""
 
     def __init__(self, flow: SymbolFlow, audience: Audience, scale: Scale) -> None:
@@ -175,7 +175,11 @@ class SpotDesk:
         ).encode()
 
     def _instruments(self) -> bytes:
-        base, _, quote = self._flow.symbol.partition("/")
+        base, slash, quote = self._flow.symbol.partition("/")
+        if not slash:
+            # The fields that only derivatives have are not documented.
+            pair = self._flow.symbol.split("_")[1]
+            base, quote = pair[:-3], pair[-3:]
         return (
             '{"channel":"instrument","type":"snapshot","data":{"assets":[],"pairs":[{"symbol":'
             f'"{self._flow.symbol}","base":"{base}","quote":"{quote}","status":"online",'

@@ -1,8 +1,10 @@
 """Requests of a connection of WebSocket v2, their replies, heartbeats, and the idle close.
 
-The words of refusals that no source has are marked *assumed*.
+Spot and the unified WebSocket differ in the parameters of their requests: `SPOT` and `DERIVATIVES`.
+The words of refusals that no source has are marked *assumed*. What the unified WebSocket does where
+no source says so is *assumed* to be what spot does.
 
-Source: kraken §2, §3.
+Source: kraken §2, §3, §8b.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import attrs
 import msgspec
 import trio
 
@@ -24,6 +27,8 @@ REQUESTS_PER_SECOND = 20  # assumed
 DEPTHS = (10, 25, 100, 500, 1000)
 INTERVALS = (1, 5, 15, 30, 60, 240, 1440, 10080, 21600)
 TRIGGERS = ("trades", "bbo")
+TICK_TYPES = ("trade",)
+"""Candles of mark and spot prices exist, and are not simulated. Source: kraken §8b."""
 _CONNECTION_IDS = 12_393_906_104_898_154_338
 """Beyond 2^53, as they are."""
 
@@ -32,11 +37,46 @@ class _Refused(Exception):
     """Why a request, or one symbol of it, is refused."""
 
 
-class SpotDialect:
-    """How Kraken's spot speaks on one connection."""
+@attrs.frozen
+class Grammar:
+    """The parameters that requests have."""
 
-    def __init__(self, ears: Ears) -> None:
+    channels: Mapping[str, frozenset[str]]
+    """By channel, beside ``channel`` and ``symbol``."""
+    asset_class: str | None = None
+    """What every request must have as its ``asset_class``; None if it has none."""
+
+
+_COMMON = {
+    "trade": frozenset({"snapshot"}),
+    "book": frozenset({"snapshot", "depth"}),
+    "instrument": frozenset({"snapshot"}),
+}
+SPOT = Grammar(
+    {
+        **_COMMON,
+        "ticker": frozenset({"snapshot", "event_trigger"}),
+        "ohlc": frozenset({"snapshot", "interval"}),
+    }
+)
+"""Source: kraken §3."""
+DERIVATIVES = Grammar(
+    {
+        **_COMMON,
+        "ticker": frozenset({"snapshot"}),
+        "ohlc": frozenset({"snapshot", "interval", "tick_type"}),
+    },
+    asset_class="derivatives",
+)
+"""Source: kraken §8b. A ticker has no trigger: it is sent when there is a trade."""
+
+
+class V2Dialect:
+    """How Kraken's spot, or its unified WebSocket, speaks on one connection."""
+
+    def __init__(self, ears: Ears, grammar: Grammar) -> None:
         self._ears = ears
+        self._grammar = grammar
         self._requests: deque[float] = deque()
         self._said_at = self._idle_since = trio.current_time()
 
@@ -101,7 +141,7 @@ class SpotDialect:
         if method not in ("subscribe", "unsubscribe"):
             return [self._error("Unsupported method", said)]  # assumed
         try:
-            symbols, options = _read(said.get("params"))
+            symbols, options = _read(said.get("params"), self._grammar)
         except _Refused as refused:
             return [self._error(str(refused), said)]
         replies = [self._answer(said, symbol, options) for symbol in symbols]
@@ -151,7 +191,7 @@ class SpotDialect:
         return msgspec.json.encode({**told, **more, "time_in": time, "time_out": time})
 
 
-def _read(params: Any) -> tuple[list[str | None], dict[str, Any]]:
+def _read(params: Any, grammar: Grammar) -> tuple[list[str | None], dict[str, Any]]:
     """The symbols of a request, and its other parameters with their defaults.
 
     Raises:
@@ -160,21 +200,24 @@ def _read(params: Any) -> tuple[list[str | None], dict[str, Any]]:
     if not isinstance(params, dict):
         raise _Refused("Params missing")  # assumed
     channel, symbols = params.get("channel"), params.get("symbol")
-    allowed = {
-        "trade": {"snapshot"}, "ticker": {"snapshot", "event_trigger"},
-        "book": {"snapshot", "depth"}, "ohlc": {"snapshot", "interval"}, "instrument": {"snapshot"},
-    }.get(channel if isinstance(channel, str) else "")  # fmt: skip
+    allowed = grammar.channels.get(channel if isinstance(channel, str) else "")
     if allowed is None:
         raise _Refused("Unsupported channel")  # assumed
-    if unknown := params.keys() - allowed - {"channel", "symbol"}:
+    everywhere = {"channel", "symbol"} | ({"asset_class"} if grammar.asset_class else set())
+    if unknown := params.keys() - allowed - everywhere:
         raise _Refused(f"Unsupported field: '{min(unknown)}'")  # assumed
+    if params.get("asset_class") != grammar.asset_class:
+        raise _Refused("Asset class not supported")  # assumed
     if not isinstance(snapshot := params.get("snapshot", channel != "trade"), bool):
         raise _Refused("Invalid snapshot")  # assumed
     options: dict[str, Any] = {"channel": channel, "snapshot": snapshot}
+    if grammar.asset_class is not None:
+        options["asset_class"] = grammar.asset_class
     for name, values, default in (
         ("depth", DEPTHS, 10),
         ("interval", INTERVALS, 1),
         ("event_trigger", TRIGGERS, "trades"),
+        ("tick_type", TICK_TYPES, "trade"),
     ):
         if name in allowed:
             options[name] = params.get(name, default)
@@ -195,6 +238,8 @@ def _stream_of(symbol: str | None, options: Mapping[str, Any]) -> str:
     if symbol is None:
         return str(channel)
     option = options.get("depth") or options.get("interval") or options.get("event_trigger")
+    if channel == "ticker" and option is None:
+        option = "trades"
     name = channel if option is None else f"{channel}-{option}"
     if channel in ("trade", "ohlc") and options["snapshot"]:
         name += "-history"

@@ -1,10 +1,13 @@
 """Frames and requests of WebSocket v2: channel and symbol name a stream.
 
+Spot and the unified WebSocket write the same frames. Requests of the latter name the class of the
+assets, too (`connector.exchanges.kraken.unified_frames`).
+
 A request has one channel and several symbols, and each symbol is answered by itself. A refusal
 repeats the number of the request and sometimes the symbol, never the channel; so a request's number
 says which channel it is about.
 
-Source: kraken §2, §3.
+Source: kraken §2, §3, §8b.
 """
 
 from __future__ import annotations
@@ -38,7 +41,8 @@ CHANNELS = ("", "trade", "ticker", "book", "ohlc", "instrument")
 _CHANNELS = 16
 _INTERVALS = 1 << 15
 _REQUEST = _CHANNELS * _INTERVALS
-_NAMED = re.compile(r"\b[A-Za-z0-9.]+/[A-Za-z0-9.]+")
+_NAMED = re.compile(r"\b(?:[A-Za-z0-9.]+/[A-Za-z0-9.]+|[A-Z]{2}_[A-Z0-9]+(?:_[0-9]{6})?\b)")
+"""A symbol in a text: of spot, ``BTC/USD``, or of a derivative, ``PF_XBTUSD``."""
 _ALREADY, _LATER = "already subscribed", "msg rate"
 _LONGEST_KIND = 40
 _ABSENT = msgspec.Raw()
@@ -137,18 +141,30 @@ _OPTIONS: Mapping[str, str] = MappingProxyType(
 
 def subscribe(request_id: int, streams: Sequence[AnyStream]) -> str:
     """The request for `streams`, which are of one batch."""
-    return _write("subscribe", request_id, streams)
+    return write("subscribe", request_id, streams)
 
 
 def unsubscribe(request_id: int, streams: Sequence[AnyStream]) -> str:
     """The request to end `streams`, which are of one batch."""
-    return _write("unsubscribe", request_id, streams)
+    return write("unsubscribe", request_id, streams)
 
 
-def _write(method: str, request_id: int, streams: Sequence[AnyStream]) -> str:
+def write(
+    method: str, request_id: int, streams: Sequence[AnyStream], asset_class: str | None = None
+) -> str:
+    """A request of `method` for `streams`, which are of one batch.
+
+    Args:
+        method: ``subscribe`` or ``unsubscribe``.
+        request_id: its number among the requests of a connection.
+        streams: what it is for.
+        asset_class: the class of the assets, where a request has to name it.
+    """
     channel, _, option = streams[0].batch.partition(",")
     symbols = [symbol for stream in streams if (symbol := stream.name.partition(":")[2])]
     params: dict[str, Any] = {"channel": channel}
+    if asset_class is not None:
+        params["asset_class"] = asset_class
     if symbols:
         params["symbol"] = symbols
     interval = 0

@@ -1,6 +1,6 @@
 """From a frame of WebSocket v2 to events: one reader per channel, and how trades are numbered.
 
-Source: kraken §3.
+Source: kraken §3, §8b.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 from connector import events
 from connector.book.digits import read_digits
-from connector.exchanges.kraken import spot_wire as wire
+from connector.exchanges.kraken import v2_wire as wire
 from connector.exchanges.offers import Reader
 from connector.exchanges.parameters import NumberType
 from connector.exchanges.protocol import Fold
@@ -97,30 +97,37 @@ def digits(event: Any) -> tuple[list[bytes], list[bytes]]:
 
 
 def ticker(numbers: Any, symbol: str) -> Reader:
-    """``ticker``. The quote volume is the volume times the rounded average price."""
+    """``ticker``. The quote volume is the volume times the rounded average price.
+
+    What is absent is read as in a ticker of a day without a trade: no change, no range.
+    """
     kind: Any = wire.Tickers
-    decode = decoder(kind[number_type(numbers)])
+    number = number_type(numbers)
+    decode = decoder(kind[number])
+    zero = number(0)
 
     def read(frame: bytes) -> list[events.Ticker[Any]]:
         found = decode(frame).data
         _check_symbols(found, symbol)
-        return [
-            events.Ticker(
-                symbol=row.symbol,
-                last=row.last,
-                open=row.last - row.change,
-                high=row.high,
-                low=row.low,
-                volume=row.volume,
-                quote_volume=row.volume * row.vwap,
-                price_change=row.change,
-                price_change_percent=row.change_pct,
-                exchange_time_ns=row.timestamp and wire.nanoseconds(row.timestamp),
-            )
-            for row in found
-        ]
+        return [_ticker(row, zero) for row in found]
 
     return read
+
+
+def _ticker(row: wire.TickerRow[Any], zero: Any) -> events.Ticker[Any]:
+    last, change = row.last, zero if row.change is None else row.change
+    return events.Ticker(
+        symbol=row.symbol,
+        last=last,
+        open=last - change,
+        high=last if row.high is None else row.high,
+        low=last if row.low is None else row.low,
+        volume=row.volume,
+        quote_volume=zero if row.vwap is None else row.volume * row.vwap,
+        price_change=change,
+        price_change_percent=zero if row.change_pct is None else row.change_pct,
+        exchange_time_ns=None if row.timestamp is None else wire.nanoseconds(row.timestamp),
+    )
 
 
 def candles(numbers: Any, symbol: str) -> Reader:
