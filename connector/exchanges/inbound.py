@@ -87,11 +87,18 @@ class Shutdown:
     reason: str
 
 
+def _shortened(kind: str) -> str:
+    return kind[:40]
+
+
 @attrs.frozen
 class Unknown:
-    """A well-formed message of a kind that this library does not know; counted."""
+    """A well-formed message of a kind that this library does not know; counted.
 
-    kind: str
+    The kind is cut to 40 characters.
+    """
+
+    kind: str = attrs.field(converter=_shortened)
 
 
 Inbound: TypeAlias = Data | Several | Reply | Subscribed | Question | Heartbeat | Shutdown | Unknown

@@ -28,6 +28,7 @@ from connector.exchanges.inbound import (
     Subscribed,
     Unknown,
 )
+from connector.exchanges.refusals import UNDECODABLE, ErrorBodies, Refusals
 from connector.exchanges.requests import NOTHING, BackfillOffer, PublicRequests
 from connector.exchanges.rest_service import Page, RestRequest, RestService
 
@@ -89,11 +90,6 @@ class Liveness:
     idle_seconds: float | None = None
     """Time after which the exchange closes a connection without subscriptions; None if it does not,
     or if this is not documented."""
-
-
-UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""The errors of decoding: msgspec's own, text that is not UTF-8, nesting that is too deep. Catching
-all three costs nothing; translating them would cost one call per message."""
 
 
 class PartlyUndecodable(msgspec.DecodeError):
@@ -327,6 +323,7 @@ __all__ = [
     "BookSource",
     "Data",
     "Envelope",
+    "ErrorBodies",
     "Exchange",
     "Fold",
     "Heartbeat",
@@ -338,6 +335,7 @@ __all__ = [
     "PartlyUndecodable",
     "PublicRequests",
     "Question",
+    "Refusals",
     "Reply",
     "RestRequest",
     "RestService",

@@ -7,11 +7,13 @@ from typing import Generic, TypeVar
 
 import attrs
 
+from connector.exchanges.refusals import NO_REASON
+
 _T_co = TypeVar("_T_co", covariant=True)
 
 
 def _say_nothing(_: bytes) -> tuple[int | str | None, str]:
-    return None, "(no reason given)"
+    return None, NO_REASON
 
 
 def _refuses_never(_: bytes) -> bool:

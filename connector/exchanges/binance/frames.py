@@ -28,7 +28,6 @@ from connector.exchanges.protocol import (
 ENVELOPE = Envelope((Part(b'{"stream":"', b'","data":'),), tail=b"}")
 
 _SHUTDOWN = "serverShutdown"
-_LONGEST_KIND = 40
 """Unknown kinds are counted by name. A name is cut to this length, as a server may send any."""
 
 _ABSENT = msgspec.Raw()
@@ -85,7 +84,7 @@ def _read(frame: _Frame) -> Inbound:
         return Reply(request_id)
     if frame.e == _SHUTDOWN:
         return Shutdown(_SHUTDOWN)
-    return Unknown((frame.e or "object without stream, result or error")[:_LONGEST_KIND])
+    return Unknown(frame.e or "object without stream, result or error")
 
 
 def _refusal(request_id: int | None, code: int | str | None, message: str | None) -> Reply:

@@ -22,6 +22,7 @@ from connector.events import BookDelta, BookSnapshot
 from connector.exchanges.binance import decode, names, wire
 from connector.exchanges.numbers import ON_WIRE
 from connector.exchanges.protocol import UNDECODABLE, BookSource, RestRequest, RestService, Stream
+from connector.exchanges.refusals import ErrorBodies
 from connector.instruments import Instrument, Kind, Status
 
 _log = logging.getLogger("connector.instruments")
@@ -82,19 +83,10 @@ def _snapshot_reader(numbers: type[Any], symbol: str) -> Callable[[bytes], BookS
 
 class _Refusal(msgspec.Struct):
     code: int | str | None = None
-    msg: str = "(no reason given)"
+    msg: str = ""
 
 
-_REFUSAL = msgspec.json.Decoder(_Refusal)
-
-
-def refusal(body: bytes) -> tuple[int | str | None, str]:
-    """Code and text of an error."""
-    try:
-        said = _REFUSAL.decode(body)
-    except UNDECODABLE:
-        return None, body[:200].decode("utf-8", "backslashreplace") or "(no reason given)"
-    return said.code, said.msg
+_ERRORS = ErrorBodies(form=_Refusal, told=lambda said: (said.code, said.msg))
 
 
 def service(url: str, weight_per_minute: int) -> RestService:
@@ -104,7 +96,7 @@ def service(url: str, weight_per_minute: int) -> RestService:
         weight_per_window=weight_per_minute,
         window_seconds=60.0,
         used_weight_header="x-mbx-used-weight-1m",
-        error=refusal,
+        error=_ERRORS.read,
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import attrs
 import msgspec
@@ -26,6 +26,7 @@ from connector.exchanges.protocol import (
     Reply,
     Unknown,
 )
+from connector.exchanges.refusals import Refusals, not_an_object
 
 Market: TypeAlias = Literal["spot", "futures"]
 
@@ -41,9 +42,8 @@ INST_TYPES = ("spot", "usdt-futures", "usdc-futures", "coin-futures")
 _TOPICS = MappingProxyType({"publictrade": "publicTrade"})
 """The topic that is not in lower case: v1 has answered in another case than it was asked in."""
 _COIN_SUFFIX = "_CM"
-_LATER = frozenset({"30006", "30007"})
+_REFUSALS = Refusals(later=frozenset({"30006", "30007"}))
 """Too many requests."""
-_LONGEST_KIND = 40
 _ABSENT = msgspec.Raw()
 
 
@@ -80,7 +80,6 @@ class _Frame(msgspec.Struct):
 
 _FRAME = msgspec.json.Decoder(_Frame)
 _ARG = msgspec.json.Decoder(_Arg)
-_ANYTHING = msgspec.json.Decoder()
 
 
 def parse(frame: bytes) -> Inbound:
@@ -93,8 +92,7 @@ def parse(frame: bytes) -> Inbound:
     if frame == PONG:
         return Heartbeat()
     if not frame.lstrip().startswith(b"{"):
-        value: Any = _ANYTHING.decode(frame)
-        return Unknown(type(value).__name__)
+        return not_an_object(frame)
     said = _FRAME.decode(frame)
     if said.arg is not None and said.data is not _ABSENT:
         return Data(said.arg.name, frame)
@@ -102,17 +100,14 @@ def parse(frame: bytes) -> Inbound:
         return Reply(None, streams=(said.arg.name,))
     if said.event == "error":
         return _refusal(said)
-    return Unknown((said.event or "object without arg or event")[:_LONGEST_KIND])
+    return Unknown(said.event or "object without arg or event")
 
 
 def _refusal(said: _Frame) -> Reply:
     """The code is a number on the wire, a text in the documentation."""
-    message = said.msg or "(no reason given)"
-    if str(said.code) in _LATER:
-        return Reply(None, said.code, message, refusal="later")
-    arg = said.arg if said.arg is not None else _arg_in(message)
+    arg = said.arg if said.arg is not None else _arg_in(said.msg)
     # The other arguments of the request have verdicts of their own.
-    return Reply(None, said.code, message, streams=None if arg is None else (arg.name,))
+    return _REFUSALS.reply(None, said.code, said.msg, None if arg is None else (arg.name,))
 
 
 def _arg_in(message: str) -> _Arg | None:

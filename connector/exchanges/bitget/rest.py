@@ -12,7 +12,8 @@ from types import MappingProxyType
 import msgspec
 
 from connector.exchanges.bitget.frames import Market
-from connector.exchanges.protocol import UNDECODABLE, Page, RestRequest, RestService
+from connector.exchanges.protocol import Page, RestRequest, RestService
+from connector.exchanges.refusals import ErrorBodies
 from connector.instruments import Instrument, Kind, QuantityUnit, Status
 
 NS_PER_MS = 1_000_000
@@ -28,21 +29,9 @@ class _Said(msgspec.Struct):
     msg: str = ""
 
 
-_SAID = msgspec.json.Decoder(_Said)
-
-
-def refusal(body: bytes) -> tuple[int | str | None, str]:
-    """Code and text of an error."""
-    try:
-        said = _SAID.decode(body)
-    except UNDECODABLE:
-        return None, body[:200].decode("utf-8", "backslashreplace") or "(no reason given)"
-    return said.code, said.msg or "(no reason given)"
-
-
-def refuses(body: bytes) -> bool:
-    """Whether a body with status 200 is an error."""
-    return refusal(body)[0] not in (_SUCCESS, None)
+_ERRORS = ErrorBodies(
+    form=_Said, told=lambda said: (said.code, said.msg), success=frozenset({_SUCCESS})
+)
 
 
 def service(url: str) -> RestService:
@@ -51,8 +40,8 @@ def service(url: str) -> RestService:
         url=url,
         weight_per_window=REQUESTS_PER_WINDOW,
         window_seconds=WINDOW_SECONDS,
-        error=refusal,
-        refuses=refuses,
+        error=_ERRORS.read,
+        refuses=_ERRORS.refuses,
         banned=frozenset({429}),
     )
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
@@ -25,6 +24,7 @@ from connector.exchanges.protocol import (
     Reply,
     Unknown,
 )
+from connector.exchanges.refusals import Refusals, not_an_object
 
 ENVELOPE = Envelope((Part(b'"topic":"', b'"'),), anchored=False)
 
@@ -32,9 +32,8 @@ PING = '{"req_id":"ping","op":"ping"}'
 LONGEST_TOPIC_BYTES = 50
 """The longest real ones have 45. It bounds how many the arguments of a connection can be."""
 
-_LONGEST_KIND = 40
 _NAMED = re.compile(r"(?:topic:\s*)(\S+)$", re.IGNORECASE)
-_ALREADY = "already subscribed"
+_REFUSALS = Refusals(already_words=("already subscribed",))
 
 
 class _Frame(msgspec.Struct):
@@ -48,7 +47,6 @@ class _Frame(msgspec.Struct):
 
 
 _FRAME = msgspec.json.Decoder(_Frame)
-_ANYTHING = msgspec.json.Decoder()
 
 
 def parse(frame: bytes) -> Inbound:
@@ -59,15 +57,14 @@ def parse(frame: bytes) -> Inbound:
             documented type.
     """
     if not frame.lstrip().startswith(b"{"):
-        value: Any = _ANYTHING.decode(frame)
-        return Unknown(type(value).__name__)
+        return not_an_object(frame)
     said = _FRAME.decode(frame)
     if said.topic is not None:
         return Data(said.topic, frame)
     if said.op == "pong" or said.ret_msg == "pong":
         return Heartbeat()
     if said.success is None:
-        return Unknown((said.op or "object without topic or success")[:_LONGEST_KIND])
+        return Unknown(said.op or "object without topic or success")
     return _reply(said)
 
 
@@ -75,18 +72,9 @@ def _reply(said: _Frame) -> Reply:
     request_id = int(said.req_id) if said.req_id.isdecimal() else None
     if said.success:
         return Reply(request_id)
-    message = said.ret_msg or "(no reason given)"
-    named = _NAMED.search(message)
-    if named is None:
-        return Reply(request_id, None, message)
-    return Reply(
-        request_id,
-        None,
-        message,
-        streams=(named[1],),
-        others="again",
-        refusal="already" if _ALREADY in message else "never",
-    )
+    named = _NAMED.search(said.ret_msg)
+    streams = None if named is None else (named[1],)
+    return _REFUSALS.reply(request_id, None, said.ret_msg, streams, others="again")
 
 
 class _Request(msgspec.Struct):

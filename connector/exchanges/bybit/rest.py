@@ -12,7 +12,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from connector.exchanges.protocol import UNDECODABLE, Page, RestRequest, RestService
+from connector.exchanges.protocol import Page, RestRequest, RestService
+from connector.exchanges.refusals import ErrorBodies
 from connector.instruments import Instrument, Kind, Status
 
 NS_PER_MS = 1_000_000
@@ -25,24 +26,12 @@ _NOT_NOW: frozenset[int | str] = frozenset({10000, 10006, 10016, 10019, 10429})
 
 class _Said(msgspec.Struct, rename="camel"):
     ret_code: int = 0
-    ret_msg: str = "(no reason given)"
+    ret_msg: str = ""
 
 
-_SAID = msgspec.json.Decoder(_Said)
-
-
-def refusal(body: bytes) -> tuple[int | str | None, str]:
-    """Code and text of an error."""
-    try:
-        said = _SAID.decode(body)
-    except UNDECODABLE:
-        return None, body[:200].decode("utf-8", "backslashreplace") or "(no reason given)"
-    return said.ret_code, said.ret_msg
-
-
-def refuses(body: bytes) -> bool:
-    """Whether a body with status 200 is an error."""
-    return bool(refusal(body)[0])
+_ERRORS = ErrorBodies(
+    form=_Said, told=lambda said: (said.ret_code, said.ret_msg), success=frozenset({0})
+)
 
 
 def service(url: str) -> RestService:
@@ -51,8 +40,8 @@ def service(url: str) -> RestService:
         url=url,
         weight_per_window=REQUESTS_PER_WINDOW,
         window_seconds=WINDOW_SECONDS,
-        error=refusal,
-        refuses=refuses,
+        error=_ERRORS.read,
+        refuses=_ERRORS.refuses,
         banned=frozenset({403, 429}),
         not_now=_NOT_NOW,
     )

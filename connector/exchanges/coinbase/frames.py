@@ -28,6 +28,7 @@ from connector.exchanges.protocol import (
     Subscribed,
     Unknown,
 )
+from connector.exchanges.refusals import NO_REASON, not_an_object
 from connector.exchanges.shortcuts import numbered
 
 
@@ -72,8 +73,6 @@ BOOK, BOOK_FRAMES = "level2", "l2_data"
 
 CHANNELS = frozenset({BOOK_FRAMES, "market_trades", "ticker", "ticker_batch", "candles", "status"})
 """Of market data, as frames name them. Source: coinbase A4."""
-
-_LONGEST_KIND = 40
 
 
 class _Product(msgspec.Struct):
@@ -121,19 +120,18 @@ def parse(frame: bytes) -> Inbound:
             documented type.
     """
     if not frame.lstrip().startswith(b"{"):
-        value: Any = _ANYTHING.decode(frame)
-        return Unknown(type(value).__name__)
+        return not_an_object(frame)
     said = _FRAME.decode(frame)
     if said.type == "error":
-        return Reply(None, None, said.message or "(no reason given)")
+        return Reply(None, None, said.message or NO_REASON)
     if said.channel is None:
-        return Unknown((said.type or "object without channel or type")[:_LONGEST_KIND])
+        return Unknown(said.type or "object without channel or type")
     if said.channel == HEARTBEATS:
         return Heartbeat()
     if said.channel == "subscriptions":
         return _subscribed(said.events)
     if said.channel not in CHANNELS:
-        return Unknown(said.channel[:_LONGEST_KIND])
+        return Unknown(said.channel)
     names = {f"{said.channel}:{listed_as(each)}" for event in said.events for each in event.named}
     if len(names) == 1:
         return Data(names.pop(), frame)

@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from connector.exchanges.coinbase.wire import nanoseconds
-from connector.exchanges.protocol import UNDECODABLE, Page, RestRequest, RestService
+from connector.exchanges.protocol import Page, RestRequest, RestService
+from connector.exchanges.refusals import ErrorBodies
 from connector.instruments import Instrument, Kind, Status
 
 REQUESTS_PER_WINDOW, WINDOW_SECONDS = 10, 1.0
@@ -29,16 +30,9 @@ class _Said(msgspec.Struct):
     error_details: str = ""
 
 
-_SAID = msgspec.json.Decoder(_Said)
-
-
-def refusal(body: bytes) -> tuple[int | str | None, str]:
-    """Code and text of an error; its fields vary."""
-    try:
-        said = _SAID.decode(body)
-    except UNDECODABLE:
-        return None, body[:200].decode("utf-8", "backslashreplace") or "(no reason given)"
-    return said.error, said.message or said.error_details or "(no reason given)"
+_ERRORS = ErrorBodies(
+    form=_Said, told=lambda said: (said.error, said.message or said.error_details)
+)
 
 
 def service(url: str) -> RestService:
@@ -47,7 +41,7 @@ def service(url: str) -> RestService:
         url=url,
         weight_per_window=REQUESTS_PER_WINDOW,
         window_seconds=WINDOW_SECONDS,
-        error=refusal,
+        error=_ERRORS.read,
         banned=frozenset({429}),
     )
 

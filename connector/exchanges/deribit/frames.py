@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import attrs
 import msgspec
 
 from connector.exchanges.protocol import (
@@ -25,6 +26,7 @@ from connector.exchanges.protocol import (
     Reply,
     Unknown,
 )
+from connector.exchanges.refusals import Refusals, not_an_object
 
 ENVELOPE = Envelope(
     (
@@ -39,14 +41,13 @@ ENVELOPE = Envelope(
 HEARTBEAT_SECONDS = 15
 OWN_ID = 0
 """Of requests that ask for no stream; those for streams have ids from 1 on."""
-LATER = frozenset(
-    {
+_REFUSALS = Refusals(
+    later=frozenset({
         "too_many_requests", "too_many_concurrent_requests", "temporarily_unavailable", "retry",
         "matching_engine_queue_full", "system_maintenance", "timed_out", "internal_server_error",
-    }
+    })
 )  # fmt: skip
 """What is worth another try, by its words: sources disagree on the codes. Source: deribit §8."""
-_LONGEST_KIND = 40
 
 
 class _Params(msgspec.Struct):
@@ -72,7 +73,6 @@ class _Frame(msgspec.Struct):
 
 
 _FRAME = msgspec.json.Decoder(_Frame)
-_ANYTHING = msgspec.json.Decoder()
 
 
 def spell(symbol: str) -> str:
@@ -90,8 +90,7 @@ def parse(frame: bytes) -> Inbound:
             documented type.
     """
     if not frame.lstrip().startswith(b"{"):
-        value: Any = _ANYTHING.decode(frame)
-        return Unknown(type(value).__name__)
+        return not_an_object(frame)
     said = _FRAME.decode(frame)
     if said.method is not None and said.params is not None:
         return _notification(said.method, said.params)
@@ -101,7 +100,7 @@ def parse(frame: bytes) -> Inbound:
         return Reply(said.id, streams=tuple(map(str, said.result)), others="refused")
     if said.id is not None and said.result is not None:
         return Heartbeat()
-    return Unknown((said.method or "object without method or id")[:_LONGEST_KIND])
+    return Unknown(said.method or "object without method or id")
 
 
 def _notification(method: str, params: _Params) -> Inbound:
@@ -109,16 +108,16 @@ def _notification(method: str, params: _Params) -> Inbound:
         return Data(params.channel, bytes(params.data))
     if method == "heartbeat":
         return Question(PING) if params.type == "test_request" else Heartbeat()
-    return Unknown(method[:_LONGEST_KIND])
+    return Unknown(method)
 
 
 def _refusal(request_id: int | None, error: _Error) -> Reply:
-    message = error.message or "(no reason given)"
-    if message in LATER:
-        return Reply(request_id, error.code, message, refusal="later")
+    reply = _REFUSALS.reply(request_id, error.code, error.message)
+    if reply.refusal == "later" or not error.data:
+        return reply
     # ``data`` says which parameter is wrong, and why.
-    told = f" {msgspec.json.encode(error.data).decode()}" if error.data else ""
-    return Reply(request_id, error.code, message + told)
+    told = msgspec.json.encode(error.data).decode()
+    return attrs.evolve(reply, message=f"{reply.message} {told}")
 
 
 class _Request(msgspec.Struct):

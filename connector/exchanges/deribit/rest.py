@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from connector.exchanges.protocol import UNDECODABLE, RestRequest, RestService
+from connector.exchanges.protocol import RestRequest, RestService
+from connector.exchanges.refusals import ErrorBodies
 from connector.instruments import Instrument, Kind, OptionSide, QuantityUnit, Status
 
 NS_PER_MS = 1_000_000
@@ -24,30 +25,18 @@ TARGET = "/api/v2/public/get_instruments?currency=any&expired=false"
 
 class _Error(msgspec.Struct):
     code: int | None = None
-    message: str = "(no reason given)"
+    message: str = ""
 
 
 class _Said(msgspec.Struct):
     error: _Error | None = None
 
 
-_SAID = msgspec.json.Decoder(_Said)
+def _told(said: _Said) -> tuple[int | None, str]:
+    return (None, "") if said.error is None else (said.error.code, said.error.message)
 
 
-def refusal(body: bytes) -> tuple[int | str | None, str]:
-    """Code and text of an error."""
-    try:
-        said = _SAID.decode(body)
-    except UNDECODABLE:
-        said = _Said()
-    if said.error is None:
-        return None, body[:200].decode("utf-8", "backslashreplace") or "(no reason given)"
-    return said.error.code, said.error.message
-
-
-def refuses(body: bytes) -> bool:
-    """Whether a body with status 200 is an error."""
-    return refusal(body)[0] is not None
+_ERRORS = ErrorBodies(form=_Said, told=_told)
 
 
 def service(url: str) -> RestService:
@@ -56,8 +45,8 @@ def service(url: str) -> RestService:
         url=url,
         weight_per_window=WEIGHT_PER_WINDOW,
         window_seconds=WINDOW_SECONDS,
-        error=refusal,
-        refuses=refuses,
+        error=_ERRORS.read,
+        refuses=_ERRORS.refuses,
     )
 
 

@@ -24,6 +24,7 @@ from connector.exchanges.protocol import (
     Several,
     Unknown,
 )
+from connector.exchanges.refusals import Refusals, not_an_object
 
 ENVELOPE = Envelope((Part(b'{"channel":"', b'"'), Part(b'"coin":"', b'"')))
 """Names are ``channel:coin``; candles, which name no coin, take the long way."""
@@ -34,8 +35,7 @@ BOOK, SLOW_BOOK = "l2Book", "l2Book.slow"
 """Both forms of a book come as ``l2Book``; ``fast`` in their data tells them apart."""
 CONTEXT, SPOT_CONTEXT = "activeAssetCtx", "activeSpotAssetCtx"
 
-_LONGEST_KIND = 40
-_ALREADY = "already subscribed"
+_REFUSALS = Refusals(already_words=("already subscribed",))
 
 
 def name_of(kind: str, coin: str, interval: str = "", *, fast: bool | None = None) -> str:
@@ -96,8 +96,7 @@ def parse(frame: bytes) -> Inbound:
             documented type.
     """
     if not frame.lstrip().startswith(b"{"):
-        value: Any = _ANYTHING.decode(frame)
-        return Unknown(type(value).__name__)
+        return not_an_object(frame)
     said = _FRAME.decode(frame)
     channel = said.channel
     if channel == "pong":
@@ -112,7 +111,7 @@ def parse(frame: bytes) -> Inbound:
         named = _NAMED.decode(said.data)
         coin, interval = named.coin or named.s, named.i
         return Data(name_of(channel, coin, interval, fast=named.fast), frame)
-    return Unknown(channel[:_LONGEST_KIND])
+    return Unknown(channel)
 
 
 TYPES = frozenset({"trades", BOOK, "bbo", "candle", CONTEXT})
@@ -146,7 +145,6 @@ def _names_in_reply(said: _Named) -> tuple[str, ...]:
 
 def _refusal(text: str) -> Reply:
     """The text has the request in it, or the subscription."""
-    refusal: Any = "already" if _ALREADY in text.lower() else "never"
     begin, end = text.find("{"), text.rfind("}")
     streams = None
     if 0 <= begin < end:
@@ -157,7 +155,7 @@ def _refusal(text: str) -> Reply:
             streams = (name_of(named.type, named.coin, named.interval, fast=named.fast),)
         except UNDECODABLE:
             pass
-    return Reply(None, None, text or "(no reason given)", streams=streams, refusal=refusal)
+    return _REFUSALS.reply(None, None, text, streams)
 
 
 class _Request(msgspec.Struct):

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import msgspec
 
 from connector.exchanges.protocol import Page, RestRequest, RestService
+from connector.exchanges.refusals import NO_REASON
 from connector.instruments import Instrument, Status
 
 T = TypeVar("T")
@@ -33,7 +34,7 @@ _TRADING, _DELISTED = "trading", "delisted"
 def refusal(body: bytes) -> tuple[int | str | None, str]:
     """There are no codes: the body is the text, unless something else answers with a page."""
     text = body[:200].decode("utf-8", "backslashreplace")
-    return (None if text.lstrip()[:1] in ("", "<") else "error"), text or "(no reason given)"
+    return (None if text.lstrip()[:1] in ("", "<") else "error"), text or NO_REASON
 
 
 def service(url: str) -> RestService:

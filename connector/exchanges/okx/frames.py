@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
@@ -22,6 +21,7 @@ from connector.exchanges.protocol import (
     Shutdown,
     Unknown,
 )
+from connector.exchanges.refusals import Refusals, not_an_object
 
 ENVELOPE = Envelope((Part(b'{"arg":{"channel":"', b'"'), Part(b'"instId":"', b'"')))
 """Names are ``channel:instId``."""
@@ -29,9 +29,8 @@ ENVELOPE = Envelope((Part(b'{"arg":{"channel":"', b'"'), Part(b'"instId":"', b'"
 PING, PONG = "ping", b"pong"
 _NAMED = re.compile(r"channel:([\w-]+),\s*(?:instId|instType):([\w-]+)")
 _UPGRADE = "64008"
-_LATER = frozenset({"60014", "50011"})
+_REFUSALS = Refusals(later=frozenset({"60014", "50011"}))
 """Too fast: ask again later."""
-_LONGEST_KIND = 40
 _ABSENT = msgspec.Raw()
 
 
@@ -57,7 +56,6 @@ class _Frame(msgspec.Struct):
 
 
 _FRAME = msgspec.json.Decoder(_Frame)
-_ANYTHING = msgspec.json.Decoder()
 
 
 def parse(frame: bytes) -> Inbound:
@@ -70,8 +68,7 @@ def parse(frame: bytes) -> Inbound:
     if frame == PONG:
         return Heartbeat()
     if not frame.lstrip().startswith(b"{"):
-        value: Any = _ANYTHING.decode(frame)
-        return Unknown(type(value).__name__)
+        return not_an_object(frame)
     said = _FRAME.decode(frame)
     if said.arg is not None and said.data is not _ABSENT:
         return Data(said.arg.name, frame)
@@ -82,17 +79,14 @@ def parse(frame: bytes) -> Inbound:
         return _refusal(request_id, said)
     if said.event == "notice" and said.code == _UPGRADE:
         return Shutdown(said.msg or "service upgrade")
-    return Unknown((said.event or "object without arg or event")[:_LONGEST_KIND])
+    return Unknown(said.event or "object without arg or event")
 
 
 def _refusal(request_id: int | None, said: _Frame) -> Reply:
-    message = said.msg or "(no reason given)"
-    if said.code in _LATER:
-        return Reply(request_id, said.code, message, refusal="later")
-    named = _NAMED.search(message)
+    named = _NAMED.search(said.msg)
     # The other streams of the request have acknowledgements of their own.
     streams = None if named is None else (f"{named[1]}:{named[2]}",)
-    return Reply(request_id, said.code, message, streams=streams)
+    return _REFUSALS.reply(request_id, said.code, said.msg, streams)
 
 
 class _Request(msgspec.Struct):

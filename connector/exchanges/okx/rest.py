@@ -18,7 +18,8 @@ from connector.exchanges.endpoints import Endpoints
 from connector.exchanges.numbers import ON_WIRE
 from connector.exchanges.okx import decode
 from connector.exchanges.parameters import NumberType
-from connector.exchanges.protocol import UNDECODABLE, Page, RestRequest, RestService
+from connector.exchanges.protocol import Page, RestRequest, RestService
+from connector.exchanges.refusals import ErrorBodies
 from connector.instruments import Instrument, Kind, Status
 
 NS_PER_MS = 1_000_000
@@ -36,21 +37,7 @@ class _Said(msgspec.Struct):
     msg: str = ""
 
 
-_SAID = msgspec.json.Decoder(_Said)
-
-
-def refusal(body: bytes) -> tuple[int | str | None, str]:
-    """Code and text of an error."""
-    try:
-        said = _SAID.decode(body)
-    except UNDECODABLE:
-        return None, body[:200].decode("utf-8", "backslashreplace") or "(no reason given)"
-    return said.code, said.msg or "(no reason given)"
-
-
-def refuses(body: bytes) -> bool:
-    """Whether a body with status 200 is an error."""
-    return refusal(body)[0] not in ("0", None)
+_ERRORS = ErrorBodies(form=_Said, told=lambda said: (said.code, said.msg), success=frozenset({"0"}))
 
 
 def service(endpoints: Endpoints) -> RestService:
@@ -60,8 +47,8 @@ def service(endpoints: Endpoints) -> RestService:
         headers=endpoints.headers,
         weight_per_window=REQUESTS_PER_WINDOW,
         window_seconds=WINDOW_SECONDS,
-        error=refusal,
-        refuses=refuses,
+        error=_ERRORS.read,
+        refuses=_ERRORS.refuses,
         not_now=_NOT_NOW,
     )
 

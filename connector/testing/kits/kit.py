@@ -63,23 +63,26 @@ class Ears(Protocol):
 
 
 class Dialect(Protocol):
-    """How a venue speaks on one connection, whose state it may keep."""
+    """How a venue speaks on one connection, whose state it may keep.
+
+    Methods with a body here suit most venues; a subclass may omit them.
+    """
 
     def greet(self) -> Iterable[bytes]:
-        """What is said when the connection has come to be."""
-        ...
+        """What is said when the connection has come to be; nothing."""
+        return ()
 
     def hear(self, text: bytes) -> Iterable[bytes]:
         """Carry out a request, and answer it."""
         ...
 
     def say(self, stream: str, data: bytes) -> bytes:
-        """The message that brings the data of a stream."""
-        ...
+        """The message that brings the data of a stream: as the desk has written it."""
+        return data
 
     def announce_shutdown(self) -> bytes | None:
         """The message before the end; None where there is none."""
-        ...
+        return None
 
 
 class PromptEars(Ears, Protocol):

@@ -13,7 +13,8 @@ import msgspec
 import trio
 
 from connector.testing.kits.bitget.names import INST_TYPES, V2_ROUTE, Market, inst_type_of
-from connector.testing.kits.kit import Ears
+from connector.testing.kits.kit import Dialect, Ears
+from connector.testing.kits.requests_heard import RequestWindow, object_in
 
 REQUESTS_PER_HOUR, HOUR_SECONDS = 240, 3600.0
 MOST_BYTES = 4096
@@ -27,7 +28,7 @@ NO_SUCH_CHANNEL, ILLEGAL_REQUEST, WRONG_OP, TOO_MANY, WRONG_PARAMETER = (
 _NORMAL = 1000
 
 
-class BitgetDialect:
+class BitgetDialect(Dialect):
     """How Bitget speaks on one connection.
 
     Args:
@@ -40,20 +41,9 @@ class BitgetDialect:
         self._market: Market = market
         self._classic = ears.route == V2_ROUTE
         self._connection = f"{ears.number:032x}"
-        self._requests: list[float] = []
+        self._requests = RequestWindow(REQUESTS_PER_HOUR, HOUR_SECONDS)
         self.due_at = trio.current_time() + PING_SECONDS
         """When the connection is cut, unless a ping comes."""
-
-    def greet(self) -> list[bytes]:
-        """Nothing is said."""
-        return []
-
-    def say(self, stream: str, data: bytes) -> bytes:
-        """The desk writes whole messages."""
-        return data
-
-    def announce_shutdown(self) -> None:
-        """There is no notice."""
 
     def speak(self) -> list[bytes]:
         """Cut the connection: no ping has come."""
@@ -66,11 +56,8 @@ class BitgetDialect:
         if text == b"ping":
             self.due_at = trio.current_time() + PING_SECONDS
             return [b"pong"]
-        try:
-            said = msgspec.json.decode(text)
-        except msgspec.DecodeError:
-            return [self._error(ILLEGAL_REQUEST, "Illegal request")]
-        if not isinstance(said, dict):
+        said = object_in(text)
+        if said is None:
             return [self._error(ILLEGAL_REQUEST, "Illegal request")]
         op, args = said.get("op"), said.get("args")
         if op not in ("subscribe", "unsubscribe"):
@@ -83,9 +70,7 @@ class BitgetDialect:
         if len(books) >= MOST_BOOKS:
             self._ears.close(_NORMAL, drop=True)
             return []
-        now = trio.current_time()
-        self._requests = [each for each in self._requests if each > now - HOUR_SECONDS] + [now]
-        if len(self._requests) > REQUESTS_PER_HOUR:
+        if not self._requests.take():
             return [self._error(TOO_MANY, "Request too many")]
         return [self._answer(op, arg) for arg in args]
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
-from connector.testing.kits.kit import Ears
+from connector.testing.kits.kit import Dialect, Ears
 
 SPOT_ARGS = 10
 CONNECTION_ARG_CHARACTERS = 21_000
 
 
-class BybitDialect:
+class BybitDialect(Dialect):
     """How Bybit speaks on one connection.
 
     Args:
@@ -27,17 +27,6 @@ class BybitDialect:
         self._ears = ears
         self._spot = category == "spot"
         self._connection = f"00000000-0000-4000-8000-{ears.number:012x}"
-
-    def greet(self) -> list[bytes]:
-        """Nothing is said."""
-        return []
-
-    def say(self, stream: str, data: bytes) -> bytes:
-        """The desk writes whole messages."""
-        return data
-
-    def announce_shutdown(self) -> None:
-        """Cuts are not announced."""
 
     def hear(self, text: bytes) -> list[bytes]:
         """Carry out a request, and answer it."""

@@ -16,7 +16,8 @@ import msgspec
 import trio
 
 from connector.testing.kits.coinbase.times import go_time, timestamp
-from connector.testing.kits.kit import PromptEars
+from connector.testing.kits.kit import Dialect, PromptEars
+from connector.testing.kits.requests_heard import object_in
 
 FIRST_SUBSCRIPTION_SECONDS = 5.0
 QUIET_SECONDS = 90.0
@@ -35,7 +36,7 @@ _UNKNOWN_CHANNEL = "authentication failure"
 _NOT_SUBSCRIBED_CODE = 1008
 
 
-class CoinbaseDialect:
+class CoinbaseDialect(Dialect):
     """How Coinbase speaks on one connection."""
 
     def __init__(self, ears: PromptEars) -> None:
@@ -47,16 +48,9 @@ class CoinbaseDialect:
         self._closed = False
         self._subscribed = False
 
-    def greet(self) -> list[bytes]:
-        """Nothing is said."""
-        return []
-
     def say(self, stream: str, data: bytes) -> bytes:
         """The desk writes messages without a number."""
         return data.replace(b',"events":', b',"sequence_num":%d,"events":' % self._next(), 1)
-
-    def announce_shutdown(self) -> None:
-        """Cuts are not announced."""
 
     # -- by the clock ---------------------------------------------------------------------------
 
@@ -98,11 +92,10 @@ class CoinbaseDialect:
 
     def _carry_out(self, text: bytes) -> str | None:
         """Why the request is refused; None if it is not."""
-        try:
-            said = msgspec.json.decode(text)
-        except msgspec.DecodeError:
+        said = object_in(text)
+        if said is None:
             return "failed to parse message"  # the words are assumed
-        if not isinstance(said, dict) or said.get("type") not in ("subscribe", "unsubscribe"):
+        if said.get("type") not in ("subscribe", "unsubscribe"):
             return "type is required"  # the words are assumed
         channel = said.get("channel")
         if not isinstance(channel, str):

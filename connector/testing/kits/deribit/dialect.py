@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import trio
 
-from connector.testing.kits.kit import Ears
+from connector.testing.kits.kit import Dialect, Ears
 
 LEAST_HEARTBEAT_SECONDS = 10
 CHANNELS_PER_CALL = 500
@@ -43,7 +43,7 @@ class Pool:
         return True
 
 
-class DeribitDialect:
+class DeribitDialect(Dialect):
     """How Deribit speaks on one connection."""
 
     def __init__(self, ears: Ears) -> None:
@@ -55,17 +55,10 @@ class DeribitDialect:
         self.due_at = math.inf
         """When a heartbeat, or the end, is due."""
 
-    def greet(self) -> list[bytes]:
-        """Nothing is said."""
-        return []
-
     def say(self, stream: str, data: bytes) -> bytes:
         """The notification of a channel."""
         head = b'{"jsonrpc":"2.0","method":"subscription","params":{"channel":"'
         return b'%b%b","data":%b}}' % (head, stream.encode(), data)
-
-    def announce_shutdown(self) -> None:
-        """The end of a connection is not announced."""
 
     def speak(self) -> list[bytes]:
         """A heartbeat and a question, unless the last one was not answered."""

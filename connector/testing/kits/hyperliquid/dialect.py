@@ -13,31 +13,25 @@ import msgspec
 import trio
 
 from connector.testing.kits.hyperliquid.names import stream_of
-from connector.testing.kits.kit import Ears
+from connector.testing.kits.kit import Dialect, Ears
+from connector.testing.kits.requests_heard import object_in
 
 SILENT_SECONDS = 60.0
 """The exchange closes a connection to which it has sent nothing for so long."""
 GOING_AWAY = 1000
 
 
-class HyperliquidDialect:
+class HyperliquidDialect(Dialect):
     """How Hyperliquid speaks on one connection."""
 
     def __init__(self, ears: Ears) -> None:
         self._ears = ears
         self._said = trio.current_time()
 
-    def greet(self) -> list[bytes]:
-        """Nothing is said."""
-        return []
-
     def say(self, stream: str, data: bytes) -> bytes:
         """The desk writes whole messages."""
         self._said = trio.current_time()
         return data
-
-    def announce_shutdown(self) -> None:
-        """Cuts are not announced."""
 
     @property
     def due_at(self) -> float:
@@ -53,14 +47,10 @@ class HyperliquidDialect:
     def hear(self, text: bytes) -> list[bytes]:
         """Carry out a request, and answer it."""
         self._said = trio.current_time()
-        try:
-            said: Any = msgspec.json.decode(text)
-        except msgspec.DecodeError:
-            said = None
-        if isinstance(said, dict) and said.get("method") == "ping":
+        said = object_in(text) or {}
+        method, subscription = said.get("method"), said.get("subscription")
+        if method == "ping":
             return [b'{"channel":"pong"}']
-        method = said.get("method") if isinstance(said, dict) else None
-        subscription = said.get("subscription") if isinstance(said, dict) else None
         if method not in ("subscribe", "unsubscribe") or not isinstance(subscription, dict):
             return [_error(f"Error parsing JSON into valid websocket request: {text.decode()}")]
         wrong = self._carry_out(method, subscription)

@@ -8,29 +8,21 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-import trio
 
-from connector.testing.kits.kit import Ears
+from connector.testing.kits.kit import Dialect, Ears
+from connector.testing.kits.requests_heard import RequestWindow
 
 REQUESTS_PER_HOUR = 480
 HOUR_SECONDS = 3600.0
 
 
-class OkxDialect:
+class OkxDialect(Dialect):
     """How OKX speaks on one connection."""
 
     def __init__(self, ears: Ears) -> None:
         self._ears = ears
         self._connection = f"{ears.number:08x}"
-        self._requests: list[float] = []
-
-    def greet(self) -> list[bytes]:
-        """Nothing is said."""
-        return []
-
-    def say(self, stream: str, data: bytes) -> bytes:
-        """The desk writes whole messages."""
-        return data
+        self._requests = RequestWindow(REQUESTS_PER_HOUR, HOUR_SECONDS)
 
     def announce_shutdown(self) -> bytes:
         """A service upgrade."""
@@ -57,9 +49,7 @@ class OkxDialect:
         request_id, args = said.get("id"), said.get("args")
         if not isinstance(args, list) or not args:
             return [self._error("60013", "Invalid args", request_id)]
-        now = trio.current_time()
-        self._requests = [each for each in self._requests if each > now - HOUR_SECONDS] + [now]
-        if len(self._requests) > REQUESTS_PER_HOUR:
+        if not self._requests.take():
             return [self._error("60014", "Requests too frequent", request_id)]
         return [self._answer(said["op"], arg, request_id) for arg in args]
 
