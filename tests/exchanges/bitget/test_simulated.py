@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from typing import Any
 
@@ -11,24 +10,20 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from connector import Adapter, Reconnect, open_adapter
 from connector.channels import (
     BestQuote,
     BookDeltas,
     Candles,
-    Channel,
-    Liquidations,
-    MarkPrices,
     OrderBook,
     PartialBook,
     RawStream,
     Tickers,
     Trades,
 )
-from connector.errors import SubscriptionRejected
 from connector.events import BookView, Gap
 from connector.exchanges import bitget
-from connector.testing import Fault, MemoryNetwork, OrderFlow, SimulatedExchange, open_exchange
+from connector.testing import Fault
+from tests.exchanges.simulated import Simulated, events_of, open_simulated
 
 SYMBOL = "BTCUSDT"
 SYMBOLS = {
@@ -36,46 +31,12 @@ SYMBOLS = {
     "bitget_futures": (SYMBOL, "ETHPERP", "BTCUSD_CM"),
 }
 EXCHANGES: dict[str, Any] = {"bitget_spot": bitget.Spot, "bitget_futures": bitget.Futures}
-COMMON = [
-    Trades(SYMBOL), BestQuote(SYMBOL), PartialBook(SYMBOL), PartialBook(SYMBOL, 15),
-    PartialBook(SYMBOL, 50, 20), BookDeltas(SYMBOL), BookDeltas(SYMBOL, 150), OrderBook(SYMBOL, 10),
-    Candles(SYMBOL), Candles(SYMBOL, "1d"), Tickers(SYMBOL),
-]  # fmt: skip
-OF_FUTURES = [
-    MarkPrices(SYMBOL), Liquidations(), Trades("ETHPERP"), BookDeltas("BTCUSD_CM"),
-    BookDeltas("BTCUSD_CM", 150),
-]  # fmt: skip
 
 
-@asynccontextmanager
-async def world(
-    venue: Any = "bitget_futures", rate_per_second: float = 200
-) -> AsyncIterator[tuple[SimulatedExchange, Adapter]]:
-    network = MemoryNetwork()
-    flow = OrderFlow(symbols=SYMBOLS[venue], rate_per_second=rate_per_second)
-    async with open_exchange(venue, source=flow, network=network) as exchange:
-        made = EXCHANGES[venue](endpoints=exchange.endpoints, numbers=Decimal)
-        reconnect = Reconnect(initial=0.1, jitter="none")
-        async with open_adapter(made, dialer=network, reconnect=reconnect) as adapter:
-            yield exchange, adapter
-
-
-async def events_of(adapter: Adapter, channel: Channel[Any], count: int = 3) -> list[Any]:
-    with trio.fail_after(600):
-        async with adapter.subscribe(channel, gaps=True) as feed:
-            return [await anext(feed) for _ in range(count)]
-
-
-@pytest.mark.parametrize("venue", EXCHANGES)
-async def test_every_channel_brings_events(autojump_clock: MockClock, venue: str) -> None:
-    channels = COMMON if venue == "bitget_spot" else COMMON + OF_FUTURES
-    async with world(venue) as (_, adapter):
-        for channel in channels:
-            for event in await events_of(adapter, channel):
-                assert not isinstance(event, Gap), event
-                assert event.symbol == (channel.symbol or event.symbol)
-                assert event.exchange_time_ns
-        assert adapter.statistics().decode_errors == 0
+def world(
+    venue: str = "bitget_futures", rate_per_second: float = 200
+) -> AbstractAsyncContextManager[Simulated]:
+    return open_simulated(venue, EXCHANGES[venue], SYMBOLS[venue], rate_per_second)
 
 
 async def test_what_was_traded_before_is_left_out(autojump_clock: MockClock) -> None:
@@ -96,15 +57,6 @@ async def test_a_candle_is_closed_by_the_next(autojump_clock: MockClock) -> None
                     pass
                 after = await anext(feed)
                 assert after.open_time_ns == candle.close_time_ns + 10**6
-
-
-async def test_a_bad_symbol_is_refused_and_the_others_live(autojump_clock: MockClock) -> None:
-    async with world() as (_, adapter), trio.open_nursery() as nursery:
-        nursery.start_soon(events_of, adapter, Tickers(SYMBOL))
-        nursery.start_soon(events_of, adapter, PartialBook(SYMBOL, 15))
-        for channel in (Tickers("NOPEUSDT"), BookDeltas("NOPEUSDT", 150), Candles("XPERP", "1d")):
-            with pytest.raises(SubscriptionRejected, match=r"30001.*exist"):
-                await events_of(adapter, channel)
 
 
 async def test_text_pings_keep_a_connection_on_which_data_flows(

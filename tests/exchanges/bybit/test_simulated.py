@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from typing import Any
 
@@ -13,29 +12,21 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from connector import Adapter, Reconnect, open_adapter
+from connector import Adapter
 from connector.channels import (
-    BestQuote,
     BookDeltas,
-    Candles,
-    Channel,
     Liquidations,
-    MarkPrices,
     OrderBook,
-    Tickers,
-    Trades,
 )
-from connector.errors import SubscriptionRejected
 from connector.events import BookSnapshot, BookView, Gap, Level
 from connector.exchanges import bybit
 from connector.testing import (
     Fault,
-    MemoryNetwork,
     OrderFlow,
     SimulatedExchange,
     Source,
-    open_exchange,
 )
+from tests.exchanges.simulated import Simulated, events_of, open_simulated
 
 EXCHANGES = {
     "bybit_spot": bybit.Spot,
@@ -43,12 +34,6 @@ EXCHANGES = {
     "bybit_inverse": bybit.Inverse,
 }
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
-COMMON = [
-    Trades("BTCUSDT"), BestQuote("BTCUSDT"), BookDeltas("BTCUSDT"), BookDeltas("BTCUSDT", 20),
-    OrderBook("BTCUSDT", 10), Candles("BTCUSDT"), Tickers("BTCUSDT"),
-]  # fmt: skip
-OF_DERIVATIVES = [MarkPrices("ETHUSDT"), Liquidations("ETHUSDT")]
-LONG = 30
 
 
 @attrs.frozen
@@ -57,35 +42,11 @@ class World:
     adapter: Adapter
 
 
-@asynccontextmanager
-async def world(
-    venue: Any, *, source: Source | None = None, numbers: Any = float, **options: Any
-) -> AsyncIterator[World]:
-    network = MemoryNetwork()
-    flow = OrderFlow(symbols=SYMBOLS) if source is None else source
-    async with open_exchange(venue, source=flow, network=network, **options) as exchange:
-        made: Any = EXCHANGES[venue](endpoints=exchange.endpoints, numbers=numbers)
-        reconnect = Reconnect(initial=0.1, jitter="none")
-        async with open_adapter(made, dialer=network, reconnect=reconnect) as adapter:
-            yield World(exchange, adapter)
-
-
-async def events_of(adapter: Adapter, channel: Channel[Any], count: int = 3) -> list[Any]:
-    with trio.fail_after(600):
-        async with adapter.subscribe(channel, gaps=True) as feed:
-            return [await anext(feed) for _ in range(count)]
-
-
-@pytest.mark.parametrize("venue", EXCHANGES)
-async def test_every_channel_brings_events(autojump_clock: MockClock, venue: str) -> None:
-    channels = COMMON if venue == "bybit_spot" else COMMON + OF_DERIVATIVES
-    async with world(venue, source=OrderFlow(symbols=SYMBOLS, rate_per_second=200)) as there:
-        for channel in channels:
-            for event in await events_of(there.adapter, channel):
-                assert not isinstance(event, Gap), event
-                assert event.symbol == channel.symbol
-                assert event.exchange_time_ns
-        assert there.adapter.statistics().decode_errors == 0
+def world(
+    venue: str, *, source: Source | None = None, numbers: Any = float
+) -> AbstractAsyncContextManager[Simulated]:
+    make = EXCHANGES[venue]
+    return open_simulated(venue, make, SYMBOLS, 50, numbers=numbers, source=source)
 
 
 async def test_a_book_is_the_books_of_the_exchange_and_agrees_with_quotes(
@@ -119,15 +80,6 @@ async def test_a_snapshot_comes_first_and_deltas_follow(autojump_clock: MockCloc
         assert all(isinstance(level, Level) for level in first.bids)
         ids = [first.update_id, *(each.last_update_id for each in rest)]
         assert ids == list(range(first.update_id, first.update_id + 20))
-
-
-async def test_one_bad_symbol_is_refused_and_the_others_live(autojump_clock: MockClock) -> None:
-    async with world("bybit_linear") as there, trio.open_nursery() as nursery:
-        nursery.start_soon(events_of, there.adapter, Trades("BTCUSDT"))
-        nursery.start_soon(events_of, there.adapter, Trades("ETHUSDT"))
-        with pytest.raises(SubscriptionRejected, match="handler not found"):
-            with trio.fail_after(LONG):
-                await events_of(there.adapter, Trades("NOPEUSDT"))
 
 
 async def test_pings_keep_a_quiet_connection(autojump_clock: MockClock) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from typing import Any
 
@@ -11,29 +11,25 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from connector import Adapter, Reconnect, open_adapter
 from connector.channels import (
     BestQuote,
     BookDeltas,
     Candles,
-    Channel,
     OrderBook,
     RawStream,
     Tickers,
     Trades,
 )
-from connector.errors import RequestRejected, SubscriptionRejected
-from connector.events import BookView, Gap, Trade
+from connector.errors import SubscriptionRejected
+from connector.events import BookView, Trade
 from connector.exchanges import coinbase
 from connector.testing import (
     Fault,
     FaultPlan,
-    MemoryNetwork,
-    OrderFlow,
     SimulatedExchange,
     When,
-    open_exchange,
 )
+from tests.exchanges.simulated import Simulated, events_of, open_simulated
 
 SYMBOL = "BTC-USD"
 CHANNELS = [
@@ -42,35 +38,13 @@ CHANNELS = [
 ]  # fmt: skip
 
 
-@asynccontextmanager
-async def world(
+def world(
     rate_per_second: float = 200,
     faults: FaultPlan | None = None,
     symbols: tuple[str, ...] = (SYMBOL, "ETH-USDC"),
-) -> AsyncIterator[tuple[SimulatedExchange, Adapter]]:
-    network = MemoryNetwork()
-    flow = OrderFlow(symbols=symbols, rate_per_second=rate_per_second)
-    async with open_exchange("coinbase", source=flow, network=network, faults=faults) as exchange:
-        made = coinbase.AdvancedTrade(endpoints=exchange.endpoints, numbers=Decimal)
-        reconnect = Reconnect(initial=0.1, jitter="none")
-        async with open_adapter(made, dialer=network, reconnect=reconnect) as adapter:
-            yield exchange, adapter
-
-
-async def events_of(adapter: Adapter, channel: Channel[Any], count: int = 3) -> list[Any]:
-    with trio.fail_after(600):
-        async with adapter.subscribe(channel, gaps=True) as feed:
-            return [await anext(feed) for _ in range(count)]
-
-
-async def test_every_channel_brings_events(autojump_clock: MockClock) -> None:
-    async with world() as (_, adapter):
-        for channel in CHANNELS:
-            count = 1 if isinstance(channel, RawStream) else 3
-            for event in await events_of(adapter, channel, count):
-                assert not isinstance(event, Gap), event
-                assert event.symbol == SYMBOL
-        assert adapter.statistics().decode_errors == 0
+) -> AbstractAsyncContextManager[Simulated]:
+    make = coinbase.AdvancedTrade
+    return open_simulated("coinbase", make, symbols, rate_per_second, faults=faults)
 
 
 async def test_all_at_once_on_one_connection(autojump_clock: MockClock) -> None:
@@ -79,15 +53,6 @@ async def test_all_at_once_on_one_connection(autojump_clock: MockClock) -> None:
             nursery.start_soon(events_of, adapter, channel)
         await trio.sleep(15)
         assert exchange.accepted == 1
-
-
-async def test_heartbeats_keep_a_quiet_connection(autojump_clock: MockClock) -> None:
-    async with world(1e-9) as (exchange, adapter):
-        await trio.sleep(60)  # nothing is subscribed yet
-        async with adapter.subscribe(Trades(SYMBOL)):
-            await trio.sleep(300)
-            assert exchange.accepted == 1
-            assert adapter.statistics().unknown_messages == 0
 
 
 async def test_a_product_that_is_none_is_refused_and_the_others_live(
@@ -191,29 +156,3 @@ async def test_instruments(autojump_clock: MockClock) -> None:
         found = {each.symbol: each for each in await adapter.instruments(timeout=60)}
         assert found["BIT-26DEC26-CDE"].base_quantity(Decimal(100)) == 1
         assert found[SYMBOL].base == "BTC"
-
-
-async def test_what_is_asked_once_is_what_the_streams_bring(autojump_clock: MockClock) -> None:
-    async with world() as (exchange, adapter):
-        async with adapter.subscribe(Trades(SYMBOL)) as feed:
-            live = [await anext(feed) for _ in range(60)]
-            asked = await adapter.recent_trades(SYMBOL, limit=20)
-            live += [await anext(feed) for _ in range(40)]
-        ids = [trade.trade_id for trade in live]
-        told = [trade.trade_id for trade in asked]
-        assert len(told) == 20
-        assert [each for each in told if each in ids] == [each for each in ids if each in told]
-        assert len([each for each in told if each in ids]) >= 10
-
-        book = await adapter.depth(SYMBOL, limit=5)
-        assert len(book.bids) == len(book.asks) == 5
-        assert book.bids[0].price < book.asks[0].price
-
-        opened = exchange._audience.opened_ms * 10**6
-        start = opened - opened % (60 * 10**9) - 20 * 3600 * 10**9
-        candles = adapter.candles(SYMBOL, "1m", start=start, end=start + 18 * 3600 * 10**9)
-        times = [candle.open_time_ns async for candle in candles]
-        assert times == [start + n * 60 * 10**9 for n in range(18 * 60)]
-        assert candles.missing == ()
-        with pytest.raises(RequestRejected):
-            await adapter.depth("NOPE", limit=5)

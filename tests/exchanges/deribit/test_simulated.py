@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from typing import Any
 
@@ -12,17 +12,15 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from connector import Adapter, Reconnect, open_adapter
+from connector import Adapter
 from connector.channels import (
     BestQuote,
     BookDeltas,
     Candles,
-    Channel,
     Liquidations,
     MarkPrices,
     OrderBook,
     PartialBook,
-    RawStream,
     Tickers,
     Trades,
 )
@@ -32,48 +30,16 @@ from connector.exchanges import deribit
 from connector.testing import (
     Fault,
     FaultPlan,
-    MemoryNetwork,
-    OrderFlow,
     Silent,
-    SimulatedExchange,
-    open_exchange,
 )
+from tests.exchanges.simulated import Simulated, events_of, open_simulated
 
 SYMBOL = "BTC-PERPETUAL"
 SYMBOLS = (SYMBOL, "ETH_USDC", "ETH-27AUG27-4000-P")
-CHANNELS = [
-    Trades(SYMBOL), BestQuote(SYMBOL), PartialBook(SYMBOL), PartialBook(SYMBOL, 20, 1000),
-    BookDeltas(SYMBOL), OrderBook(SYMBOL, 10), Candles(SYMBOL), Tickers(SYMBOL),
-    MarkPrices(SYMBOL), Liquidations(SYMBOL),
-]  # fmt: skip
 
 
-@asynccontextmanager
-async def world(
-    rate_per_second: float = 200, **options: Any
-) -> AsyncIterator[tuple[SimulatedExchange, Adapter]]:
-    network = MemoryNetwork()
-    options.setdefault("source", OrderFlow(symbols=SYMBOLS, rate_per_second=rate_per_second))
-    async with open_exchange("deribit", network=network, **options) as exchange:
-        made = deribit.Deribit(endpoints=exchange.endpoints, numbers=Decimal)
-        reconnect = Reconnect(initial=0.1, jitter="none")
-        async with open_adapter(made, dialer=network, reconnect=reconnect) as adapter:
-            yield exchange, adapter
-
-
-async def events_of(adapter: Adapter, channel: Channel[Any], count: int = 3) -> list[Any]:
-    with trio.fail_after(600):
-        async with adapter.subscribe(channel, gaps=True) as feed:
-            return [await anext(feed) for _ in range(count)]
-
-
-async def test_every_channel_brings_events(autojump_clock: MockClock) -> None:
-    async with world() as (_, adapter):
-        for channel in CHANNELS:
-            for event in await events_of(adapter, channel):
-                assert not isinstance(event, Gap), event
-                assert event.symbol == SYMBOL
-        assert adapter.statistics().decode_errors == 0
+def world(rate_per_second: float = 200, **options: Any) -> AbstractAsyncContextManager[Simulated]:
+    return open_simulated("deribit", deribit.Deribit, SYMBOLS, rate_per_second, **options)
 
 
 async def test_what_comes_in_one_stream_is_read_for_each_channel(
@@ -115,17 +81,6 @@ async def test_a_candle_is_closed_by_the_next(autojump_clock: MockClock) -> None
                     if len(closed) == 2:
                         break
         assert closed[0].close_time_ns + 10**6 == closed[1].open_time_ns
-
-
-async def test_what_is_left_out_of_the_reply_is_refused_and_the_others_live(
-    autojump_clock: MockClock,
-) -> None:
-    async with world() as (_, adapter), trio.open_nursery() as nursery:
-        nursery.start_soon(events_of, adapter, Tickers(SYMBOL))
-        nursery.start_soon(events_of, adapter, OrderBook(SYMBOL))
-        for channel in (Tickers("NOPE-PERPETUAL"), RawStream(f"book.{SYMBOL}.raw")):
-            with pytest.raises(SubscriptionRejected, match="did not acknowledge"):
-                await events_of(adapter, channel)
 
 
 async def test_an_error_for_a_whole_request_refuses_the_one_that_is_wrong(
