@@ -11,45 +11,17 @@ from trio.testing import MockClock
 
 from connector.testing import Fault
 from connector.testing.kits.bitget.kit import BitgetKit
-from connector.testing.venues.rules import Venue
+from tests.testing.kits.ears import Ears, ears_of
 
 
-@attrs.define
-class Ears:
-    """A connection that remembers."""
-
-    route: str = "/v3/ws/public"
-    number: int = 1
-    venue: Venue = attrs.Factory(lambda: Venue(BitgetKit("futures").rules, routes_are_paths=True))
-    held: list[str] = attrs.Factory(list)
-    fault: Fault | None = None
-    closed: int | None = None
-
-    @property
-    def subscriptions(self) -> tuple[str, ...]:
-        return tuple(self.held)
-
-    def knows(self, stream: str, symbol: str) -> bool:
-        known = ("", "BTCUSDT", "BTCPERP", "BTCUSD_CM")
-        return self.venue.serves(self.route, stream) and symbol in known
-
-    def refusal(self, stream: str) -> Fault | None:
-        return self.fault
-
-    def subscribe(self, stream: str) -> None:
-        self.held.append(stream)
-
-    def unsubscribe(self, stream: str) -> None:
-        if stream in self.held:
-            self.held.remove(stream)
-
-    def close(self, code: int, reason: str = "", *, drop: bool = False) -> None:
-        self.closed = code
+def futures(route: str = "/v3/ws/public", fault: Fault | None = None) -> Ears:
+    symbols = ("", "BTCUSDT", "BTCPERP", "BTCUSD_CM")
+    return ears_of(BitgetKit("futures"), route=route, symbols=symbols, fault=fault)
 
 
 @attrs.define
 class Conversation:
-    ears: Ears = attrs.Factory(Ears)
+    ears: Ears = attrs.Factory(futures)
     dialect: Any = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -97,7 +69,7 @@ async def test_each_argument_has_a_verdict_of_its_own(autojump_clock: MockClock)
 
 
 async def test_v2_names_the_argument_beside_its_text(autojump_clock: MockClock) -> None:
-    there = Conversation(Ears("/v2/ws/public"))
+    there = Conversation(futures("/v2/ws/public"))
     assert there.ask(v2("BTCUSDT"), v2("BTCUSD", "books15", "COIN-FUTURES")) == [
         {"event": "subscribe", "arg": v2("BTCUSDT")},
         {"event": "subscribe", "arg": v2("BTCUSD", "books15", "COIN-FUTURES")},
@@ -117,7 +89,7 @@ async def test_a_symbol_in_the_wrong_market_is_accepted_and_silent(
     autojump_clock: MockClock,
 ) -> None:
     for route, arg in (("/v3/ws/public", v3("BTCPERP")), ("/v2/ws/public", v2("BTCPERP"))):
-        there = Conversation(Ears(route))
+        there = Conversation(futures(route))
         assert there.ask(arg) == [{"event": "subscribe", "arg": arg}]
         (held,) = there.ears.held
         assert there.ears.venue.route_of(held) is None
@@ -134,7 +106,7 @@ async def test_without_a_text_ping_the_connection_is_cut(autojump_clock: MockClo
     assert there.dialect.due_at == begin + 227
     await trio.sleep_until(there.dialect.due_at)
     assert list(there.dialect.speak()) == []
-    assert there.ears.closed is not None
+    assert there.ears.closed
     assert there.dialect.due_at == float("inf")
 
 
@@ -147,7 +119,7 @@ async def test_limits(autojump_clock: MockClock) -> None:
     await trio.sleep(3601)
     assert there.ask(v3("BTCUSDT"))[0]["event"] == "subscribe"
     assert there.ask(*[v3("BTCUSDT")] * 25) == []
-    assert there.ears.closed is not None
+    assert there.ears.closed
 
 
 async def test_what_is_no_request(autojump_clock: MockClock) -> None:
@@ -162,5 +134,5 @@ async def test_what_is_no_request(autojump_clock: MockClock) -> None:
 
 async def test_a_fault_refuses_in_its_own_words(autojump_clock: MockClock) -> None:
     fault = Fault("reject_subscription", message="is not for you")
-    (said,) = Conversation(Ears(fault=fault)).ask(v3("BTCUSDT"))
+    (said,) = Conversation(futures(fault=fault)).ask(v3("BTCUSDT"))
     assert said["msg"].endswith('"topic":"books"} is not for you')

@@ -5,58 +5,23 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import attrs
 import pytest
 
 from connector.testing import Fault
 from connector.testing.kits.bybit.kit import BybitKit
-from connector.testing.venues.rules import Venue
-
-
-@attrs.define
-class Ears:
-    """A connection that remembers."""
-
-    venue: Venue
-    number: int = 1
-    held: list[str] = attrs.Factory(list)
-    fault: Fault | None = None
-
-    @property
-    def route(self) -> str:
-        return self.venue.rules.routes[0]
-
-    @property
-    def subscriptions(self) -> tuple[str, ...]:
-        return tuple(self.held)
-
-    def knows(self, stream: str, symbol: str) -> bool:
-        return self.venue.serves(self.route, stream) and symbol != "NOPEUSDT"
-
-    def refusal(self, stream: str) -> Fault | None:
-        return self.fault
-
-    def subscribe(self, stream: str) -> None:
-        self.held.append(stream)
-
-    def unsubscribe(self, stream: str) -> None:
-        if stream in self.held:
-            self.held.remove(stream)
-
-    def close(self, code: int, reason: str = "", *, drop: bool = False) -> None:
-        raise AssertionError
+from tests.testing.kits.ears import Ears, ears_of
 
 
 def answer(category: Any, request: dict[str, object] | str, ears: Ears | None = None) -> Any:
     kit = BybitKit(category)
-    dialect = kit.converse(ears or Ears(Venue(kit.rules, routes_are_paths=True)))
+    dialect = kit.converse(ears or ears_of(kit))
     text = request if isinstance(request, str) else json.dumps(request)
     (reply,) = dialect.hear(text.encode())
     return {name: value for name, value in json.loads(reply).items() if name != "conn_id"}
 
 
 def ears(category: Any = "linear") -> Ears:
-    return Ears(Venue(BybitKit(category).rules, routes_are_paths=True))
+    return ears_of(BybitKit(category))
 
 
 def test_pings() -> None:

@@ -13,48 +13,9 @@ from trio.testing import MockClock
 from connector.testing import Fault
 from connector.testing.kits.coinbase.dialect import CoinbaseDialect
 from connector.testing.kits.coinbase.kit import CoinbaseKit
-from connector.testing.venues.rules import Venue
+from tests.testing.kits.ears import Ears, ears_of
 
 HEARTBEATS = '{"type":"subscribe","channel":"heartbeats"}'
-
-
-@attrs.define
-class Ears:
-    """A connection that remembers."""
-
-    venue: Venue = attrs.Factory(lambda: Venue(CoinbaseKit().rules, routes_are_paths=True))
-    number: int = 1
-    held: list[str] = attrs.Factory(list)
-    fault: Fault | None = None
-    started: int = 0
-    closed: list[int] = attrs.Factory(list)
-
-    @property
-    def route(self) -> str:
-        return self.venue.rules.routes[0]
-
-    @property
-    def subscriptions(self) -> tuple[str, ...]:
-        return tuple(self.held)
-
-    def knows(self, stream: str, symbol: str) -> bool:
-        return self.venue.serves(self.route, stream) and symbol != "NOPE-USD"
-
-    def refusal(self, stream: str) -> Fault | None:
-        return self.fault
-
-    def subscribe(self, stream: str) -> None:
-        self.held.append(stream)
-
-    def unsubscribe(self, stream: str) -> None:
-        if stream in self.held:
-            self.held.remove(stream)
-
-    def start(self) -> None:
-        self.started += 1
-
-    def close(self, code: int, reason: str = "", *, drop: bool = False) -> None:
-        self.closed.append(code)
 
 
 @attrs.define
@@ -69,7 +30,7 @@ class Desk:
 
 
 def open_desk() -> Desk:
-    ears = Ears()
+    ears = ears_of(CoinbaseKit())
     return Desk(ears, CoinbaseKit().converse(ears))
 
 

@@ -13,41 +13,7 @@ from trio.testing import MockClock
 from connector.testing import Fault
 from connector.testing.kits.deribit.dialect import DeribitDialect
 from connector.testing.kits.deribit.kit import DeribitKit
-from connector.testing.venues.rules import Venue
-
-
-@attrs.define
-class Ears:
-    """A connection that remembers."""
-
-    venue: Venue = attrs.Factory(lambda: Venue(DeribitKit().rules, routes_are_paths=True))
-    number: int = 1
-    held: list[str] = attrs.Factory(list)
-    fault: Fault | None = None
-    closed: int | None = None
-
-    @property
-    def route(self) -> str:
-        return self.venue.rules.routes[0]
-
-    @property
-    def subscriptions(self) -> tuple[str, ...]:
-        return tuple(self.held)
-
-    def knows(self, stream: str, symbol: str) -> bool:
-        return self.venue.serves(self.route, stream) and symbol != "NOPE-PERPETUAL"
-
-    def refusal(self, stream: str) -> Fault | None:
-        return self.fault
-
-    def subscribe(self, stream: str) -> None:
-        self.held.append(stream)
-
-    def unsubscribe(self, stream: str) -> None:
-        self.held.remove(stream)
-
-    def close(self, code: int, reason: str = "", *, drop: bool = False) -> None:
-        self.closed = code
+from tests.testing.kits.ears import Ears, ears_of
 
 
 @attrs.frozen
@@ -69,7 +35,7 @@ class Conversation:
 @pytest.fixture
 def talk() -> Any:
     def begin(**options: Any) -> Conversation:
-        ears = Ears(**options)
+        ears = ears_of(DeribitKit(), **options)
         return Conversation(ears, DeribitKit().converse(ears))
 
     return begin
@@ -119,7 +85,7 @@ async def test_a_question_that_is_not_answered_closes(autojump_clock: MockClock,
     assert there.hear() == ["heartbeat", "test_request"]
     await trio.sleep_until(there.dialect.due_at)
     assert there.hear() == []
-    assert there.ears.closed is not None
+    assert there.ears.closed
     assert there.dialect.due_at == float("inf")
 
 
@@ -133,7 +99,7 @@ async def test_out_of_credits_is_told_and_ends_the_session(
     assert (said["code"], said["message"]) == (10028, "too_many_requests")
     assert there.dialect.due_at == trio.current_time()
     assert there.hear() == []
-    assert there.ears.closed is not None
+    assert there.ears.closed
 
 
 async def test_credits_come_back(autojump_clock: MockClock, talk: Any) -> None:

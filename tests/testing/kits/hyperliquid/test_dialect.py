@@ -13,42 +13,7 @@ from trio.testing import MockClock
 from connector.testing import Fault
 from connector.testing.kits.hyperliquid.dialect import HyperliquidDialect
 from connector.testing.kits.hyperliquid.kit import HyperliquidKit
-from connector.testing.venues.rules import Venue
-
-
-@attrs.define
-class Ears:
-    """A connection that remembers."""
-
-    venue: Venue = attrs.Factory(lambda: Venue(HyperliquidKit().rules, routes_are_paths=True))
-    number: int = 1
-    held: list[str] = attrs.Factory(list)
-    fault: Fault | None = None
-    closed: list[int] = attrs.Factory(list)
-
-    @property
-    def route(self) -> str:
-        return self.venue.rules.routes[0]
-
-    @property
-    def subscriptions(self) -> tuple[str, ...]:
-        return tuple(self.held)
-
-    def knows(self, stream: str, symbol: str) -> bool:
-        return self.venue.serves(self.route, stream) and symbol != "NOPE"
-
-    def refusal(self, stream: str) -> Fault | None:
-        return self.fault
-
-    def subscribe(self, stream: str) -> None:
-        self.held.append(stream)
-
-    def unsubscribe(self, stream: str) -> None:
-        if stream in self.held:
-            self.held.remove(stream)
-
-    def close(self, code: int, reason: str = "", *, drop: bool = False) -> None:
-        self.closed.append(code)
+from tests.testing.kits.ears import Ears, ears_of
 
 
 @attrs.define
@@ -63,7 +28,7 @@ class Desk:
 
 
 def open_desk() -> Desk:
-    ears = Ears()
+    ears = ears_of(HyperliquidKit())
     return Desk(ears, HyperliquidKit().converse(ears))
 
 

@@ -5,52 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import attrs
 import pytest
 import trio
 from trio.testing import MockClock
 
-from connector.testing import Fault
 from connector.testing.kits.kraken.kit import FuturesKit, SpotKit
-from connector.testing.venues.rules import Venue
-
-
-@attrs.define
-class Ears:
-    """A connection that remembers."""
-
-    venue: Venue
-    number: int = 1
-    held: list[str] = attrs.Factory(list)
-    fault: Fault | None = None
-    closed: list[int] = attrs.Factory(list)
-
-    @property
-    def route(self) -> str:
-        return self.venue.rules.routes[0]
-
-    @property
-    def subscriptions(self) -> tuple[str, ...]:
-        return tuple(self.held)
-
-    def knows(self, stream: str, symbol: str) -> bool:
-        return self.venue.serves(self.route, stream) and "NO" not in symbol
-
-    def refusal(self, stream: str) -> Fault | None:
-        return self.fault
-
-    def subscribe(self, stream: str) -> None:
-        self.held.append(stream)
-
-    def unsubscribe(self, stream: str) -> None:
-        self.held.remove(stream)
-
-    def close(self, code: int, reason: str = "", *, drop: bool = False) -> None:
-        self.closed.append(code)
+from tests.testing.kits.ears import Ears, ears_of
 
 
 def open_dialect(kit: Any) -> tuple[Any, Ears]:
-    ears = Ears(Venue(kit.rules, routes_are_paths=True))
+    ears = ears_of(kit)
     return kit.converse(ears), ears
 
 
