@@ -34,7 +34,7 @@ from connector.instruments import Instrument
 PRODUCTION = Endpoints("wss://uws.kraken.com", REST_URL)
 """Kraken has no test venue for derivatives. Source: kraken §1."""
 
-_CATALOGUES = catalogues("kraken_unified", OFFERS, example="PF_XBTUSD")
+_CATALOGUES = catalogues("kraken_unified", OFFERS, example="PF_XBTUSD", learns_digits=True)
 
 
 @attrs.frozen(kw_only=True)
@@ -72,7 +72,10 @@ class Unified(Venue[N_co]):
     it is wrong:
 
     - Limits, heartbeats and the end of connections without subscriptions are as on spot.
-    - The changes of a book have no numbers. A book is right as long as its checksum is.
+    - The changes of a book have no numbers. A book is right as long as its checksum is. The
+      checksum is made of the numbers as they are written, as on spot, or with the decimals of the
+      product: the first snapshot shows which. Should it be neither, an `OrderBook` is never synced,
+      and says so; `BookDeltas` brings the changes all the same.
     - The trades of a product have consecutive numbers: a missing number is a `Gap`.
     - What a ticker leaves out has not changed since the day before.
 

@@ -18,6 +18,7 @@ from connector.errors import ConfigError
 from connector.exchanges import parameters, shortcuts
 from connector.exchanges.kraken import v2_decode as decode
 from connector.exchanges.kraken import v2_frames as frames
+from connector.exchanges.kraken.learned_digits import LearnedDigits
 from connector.exchanges.kraken.spot_rest import spell
 from connector.exchanges.offers import Catalogue, Offer, raw
 from connector.exchanges.protocol import BookSource, Stream
@@ -68,7 +69,11 @@ OFFERS: Mapping[type[Any], Offer] = MappingProxyType(
 
 
 def catalogues(
-    exchange: str, offers: Mapping[type[Any], Offer], *, example: str
+    exchange: str,
+    offers: Mapping[type[Any], Offer],
+    *,
+    example: str,
+    learns_digits: bool = False,
 ) -> Mapping[int, Catalogue]:
     """What `exchange` offers, by the levels of its books.
 
@@ -76,14 +81,22 @@ def catalogues(
         exchange: its name.
         offers: its streams.
         example: a symbol, for messages.
+        learns_digits: whether it is not known how the numbers of its books are written.
     """
     return MappingProxyType(
-        {levels: _catalogue(exchange, offers, example, levels) for levels in BOOK_LEVELS}
+        {
+            levels: _catalogue(exchange, offers, example, learns_digits, levels)
+            for levels in BOOK_LEVELS
+        }
     )
 
 
 def _catalogue(
-    exchange: str, offers: Mapping[type[Any], Offer], example: str, levels: int
+    exchange: str,
+    offers: Mapping[type[Any], Offer],
+    example: str,
+    learns_digits: bool,
+    levels: int,
 ) -> Catalogue:
     def book(channel: OrderBook, deltas: Stream[Any], numbers: parameters.NumberType) -> BookSource:
         shown = VERIFIED_LEVELS if channel.depth is None else channel.depth
@@ -92,9 +105,10 @@ def _catalogue(
                 f"{exchange}: a book has {levels} levels, not {shown}; with book_levels of the "
                 f"exchange it can have {', '.join(map(str, BOOK_LEVELS))}"
             )
+        digits = LearnedDigits() if learns_digits else decode.digits
         return BookSource(
             deltas,
-            attrs.evolve(KRAKEN, read_digits=decode.digits),
+            attrs.evolve(KRAKEN, read_digits=digits),
             Extent(shown=shown, needed=1, truncated=levels),
         )
 

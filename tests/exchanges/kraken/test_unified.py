@@ -32,6 +32,7 @@ from connector.events import BookView, Gap
 from connector.exchanges import kraken
 from connector.exchanges.protocol import Data, Reply
 from connector.testing import MemoryNetwork, OrderFlow, Silent, open_exchange
+from connector.testing.kits.kraken import v2_dialect
 from connector.testing.kits.kraken.kit import UnifiedKit
 from connector.testing.network.server_websocket import Request, response
 
@@ -229,6 +230,39 @@ async def test_a_second_snapshot_replaces_the_book(autojump_clock: MockClock) ->
             assert [tuple(each) for each in view.bids] == [(Decimal("10.00"), Decimal("1.000"))]
             assert [tuple(each) for each in view.asks] == [(Decimal("12.00"), Decimal("4.000"))]
         assert adapter.statistics().decode_errors == 0
+
+
+async def test_a_book_whose_numbers_are_written_short_is_verified_as_well(
+    autojump_clock: MockClock,
+) -> None:
+    async with world(Silent(), book_levels=10) as (exchange, adapter):
+        async with adapter.subscribe(OrderBook(SYMBOL), gaps=True) as feed:
+            await trio.sleep(1)
+            for kind, digits, bids, asks in (
+                ("snapshot", b"1100200010505000", level("10.5", "5.0"), level("11.0", "2")),
+                ("update", b"110020001080100010505000", level("10.8", "1.0"), ""),
+                ("update", b"1100200010801000", level("10.5", "0.0"), ""),
+            ):
+                made = crc32(digits)
+                exchange.publish(f"book-10:{SYMBOL}", book(kind, made, bids, asks))
+                view = await anext(feed)
+                assert synced(view), view
+            assert [tuple(each) for each in view.bids] == [(Decimal("10.8"), Decimal("1.0"))]
+            # It is verified, not believed.
+            exchange.publish(f"book-10:{SYMBOL}", book("update", 1, level("10.7", "1.0"), ""))
+            assert (await until(feed, lambda event: isinstance(event, Gap))).reason == "checksum"
+
+
+async def test_a_server_without_heartbeats_is_kept_by_pings(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(v2_dialect, "HEARTBEAT_SECONDS", 10**9)
+    async with world(Silent()) as (exchange, adapter):
+        async with adapter.subscribe(Trades(SYMBOL)):
+            await trio.sleep(200)
+            assert exchange.accepted == 1
+            (connection,) = exchange.connections
+            assert connection.messages_received >= 40
 
 
 async def test_a_refused_channel_is_an_error_of_its_feed_alone(autojump_clock: MockClock) -> None:

@@ -1,4 +1,4 @@
-"""What the simulated Kraken answers, in the words of the notes (kraken §2, kraken_futures_v1)."""
+"""What the simulated Kraken answers, as the notes say: kraken §2, §8b, kraken_futures_v1."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from connector.testing.kits.kraken.kit import FuturesKit, SpotKit
+from connector.testing.kits.kraken.kit import FuturesKit, SpotKit, UnifiedKit
 from tests.testing.kits.ears import Ears, ears_of
 
 
@@ -75,6 +75,67 @@ async def test_what_spot_refuses_as_a_whole(
     dialect, ears = open_dialect(SpotKit())
     (reply,) = answers(dialect, request_)
     assert (reply["error"], reply["success"], ears.held) == (error, False, [])
+
+
+DERIVATIVES = {"asset_class": "derivatives"}
+PRODUCT = "PF_XBTUSD"
+
+
+@pytest.mark.parametrize(
+    ("channel", "params", "result", "stream"),
+    [
+        ("trade", {"snapshot": False}, {}, "trade:PF_XBTUSD"),
+        ("trade", {"snapshot": True}, {}, "trade-history:PF_XBTUSD"),
+        ("ticker", {}, {"snapshot": True}, "ticker-trades:PF_XBTUSD"),
+        ("book", {"depth": 500}, {"snapshot": True}, "book-500:PF_XBTUSD"),
+        (
+            "ohlc", {"interval": 5, "snapshot": False}, {"tick_type": "trade"},
+            "ohlc-5:PF_XBTUSD",
+        ),
+    ],
+)  # fmt: skip
+async def test_the_unified_websocket_names_the_class_of_the_assets(
+    autojump_clock: MockClock, channel: str, params: Any, result: Any, stream: str
+) -> None:
+    dialect, ears = open_dialect(UnifiedKit())
+    (reply,) = answers(dialect, subscribe(channel, PRODUCT, **DERIVATIVES, **params))
+    assert reply == {
+        "method": "subscribe", "success": True, "req_id": 7,
+        "result": {"channel": channel, "symbol": PRODUCT, **DERIVATIVES, **params, **result},
+    }  # fmt: skip
+    assert ears.held == [stream]
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        (subscribe("trade", PRODUCT), "Asset class not supported"),
+        (subscribe("trade", "BTC/USD", asset_class="spot"), "Asset class not supported"),
+        (
+            subscribe("ticker", PRODUCT, **DERIVATIVES, event_trigger="bbo"),
+            "Unsupported field: 'event_trigger'",
+        ),
+        (
+            subscribe("ohlc", PRODUCT, **DERIVATIVES, tick_type="last"),
+            "Subscription tick_type not supported",
+        ),
+        (subscribe("book", PRODUCT, **DERIVATIVES, depth=50), "Subscription depth not supported"),
+        (subscribe("trade", "BTC/USD", **DERIVATIVES), "Currency pair not supported BTC/USD"),
+        (subscribe("level3", PRODUCT, **DERIVATIVES), "Unsupported channel"),
+    ],
+)
+async def test_what_the_unified_websocket_refuses(
+    autojump_clock: MockClock, request_: Any, error: str
+) -> None:
+    dialect, ears = open_dialect(UnifiedKit())
+    (reply,) = answers(dialect, request_)
+    assert (reply["error"], reply["success"], ears.held) == (error, False, [])
+
+
+async def test_spot_knows_no_class_of_assets(autojump_clock: MockClock) -> None:
+    dialect, _ = open_dialect(SpotKit())
+    (reply,) = answers(dialect, subscribe("trade", "BTC/USD", asset_class="spot"))
+    assert reply["error"] == "Unsupported field: 'asset_class'"
 
 
 async def test_pings_heartbeats_and_the_end_of_an_idle_connection(
