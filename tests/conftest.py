@@ -57,6 +57,17 @@ def pytest_runtestloop() -> None:
     gc.freeze()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Do the same for what each module of tests leaves behind, such as caches.
+
+    Tests of leaks collect garbage hundreds of times. Each collection would pass over all of it.
+    """
+    if nextitem is not None and nextitem.path != item.path:
+        gc.collect()
+        gc.freeze()
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Seed the waits between attempts, and the order in which trio runs tasks that are ready."""
     if PROFILE == "test":

@@ -40,7 +40,7 @@ _LIVELY = (Trades, BestQuote, PartialBook, BookDeltas)
 
 async def a_broken_connection_is_replaced_once(venue: Venue) -> None:
     """After each break: one new connection, each stream subscribed once, a `Gap` in each feed."""
-    async with open_stage(venue) as stage:
+    async with open_stage(venue, pace="steady") as stage:
         channels = _some(stage)
         async with stage.open_adapter() as adapter, AsyncExitStack() as feeds:
             reading = await _subscribe(feeds, adapter, channels)
@@ -191,7 +191,7 @@ async def more_streams_than_a_connection_takes_are_spread(venue: Venue) -> None:
     """No connection has more streams than the limit, and no more connections open than needed."""
     limits = (await offer_of(venue)).exchange.limits
     limits = attrs.evolve(limits, streams_per_connection=NARROW)
-    async with open_stage(venue, limits=limits) as stage:
+    async with open_stage(venue, pace="steady", limits=limits) as stage:
         channels = _some(stage)
         async with stage.open_adapter() as adapter, AsyncExitStack() as feeds:
             for channel, feed in await _subscribe(feeds, adapter, channels):

@@ -33,7 +33,7 @@ async def what_is_not_offered_says_what_is(venue: Venue) -> None:
 
     So does `backfill` for a channel whose missed trades the exchange cannot send again.
     """
-    async with open_stage(venue) as stage:
+    async with open_stage(venue, pace="quiet") as stage:
         there = offered.channels_of(stage.exchange, venue.symbols[0])
         names = {type(channel).__name__ for channel in there}
         for kind in offered.kinds_not_offered(there):

@@ -32,7 +32,7 @@ Ask: TypeAlias = Callable[[Stage, Any, str, "Truth | None"], Awaitable[None]]
 
 async def what_is_asked_once_is_what_the_venue_knows(venue: Venue) -> None:
     """Each offered request is answered correctly; any other raises an error with the offers."""
-    async with open_stage(venue) as stage:
+    async with open_stage(venue, pace="steady") as stage:
         requests, symbol = requests_of(stage.exchange), venue.symbols[0]
         truth = stage.truth(symbol)
         async with stage.open_adapter() as adapter:
