@@ -252,8 +252,10 @@ class Exchange(Protocol[N_co]):
 
     @property
     def notice(self) -> str | None:
-        """What whoever opens an adapter should know, such as the day on which the exchange switches
-        this interface off; it is logged as a warning. None if there is nothing.
+        """What the program that opens an adapter should know; it is logged as a warning.
+
+        For example, the day on which the exchange switches this interface off. None if there is
+        nothing.
         """
         return None
 

@@ -373,7 +373,7 @@ async def test_hundreds_of_books_after_a_reconnect_stay_below_the_weight(
     """Weight 10 each, and 80 % of 2,400 a minute: 192 at once, as many again a minute later."""
     count, per_minute = 200, 192
     symbols = tuple(f"C{number}USDT" for number in range(count))
-    source = Snapshots(flow=OrderFlow(symbols=symbols, rate_per_second=1))
+    source = Snapshots(flow=OrderFlow(symbols=symbols, rate_per_second=0.5))
     spans = []
     async with (
         open_world(venue="usdm", source=source, links=2, reconnect=QUICK) as world,

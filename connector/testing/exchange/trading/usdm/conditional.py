@@ -165,7 +165,7 @@ class ConditionalOrders:
                     self.trigger(order)
 
     def _follow(self, order: AlgoOrder, price: Decimal) -> AlgoOrder:
-        """Let a trailing stop follow the price; it is told once when it becomes active (§4)."""
+        """Let a trailing stop follow the price; it is reported when it becomes active (§4)."""
         if order.trail is None:
             return order
         house, now_ms = self.house, self.house.clock_ms()
