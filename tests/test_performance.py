@@ -300,11 +300,11 @@ async def test_a_message_that_comes_alone_costs_little_from_the_socket_to_the_co
 ) -> None:
     # Where nothing is compiled, cutting frames runs in Python as well.
     python = (
-        (167, 43)
+        (155, 43)
         if importlib.import_module("connector.transport.compiled").EXTENSION is None
-        else (142, 34)
+        else (113, 31)
     )
-    budget = {"python": python, "compiled": (87, 25)}
+    budget = {"python": python, "compiled": (58, 21)}
     steps = []
     for messages in (10, 10 + MORE):
         with counted() as found:

@@ -183,12 +183,18 @@ split = split_in_python if EXTENSION is None else EXTENSION.split
 
 def rising(rule: Rule, field: str = "trade_id") -> Rule:
     """Wrap `rule`: any id above the last one is in sequence; `field` of the event has the id."""
-    return rule if EXTENSION is None else EXTENSION.rising(rule, field)
+    return rule if EXTENSION is None else EXTENSION.rising(rule, field, "")
 
 
-def dense(rule: Rule, field: str) -> Rule:
-    """Wrap `rule`: the last id + 1 is in sequence; `field` of the event has the id."""
-    return rule if EXTENSION is None else EXTENSION.dense(rule, field)
+def dense(rule: Rule, field: str, filled: str = "") -> Rule:
+    """Wrap `rule`: the last id + 1 is in sequence; `field` of the event has the id.
+
+    Args:
+        rule: decides in every other case.
+        field: the name of the field.
+        filled: another field, which must be neither zero nor empty.
+    """
+    return rule if EXTENSION is None else EXTENSION.dense(rule, field, filled)
 
 
 def chained(rule: Rule) -> Rule:

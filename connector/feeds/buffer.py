@@ -23,10 +23,10 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import Sequence
-from typing import Generic, Literal, TypeAlias, TypeVar
+from collections.abc import Coroutine, Sequence
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
-from trio.lowlevel import reschedule
+from trio.lowlevel import enable_ki_protection, reschedule, wait_task_rescheduled
 
 from connector.channels import AnyChannel
 from connector.errors import ConnectorError
@@ -90,6 +90,23 @@ class Buffer(Waking, Generic[T]):
         return len(self.items)
 
     # The consumer's side.
+
+    @enable_ki_protection  # as `wait`
+    def wait_for_item(self) -> Coroutine[Any, Any, object] | None:
+        """Note that this task waits, and return what it must then await at once.
+
+        For whom a coroutine less between the wake-up and the consumer counts: if it is interrupted
+        before it waits, it must call `_let_go`.
+
+        Returns:
+            None if an error or the end waits for the consumer.
+
+        Raises:
+            trio.BusyResourceError: another task is waiting already.
+        """
+        if self.closed or self.over or self.errors:
+            return None
+        return wait_task_rescheduled(self.begin_waiting())  # noqa: ASYNC105 - for the caller
 
     def take(self) -> T | Gap:
         """Take the next item; call it only if there is one."""

@@ -81,6 +81,8 @@ class Delivery:
         self._rest: list[tuple[Subscription, Event]] = []
         self._stamped_ns = 0
         self._behind = False
+        self._is_usual = False
+        """Whether nothing but a full buffer can hold messages back, and nothing is to be noted."""
         self.leisurely = False
         self.received_ns: int | None = None
         """Wall clock time of the last read with a message."""
@@ -101,22 +103,43 @@ class Delivery:
             first: the index of the first to take.
             in_order: whether messages that the exchange numbers are known to follow each other.
         """
+        if first or not self._is_usual or self._full:
+            return self._deliver_from(payloads, first, in_order)
+        # What is usual: nothing waits, and nobody is slow. Lone messages are made of this.
+        self.received_ns = received_ns = self._stamped_ns or time.time_ns()
+        taken, timed, unusual = take_and_put(
+            payloads, 0, received_ns, self.session, self._streams, self._shape
+        )
+        self.messages += taken
+        if timed is not None:
+            self.timed = timed
+        if taken == len(payloads) and (unusual is None or not payloads):
+            return taken
+        if unusual is not None:
+            taken = self._deliver_unusual(unusual, payloads, taken)
+        return self._deliver_on(payloads, taken, received_ns)
+
+    def _deliver_from(self, payloads: Sequence[bytes], first: int, in_order: bool) -> int:
+        """Deliver as `deliver`, in any state."""
         if self._numbers is not None and not in_order:
             return self._deliver_numbered(self._numbers, payloads, first)
-        full = self._full
         taken = first
-        if self._rest or full:
-            if self._rest:
-                if not self._put_rest():
-                    return first
-                taken += 1
-            if full and full.holds_back():
-                return taken
+        if self._rest:
+            if not self._put_rest():
+                return first
+            taken += 1
+        if self._full and self._full.holds_back():
+            return taken
         received_ns = self.received_ns
         if not taken or received_ns is None:
             self.received_ns = received_ns = self._stamped_ns or time.time_ns()
+        return self._deliver_on(payloads, taken, received_ns)
+
+    def _deliver_on(self, payloads: Sequence[bytes], taken: int, received_ns: int) -> int:
+        """Deliver ``payloads[taken:]`` unless a buffer is full, and see what is usual now."""
+        full = self._full
         last = len(payloads)
-        while taken < last:
+        while taken < last and not (full and full.holds_back()):
             begin = taken
             taken, timed, unusual = take_and_put(
                 payloads, begin, received_ns, self.session, self._streams, self._shape
@@ -126,13 +149,14 @@ class Delivery:
                 self.timed = timed
             if unusual is not None:
                 taken = self._deliver_unusual(unusual, payloads, taken)
-            if full and full.holds_back():
-                break
         if self.first_data is None and self.messages:
             self.first_data = trio.current_time()
         if self._behind or self.leisurely:
             self.leisurely = self._behind and not full.eager and not full.waiting
             self._behind = False
+        self._is_usual = not (
+            self._rest or self.leisurely or self.first_data is None or self._numbers is not None
+        )
         return taken - 1 if self._rest else taken
 
     def _deliver_numbered(

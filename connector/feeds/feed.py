@@ -71,9 +71,7 @@ class Feed(Handover, Generic[T_co]):
     """The events that wait, for the adapter and its links. A program reads through the methods."""
 
     # As of `Buffer`.
-    __slots__ = (
-        "__weakref__", "_is_plain", "_observe_since", "_owner", "_take", "_waits_plainly",
-    )  # fmt: skip
+    __slots__ = ("__weakref__", "_is_plain", "_owner", "_take")
 
     def __init__(
         self, owner: FeedOwner, buffer: Buffer[T_co], delays: Delays | None = None

@@ -53,7 +53,8 @@ static PyObject *invalid;
 static PyObject *name_received_ns, *name_session, *name_room, *name_put_run,
     *name_exchange_time_ns, *name_eof, *name_decompress, *name_data, *name_symbol, *name_frame,
     *name_wire_time, *name_last_update_id, *name_previous_update_id, *name_next, *name_await,
-    *name_unblock;
+    *name_unblock, *name_wait_for_item, *name_let_go, *name_throw, *name_close, *name_frame_of,
+    *name_awaited;
 
 /* --- numbers from outside */
 
@@ -1623,7 +1624,7 @@ timed(PyObject *module, PyObject *const *args, Py_ssize_t count)
 
 /* --- ids that follow (connector.exchanges.shortcuts) */
 
-enum { RULE, FIELD, RULE_OPTIONS, CHAINED_OPTIONS = 1 };
+enum { RULE, FIELD, FILLED, RULE_OPTIONS, CHAINED_OPTIONS = 1 };
 
 /* The id in the field at `i` of `event`, and in `value` its value if that is above 0 and fits; NULL
    without an exception if it has none, and with one. */
@@ -1675,15 +1676,32 @@ last_id_in(PyObject *const *args, Py_ssize_t count)
     return overflow || last < 0 ? 0 : last;
 }
 
-/* The id of `event` in the rule's field, as `id_in`. */
+/* The id of `event` in the rule's field, as `id_in`; without a value where another field that must be
+   filled is not. */
 static PyObject *
 id_of(PyObject *options, PyObject *event, long long *value)
 {
-    PyObject *name = PyTuple_GET_ITEM(options, FIELD);
+    PyObject *const names[] = {PyTuple_GET_ITEM(options, FIELD), PyTuple_GET_ITEM(options, FILLED)};
     Fields *fields = fields_of(options, RULE_OPTIONS);
     *value = 0;
-    return fields == NULL || look_at(fields, event, &name, 1) ? NULL
-                                                              : id_in(fields, 0, event, name, value);
+    if (fields == NULL || look_at(fields, event, names, 2)) {
+        return NULL;
+    }
+    PyObject *number = id_in(fields, 0, event, names[0], value);
+    if (number == NULL || names[1] == Py_None) {
+        return number;
+    }
+    PyObject *filled = read_field(fields, 1, event, names[1]);
+    int is_filled = filled == NULL ? -1 : PyObject_IsTrue(filled);
+    Py_XDECREF(filled);
+    if (is_filled < 0) {
+        Py_DECREF(number);
+        return NULL;
+    }
+    if (!is_filled) {
+        *value = 0;
+    }
+    return number;
 }
 
 static PyObject *
@@ -2043,7 +2061,7 @@ static PyMethodDef dense_method = {
 static PyMethodDef chained_method = {
     "chained", (PyCFunction)(void (*)(void))follow_chained, METH_FASTCALL, NULL};
 
-PyDoc_STRVAR(rising_doc, "rising(rule, field)\n--\n\nSee connector.exchanges.shortcuts.");
+PyDoc_STRVAR(rising_doc, "rising(rule, field, filled)\n--\n\nSee connector.exchanges.shortcuts.");
 
 static PyObject *
 rising(PyObject *module, PyObject *const *args, Py_ssize_t count)
@@ -2051,7 +2069,7 @@ rising(PyObject *module, PyObject *const *args, Py_ssize_t count)
     return bind(&rising_method, args, count, RULE_OPTIONS);
 }
 
-PyDoc_STRVAR(dense_doc, "dense(rule, field)\n--\n\nSee connector.exchanges.shortcuts.");
+PyDoc_STRVAR(dense_doc, "dense(rule, field, filled)\n--\n\nSee connector.exchanges.shortcuts.");
 
 static PyObject *
 dense(PyObject *module, PyObject *const *args, Py_ssize_t count)
@@ -2109,6 +2127,8 @@ typedef struct {
     PyObject *buffer;
     PyObject *items;
     PyObject *pop;
+    PyObject *observe;
+    char waits_plainly;
     void *spare; /* the memory of a step that is over, for the next one */
 } Handover;
 
@@ -2121,12 +2141,16 @@ typedef struct {
 } Step;
 
 /* Made once. */
-static PyTypeObject *holder_type, *handover_type, *step_type;
+static PyTypeObject *holder_type, *handover_type, *step_type, *wait_type;
+
+static PyObject *make_wait(Handover *handover);
 
 static PyMemberDef handover_members[] = {
     {"buffer", T_OBJECT_EX, offsetof(Handover, buffer), 0, NULL},
     {"_items", T_OBJECT_EX, offsetof(Handover, items), 0, NULL},
     {"_pop", T_OBJECT_EX, offsetof(Handover, pop), 0, NULL},
+    {"_observe_since", T_OBJECT_EX, offsetof(Handover, observe), 0, NULL},
+    {"_waits_plainly", T_BOOL, offsetof(Handover, waits_plainly), 0, NULL},
     {NULL},
 };
 
@@ -2137,6 +2161,7 @@ traverse_handover(Handover *handover, visitproc visit, void *arg)
     Py_VISIT(handover->buffer);
     Py_VISIT(handover->items);
     Py_VISIT(handover->pop);
+    Py_VISIT(handover->observe);
     return 0;
 }
 
@@ -2146,6 +2171,7 @@ clear_handover(Handover *handover)
     Py_CLEAR(handover->buffer);
     Py_CLEAR(handover->items);
     Py_CLEAR(handover->pop);
+    Py_CLEAR(handover->observe);
     return 0;
 }
 
@@ -2171,13 +2197,23 @@ has_item(Handover *handover)
     return count < 0 ? -1 : count > 0;
 }
 
+/* Whether what is waited for is an item of the buffer, and nothing else is to be asked. */
+static int
+may_wait_plainly(Handover *handover)
+{
+    return handover->waits_plainly && handover->pop != NULL && handover->pop != Py_None
+           && handover->items != NULL && handover->buffer != NULL && handover->observe != NULL;
+}
+
 /* ``feed.__anext__()`` */
 static PyObject *
 next_step(Handover *handover)
 {
     int found = has_item(handover);
     if (found <= 0) {
-        return found < 0 ? NULL : PyObject_CallMethodNoArgs((PyObject *)handover, name_next);
+        return found < 0                     ? NULL
+               : may_wait_plainly(handover) ? make_wait(handover)
+                                            : PyObject_CallMethodNoArgs((PyObject *)handover, name_next);
     }
     Step *step = handover->spare;
     if (step != NULL) {
@@ -2247,16 +2283,17 @@ await_step(Step *step)
     return PyObject_CallMethodNoArgs(step->waiting, name_await);
 }
 
-/* The item; NULL with an exception set. */
 static PyObject *
-take_item(Step *step)
+refuse_reuse(void)
 {
-    Handover *handover = step->handover;
-    if (step->is_over) {
-        PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
-        return NULL;
-    }
-    step->is_over = 1;
+    PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
+    return NULL;
+}
+
+/* The first item; NULL with an exception set. */
+static PyObject *
+take_first(Handover *handover)
+{
     if (handover->pop == NULL || handover->buffer == NULL) {
         PyErr_SetString(PyExc_AttributeError, "an attribute of a feed is not set");
         return NULL;
@@ -2279,6 +2316,17 @@ take_item(Step *step)
     return item;
 }
 
+/* The item of `step`; NULL with an exception set. */
+static PyObject *
+take_item(Step *step)
+{
+    if (step->is_over) {
+        return refuse_reuse();
+    }
+    step->is_over = 1;
+    return take_first(step->handover);
+}
+
 static PySendResult
 send_to_step(Step *step, PyObject *sent, PyObject **result)
 {
@@ -2286,11 +2334,10 @@ send_to_step(Step *step, PyObject *sent, PyObject **result)
     return *result == NULL ? PYGEN_ERROR : PYGEN_RETURN;
 }
 
-/* As `send_to_step`, for who iterates. */
+/* Ends an iteration with `item`, which it takes: NULL with an exception set. */
 static PyObject *
-iterate_step(Step *step)
+stop_with(PyObject *item)
 {
-    PyObject *item = take_item(step);
     /* Made here: what is raised with a tuple or an exception would be another one. */
     PyObject *stop = item == NULL ? NULL : PyObject_CallOneArg(PyExc_StopIteration, item);
     if (stop != NULL) {
@@ -2301,6 +2348,13 @@ iterate_step(Step *step)
     return NULL;
 }
 
+/* As `send_to_step`, for who iterates. */
+static PyObject *
+iterate_step(Step *step)
+{
+    return stop_with(take_item(step));
+}
+
 /* ``step.send(None)`` */
 static PyObject *
 send_by_name(Step *step, PyObject *sent)
@@ -2308,18 +2362,18 @@ send_by_name(Step *step, PyObject *sent)
     return iterate_step(step);
 }
 
-/* ``step.throw(error)``, or with its type, and a value of it */
+/* Raises what ``throw(error)`` is called with, or with its type, and a value of it. */
 static PyObject *
-throw_into_step(Step *step, PyObject *const *args, Py_ssize_t count)
+raise_thrown(int *is_over, PyObject *const *args, Py_ssize_t count)
 {
     if (count < 1 || count > 3) {
         PyErr_SetString(PyExc_TypeError, "throw() takes 1 to 3 arguments");
         return NULL;
     }
-    if (step->is_over) {
-        return take_item(step);
+    if (*is_over) {
+        return refuse_reuse();
     }
-    step->is_over = 1;
+    *is_over = 1;
     if (PyExceptionInstance_Check(args[0])) {
         PyErr_SetObject((PyObject *)Py_TYPE(args[0]), args[0]);
     }
@@ -2330,6 +2384,12 @@ throw_into_step(Step *step, PyObject *const *args, Py_ssize_t count)
         PyErr_SetString(PyExc_TypeError, "what is thrown is an exception");
     }
     return NULL;
+}
+
+static PyObject *
+throw_into_step(Step *step, PyObject *const *args, Py_ssize_t count)
+{
+    return raise_thrown(&step->is_over, args, count);
 }
 
 /* ``step.close()``: it takes nothing any more. */
@@ -2365,6 +2425,262 @@ static PyType_Spec step_spec = {
     .slots = step_slots,
 };
 
+/* A step of ``async for`` that finds nothing: the coroutine of `Feed._next`, with a coroutine less
+   between the wake-up and the consumer. */
+typedef struct {
+    PyObject_HEAD
+    Handover *handover;
+    PyObject *inner; /* what it awaits: until an item comes, or `Feed._next` if something else did */
+    int is_delegated; /* to `Feed._next` */
+    int has_waited;
+    int is_over;
+} Wait;
+
+static PyObject *
+make_wait(Handover *handover)
+{
+    Wait *wait = PyObject_GC_New(Wait, wait_type);
+    if (wait == NULL) {
+        return NULL;
+    }
+    wait->handover = (Handover *)Py_NewRef((PyObject *)handover);
+    wait->inner = NULL;
+    wait->is_delegated = wait->has_waited = wait->is_over = 0;
+    PyObject_GC_Track(wait);
+    return (PyObject *)wait;
+}
+
+static int
+traverse_wait(Wait *wait, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE((PyObject *)wait));
+    Py_VISIT(wait->handover);
+    Py_VISIT(wait->inner);
+    return 0;
+}
+
+static int
+clear_wait(Wait *wait)
+{
+    wait->is_over = 1;
+    Py_CLEAR(wait->inner);
+    return 0; /* the handover clears itself, and is needed as long as this is there */
+}
+
+static void
+free_wait(Wait *wait)
+{
+    PyTypeObject *type = Py_TYPE((PyObject *)wait);
+    PyObject_GC_UnTrack(wait);
+    clear_wait(wait);
+    Py_DECREF((PyObject *)wait->handover);
+    PyObject_GC_Del(wait);
+    Py_DECREF(type);
+}
+
+/* Tell how long the first item has waited for its consumer; -1 with an exception set. */
+static int
+observe_first(Handover *handover)
+{
+    if (handover->observe == Py_None) {
+        return 0;
+    }
+    PyObject *observe = Py_NewRef(handover->observe);
+    PyObject *first = PySequence_GetItem(handover->items, 0);
+    PyObject *since = first == NULL ? NULL : PyObject_GetAttr(first, name_received_ns);
+    Py_XDECREF(first);
+    int is_known = since == NULL ? -1 : PyObject_IsTrue(since);
+    PyObject *done = is_known > 0 ? PyObject_CallOneArg(observe, since) : NULL;
+    int failed = is_known < 0 || (is_known && done == NULL);
+    Py_XDECREF(done);
+    Py_XDECREF(since);
+    Py_DECREF(observe);
+    return failed ? -1 : 0;
+}
+
+/* Have in `inner` what to await: what the buffer says, or `Feed._next`, which knows what else there
+   is than an item; -1 with an exception set. */
+static int
+begin_inner(Wait *wait)
+{
+    Handover *handover = wait->handover;
+    if (may_wait_plainly(handover)) {
+        PyObject *buffer = Py_NewRef(handover->buffer);
+        wait->inner = PyObject_CallMethodNoArgs(buffer, name_wait_for_item);
+        Py_DECREF(buffer);
+        if (wait->inner != Py_None) {
+            return wait->inner == NULL ? -1 : 0;
+        }
+        Py_CLEAR(wait->inner);
+    }
+    wait->is_delegated = 1;
+    wait->inner = PyObject_CallMethodNoArgs((PyObject *)handover, name_next);
+    return wait->inner == NULL ? -1 : 0;
+}
+
+/* An interrupt before the task was left has to leave no waiter behind. */
+static void
+let_go(Handover *handover)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *done = handover->buffer == NULL
+                         ? NULL
+                         : PyObject_CallMethodNoArgs(handover->buffer, name_let_go);
+    Py_XDECREF(done);
+    PyErr_Restore(type, value, traceback);
+}
+
+static PySendResult
+send_to_wait(Wait *wait, PyObject *sent, PyObject **result)
+{
+    *result = NULL;
+    if (wait->is_over) {
+        refuse_reuse();
+        return PYGEN_ERROR;
+    }
+    PySendResult state = PYGEN_ERROR;
+    /* Held: what runs may let go of the step. */
+    Py_INCREF((PyObject *)wait);
+    while (1) {
+        int begins = wait->inner == NULL;
+        if (begins) {
+            int found = has_item(wait->handover);
+            if (found > 0) {
+                if (!wait->has_waited || !observe_first(wait->handover)) {
+                    *result = take_first(wait->handover);
+                }
+                state = *result == NULL ? PYGEN_ERROR : PYGEN_RETURN;
+                break;
+            }
+            if (found < 0 || begin_inner(wait)) {
+                break;
+            }
+        }
+        PyObject *inner = Py_NewRef(wait->inner);
+        state = PyIter_Send(inner, begins ? Py_None : sent, result);
+        Py_DECREF(inner);
+        if (state == PYGEN_ERROR && begins && !wait->is_delegated) {
+            let_go(wait->handover);
+        }
+        if (state != PYGEN_RETURN || wait->is_delegated) {
+            break;
+        }
+        Py_CLEAR(*result);
+        Py_CLEAR(wait->inner);
+        wait->has_waited = 1;
+        state = PYGEN_ERROR;
+    }
+    if (state != PYGEN_NEXT) {
+        clear_wait(wait);
+    }
+    Py_DECREF((PyObject *)wait);
+    return state;
+}
+
+/* What it yields; NULL with an exception set. */
+static PyObject *
+send_by_name_to_wait(Wait *wait, PyObject *sent)
+{
+    PyObject *result;
+    PySendResult state = send_to_wait(wait, sent, &result);
+    return state == PYGEN_RETURN ? stop_with(result) : result;
+}
+
+static PyObject *
+iterate_wait(Wait *wait)
+{
+    return send_by_name_to_wait(wait, Py_None);
+}
+
+static PyObject *
+throw_into_wait(Wait *wait, PyObject *const *args, Py_ssize_t count)
+{
+    if (wait->inner == NULL || wait->is_over) {
+        return raise_thrown(&wait->is_over, args, count);
+    }
+    if (count < 1 || count > 3) {
+        PyErr_SetString(PyExc_TypeError, "throw() takes 1 to 3 arguments");
+        return NULL;
+    }
+    PyObject *inner = Py_NewRef(wait->inner);
+    PyObject *arguments[4] = {inner};
+    for (Py_ssize_t i = 0; i < count; i++) {
+        arguments[1 + i] = args[i];
+    }
+    PyObject *result = PyObject_VectorcallMethod(name_throw, arguments, (size_t)count + 1, NULL);
+    Py_DECREF(inner);
+    if (result == NULL) {
+        if (!wait->is_delegated && PyErr_ExceptionMatches(PyExc_StopIteration)) {
+            PyErr_Clear();
+            Py_CLEAR(wait->inner);
+            wait->has_waited = 1;
+            return iterate_wait(wait);
+        }
+        clear_wait(wait);
+    }
+    return result;
+}
+
+/* ``close()``: it waits no more. */
+static PyObject *
+close_wait(Wait *wait, PyObject *nothing)
+{
+    wait->is_over = 1;
+    PyObject *inner = wait->inner;
+    wait->inner = NULL;
+    PyObject *done = inner == NULL ? Py_NewRef(Py_None)
+                                   : PyObject_CallMethodNoArgs(inner, name_close);
+    Py_XDECREF(inner);
+    return done;
+}
+
+/* For who walks the frames of a task: as if it were what it awaits. */
+static PyObject *
+frame_of_wait(Wait *wait, void *unused)
+{
+    return wait->inner == NULL ? Py_NewRef(Py_None) : PyObject_GetAttr(wait->inner, name_frame_of);
+}
+
+static PyObject *
+awaited_by_wait(Wait *wait, void *unused)
+{
+    return wait->inner == NULL ? Py_NewRef(Py_None) : PyObject_GetAttr(wait->inner, name_awaited);
+}
+
+static PyMethodDef wait_methods[] = {
+    {"send", (PyCFunction)send_by_name_to_wait, METH_O, NULL},
+    {"throw", (PyCFunction)(void (*)(void))throw_into_wait, METH_FASTCALL, NULL},
+    {"close", (PyCFunction)close_wait, METH_NOARGS, NULL},
+    {NULL},
+};
+
+static PyGetSetDef wait_attributes[] = {
+    {"cr_frame", (getter)frame_of_wait, NULL, NULL, NULL},
+    {"cr_await", (getter)awaited_by_wait, NULL, NULL, NULL},
+    {NULL},
+};
+
+static PyType_Slot wait_slots[] = {
+    {Py_tp_doc, "See connector.feeds.handover."},
+    {Py_tp_dealloc, free_wait},
+    {Py_tp_traverse, traverse_wait},
+    {Py_tp_clear, clear_wait},
+    {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, iterate_wait},
+    {Py_am_await, PyObject_SelfIter},
+    {Py_am_send, send_to_wait},
+    {Py_tp_methods, wait_methods},
+    {Py_tp_getset, wait_attributes},
+    {0, NULL},
+};
+
+static PyType_Spec wait_spec = {
+    .name = "connector.transport._speedups.Wait",
+    .basicsize = sizeof(Wait),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_HAVE_GC,
+    .slots = wait_slots,
+};
 
 /* --- delays (connector.feeds.delivery_delay) */
 
@@ -2535,6 +2851,12 @@ static const struct {
     {&name_next, "_next"},
     {&name_await, "__await__"},
     {&name_unblock, "unblock_if_drained"},
+    {&name_wait_for_item, "wait_for_item"},
+    {&name_let_go, "_let_go"},
+    {&name_throw, "throw"},
+    {&name_close, "close"},
+    {&name_frame_of, "cr_frame"},
+    {&name_awaited, "cr_await"},
 };
 
 static const struct {
@@ -2547,6 +2869,7 @@ static const struct {
     {&holder_type, &holder_spec, "Holder"},
     {&handover_type, &handover_spec, "Handover"},
     {&step_type, &step_spec, "Step"},
+    {&wait_type, &wait_spec, "Wait"},
 };
 
 static struct PyModuleDef definition = {

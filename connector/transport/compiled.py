@@ -27,6 +27,7 @@ _PARTS = (
     "take_and_put",
     "Intake",
     "Handover",
+    "Wait",
     "Histogram",
 )
 

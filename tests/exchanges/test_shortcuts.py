@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 from connector.channels import BookDeltas, Trades
 from connector.events import BookDelta, BookSnapshot, Trade
 from connector.exchanges import binance, bitget, bybit, coinbase, deribit, kraken, okx, shortcuts
-from connector.exchanges.binance.sequence import dense_trade_ids
+from connector.exchanges.binance.sequence import (
+    dense_ids_of_trades_and_blanks,
+    dense_trade_ids,
+)
 from connector.exchanges.bitget import decode as of_bitget
 from connector.exchanges.bybit import decode as of_bybit
 from connector.exchanges.coinbase import decode as of_coinbase
@@ -180,7 +183,7 @@ def test_the_fields_of_objects_of_any_kind(told: list[tuple[Any, int, int]]) -> 
     found: list[list[Any]] = []
     for once, rule in (
         (shortcuts.once_in_python, by_number),
-        (EXTENSION.once, EXTENSION.rising(by_number, "number")),
+        (EXTENSION.once, EXTENSION.rising(by_number, "number", "")),
     ):
         fold, last = once("time", "number", "seen"), None
         said: list[Any] = []
@@ -286,6 +289,10 @@ def trade(number: int, _: int | None) -> Any:
     return Trade(symbol="A", price=1.0, quantity=1.0, side="buy", trade_id=number)
 
 
+def trade_or_blank(number: int, previous: int | None) -> Any:
+    return SimpleNamespace(trade_id=number, quantity=number % 2, previous_id=previous)
+
+
 def delta(number: int, previous: int | None) -> Any:
     return BookDelta(
         symbol="A", bids=[], asks=[], first_update_id=number, last_update_id=number,
@@ -305,6 +312,10 @@ def dense_trades(rule: Any) -> Any:
     return shortcuts.dense(rule, "trade_id")
 
 
+def dense_but_blanks(rule: Any) -> Any:
+    return shortcuts.dense(rule, "trade_id", "quantity")
+
+
 RULES: list[tuple[Any, Any, tuple[Any, ...]]] = [
     (shortcuts.rising, of_okx.rising_trade_ids, (trade,)),
     (shortcuts.rising, of_coinbase.rising_trade_ids, (trade,)),
@@ -312,6 +323,7 @@ RULES: list[tuple[Any, Any, tuple[Any, ...]]] = [
     (dense_trades, of_kraken.dense_trade_ids, (trade,)),
     (dense_trades, of_deribit.dense_trade_ids, (trade,)),
     (dense_trades, dense_trade_ids, (trade,)),
+    (dense_but_blanks, dense_ids_of_trades_and_blanks, (trade_or_blank,)),
     (dense, of_bybit.dense_book_ids, (delta, snapshot)),
     (dense, of_futures.dense_book_ids, (delta, snapshot)),
     (shortcuts.chained, of_okx.chained_book_ids, (delta, snapshot)),
@@ -369,6 +381,6 @@ def test_a_wrong_number_of_arguments_is_refused(name: str) -> None:
     with pytest.raises(TypeError):
         getattr(EXTENSION, name)()
     if name in ("rising", "dense", "chained"):
-        arguments = [dense_trade_ids, "trade_id"][: 1 if name == "chained" else 2]
+        arguments = [dense_trade_ids, "trade_id", ""][: 1 if name == "chained" else 3]
         with pytest.raises(TypeError):
             getattr(EXTENSION, name)(*arguments)(1)

@@ -8,13 +8,18 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import trio
+import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector.errors import SlowConsumer
+from connector.events import Trade
+from connector.feeds.buffer import Buffer
+from connector.feeds.feed import Feed
 from connector.feeds.handover import HandoverInPython, HolderInPython
 from connector.transport import compiled
 
@@ -247,3 +252,243 @@ def test_nothing_is_left_behind() -> None:
     counts = list(accumulate(range(6), lambda _, __: blocks(), initial=blocks()))
     # A leak of one object per turn would be 500 blocks each time.
     assert min(after - before for before, after in pairwise(counts)) < 100
+
+
+# --- a step that waits: of a real feed, as `__anext__` makes it and as `_next` says it
+
+
+def feed_of(buffer: Buffer[Any], seen: list[int] | None = None) -> Feed[Any]:
+    feed: Feed[Any] = Feed(cast("Any", None), buffer)
+    if seen is not None:
+        feed._observe_since = seen.append
+    return feed
+
+
+def event(number: int) -> Trade:
+    return Trade(symbol="A", price=1.0, quantity=1.0, side="buy", trade_id=number,
+                 received_ns=number)  # fmt: skip
+
+
+steps = pytest.mark.parametrize("step", [Feed.__anext__, Feed._next], ids=["compiled", "python"])
+
+
+@steps
+async def test_a_step_waits_for_an_item_and_tells_how_long_it_waited(step: Any) -> None:
+    buffer: Buffer[Any] = Buffer(8, gaps=False)
+    seen: list[int] = []
+    feed, got = feed_of(buffer, seen), list[int]()
+
+    async def consume() -> None:
+        for _ in range(4):
+            got.append((await step(feed)).trade_id)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(consume)
+        for numbers in ((1,), (2, 3), (4,)):
+            await trio.testing.wait_all_tasks_blocked()
+            assert buffer.has_waiter()
+            buffer.put_run([event(number) for number in numbers], "a")
+
+    assert got == [1, 2, 3, 4]
+    # Once per batch.
+    assert seen == [1, 2, 4]
+    assert not buffer.has_waiter()
+
+
+@steps
+async def test_a_step_that_is_woken_for_nothing_waits_on(step: Any) -> None:
+    buffer: Buffer[Any] = Buffer(8, gaps=False)
+    feed = feed_of(buffer)
+
+    async with trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def consume() -> None:
+            assert (await step(feed)).trade_id == 1
+
+        await trio.testing.wait_all_tasks_blocked()
+        buffer.wake()
+        await trio.testing.wait_all_tasks_blocked()
+        assert buffer.has_waiter()
+        buffer.put(event(1))
+
+
+@steps
+@pytest.mark.parametrize(
+    ("end", "raised"),
+    [
+        (lambda buffer: buffer.finish(), trio.ClosedResourceError),
+        (lambda buffer: buffer.end(), StopAsyncIteration),
+        (lambda buffer: buffer.fail(SlowConsumer("x")), SlowConsumer),
+    ],
+    ids=["closed", "over", "error"],
+)
+async def test_a_step_that_waits_hears_of_what_is_no_item(
+    step: Any, end: Callable[[Buffer[Any]], None], raised: type[Exception]
+) -> None:
+    buffer: Buffer[Any] = Buffer(8, gaps=False)
+    feed, found = feed_of(buffer), list[Any]()
+
+    async def consume() -> None:
+        try:
+            await step(feed)
+        except (Exception, StopAsyncIteration) as error:  # noqa: BLE001 - looked at below
+            found.append(type(error))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(consume)
+        await trio.testing.wait_all_tasks_blocked()
+        end(buffer)
+
+    assert found == [raised]
+
+
+@steps
+async def test_a_step_that_waits_can_be_cancelled_and_another_waits_then(step: Any) -> None:
+    buffer: Buffer[Any] = Buffer(8, gaps=False)
+    feed = feed_of(buffer)
+
+    with trio.move_on_after(0) as scope:
+        await step(feed)
+    assert scope.cancelled_caught
+    assert not buffer.has_waiter()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(step, feed)
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(trio.BusyResourceError):
+            await step(feed)
+        assert buffer.has_waiter()
+        buffer.put(event(1))
+
+
+@steps
+async def test_who_walks_the_frames_of_a_task_passes_a_step_that_waits(step: Any) -> None:
+    buffer: Buffer[Any] = Buffer(8, gaps=False)
+    feed, tasks = feed_of(buffer), list[trio.lowlevel.Task]()
+
+    async def consume() -> None:
+        tasks.append(trio.lowlevel.current_task())
+        await step(feed)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(consume)
+        await trio.testing.wait_all_tasks_blocked()
+        names = [frame.f_code.co_name for frame, _ in tasks[0].iter_await_frames()]
+        buffer.put(event(1))
+
+    assert names[0] == "consume"
+    assert "wait_task_rescheduled" in names
+
+
+def test_an_interrupt_before_a_compiled_step_waits_leaves_no_waiter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    buffer: Buffer[Any] = Buffer(8, gaps=False)
+    feed = feed_of(buffer)
+
+    async def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    async def main() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            await feed.__anext__()
+        assert not buffer.has_waiter()
+        monkeypatch.undo()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(feed.__anext__)
+            await trio.testing.wait_all_tasks_blocked()
+            buffer.put(event(1))
+
+    monkeypatch.setattr("connector.feeds.buffer.wait_task_rescheduled", interrupted)
+    trio.run(main)
+
+
+async def test_a_compiled_step_that_waits_is_a_coroutine() -> None:
+    buffer: Buffer[Any] = Buffer(8, gaps=False)
+    feed = feed_of(buffer)
+
+    waiting: Any = feed.__anext__()
+    assert isinstance(waiting, Coroutine)
+    assert waiting.cr_frame is waiting.cr_await is None
+    with pytest.raises(KeyError):
+        waiting.throw(KeyError("before it has begun"))
+    for use in (
+        lambda: waiting.send(None),
+        lambda: waiting.throw(KeyError()),
+        lambda: next(waiting),
+    ):
+        with pytest.raises(RuntimeError, match="cannot reuse already awaited coroutine"):
+            use()
+
+    waiting = feed.__anext__()
+    waiting.send(None)
+    for wrong in ((), (1, 2, 3, 4)):
+        with pytest.raises(TypeError):
+            waiting.throw(*wrong)
+    with pytest.raises(KeyError):
+        waiting.throw(KeyError("while it waits"))
+    buffer._let_go()
+
+    waiting = feed.__anext__()
+    waiting.send(None)
+    waiting.close()
+    buffer._let_go()
+    waiting.close()
+    with pytest.raises(RuntimeError):
+        waiting.send(None)
+
+    waiting = feed.__anext__()
+    buffer.put(event(1))
+    with pytest.raises(StopIteration) as stop:
+        waiting.send(None)
+    assert stop.value.value.trade_id == 1
+    await trio.lowlevel.checkpoint()
+
+
+async def test_steps_that_wait_are_the_same_under_a_debugger() -> None:
+    buffer: Buffer[Any] = Buffer(8, gaps=False)
+    feed, got = feed_of(buffer), list[int]()
+
+    async def consume() -> None:
+        async for each in feed:
+            got.append(each.trade_id)
+
+    sys.settrace(lambda *_: None)
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(consume)
+            for number in (1, 2):
+                await trio.testing.wait_all_tasks_blocked()
+                buffer.put(event(number))
+            await trio.testing.wait_all_tasks_blocked()
+            buffer.end()
+    finally:
+        sys.settrace(None)
+
+    assert got == [1, 2]
+
+
+async def test_steps_that_wait_leave_nothing_behind() -> None:
+    async def steps_left() -> int:
+        buffer: Buffer[Any] = Buffer(8, gaps=False)
+        feed = feed_of(buffer, [])
+        for number in range(300):
+            waiting: Any = feed.__anext__()
+            waiting.send(None)
+            buffer._let_go()
+            waiting.close()
+            with trio.move_on_after(0):
+                await feed.__anext__()
+            feed.__anext__()
+            step: Any = feed.__anext__()
+            buffer.put(event(number))
+            with pytest.raises(StopIteration):
+                step.send(None)
+        del waiting, step, feed, buffer
+        gc.collect()
+        return sys.getallocatedblocks()
+
+    await steps_left()
+    counts = [await steps_left() for _ in range(5)]
+    assert min(after - before for before, after in pairwise(counts)) < 60

@@ -22,6 +22,7 @@ from connector.channels import (
     Trades,
 )
 from connector.events import N_co
+from connector.exchanges import shortcuts
 from connector.exchanges.binance import (
     decode,
     frames,
@@ -82,9 +83,15 @@ CATALOGUE = Catalogue(
         {
             # Trades, quotes, candles and tickers come when something happens: any time can be
             # quiet, so they have no limit to their silence.
-            Trades: Offer("{symbol}@trade", wire.Trade, sequence=sequence.dense_trade_ids),
+            Trades: Offer(
+                "{symbol}@trade",
+                wire.Trade,
+                sequence=shortcuts.dense(sequence.dense_trade_ids, "trade_id"),
+            ),
             AggregateTrades: Offer(
-                "{symbol}@aggTrade", wire.AggregateTrade, sequence=sequence.dense_trade_ids
+                "{symbol}@aggTrade",
+                wire.AggregateTrade,
+                sequence=shortcuts.dense(sequence.dense_trade_ids, "trade_id"),
             ),
             BestQuote: Offer("{symbol}@bookTicker", wire.Quote, sequence=sequence.rising_quote_ids),
             PartialBook: Offer(

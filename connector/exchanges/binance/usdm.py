@@ -35,6 +35,7 @@ from connector.channels import (
 )
 from connector.errors import ConfigError
 from connector.events import N_co
+from connector.exchanges import shortcuts
 from connector.exchanges.binance import (
     decode,
     frames,
@@ -132,11 +133,15 @@ CATALOGUE = Catalogue(
             Trades: Offer(
                 "{symbol}@trade",
                 wire.FuturesTrade,
-                sequence=sequence.dense_ids_of_trades_and_blanks,
+                sequence=shortcuts.dense(
+                    sequence.dense_ids_of_trades_and_blanks, "trade_id", "quantity"
+                ),
                 blank_id=sequence.blank_id,
             ),
             AggregateTrades: Offer(
-                "{symbol}@aggTrade", wire.AggregateTrade, sequence=sequence.dense_trade_ids
+                "{symbol}@aggTrade",
+                wire.AggregateTrade,
+                sequence=shortcuts.dense(sequence.dense_trade_ids, "trade_id"),
             ),
             BestQuote: Offer(
                 "{symbol}@bookTicker", wire.TimedQuote, sequence=sequence.rising_quote_ids
