@@ -58,7 +58,8 @@ def take_in_python(  # noqa: PLR0917  # by position, which costs less
     skipped, end = len(middle), -tail or None
     taken, stop, limit = first, len(payloads), 0
     begin = size = odd = skip = last_id = 0
-    prefix = b""
+    # Where streams take turns, each message is alone: it does not begin as the one before it.
+    prefix, alone = b"", True
     run: Subscription | None
     decode: Callable[[bytes], Any]
     fold: Fold | None
@@ -66,37 +67,41 @@ def take_in_python(  # noqa: PLR0917  # by position, which costs less
     newest: Any
     verdict: int | None
     event: Any
-    run = fold = latest = newest = verdict = event = None
+    group: Any
+    run = group = fold = latest = newest = verdict = event = None
     while taken < stop:
         payload = payloads[taken]
-        if run is None or not payload.startswith(prefix):
+        if alone or not payload.startswith(prefix):
             if head >= 0:
                 name_end = payload.find(middle, head)
                 found = streams.get(payload[head:name_end])
-                behind = name_end + skipped
             else:
                 name, name_end = find_name(parts, payload)
                 found = streams.get(name)
-                behind = name_end
-            if found is None or found.group is None or name_end < 0:
+            if found is None or name_end < 0:
                 break
-            if run is None:
-                # No other task runs meanwhile, so the room does not change; one event always fits.
-                group = found.group
-                if taken + 1 < stop:
-                    limit = first + group.room()
-                    stop = min(stop, limit)
-            elif found.group is not group:
-                break
+            if found is run:
+                prefix, alone = payload[: name_end + skipped], False
             else:
-                run.messages += taken - begin
-                run.payload_bytes += size
-                run.last_id, run.latest = last_id, latest
-            run, begin, size = found, taken, 0
-            decode, rule, fold = run.decode, run.sequence, run.fold
-            last_id, latest = run.last_id, run.latest
-            skip = 0 if whole else behind
-            prefix = payload[:behind]
+                if found.group is not group:
+                    if run is not None:
+                        break
+                    # No other task runs meanwhile, so the room does not change; one event always
+                    # fits.
+                    group = found.group
+                    if taken + 1 < stop:
+                        limit = first + group.room()
+                        stop = min(stop, limit)
+                elif run is None:
+                    break
+                else:
+                    run.messages += taken - begin
+                    run.payload_bytes += size
+                    run.last_id, run.latest = last_id, latest
+                run, begin, size, alone = found, taken, 0, True
+                decode, rule, fold = run.decode, run.sequence, run.fold
+                last_id, latest = run.last_id, run.latest
+            skip = 0 if whole else name_end + skipped
         try:
             event = decode(payload[skip:end])
         except UNDECODABLE:
