@@ -12,10 +12,10 @@ from typing import Any, TypeAlias
 import attrs
 import msgspec
 
-from connector.decimals import ZERO
 from connector.errors import ConfigError
+from connector.inputs.decimals import ZERO
+from connector.inputs.validation import check_seconds
 from connector.orders import Leg, OrderState, Side
-from connector.validation import check_seconds
 
 # --- what it is
 

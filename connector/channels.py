@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 
-from connector.channel import AnyChannel, Channel
+from connector.bases.channel import AnyChannel, Channel
 from connector.errors import ConfigError
 from connector.events import (
     BookDelta,

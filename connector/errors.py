@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal, Protocol, TypeAlias
 
-from connector.channel import AnyChannel
+from connector.bases.channel import AnyChannel
 
 RAW_EXCERPT_BYTES = 200
 """The number of bytes that are kept of an undecodable frame. A message also repeats at most this

@@ -25,8 +25,8 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 import attrs
 
-from connector.decimals import ZERO, exact, floor_to, product, quotient, times
 from connector.errors import ConfigError
+from connector.inputs.decimals import ZERO, exact, floor_to, product, quotient, times
 
 Kind: TypeAlias = Literal["spot", "perpetual", "future", "option"]
 QuantityUnit: TypeAlias = Literal["base", "quote", "contracts"]

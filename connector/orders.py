@@ -21,9 +21,9 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
-from connector.decimals import ZERO, Exact, exact, positive
 from connector.errors import ConfigError
-from connector.validation import check_count
+from connector.inputs.decimals import ZERO, Exact, exact, positive
+from connector.inputs.validation import check_count
 
 Side: TypeAlias = Literal["buy", "sell"]
 Leg: TypeAlias = Literal["long", "short"]

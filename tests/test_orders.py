@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector import decimals, errors
+from connector import errors
 from connector.errors import ConfigError, OrderInvalid
+from connector.inputs import decimals
 from connector.orders import OVER, Keep, Limit, Limits, Market, OrderState, opposite
 
 

@@ -19,14 +19,15 @@ MODULES = [
     for name in (
         "__init__", "account/account", "account/order", "account/quotes", "account/statistics",
         "account/views", "accounts", "adapter/adapter", "adapter/opening", "adapter/requesting",
-        "adapter/statistics", "adapter/subscribing", "app/recordings/recorder", "blocks",
+        "adapter/statistics", "adapter/subscribing", "app/recordings/recorder", "bases/event",
         "book/machine", "channels", "errors", "events", "feeds/delivery_delay", "feeds/feed",
-        "instruments", "keys", "lifecycle", "link/link_statistics", "link/pacing",
-        "link/raw_frames", "link/request_trouble", "merging/merge", "orders", "recording/folder",
-        "recording/format", "recording/reader", "recording/replay", "recording/writer",
-        "testing/exchange/event_log", "testing/exchange/statistics",
-        "testing/exchange/trading/accounts", "testing/exchange/trading/orders",
-        "testing/faults/faults", "testing/faults/trading", "testing/network/ledger", "validation",
+        "inputs/blocks", "inputs/validation", "instruments", "keys", "lifecycle",
+        "link/link_statistics", "link/pacing", "link/raw_frames", "link/request_trouble",
+        "merging/merge", "orders", "recording/folder", "recording/format", "recording/reader",
+        "recording/replay", "recording/writer", "testing/exchange/event_log",
+        "testing/exchange/statistics", "testing/exchange/trading/accounts",
+        "testing/exchange/trading/orders", "testing/faults/faults", "testing/faults/trading",
+        "testing/network/ledger",
     )
 ]  # fmt: skip
 """Modules of which the API reference shows classes."""

@@ -16,16 +16,16 @@ from connector.account.running import RunningAccount
 from connector.account.statistics import AccountStatistics
 from connector.account.views import Balances, LastKnown, Positions
 from connector.accounts import AnyAccountEvent, Balance, Position, Summary
-from connector.blocks import block
-from connector.decimals import Exact, not_negative, positive
 from connector.errors import NotSynced, OrderInvalid, OrderUnknown
 from connector.feeds.feed import Feed
+from connector.inputs.blocks import block
+from connector.inputs.decimals import Exact, not_negative, positive
+from connector.inputs.validation import check_seconds
 from connector.orders import Intent, Keep, Leg, OrderState
 from connector.trading.account_like import AccountLike
 from connector.trading.order_record import OrderRecord
 from connector.trading.quoting import Bounds
 from connector.trading.reports import OrderReport
-from connector.validation import check_seconds
 
 _KEEP = Keep()
 

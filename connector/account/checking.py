@@ -10,8 +10,8 @@ import attrs
 import trio
 
 from connector.accounts import Timing
-from connector.decimals import ZERO, difference, total
 from connector.errors import ConfigError, LimitReached, NotSynced, OrderInvalid
+from connector.inputs.decimals import ZERO, difference, total
 from connector.instruments import Instrument
 from connector.orders import Intent, Limit, Market
 from connector.trading.account_book import AccountBook

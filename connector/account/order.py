@@ -8,8 +8,8 @@ from decimal import Decimal
 import trio
 
 from connector.accounts import Fill
-from connector.decimals import ZERO, exact, product, total
 from connector.errors import ConfigError, OrderNotPlaced
+from connector.inputs.decimals import ZERO, exact, product, total
 from connector.instruments import Instrument
 from connector.orders import Intent, Leg, OrderState, Side
 from connector.trading.order_record import OrderRecord

@@ -19,8 +19,8 @@ from connector.account.order import Order
 from connector.account.order_requests import QUOTE
 from connector.account.running import RunningAccount
 from connector.account.statistics import QuoteStatistics
-from connector.decimals import ZERO, Exact
 from connector.errors import LimitReached, NotSent, NotSynced, OrderNotPlaced
+from connector.inputs.decimals import ZERO, Exact
 from connector.instruments import Instrument
 from connector.orders import Leg, Limit, Side
 from connector.trading.exposure import exposure_of

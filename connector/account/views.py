@@ -8,7 +8,7 @@ from typing import NoReturn
 import attrs
 
 from connector.accounts import Balance, Position, Summary
-from connector.decimals import ZERO
+from connector.inputs.decimals import ZERO
 from connector.instruments import Instrument
 
 

@@ -28,7 +28,6 @@ from connector.adapter.statistics import AdapterStatistics, summed
 from connector.adapter.subscribing import Subscribing
 from connector.adapter.symbol_check import SymbolCheck
 from connector.adapter.wanted_streams import AnySubscription, Desired
-from connector.blocks import block
 from connector.channels import AnyChannel
 from connector.errors import ConfigError, SubscriptionRejected
 from connector.events import N_co
@@ -38,6 +37,7 @@ from connector.feeds.delivery_delay import Delays
 from connector.feeds.feed import Feed
 from connector.feeds.lossy_buffers import make_buffer
 from connector.feeds.subscription import Subscription
+from connector.inputs.blocks import block
 from connector.instruments import Instrument
 from connector.keys import ApiKey
 from connector.lifecycle import Lifecycle

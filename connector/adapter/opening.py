@@ -13,10 +13,10 @@ import trio
 from connector.adapter.adapter import Adapter
 from connector.adapter.runners import Loops
 from connector.adapter.runtime import require_trio
-from connector.blocks import block
 from connector.errors import InvariantViolated
 from connector.events import N_co
 from connector.exchanges.protocol import Exchange
+from connector.inputs.blocks import block
 from connector.link.outcome import only_error
 from connector.link.pacing import Reconnect
 from connector.link.settings import Settings, check

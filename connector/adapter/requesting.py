@@ -27,8 +27,8 @@ from connector.exchanges.requests import (
     offered,
     requests_of,
 )
+from connector.inputs.validation import check_count, check_symbol, check_timeout
 from connector.link.rest import Rest
-from connector.validation import check_count, check_symbol, check_timeout
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

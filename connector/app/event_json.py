@@ -8,19 +8,12 @@ from typing import Any
 import msgspec
 
 from connector.app.naming import write_channel
-from connector.events import Event, Gap, RawMessage, asdict
-
-
-def kind_of(event: Event | Gap) -> str:
-    """The name of the event's public class, such as ``Trade``."""
-    return next(
-        base for base in type(event).__mro__ if base.__module__ == Event.__module__
-    ).__name__
+from connector.events import Event, Gap, RawMessage, asdict, kind_of
 
 
 def describe(event: Event | Gap) -> dict[str, Any]:
     """The type and the public fields of `event`, as JSON can write them."""
-    fields = {"type": kind_of(event), **asdict(event)}
+    fields = {"type": kind_of(event).__name__, **asdict(event)}
     if isinstance(event, Gap):
         fields["channels"] = [write_channel(channel) for channel in event.channels]
     elif isinstance(event, RawMessage):

@@ -18,7 +18,7 @@ from connector.feeds.backpressure import ROOM_BEFORE_ENTERED
 from connector.feeds.buffer import Buffer, Gaps, Overflow
 from connector.feeds.gap_markers import Sources, added, count_drop, joins, name_channels
 from connector.feeds.late_decoding import Unread, read_all
-from connector.validation import check_count
+from connector.inputs.validation import check_count
 
 T = TypeVar("T")
 

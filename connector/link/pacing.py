@@ -21,7 +21,7 @@ import attrs
 import trio
 
 from connector.errors import ConfigError
-from connector.validation import check_count, check_seconds
+from connector.inputs.validation import check_count, check_seconds
 
 
 def _seconds(_: object, attribute: attrs.Attribute[Any], value: object) -> None:

@@ -9,11 +9,11 @@ import attrs
 from connector.errors import ConfigError
 from connector.exchanges.endpoints import headers_of
 from connector.exchanges.protocol import AnyExchange, Limits
+from connector.inputs.validation import check_seconds
 from connector.link.pacing import Reconnect
 from connector.link.raw_frames import Recorders
 from connector.link.source import FrameSource, Supply
 from connector.transport import Dialer, TcpDialer, way_to
-from connector.validation import check_seconds
 
 
 @attrs.frozen

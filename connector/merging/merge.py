@@ -21,8 +21,8 @@ from connector.events import Event
 from connector.feeds.buffer import Overflow
 from connector.feeds.feed import Feed
 from connector.feeds.wakeup import wait_for_any
+from connector.inputs.validation import check_count, check_seconds
 from connector.merging.arbitration import Arbiter, SideStatistics
-from connector.validation import check_count, check_seconds
 
 T = TypeVar("T")
 

@@ -12,8 +12,8 @@ from decimal import Decimal
 
 import attrs
 
-from connector.decimals import ZERO, total
 from connector.errors import LimitExceeded
+from connector.inputs.decimals import ZERO, total
 from connector.instruments import Instrument
 from connector.orders import Intent, Limit, Limits, Side
 from connector.trading.order_record import OrderRecord

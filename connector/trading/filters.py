@@ -12,8 +12,8 @@ from decimal import Decimal
 
 import attrs
 
-from connector.decimals import ZERO, is_multiple
 from connector.errors import OrderInvalid
+from connector.inputs.decimals import ZERO, is_multiple
 from connector.instruments import Instrument
 from connector.orders import Intent, Limit, Market
 

@@ -14,7 +14,7 @@ import attrs
 import msgspec
 
 from connector.accounts import Balance, BalanceUpdate, Position, PositionUpdate, Summary
-from connector.decimals import ZERO, difference, plus, total
+from connector.inputs.decimals import ZERO, difference, plus, total
 from connector.instruments import Instrument
 from connector.orders import Leg
 from connector.trading.reports import BalanceReport, PositionReport

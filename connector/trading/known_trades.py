@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import attrs
 
-from connector.decimals import ZERO, difference, plus, product
+from connector.inputs.decimals import ZERO, difference, plus, product
 from connector.instruments import Instrument
 from connector.orders import Side
 from connector.trading.holdings import Standing

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import TypeAlias
 
-from connector.decimals import ZERO, difference, plus, total
+from connector.inputs.decimals import ZERO, difference, plus, total
 from connector.instruments import Instrument
 from connector.orders import Side
 from connector.trading.exposure import Exposure, notional_of

@@ -14,7 +14,7 @@ from decimal import Decimal
 import attrs
 
 from connector.accounts import AnyAccountEvent, Fill, FillFee, OrderUpdate
-from connector.decimals import ZERO, difference, plus, quotient, times, total
+from connector.inputs.decimals import ZERO, difference, plus, quotient, times, total
 from connector.orders import OVER, Intent, Limit, OrderState
 from connector.trading.holdings import Standing
 from connector.trading.order_states import News, follow

@@ -23,8 +23,8 @@ from typing import TypeVar
 
 import attrs
 
-from connector.decimals import ZERO, Exact, is_multiple, positive, product, total
 from connector.errors import OrderInvalid
+from connector.inputs.decimals import ZERO, Exact, is_multiple, positive, product, total
 from connector.instruments import Instrument
 from connector.orders import Keep, Side
 

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from connector.decimals import ZERO
+from connector.inputs.decimals import ZERO
 from connector.orders import Leg, Side
 
 ReportedState: TypeAlias = Literal["open", "filled", "cancelled", "expired", "refused"]

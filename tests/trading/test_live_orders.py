@@ -10,7 +10,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.decimals import total
+from connector.inputs.decimals import total
 from connector.orders import Limit, Market
 from connector.trading.exposure import exposure_of, notional_of
 from connector.trading.live_orders import LiveOrders

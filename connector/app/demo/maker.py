@@ -22,9 +22,9 @@ from connector.account import Account, Quotes
 from connector.accounts import Fill, Synced, Timing, Unsynced
 from connector.app.demo.faults import BREAKS, Break, strike
 from connector.channels import BestQuote
-from connector.decimals import written
 from connector.events import Quote
 from connector.exchanges import binance
+from connector.inputs.decimals import written
 from connector.keys import ApiKey
 from connector.orders import Keep, Limits
 from connector.testing import (

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from connector.app.demo.maker import LEVELS, MOST, Level, MakerReport, MakerView
-from connector.decimals import written
+from connector.inputs.decimals import written
 
 WIDTH = 80
 BAR = 30

@@ -13,12 +13,11 @@ from urllib.parse import quote
 
 import attrs
 
-from connector import events
 from connector.app.naming import write_channel
 from connector.app.recordings.decoding import Decoded, events_of
 from connector.channels import AnyChannel
 from connector.errors import ConfigError
-from connector.events import Event, Level
+from connector.events import Event, Level, kind_of
 from connector.exchanges.protocol import Exchange
 from connector.recording import Mark, Span
 from connector.recording.reader import ALWAYS
@@ -208,7 +207,7 @@ def export(
 
         for item in events_of(exchange, paths, span):
             if isinstance(item, Decoded):
-                event, columns = item.event, columns_of(_public(item.event))
+                event, columns = item.event, columns_of(kind_of(item.event))
                 folder = _folder(item.stream.channel, columns)
                 table(folder, event.received_ns, columns).add(row_of(event))
             else:
@@ -277,11 +276,6 @@ def _day(time_ns: int) -> str:
         return datetime.fromtimestamp(time_ns // NS_PER_SECOND, UTC).strftime("%Y-%m-%d")
     except (OverflowError, ValueError, OSError):
         return "unknown"
-
-
-def _public(event: Event) -> type[Event]:
-    """The normalised event that an exchange's struct stands for."""
-    return next(kind for kind in type(event).__mro__ if kind.__module__ == events.__name__)
 
 
 def _pyarrow() -> tuple[Any, Any]:

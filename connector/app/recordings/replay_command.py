@@ -17,7 +17,7 @@ import click
 import trio
 
 from connector import Feed, open_adapter
-from connector.app.event_json import describe, kind_of, line
+from connector.app.event_json import describe, line
 from connector.app.naming import find_exchange, simulator_of
 from connector.app.options import epilog
 from connector.app.recordings.decoding import channel_of, streams_of
@@ -26,7 +26,7 @@ from connector.app.recordings.playback import Playback
 from connector.app.recordings.progress import HowFar
 from connector.app.recordings.verify_command import name_of
 from connector.app.words import counted
-from connector.events import Event, Gap
+from connector.events import Event, Gap, kind_of
 from connector.recording import Recorded, Span, look_for, replay, span_of
 from connector.recording.folder import one_of
 from connector.recording.reader import ALWAYS
@@ -43,7 +43,7 @@ class _Printer:
 
     def show(self, event: Event | Gap, of: str) -> None:
         """Print `event`, and whose it is, if there are several recordings."""
-        self.counts[kind_of(event)] += 1
+        self.counts[kind_of(event).__name__] += 1
         if self.as_json:
             about = {"recording": of} if of else {}
             click.echo(line(about | describe(event)), nl=False)

@@ -21,9 +21,9 @@ from connector.channels import AnyChannel
 from connector.events import Gap
 from connector.exchanges.protocol import AnyStream
 from connector.feeds.buffer import Overflow
+from connector.inputs.validation import check_count, check_seconds
 from connector.lifecycle import Disconnected, Stale
 from connector.link.raw_frames import FrameItem, RawFrame
-from connector.validation import check_count, check_seconds
 
 Frames: TypeAlias = list[tuple[int, int, bytes]]
 

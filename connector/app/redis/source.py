@@ -24,11 +24,11 @@ from connector.app.redis.entries import Entry, decode, key_of
 from connector.app.redis_address import check_address
 from connector.errors import ConfigError
 from connector.exchanges.protocol import AnyExchange, Reply
+from connector.inputs.validation import check_count, check_seconds
 from connector.link.source import Ending, FrameSink, Rest, stream_names
 from connector.link.wire_subscriptions import Request
 from connector.transport import Ended, TcpDialer
 from connector.transport.http import open_http
-from connector.validation import check_count, check_seconds
 
 _BLOCK_MS = 200
 """A read waits so long for data; then it is asked whether other streams are wanted."""

@@ -11,7 +11,7 @@ from connector.account import Account
 from connector.app.running.account_slot import AccountSlot
 from connector.app.running.service import Service
 from connector.app.trading.board import Board, board_of
-from connector.decimals import written
+from connector.inputs.decimals import written
 
 MOST_ORDERS = 20
 """Open orders that are shown; of more there is the number."""

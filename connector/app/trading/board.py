@@ -18,7 +18,7 @@ from rich.text import Text
 
 from connector.account import Account
 from connector.accounts import Balance, Fill, Position, Summary
-from connector.decimals import written
+from connector.inputs.decimals import written
 from connector.statistics import AccountStatistics
 
 MOST_HOLDINGS = 4

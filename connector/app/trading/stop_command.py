@@ -24,8 +24,8 @@ from connector.app.trading.access import (
     venue_of,
 )
 from connector.app.trading.stopping import Ended, Stopped, stop_orders
-from connector.decimals import written
 from connector.errors import ConfigError, ConnectorError
+from connector.inputs.decimals import written
 from connector.keys import Kind
 from connector.testing import OrderFlow, SimulatedExchange
 from connector.trading.client_ids import ClientIds, check_name, new_run

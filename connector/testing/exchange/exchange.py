@@ -19,9 +19,9 @@ from typing import Any
 import trio
 
 from connector.adapter.runtime import require_trio
-from connector.blocks import block
 from connector.errors import ConfigError
 from connector.exchanges.binance import Endpoints
+from connector.inputs.blocks import block
 from connector.testing.exchange.connection import ServerConnection
 from connector.testing.exchange.event_log import Log
 from connector.testing.exchange.handshake import Reception, Upgrade

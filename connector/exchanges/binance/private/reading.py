@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import msgspec
 
-from connector.decimals import ZERO, quotient
 from connector.exchanges.binance.private import shapes
+from connector.inputs.decimals import ZERO, quotient
 from connector.orders import Leg, Side
 from connector.trading.reports import (
     FillReport,

@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from connector.decimals import written
 from connector.exchanges.binance import signing
 from connector.exchanges.binance.private import reading, shapes
 from connector.exchanges.binance.signing import Parameter
+from connector.inputs.decimals import written
 from connector.keys import ApiKey
 from connector.orders import Intent, Limit
 from connector.trading.reports import FillReport, OrderReport

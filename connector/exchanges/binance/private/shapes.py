@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import msgspec
 
-from connector.decimals import ZERO
+from connector.inputs.decimals import ZERO
 
 NOTHING = msgspec.Raw(b"")
 """Stands for an absent part that would be decoded later."""

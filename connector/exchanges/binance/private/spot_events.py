@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from connector.decimals import quotient
 from connector.exchanges.binance.private import reading, replies, shapes
+from connector.inputs.decimals import quotient
 from connector.trading.reports import (
     BalanceChange,
     BalanceReport,

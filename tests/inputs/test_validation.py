@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.errors import ConfigError
-from connector.validation import check_count, check_seconds
+from connector.inputs.validation import check_count, check_seconds
 
 NO_NUMBERS = [None, "1", b"1", True, False, math.nan, 1j, Decimal(1), Fraction(1), [1]]
 

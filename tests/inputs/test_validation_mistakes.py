@@ -123,7 +123,7 @@ async def test_a_mistake_with_an_adapter(
 
 
 def test_no_limit_is_a_timeout_as_well() -> None:
-    from connector.validation import check_timeout
+    from connector.inputs.validation import check_timeout
 
     check_timeout(math.inf)
     check_timeout(0)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connector.blocks import block
+from connector.inputs.blocks import block
 
 
 @block("open_it(…) as it")
