@@ -283,7 +283,7 @@ def test_an_export_survives_any_value_in_any_field(
     mark = Mark("Stale", data.draw(st.text()), 1, data.draw(st.integers()), what)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parquet_tables, "_public", lambda _: kind)
+        patch.setattr(parquet_tables, "kind_of", lambda _: kind)
         given_: list[Any] = [*(parquet_tables.Decoded(stream, each) for each in wild), mark]  # type: ignore[arg-type]
         patch.setattr(parquet_tables, "events_of", lambda *_: iter(given_))
         summary = export(binance.UsdMFutures(), [], folder / "out")
