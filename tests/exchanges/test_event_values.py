@@ -13,6 +13,7 @@ import trio
 from trio.testing import MockClock
 
 from connector import Adapter, open_adapter
+from connector.app.naming import EXCHANGES
 from connector.channels import Liquidations
 from connector.errors import ConfigError
 from connector.events import Event, Level, N_co, asdict, kind_of, plain
@@ -34,12 +35,17 @@ VENUES: dict[str, tuple[Any, str]] = {
     "hyperliquid": (hyperliquid.Hyperliquid, "ETH"),
     "kraken": (kraken.Spot, "ETH/USD"),
     "kraken_futures": (kraken.Futures, "PF_ETHUSD"),
+    "kraken_unified": (kraken.Unified, "PF_ETHUSD"),
     "okx": (okx.Okx, "ETH-USDT-SWAP"),
 }
 PATIENCE_SECONDS = 70.0
 """Virtual: longer than any simulated venue takes to send an event of a channel."""
 RARE_SECONDS = 1.0
 """The same of liquidations, of which there may be none."""
+
+
+def test_every_venue_is_tried() -> None:
+    assert VENUES.keys() == EXCHANGES.keys()
 
 
 @pytest.mark.parametrize("numbers", [float, Decimal], ids=["float", "decimal"])
