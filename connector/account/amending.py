@@ -77,7 +77,8 @@ async def wait_for_earlier(office: Office, order: Order) -> None:
 async def amend(office: Office, order: Order, changed: Limit) -> None:
     """Send the amend, and return when the order is so; errors as of `Account.amend`.
 
-    Cancellation: it is not sent any more; if it was, what became of it is found out.
+    Cancellation: a request that was not sent is dropped. If it was sent, the account finds out the
+    outcome.
     """
     order._is_amended_by_us = True
     try:

@@ -19,7 +19,7 @@ from connector.keys import ApiKey
 
 
 class Accounts:
-    """Which accounts there are."""
+    """The open accounts of an adapter."""
 
     def __init__(self) -> None:
         self._keys: set[ApiKey] = set()
@@ -41,25 +41,25 @@ class Accounts:
             self._keys.discard(key)
 
     def add(self, running: RunningAccount) -> None:
-        """One is opened."""
+        """Add an account that is being opened."""
         self._running.add(running)
 
     def discard(self, running: RunningAccount) -> None:
-        """It is over."""
+        """Remove an account that has ended."""
         self._running.discard(running)
 
     @property
     def sockets_open(self) -> int:
-        """Descriptors open at this moment."""
+        """The number of open descriptors."""
         return sum(each.sockets_open for each in self._running)
 
     def statistics(self) -> tuple[AccountStatistics, ...]:
-        """Of each, by name."""
+        """The statistics of each account, by name."""
         found = [each.statistics() for each in self._running]
         return tuple(sorted(found, key=lambda each: each.name))
 
     async def end(self) -> None:
-        """Let those end that are still open.
+        """End the accounts that are still open.
 
         Cancellation: shielded, for `Timing.leave_timeout` at most.
         """

@@ -345,13 +345,13 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
             self._past_replaced += feed.buffer.replaced
 
     def streams(self, feed: Feed[object]) -> tuple[AnyStream, ...]:
-        """What the exchange calls the channels of `feed`."""
+        """The exchange's names of the channels of `feed`."""
         return tuple(subscription.stream for subscription in self._feeds.get(feed, {}).values())
 
     # What a link tells (`connector.link.link.LinkOwner`).
 
     def rejected(self, subscription: Subscription | BookSubscription) -> None:
-        """The exchange refused a stream: no feed has it any more, and each may ask again."""
+        """Remove a stream that the exchange rejected from all feeds; each may subscribe again."""
         for feed, attached in self._feeds.items():
             for channel, held in tuple(attached.items()):
                 if subscription in (held, held.wire):
@@ -370,7 +370,7 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
         self._symbols.doubt(link, subscription)
 
     def ended(self, link: Link) -> None:
-        """The source of `link` has no more."""
+        """End the feeds whose source has ended."""
         for feed in self._feeds:
             self._end_feed(feed)
         if all(each.state == "ended" for each in self._loops):
@@ -378,7 +378,7 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
                 buffer.end()
 
     def link_changed(self) -> None:
-        """The state of a link is another one now."""
+        """Note that the state of a link has changed."""
         self._changed.set()
         self._changed = trio.Event()
 
@@ -391,12 +391,12 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
             feed.buffer.put(event)
 
     def opened(self, running: RunningAccount) -> None:
-        """An account is about to run."""
+        """Add an account that is about to run."""
         self._check_open()
         self._accounts.add(running)
 
     def closed(self, running: RunningAccount) -> None:
-        """An account is over."""
+        """Remove an account that has ended."""
         self._accounts.discard(running)
 
     # What the requests need (`connector.adapter.requesting.Requesting`).
@@ -463,7 +463,7 @@ class Adapter(Subscribing[N_co], Requesting[N_co]):
             )
 
     def _leave(self) -> None:
-        """Begin to end: no feed holds a reader back any more, every link leaves."""
+        """Begin to end: no feed holds back its link any more, and every link leaves."""
         self._closed = True
         for feed in tuple(self._feeds):
             feed.close()

@@ -42,19 +42,19 @@ from connector.feeds.lossy_buffers import make_buffer
 from connector.link.rest import Rest
 
 REFILLED = frozenset({"disconnected", "sequence", "resubscribed", "decode error"})
-"""Reasons of losses that happened before the feed; what it dropped itself stays dropped."""
+"""Reasons of losses before the feed. Events that the feed dropped itself are not fetched."""
 PATIENCE_SECONDS = 60.0
-"""For all requests of one loss."""
+"""Seconds for all requests of one loss."""
 MOST_REQUESTS = 50
-"""For one loss."""
+"""The most requests for one loss."""
 GRACE_SECONDS = 1.0
-"""For a live trade, which tells up to where to ask, before the exchange is asked without it."""
+"""Seconds to wait for a live trade, which ends the loss, before requesting without it."""
 _TIMES, _AGAIN_SECONDS = 4, 0.5
-"""How often, and after how long, to ask again an exchange whose answer is not up to date yet."""
+"""How often, and after how long, to repeat a request whose answer is not up to date yet."""
 _LOOK_AGAIN_SECONDS = 0.02
 """For room in a feed that never holds a link back, and so tells nobody when there is some."""
 _AT_ONCE = 256
-"""Trades that are handed on without a checkpoint."""
+"""Number of trades that are delivered without a checkpoint."""
 
 
 class Backfill(Buffer[Any]):
@@ -87,13 +87,13 @@ class Backfill(Buffer[Any]):
         self._start = start
         self._now_ns = now_ns
         self._last: Any = None
-        """The trade that was delivered last."""
+        """The last delivered trade."""
         self._pen: Buffer[Any] | None = None
-        """Where live trades wait; None while they are passed on."""
+        """The pen in which live trades wait; None while they are passed on."""
         self._doubt: Gap | None = None
-        """The loss whose end is not known yet."""
+        """The loss whose end is not known yet, or None."""
         self._resumed = False
-        """Whether the stream was acknowledged since."""
+        """Whether the stream was acknowledged since that loss."""
         self._full: Full | None = None
         self._drained = Full()
         self._news = trio.Event()
@@ -108,7 +108,7 @@ class Backfill(Buffer[Any]):
     # What the subscription of the stream does (`connector.feeds.buffer.Buffer`).
 
     def room(self) -> int:
-        """As much as there is where the next events go."""
+        """The room for the next events."""
         return (self._reader if self._pen is None else self._pen).room()
 
     def put(self, item: Any) -> None:
@@ -125,7 +125,7 @@ class Backfill(Buffer[Any]):
         self._tell()
 
     def lose(self, gap: Gap) -> None:
-        """Trades were lost: fetch them, if the last trade before them is known."""
+        """Note that trades were lost, and fetch them if the last trade before them is known."""
         gap.channels = tuple(
             self._stream.channel if each == self._wire_channel else each for each in gap.channels
         )
@@ -147,16 +147,16 @@ class Backfill(Buffer[Any]):
         self._tell()
 
     def resumed(self) -> None:
-        """The exchange has acknowledged the stream on the present connection."""
+        """Note that the exchange acknowledged the stream on the current connection."""
         self._resumed = True
         self._tell()
 
     def fail(self, error: ConnectorError) -> None:
-        """The exchange refuses the stream."""
+        """Note that the exchange rejected the stream."""
         self._reader.fail(self.rejection(error))
 
     def rejection(self, error: ConnectorError) -> ConnectorError:
-        """`error` as the feed sees it: of the channel that it subscribed to."""
+        """`error` with the channel that the feed subscribed to."""
         if not isinstance(error, SubscriptionRejected):
             return copy(error)
         rejection = SubscriptionRejected(self._stream.channel, error.code, error.message)
@@ -164,7 +164,7 @@ class Backfill(Buffer[Any]):
         return rejection
 
     def join(self, full: Full) -> None:
-        """Let the link know when the feed is full, or the pen."""
+        """Hold back the link when the feed or the pen is full."""
         self._full = full
         self._reader.join(full)
 
@@ -174,7 +174,7 @@ class Backfill(Buffer[Any]):
             self._pen.leave(full)
 
     def close(self) -> None:
-        """The feed reads the channel no longer: let go of everything."""
+        """Drop everything: the feed no longer reads the channel."""
         self.closed = True
         self._scope.cancel()
         if self._pen is not None:
@@ -200,7 +200,7 @@ class Backfill(Buffer[Any]):
         self._running = False
 
     async def _pass_on(self, pen: Buffer[Any]) -> None:
-        """Deliver what waits in the pen up to the next loss, or fill in what is missing there."""
+        """Deliver the waiting trades up to the next loss, or fetch the missing ones."""
         await trio.lowlevel.checkpoint()
         trades = self._take(pen)
         if self._doubt is None:
@@ -228,7 +228,7 @@ class Backfill(Buffer[Any]):
             await self._news.wait()
 
     def _take(self, pen: Buffer[Any]) -> list[Any]:
-        """Trades that wait in the pen, up to a loss behind them; a loss before them is noted."""
+        """The waiting trades up to the next loss. Notes a loss before them."""
         trades: list[Any] = []
         while len(pen) and len(trades) < _AT_ONCE:
             item = pen.take()
@@ -255,14 +255,14 @@ class Backfill(Buffer[Any]):
             pen.items.appendleft(gap)
 
     def _first_new(self, trades: Sequence[Any]) -> Any:
-        """The first of `trades` that was not fetched already."""
+        """The first of `trades` that was not fetched yet."""
         if not self._offer.numbered:
             return trades[0] if trades else None
         last_id = self._last.trade_id
         return next((each for each in trades if each.trade_id > last_id), None)
 
     async def _fill(self, doubt: Gap, first: Any) -> None:
-        """Fetch and deliver what is between the last trade and `first`, and tell what is not."""
+        """Fetch and deliver the trades between the last one and `first`; the rest is a gap."""
         last = self._last
         follows = first is not None and first.trade_id == last.trade_id + 1
         if self._offer.numbered and self._offer.dense and follows:
@@ -318,7 +318,7 @@ class Backfill(Buffer[Any]):
         return trade
 
     def _gap(self, doubt: Gap, hole: Hole) -> Gap:
-        """The part of the loss that is missing still."""
+        """The part of the loss that is still missing."""
         gap = copy(doubt)
         gap.symbol = self._last.symbol
         gap.channels = (self._stream.channel,)
@@ -329,7 +329,7 @@ class Backfill(Buffer[Any]):
         return gap
 
     async def _deliver(self, items: Iterable[Any]) -> None:
-        """Hand trades and gaps to the feed, as it has room."""
+        """Deliver trades and gaps to the feed, whenever it has room."""
         run: list[Any] = []
         room = 0
         for item in items:
@@ -350,7 +350,7 @@ class Backfill(Buffer[Any]):
             run.clear()
 
     async def _room(self) -> int:
-        """How many trades the feed takes now, at least one; executes a checkpoint."""
+        """The number of trades that the feed takes now, at least 1. Executes a checkpoint."""
         reader = self._reader
         await trio.lowlevel.checkpoint()
         if reader.overflow is Overflow.CONFLATE:

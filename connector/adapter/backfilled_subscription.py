@@ -37,13 +37,13 @@ class BackfilledSubscription:
         self.wire = subscription.wire
         self.full = subscription.full
         self.gaps = 0
-        """None of its own: the subscription of the stream counts them."""
+        """Always 0: the subscription of the stream counts the gaps."""
         self._make = make
         self._release = release
         self._fills: dict[Buffer[Any], Backfill] = {}
 
     def attach(self, buffer: Buffer[Any]) -> None:
-        """Let `buffer` have the trades from now on."""
+        """Deliver the trades to `buffer` from now on."""
         if buffer not in self._fills:
             self._fills[buffer] = fill = self._make(self.stream, buffer)
             self.subscription.attach(fill)

@@ -13,10 +13,10 @@ from connector.feeds.buffer import Buffer
 
 
 class BookOwner(Protocol):
-    """Who owns the books: the adapter."""
+    """The owner of the books: the adapter."""
 
     def release(self, subscription: BookSubscription) -> None:
-        """Nobody looks at the book any more."""
+        """Release a book that has no reader any more."""
 
 
 class BookSubscription:
@@ -35,11 +35,11 @@ class BookSubscription:
         self.wire = book.wire.wire
         self.full = book.wire.full
         self.gaps = 0
-        """None of its own: the subscription of the deltas counts them."""
+        """Always 0: the subscription of the deltas counts the gaps."""
         self._owner = owner
 
     def attach(self, buffer: Buffer[Any]) -> None:
-        """Let `buffer` have views from now on."""
+        """Deliver views to `buffer` from now on."""
         self.book.attach(buffer)
 
     def detach(self, buffer: Buffer[Any]) -> bool:

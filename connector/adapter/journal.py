@@ -14,14 +14,14 @@ from connector.errors import DecodeError
 from connector.lifecycle import Lifecycle, Stale
 
 FEW = 5
-"""Events of a kind that are logged each."""
+"""Number of events of a kind that are logged one by one."""
 INTERVAL_SECONDS = 10.0
 """In which they are counted, and for which the number of the others is told."""
 
 
 @attrs.define
 class _Flood:
-    """Events of one kind."""
+    """The events of one kind in the current interval."""
 
     began: float
     shown: int = 0
@@ -29,7 +29,7 @@ class _Flood:
     latest: Lifecycle | None = None
 
     def turn(self, now: float) -> None:
-        """Tell of an interval that is over, and begin the next."""
+        """Log the count of an interval that has ended, and begin the next."""
         if self.latest is not None:
             lifecycle.log_more(self.latest, self.hidden, now - self.began)
         else:
@@ -67,6 +67,6 @@ class Journal:
             lifecycle.log(event)
 
     def close(self, now: float) -> None:
-        """Tell of what was counted and not told yet."""
+        """Log the counts that have not been logged yet."""
         for flood in self._floods.values():
             flood.turn(now)

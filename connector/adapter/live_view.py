@@ -23,4 +23,4 @@ class BookView(events.BookView[N_co], gc=False, kw_only=True):
     """
 
     exchange_time_ns: Event | None = None  # type: ignore[assignment]
-    """What was applied last."""
+    """The last applied event."""

@@ -33,31 +33,31 @@ from connector.feeds.subscription import Subscription
 from connector.link.rest import Rest
 
 _AGAIN_SECONDS = (0.5, 8.0)
-"""At first, at most: how long to wait for another snapshot when one was of no use."""
+"""The first and the largest pause before another snapshot, after one that did not fit."""
 _MOST_REFUSALS = 5
-"""In a row; then the exchange means it."""
+"""Number of refusals in a row after which the book gives up."""
 _RENEWAL_SECONDS = 5.0
-"""A book that runs out of levels is not renewed more often."""
+"""The smallest interval between two renewals of a book that runs out of levels."""
 _RESUBSCRIPTION_SECONDS = (2.0, 64.0)
 """At first, at most: between two subscriptions anew of a book that does not stay synced. The
 exchange counts them, and sends a whole book each time."""
 _STAYED_SECONDS = 60.0
-"""A book that was synced for so long stays synced."""
+"""The time after which a synced book counts as stable."""
 _FALLBACK_SECONDS = 3.0
-"""How long a snapshot in the stream is waited for, where it may be gone (okx §5)."""
+"""How long to wait for a snapshot in the stream, if it may no longer be sent (okx §5)."""
 
 
 class BookKeeper(Protocol):
-    """Who keeps the books: the adapter."""
+    """The owner of the books: the adapter."""
 
     def book_refused(self, book: LocalBook, error: SubscriptionRejected) -> None:
-        """The exchange refuses the book's snapshot; every reader has been told."""
+        """Note that the exchange refuses the book's snapshot; every reader has the error."""
 
     def book_crossed(self, book: LocalBook, seconds: float) -> None:
-        """The book was crossed for so long that it is fetched anew."""
+        """Note that the book was crossed for too long and is fetched again."""
 
     def resubscribe(self, subscription: Subscription) -> bool:
-        """Ask for the deltas anew; False when they are not subscribed, or that is under way."""
+        """Subscribe to the deltas again; False if that is not possible or in progress."""
         ...
 
 
@@ -83,7 +83,7 @@ class LocalBook(Buffer[Any]):
         self.joins = 0
         self.losses = 0
         self.channel = channel
-        """What a program subscribed to."""
+        """The channel that the program subscribed to."""
         self._source = source
         self._rest = rest
         self._owner = owner
@@ -91,7 +91,7 @@ class LocalBook(Buffer[Any]):
         self._resubscribe_at = -math.inf
         self._synced_at = math.inf
         self._waits_since: float | None = None
-        """Since when deltas came without the snapshot that should precede them."""
+        """Since when deltas have arrived without the snapshot that should precede them."""
         self._book = RenewedBook(source.rules, source.extent)
         self._view: Any = BookView(
             symbol="",
@@ -105,7 +105,7 @@ class LocalBook(Buffer[Any]):
         self._refusals = 0
         self._last_ns: int | None = None
         self._kind: type[Any] | None = None
-        """That of deltas."""
+        """The channel of the deltas."""
         self._crossing = Crossing()
         self._snapshot_after = 0.0
         self._unsynced_since = trio.current_time()
@@ -117,14 +117,14 @@ class LocalBook(Buffer[Any]):
     # What a feed asks for.
 
     def attach(self, buffer: Buffer[Any]) -> None:
-        """Let `buffer` have a view whenever the book changes; at once, if the book is synced."""
+        """Deliver a view to `buffer` at every change; one at once if the book is synced."""
         self._readers[buffer] = None
         buffer.join(self.wire.full)
         if self._book.synced:
             buffer.put_run([self._view], self._name)
 
     def detach(self, buffer: Buffer[Any]) -> bool:
-        """Undo `attach`; whether no reader is left."""
+        """Undo `attach`; True if no reader is left."""
         self._readers.pop(buffer, None)
         return not self._readers
 
@@ -133,7 +133,7 @@ class LocalBook(Buffer[Any]):
         return buffer in self._readers
 
     def statistics(self) -> BookStatistics:
-        """What the book is and has gone through."""
+        """The state of the book, and its counts."""
         book = self._book
         return BookStatistics(
             state=book.state.value,
@@ -149,7 +149,7 @@ class LocalBook(Buffer[Any]):
         )
 
     def unread(self) -> int:
-        """Events that wait in the feeds of the book, but for those that want the newest alone."""
+        """The number of unread events in the feeds of the book, without conflating feeds."""
         return sum(len(each) for each in self._readers if not isinstance(each, ConflatingBuffer))
 
     def keep_unread(self) -> None:
@@ -168,7 +168,7 @@ class LocalBook(Buffer[Any]):
     # What the subscription of the deltas does (`connector.feeds.buffer.Buffer`).
 
     def room(self) -> int:
-        """As much as there is in every buffer that looks at the book."""
+        """The smallest room of the buffers that read the book."""
         return min((buffer.room() for buffer in self._readers), default=1 << 30)
 
     def put(self, item: Any) -> None:
@@ -215,7 +215,7 @@ class LocalBook(Buffer[Any]):
             self._ask()
 
     def _stays_crossed(self, latest: Event) -> bool:
-        """Whether the book is given up because it has been crossed for long."""
+        """Whether the book is fetched again because it has been crossed for too long."""
         crossed = self._book.book.is_crossed
         seconds = self._crossing.look(latest.received_ns, crossed=crossed)
         if seconds is None:
@@ -259,13 +259,13 @@ class LocalBook(Buffer[Any]):
             self._want_snapshot_in_stream()
 
     def fail(self, error: ConnectorError) -> None:
-        """The exchange refuses the deltas, or the snapshot."""
+        """Note that the exchange refuses the deltas, or the snapshot."""
         for buffer in self._readers:
             # Each its own: an exception that is raised gathers tracebacks and notes.
             buffer.fail(self.rejection(error))
 
     def rejection(self, error: ConnectorError) -> ConnectorError:
-        """`error` as a reader of the book sees it: of the channel that it subscribed to."""
+        """`error` with the channel that the reader subscribed to."""
         if not isinstance(error, SubscriptionRejected):
             return copy(error)
         rejection = SubscriptionRejected(self.channel, error.code, error.message)
@@ -282,17 +282,17 @@ class LocalBook(Buffer[Any]):
 
     @property
     def request(self) -> RestRequest[BookSnapshot[Any]]:
-        """The snapshot."""
+        """The request for the snapshot."""
         assert self._source.snapshot is not None
         return self._source.snapshot
 
     @property
     def wanted(self) -> bool:
-        """Whether the snapshot is still of use."""
+        """Whether the snapshot is still needed."""
         return bool(self._readers) and self._book.wants_snapshot
 
     def begin(self) -> bool:
-        """The snapshot is about to be asked for: keep deltas from now on."""
+        """Keep deltas from now on: the request for the snapshot is about to be sent."""
         if not self.wanted:
             self._in_line = False
             return False
@@ -301,7 +301,7 @@ class LocalBook(Buffer[Any]):
         return True
 
     def answered(self, answer: BookSnapshot) -> None:
-        """Here it is."""
+        """Apply the snapshot that has arrived."""
         self._in_line = False
         self._cause = ""
         self._refusals = 0
@@ -316,12 +316,12 @@ class LocalBook(Buffer[Any]):
             self._ask_again(self._stale)
 
     def failed(self, cause: str) -> None:
-        """It did not come; it will be asked for again."""
+        """Note that the request failed and will be repeated."""
         self._cause = cause
         self._book.refused()
 
     def refused(self, error: Exception) -> None:
-        """It will never come."""
+        """Give up: the exchange refuses the request for good."""
         self._in_line = False
         self._refusals += 1
         if not isinstance(error, RequestRejected):
@@ -347,7 +347,7 @@ class LocalBook(Buffer[Any]):
         self._stand_in_line(max(pause, 0.0))
 
     def _ask_again(self, times: int) -> None:
-        """Stand in line once more, the longer the more often it was in vain."""
+        """Queue the request again, after a pause that grows with each failure."""
         first, most = _AGAIN_SECONDS
         self._stand_in_line(min(first * 2 ** (times - 1), most))
 

@@ -28,7 +28,7 @@ class Loop(Protocol):
 
 
 class Loops:
-    """Which loops there are, and which are to be started.
+    """The running loops, and those to start.
 
     Args:
         settings: the same for every link.
@@ -74,7 +74,7 @@ class Loops:
 
     @property
     def replays(self) -> bool:
-        """Whether nothing is dialled: a recording answers."""
+        """Whether a recording answers, so that nothing is dialled."""
         return self._settings.supply is not None
 
     def now_ns(self) -> int:
@@ -82,25 +82,25 @@ class Loops:
         return self._settings.now_ns()
 
     def run_rest(self) -> None:
-        """There are requests to be sent (`connector.link.request_line.RestOwner`)."""
+        """Start the loop of requests if requests wait (`connector.link.request_line.RestOwner`)."""
         self.start(self.rest())
 
     def answered(self, target: str, body: bytes) -> None:
-        """A request has an answer (`connector.link.request_line.RestOwner`)."""
+        """Record the answer to a request (`connector.link.request_line.RestOwner`)."""
         settings = self._settings
         if settings.recorders:
             settings.recorders.mark(RestAnswer(target, settings.now_ns(), body))
 
     def announce(self, event: RequestsFailing | RequestsRecovered) -> None:
-        """Requests begin to fail, or do not any more (`connector.link.request_line.RestOwner`)."""
+        """Report that requests fail or succeed again (`connector.link.request_line.RestOwner`)."""
         self._owner.announce(event)
 
     def rest_statistics(self) -> RestStatistics | None:
-        """Of the requests; None if there was none."""
+        """The statistics of the requests; None if there was none."""
         return None if self._rest is None else self._rest.statistics()
 
     def sockets_open(self) -> int:
-        """Descriptors open at this moment, of all loops."""
+        """The number of open descriptors of all loops."""
         links = sum(link.sockets_open() for link in self._links)
         return links + (0 if self._rest is None else self._rest.sockets_open)
 
@@ -115,7 +115,7 @@ class Loops:
         return None if self._leaving else self._unstarted.pop(0)
 
     def leave(self) -> None:
-        """Let every loop end, and no other begin."""
+        """End every loop, and start no other."""
         self._leaving = True
         for link in self._links:
             link.leave()
@@ -124,6 +124,6 @@ class Loops:
         self._wanted.set()
 
     def start(self, loop: Loop) -> None:
-        """Let a loop run that ends by itself."""
+        """Start a loop that ends by itself."""
         self._unstarted.append(loop)
         self._wanted.set()

@@ -24,7 +24,7 @@ _LIVELY = frozenset({Status.TRADING, Status.UNKNOWN})
 
 
 class SymbolCheck:
-    """The symbols that are doubted (`connector.link.request_line.Job`).
+    """The symbols to look up (`connector.link.request_line.Job`).
 
     Args:
         exchange: says how its instruments are asked for.
@@ -40,10 +40,10 @@ class SymbolCheck:
         self._in_line = False
         self._next_page: RestRequest[Any] | None = None
         self._pages: list[Instrument] = []
-        """Of an answer of which more will come."""
+        """The pages of an answer that is not complete yet."""
 
     def doubt(self, link: Link, subscription: Subscription) -> None:
-        """Look up the symbol of `subscription`, now or when the instruments have come."""
+        """Look up the symbol of `subscription`, now or when the instruments have arrived."""
         if subscription in self._doubted:
             return
         symbol = getattr(subscription.stream.channel, "symbol", None)
@@ -69,14 +69,14 @@ class SymbolCheck:
         return bool(self._doubted)
 
     def begin(self) -> bool:
-        """The instruments are about to be asked for."""
+        """Note that the request for the instruments is about to be sent."""
         self._in_line = self.wanted
         if not self._in_line:
             self._doubted.clear()
         return self._in_line
 
     def answered(self, answer: tuple[Instrument, ...] | Page[Instrument]) -> None:
-        """Here they are, or some of them."""
+        """Take the instruments, or one page of them."""
         self._next_page = answer.next if isinstance(answer, Page) else None
         self._pages += answer.items if isinstance(answer, Page) else answer
         if self._next_page is not None:
@@ -89,7 +89,7 @@ class SymbolCheck:
         self._judge()
 
     def failed(self, cause: str) -> None:
-        """They did not come; they will be asked for again."""
+        """Note that the request failed and will be repeated."""
 
     def refused(self, error: Exception) -> None:
         """The instruments cannot be fetched, so the symbols cannot be checked."""

@@ -28,14 +28,14 @@ AnySubscription: TypeAlias = Subscription | BookSubscription | BackfilledSubscri
 
 
 class DesiredOwner(Protocol):
-    """Who has the feeds: the adapter."""
+    """The owner of the feeds: the adapter."""
 
     def rejected(self, subscription: BookSubscription) -> None:
-        """The exchange refuses the snapshot of a book; all of its feeds have the error."""
+        """Pass the error of a book whose snapshot the exchange refuses to its feeds."""
 
 
 class Desired:
-    """Which streams are wanted, and of which link.
+    """The wanted streams, each with its link.
 
     Args:
         loops: the links, to which one is added when those there are have no room.
@@ -49,11 +49,11 @@ class Desired:
         self._books: dict[str, BookSubscription] = {}
         self._backfilled: dict[str, BackfilledSubscription] = {}
         self.past_gaps = 0
-        """Losses of streams that nobody wants any more."""
+        """Number of losses of streams that are no longer wanted."""
 
     @property
     def streams(self) -> Mapping[str, AnyStream]:
-        """What is wanted on the wire, by name."""
+        """The wanted streams on the wire, by name."""
         return {name: known.stream for name, (known, _) in self._subscriptions.items()}
 
     def want(self, stream: AnyStream) -> AnySubscription:
@@ -70,7 +70,7 @@ class Desired:
         return self._books[stream.name]
 
     def give_up(self, subscription: Subscription) -> None:
-        """Nobody reads a stream any more."""
+        """Unsubscribe from a stream without readers."""
         known = self._subscriptions.get(subscription.name)
         if known is not None and known[0] is subscription:
             del self._subscriptions[subscription.name]
@@ -78,34 +78,34 @@ class Desired:
             known[1].unwant(subscription)
 
     def release(self, subscription: BookSubscription) -> None:
-        """Nobody looks at a book any more (`connector.adapter.book_subscription.BookOwner`)."""
+        """Release a book without readers (`connector.adapter.book_subscription.BookOwner`)."""
         del self._books[subscription.name]
         if subscription.book.wire.detach(subscription.book):
             self.give_up(subscription.wire)
 
     def book_refused(self, book: LocalBook, error: SubscriptionRejected) -> None:
-        """A book has no snapshot (`connector.adapter.local_book.BookKeeper`)."""
+        """Reject a book without a snapshot (`connector.adapter.local_book.BookKeeper`)."""
         _, link = self._subscriptions[book.wire.name]
         refused = next(each for each in self._books.values() if each.book is book)
         self._owner.rejected(refused)
         link.tell(lifecycle.Rejected, error=error)
 
     def book_crossed(self, book: LocalBook, seconds: float) -> None:
-        """A book stays crossed (`connector.adapter.local_book.BookKeeper`)."""
+        """Report a book that stays crossed (`connector.adapter.local_book.BookKeeper`)."""
         _, link = self._subscriptions[book.wire.name]
         link.tell(lifecycle.BookCrossed, channel=book.channel, crossed_seconds=seconds)
 
     def resubscribe(self, subscription: Subscription) -> bool:
-        """A book wants its deltas anew (`connector.adapter.book_subscription.BookOwner`)."""
+        """Subscribe to deltas again (`connector.adapter.book_subscription.BookOwner`)."""
         known = self._subscriptions.get(subscription.name)
         return known is not None and known[1].resubscribe(known[0])
 
     def stream_statistics(self) -> dict[str, StreamStatistics]:
-        """What each stream has brought."""
+        """The statistics of each stream."""
         return {name: known.statistics() for name, (known, _) in self._subscriptions.items()}
 
     def book_statistics(self) -> dict[str, BookStatistics]:
-        """What each book is and has gone through."""
+        """The statistics of each book."""
         return {name: each.book.statistics() for name, each in self._books.items()}
 
     def _want_backfilled(self, stream: AnyStream, wire: AnyStream) -> AnySubscription:
@@ -123,7 +123,7 @@ class Desired:
         return Backfill(stream, buffer, loops.rest, loops.start, loops.now_ns)
 
     def _release_backfilled(self, subscription: BackfilledSubscription) -> None:
-        """Nobody reads a stream with `backfill` any more."""
+        """Release a stream with `backfill` that has no reader any more."""
         if self._backfilled.get(subscription.name) is subscription:
             del self._backfilled[subscription.name]
 

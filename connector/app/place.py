@@ -20,7 +20,7 @@ NS_PER_MS = 1_000_000
 
 @attrs.frozen(kw_only=True)
 class Place:
-    """Which exchange, and where it is."""
+    """An exchange, real or simulated."""
 
     exchange: str
     """Its name, such as ``binance_usdm``."""

@@ -26,15 +26,15 @@ from connector.events import Level
 
 @attrs.frozen
 class Checksum:
-    """How an exchange's checksum is made."""
+    """The way in which an exchange computes its checksum."""
 
     levels: int
-    """Of each side, as far as there are so many."""
+    """Number of levels per side, or all if there are fewer."""
     interleaved: bool
     """Whether it is ``bid:quantity:ask:quantity:…``, signed; else all prices and quantities without
     points and leading zeros, those of asks first."""
     zero_counts: bool = False
-    """Whether 0 is a checksum as any other; if not, it stands for none."""
+    """Whether 0 is a valid checksum. If not, it means that there is none."""
 
     def of(self, bids: BookSide, asks: BookSide) -> int | None:
         """What the exchange would write; None if a level holds floats, and its digits are not

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 _EVERY_NS = 1_000_000_000
 _PATIENCE_SECONDS = (5.0, 600.0)
-"""At first, at most: how long a book may stay crossed."""
+"""The first and the largest number of seconds that a book may stay crossed."""
 
 
 class Crossing:
@@ -23,11 +23,11 @@ class Crossing:
         self._patience = _PATIENCE_SECONDS[0]
 
     def is_due(self, now_ns: int) -> bool:
-        """Whether to look; also when the clock was set back."""
+        """Whether to check now; also if the clock was set back."""
         return not self._look_at_ns - 2 * _EVERY_NS <= now_ns < self._look_at_ns
 
     def look(self, now_ns: int, *, crossed: bool) -> float | None:
-        """For how many seconds the book has been crossed, if that is too long; else None."""
+        """Seconds for which the book has been crossed, if that is too long; otherwise None."""
         self._look_at_ns = now_ns + _EVERY_NS
         if not crossed:
             self._since_ns, self._patience = None, _PATIENCE_SECONDS[0]

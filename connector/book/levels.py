@@ -27,14 +27,14 @@ class DigitLevel(Level[N_co], frozen=True, gc=False):
 
 @attrs.frozen(kw_only=True)
 class Extent:
-    """How much of a book is shown and kept, in levels per side."""
+    """The number of levels per side that a book shows and keeps."""
 
     shown: int | None = None
-    """What a view shows at most; None for all."""
+    """The most levels that a view shows; None for all."""
     needed: int = 20
-    """What is to be known without a hole; with less, the book is running out of levels."""
+    """Levels to know without a hole. With fewer, the book is running out of levels."""
     kept: int | None = None
-    """What is left by pruning; None never prunes."""
+    """Levels that pruning keeps; None never prunes."""
     truncated: int | None = None
     """Levels per side that the exchange keeps: it sends a level again that re-enters them, so that
     cutting after every event loses nothing; None if it does not."""

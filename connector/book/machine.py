@@ -27,14 +27,14 @@ _MOST_OLD = 64
 
 
 class Outcome(enum.Enum):
-    """What a delta or a snapshot did to the book."""
+    """The effect of a delta or a snapshot on the book."""
 
     NOTHING = "nothing"
-    """It shows what it showed before."""
+    """It is unchanged."""
     UPDATED = "updated"
-    """It is synced and shows something else."""
+    """It is synced and has changed."""
     LOST = "lost"
-    """It was synced and is not any more; `Book.reason` says why."""
+    """It has lost its sync; `Book.reason` has the cause."""
 
 
 class Book:
@@ -57,7 +57,7 @@ class Book:
         self.update_id = 0
         """The exchange's id of the last change; 0 where it has none, or while not synced."""
         self.latest: BookDelta | BookSnapshot | None = None
-        """What was applied last."""
+        """The last applied event."""
         self.reason = ""
         """Why it lost its sync the last time: "sequence", "checksum", "crossed", "depth", or what
         `lost` was told."""
@@ -71,7 +71,7 @@ class Book:
         self._stale = False
         self._ahead: tuple[BookSnapshot, int | None] | None = None
         self._newest: BookDelta | None = None
-        """Of those that are dropped in a gap: by it a snapshot that is too old is recognised."""
+        """The id of the last delta that was dropped in a gap. An older snapshot is too old."""
         self._buffer: deque[BookDelta] = deque(maxlen=buffered)
 
     def __repr__(self) -> str:
@@ -79,17 +79,17 @@ class Book:
 
     @property
     def synced(self) -> bool:
-        """Whether it is the exchange's book."""
+        """Whether it equals the exchange's book."""
         return self.state is State.LIVE
 
     @property
     def wants_snapshot(self) -> bool:
-        """Whether a snapshot should be fetched now; `asked` says that it is."""
+        """Whether a snapshot should be fetched now. Call `asked` when it is requested."""
         return self.rules.snapshot == "rest" and (self.state is State.GAP or self._stale)
 
     @property
     def wants_resubscription(self) -> bool:
-        """Whether only a new subscription can bring the snapshot that is missing."""
+        """Whether only a new subscription can deliver the missing snapshot."""
         return self.rules.snapshot == "stream" and self.state is State.GAP
 
     @property
@@ -138,7 +138,7 @@ class Book:
         return Outcome.NOTHING
 
     def asked(self) -> None:
-        """A snapshot was asked for: begin to keep deltas, or go on."""
+        """Note that a snapshot was requested: keep deltas from now on."""
         self.state = after(self.state, Input.ASKED)
         self._stale = False
         newest, self._newest = self._newest, None
@@ -190,17 +190,17 @@ class Book:
         return Outcome.UPDATED
 
     def lost(self, reason: str) -> Outcome:
-        """Data of the stream was lost on the way here."""
+        """Note that data of the stream was lost on its way here."""
         return self._lose(Input.LOST, reason)
 
     def interrupted(self, reason: str = "disconnected") -> Outcome:
-        """The connection that carried the stream is gone."""
+        """Note that the connection of the stream is gone."""
         return self._lose(Input.INTERRUPTED, reason)
 
     # Inside.
 
     def _judge(self, verdict: int) -> Input:
-        """What a rule's verdict means, after a look at how many were old."""
+        """The meaning of a rule's verdict, given the number of old deltas in a row."""
         if verdict > 0:
             self._old = 0
             return Input.FOLLOWS
@@ -211,7 +211,7 @@ class Book:
         return Input.HOLE
 
     def _keep(self, delta: BookDelta) -> None:
-        """Put `delta` behind those that wait, which have no hole."""
+        """Append `delta` to the buffered deltas, which have no hole."""
         verdict = self._follow(self._last_id, delta) if self._buffer else delta.last_update_id
         happening = self._judge(verdict) if self._buffer else Input.FOLLOWS
         self.state = after(self.state, happening)
@@ -223,7 +223,7 @@ class Book:
         self._last_id = abs(verdict) or delta.last_update_id
 
     def _following(self, snapshot_id: int) -> list[BookDelta] | None:
-        """The kept deltas from the one on that covers the snapshot; None if it is missing."""
+        """The buffered deltas from the one that covers the snapshot on; None if it is missing."""
         kept = list(self._buffer)
         for index, delta in enumerate(kept):
             verdict = self.rules.join(snapshot_id, delta)
@@ -234,7 +234,7 @@ class Book:
         return []
 
     def _join_with(self, delta: BookDelta) -> Outcome:
-        """The snapshot waits: does `delta` cover it?"""
+        """Whether `delta` covers the waiting snapshot."""
         assert self._ahead is not None
         snapshot, limit = self._ahead
         happening = self._judge(self.rules.join(snapshot.update_id, delta))
@@ -282,7 +282,7 @@ class Book:
             self.asks.apply(delta.asks, of_asks)
 
     def _apply_verified(self, delta: BookDelta) -> str | None:
-        """Apply `delta` and look whether the book is the exchange's, as `_what_is_wrong` does."""
+        """Apply `delta`, and check the book as `_what_is_wrong` does."""
         self._apply(delta)
         made = self._checksum
         if made is not None and delta.checksum and not self.rules.never_crosses:
@@ -299,7 +299,7 @@ class Book:
         )
 
     def _what_is_wrong(self, event: BookDelta | BookSnapshot) -> str | None:
-        """What shows that the book is not the exchange's; None if nothing does."""
+        """The evidence that the book differs from the exchange's; None without any."""
         made = self._checksum
         if made is not None and self._claims(event):
             found = made.of(self.bids, self.asks)

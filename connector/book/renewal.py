@@ -28,13 +28,13 @@ class RenewedBook:
     ) -> None:
         self.rules = rules
         self.renewals = 0
-        """How often a successor took over."""
+        """The number of times that a successor took over."""
         self._extent = extent
         self._buffered = buffered
         self.book = self._new()
-        """The one that is shown; another one after a renewal."""
+        """The book that is shown; another one after a renewal."""
         self.successor: Book | None = None
-        """The one that joins a new snapshot, or None."""
+        """The book that joins a new snapshot, or None."""
 
     def __repr__(self) -> str:
         successor = f", then {self.successor!r}" if self.successor is not None else ""
@@ -47,22 +47,22 @@ class RenewedBook:
 
     @property
     def synced(self) -> bool:
-        """Whether it is the exchange's book."""
+        """Whether it equals the exchange's book."""
         return self.book.synced
 
     @property
     def wants_snapshot(self) -> bool:
-        """Whether a snapshot should be fetched now, for whichever of the two."""
+        """Whether a snapshot should be fetched now, for either of the two books."""
         return self._joining.wants_snapshot
 
     @property
     def wants_resubscription(self) -> bool:
-        """Whether only a new subscription can bring the snapshot that is missing."""
+        """Whether only a new subscription can deliver the missing snapshot."""
         return self.book.wants_resubscription
 
     @property
     def is_running_out(self) -> bool:
-        """Whether a successor is on its way, and the book is right nevertheless."""
+        """Whether a successor is being built while the book is still right."""
         return self.successor is not None and self.book.synced
 
     @property
@@ -90,11 +90,11 @@ class RenewedBook:
         return outcome
 
     def asked(self) -> None:
-        """A snapshot was asked for."""
+        """Note that a snapshot was requested."""
         self._joining.asked()
 
     def refused(self) -> None:
-        """The snapshot that was asked for will not come."""
+        """Note that the requested snapshot will not arrive."""
         self._joining.refused()
 
     def postponed(self) -> None:
@@ -102,7 +102,7 @@ class RenewedBook:
         self._joining.postponed()
 
     def fetched(self, snapshot: BookSnapshot, *, limit: int | None = None) -> Outcome:
-        """Take the snapshot that was asked for."""
+        """Take the requested snapshot."""
         outcome = self._joining.fetched(snapshot, limit=limit)
         return outcome if self.successor is None else self._settled(Outcome.NOTHING)
 
@@ -112,12 +112,12 @@ class RenewedBook:
         return self.book.restarted(snapshot)
 
     def lost(self, reason: str) -> Outcome:
-        """Data of the stream was lost on the way here."""
+        """Note that data of the stream was lost on its way here."""
         self.successor = None
         return self.book.lost(reason)
 
     def interrupted(self, reason: str = "disconnected") -> Outcome:
-        """The connection that carried the stream is gone."""
+        """Note that the connection of the stream is gone."""
         self.successor = None
         return self.book.interrupted(reason)
 

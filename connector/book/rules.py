@@ -47,7 +47,7 @@ because no checksum is made of it."""
 
 @attrs.frozen(kw_only=True)
 class BookRules:
-    """How the deltas and snapshots of one kind of book belong together."""
+    """How the deltas and snapshots of one kind of book fit together."""
 
     name: str
     snapshot: Literal["rest", "stream"]
@@ -63,7 +63,7 @@ class BookRules:
     """How to read the digits of which the checksum is made; None: the levels have them, or there is
     no checksum."""
     truncates: bool = False
-    """Whether levels that leave the subscribed depth are cut without a word."""
+    """Whether the exchange drops levels below the subscribed depth without a message."""
     never_crosses: bool = False
     """Whether a best bid at or above the best ask is the only sign of a loss."""
 

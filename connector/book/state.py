@@ -41,22 +41,22 @@ from connector.errors import InvariantViolated
 
 
 class State(enum.Enum):
-    """What a book knows."""
+    """The state of a local book."""
 
     IDLE = "idle"
-    """Nothing has come on this connection yet."""
+    """No message has arrived on this connection yet."""
     GAP = "gap"
-    """Deltas come, and are dropped: they lack a book to be applied to."""
+    """Deltas arrive and are dropped, because there is no book to apply them to."""
     BUFFERING = "buffering"
-    """A snapshot is on its way; deltas are kept for it."""
+    """A snapshot is requested; deltas are buffered for it."""
     JOINING = "joining"
-    """The snapshot is there, and newer than every delta so far."""
+    """The snapshot has arrived, and is newer than every delta so far."""
     LIVE = "live"
-    """The book is the exchange's book."""
+    """The book equals the exchange's book."""
 
 
 class Input(enum.Enum):
-    """What can happen to a book, already judged by the rules of its exchange."""
+    """An event of a book, already judged by the rules of its exchange."""
 
     DELTA = "a delta, where none can be judged"
     FOLLOWS = "a delta that follows"

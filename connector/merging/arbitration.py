@@ -91,11 +91,11 @@ class _Tally:
 
 @attrs.define
 class _Position:
-    """How far one side is in one lane."""
+    """The position of one side in one lane."""
 
     reached: int = 0
     awaited: dict[int, tuple[int, int]] = attrs.field(factory=dict)
-    """What other sides have brought and this one not: who, and when, by id."""
+    """Events that arrived on other sides but not here: the side and the time, by id."""
     old: int = 0
 
 
@@ -119,7 +119,7 @@ class _Lane:
     held: list[_Held] = attrs.field(factory=list)
 
     def tells_losses(self) -> bool:
-        """Whether a loss shows in the ids: a jump from 1 to where we are would be none else."""
+        """Whether the ids show a loss. Ids that do not rise by 1 cannot."""
         return self.latest is not None and self.course.rule(1, self.latest) < 0
 
 
@@ -131,7 +131,7 @@ class _Course:
     rule: SequenceRule
     carriers: set[int] = attrs.field(factory=set)
     lost: dict[int, Gap] = attrs.field(factory=dict)
-    """Who is interrupted: has told of a loss, and has not brought an event since. Latest last."""
+    """The interrupted sides: they reported a loss and delivered no event since. Latest last."""
     told: bool = False
     lanes: dict[object, _Lane] = attrs.field(factory=dict)
 
@@ -169,7 +169,7 @@ class Arbiter:
         self._courses: dict[Kind, _Course] = {}
         self._lanes: dict[object, _Lane] = {}
         self._waiting: dict[_Lane, None] = {}
-        """The lanes in which something is held back: an ordered set."""
+        """The lanes in which events wait: an ordered set."""
         self.carry(streams)
 
     def carry(self, streams: Sequence[Iterable[AnyStream]]) -> None:
@@ -202,7 +202,7 @@ class Arbiter:
         self._waiting = {lane: None for lane in self._lanes.values() if lane.held}
 
     def take(self, side: int, item: Event, now: float) -> None:
-        """`side` has brought `item`, which may be a `Gap`; `now` is in seconds."""
+        """Take `item` of `side`, which may be a `Gap`; `now` is in seconds."""
         if type(item) is Gap:
             self._lose(side, item)
             return
@@ -235,7 +235,7 @@ class Arbiter:
             self._settle(lane, -math.inf)
 
     def end(self, side: int, now: float) -> None:
-        """`side` brings nothing any more."""
+        """End `side`: it delivers no more events."""
         self._tallies[side].ended = True
         for course in self._courses.values():
             course.carriers.discard(side)
@@ -248,16 +248,16 @@ class Arbiter:
             self._settle(lane, now)
 
     def deadline(self) -> float:
-        """When to call `expire`, if nothing is brought before; infinite if nothing waits."""
+        """When to call `expire` if no event arrives before; infinite if nothing waits."""
         since = min((lane.held[0].since for lane in self._waiting), default=math.inf)
         return since + self._patience
 
     def held(self) -> int:
-        """How many events wait for missing events before them."""
+        """The number of events that wait for missing events before them."""
         return sum(len(lane.held) for lane in self._waiting)
 
     def statistics(self) -> tuple[SideStatistics, ...]:
-        """What each side has brought."""
+        """The counts of each side."""
         return tuple(tally.statistics() for tally in self._tallies)
 
     # Inside.
@@ -293,7 +293,7 @@ class Arbiter:
         mine.old = 0
 
     def _counts_anew(self, lane: _Lane, mine: _Position) -> bool:
-        """Whether the exchange has begun to count anew, by one more event that seems old."""
+        """Count one more event that seems old; True if the exchange has restarted its ids."""
         mine.old += 1
         if mine.old <= _MAX_OLD_IDS:
             return False
@@ -309,14 +309,14 @@ class Arbiter:
         return True
 
     def _compare(self, side: int, event: Event, first_side: int, first_ns: int) -> None:
-        """Two sides have brought the same: which was earlier, and by how much?"""
+        """Note which of two sides delivered the same event earlier, and by how much."""
         lag_ns = event.received_ns - first_ns
         for each in (side, first_side):
             self._tallies[each].compared += 1
         self._tallies[side if lag_ns >= 0 else first_side].late_by(abs(lag_ns))
 
     def _note_first(self, lane: _Lane, side: int, event_id: int, event: Event) -> None:
-        """Let every other side be known not to have brought this yet."""
+        """Note that the other sides have not delivered this event yet."""
         self._tallies[side].first += 1
         for other, position in enumerate(lane.positions):
             if other == side:
@@ -339,7 +339,7 @@ class Arbiter:
         self._note_first(lane, side, event_id, event)
 
     def _settle(self, lane: _Lane, now: float) -> None:
-        """Deliver what was held back as far as nothing is missing, or waiting is in vain."""
+        """Deliver waiting events up to a missing one that may still arrive."""
         held = lane.held
         while held:
             first = held[0]
@@ -361,7 +361,7 @@ class Arbiter:
         self._waiting.pop(lane, None)
 
     def _is_lost(self, lane: _Lane, event_id: int) -> bool:
-        """Whether every side is past what is missing before `event_id`."""
+        """Whether every side is past the events that are missing before `event_id`."""
         return all(lane.positions[side].reached >= event_id for side in lane.course.carriers)
 
     def _deliver(self, lane: _Lane, event_id: int, event: Event) -> None:
@@ -372,7 +372,7 @@ class Arbiter:
         self.ready.append(event)
 
     def _lose(self, side: int, gap: Gap) -> None:
-        """`side` is interrupted in some channels; if every other is, too, this is a gap."""
+        """Note that `side` is interrupted in some channels; report a gap if all sides are."""
         self._tallies[side].gaps += 1
         lost = set(map(identity, gap.channels))
         for course in self._courses.values():
@@ -421,7 +421,7 @@ def _received_ns(event: Event | None) -> int | None:
 
 
 def _missing(before: Event | None, after: Event) -> int | None:
-    """How many events are missing between two, if their ids tell: those of trades do."""
+    """The number of events missing between two, if their ids show it, as those of trades do."""
     if isinstance(before, Trade) and isinstance(after, Trade):
         return after.trade_id - before.trade_id - 1
     return None

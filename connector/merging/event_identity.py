@@ -38,17 +38,17 @@ from connector.events import (
 from connector.exchanges.protocol import AnyStream, SequenceRule
 
 Kind: TypeAlias = tuple[type[Event], str | None, str | None]
-"""What tells the events of one channel from those of others: type, symbol, interval."""
+"""What distinguishes the events of one channel from others: type, symbol, interval."""
 
 
 def rising_times(last_ns: int, event: Event) -> int:
-    """What is sent by the clock never goes back; the same time again is the same event."""
+    """For events at regular intervals: times never fall, and the same time is the same event."""
     time_ns = event.exchange_time_ns or event.received_ns
     return time_ns if time_ns > last_ns else 0
 
 
 def rising_candles(last_ns: int, candle: Candle) -> int:
-    """A candle that is closed is final: nothing of it is newer, whenever it was sent."""
+    """For candles: a closed candle is final, so no event of it is newer."""
     time_ns = candle.exchange_time_ns or candle.received_ns
     final_ns = candle.close_time_ns
     place_ns = final_ns if candle.closed else min(time_ns, final_ns - 1)
@@ -75,10 +75,10 @@ _BY_TIME: Mapping[type[Channel[Any]], Any] = MappingProxyType(
 
 
 def rule_of(stream: AnyStream) -> SequenceRule:
-    """How the events of `stream` follow each other.
+    """The rule by which the events of `stream` follow each other.
 
     Raises:
-        ConfigError: copies of one cannot be told from two.
+        ConfigError: copies of one event cannot be distinguished from two events.
     """
     channel = stream.channel
     rule = stream.sequence or _BY_TIME.get(type(channel))
@@ -92,10 +92,10 @@ def rule_of(stream: AnyStream) -> SequenceRule:
 
 
 def kind_of(stream: AnyStream) -> Kind:
-    """What the events of `stream` have in common.
+    """The properties that all events of `stream` share.
 
     Raises:
-        ConfigError: copies of one cannot be told from two.
+        ConfigError: copies of one event cannot be distinguished from two events.
     """
     rule_of(stream)
     channel = stream.channel
@@ -111,5 +111,5 @@ def identity(channel: AnyChannel) -> AnyChannel:
 
 
 def plain(symbol: str) -> str:
-    """`symbol` without what exchanges and people write differently."""
+    """`symbol` without the characters that exchanges and people write differently."""
     return "".join(filter(str.isalnum, symbol)).upper()

@@ -119,7 +119,7 @@ class MergedFeed(Generic[T]):
         )
 
     async def _refill(self) -> None:
-        """Wait until something can be delivered. No checkpoint if something can already."""
+        """Wait until an event can be delivered. Executes no checkpoint if one already can."""
         while True:  # noqa: ASYNC913  # what the buffers hold is bounded, and then it waits
             self._read()
             if self._ready:
@@ -129,7 +129,7 @@ class MergedFeed(Generic[T]):
                 await wait_for_any(tuple(feed.buffer for feed in self._open.values()))
 
     def _read(self) -> None:
-        """Arrange all that the sides have brought."""
+        """Put all events of the sides in order."""
         channels = tuple(feed.channels for feed in self._feeds)
         if any(map(operator.is_not, channels, self._channels)):
             self._arbiter.carry([feed.streams() for feed in self._feeds])
@@ -242,11 +242,11 @@ def merge(*feeds: Feed[T], patience: float = 1.0, window: int = 1024) -> MergedF
 
 
 _COMPLETE_ONLY_TOGETHER = (Trades, AggregateTrades, BookDeltas)
-"""Channels of which each event is a part, and says nothing without those before it."""
+"""Channels whose events mean nothing without the earlier ones."""
 
 
 def _by_arrival(batches: Mapping[int, list[Any]]) -> Iterator[tuple[int, Event]]:
-    """What the sides have brought, in the order in which it was received."""
+    """The events of the sides, in the order of their arrival."""
     if len(batches) == 1:
         ((side, items),) = batches.items()
         return zip(repeat(side), items)

@@ -13,11 +13,11 @@ from connector.link.raw_frames import FrameItem, RawFrame
 from connector.recording.format import CLOCK_SET, AnyMark, Mark
 
 LEAST_NS = 250_000_000
-"""What is less is the slow correction that every clock has, or the scheduler."""
+"""Smaller differences come from the slow correction of the clock, or from the scheduler."""
 
 
 class ClockWatch:
-    """Says by how much the wall clock was set since it was last asked.
+    """Measures by how much the wall clock was set since the last call.
 
     Args:
         wall: nanoseconds since the epoch.

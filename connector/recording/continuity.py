@@ -21,19 +21,19 @@ class Continuity:
 
     def __init__(self) -> None:
         self.recordings = 0
-        """How often a recorder was started."""
+        """The number of starts of a recorder."""
         self.broken = 0
-        """How often a file of a recording is missing, or was not ended."""
+        """The number of files that are missing or incomplete."""
         self._open: dict[str, tuple[int, bool]] = {}
         self._start: Start | None = None
         self._end: End | None = None
 
     def begin(self, start: Start, last_ns: int) -> list[Mark | Hole]:
-        """Begin a file: what to read before what it holds.
+        """Begin a file, and return the marks to read before its contents.
 
         Args:
             start: its first mark.
-            last_ns: when what was read last came; 0 if nothing was.
+            last_ns: arrival time of the last frame or mark before it; 0 without any.
         """
         before, ended = self._start, self._end
         self._start, self._end = start, None
@@ -67,7 +67,7 @@ class Continuity:
                 self._open[mark.link] = (mark.session, mark.kind == "Subscribed")
 
     def present(self, time_ns: int) -> list[Mark]:
-        """The marks of all that is open, for who begins to look at `time_ns`."""
+        """The marks of all open sessions, for a reader that begins at `time_ns`."""
         return [
             Mark(kind, link, session, time_ns)
             for link, (session, subscribed) in self._open.items()

@@ -23,40 +23,40 @@ from connector.recording.steps import AnyStep, Elapsed, Frames, Unrecorded, step
 from connector.transport.http import Response
 
 _IN_A_ROW = 64
-"""Steps without a checkpoint, while nobody is full."""
+"""Number of steps without a checkpoint, while no buffer is full."""
 _LOOKS = 2
-"""Checkpoints that a consumer needs to look at what it was woken for."""
+"""Number of checkpoints in which a woken consumer reads its event."""
 _CHANCES = 50
-"""Checkpoints for somebody to ask for an answer that was recorded at this place."""
+"""Number of checkpoints in which a task can request the answer recorded at this place."""
 
 
 Step = Frames | Mark
 
 
 class Ear(Protocol):
-    """A session that plays: frames go to it without a turn of the scheduler."""
+    """A playing session: it takes frames without a turn of the scheduler."""
 
     number: int
 
     @property
     def deltas(self) -> Mapping[str | None, object]:
-        """Streams of which local books may be kept, by name."""
+        """Streams that may feed local books, by name."""
         ...
 
     def accept(self, step: Frames) -> Frames | None:
-        """Take `step`; what of it has to wait for room."""
+        """Take `step`; return the part that has to wait for room in a buffer."""
         ...
 
     def shows(self, step: Frames | None) -> bool:
-        """Whether `step` changes a local book; None for what may change each of the session."""
+        """Whether `step` changes a local book. None stands for a change of any book."""
         ...
 
     def unread(self, step: Frames | None) -> int:
-        """How many events wait in the feeds of the books that `step` changes."""
+        """The number of unread events in the feeds of the books that `step` changes."""
         ...
 
     def keep_unread(self, step: Frames | None) -> None:
-        """Let views that wait there say what these books are before `step`."""
+        """Freeze the views that wait in these feeds, so that they show the books before `step`."""
         ...
 
 
@@ -72,13 +72,13 @@ class _Asking:
 
 
 class Playhead:
-    """Where a replay is.
+    """The position of a replay.
 
     Args:
         paths: the files.
-        speed: 1 as it was, 10 ten times as fast, `math.inf` as fast as it is read.
-        span: what is played of it.
-        zero_ns: where its clock begins; with its first step, if None.
+        speed: 1 is the recorded speed, 10 is ten times as fast, `math.inf` does not pause.
+        span: the part to play.
+        zero_ns: the recorded time at which its clock begins; None: that of the first step.
     """
 
     def __init__(
@@ -94,20 +94,20 @@ class Playhead:
         self._ears: dict[str, Ear] = {}
         self._step: Step | None = None
         self._ahead: AnyStep | None = None
-        """What was read, and whose time has not come yet."""
+        """The step that was read and is not due yet."""
         self._moving = False
         self._moved = trio.Event()
         self._zero: float | None = None
         self._elapsed = Elapsed(zero_ns)
         self._asking: _Asking | None = None
         self._question = False
-        """Whether somebody is about to ask."""
+        """Whether a task is about to send a request."""
         self._kept: dict[str, bytes] = {}
         self._answered: set[str] = set()
         self._in_a_row = 0
         self.over = False
         self.holes = 0
-        """Places passed at which the recorder had dropped frames."""
+        """Number of passed places at which the recorder had dropped frames."""
         self.now_ns = 0
         """Time of the last step that was taken, nanoseconds since the epoch."""
         self.switches = 0
@@ -119,17 +119,17 @@ class Playhead:
         self._steps.close()
 
     def expect(self, link: str) -> None:
-        """Let the steps of `link` wait for it."""
+        """Play the steps of `link`: they wait until the link takes them."""
         self._links.add(link)
 
     def dismiss(self, link: str) -> None:
-        """Leave the steps of `link` out."""
+        """Skip the steps of `link` from now on."""
         self._links.discard(link)
         if self._step is not None and self._step.link == link:
             self._move()
 
     def attend(self, link: str, ear: Ear) -> None:
-        """Let frames of `link` go straight to `ear`, until `leave`."""
+        """Deliver frames of `link` directly to `ear`, until `leave`."""
         self._ears[link] = ear
 
     def leave(self, link: str) -> None:
@@ -137,11 +137,11 @@ class Playhead:
         self._ears.pop(link, None)
 
     def expect_question(self) -> None:
-        """Somebody is about to ask for an answer: play on when it has been done."""
+        """Pause the replay until a task has sent the request that it is about to send."""
         self._question = True
 
     def take(self, step: Step, rest: Frames | None = None) -> None:
-        """The present step has been dealt with, but for `rest`."""
+        """Take the current step, except for `rest`, which waits for room."""
         if self._step is step:
             self._step = rest
             if rest is None:
@@ -154,7 +154,7 @@ class Playhead:
         then, not always.
 
         Raises:
-            trio.EndOfChannel: there is no step any more.
+            trio.EndOfChannel: the recording has ended.
 
         Cancellation: nothing is lost.
         """
@@ -172,11 +172,11 @@ class Playhead:
                 await self._moved.wait()
 
     async def answer(self, target: str) -> Response:
-        """The answer to a REST request that was recorded next.
+        """Return the recorded answer to a REST request.
 
         Raises:
-            ExchangeUnavailable: the recording has another request next, which must be asked first.
-                Or the recording is over and its answers to this request are used up.
+            ExchangeUnavailable: another request was recorded before this one, and must be sent
+                first. Or the recording has ended and its answers to this request are used up.
 
         Cancellation: an answer on its way is kept.
         """
@@ -197,9 +197,9 @@ class Playhead:
         return self._none(target) if asking.body is None else _found(asking.body)
 
     def _none(self, target: str) -> Response:
-        """The answer to a request after the recording is over."""
+        """The answer to a request after the end of the recording."""
         if any(serves(each, target) for each in self._answered):
-            # No refusal: who was answered before would take it for one of its subscription.
+            # Not a refusal: a task that got answers before would take it as its rejection.
             raise ExchangeUnavailable("the recording is over")
         return Response(404, {}, b"the recording has no such answer")
 
@@ -211,7 +211,7 @@ class Playhead:
             await trio.lowlevel.checkpoint()
 
     async def _wait_until_due(self, time_ns: int) -> None:
-        """Wait until the time of a step has come; does not execute a checkpoint when it has."""
+        """Wait until a step is due. Executes no checkpoint if it is."""
         zero = self._zero
         if zero is None:
             zero = self._zero = trio.current_time()
@@ -223,7 +223,7 @@ class Playhead:
         self.now_ns = time_ns
 
     async def _read(self) -> None:
-        """Read up to the next step that a task must take; frames go to the sessions at once."""
+        """Read up to the next step that a task must take, and deliver frames on the way."""
         self._moving = True
         try:
             while True:  # noqa: ASYNC913 - ends with the steps
@@ -233,7 +233,7 @@ class Playhead:
                         return
                     continue
                 if step is not None and not isinstance(step, Frames):
-                    # A session that ends, and a snapshot, change books, too.
+                    # The end of a session and a snapshot also change books.
                     self._ahead = step
                     for ear in [each for each in self._ears.values() if each.shows(None)]:
                         await self._let_look(ear, None)
@@ -265,7 +265,7 @@ class Playhead:
             self._wake()
 
     async def _play(self, step: Frames) -> bool:
-        """Play frames, and those after them; False if a task must do what is left to be done."""
+        """Play consecutive frames. False if a task must take the rest of a step."""
         unpaced = math.isinf(self._speed) and self._zero is not None
         ears, steps = self._ears, self._steps
         while True:  # noqa: ASYNC913 - ends with the steps
@@ -299,7 +299,7 @@ class Playhead:
             step = following
 
     async def _wait_for_question(self) -> None:
-        """Give tasks a chance to ask: the answer they need begins with the next step."""
+        """Give tasks time to send a request: its answer may be the next step."""
         for _ in range(_CHANCES):
             if not self._question or self._asking is not None:
                 break
@@ -307,9 +307,9 @@ class Playhead:
         self._question = False
 
     async def _let_look(self, ear: Ear, step: Frames | None) -> None:
-        """Let consumers see the books as they are, before `step` changes them.
+        """Let consumers read the books before `step` changes them.
 
-        A task that does not ask within a few turns finds views that were kept for it.
+        For a task that does not read within a few turns, the views are frozen.
         """
         for _ in range(_LOOKS):
             await trio.lowlevel.checkpoint()
@@ -322,7 +322,7 @@ class Playhead:
             ear.keep_unread(step)
 
     async def _offer(self, answer: Answer) -> None:
-        """Give an answer to the task that asks for it here; keep it if no task does."""
+        """Pass an answer to the task that requests it here; keep it if no task does."""
         self._kept[answer.target] = answer.body
         self._answered.add(answer.target)
         for _ in range(_CHANCES):
@@ -350,7 +350,7 @@ class Playhead:
 
 
 async def give_others_a_turn() -> None:
-    """Let whatever is about to happen because of the last step happen before the next."""
+    """Let tasks react to the last step before the next one."""
     for _ in range(_CHANCES):
         await trio.lowlevel.checkpoint()
 
@@ -360,7 +360,7 @@ def _found(body: bytes) -> Response:
 
 
 def serves(recorded: str, asked: str) -> bool:
-    """Whether the answer to one target answers another: the same, of at least as many levels."""
+    """Whether an answer also answers another target: the same one, with no more levels."""
     if recorded == asked:
         return True
     have, want = urlsplit(recorded), urlsplit(asked)

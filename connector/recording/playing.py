@@ -45,7 +45,7 @@ class Replaying:
         self.streams = streams
         self.asked = trio.Event()
         self._endings: dict[str, Mark] = {}
-        """Ends that were read, by link; taken when the link has drawn its consequences."""
+        """The ends that were read, by link. They are taken when the link has reacted to them."""
         self.expect = playhead.expect
         self.dismiss = playhead.dismiss
 
@@ -53,7 +53,7 @@ class Replaying:
         return self.playhead.now_ns
 
     def pause(self, link: str, delay: float) -> float:
-        """As it was recorded; the recording goes on from here."""
+        """The recorded pause; the replay continues from here."""
         ending = self._endings.pop(link, None)
         if ending is None:
             return 0.0
@@ -85,11 +85,11 @@ class Replaying:
         yield _Session(self, link, session, sink)
 
     def remember(self, disconnected: Mark) -> None:
-        """Let the recording stand still until the link has dealt with the end of its session."""
+        """Pause the replay until the link has processed the end of its session."""
         self._endings[disconnected.link] = disconnected
 
     def asking(self) -> None:
-        """Nothing is played before the question is put."""
+        """Pause the replay until the request has been sent."""
         self.playhead.expect_question()
 
     @asynccontextmanager
@@ -119,14 +119,14 @@ class _Session:
         self._sink = sink
         self._acknowledged = trio.Event()
         self.deltas: dict[str | None, Subscription] = {}
-        """Of which local books may be kept, by name."""
+        """Streams that may feed local books, by name."""
         self._known = False
-        """Whether data came, which acknowledges what was asked for."""
+        """Whether data has arrived, which acknowledges the subscriptions."""
         self._holes = supply.playhead.holes
         number_of = supply.number_of
         self._numbers = None if number_of is None else MessageNumbers(number_of)
         self._rest: Frames | None = None
-        """What is left of the present step: it has been counted."""
+        """The rest of the current step, which has been counted already."""
         self.payload_bytes = 0
         self.blocked = False
 
@@ -156,15 +156,15 @@ class _Session:
         return Reply(request.request_id)
 
     async def send(self, text: str) -> None:
-        """Nobody is there."""
+        """Do nothing: there is no peer."""
         await trio.lowlevel.checkpoint()
 
     async def ping(self) -> None:
-        """Nobody is there."""
+        """Do nothing: there is no peer."""
         await trio.lowlevel.checkpoint()
 
     async def close(self, *, timeout: float) -> None:  # noqa: ASYNC109
-        """Nothing is open."""
+        """Do nothing: no socket is open."""
         await trio.lowlevel.checkpoint()
 
     async def run(self) -> _Ending:
@@ -200,7 +200,7 @@ class _Session:
                 self._sink.lost(str(step.what.get("stream")), "resubscribed")
 
     async def _deliver(self, step: Frames) -> None:
-        """Deliver all of `step`, which is the present one, as there is room."""
+        """Deliver all of `step`, the current one, whenever there is room."""
         while (rest := self.accept(step)) is not None:  # noqa: ASYNC913  # it waits for room
             self._playhead.take(step, rest)
             step = rest
@@ -222,11 +222,11 @@ class _Session:
         return any(True for _ in self._books(step))
 
     def unread(self, step: Frames | None) -> int:
-        """What waits in the feeds of these books (`connector.recording.playhead.Ear`)."""
+        """The unread events of these books (`connector.recording.playhead.Ear`)."""
         return sum(book.unread() for book in self._books(step))
 
     def keep_unread(self, step: Frames | None) -> None:
-        """Let it say what it says now (`connector.recording.playhead.Ear`)."""
+        """Freeze these views (`connector.recording.playhead.Ear`)."""
         for book in self._books(step):
             book.keep_unread()
 
@@ -264,7 +264,7 @@ class _Session:
         return rest
 
     def _count(self, step: Frames, numbers: MessageNumbers) -> Frames:
-        """`step` without the messages that came again; what is missing is told before it."""
+        """`step` without repeated messages; a loss before it is reported first."""
         streams: list[str | None] = []
         payloads: list[bytes] = []
         for begin, end, lost, late in numbers.runs(step.payloads, 0):

@@ -29,7 +29,7 @@ from connector.recording.zstd import decompress
 
 _SEARCH_BYTES = 1024 * 1024
 _LOOKED_AT = 16
-"""So many blocks of a recording, of a second or two each, tell which link brings what."""
+"""Number of blocks, of a second or two each, that show which link carries each stream."""
 
 
 @attrs.frozen
@@ -39,7 +39,7 @@ class Damage:
     offset: int
     """The position in the file, in bytes."""
     what: str
-    """The damage in words."""
+    """A description of the damage."""
     torn: bool
     """Whether the file was cut off in its last block, as after a kill."""
 
@@ -151,7 +151,7 @@ def items_of(block: Block) -> Iterator[RawFrame | AnyMark]:
 
 
 def start_of(path: str | Path) -> Start:
-    """What a file is.
+    """Read the `Start` of a file.
 
     Raises:
         OSError: the file cannot be read.
@@ -173,7 +173,7 @@ def start_of(path: str | Path) -> Start:
 
 
 def links_of(paths: Sequence[Path]) -> dict[str, str]:
-    """Which link brought each stream, as far as the beginning of a recording tells.
+    """The link of each stream, as far as the beginning of a recording shows it.
 
     Raises:
         OSError, ConfigError: as `read_blocks`.
@@ -243,7 +243,7 @@ def _read_block(file: BinaryIO, left: int) -> tuple[Head, Block]:
 
 
 def _find_block(file: BinaryIO, offset: int, size: int) -> int:
-    """Where the next block begins, from `offset` on; `size` if none does."""
+    """The position of the next block from `offset` on; `size` if there is none."""
     wanted = MAGIC
     while offset < size:
         file.seek(offset)

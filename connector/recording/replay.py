@@ -47,9 +47,9 @@ class Recording:
 
     Args:
         paths: its files, in their order.
-        speed: how fast.
-        span: what is played of it.
-        zero_ns: where its clock begins; with its first step, if None.
+        speed: 1 is the recorded speed; `math.inf` does not pause.
+        span: the part to play.
+        zero_ns: the recorded time at which its clock begins; None: that of the first step.
     """
 
     paths: tuple[Path, ...]

@@ -38,7 +38,7 @@ TRADES = 8
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """What to show, and where it comes from."""
+    """The book to show, and its exchange."""
 
     symbol: str
     place: Place
@@ -47,14 +47,14 @@ class Options:
 
 
 class Screen(Protocol):
-    """Where a ladder is shown."""
+    """A place to show a ladder: a terminal, or lines."""
 
     def show(self, ladder: Ladder) -> None: ...
 
 
 @attrs.define
 class Observer:
-    """Looks at the feeds and remembers what a ladder needs."""
+    """Reads the feeds and keeps the values that a ladder shows."""
 
     options: Options
     _view: BookView | None = None
@@ -80,13 +80,13 @@ class Observer:
             self._updates.append(trio.current_time())
 
     def drain(self, feed: Feed[Any]) -> None:
-        """Take all that waits in `feed`."""
+        """Take all buffered events of `feed`."""
         with contextlib.suppress(trio.WouldBlock):
             while True:
                 self.see(feed.receive_nowait())
 
     def ladder(self) -> Ladder:
-        """What there is to be seen now."""
+        """The current ladder."""
         horizon = trio.current_time() - 1.0
         while self._updates and self._updates[0] < horizon:
             self._updates.popleft()

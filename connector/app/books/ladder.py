@@ -17,29 +17,29 @@ NS_PER_MS = 1_000_000
 
 @attrs.frozen(kw_only=True)
 class Ladder:
-    """What there is to be seen at one moment."""
+    """The values that the screen shows at one moment."""
 
     symbol: str
     origin: str
-    """Where it comes from, such as "simulated Binance spot"."""
+    """The name of the exchange, such as "simulated Binance spot"."""
     book: BookView | None
-    """A copy; None before the first."""
+    """A copy of the book; None before the first."""
     trades: tuple[Trade, ...]
-    """The latest, newest first."""
+    """The latest trades, newest first."""
     updates_per_second: float
     spans: int
-    """How often the book was out of sync."""
+    """The number of times that the book lost its sync."""
     reason: str
-    """Why it was, the last time."""
+    """The cause of the last loss of sync."""
 
     @property
     def synced(self) -> bool:
-        """Whether there is a book to be seen."""
+        """Whether there is a synced book to show."""
         return self.book is not None and self.book.synced
 
     @property
     def lag_ms(self) -> float | None:
-        """From the exchange's clock to ours; the clocks need not agree."""
+        """Seconds from the exchange's time to the receipt; the two clocks may differ."""
         if self.book is None or self.book.exchange_time_ns is None or not self.book.synced:
             return None
         return (self.book.received_ns - self.book.exchange_time_ns) / NS_PER_MS
@@ -114,7 +114,7 @@ def _trades(ladder: Ladder) -> RenderableType:
 
 
 def line(ladder: Ladder) -> str:
-    """The same in one line, for what is not a terminal."""
+    """The same in one line, for output that is not a terminal."""
     book = ladder.book
     if book is None or not book.synced:
         return f"{ladder.symbol} not synced" + (f" ({ladder.reason})" if ladder.reason else "")

@@ -73,7 +73,7 @@ async def run_demo(
     Args:
         options: how long, and how.
         market: what the exchange plays.
-        screen: where it is shown.
+        screen: shows the run.
         stop: set it to end early, with a result.
         in_memory: whether to run on a network in memory instead of loopback sockets.
 

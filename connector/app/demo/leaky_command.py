@@ -16,7 +16,7 @@ from connector.errors import ConfigError
 
 
 def show_comparison(options: Options, *, plot: Path | None, as_json: bool) -> int:
-    """Run both connectors and show what became of them; the exit status.
+    """Run both connectors and show their results; return the exit status.
 
     Raises:
         click.BadParameter: the picture cannot be drawn.

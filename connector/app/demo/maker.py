@@ -65,7 +65,7 @@ class MakerOptions:
 
 @attrs.frozen(kw_only=True)
 class MakerView:
-    """What there is to be seen at one moment."""
+    """The values that the screen shows at one moment."""
 
     seconds: float
     synced: bool
@@ -108,7 +108,7 @@ class MakerReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MakerScreen(Protocol):
-    """Where it is shown."""
+    """A place to show the market maker: a terminal, lines, or nothing."""
 
     def show(self, view: MakerView) -> None: ...
 

@@ -16,7 +16,7 @@ from connector.exchanges.protocol import Exchange
 from connector.testing import SimulatedExchange
 
 STALL_SECONDS = 8.0
-"""A link that brings nothing for so long has not recovered: an invariant broke."""
+"""Seconds without data after which a link has not recovered: an invariant is broken."""
 
 
 class Watch:
@@ -57,18 +57,18 @@ class Watch:
 
     @property
     def links(self) -> int:
-        """Reconnect loops of the adapter."""
+        """The number of reconnect loops of the adapter."""
         return len(self._adapter.statistics().links)
 
     def begin(self) -> None:
-        """Everything is connected: time starts, and with it what is compared."""
+        """Begin: everything is connected. Times and counts start here."""
         self._began = trio.current_time()
         self.samples.clear()
         self._stalls.clear()
         self.look()
 
     def end(self) -> None:
-        """Everything is connected again, or will not be: keep the last counts."""
+        """End: keep the last counts."""
         self._seconds = self.seconds
         self.look()
         if not self.is_settled():

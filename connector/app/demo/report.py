@@ -33,7 +33,7 @@ class Span(msgspec.Struct, frozen=True):
 
 @attrs.frozen
 class Sample:
-    """What the adapter had at one moment."""
+    """The counts of the adapter at one moment."""
 
     seconds: float
     tasks: int
@@ -48,7 +48,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     links: int
     breaks: int
-    """Faults that were brought on the connections."""
+    """The number of injected faults."""
     sessions: int
     """Connections of all links that completed their handshake."""
     reconnects: dict[str, int]
@@ -78,7 +78,7 @@ def violations(
     stalls: Sequence[str],
     left_over: Sequence[str],
 ) -> list[str]:
-    """Which invariants broke, as sentences.
+    """The broken invariants, as sentences.
 
     Args:
         links: reconnect loops of the adapter.
@@ -126,7 +126,7 @@ def counted(number: int, what: str) -> str:
 
 
 def verdict(report: Report) -> list[str]:
-    """What the numbers mean, as lines of text."""
+    """The verdict on the numbers, as lines of text."""
     reasons = ", ".join(f"{reason} {count}" for reason, count in report.reconnects.items())
     lines = [
         (

@@ -60,11 +60,11 @@ class Screen(Protocol):
     """Where the demo is shown: a terminal, plain lines, or nowhere."""
 
     def show(self, view: View) -> None:
-        """Show what is; called some times a second."""
+        """Show the current state; called several times a second."""
         ...
 
     def say(self, seconds: float, text: str) -> None:
-        """Tell what happened, once."""
+        """Report one event."""
         ...
 
 

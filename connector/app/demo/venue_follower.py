@@ -41,11 +41,11 @@ BREAKS: Mapping[SimulatedName, Break] = MappingProxyType(
 )
 """How each venue breaks."""
 KEPT_STATES = 2_000
-"""Of each book; an older one cannot be on its way any more."""
+"""States of each book that are kept. An older one cannot be on its way any more."""
 
 
 def price_channel(exchange: Any, symbol: str) -> AnyChannel:
-    """The channel of an exchange that tells its best prices soonest."""
+    """The channel of an exchange with the fastest best prices."""
     try:
         exchange.stream(BestQuote(symbol))
     except ConfigError:
@@ -55,7 +55,7 @@ def price_channel(exchange: Any, symbol: str) -> AnyChannel:
 
 @attrs.define(eq=False)
 class Followed:
-    """One venue: its adapter, and the best prices that were heard."""
+    """One venue: its adapter, and the received best prices."""
 
     name: SimulatedName
     case: VenueCase
@@ -120,7 +120,7 @@ class Followed:
         strike(self.exchange, self.how, links=1)
 
     def row(self) -> Row:
-        """What there is now."""
+        """The current row of the screen."""
         return Row(
             self.name,
             self.case.symbol,
@@ -133,7 +133,7 @@ class Followed:
         )
 
     def report(self) -> VenueReport:
-        """What became of it."""
+        """The result for this venue."""
         statistics = self.adapter.statistics()
         return VenueReport(
             name=self.name,

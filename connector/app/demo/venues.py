@@ -37,26 +37,26 @@ SETTLE_SECONDS = 10.0
 LOOK_SECONDS = 0.1
 RECONNECT = Reconnect(initial=0.05, cap=0.5, stable_after=0.5)
 LINES = 3
-"""Of what happened last."""
+"""Number of last events to show."""
 
 
 @attrs.frozen(kw_only=True)
 class VenuesOptions:
-    """What was asked for on the command line."""
+    """The options of the command line."""
 
     duration_seconds: float = 20.0
     seed: int = 0
 
 
 class VenuesScreen(Protocol):
-    """Where it is shown."""
+    """A place to show the venues: a terminal, lines, or nothing."""
 
     def show(self, view: VenuesView) -> None:
-        """Show what is; called some times a second."""
+        """Show the current state; called several times a second."""
         ...
 
     def say(self, text: str) -> None:
-        """Tell what happened, once."""
+        """Report one event."""
         ...
 
 
@@ -128,7 +128,7 @@ async def _settle(show: Show) -> None:
 
 @attrs.define(eq=False)
 class Show:
-    """What is remembered for the screen and the report."""
+    """The state that the screen and the report need."""
 
     screen: VenuesScreen
     venues: list[Followed] = attrs.field(factory=list)
@@ -151,7 +151,7 @@ class Show:
         self.look()
 
     def tell(self, text: str) -> None:
-        """Remember what happened."""
+        """Record an event."""
         line = f"{trio.current_time() - self._began:5.1f} s  {text}"
         self._told.append(line)
         self.screen.say(line)

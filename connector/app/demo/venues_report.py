@@ -18,7 +18,7 @@ class Row:
     symbol: str
     bid: Decimal | None
     ask: Decimal | None
-    """None: there was no price yet."""
+    """The best ask; None before the first price."""
     live: bool
     """Whether a price has come since its connection broke."""
     session: int
@@ -29,7 +29,7 @@ class Row:
 
 @attrs.frozen
 class VenuesView:
-    """What there is to be seen at one moment."""
+    """The values that the screen shows at one moment."""
 
     seconds: float
     rows: tuple[Row, ...]
@@ -37,11 +37,11 @@ class VenuesView:
     sockets: int
     breaks: int
     told: tuple[str, ...]
-    """The last things that happened, newest last."""
+    """The last events, newest last."""
 
 
 class VenueReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one venue."""
+    """The result for one venue."""
 
     name: str
     symbol: str

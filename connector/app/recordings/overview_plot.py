@@ -37,7 +37,7 @@ COLUMNS = 600
 
 @attrs.define
 class Look:
-    """What there is to be seen of one symbol."""
+    """The values of one symbol in the picture."""
 
     symbol: str
     prices: list[Point] = attrs.field(factory=list)

@@ -30,7 +30,7 @@ Frames: TypeAlias = list[tuple[int, int, bytes]]
 
 @attrs.frozen(kw_only=True)
 class RedisSink:
-    """Where to publish, and how much is kept."""
+    """The address to publish to, and the number of entries to keep."""
 
     url: str = attrs.field(default="redis://127.0.0.1:6379", repr=False)
     """The address of Redis."""
@@ -62,22 +62,22 @@ class RedisSink:
 
 @attrs.frozen
 class PublisherStatistics:
-    """What a publisher has done."""
+    """The counts of a publisher."""
 
     entries: int
     """The number of written entries."""
     frames: int
     """The number of frames in them."""
     losses: int
-    """Losses that were told to readers, counted per stream."""
+    """The number of losses that were reported to readers, per stream."""
     resent: int
-    """Entries that Redis had taken and lost, or may have."""
+    """The number of entries that Redis had accepted and lost, or may have lost."""
     outages: int
-    """How often Redis was away."""
+    """The number of outages of Redis."""
     away: bool
-    """Whether it is at this moment."""
+    """Whether Redis is away now."""
     away_reason: str = ""
-    """Why it is, or was at last."""
+    """The cause of the current or the last outage."""
 
 
 def statistics_of(writer: Writer, *, frames: int, losses: int) -> PublisherStatistics:

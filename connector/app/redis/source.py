@@ -79,7 +79,7 @@ class RedisSource:
 
 @attrs.define
 class _Place:
-    """How far a stream has been read."""
+    """The position of the reader in one stream."""
 
     stream: str
     last_id: bytes
@@ -197,7 +197,7 @@ class _Carrier:
         await trio.lowlevel.checkpoint()
 
     async def _place(self, key: bytes, stream: str) -> _Place:
-        """Where to begin to read a stream."""
+        """The position from which to read a stream."""
         group, oldest = self._settings.group, self._settings.start == "oldest"
 
         async def find() -> bytes:
@@ -212,7 +212,7 @@ class _Carrier:
         return _Place(stream, await self._patience.until_done(find))
 
     async def _read(self) -> Mapping[bytes, Sequence[Any]]:
-        """What there is, or comes within a moment."""
+        """The entries that are there, or arrive within a moment."""
         group, consumer = self._settings.group, self._settings.consumer
         if group is None or consumer is None:
             places = {key: place.last_id for key, place in self._places.items()}

@@ -30,19 +30,19 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True):
 
     seconds: float
     tasks: int
-    """Of the whole process, as trio counts them."""
+    """The number of tasks in the process, as trio counts them."""
     sockets: int
-    """Open connections of the adapter."""
+    """The number of open connections of the adapter."""
     descriptors: int | None
-    """Of the process; None where the system does not list them."""
+    """The number of descriptors of the process; None if the system does not list them."""
     rss_bytes: int | None
-    """Memory that the process occupies; None where the system does not say."""
+    """The memory of the process in bytes; None if the system does not report it."""
     bytes_per_second: float
     """WebSocket bytes received, since the sample before."""
 
 
 def growth(samples: Sequence[Rest]) -> list[str]:
-    """What has grown, as sentences; nothing if all is well. The first sample is the baseline."""
+    """One sentence for each number that has grown. The first sample is the baseline."""
     if not samples:
         return ["the program was never at rest"]
     return [*_counts(samples), *_memory(samples), *_traffic(samples)]

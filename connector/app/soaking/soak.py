@@ -46,18 +46,18 @@ PAGE_BYTES_FILE = Path("/proc/self/statm")
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """What was asked for on the command line."""
+    """The options of the command line."""
 
     duration_seconds: float = 600.0
     every_seconds: float = 30.0
-    """Between two samples."""
+    """Seconds between two samples."""
     seed: int = 0
     tls: bool = False
     leaky: bool = False
     """Whether the bug runs beside the adapter, so that there is something to be found."""
 
     def market(self) -> Market:
-        """A made-up market from the seed."""
+        """The simulated market of the seed."""
         return market_of(None, seed=self.seed, duration_seconds=self.duration_seconds)
 
 
@@ -65,11 +65,11 @@ class SoakReport(msgspec.Struct, frozen=True, kw_only=True):
     """One soak: the object that ``--json`` prints."""
 
     run: Report
-    """As of the demo; its violations are among `violations`."""
+    """The report of the demo; its violations are among `violations`."""
     samples: tuple[Rest, ...]
-    """Each at rest; the first one is the baseline."""
+    """The samples, each at rest; the first one is the baseline."""
     violations: list[str]
-    """What has grown, or broke otherwise; empty, or the exit status is 1."""
+    """The numbers that grew, and the broken invariants. If any, the exit status is 1."""
 
     def to_json(self) -> str:
         """The report as one JSON object."""
@@ -80,10 +80,10 @@ class Log(Protocol):
     """Shows the progress of a soak."""
 
     def sampled(self, sample: Rest) -> None:
-        """There is one more sample."""
+        """Show one more sample."""
 
     def passed(self, seconds: float, breaks: int) -> None:
-        """Time has passed; called some times a second."""
+        """Show the passed time; called several times a second."""
 
 
 async def run_soak(
@@ -145,7 +145,7 @@ async def run_soak(
 
 
 class Soak:
-    """Breaks connections, and looks what there is when none is broken."""
+    """Breaks connections, and takes samples while none is broken."""
 
     def __init__(
         self,
@@ -169,13 +169,13 @@ class Soak:
         self._breaks_sampled = -1
 
     def add_leak(self, nursery: trio.Nursery, description: Exchange, wiring: Wiring) -> None:
-        """Let the bug run beside the adapter."""
+        """Run the original bug beside the adapter."""
         connector = LeakyConnector(nursery, description, wiring.dialer)
         self._other_bytes = lambda: connector.wire_bytes
         nursery.start_soon(connector.supervise)
 
     async def run(self) -> None:
-        """Break and sample, until the time is over."""
+        """Break connections and take samples until the time is over."""
         options, watch = self._options, self._watch
         await self.sample()
         due = watch.seconds + options.every_seconds
@@ -199,7 +199,7 @@ class Soak:
             await trio.sleep(LOOK_SECONDS)
 
     async def sample(self) -> None:
-        """Wait until nothing is broken, and note what there is."""
+        """Wait until nothing is broken, and take a sample."""
         await trio.sleep(NOTICE_SECONDS if self._watch.breaks else 0.0)
         await settle(self._watch)
         await trio.sleep(QUIET_SECONDS)
@@ -242,7 +242,7 @@ class Soak:
 
 
 def rss_bytes() -> int | None:
-    """Memory that this process occupies, where Linux says so."""
+    """The memory of this process in bytes, on Linux."""
     try:
         pages = int(PAGE_BYTES_FILE.read_text().split()[1])
     except (OSError, ValueError, IndexError):

@@ -21,17 +21,17 @@ KEPT_STATES = 300
 
 
 class VenueVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What was seen of one venue."""
+    """The result for one venue."""
 
     name: str
     breaks: int
     sessions: int
     reconnects: dict[str, int]
     max_concurrent_connections: int
-    """Of one route, as the exchange counts them."""
+    """The most connections of one route at once, as the exchange counts them."""
     events: int
     books: int
-    """Synced, each compared with the exchange's own."""
+    """The number of synced books, each compared with the exchange's own."""
     gaps: int
 
 
@@ -67,7 +67,7 @@ class Judged:
                 self.see(event)
 
     def see(self, event: Any) -> None:
-        """Take what was received."""
+        """Take received events."""
         if isinstance(event, Gap):
             self.gaps += 1
         elif not isinstance(event, BookView):
@@ -88,7 +88,7 @@ class Judged:
             self.blame(f"{statistics.sockets_open} sockets of {len(statistics.links)} links")
 
     def blame(self, what: str) -> None:
-        """Remember what may not be; the first few of it."""
+        """Record an error; only the first few are kept."""
         if len(self.wrong) < 3:
             self.wrong.append(f"{self.name}: {what}")
 
@@ -104,13 +104,13 @@ class Judged:
         self._reconnects = dict(sorted(statistics.reconnects.items()))
 
     def violations(self) -> list[str]:
-        """What may not be."""
+        """The errors, as sentences."""
         most = self._most_connections()
         several = [f"{self.name}: a route had {most} connections at once"] if most > 1 else []
         return [*self.wrong, *several]
 
     def verdict(self) -> VenueVerdict:
-        """What was seen, after the end."""
+        """The result, after the end."""
         return VenueVerdict(
             name=self.name,
             breaks=self.breaks,

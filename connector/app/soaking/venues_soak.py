@@ -34,7 +34,7 @@ FAULTS: tuple[FaultKind, ...] = (
     "reset", "fin", "close", "close_and_hold", "half_open", "mute",
     "bad_mask", "bad_utf8", "bad_opcode", "bad_reserved_bits", "truncated_json",
 )  # fmt: skip
-"""What strikes a live connection."""
+"""The faults of live connections."""
 PAUSE_SECONDS = 0.2, 1.5
 """Between two breaks of any venue, drawn anew each time."""
 RATE_PER_SECOND = 10.0
@@ -52,11 +52,11 @@ RECONNECT = Reconnect(initial=0.1, cap=2.0)
 
 @attrs.frozen(kw_only=True)
 class VenuesSoakOptions:
-    """What was asked for on the command line."""
+    """The options of the command line."""
 
     duration_seconds: float = 600.0
     every_seconds: float = 60.0
-    """Between two samples."""
+    """Seconds between two samples."""
     seed: int = 0
 
 
@@ -68,9 +68,9 @@ class VenuesSoakReport(msgspec.Struct, frozen=True, kw_only=True):
     breaks: int
     venues: tuple[VenueVerdict, ...]
     samples: tuple[Rest, ...]
-    """Each at rest; the first one is the baseline."""
+    """The samples, each at rest; the first one is the baseline."""
     violations: list[str]
-    """What has grown, or was wrong; empty, or the exit status is 1."""
+    """The numbers that grew, and the errors. If any, the exit status is 1."""
 
     def to_json(self) -> str:
         """The report as one JSON object."""
@@ -158,7 +158,7 @@ async def _soak(
 
 
 class VenuesSoak:
-    """Breaks venues, and looks what there is when none is broken."""
+    """Breaks venues, and takes samples while none is broken."""
 
     def __init__(self, options: VenuesSoakOptions, judged: list[Judged], log: Log) -> None:
         self.judged = judged
@@ -172,7 +172,7 @@ class VenuesSoak:
 
     @property
     def seconds(self) -> float:
-        """Since everything was connected."""
+        """Seconds since everything was connected."""
         return trio.current_time() - self._began
 
     @property
@@ -181,7 +181,7 @@ class VenuesSoak:
         return sum(each.breaks for each in self.judged)
 
     async def run(self) -> None:
-        """Break and sample, until the time is over."""
+        """Break venues and take samples until the time is over."""
         self._began = trio.current_time()
         self._bytes = self._received()
         await self._sample()
@@ -222,7 +222,7 @@ class VenuesSoak:
             yield draw.uniform(*PAUSE_SECONDS), draw.choice(self.judged), draw.choice(FAULTS)
 
     async def _sample(self) -> None:
-        """Wait until nothing is broken, and note what there is."""
+        """Wait until nothing is broken, and take a sample."""
         await trio.sleep(NOTICE_SECONDS if self.breaks else 0.0)
         await self.recovered()
         await trio.sleep(QUIET_SECONDS)

@@ -45,16 +45,16 @@ _ACT_SECONDS = 1.5
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """What to show."""
+    """The account to show."""
 
     venue: Venue = attrs.field(factory=Venue)
     break_every_seconds: float = 12.0
-    """How often the simulated exchange breaks its connections; 0: never."""
+    """Seconds between two breaks of the simulated exchange; 0 for none."""
     duration_seconds: float = math.inf
 
 
 class Screen(Protocol):
-    """Where an account is shown."""
+    """A place to show an account: a terminal, or lines."""
 
     def show(self, board: Board) -> None: ...
 

@@ -45,30 +45,30 @@ class OrderLine:
 
 @attrs.frozen(kw_only=True)
 class Board:
-    """What there is to be seen at one moment."""
+    """The values that the screen shows at one moment."""
 
     title: str
     synced: bool
     as_of_ns: int | None
-    """When it was read last."""
+    """Time of the last reading."""
     balances: tuple[Balance, ...]
-    """Those that are not 0."""
+    """The balances that are not 0."""
     positions: tuple[Position, ...]
-    """Those that are not flat."""
+    """The positions that are not 0."""
     summary: Summary | None
     orders: tuple[OrderLine, ...]
     fills: tuple[Fill, ...]
-    """Newest first."""
+    """The last fills, newest first."""
     statistics: AccountStatistics
 
     @property
     def cause(self) -> str:
-        """Why it is not synced."""
+        """The reason why it is not synced."""
         return self.statistics.unsynced_reason or "it is being read"
 
 
 def board_of(account: Account, title: str, fills: Sequence[Fill]) -> Board:
-    """What an account shows now; while it is not synced, what it has shown last."""
+    """The current values of an account; while it is not synced, the last known ones."""
     known = account.last_known
     ours = [
         OrderLine(
@@ -230,7 +230,7 @@ def _signed(value: Decimal) -> str:
 
 
 def line(board: Board) -> str:
-    """The same in one line, for what is not a terminal."""
+    """The same in one line, for output that is not a terminal."""
     now = board.statistics
     state = "synced" if board.synced else f"NOT SYNCED ({board.cause})"
     held = [f"{_short(each.total)} {each.asset}" for each in board.balances[:MOST_HOLDINGS]]

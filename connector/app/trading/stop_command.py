@@ -36,16 +36,16 @@ Say = Callable[[str], None]
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """What to stop, and where."""
+    """The account to stop, and its exchange."""
 
     name: str | None
-    """None: the whole account."""
+    """The account name; None for the whole account."""
     venue: Venue = attrs.field(factory=Venue)
     seconds: float = 30.0
 
     @property
     def subject(self) -> str:
-        """What is stopped, in words."""
+        """The stopped account in words."""
         return "the account" if self.name is None else self.name
 
 
@@ -119,7 +119,7 @@ def described(order: OrderReport) -> str:
 
 
 def sentence(ended: Ended) -> str:
-    """What became of one order."""
+    """The outcome of one order, as a line."""
     filled = f", {written(ended.filled)} filled" if ended.filled else ""
     return f"{ended.end:<9}  {described(ended.order)}{filled}"
 
@@ -160,7 +160,7 @@ def _have(count: int) -> str:
 
 
 def as_json(stopped: Stopped, options: Options) -> str:
-    """The same for a machine."""
+    """The result as plain values, for `--json`."""
 
     def plain(order: OrderReport) -> dict[str, object]:
         return {

@@ -46,18 +46,18 @@ class Ended:
     """An order that the exchange says is over."""
 
     order: OrderReport
-    """As it was when it was found."""
+    """The order as it was when it was found."""
     end: End
     filled: Decimal
 
 
 @attrs.frozen(kw_only=True)
 class Stopped:
-    """What a stop has done."""
+    """The result of a stop."""
 
     ended: tuple[Ended, ...]
     left: tuple[OrderReport, ...]
-    """Not confirmed to be over."""
+    """Orders whose end is not confirmed."""
     untouched: tuple[OrderReport, ...]
     """Open orders that were not meant: of other names, of the exchange's app."""
     confirmed: bool
@@ -65,7 +65,7 @@ class Stopped:
     newly_placed: int = 0
     """Orders that were made after the stop began: a program goes on placing."""
     trouble: str = ""
-    """The last thing that went wrong."""
+    """The last error."""
 
 
 Told: TypeAlias = Callable[[Ended], None]
@@ -96,7 +96,7 @@ async def stop_orders(
 
 @attrs.define(eq=False)
 class _Work:
-    """One stop."""
+    """The state of one stop."""
 
     access: Access
     name: str | None
@@ -137,7 +137,7 @@ class _Work:
             await trio.sleep(_PAUSE)
 
     def result(self) -> Stopped:
-        """What it has done so far."""
+        """The result so far."""
         left = tuple(order for key, order in self.found.items() if key not in self.ended)
         since = self.began_ns
         return Stopped(

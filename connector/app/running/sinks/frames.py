@@ -57,7 +57,7 @@ class FrameSink(Protocol):
         """Take `batch`; return when the next one may come.
 
         An `OSError` or a `ConnectorError` says that nothing of the batch was taken; the sink must
-        then be ready to be given the same batch once more, after a while. Cancellation: what became
+        then be ready to be given the same batch once more, after a while. Cancellation: the outcome
         of the batch is not defined.
         """
         ...

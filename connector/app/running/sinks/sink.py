@@ -62,7 +62,7 @@ class Sink(Protocol):
 
         An `OSError` or a `ConnectorError` says that nothing of the batch was taken; the sink must
         then be ready to be given the same batch once more, after a while. `SinkBroken` says that
-        this would not help. Cancellation: what became of the batch is not defined; a sink that must
+        this would not help. Cancellation: the outcome of the batch is not defined; a sink that must
         not tear anything shields, with a deadline.
         """
         ...

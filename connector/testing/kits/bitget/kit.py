@@ -84,5 +84,5 @@ class BitgetKit:
         return rest.answer(request, self.market, symbols, market, self.scale)
 
     def endpoints(self, stream: str, rest: str) -> Endpoints:
-        """Where it is."""
+        """The addresses of the simulated exchange."""
         return Endpoints.at(stream=stream, rest=rest)

@@ -102,5 +102,5 @@ class BybitKit:
         return rest.answer(request, self.category, self.scale, symbols, market)
 
     def endpoints(self, stream: str, rest: str) -> Endpoints:
-        """Where it is."""
+        """The addresses of the simulated exchange."""
         return Endpoints.at(stream=stream, rest=rest)

@@ -81,5 +81,5 @@ class CoinbaseKit:
         return rest.answer(request, symbols, market)
 
     def endpoints(self, stream: str, rest: str) -> Endpoints:
-        """Where it is."""
+        """The addresses of the simulated exchange."""
         return Endpoints.at(stream=stream, rest=rest)

@@ -94,5 +94,5 @@ class DeribitKit:
         return rest.answer(request, self.scale, symbols, market)
 
     def endpoints(self, stream: str, rest: str) -> Endpoints:
-        """Where it is."""
+        """The addresses of the simulated exchange."""
         return Endpoints.at(stream=stream, rest=rest)

@@ -85,5 +85,5 @@ class HyperliquidKit:
         return info.answer(request, symbols, market)
 
     def endpoints(self, stream: str, rest: str) -> Endpoints:
-        """Where it is."""
+        """The addresses of the simulated exchange."""
         return Endpoints.at(stream=stream, rest=rest)

@@ -105,7 +105,7 @@ class SpotKit:
         return rest.answer_spot(request, symbols, market, self.scale)
 
     def endpoints(self, stream: str, rest: str) -> Endpoints:
-        """Where it is."""
+        """The addresses of the simulated exchange."""
         return Endpoints.at(stream=stream, rest=rest)
 
 
@@ -141,7 +141,7 @@ class FuturesKit:
         return rest.answer_futures(request, symbols, market, self.scale)
 
     def endpoints(self, stream: str, rest: str) -> Endpoints:
-        """Where it is."""
+        """The addresses of the simulated exchange."""
         return Endpoints.at(stream=stream, rest=rest)
 
 
@@ -176,5 +176,5 @@ class UnifiedKit:
         return rest.answer_futures(request, symbols, market, self.scale)
 
     def endpoints(self, stream: str, rest: str) -> Endpoints:
-        """Where it is."""
+        """The addresses of the simulated exchange."""
         return Endpoints.at(stream=stream, rest=rest)

@@ -86,5 +86,5 @@ class OkxKit:
         return rest.answer(request, self.scale, symbols, market)
 
     def endpoints(self, stream: str, rest: str) -> Endpoints:
-        """Where it is."""
+        """The addresses of the simulated exchange."""
         return Endpoints.at(stream=stream, rest=rest)
