@@ -75,9 +75,15 @@ def check(*, config: Path, online: bool, as_json: bool) -> None:
     if configuration.accounts:
         counts["accounts"] = len(configuration.accounts)
     wrong, notes = trio.run(check_symbols, configuration, RealWorld()) if online else ([], [])
+    notes += [
+        f"adapters.{name}: {plan.exchange.notice}"
+        for name, plan in configuration.adapters.items()
+        if plan.exchange.notice is not None
+    ]
     if as_json:
-        online_said = {"symbols": wrong, "notes": notes} if online else {}
-        said_all = {"ok": not wrong, **counts, "mistakes": [], **online_said}
+        found_online = {"symbols": wrong} if online else {}
+        noted = {"notes": notes} if online or notes else {}
+        said_all = {"ok": not wrong, **counts, "mistakes": [], **found_online, **noted}
         click.echo(msgspec.json.encode(said_all))
         sys.exit(1 if wrong else 0)
     for line in (*wrong, *notes):

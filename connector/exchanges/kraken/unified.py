@@ -12,12 +12,21 @@ Source: kraken §8b, and Kraken's reference of the public channels as it stood i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import ClassVar
 
 import attrs
 
-from connector.channels import Channel, RawStream
+from connector.channels import (
+    AnyChannel,
+    BestQuote,
+    Channel,
+    Liquidations,
+    MarkPrices,
+    RawStream,
+)
+from connector.errors import ConfigError
 from connector.events import N_co
 from connector.exchanges.endpoints import Endpoints, check_endpoints
 from connector.exchanges.kraken import futures_market_data as market_data
@@ -35,6 +44,16 @@ PRODUCTION = Endpoints("wss://uws.kraken.com", REST_URL)
 """Kraken has no test venue for derivatives. Source: kraken §1."""
 
 _CATALOGUES = catalogues("kraken_unified", OFFERS, example="PF_XBTUSD", learns_digits=True)
+
+_UNTIL = "Kraken documents none of its derivatives; kraken.Futures has them until 2027-03-01"
+_REASONS: Mapping[type[AnyChannel], str] = MappingProxyType(
+    {
+        BestQuote: "Kraken sends tickers when there is a trade; use OrderBook(symbol, 1)",
+        MarkPrices: _UNTIL,
+        Liquidations: _UNTIL,
+    }
+)
+"""Why it does not offer what a program may look for."""
 
 
 @attrs.frozen(kw_only=True)
@@ -102,12 +121,15 @@ class Unified(Venue[N_co]):
         """The stream of `channel`.
 
         Raises:
-            ConfigError: the exchange does not offer it; the message lists what it does.
+            ConfigError: the exchange does not offer it; the message says what to use instead.
         """
         catalogue = _CATALOGUES[self.book_levels]
-        if not isinstance(channel, RawStream):
-            return catalogue.stream(channel, self.numbers)
-        return raw_stream(catalogue, channel, self.book_levels, self.default_route)
+        if isinstance(channel, RawStream):
+            return raw_stream(catalogue, channel, self.book_levels, self.default_route)
+        reason = _REASONS.get(type(channel))
+        if reason is not None:
+            raise ConfigError(f"{self.name} does not offer {channel!r}: {reason}")
+        return catalogue.stream(channel, self.numbers)
 
     @property
     def rest(self) -> RestService:

@@ -41,6 +41,22 @@ def test_check_says_that_it_is_fine(config: Path) -> None:
     }  # fmt: skip
 
 
+def test_check_tells_that_an_interface_will_be_switched_off(config: Path) -> None:
+    book = GOOD.replace("best_quote", "order_book").replace("ETHUSDC", "PF_ETHUSD")
+    config.write_text(book.replace("binance_usdm", "kraken_futures"))
+
+    plain = CliRunner().invoke(group, ["check", str(config)])
+    machine = CliRunner().invoke(group, ["check", "--json", str(config)])
+
+    first, last = plain.output.splitlines()
+    assert first.startswith(f"{config}: adapters.futures: Kraken switches off the interface")
+    assert "2027-03-01" in first and "kraken_unified" in first and "fine" in last
+    (note,) = json.loads(machine.output)["notes"]
+    assert first == f"{config}: {note}"
+    config.write_text(book.replace("binance_usdm", "kraken_unified"))
+    assert CliRunner().invoke(group, ["check", str(config)]).output.splitlines() == [last]
+
+
 @pytest.mark.parametrize("command", ["check", "run"])
 def test_every_mistake_is_told_before_anything_is_connected(command: str, config: Path) -> None:
     config.write_text(BAD)

@@ -23,6 +23,7 @@ from connector.channels import (
     Liquidations,
     MarkPrices,
     OrderBook,
+    PartialBook,
     RawStream,
     Tickers,
     Trades,
@@ -126,10 +127,17 @@ def test_a_ticker_that_says_little_is_one_without_a_change() -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("channel", [BestQuote(SYMBOL), MarkPrices(SYMBOL), Liquidations(SYMBOL)])
-def test_what_is_not_documented_is_not_offered(channel: Channel[Any]) -> None:
-    words = "does not offer.*it offers BookDeltas, Candles, OrderBook, RawStream, Tickers, Trades"
-    with pytest.raises(ConfigError, match=f"^kraken_unified {words}"):
+@pytest.mark.parametrize(
+    ("channel", "words"),
+    [
+        (BestQuote(SYMBOL), r"BestQuote.*: .*use OrderBook\(symbol, 1\)"),
+        (MarkPrices(SYMBOL), "MarkPrices.*: .*kraken.Futures has them until 2027-03-01"),
+        (Liquidations(SYMBOL), "Liquidations.*: .*until 2027-03-01"),
+        (PartialBook(SYMBOL), "it offers BookDeltas, Candles, OrderBook, RawStream, Tickers, Tr"),
+    ],
+)
+def test_what_is_not_documented_is_not_offered(channel: Channel[Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=f"^kraken_unified does not offer.*{words}"):
         UNIFIED.stream(channel)
 
 
