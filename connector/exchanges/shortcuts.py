@@ -10,7 +10,7 @@ Python code here defines their behaviour.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -169,6 +169,33 @@ def in_order(first: str, second: str = "") -> Arrange:
 def numbered(number: Number, marker: bytes, within: int) -> Number:
     """Wrap `number`: look for a message's number after `marker` in its first `within` bytes."""
     return number if EXTENSION is None else EXTENSION.numbered(number, marker, within)
+
+
+def consecutive_in_python(
+    number: Number, payloads: Sequence[bytes], first: int, last: int | None
+) -> int:
+    """Find where messages from ``payloads[first]`` on stop being numbered consecutively.
+
+    Args:
+        number: of a message; one without a number is passed over.
+        payloads: the messages.
+        first: the index of the first to look at.
+        last: the number before it; None if there is none.
+
+    Returns:
+        The index of the first message whose number does not follow the one before it.
+    """
+    for index in range(first, len(payloads)):
+        found = number(payloads[index])
+        if found is None:
+            continue
+        if last is not None and found != last + 1:
+            return index
+        last = found
+    return len(payloads)
+
+
+consecutive = consecutive_in_python if EXTENSION is None else EXTENSION.consecutive
 
 
 def split_in_python(rows: list[Any], kind: type[Any]) -> tuple[list[Any], list[Any]]:

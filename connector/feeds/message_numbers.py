@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
+from connector.exchanges.shortcuts import consecutive
+
 _Look: TypeAlias = Literal["follows", "loss", "late", "again"]
 """What a number says: no message is missing before it; one is, or is in doubt; it was missing,
 which has been told; it is that of the last message, which comes once more."""
@@ -69,15 +71,8 @@ class MessageNumbers:
                 told = number in self._missing and self._doubts < _MOST_DOUBTS
                 self._doubts += 1
                 return first + 1, "late" if told else "loss"
-        end = first + 1
-        expected, number_of = last if number is None else number, self._number
-        while end < len(payloads):
-            following = number_of(payloads[end])
-            if following is not None:
-                if expected is not None and following != expected + 1:
-                    break
-                expected = following
-            end += 1
+        expected = last if number is None else number
+        end = consecutive(self._number, payloads, first + 1, expected)
         jumps = number is not None and last is not None and number > last + 1
         return end, "loss" if jumps else "follows"
 

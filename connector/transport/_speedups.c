@@ -290,6 +290,25 @@ inflate_text(PyObject *module, PyObject *const *args, Py_ssize_t count)
     return Py_BuildValue("nOn", position, Py_None, portion);
 }
 
+/* The value of an integer in `value`; 0 if it is none, or does not fit. */
+static inline int
+value_of(PyObject *number, long long *value)
+{
+    int overflow = 1;
+    if (!PyLong_CheckExact(number)) {
+        return 0;
+    }
+#if !defined(Py_LIMITED_API) && PY_VERSION_HEX < 0x030C0000
+    const digit *digits = ((PyLongObject *)number)->ob_digit;
+    if (Py_SIZE(number) == 1 || Py_SIZE(number) == 2) {
+        *value = digits[0] | (Py_SIZE(number) == 1 ? 0 : (long long)digits[1] << PyLong_SHIFT);
+        return 1;
+    }
+#endif
+    *value = PyLong_AsLongLongAndOverflow(number, &overflow);
+    return !overflow;
+}
+
 /* --- fields of structs */
 
 enum { MOST_FIELDS = 4 };
@@ -355,6 +374,23 @@ look_at(Fields *fields, PyObject *object, PyObject *const *names, int count)
         }
     }
     return 0;
+}
+
+/* Where in `object` that field lies, if it is known and has a value; else NULL. */
+static inline PyObject **
+place_of(const Fields *fields, int i, PyObject *object)
+{
+#ifdef Py_LIMITED_API
+    return NULL;
+#else
+    PyObject *descriptor = fields->descriptors[i];
+    if (descriptor == NULL || (PyObject *)Py_TYPE(object) != fields->type) {
+        return NULL;
+    }
+    Py_ssize_t offset = ((PyMemberDescrObject *)descriptor)->d_member->offset;
+    PyObject **place = (PyObject **)((char *)object + offset);
+    return *place == NULL ? NULL : place;
+#endif
 }
 
 /* The field of `object` whose name is the one at `i`; NULL with an exception set. */
@@ -496,8 +532,10 @@ static Bound bound_rule(PyObject *rule);
 static PyObject *follow_rising(PyObject *options, PyObject *const *args, Py_ssize_t count);
 static PyObject *follow_dense(PyObject *options, PyObject *const *args, Py_ssize_t count);
 static PyObject *id_of(PyObject *options, PyObject *event, long long *value);
+static const Fields *id_fields(PyObject *options);
 static int is_once(PyObject *fold);
 enum { ONCE_TIME, ONCE_ID, ONCE_SEEN, ONCE_OPTIONS };
+static const Fields *once_fields(PyObject *options);
 static int once_look(PyObject *options, PyObject *event);
 static PyObject *once_field(PyObject *options, int field, PyObject *event);
 static PyObject *seen_with(PyObject *options, PyObject *last, PyObject *event);
@@ -517,9 +555,11 @@ typedef struct {
     /* Of a rule and a fold that are made here: what is called then, and with what. */
     Bound follow;
     PyObject *follow_options;
+    const Fields *id_fields; /* where the rule finds an id, if it needs no more than that */
     enum { BY_RULE, RISING, DENSE } ids;
     long long last_value; /* of `last_id`, as far as it is known; else 0 */
     PyObject *once_options;
+    const Fields *once_fields;
 } Run;
 
 static void
@@ -556,8 +596,15 @@ begin_run(Run *run, Intake *subscription)
     run->ids = run->follow == follow_rising ? RISING
                : run->follow == follow_dense ? DENSE
                                              : BY_RULE;
+    run->id_fields = run->ids == BY_RULE ? NULL : id_fields(run->follow_options);
+    if (run->id_fields == NULL && PyErr_Occurred()) {
+        return -1;
+    }
     run->last_value = 0;
     run->once_options = is_once(run->fold) ? PyCFunction_GetSelf(run->fold) : NULL;
+    if (run->once_options != NULL && (run->once_fields = once_fields(run->once_options)) == NULL) {
+        return -1;
+    }
     return 0;
 }
 
@@ -574,6 +621,18 @@ end_run(Run *run)
     Py_XSETREF(run->subscription->latest, Py_NewRef(run->latest));
 }
 
+/* Which byte of `needle` to look for: a letter, if it has one, for JSON is full of quotes. */
+static Py_ssize_t
+rarest(const char *needle, Py_ssize_t length)
+{
+    for (Py_ssize_t i = 0; i < length; i++) {
+        if ((needle[i] | 0x20) >= 'a' && (needle[i] | 0x20) <= 'z') {
+            return i;
+        }
+    }
+    return 0;
+}
+
 /* Where `needle` begins in `data`, at `from` or behind it; -1 if nowhere. */
 static Py_ssize_t
 find(const char *data, Py_ssize_t size, Py_ssize_t from, const char *needle, Py_ssize_t length)
@@ -581,13 +640,15 @@ find(const char *data, Py_ssize_t size, Py_ssize_t from, const char *needle, Py_
     if (length == 0) {
         return from <= size ? from : -1;
     }
+    Py_ssize_t rare = rarest(needle, length);
     while (from <= size - length) {
-        const char *at = memchr(data + from, needle[0], (size_t)(size - length - from + 1));
+        const char *at = memchr(data + from + rare, needle[rare],
+                                (size_t)(size - length - from + 1));
         if (at == NULL) {
             return -1;
         }
-        from = at - data;
-        if (memcmp(at, needle, (size_t)length) == 0) {
+        from = at - data - rare;
+        if (memcmp(data + from, needle, (size_t)length) == 0) {
             return from;
         }
         from++;
@@ -618,10 +679,29 @@ typedef struct {
     PyObject *events;
 } Order;
 
-/* The name of the stream that `payload` is of, and in `behind` where its last part ends; NULL if it
-   has none, or with an exception set. */
+/* Whether the parts of `payload` that lie there are those of `name`, which has their size. */
+static int
+is_joined(const Order *order, const char *payload, const Py_ssize_t *begins, const Py_ssize_t *ends,
+          const char *name)
+{
+    for (Py_ssize_t i = 0; i < order->part_count; i++) {
+        if (i && *name++ != ':') {
+            return 0;
+        }
+        size_t length = (size_t)(ends[i] - begins[i]);
+        if (memcmp(name, payload + begins[i], length)) {
+            return 0;
+        }
+        name += length;
+    }
+    return 1;
+}
+
+/* The name of the stream that `payload` is of, `known` itself if it is the same, and in `behind` where
+   its last part ends; NULL if it has none, or with an exception set. */
 static PyObject *
-find_name(const Order *order, const char *payload, Py_ssize_t size, Py_ssize_t *behind)
+find_name(const Order *order, const char *payload, Py_ssize_t size, PyObject *known,
+          Py_ssize_t *behind)
 {
     Py_ssize_t begins[MOST_PARTS], ends[MOST_PARTS], at = 0, total = -1;
     for (Py_ssize_t i = 0; i < order->part_count; i++) {
@@ -649,6 +729,10 @@ find_name(const Order *order, const char *payload, Py_ssize_t size, Py_ssize_t *
         return NULL;
     }
     *behind = at;
+    if (known != NULL && PyBytes_GET_SIZE(known) == total
+        && is_joined(order, payload, begins, ends, PyBytes_AS_STRING(known))) {
+        return Py_NewRef(known);
+    }
     if (order->part_count == 1) {
         return PyBytes_FromStringAndSize(payload + begins[0], total);
     }
@@ -667,18 +751,12 @@ find_name(const Order *order, const char *payload, Py_ssize_t size, Py_ssize_t *
     return name;
 }
 
-/* The subscription of `payload` if it is for this loop, and in `behind` where the stream's name ends;
-   NULL if it is not, or with an exception set. Held: what is called later may take it out of the
-   streams. */
+/* The subscription of that name if it is for this loop; NULL if it is not, or with an exception set.
+   Held: what is called later may take it out of the streams. */
 static Intake *
-find_stream(const Order *order, const char *payload, Py_ssize_t size, Py_ssize_t *behind)
+find_stream(const Order *order, PyObject *name)
 {
-    PyObject *name = find_name(order, payload, size, behind);
-    if (name == NULL) {
-        return NULL;
-    }
     PyObject *found = PyDict_GetItemWithError(order->streams, name);
-    Py_DECREF(name);
     if (found == NULL) {
         return NULL;
     }
@@ -705,8 +783,9 @@ room_of(PyObject *group)
     return count;
 }
 
-/* Whether JSON could hold what msgspec takes for a number and is none: "nan" or "inf", in any case,
-   spelled out or in escapes. Where it cannot, which is nearly everywhere, nothing need be checked. */
+/* Whether JSON could hold what msgspec takes for a number and is none: "nan" or "inf", of which "nf"
+   is looked for, in any case, spelled out or in escapes. Where it cannot, which is nearly everywhere,
+   nothing need be checked. */
 SCAN static int
 is_suspect(const char *data, Py_ssize_t size)
 {
@@ -715,8 +794,7 @@ is_suspect(const char *data, Py_ssize_t size)
     for (Py_ssize_t i = 0; i < size - 2; i++) {
         unsigned char first = (unsigned char)data[i] | 0x20, second = (unsigned char)data[i + 1] | 0x20,
                       third = (unsigned char)data[i + 2] | 0x20;
-        found |= ((first == 'n') & (second == 'a') & (third == 'n'))
-                 | ((first == 'i') & (second == 'n') & (third == 'f'));
+        found |= (first == 'n') & ((second == 'f') | ((second == 'a') & (third == 'n')));
     }
     return found || memchr(data, '\\', (size_t)size) != NULL;
 }
@@ -896,17 +974,6 @@ close_alike(const Run *run, Alike *alike, PyObject *latest)
     return failed ? -1 : 0;
 }
 
-/* The value of an integer in `value`; 0 if it is none, or does not fit. */
-static int
-value_of(PyObject *number, long long *value)
-{
-    int overflow = 1;
-    if (PyLong_CheckExact(number)) {
-        *value = PyLong_AsLongLongAndOverflow(number, &overflow);
-    }
-    return !overflow;
-}
-
 /* Has in `alike` what `latest` knows; 0 if that is unusual, -1 with an exception set. */
 static int
 open_alike(const Run *run, Alike *alike, PyObject *latest)
@@ -967,6 +1034,30 @@ is_new_alike(Alike *alike, PyObject *time, PyObject *number)
     return 1;
 }
 
+/* As `is_new_alike`, of `event`, which comes behind `latest`; -2 with an exception set. */
+static int
+is_new_event(const Run *run, Alike *alike, PyObject *latest, PyObject *event)
+{
+    PyObject **number_place = place_of(run->once_fields, ONCE_ID, event);
+    PyObject **time_place = place_of(run->once_fields, ONCE_TIME, event);
+    if (alike->is_open && number_place != NULL && time_place != NULL) {
+        return is_new_alike(alike, *time_place, *number_place);
+    }
+    if (once_look(run->once_options, event)
+        || (!alike->is_open && open_alike(run, alike, latest) < 0)) {
+        return -2;
+    }
+    if (!alike->is_open) {
+        return -1;
+    }
+    PyObject *number = once_field(run->once_options, ONCE_ID, event);
+    PyObject *time = number == NULL ? NULL : once_field(run->once_options, ONCE_TIME, event);
+    int is_new = time == NULL ? -2 : is_new_alike(alike, time, number);
+    Py_XDECREF(number);
+    Py_XDECREF(time);
+    return is_new;
+}
+
 /* As `fold_one` of each of the `events`, with a fold that is made here. */
 static int
 fold_list_once(const Run *run, PyObject *events, PyObject *made, PyObject **latest)
@@ -977,24 +1068,14 @@ fold_list_once(const Run *run, PyObject *events, PyObject *made, PyObject **late
     int failed = 0;
     for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(events); i++) {
         PyObject *event = Py_NewRef(PyList_GET_ITEM(events, i));
-        failed = once_look(run->once_options, event)
-                 || (!alike.is_open && open_alike(run, &alike, *latest) < 0);
-        int is_new = -1;
-        if (!failed && alike.is_open) {
-            PyObject *number = once_field(run->once_options, ONCE_ID, event);
-            PyObject *time = number == NULL ? NULL
-                                            : once_field(run->once_options, ONCE_TIME, event);
-            is_new = time == NULL ? -1 : is_new_alike(&alike, time, number);
-            failed = time == NULL;
-            Py_XDECREF(number);
-            Py_XDECREF(time);
-        }
-        if (!failed && is_new > 0) {
+        int is_new = is_new_event(run, &alike, *latest, event);
+        failed = is_new == -2;
+        if (is_new > 0) {
             alike.is_dirty = 1;
             failed = PyList_Append(made, event);
             Py_SETREF(*latest, Py_NewRef(event));
         }
-        if (!failed && is_new < 0) {
+        if (is_new == -1) {
             failed = close_alike(run, &alike, *latest) || fold_one(run, event, made, latest);
         }
         Py_DECREF(event);
@@ -1034,33 +1115,63 @@ fold_all(const Run *run, PyObject *event, PyObject **latest)
     return made;
 }
 
+/* Stamps the events of `list` from `at` on, of which each follows, as far as their fields lie where
+   those of the last one do; the index of the first that is left. No Python is called. */
+static Py_ssize_t
+run_through(const Order *order, Run *run, const Fields *stamps, PyObject *list, Py_ssize_t at)
+{
+    int is_ruled = run->rule != Py_None;
+    if (is_ruled && (run->id_fields == NULL || run->last_value <= 0)) {
+        return at;
+    }
+    PyObject *last_id = NULL;
+    for (; at < PyList_GET_SIZE(list); at++) {
+        PyObject *event = PyList_GET_ITEM(list, at);
+        PyObject **received_ns = place_of(stamps, STAMP_RECEIVED_NS, event);
+        PyObject **session = place_of(stamps, STAMP_SESSION, event);
+        if (received_ns == NULL || session == NULL) {
+            break;
+        }
+        if (is_ruled) {
+            long long value;
+            PyObject **id = place_of(run->id_fields, 0, event);
+            if (id == NULL || !value_of(*id, &value) || value <= run->last_value
+                || (run->ids == DENSE && value - 1 != run->last_value)) {
+                break;
+            }
+            run->last_value = value;
+            Py_XSETREF(last_id, Py_NewRef(*id));
+        }
+        Py_SETREF(*received_ns, Py_NewRef(order->received_ns));
+        Py_SETREF(*session, Py_NewRef(order->session));
+    }
+    if (last_id != NULL) {
+        Py_SETREF(run->last_id, last_id);
+    }
+    return at;
+}
+
 /* Append the events of one message to those of `order`: 1 if each follows, 0 with the list of them as
    it was if one does not, -1 with an exception set. */
 static int
 take_list(const Order *order, Run *run, Fields *stamps, PyObject *list)
 {
-    Py_ssize_t before = PyList_GET_SIZE(order->events);
     PyObject *last_id = Py_NewRef(run->last_id), *verdict = NULL;
     int goes_on = 1;
-    for (Py_ssize_t i = 0; goes_on == 1 && i < PyList_GET_SIZE(list); i++) {
-        PyObject *event = Py_NewRef(PyList_GET_ITEM(list, i));
+    for (Py_ssize_t i = run_through(order, run, stamps, list, 0);
+         goes_on == 1 && i < PyList_GET_SIZE(list); i = run_through(order, run, stamps, list, i)) {
+        PyObject *event = Py_NewRef(PyList_GET_ITEM(list, i++));
         goes_on = stamp(order, stamps, event) ? -1 : follows(run, event, &verdict);
-        if (goes_on == 1 && PyList_Append(order->events, event)) {
-            goes_on = -1;
-        }
         Py_DECREF(event);
     }
     Py_XDECREF(verdict);
     if (goes_on == 1) {
         Py_DECREF(last_id);
-        return 1;
+        Py_ssize_t end = PyList_GET_SIZE(order->events);
+        return PyList_SetSlice(order->events, end, end, list) ? -1 : 1;
     }
     Py_SETREF(run->last_id, last_id);
     run->last_value = 0;
-    if (goes_on == 0
-        && PyList_SetSlice(order->events, before, PyList_GET_SIZE(order->events), NULL)) {
-        return -1;
-    }
     return goes_on;
 }
 
@@ -1093,7 +1204,8 @@ take_in_order(const Order *order, Outcome *outcome)
 {
     Run run = {NULL};
     Fields stamps = {NULL};
-    PyObject *prefix = NULL, *verdict = NULL, *event = NULL, *group = NULL, *latest = NULL;
+    PyObject *prefix = NULL, *verdict = NULL, *event = NULL, *group = NULL, *latest = NULL,
+             *name = NULL;
     int result = -1;
     Py_ssize_t taken = order->first, room = PY_SSIZE_T_MAX, prefix_size = 0, behind = 0;
     int odd = 0;
@@ -1109,8 +1221,19 @@ take_in_order(const Order *order, Outcome *outcome)
                       && !memcmp(payload, PyBytes_AS_STRING(prefix), (size_t)prefix_size);
         /* Whatever is called from here on may let go of what it was called with. */
         Py_XSETREF(prefix, Py_NewRef(message));
+        PyObject *named = is_same ? name : find_name(order, payload, size, name, &behind);
+        if (named == NULL && PyErr_Occurred()) {
+            goto failed;
+        }
+        if (named == NULL) {
+            break;
+        }
         if (!is_same) {
-            Intake *found = find_stream(order, payload, size, &behind);
+            is_same = named == name;
+            Py_XSETREF(name, named);
+        }
+        if (!is_same) {
+            Intake *found = find_stream(order, name);
             if (found == NULL) {
                 if (PyErr_Occurred()) {
                     goto failed;
@@ -1221,6 +1344,7 @@ failed:
     Py_XDECREF(verdict);
     Py_XDECREF(group);
     Py_XDECREF(latest);
+    Py_XDECREF(name);
     return result;
 }
 
@@ -1549,8 +1673,17 @@ read_rows(PyObject *options, PyObject *frame)
         return NULL;
     }
     int several = (is_list ? PyList_GET_SIZE(found) : PyTuple_GET_SIZE(found)) > 1;
+    PyObject *of = PyTuple_GET_ITEM(options, ROWS_OF);
+    int is_only_checked = several && PyUnicode_CheckExact(of)
+                          && PyTuple_GET_ITEM(options, ROWS_NAMED) == Py_None
+                          && PyTuple_GET_ITEM(options, ROWS_KEEPS_FRAME) != Py_True;
     for (Py_ssize_t i = 0; i < (is_list ? PyList_GET_SIZE(found) : PyTuple_GET_SIZE(found)); i++) {
-        PyObject *row = Py_NewRef(is_list ? PyList_GET_ITEM(found, i) : PyTuple_GET_ITEM(found, i));
+        PyObject *row = is_list ? PyList_GET_ITEM(found, i) : PyTuple_GET_ITEM(found, i);
+        PyObject **symbol = is_only_checked ? place_of(fields, ROW_SYMBOL, row) : NULL;
+        if (symbol != NULL && PyUnicode_CheckExact(*symbol) && is_other(*symbol, of) == 0) {
+            continue;
+        }
+        Py_INCREF(row);
         int failed = finish_row(options, fields, row, frame, several);
         Py_DECREF(row);
         if (failed) {
@@ -1639,12 +1772,8 @@ id_in(const Fields *fields, int i, PyObject *event, PyObject *name, long long *v
         }
         return NULL;
     }
-    if (PyLong_CheckExact(number)) {
-        int overflow;
-        *value = PyLong_AsLongLongAndOverflow(number, &overflow);
-        if (overflow || *value < 0) {
-            *value = 0;
-        }
+    if (!value_of(number, value) || *value < 0) {
+        *value = 0;
     }
     return number;
 }
@@ -1674,6 +1803,13 @@ last_id_in(PyObject *const *args, Py_ssize_t count)
         return -1;
     }
     return overflow || last < 0 ? 0 : last;
+}
+
+/* Where the rule finds an id; NULL if it looks at more than that, or with an exception set. */
+static const Fields *
+id_fields(PyObject *options)
+{
+    return PyTuple_GET_ITEM(options, FILLED) == Py_None ? fields_of(options, RULE_OPTIONS) : NULL;
 }
 
 /* The id of `event` in the rule's field, as `id_in`; without a value where another field that must be
@@ -1768,6 +1904,11 @@ keys_of(PyObject *options, Fields *fields, PyObject *row, long long *keys)
 {
     PyObject *const names[] = {PyTuple_GET_ITEM(options, ARRANGE_FIRST),
                                PyTuple_GET_ITEM(options, ARRANGE_SECOND)};
+    PyObject **first = place_of(fields, 0, row);
+    if (first != NULL && names[1] == Py_None) {
+        keys[1] = 0;
+        return value_of(*first, keys);
+    }
     if (look_at(fields, row, names, 2)) {
         return -1;
     }
@@ -1892,6 +2033,61 @@ numbered(PyObject *module, PyObject *const *args, Py_ssize_t count)
     return bind(&numbered_method, args, count, NUMBER_OPTIONS);
 }
 
+PyDoc_STRVAR(consecutive_doc,
+"consecutive(number, payloads, first, last)\n--\n\nSee connector.exchanges.shortcuts.");
+
+/* Whether `number` is `last` + 1; -1 with an exception set. */
+static int
+is_next(PyObject *last, PyObject *number)
+{
+    long long before, value;
+    if (value_of(last, &before) && value_of(number, &value) && value > 0) {
+        return value - 1 == before;
+    }
+    PyObject *one = PyLong_FromLong(1), *next = one == NULL ? NULL : PyNumber_Add(last, one);
+    int found = next == NULL ? -1 : PyObject_RichCompareBool(number, next, Py_EQ);
+    Py_XDECREF(next);
+    Py_XDECREF(one);
+    return found;
+}
+
+static PyObject *
+consecutive(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    if (count != 4) {
+        PyErr_SetString(PyExc_TypeError, "consecutive takes 4 arguments");
+        return NULL;
+    }
+    Py_ssize_t at = count_of(args[2], "first is not negative");
+    PyObject *payloads = at < 0 ? NULL : PySequence_Fast(args[1], "payloads is a sequence");
+    if (payloads == NULL) {
+        return NULL;
+    }
+    PyObject *last = Py_NewRef(args[3]);
+    int goes_on = 1;
+    for (; at < PySequence_Fast_GET_SIZE(payloads); at++) {
+        PyObject *payload = Py_NewRef(PySequence_Fast_GET_ITEM(payloads, at));
+        PyObject *number = PyObject_CallOneArg(args[0], payload);
+        Py_DECREF(payload);
+        if (number == NULL) {
+            goes_on = -1;
+            break;
+        }
+        if (number == Py_None) {
+            Py_DECREF(number);
+            continue;
+        }
+        goes_on = last == Py_None ? 1 : is_next(last, number);
+        Py_SETREF(last, number);
+        if (goes_on <= 0) {
+            break;
+        }
+    }
+    Py_DECREF(last);
+    Py_DECREF(payloads);
+    return goes_on < 0 ? NULL : PyLong_FromSsize_t(at);
+}
+
 PyDoc_STRVAR(split_doc, "split(rows, kind)\n--\n\nSee connector.exchanges.shortcuts.");
 
 static PyObject *
@@ -1916,6 +2112,13 @@ split(PyObject *module, PyObject *const *args, Py_ssize_t count)
 }
 
 /* --- events that are delivered once (connector.exchanges.shortcuts) */
+
+/* Where the fields of the fold are; NULL with an exception set. */
+static const Fields *
+once_fields(PyObject *options)
+{
+    return fields_of(options, ONCE_OPTIONS);
+}
 
 /* As `look_at`, for the fields of the fold. */
 static int
@@ -2823,6 +3026,7 @@ static PyMethodDef functions[] = {
     {"timed", (PyCFunction)(void (*)(void))timed, METH_FASTCALL, timed_doc},
     {"arranged", (PyCFunction)(void (*)(void))arranged, METH_FASTCALL, arranged_doc},
     {"numbered", (PyCFunction)(void (*)(void))numbered, METH_FASTCALL, numbered_doc},
+    {"consecutive", (PyCFunction)(void (*)(void))consecutive, METH_FASTCALL, consecutive_doc},
     {"split", (PyCFunction)(void (*)(void))split, METH_FASTCALL, split_doc},
     {"once", (PyCFunction)(void (*)(void))once, METH_FASTCALL, once_doc},
     {"rising", (PyCFunction)(void (*)(void))rising, METH_FASTCALL, rising_doc},

@@ -19,6 +19,7 @@ from types import ModuleType
 
 _PARTS = (
     "arranged",
+    "consecutive",
     "numbered",
     "split",
     "once",

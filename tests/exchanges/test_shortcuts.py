@@ -275,6 +275,28 @@ def test_the_number_of_a_message(frame: bytes) -> None:
     assert (type(found), found) == (type(number(frame)), number(frame))
 
 
+@compiled
+@given(
+    st.lists(st.sampled_from([None, 0, 1, 2, 3, 4, 2**63 - 1, 2**63, 2**63 + 1]), max_size=6),
+    st.integers(0, 3),
+    st.sampled_from([None, 0, 1, 2**63 - 1]),
+)
+@example([1, None, 2, 3], 0, 0)
+@example([2**63 - 1, 2**63, 2**63 + 1], 0, None)
+def test_messages_that_are_numbered_consecutively(
+    numbers: list[int | None], first: int, last: int | None
+) -> None:
+    payloads = [b"" if each is None else b"%d" % each for each in numbers]
+
+    def number(payload: bytes) -> int | None:
+        return int(payload) if payload else None
+
+    found = shortcuts.consecutive(number, payloads, first, last)
+
+    expected = shortcuts.consecutive_in_python(number, payloads, first, last)
+    assert found == max(expected, first)
+
+
 @pytest.mark.parametrize("make", [shortcuts.rows, shortcuts.timed], ids=["rows", "timed"])
 def test_what_a_decoder_raises_is_not_hidden(make: Any) -> None:
     def broken(_: bytes) -> Any:

@@ -328,6 +328,63 @@ def test_what_is_delivered_once(messages: list[Any]) -> None:
     assert found[0] == found[1]
 
 
+def newer(last_id: int, event: Any) -> int:
+    """Any id above the last one."""
+    number: int = event.n
+    return max(number, 1) if number > last_id else 0
+
+
+def dense(last_id: int, event: Any) -> int:
+    """One behind the last id, or whatever comes first."""
+    number: int = event.n
+    if number == last_id + 1 or not last_id:
+        return number
+    return 0 if number <= last_id else -number
+
+
+ids = st.sampled_from([-1, 0, 1, 2, 3, 4, 2**30, 2**60, 2**62, 2**63 - 1, 2**63, 2**70])
+ticks_of_two_types = st.lists(
+    st.one_of(
+        st.builds(Tick, symbol=st.just("A"), n=ids),
+        st.builds(Timed, symbol=st.just("A"), n=ids, time=st.just(1)),
+    ),
+    max_size=6,
+)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            ticks_of_two_types,
+            st.tuples(st.integers(1, 4), st.integers(1, 6)).map(
+                lambda run: [Tick(symbol="A", n=n) for n in range(run[0], sum(run))]
+            ),
+        ),
+        max_size=5,
+    ),
+    st.sampled_from(["rising", "dense"]),
+    st.sampled_from(["", "symbol"]),
+)
+@example([[Tick(symbol="A", n=n) for n in (1, 2, 3, 3)]], "rising", "")
+@example([[Tick(symbol="A", n=n) for n in (1, 2, 3, 5)]], "dense", "")
+@example([[Tick(symbol="A", n=n) for n in (1, 2, 3, 4, 5)], [Tick(symbol="A", n=6)]], "dense", "")
+def test_lists_whose_ids_a_compiled_rule_follows(
+    messages: list[list[Any]], name: str, filled: str
+) -> None:
+    rule = {"rising": newer, "dense": dense}[name]
+    found = []
+    for module, follow in ((None, rule), (COMPILED, getattr(COMPILED, name)(rule, "n", filled))):
+        streams = world(follow, capacity=1_000)
+        one, told = streams[b"C*"], deepcopy(messages)
+        one.decode = lambda data, told=told: told[int(data)]  # type: ignore[misc]
+        one.decode_unchecked = None
+        batch = [b'{"stream":"C*","data":%d}' % n for n in range(len(messages))]
+        stamps = [[(each.received_ns, each.session) for each in several] for several in told]
+        found.append((outcome(module, streams, batch), stamps))
+
+    assert found[0] == found[1]
+
+
 SHAPES = [
     Envelope((Part(b'"stream":"', b'"'),), anchored=False, tail=b"}").shape,
     Envelope((Part(b'{"s":"', b'"'), Part(b'"t":"', b'"')), tail=b"").shape,
@@ -347,6 +404,7 @@ texts = st.text(alphabet='{}":,stramABC*0', max_size=24)
 )
 @example([b'{"s":"A","t":"B"}', b'{"s":"A","t":"B"}{"n":2}'], SHAPES[1], rising, 3)
 @example([b'{"n":1,"stream":"A"}', b'{"n":2,"stream":"A"}'], SHAPES[3], rising, 3)
+@example([b'{"s":"A","t":"B"}', b' {"s":"A"t","t":"B"}', b'{"s":"A","t":"C"}'], SHAPES[1], None, 3)
 def test_taking_from_frames_of_other_shapes(
     batch: list[bytes], shape: Shape, rule: Any, capacity: int
 ) -> None:
@@ -474,6 +532,8 @@ def test_an_error_of_a_buffer_is_not_hidden(
         lambda c: c.take([], 0, 0, 0, [], [], SHAPE),
         lambda c: c.take([], 0, 0, 0, (), {}, SHAPE),
         lambda c: c.take([], 0, 0, 0, [], {}, None),
+        lambda c: c.consecutive(len, [], 0),
+        lambda c: c.consecutive(len, 1, 0, None),
         lambda c: c.take_and_put([], 0, 0, 0, {}),
         lambda c: c.take_and_put(1, 0, 0, 0, {}, SHAPE),
         lambda c: c.take_and_put([], None, 0, 0, {}, SHAPE),
@@ -735,6 +795,8 @@ def everything() -> Iterator[Any]:
         for several in ((1, 2), (2, 1), (1, 3, 2), (1, 2**70))
     ]
     yield lambda: COMPILED.split(["a", 1, "b"], str)
+    numbers = [b'"n":%d,' % each for each in (6, 7, 2**62, 2**62 + 1)]
+    yield lambda: [COMPILED.consecutive(number, numbers, 0, last) for last in (None, 5, 2**70)]
 
     def deliver_once() -> None:
         fold, last = COMPILED.once("time", "number", "seen"), None
@@ -754,13 +816,17 @@ def everything() -> Iterator[Any]:
             take(COMPILED, streams, [b'{"stream":"C*","data":%d}' % n], [])
 
     yield deliver_a_list_once
-    for rule, fold in ((None, None), (rising, None), (picky, None), (rising, sums)):
+    in_c = COMPILED.rising(newer, "n", "")
+    for rule, fold in (
+        (None, None), (rising, None), (picky, None), (rising, sums), (in_c, None),
+    ):  # fmt: skip
         for batch in (
             [frame("A", 1), frame("A", 2), frame("B", 1), frame("A", 9), frame("B", 2)],
             [frame("A", 1), b'{"stream":"A","data":{"n":"x"}}'],
             [frame("A", 2), frame("Z", 1)],
             [frame("C*", 1, 2), frame("C*"), frame("C*", 3, 4, 9), frame("A", 1)],
             [frame("C*", 1), b'{"stream":"C*","data":[{"n":2},{"n":"x"}]}'],
+            [frame("C*", 1, 2, 300, 70_000, 70_001, 70_002), frame("C*", 70_003, 2)],
         ):
             streams = world(rule, fold=fold)
 
