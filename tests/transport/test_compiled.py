@@ -745,7 +745,7 @@ class Borrows:
 
 
 def test_a_field_of_objects_of_another_type_is_not_read() -> None:
-    follow = COMPILED.rising(rising, "n")
+    follow = COMPILED.rising(rising, "n", "")
     for _ in range(3):  # from the second on, where a field lies is known
         with pytest.raises(TypeError, match="doesn't apply to"):
             follow(1, Borrows())
@@ -767,7 +767,7 @@ class Led(metaclass=Leads):
 
 
 def test_a_look_at_fields_that_leads_to_others() -> None:
-    follow = COMPILED.rising(rising, "n")
+    follow = COMPILED.rising(rising, "n", "")
     long, led = Longer(), Led()
     long.n, led.n = 5, 7
     Led.lead = staticmethod(lambda: [follow(1, long) for _ in range(2)])
