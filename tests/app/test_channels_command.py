@@ -21,7 +21,7 @@ def test_every_line_is_a_channel_that_the_exchange_has(exchange: str) -> None:
     assert any(line.startswith("trades:SYMBOL") for line in lines)
 
 
-def test_what_is_offered_for_all_symbols_is_told() -> None:
+def test_it_shows_which_channels_cover_all_symbols() -> None:
     assert "mark_prices  (all symbols)" in offered("binance_usdm")
     assert not any("all symbols" in line for line in offered("binance_spot"))
 

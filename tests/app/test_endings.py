@@ -37,7 +37,7 @@ def test_a_closed_pipe_is_no_error() -> None:
     assert ending.errno == errno.EPIPE
 
 
-def test_what_is_known_is_one_line_and_what_is_not_keeps_its_traceback() -> None:
+def test_an_expected_error_is_one_line_and_a_bug_keeps_its_traceback() -> None:
     shown = ending_of(grouped(ConfigError("write another"), OSError(5, "disk")))
     bug = grouped(ConfigError("x"), ZeroDivisionError())
 

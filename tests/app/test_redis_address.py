@@ -40,7 +40,7 @@ def test_an_address_is_taken(url: str) -> None:
         "unix://",
     ],
 )
-def test_what_is_none_is_told_and_not_repeated(url: str) -> None:
+def test_an_invalid_address_is_an_error_that_does_not_repeat_it(url: str) -> None:
     with pytest.raises(ConfigError, match="write, for example, redis://") as raised:
         check_address(url)
 

@@ -44,7 +44,7 @@ def test_digits_beside_the_levels(
 
 
 @pytest.mark.parametrize("form", [INTERLEAVED, ASKS_THEN_BIDS])
-def test_of_floats_without_digits_there_is_none(form: Checksum) -> None:
+def test_floats_without_digits_have_no_checksum(form: Checksum) -> None:
     bids, asks = Bids(Extent()), Asks(Extent())
     level: Any = Level(1.0, 2.0)
     bids.load([level], complete=True)

@@ -29,7 +29,7 @@ def test_it_is_given_up_after_five_seconds_and_then_ever_more_rarely() -> None:
 
 
 @given(st.lists(st.integers(1, 19), max_size=20))
-def test_what_is_crossed_for_moments_is_not_given_up(lengths: list[int]) -> None:
+def test_a_book_that_is_crossed_briefly_is_kept(lengths: list[int]) -> None:
     states = [state for length in lengths for state in (*[True] * length, *[False] * 4)]
     assert renewals(states) == []
 

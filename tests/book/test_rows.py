@@ -196,7 +196,7 @@ class Meddling(float):
     __hash__ = float.__hash__
 
 
-def test_what_is_compared_cannot_change_the_side() -> None:
+def test_comparing_levels_cannot_change_the_side() -> None:
     side = COMPILED.Rows(True, 9, 1, 9, 9, True)
     Meddling.side = side
     side.apply([Level(Meddling(1.0), 1.0)])
@@ -218,7 +218,7 @@ def test_a_change_that_fails_is_a_change(kind: Any) -> None:
     assert side.version > before
 
 
-def test_what_is_collected_while_levels_are_read_may_fail_to_change_them() -> None:
+def test_a_destructor_during_a_read_may_fail_to_change_levels() -> None:
     side = COMPILED.Rows(True, 2_000, 1, sys.maxsize, sys.maxsize, False)
     emptied: Any = [*(Level(float(price), 0.0) for price in range(1_000)), None]
 

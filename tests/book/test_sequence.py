@@ -19,7 +19,7 @@ PRODUCTS = ("BTC-USD", "ETH-USD")
 
 
 @given(st.lists(st.sampled_from(["next", "skip", "again"]), max_size=30))
-def test_what_is_missing(steps: list[str]) -> None:
+def test_missing_messages_are_counted(steps: list[str]) -> None:
     sequence, number = MessageSequence(), -1
     for step in steps:
         skipped = 3 if step == "skip" else 0

@@ -418,7 +418,7 @@ async def test_leaving_while_a_snapshot_is_on_its_way(autojump_clock: MockClock)
                     pass
 
 
-async def test_a_book_that_nobody_wants_any_more_is_not_asked_for(
+async def test_the_snapshot_of_an_unsubscribed_book_is_not_requested(
     autojump_clock: MockClock,
 ) -> None:
     source = Snapshots()
@@ -435,7 +435,9 @@ async def test_a_book_that_nobody_wants_any_more_is_not_asked_for(
             assert (await feed.receive()).synced
 
 
-async def test_a_symbol_without_a_snapshot_is_told_to_the_feed(autojump_clock: MockClock) -> None:
+async def test_a_feed_gets_the_error_of_a_symbol_without_a_snapshot(
+    autojump_clock: MockClock,
+) -> None:
     source = Snapshots(refuses=True)
     async with (
         open_world(source=source, links=2) as world,
@@ -533,7 +535,7 @@ class PhantomPlayer:
 
 
 @pytest.mark.parametrize("wrong", [1, 3])
-async def test_a_book_that_stays_crossed_is_fetched_anew_and_told(
+async def test_a_book_that_stays_crossed_is_fetched_again_and_reported(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, wrong: int
 ) -> None:
     # Receipt is stamped by the wall clock; here it is that of the test.

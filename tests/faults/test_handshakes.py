@@ -202,7 +202,7 @@ async def test_a_refusal_for_good_is_raised_as_itself(
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 451])
-async def test_a_refusal_after_there_was_data_is_retried_with_long_waits_and_told(
+async def test_a_rejected_handshake_after_data_is_retried_with_long_waits_and_reported(
     autojump_clock: MockClock, status: int
 ) -> None:
     async with (
@@ -286,9 +286,7 @@ async def mute_server(network: MemoryNetwork, port: int) -> AsyncIterator[None]:
 
 
 @pytest.mark.parametrize("stage", ["TCP", "TLS", "WebSocket"])
-async def test_a_handshake_that_nobody_answers_is_given_up(
-    autojump_clock: MockClock, stage: str
-) -> None:
+async def test_an_unanswered_handshake_is_given_up(autojump_clock: MockClock, stage: str) -> None:
     network = MemoryNetwork()
     scheme = "wss" if stage == "TLS" else "ws"
     exchange = binance.UsdMFutures(

@@ -10,7 +10,7 @@ from connector.testing import Silent
 from tests.faults.world import QUICK, TRADES, open_world, trade
 
 
-async def test_a_count_that_begins_anew_is_no_silent_stall(autojump_clock: MockClock) -> None:
+async def test_restarted_ids_do_not_stall_a_stream_silently(autojump_clock: MockClock) -> None:
     async with (
         open_world(source=Silent()) as world,
         world.adapter.subscribe(TRADES, gaps=True) as feed,

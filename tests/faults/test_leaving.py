@@ -321,7 +321,7 @@ async def test_an_adapter_that_was_never_used_dials_nothing(autojump_clock: Mock
     assert len(network.ledger) == 0
 
 
-async def test_close_timeout_zero_waits_for_nobody(autojump_clock: MockClock) -> None:
+async def test_close_timeout_zero_does_not_wait(autojump_clock: MockClock) -> None:
     async with open_world(close_timeout=0) as world, world.adapter.subscribe(BOOK) as feed:
         await take(feed, 3)
         world.exchange.break_connections("half_open")

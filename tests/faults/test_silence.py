@@ -200,7 +200,7 @@ async def test_no_stream_is_asked_for_on_a_path_that_does_not_carry_it(
 # Row 11: one stream is mute, the others live.
 
 
-async def test_a_mute_stream_is_asked_for_anew_and_then_given_up_with_its_connection(
+async def test_a_mute_stream_is_resubscribed_and_then_its_connection_is_replaced(
     autojump_clock: MockClock,
 ) -> None:
     async with (
@@ -233,7 +233,7 @@ async def test_a_mute_stream_is_asked_for_anew_and_then_given_up_with_its_connec
         assert world.reasons() == {"stale": 1}
 
 
-async def test_asking_anew_is_enough_when_it_helps(autojump_clock: MockClock) -> None:
+async def test_no_reconnect_follows_if_resubscribing_helps(autojump_clock: MockClock) -> None:
     async with (
         open_world(reconnect=QUICK, source=Forgetful(BOOK_STREAM)) as world,
         world.adapter.subscribe(BOOK, OTHER, gaps=True) as feed,
@@ -566,7 +566,7 @@ class ListingPlayer:
     "channel",
     [Trades("ETHUDSC"), PartialBook("ethudsc", levels=5, interval_ms=100), OrderBook("ETHUDSC")],
 )
-async def test_a_mistyped_symbol_is_rejected_with_what_was_meant(
+async def test_a_mistyped_symbol_is_rejected_with_similar_names(
     autojump_clock: MockClock, venue: str, channel: Any
 ) -> None:
     async with (
@@ -612,7 +612,7 @@ async def test_a_mistyped_symbol_does_not_disturb_the_others(autojump_clock: Moc
         assert list(now.streams) == [BOOK_STREAM]
 
 
-async def test_a_symbol_that_is_not_traded_is_told_and_ends_nothing(
+async def test_a_symbol_that_is_not_traded_is_reported_and_ends_no_connection(
     autojump_clock: MockClock,
 ) -> None:
     source = Listing(halted=("BTCUSDC",), every=1.0)
@@ -661,7 +661,7 @@ async def test_a_symbol_that_exists_and_is_quiet_ends_nothing(autojump_clock: Mo
         assert world.adapter.statistics().sessions_opened == 1
 
 
-async def test_while_instruments_cannot_be_had_nobody_is_rejected(
+async def test_no_symbol_is_rejected_while_instruments_cannot_be_fetched(
     autojump_clock: MockClock,
 ) -> None:
     fault = Fault("http_status", When(first=2, last=9), status=503)

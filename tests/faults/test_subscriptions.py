@@ -135,7 +135,7 @@ async def test_a_refusal_has_code_and_text_and_leaves_the_others_alone(
     check_pace(world.exchange)
 
 
-async def test_adding_to_a_feed_what_is_refused_in_part_adds_the_rest(
+async def test_adding_channels_of_which_one_is_rejected_adds_the_others(
     autojump_clock: MockClock,
 ) -> None:
     one, other = books(2)
@@ -151,7 +151,7 @@ async def test_adding_to_a_feed_what_is_refused_in_part_adds_the_rest(
         assert symbols == {"ETHUSDC", "COIN0USDT", "COIN1USDT"}
 
 
-async def test_two_refused_at_once_are_both_told(autojump_clock: MockClock) -> None:
+async def test_two_channels_rejected_at_once_are_both_reported(autojump_clock: MockClock) -> None:
     refused = Fault("reject_subscription", stream="nosuch*", code=7, message="no")
     bad = [PartialBook(f"NOSUCH{number}") for number in range(3)]
     async with open_world(faults=FaultPlan((refused,))) as world:
@@ -162,7 +162,7 @@ async def test_two_refused_at_once_are_both_told(autojump_clock: MockClock) -> N
         assert sorted(told, key=str) == bad
 
 
-async def test_what_was_refused_can_be_asked_for_again(autojump_clock: MockClock) -> None:
+async def test_a_rejected_channel_can_be_subscribed_again(autojump_clock: MockClock) -> None:
     async with (
         open_world(faults=FaultPlan((REFUSED,)), reconnect=QUICK) as world,
         world.adapter.subscribe(BOOK) as feed,
@@ -281,7 +281,9 @@ STEPS = st.one_of(
 
 @settings(max_examples=60)
 @given(seed=st.integers(0, 2**16), steps=st.lists(st.tuples(PAUSES, STEPS), max_size=25))
-def test_the_wire_converges_to_what_is_wanted(seed: int, steps: list[tuple[float, Any]]) -> None:
+def test_the_wire_converges_to_the_wanted_streams(
+    seed: int, steps: list[tuple[float, Any]]
+) -> None:
     async def subscriber(
         world: World,
         channel: Channel[Any],
@@ -334,7 +336,7 @@ def test_the_wire_converges_to_what_is_wanted(seed: int, steps: list[tuple[float
         trio.run(scenario, clock=MockClock(autojump_threshold=0))
 
 
-async def test_wanted_again_before_the_exchange_was_told_is_never_unsubscribed(
+async def test_a_stream_wanted_again_before_the_unsubscription_stays_subscribed(
     autojump_clock: MockClock,
 ) -> None:
     async with open_world() as world, world.adapter.subscribe(BOOK) as kept:
@@ -346,7 +348,7 @@ async def test_wanted_again_before_the_exchange_was_told_is_never_unsubscribed(
         assert [each.method for each in asked(world.exchange)] == ["SUBSCRIBE", "SUBSCRIBE"]
 
 
-async def test_wanted_again_before_the_exchange_was_told_is_connected_again(
+async def test_the_adapter_is_connected_when_a_stream_is_wanted_again_at_once(
     autojump_clock: MockClock,
 ) -> None:
     async with open_world() as world:
@@ -452,9 +454,7 @@ async def test_a_channel_is_discarded_however_its_symbol_is_spelled(
 
 
 @pytest.mark.parametrize("wrong", ["ethusdc@depth5", PartialBook, [BOOK], PartialBook("X", 7)])
-async def test_what_is_no_channel_cannot_be_discarded(
-    wrong: Any, autojump_clock: MockClock
-) -> None:
+async def test_only_channels_can_be_discarded(wrong: Any, autojump_clock: MockClock) -> None:
     async with open_world() as world, world.adapter.subscribe(BOOK) as feed:
         with pytest.raises(ConfigError, match=r"is not a channel|does not offer"):
             await feed.discard(BOOK, wrong)
@@ -483,7 +483,7 @@ async def test_a_feed_grows_and_shrinks(autojump_clock: MockClock) -> None:
 NEVER = FaultPlan((Fault("no_ack"),))
 
 
-async def test_who_is_cancelled_already_adds_nothing(autojump_clock: MockClock) -> None:
+async def test_a_cancelled_task_adds_no_channel(autojump_clock: MockClock) -> None:
     async with open_world() as world, world.adapter.subscribe(BOOK) as feed:
         with trio.CancelScope() as scope:
             scope.cancel()

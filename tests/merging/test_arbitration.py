@@ -293,7 +293,7 @@ def test_a_gap_says_what_is_missing_and_since_when() -> None:
     assert (gap.dropped, gap.since_ns, gap.received_ns) == (2, 100, 900)
 
 
-def test_nobody_is_waited_for_longer_than_patience() -> None:
+def test_an_event_waits_at_most_patience_seconds() -> None:
     arbiter = arbiter_of(TRADES, patience=2.0)
     bring(arbiter, 0, 1, now=10.0)
 
@@ -342,7 +342,7 @@ def test_deltas_that_are_cut_otherwise_overlap_and_are_in_order() -> None:
     st.lists(st.tuples(st.integers(0, 1), st.integers(1, 40)), max_size=60),
     st.sampled_from(["quotes", "books", "mark prices"]),
 )
-def test_what_is_newer_than_all_before_is_delivered_at_once(
+def test_an_event_newer_than_all_others_is_delivered_at_once(
     arrivals: list[tuple[int, int]], kind: str
 ) -> None:
     channel, payload = {
@@ -484,7 +484,7 @@ def test_each_side_is_measured() -> None:
     assert (one.most_lag_seconds, other.most_lag_seconds) == (0.002, 0.004)
 
 
-def test_who_was_not_there_has_nothing_to_compare() -> None:
+def test_a_side_that_joins_late_is_not_compared_with_earlier_events() -> None:
     arbiter = arbiter_of(TRADES)
     bring(arbiter, 0, 1, 2, 3)
 
@@ -515,7 +515,7 @@ def test_what_a_side_lost_is_what_only_the_other_brought(
     assert [side.lost for side in arbiter.statistics()] == [len(other - one), len(one - other)]
 
 
-def test_what_is_further_behind_than_the_window_counts_as_lost() -> None:
+def test_events_further_behind_than_the_window_count_as_lost() -> None:
     arbiter = arbiter_of(TRADES, window=10)
     bring(arbiter, 1, 1)
     bring(arbiter, 0, *range(1, 31))
@@ -526,7 +526,7 @@ def test_what_is_further_behind_than_the_window_counts_as_lost() -> None:
 # --- an exchange that counts anew
 
 
-def test_an_exchange_that_counts_anew_is_a_gap_and_no_stall() -> None:
+def test_restarted_ids_cause_a_gap_and_no_stall() -> None:
     arbiter = arbiter_of(TRADES)
     bring(arbiter, 0, *range(9_000, 9_010))
     bring(arbiter, 1, *range(9_000, 9_010))
@@ -575,7 +575,9 @@ def test_what_has_no_ids_cannot_be_merged(channel: AnyChannel) -> None:
         (Tickers(), Tickers("X")),
     ],
 )
-def test_what_cannot_be_told_apart_is_not_merged_in_one(channels: tuple[AnyChannel, ...]) -> None:
+def test_events_that_cannot_be_distinguished_are_not_merged(
+    channels: tuple[AnyChannel, ...],
+) -> None:
     with pytest.raises(ConfigError, match="told apart"):
         arbiter_of(*channels)
 

@@ -434,7 +434,9 @@ def test_what_cannot_be_merged_is_refused_with_the_reason() -> None:
 
 
 @pytest.mark.parametrize("channel", [TRADES, BookDeltas("X")])
-def test_what_is_complete_only_together_is_not_conflated(channel: AnyChannel) -> None:
+def test_channels_whose_events_depend_on_earlier_ones_cannot_be_conflated(
+    channel: AnyChannel,
+) -> None:
     conflated = Side((channel,), make_buffer(8, Overflow.CONFLATE, gaps=True))
 
     with pytest.raises(ConfigError, match="leaves out events"):

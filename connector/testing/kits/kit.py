@@ -69,7 +69,7 @@ class Dialect(Protocol):
     """
 
     def greet(self) -> Iterable[bytes]:
-        """What is said when the connection has come to be; nothing."""
+        """The greeting on a new connection; empty by default."""
         return ()
 
     def hear(self, text: bytes) -> Iterable[bytes]:
@@ -77,11 +77,11 @@ class Dialect(Protocol):
         ...
 
     def say(self, stream: str, data: bytes) -> bytes:
-        """The message that brings the data of a stream: as the desk has written it."""
+        """The message with the data of a stream; by default, as the desk wrote it."""
         return data
 
     def announce_shutdown(self) -> bytes | None:
-        """The message before the end; None where there is none."""
+        """The message before the end of a connection; None without one."""
         return None
 
 
@@ -89,23 +89,23 @@ class PromptEars(Ears, Protocol):
     """A connection on which streams may begin before the reply."""
 
     def start(self) -> None:
-        """Send what new streams begin with now, and not behind the replies."""
+        """Send the first messages of new streams now, before the replies."""
         ...
 
 
 @runtime_checkable
 class Clockwork(Protocol):
-    """A dialect that also speaks by the clock."""
+    """A dialect that also sends messages at certain times, such as heartbeats."""
 
     @property
     def due_at(self) -> float:
-        """When it wants to speak next, as `trio.current_time`; infinity if never."""
+        """Time of its next message, as `trio.current_time`; infinity if there is none."""
         ...
 
     def speak(self) -> Iterable[bytes]:
-        """What is said now that it is due; nothing where it closes the connection instead.
+        """The messages that are due now; none if it closes the connection instead.
 
-        It is due later from then on, or never.
+        Afterwards `due_at` is later, or infinity.
         """
         ...
 
@@ -115,19 +115,19 @@ class VenueDesk(Protocol):
 
     @property
     def flow(self) -> SymbolFlow:
-        """What happens to the symbol."""
+        """The order flow of the symbol."""
         ...
 
     def show(self, action: Action) -> None:
-        """Publish what is sent in real time."""
+        """Publish the data that is sent in real time."""
         ...
 
     def pass_boundary(self, now_ms: int) -> None:
-        """Publish what is due at a multiple of 50 ms."""
+        """Publish the data that is due at a multiple of 50 ms."""
         ...
 
     def first(self, stream: str) -> Iterable[bytes]:
-        """What a new listener of a stream gets before anything else."""
+        """The first messages to a new subscriber of a stream."""
         ...
 
 
@@ -136,16 +136,16 @@ class Kit(Protocol):
 
     @property
     def rules(self) -> Rules:
-        """What it allows."""
+        """The limits of its connections."""
         ...
 
     @property
     def scale(self) -> Scale:
-        """How it writes numbers."""
+        """The format of its numbers."""
         ...
 
     def converse(self, ears: Ears) -> Dialect:
-        """How it speaks on a new connection."""
+        """The dialect of a new connection."""
         ...
 
     def open_desk(self, flow: SymbolFlow, audience: Audience) -> VenueDesk:
@@ -153,13 +153,13 @@ class Kit(Protocol):
         ...
 
     def capture_reader(self) -> CaptureReader:
-        """How its messages are read as somebody received them; it may keep state."""
+        """A reader of its recorded messages, which may keep state."""
         ...
 
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
-        """The whole HTTP response to a REST request."""
+        """The complete HTTP response to a REST request."""
         ...
 
     def endpoints(self, stream: str, rest: str) -> Any:
-        """Where the simulated venue is, for the ``endpoints=`` of the exchange."""
+        """The addresses of the simulated venue, for the ``endpoints=`` of the exchange."""
         ...

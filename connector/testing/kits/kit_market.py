@@ -44,7 +44,7 @@ class KitAudience(Audience):
     def open_market(
         self, start_ticks: Mapping[str, int], seed: int, rate_per_second: float
     ) -> VenueMarket:
-        """Plays the order flow as the kit tells it."""
+        """Plays the order flow in the format of the kit."""
         market = VenueMarket(
             self, self._kit, start_ticks, seed=seed, rate_per_second=rate_per_second
         )
@@ -131,18 +131,18 @@ class VenueMarket:
         return True
 
     def history(self, symbol: str) -> History | None:
-        """What a symbol's market remembers as of now; None: there is no such symbol."""
+        """The current history of a symbol's market; None without such a symbol."""
         self.advance()
         desk = self.desks.get(symbol)
         return None if desk is None else desk.flow.history
 
     def first(self, stream: str) -> Iterable[bytes]:
-        """What a new listener of a stream gets before anything else."""
+        """The first messages to a new subscriber of a stream."""
         self.advance()
         return [each for desk in self.desks.values() for each in desk.first(stream)]
 
     async def play(self) -> None:
-        """Lets the market go on as time does, and sends what happens to those who listen."""
+        """Advances the market with the time, and sends its events to the subscribers."""
         while True:
             if self._audience.streams:
                 self.advance()

@@ -126,7 +126,7 @@ def test_bad_arguments_are_exit_status_2(arguments: list[str]) -> None:
     assert CliRunner().invoke(group, ["book", *arguments]).exit_code == 2
 
 
-def test_a_symbol_that_is_none() -> None:
+def test_a_malformed_symbol_is_an_error() -> None:
     result = CliRunner().invoke(group, ["book", "ETH/USDC", "--simulate", "--seconds", "5"])
 
     assert result.exit_code == 1

@@ -71,7 +71,7 @@ async def test_it_can_be_stopped_early(autojump_clock: MockClock) -> None:
     assert "synced, " in out.getvalue()
 
 
-async def test_what_is_left_is_found(
+async def test_a_left_order_is_found(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     end = Show.end

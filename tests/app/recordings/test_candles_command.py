@@ -61,7 +61,7 @@ def test_every_format_has_the_same_candles(tmp_path: Path, ending: str, exchange
     assert [each.name for each in out.parent.iterdir()] == [out.name]
 
 
-def test_holes_are_told(tmp_path: Path) -> None:
+def test_missing_candles_are_reported(tmp_path: Path) -> None:
     out = tmp_path / "candles.csv"
     arguments = ["ETHUSDT", "--interval", "1h", "--out", str(out), "--from", "2020-01-01"]
     ended = run(*arguments, "--json")

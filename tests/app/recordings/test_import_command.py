@@ -127,7 +127,7 @@ def test_a_capture_is_imported_frame_by_frame(tmp_path: Path) -> None:
     assert [each.received_ns for each in events] == [20, 30, 40, 50]
 
 
-def test_a_machine_is_told_as_json(tmp_path: Path) -> None:
+def test_json_prints_one_object(tmp_path: Path) -> None:
     source = str(capture(tmp_path / "a.jsonl.gz", *ROWS))
 
     done = CliRunner().invoke(

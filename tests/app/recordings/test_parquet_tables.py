@@ -116,7 +116,7 @@ def test_an_export_that_fails_leaves_no_file(recording: Path, tmp_path: Path) ->
     assert [path for path in out.rglob("*") if path.is_file()] == []
 
 
-def test_what_is_no_recording_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_a_recording_is_an_error(tmp_path: Path) -> None:
     done = CliRunner().invoke(group, ["export", str(tmp_path), "--out", str(tmp_path / "o")])
 
     assert done.exit_code == 1
@@ -294,7 +294,7 @@ def test_an_export_survives_any_value_in_any_field(
     assert sum(parquet.read_table(path).num_rows for path in files) == rows + 1
 
 
-def test_what_a_column_cannot_hold_is_missing_and_told(tmp_path: Path) -> None:
+def test_a_value_that_a_column_cannot_hold_is_missing_and_counted(tmp_path: Path) -> None:
     wild = trade("ethusdc", 2**70, 5)
     frames = [frame("ethusdc@trade", FIRST_NS, trade("ethusdc", 1, 5)) for _ in range(2)]
     frames.insert(1, frame("ethusdc@trade", FIRST_NS, wild))

@@ -27,7 +27,7 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize("out", [Terminal(), io.StringIO()], ids=["terminal", "file"])
-async def test_it_is_told_to_a_person_every_ten_seconds(
+async def test_progress_is_shown_at_a_terminal_every_ten_seconds(
     out: io.StringIO, autojump_clock: MockClock
 ) -> None:
     told = HowFar((SECOND_NS, 201 * SECOND_NS), out, what="events", clock=trio.current_time)

@@ -188,7 +188,7 @@ def test_a_file_whose_beginning_is_damaged_is_damage(several: Path) -> None:
     assert [each.partition(":")[0] for each in json.loads(done.output)["damage"]] == ["b.rec.zst"]
 
 
-def test_what_cannot_be_played_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_a_recording_is_an_error(tmp_path: Path) -> None:
     done = CliRunner().invoke(group, ["replay", str(tmp_path)])
 
     assert done.exit_code == 1
@@ -229,7 +229,7 @@ async def test_another_program_is_served(
     assert took == pytest.approx(4.0 if speed == 1 else 0.0, abs=0.1)
 
 
-async def test_who_serves_at_a_terminal_is_told_how_far_it_is(
+async def test_serving_at_a_terminal_shows_progress(
     recording: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "LINE_EVERY_SECONDS", 1.5)

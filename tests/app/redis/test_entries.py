@@ -25,7 +25,7 @@ def test_what_is_written_is_read(
 
 
 @pytest.mark.parametrize("field", [b"run", b"number", b"frames"])
-def test_what_is_none_of_ours_is_left_alone(field: bytes) -> None:
+def test_foreign_entries_are_ignored(field: bytes) -> None:
     fields = numbered(encode([(1, 1, b"{}")], None), "run", 1)
     broken = fields | {field: b"\xff"}
     del fields[field]

@@ -64,7 +64,7 @@ def test_these_do_not(text: str) -> None:
     assert not passes(answer(text))
 
 
-def test_who_is_no_primary_any_more_is_left() -> None:
+def test_a_demoted_primary_is_disconnected() -> None:
     assert leads_elsewhere(answer("READONLY You can't write against a read only replica."))
     assert leads_elsewhere(answer("UNBLOCKED force unblock from blocking operation"))
     assert leads_elsewhere(answer("MASTERDOWN Link with MASTER is down"))
@@ -100,7 +100,7 @@ def test_no_payload_is_repeated_whatever_is_in_it(payload: str) -> None:
         assert payload.strip() not in told or payload.strip() in ALWAYS
 
 
-def test_the_deepest_cause_is_told() -> None:
+def test_the_deepest_cause_is_reported() -> None:
     cause = OSError("certificate verify failed: self-signed certificate")
     middle = OSError("All connection attempts failed")
     middle.__cause__ = ExceptionGroup("multiple", [cause])

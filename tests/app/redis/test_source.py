@@ -99,7 +99,7 @@ async def test_another_adapter_has_the_same_events(server: Server) -> None:
     assert {event.session for event in copies} == {1}
 
 
-async def test_who_comes_later_reads_from_then_on_or_all_there_is(server: Server) -> None:
+async def test_a_late_reader_begins_with_new_entries_or_with_the_oldest(server: Server) -> None:
     async with open_world(server) as world:
         world.publish(1, 2)
         await world.until_published(2)

@@ -180,7 +180,7 @@ async def test_a_mark_that_comes_too_late_is_nothing(autojump_clock: MockClock) 
     assert log == []
 
 
-async def test_what_fails_is_tried_again_after_pauses_and_told_once(
+async def test_a_failing_sink_is_retried_after_pauses_and_logged_once(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     log: list[str] = []

@@ -142,7 +142,7 @@ async def test_an_order_that_lists_still_show_was_filled(venue: str, autojump_cl
 
 
 @pytest.mark.parametrize("seed", range(12))
-async def test_what_is_confirmed_is_so_whatever_fails(seed: int, autojump_clock: Any) -> None:
+async def test_a_confirmed_stop_is_right_whatever_fails(seed: int, autojump_clock: Any) -> None:
     """Replies, requests and lists fail at random; a place arrives while it works."""
     chance = random.Random(seed)
     venue = chance.choice(VENUES)

@@ -22,7 +22,7 @@ class BitgetReader:
         self._before = WebSocketV1()
 
     def read(self, text: str) -> list[Captured]:
-        """What a message brings."""
+        """Read a captured message as the messages that it stands for."""
         received = content(text)
         if not isinstance(received, dict) or "data" not in received or "arg" not in received:
             return []

@@ -38,7 +38,7 @@ class BitgetKit:
 
     @property
     def rules(self) -> Rules:
-        """What a connection may do."""
+        """The limits of a connection."""
         spot = self.market == "spot"
         return Rules(
             name="bitget_spot" if spot else "bitget_futures",
@@ -68,7 +68,7 @@ class BitgetKit:
         return Scale(tick_decimals=2, lot_decimals=3, price_decimals=2, quantity_decimals=3)
 
     def converse(self, ears: Ears) -> BitgetDialect:
-        """How it speaks on a new connection."""
+        """The dialect of a new connection."""
         return BitgetDialect(ears, self.market)
 
     def open_desk(self, flow: SymbolFlow, audience: Audience) -> Desk:
@@ -80,7 +80,7 @@ class BitgetKit:
         return BitgetReader()
 
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
-        """The whole HTTP response to a REST request."""
+        """The complete HTTP response to a REST request."""
         return rest.answer(request, self.market, symbols, market, self.scale)
 
     def endpoints(self, stream: str, rest: str) -> Endpoints:

@@ -36,7 +36,7 @@ _KEPT_MS, _WINDOW_MS = 31 * _DAY_MS, 90 * _DAY_MS
 def answer(
     request: Request, market_name: Market, symbols: tuple[str, ...], market: Any, scale: Scale
 ) -> bytes:
-    """The whole HTTP response to a request."""
+    """The complete HTTP response to a request."""
     url = urlsplit(request.target)
     query = dict(parse_qsl(url.query))
     if request.method != "GET" or not url.path.startswith(_BEGIN):

@@ -35,7 +35,7 @@ _SPREAD = 1_000_003
 
 
 class _Chain:
-    """One stream of changes: what it has shown, and the id of that."""
+    """One stream of changes: its last shown levels and their id."""
 
     def __init__(self, flow: SymbolFlow, levels: int) -> None:
         self._flow = flow
@@ -43,13 +43,13 @@ class _Chain:
         self._id: int | None = None
 
     def whole(self) -> tuple[int, tuple[Levels, Levels]]:
-        """The id, and what it shows."""
+        """The id, and the shown levels."""
         if self._id is None:
             self._id = self._flow.update_id * ID_STEP
         return self._id, self._window.whole()
 
     def end(self, *, wanted: bool) -> tuple[int, int, tuple[Levels, Levels]] | None:
-        """The id before, the id now, and what has changed; None if nothing has."""
+        """The previous id, the current id and the changes; None without changes."""
         if not wanted:
             self._window.end(self._flow.update_id, wanted=False)
             self._id = None
@@ -85,7 +85,7 @@ class Desk:
 
     @property
     def flow(self) -> SymbolFlow:
-        """What happens to the symbol."""
+        """The order flow of the symbol."""
         return self._flow
 
     # -- what is sent ---------------------------------------------------------------------------
@@ -128,7 +128,7 @@ class Desk:
             self._send_liquidations(now_ms)
 
     def first(self, stream: str) -> Iterable[bytes]:
-        """A snapshot, of what has one; of trades and candles with what was before."""
+        """The snapshot of a stream; for trades and candles, the latest ones."""
         topic, symbol, *more = stream.split(":")
         now_ms = self._audience.now_ms()
         if symbol != self._symbol:
@@ -149,7 +149,7 @@ class Desk:
             yield from self._first_candles(topic, (more or [""])[0], now_ms)
 
     def order_book(self, limit: int) -> str:
-        """What REST answers."""
+        """The book as REST returns it."""
         bids, asks = (
             ",".join(
                 f"[{self._scale.price(price)},{self._scale.quantity(lots)}]"

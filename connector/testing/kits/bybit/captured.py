@@ -23,7 +23,7 @@ class BybitReader:
     """Reads messages of v5."""
 
     def read(self, text: str) -> list[Captured]:
-        """What a message brings."""
+        """Read a captured message as the messages that it stands for."""
         said = content(text)
         if not isinstance(said, dict) or "topic" not in said or "data" not in said:
             return []

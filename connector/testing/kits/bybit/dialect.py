@@ -47,7 +47,7 @@ class BybitDialect(Dialect):
         return [self._reply(request_id, op, op if self._spot else "")]
 
     def _carry_out(self, op: str, topics: Any) -> str | None:
-        """Why the request is refused, as a whole; None if it is not."""
+        """The reason to refuse the whole request; None to accept it."""
         if not isinstance(topics, list) or not all(isinstance(each, str) for each in topics):
             return "error:invalid args"
         if self._spot and len(topics) > SPOT_ARGS:

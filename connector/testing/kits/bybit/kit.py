@@ -54,7 +54,7 @@ class BybitKit:
 
     @property
     def rules(self) -> Rules:
-        """What a connection may do."""
+        """The limits of a connection."""
         route = f"/v5/public/{self.category}"
         topics = _COMMON if self.category == "spot" else _COMMON + _OF_DERIVATIVES
         return Rules(
@@ -86,7 +86,7 @@ class BybitKit:
         return INVERSE_SCALE if self.category == "inverse" else SCALE
 
     def converse(self, ears: Ears) -> BybitDialect:
-        """How it speaks on a new connection."""
+        """The dialect of a new connection."""
         return BybitDialect(ears, self.category)
 
     def open_desk(self, flow: SymbolFlow, audience: Audience) -> Desk:
@@ -98,7 +98,7 @@ class BybitKit:
         return BybitReader()
 
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
-        """The whole HTTP response to a REST request."""
+        """The complete HTTP response to a REST request."""
         return rest.answer(request, self.category, self.scale, symbols, market)
 
     def endpoints(self, stream: str, rest: str) -> Endpoints:

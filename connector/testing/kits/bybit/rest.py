@@ -24,7 +24,7 @@ _REQUESTS, _WINDOW_SECONDS = 600, 5.0
 def answer(
     request: Request, category: str, scale: Scale, symbols: tuple[str, ...], market: Any
 ) -> bytes:
-    """The whole HTTP response to a request."""
+    """The complete HTTP response to a request."""
     url = urlsplit(request.target)
     query = dict(parse_qsl(url.query))
     headers = {"Content-Type": "application/json"}

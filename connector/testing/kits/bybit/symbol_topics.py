@@ -55,7 +55,7 @@ class Desk:
 
     @property
     def flow(self) -> SymbolFlow:
-        """What happens to the symbol."""
+        """The order flow of the symbol."""
         return self._flow
 
     # -- what is sent ---------------------------------------------------------------------------
@@ -90,7 +90,7 @@ class Desk:
             self._send_liquidations(now_ms)
 
     def first(self, stream: str) -> Iterable[bytes]:
-        """A snapshot, of what has one."""
+        """The snapshot, for a stream that begins with one."""
         now_ms = self._audience.now_ms()
         if stream == self._quotes:
             yield self._frame(stream, self._quote(now_ms))

@@ -23,7 +23,7 @@ class CoinbaseReader:
     """Reads messages of Advanced Trade, event by event, and books and trades of Exchange."""
 
     def read(self, text: str) -> list[Captured]:
-        """What a message brings."""
+        """Read a captured message as the messages that it stands for."""
         said = content(text)
         if isinstance(said, dict) and "events" not in said:
             said = rewrite(said)

@@ -91,7 +91,7 @@ class CoinbaseDialect(Dialect):
             yield msgspec.json.encode({"type": "error", "message": wrong})
 
     def _carry_out(self, text: bytes) -> str | None:
-        """Why the request is refused; None if it is not."""
+        """The reason to refuse the request; None to accept it."""
         said = object_in(text)
         if said is None:
             return "failed to parse message"  # the words are assumed

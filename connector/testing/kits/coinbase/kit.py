@@ -36,7 +36,7 @@ class CoinbaseKit:
 
     @property
     def rules(self) -> Rules:
-        """What a connection may do."""
+        """The limits of a connection."""
         return Rules(
             name="coinbase",
             routes=(PUBLIC,),
@@ -65,7 +65,7 @@ class CoinbaseKit:
         return Scale(tick_decimals=2, lot_decimals=3, price_decimals=2, quantity_decimals=8)
 
     def converse(self, ears: Ears) -> CoinbaseDialect:
-        """How it speaks on a new connection."""
+        """The dialect of a new connection."""
         return CoinbaseDialect(cast("PromptEars", ears))
 
     def open_desk(self, flow: SymbolFlow, audience: Audience) -> Desk:
@@ -77,7 +77,7 @@ class CoinbaseKit:
         return CoinbaseReader()
 
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
-        """The whole HTTP response to a REST request."""
+        """The complete HTTP response to a REST request."""
         return rest.answer(request, symbols, market)
 
     def endpoints(self, stream: str, rest: str) -> Endpoints:

@@ -18,7 +18,7 @@ FUTURES = "-CDE"
 
 
 def answer(request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
-    """The whole HTTP response to a request."""
+    """The complete HTTP response to a request."""
     url = urlsplit(request.target)
     query = dict(parse_qsl(url.query))
     headers = {"Content-Type": "application/json"}

@@ -51,7 +51,7 @@ class Desk:
 
     @property
     def flow(self) -> SymbolFlow:
-        """What happens to the product."""
+        """The order flow of the product."""
         return self._flow
 
     def show(self, action: Action) -> None:
@@ -102,7 +102,7 @@ class Desk:
             yield self._message(channel, {"type": "snapshot", "products": [self._status()]}, now_ms)
 
     def pricebook(self, limit: int, time: str) -> dict[str, Any]:
-        """What is answered about the book."""
+        """The book as REST returns it."""
         book, scale = self._flow.book, self._scale
         bids, asks = (
             [

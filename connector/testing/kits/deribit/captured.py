@@ -43,7 +43,7 @@ class DeribitReader:
     """Reads notifications; the dialect wraps their data again."""
 
     def read(self, text: str) -> list[Captured]:
-        """What a message brings."""
+        """Read a captured message as the messages that it stands for."""
         try:
             params = msgspec.json.decode(text, type=_Notification).params
         except msgspec.DecodeError:

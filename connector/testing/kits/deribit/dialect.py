@@ -33,7 +33,7 @@ class Pool:
         self._at = trio.current_time()
 
     def spend(self, price: float) -> bool:
-        """Whether there were so many left."""
+        """Take `price` credits; False if there are not enough."""
         now = trio.current_time()
         self._left = min(self._most, self._left + (now - self._at) * CREDITS_PER_SECOND)
         self._at = now

@@ -49,7 +49,7 @@ class DeribitKit:
 
     @property
     def rules(self) -> Rules:
-        """What a connection may do."""
+        """The limits of a connection."""
         return Rules(
             name="deribit",
             routes=(ROUTE,),
@@ -78,7 +78,7 @@ class DeribitKit:
         return Scale(tick_decimals=2, lot_decimals=-1, price_decimals=2, quantity_decimals=1)
 
     def converse(self, ears: Ears) -> DeribitDialect:
-        """How it speaks on a new connection."""
+        """The dialect of a new connection."""
         return DeribitDialect(ears)
 
     def open_desk(self, flow: SymbolFlow, audience: Audience) -> Desk:
@@ -90,7 +90,7 @@ class DeribitKit:
         return DeribitReader()
 
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
-        """The whole HTTP response to a REST request."""
+        """The complete HTTP response to a REST request."""
         return rest.answer(request, self.scale, symbols, market)
 
     def endpoints(self, stream: str, rest: str) -> Endpoints:

@@ -33,7 +33,7 @@ _SIDES = {"C": "call", "P": "put"}
 
 
 def answer(request: Request, scale: Scale, symbols: tuple[str, ...], market: Any) -> bytes:
-    """The whole HTTP response to a request."""
+    """The complete HTTP response to a request."""
     url = urlsplit(request.target)
     query = dict(parse_qsl(url.query))
     if request.method != "GET" or not url.path.startswith(_BEGIN):

@@ -30,11 +30,11 @@ ID_STEP = 7
 """Ids jump: they count the changes of all instruments."""
 
 Sides: TypeAlias = list[list[tuple[str, int, int]]]
-"""Bids and asks, each level as what has become of it, ticks and lots."""
+"""Bids and asks; each level has the kind of its change, ticks and lots."""
 
 
 class _Chain:
-    """One ``book.{instrument}.{interval}``: what it has shown, and under which id."""
+    """One ``book.{instrument}.{interval}``: its last shown levels and their id."""
 
     def __init__(self, flow: SymbolFlow) -> None:
         self._flow = flow
@@ -42,13 +42,13 @@ class _Chain:
         self._id: int | None = None
 
     def whole(self) -> tuple[int, tuple[Levels, Levels]]:
-        """What it shows, and the id."""
+        """The id, and the shown levels."""
         if self._id is None:
             self._id = self._flow.update_id * ID_STEP
         return self._id, self._window.whole()
 
     def end(self, *, wanted: bool) -> tuple[int, int, Sides] | None:
-        """The ids before and after, and rows of what has changed; None if nothing has."""
+        """The previous id, the current id and the changed rows; None without changes."""
         if not wanted:
             self._window.end(self._flow.update_id, wanted=False)
             self._id = None
@@ -88,7 +88,7 @@ class Desk:
 
     @property
     def flow(self) -> SymbolFlow:
-        """What happens to the instrument."""
+        """The order flow of the instrument."""
         return self._flow
 
     # -- what is sent ---------------------------------------------------------------------------
@@ -119,7 +119,7 @@ class Desk:
             self._send_charts(now_ms)
 
     def first(self, stream: str) -> Iterable[bytes]:
-        """A snapshot, of what has one."""
+        """The snapshot, for a stream that begins with one."""
         kind, symbol, *rest = [*stream.split("."), ""]
         if symbol != self._symbol:
             return
@@ -134,7 +134,7 @@ class Desk:
             yield self._whole_book(int(rest[1]), now_ms).encode()
 
     def order_book(self, depth: int) -> str:
-        """What REST answers."""
+        """The book as REST returns it."""
         day, scale = self._flow.bars.day, self._scale
         book = self._whole_book(depth, self._audience.now_ms())[1:-1]
         return f'{{"state":"open","last_price":{scale.price(day.close)},{book}}}'

@@ -17,7 +17,7 @@ class HyperliquidReader:
     """Reads messages of subscriptions."""
 
     def read(self, text: str) -> list[Captured]:
-        """What a message brings."""
+        """Read a captured message as the messages that it stands for."""
         said = content(text)
         if not isinstance(said, dict):
             return []

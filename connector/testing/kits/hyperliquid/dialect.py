@@ -29,7 +29,7 @@ class HyperliquidDialect(Dialect):
         self._said = trio.current_time()
 
     def say(self, stream: str, data: bytes) -> bytes:
-        """The desk writes whole messages."""
+        """The data unchanged: the desk writes whole messages."""
         self._said = trio.current_time()
         return data
 
@@ -60,7 +60,7 @@ class HyperliquidDialect(Dialect):
         return [msgspec.json.encode({"channel": "subscriptionResponse", "data": data})]
 
     def _carry_out(self, method: str, subscription: dict[str, Any]) -> str | None:
-        """Why a request is refused; None if it is not."""
+        """The reason to refuse a request; None to accept it."""
         stream = stream_of(subscription)
         if stream is None:
             return "Invalid subscription"

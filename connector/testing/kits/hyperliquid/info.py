@@ -20,7 +20,7 @@ MOST_ROWS = 500
 
 
 def answer(request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
-    """The whole HTTP response to a request."""
+    """The complete HTTP response to a request."""
     headers = {"Content-Type": "application/json"}
     if request.method != "POST" or request.target != "/info":
         return response(404, headers, b"", keep_alive=True)

@@ -40,7 +40,7 @@ class HyperliquidKit:
 
     @property
     def rules(self) -> Rules:
-        """What a connection may do."""
+        """The limits of a connection."""
         return Rules(
             name="hyperliquid",
             routes=(ROUTE,),
@@ -69,7 +69,7 @@ class HyperliquidKit:
         return Scale(tick_decimals=2, lot_decimals=3, price_decimals=2, quantity_decimals=3)
 
     def converse(self, ears: Ears) -> HyperliquidDialect:
-        """How it speaks on a new connection."""
+        """The dialect of a new connection."""
         return HyperliquidDialect(ears)
 
     def open_desk(self, flow: SymbolFlow, audience: Audience) -> Desk:
@@ -81,7 +81,7 @@ class HyperliquidKit:
         return HyperliquidReader()
 
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
-        """The whole HTTP response to a request."""
+        """The complete HTTP response to a request."""
         return info.answer(request, symbols, market)
 
     def endpoints(self, stream: str, rest: str) -> Endpoints:

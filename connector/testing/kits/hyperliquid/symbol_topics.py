@@ -48,7 +48,7 @@ class Desk:
 
     @property
     def flow(self) -> SymbolFlow:
-        """What happens to the coin."""
+        """The order flow of the coin."""
         return self._flow
 
     def show(self, action: Action) -> None:

@@ -45,7 +45,7 @@ class V2Reader:
         """By channel and symbol, as the replies say."""
 
     def read(self, text: str) -> list[Captured]:
-        """What a message brings."""
+        """Read a captured message as the messages that it stands for."""
         said = content(text)
         if isinstance(said, list):
             return self._read_v1(said)
@@ -133,7 +133,7 @@ class FuturesReader:
     """Reads messages of WebSocket v1."""
 
     def read(self, text: str) -> list[Captured]:
-        """What a message brings."""
+        """Read a captured message as the messages that it stands for."""
         said = content(text)
         if not isinstance(said, dict) or "product_id" not in said or "event" in said:
             return []

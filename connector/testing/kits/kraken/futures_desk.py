@@ -37,7 +37,7 @@ class FuturesDesk:
 
     @property
     def flow(self) -> SymbolFlow:
-        """What happens to the product."""
+        """The order flow of the product."""
         return self._flow
 
     def show(self, action: Action) -> None:
@@ -67,7 +67,7 @@ class FuturesDesk:
                 self._publish("ticker_lite", self._small_ticker())
 
     def first(self, stream: str) -> Iterable[bytes]:
-        """What a feed begins with."""
+        """The first messages of a feed."""
         feed, _, product = stream.partition(":")
         if product != self._flow.symbol:
             return

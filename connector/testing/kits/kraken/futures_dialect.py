@@ -31,7 +31,7 @@ class FuturesDialect:
         return [b'{"event":"info","version":1}']
 
     def say(self, stream: str, data: bytes) -> bytes:
-        """The desk writes whole messages."""
+        """The data unchanged: the desk writes whole messages."""
         return data
 
     def announce_shutdown(self) -> None:

@@ -80,7 +80,7 @@ class SpotKit:
 
     @property
     def rules(self) -> Rules:
-        """What a connection may do."""
+        """The limits of a connection."""
         return _rules("kraken", SPOT_ROUTE, SPOT_STREAMS, 60)  # assumed
 
     @property
@@ -89,7 +89,7 @@ class SpotKit:
         return Scale(tick_decimals=2, lot_decimals=3, price_decimals=2, quantity_decimals=8)
 
     def converse(self, ears: Ears) -> V2Dialect:
-        """How it speaks on a new connection."""
+        """The dialect of a new connection."""
         return V2Dialect(ears, SPOT)
 
     def open_desk(self, flow: SymbolFlow, audience: Audience) -> V2Desk:
@@ -101,7 +101,7 @@ class SpotKit:
         return V2Reader()
 
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
-        """The whole HTTP response to a REST request."""
+        """The complete HTTP response to a REST request."""
         return rest.answer_spot(request, symbols, market, self.scale)
 
     def endpoints(self, stream: str, rest: str) -> Endpoints:
@@ -115,7 +115,7 @@ class FuturesKit:
 
     @property
     def rules(self) -> Rules:
-        """What a connection may do."""
+        """The limits of a connection."""
         streams = tuple(rf"{feed}:{_PRODUCT}" for feed in FEEDS)
         return _rules("kraken_futures", FUTURES_ROUTE, streams, 100)  # kraken_futures_v1
 
@@ -125,7 +125,7 @@ class FuturesKit:
         return Scale(tick_decimals=2, lot_decimals=0, price_decimals=2, quantity_decimals=1)
 
     def converse(self, ears: Ears) -> FuturesDialect:
-        """How it speaks on a new connection."""
+        """The dialect of a new connection."""
         return FuturesDialect(ears)
 
     def open_desk(self, flow: SymbolFlow, audience: Audience) -> FuturesDesk:
@@ -137,7 +137,7 @@ class FuturesKit:
         return FuturesReader()
 
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
-        """The whole HTTP response to a REST request."""
+        """The complete HTTP response to a REST request."""
         return rest.answer_futures(request, symbols, market, self.scale)
 
     def endpoints(self, stream: str, rest: str) -> Endpoints:
@@ -151,7 +151,7 @@ class UnifiedKit:
 
     @property
     def rules(self) -> Rules:
-        """What a connection may do."""
+        """The limits of a connection."""
         return _rules("kraken_unified", UNIFIED_ROUTE, UNIFIED_STREAMS, 60)  # assumed, as of spot
 
     @property
@@ -160,7 +160,7 @@ class UnifiedKit:
         return Scale(tick_decimals=2, lot_decimals=3, price_decimals=2, quantity_decimals=4)
 
     def converse(self, ears: Ears) -> V2Dialect:
-        """How it speaks on a new connection."""
+        """The dialect of a new connection."""
         return V2Dialect(ears, DERIVATIVES)
 
     def open_desk(self, flow: SymbolFlow, audience: Audience) -> V2Desk:
@@ -172,7 +172,7 @@ class UnifiedKit:
         return V2Reader()
 
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
-        """The whole HTTP response to a REST request."""
+        """The complete HTTP response to a REST request."""
         return rest.answer_futures(request, symbols, market, self.scale)
 
     def endpoints(self, stream: str, rest: str) -> Endpoints:

@@ -34,7 +34,7 @@ class _Refused(Exception):
 
 
 def answer_spot(request: Request, symbols: tuple[str, ...], market: Any, scale: Scale) -> bytes:
-    """The whole HTTP response to a request of spot."""
+    """The complete HTTP response to a request of spot."""
     url = urlsplit(request.target)
     body: dict[str, Any] = {"error": []}
     try:
@@ -134,7 +134,7 @@ def _candles(
 
 
 def answer_futures(request: Request, symbols: tuple[str, ...], market: Any, scale: Scale) -> bytes:
-    """The whole HTTP response to a request of the futures."""
+    """The complete HTTP response to a request of the futures."""
     url = urlsplit(request.target)
     query = dict(parse_qsl(url.query))
     if request.method != "GET":

@@ -43,7 +43,7 @@ class V2Desk:
 
     @property
     def flow(self) -> SymbolFlow:
-        """What happens to the symbol."""
+        """The order flow of the symbol."""
         return self._flow
 
     def show(self, action: Action) -> None:
@@ -81,7 +81,7 @@ class V2Desk:
                     self._send_candle(minutes, bar, now_ms)
 
     def first(self, stream: str) -> Iterable[bytes]:
-        """A snapshot, of what has one and was asked for one."""
+        """The snapshot, for a stream that begins with one, if the client wants it."""
         if stream in self._books:
             bids, asks = self._books[stream].whole()
             row = self._book(bids, asks, self._audience.now_ms())

@@ -90,7 +90,7 @@ class V2Dialect:
         ]
 
     def say(self, stream: str, data: bytes) -> bytes:
-        """The desk writes whole messages."""
+        """The data unchanged: the desk writes whole messages."""
         self._said_at = trio.current_time()
         return data
 

@@ -19,7 +19,7 @@ class OkxReader:
     """Reads messages of v5."""
 
     def read(self, text: str) -> list[Captured]:
-        """What a message brings."""
+        """Read a captured message as the messages that it stands for."""
         said = content(text)
         if not isinstance(said, dict) or not said.get("data") or "arg" not in said:
             return []

@@ -40,7 +40,7 @@ class OkxKit:
 
     @property
     def rules(self) -> Rules:
-        """What a connection may do."""
+        """The limits of a connection."""
         return Rules(
             name="okx",
             routes=(PUBLIC, BUSINESS),
@@ -70,7 +70,7 @@ class OkxKit:
         return Scale(tick_decimals=2, lot_decimals=3, price_decimals=2, quantity_decimals=3)
 
     def converse(self, ears: Ears) -> OkxDialect:
-        """How it speaks on a new connection."""
+        """The dialect of a new connection."""
         return OkxDialect(ears)
 
     def open_desk(self, flow: SymbolFlow, audience: Audience) -> Desk:
@@ -82,7 +82,7 @@ class OkxKit:
         return OkxReader()
 
     def answer(self, request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
-        """The whole HTTP response to a REST request."""
+        """The complete HTTP response to a REST request."""
         return rest.answer(request, self.scale, symbols, market)
 
     def endpoints(self, stream: str, rest: str) -> Endpoints:

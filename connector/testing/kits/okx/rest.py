@@ -19,7 +19,7 @@ _WINDOW_SECONDS = 2.0
 
 
 def answer(request: Request, scale: Scale, symbols: tuple[str, ...], market: Any) -> bytes:
-    """The whole HTTP response to a request."""
+    """The complete HTTP response to a request."""
     url = urlsplit(request.target)
     query = dict(parse_qsl(url.query))
     headers = {"Content-Type": "application/json"}

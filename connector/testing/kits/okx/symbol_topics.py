@@ -41,7 +41,7 @@ class Desk:
 
     @property
     def flow(self) -> SymbolFlow:
-        """What happens to the symbol."""
+        """The order flow of the symbol."""
         return self._flow
 
     def show(self, action: Action) -> None:
@@ -77,7 +77,7 @@ class Desk:
             self._send_liquidations()
 
     def first(self, stream: str) -> Iterable[bytes]:
-        """A snapshot, of what has one."""
+        """The snapshot, for a stream that begins with one."""
         channel, _, symbol = stream.partition(":")
         now_ms = self._audience.now_ms()
         if symbol != self._flow.symbol:
@@ -93,7 +93,7 @@ class Desk:
             yield self._frame("tickers", self._ticker(now_ms))
 
     def whole_book(self, levels: int) -> str:
-        """What REST answers."""
+        """The book as REST returns it."""
         bids, asks = (
             self._levels(dict(islice(side.items(), levels))) for side in self._book.whole()
         )

@@ -295,7 +295,7 @@ def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "adapters = 1", "adapters = []\ngroups = 1\nsinks = [1]"])
-def test_what_is_not_there_at_all_is_told(text: str) -> None:
+def test_missing_tables_are_mistakes(text: str) -> None:
     told = "\n".join(mistakes(text))
 
     assert "write [adapters.NAME] with exchange" in told
@@ -303,7 +303,7 @@ def test_what_is_not_there_at_all_is_told(text: str) -> None:
     assert "write [[sinks]]" in told
 
 
-def test_a_table_that_is_none_is_told() -> None:
+def test_a_value_in_place_of_a_table_is_a_mistake() -> None:
     assert "a string is in the place of a table" in "\n".join(mistakes('adapters.a = "x"'))
 
 

@@ -88,7 +88,7 @@ APART = [
 
 
 @pytest.mark.parametrize(("one", "other", "says"), TOGETHER)
-def test_two_that_write_to_the_same_are_told(one: str, other: str, says: str) -> None:
+def test_two_sinks_with_one_target_are_a_mistake(one: str, other: str, says: str) -> None:
     with pytest.raises(Misconfigured) as raised:
         read_configuration(f"{TWO}\n{one}\n{other}")
 

@@ -148,7 +148,7 @@ async def test_frames_and_marks_are_recorded_and_files_are_ended(
     assert report["disconnects"] == {"reset": 1}
 
 
-async def test_what_was_recorded_gives_the_events_again(
+async def test_a_recording_yields_the_same_events(
     autojump_clock: MockClock, text: str, tmp_path: Path
 ) -> None:
     events = tmp_path / "events.jsonl"
