@@ -33,14 +33,14 @@ from connector.errors import (
 )
 from connector.exchanges.protocol import UNDECODABLE
 from connector.instruments import Instrument
-from connector.orders import Intent, Limit, Limits
+from connector.orders import OVER, Intent, Limit, Limits
 from connector.trading.account_book import AccountBook, OrphanFound, ReadAnew, Told
 from connector.trading.budgets import OrderBudget
 from connector.trading.client_ids import ClientIds
 from connector.trading.exposure import OwnLimits
 from connector.trading.order_record import Contradiction, OrderRecord, Stranger
 from connector.trading.reports import FillReport, OrderReport, Report
-from connector.trading.venue import Answer, Heard, Refusal, Shutdown, Trading, Verdict
+from connector.trading.venue import Answer, Refusal, Trading, Verdict
 
 _log = logging.getLogger("connector.account")
 
@@ -48,7 +48,6 @@ ON_WATCH_SECONDS = 600.0
 """How long an order that was given up, or is over, is remembered: it may be told of again."""
 FILL_MISSING = "a fill is missing"
 _OF_ORDERS = (OrderUpdate, Fill, FillFee)
-_NO_REPORTS = (Answer, Shutdown)
 CONTRADICTION_SECONDS = 2.0
 """How long a contradiction may last: events of account and order come in either order."""
 
@@ -124,7 +123,8 @@ class Office:
         self._places[client_id] = job
         assert self.link is not None
         self.link.put(job)
-        self._unsettle_available()
+        if self._is_margin:
+            self.book.holdings.forget_available()
         return order
 
     def symbols(self) -> set[str]:
@@ -245,24 +245,26 @@ class Office:
 
     # --- reports of the exchange
 
-    def told(self, said: Heard) -> None:
+    def told(self, report: Report) -> None:
         """A report arrived on the private stream."""
-        if isinstance(said, OrderReport):
-            record = self.book.records.get(said.client_id)
+        self.happenings += 1
+        if isinstance(report, OrderReport):
+            record = self.book.records.get(report.client_id)
             if record is not None:
                 record.heard = True
-        elif isinstance(said, _NO_REPORTS):
-            return
-        self.read(said)
+        self.read(report)
 
     def read(self, report: Report) -> None:
         """Process a report from any source."""
+        book = self.book
         if isinstance(report, OrderReport):
-            self._unsettle_available()
-            self._tell_all(self.book.read(report, time.time_ns()))
+            if self._is_margin:
+                # An order changes what is available, and the exchange does not say to what.
+                book.holdings.forget_available()
+            self._tell_all(book.read_order(report, time.time_ns()))
             return
-        self._tell_all(self.book.read(report, time.time_ns()))
-        if isinstance(report, FillReport) and self.book.record_of(report) is not None:
+        self._tell_all(book.read(report, time.time_ns()))
+        if isinstance(report, FillReport) and book.record_of(report) is not None:
             self.tasks.read_anew(FILL_MISSING, after=CONTRADICTION_SECONDS)
 
     def tell(self, told: Sequence[Told]) -> None:
@@ -273,15 +275,15 @@ class Office:
         order: Order | None = None
         for each in told:
             if isinstance(each, _OF_ORDERS):
-                if isinstance(each, Fill):
-                    self.book.note_told(each)
                 self.publishing.tell(each)
                 # The events of a report are of one order mostly: it is looked at once, behind them.
                 if order is None or order._record.client_id != each.client_id:
                     if order is not None:
                         self._look_at(order)
                     order = self.orders.get(each.client_id)
-                if order is not None and isinstance(each, OrderUpdate):
+                if isinstance(each, Fill):
+                    self.book.told_trades.note(each.symbol, each.trade_id)
+                elif order is not None and isinstance(each, OrderUpdate):
                     self._note(order, each)
                 continue
             match each:
@@ -307,19 +309,20 @@ class Office:
         record = order._record
         if record.has_hole and record.state != "queued":
             self.tasks.read_anew(FILL_MISSING, after=CONTRADICTION_SECONDS)
-        order._wake()
+        if order._known is not None or order._changed is not None:
+            order._wake()
 
     def _note(self, order: Order, event: OrderUpdate) -> None:
         record = order._record
         if event.late and order._is_first("late"):
             _log.error("order %s is open although considered lost: %r", event.client_id, order)
-        if record.over:
+        if record.state in OVER:
             if record.over_at is None:
                 record.over_at = trio.current_time()
                 _log.info("order ended: %r %s", order, record.reason)
         elif event.state == "open":
             record.over_at = None
-            if order._is_first("open"):
+            if "open" not in order._logged and order._is_first("open"):
                 _log.info("order open: %r", order)
             if self.leaving or not record.wanted:
                 self.tasks.cancel(record)
@@ -384,8 +387,3 @@ class Office:
                 del self.orders[client_id]
                 self.book.forget(client_id)
                 self.publishing.forget(client_id)
-
-    def _unsettle_available(self) -> None:
-        """An order changes what is available, and the exchange does not say to what."""
-        if self._is_margin:
-            self.book.holdings.forget_available()

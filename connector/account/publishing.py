@@ -45,20 +45,6 @@ class EventCounts:
         self.unsynced_reason = ""
         """Why it was not synced the last time."""
 
-    def note(self, event: AnyAccountEvent) -> None:
-        """Count an event."""
-        if isinstance(event, OrderUpdate):
-            if event.state in OVER:
-                self.ended[event.state] += 1
-            if event.late:
-                self.late.add(event.client_id)
-        elif isinstance(event, Fill):
-            self.fills += 1
-            self.backfilled += event.backfilled
-        elif isinstance(event, Unsynced):
-            self.unsynced += 1
-            self.unsynced_reason = event.reason
-
 
 class Publishing:
     """The feeds of one account.
@@ -99,7 +85,18 @@ class Publishing:
 
     def tell(self, event: AnyAccountEvent) -> None:
         """Put an event into every feed that wants it."""
-        self.counts.note(event)
+        counts = self.counts
+        if isinstance(event, OrderUpdate):
+            if event.state in OVER:
+                counts.ended[event.state] += 1
+            if event.late:
+                counts.late.add(event.client_id)
+        elif isinstance(event, Fill):
+            counts.fills += 1
+            counts.backfilled += event.backfilled
+        elif isinstance(event, Unsynced):
+            counts.unsynced += 1
+            counts.unsynced_reason = event.reason
         if not self._entered and isinstance(event, Fill | FillFee | FundingPayment | Orphan):
             self._early.append(event)
         for feed, tag in self._feeds.items():

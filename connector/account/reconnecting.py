@@ -57,20 +57,21 @@ class Frames:
     leisurely = False
 
     def __init__(self, trading: Trading, listener: Listener) -> None:
-        self._trading = trading
-        self._listener = listener
+        self._read = trading.read
+        self._heard = listener.heard
         self.decode_errors = 0
 
     def deliver(self, payloads: Sequence[bytes], first: int) -> int:
         """Take all frames."""
+        read, heard = self._read, self._heard
         for payload in payloads[first:]:
             try:
-                said = self._trading.read(payload)
+                said = read(payload)
             except UNDECODABLE:
                 self.decode_errors += 1
                 continue
             for each in said:
-                self._listener.heard(each)
+                heard(each)
         return len(payloads)
 
     async def wait_for_room(self) -> None:

@@ -31,7 +31,6 @@ from connector.account.synchronising import differences, synchronise
 from connector.errors import ConnectorError, ExchangeUnavailable, RequestRejected
 from connector.link.task_count import count_family
 from connector.trading.order_record import OrderRecord
-from connector.trading.venue import Heard
 from connector.transport import is_open
 
 _log = logging.getLogger("connector.account")
@@ -286,11 +285,6 @@ class RunningAccount:
         if book.synced and not self.office.leaving:
             _log.warning("account %s is not synced: %s", self.name, reason)
         self.office.tell(book.happen("lost", reason, time.time_ns()))
-
-    def told(self, said: Heard) -> None:
-        """A report arrived on the private stream."""
-        self.office.happenings += 1
-        self.office.told(said)
 
     async def keep_synced(self) -> None:
         """Read the account, join it, audit it, read it again when something is wrong.

@@ -7,6 +7,7 @@ session ends.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import trio
@@ -14,6 +15,7 @@ import trio
 from connector.account.asking import Asking, Refused
 from connector.account.reconnecting import Dialling, EndReason, keep_asking_whether_alive
 from connector.errors import ExchangeUnavailable, HandshakeRejected, RequestRejected
+from connector.trading.reports import Report
 from connector.trading.venue import Answer, Heard, Shutdown, StreamAccess
 
 _LOGIN_ID = 1
@@ -31,9 +33,6 @@ class StreamOwner(Protocol):
     def stream_lost(self, reason: str) -> None:
         """The connection is lost: events are missed from now on."""
 
-    def told(self, said: Heard) -> None:
-        """A report arrived on the stream."""
-
     async def keep_synced(self) -> None:
         """The stream is subscribed: read the account, join it, and watch it until cancelled."""
 
@@ -46,6 +45,7 @@ class PrivateStream:
         dialling: Dialling,
         asking: Asking,
         owner: StreamOwner,
+        told: Callable[[Report], None],
         *,
         window: float,
     ) -> None:
@@ -53,6 +53,8 @@ class PrivateStream:
         self._trading = asking.trading
         self._asking = asking
         self._owner = owner
+        self._told = told
+        """Takes the reports that arrive on the stream."""
         self._window = window
         self._login: Answer | None = None
         self._logged_in = trio.Event()
@@ -68,17 +70,16 @@ class PrivateStream:
 
     def heard(self, said: Heard) -> None:
         """A frame of the present session."""
-        match said:
-            case Answer():
-                if not self._logged_in.is_set():
-                    self._login = said
-                    self._logged_in.set()
-                elif said.refusal is not None and said.refusal.status == 401:
-                    self.reopen("refused", "the key was revoked, or its permission")
-            case Shutdown():
-                self.reopen("shutdown")
-            case _:
-                self._owner.told(said)
+        if isinstance(said, Answer):
+            if not self._logged_in.is_set():
+                self._login = said
+                self._logged_in.set()
+            elif said.refusal is not None and said.refusal.status == 401:
+                self.reopen("refused", "the key was revoked, or its permission")
+        elif isinstance(said, Shutdown):
+            self.reopen("shutdown")
+        else:
+            self._told(said)
 
     async def run(self) -> None:
         """Keep the stream open.

@@ -82,11 +82,6 @@ def product(*factors: Decimal) -> Decimal:
     return result
 
 
-def times(factor: Decimal, other: Decimal) -> Decimal:
-    """The exact product of two."""
-    return _EXACT.multiply(factor, other)
-
-
 def total(terms: Iterable[Decimal]) -> Decimal:
     """The exact sum."""
     result = ZERO
@@ -95,19 +90,15 @@ def total(terms: Iterable[Decimal]) -> Decimal:
     return result
 
 
-def plus(augend: Decimal, addend: Decimal) -> Decimal:
-    """The exact sum of two."""
-    return _EXACT.add(augend, addend)
-
-
-def difference(minuend: Decimal, subtrahend: Decimal) -> Decimal:
-    """The exact difference."""
-    return _EXACT.subtract(minuend, subtrahend)
-
-
-def quotient(dividend: Decimal, divisor: Decimal) -> Decimal:
-    """The quotient to 60 digits."""
-    return _EXACT.divide(dividend, divisor)
+# As they are: a function around each would cost more than what it computes.
+times = _EXACT.multiply
+"""The exact product of two."""
+plus = _EXACT.add
+"""The exact sum of two."""
+difference = _EXACT.subtract
+"""The exact difference, of the first and the second."""
+quotient = _EXACT.divide
+"""The quotient to 60 digits, of the first by the second."""
 
 
 def is_multiple(value: Decimal, unit: Decimal | None) -> bool:

@@ -96,7 +96,7 @@ class AccountBook:
         self._by_exchange_id: dict[tuple[str, str], str] = {}
         self.trades = KnownTrades()
         self._instruments = instruments or {}
-        self._told = ToldTrades()
+        self.told_trades = ToldTrades()
         self.live = LiveOrders(instruments or {})
         """Our orders that are not over."""
         self._early: deque[FillReport] = deque(maxlen=REMEMBERED_TRADES)
@@ -170,7 +170,7 @@ class AccountBook:
         for exchange_id in [each for each in self.others if each not in open_ids]:
             del self.others[exchange_id]
         for order in reading.orders:
-            events += self._read_order(order, received_ns)
+            events += self.read_order(order, received_ns)
         self.state = follow(self.state, "joined")
         early = tuple(self._early)
         self._early.clear()
@@ -221,7 +221,7 @@ class AccountBook:
         """Process one report, and return the events."""
         match report:
             case OrderReport():
-                return self._read_order(report, received_ns)
+                return self.read_order(report, received_ns)
             case FillReport():
                 return self.read_fill(report, received_ns)
             case BalanceReport() | PositionReport():
@@ -295,30 +295,33 @@ class AccountBook:
         """Whether the trade has been delivered."""
         return fill in self.trades
 
-    # --- inside
-
-    def _read_order(self, report: OrderReport, received_ns: int) -> list[Told]:
-        if report.fill is not None:
-            self._note_trade(report.fill)
+    def read_order(self, report: OrderReport, received_ns: int) -> list[Told]:
+        """Process the report of an order, and return the events."""
+        fill = report.fill
+        if fill is not None:
+            self._note_trade(fill)
         record = self.records.get(report.client_id)
         if record is None and report.exchange_id is not None:
             known = self._by_exchange_id.get((report.symbol, report.exchange_id), "")
             record = self.records.get(known)
         if record is None:
             return self._read_other(report, received_ns)
-        told = self._once(record.read(report, received_ns))
+        was_named = record.exchange_id is not None
+        told: list[Told] = list(record.read(report, received_ns))
+        if self.trades.of_others:
+            told = self._once(told)
         if told and isinstance(told[0], Stranger):
             return told
-        if record.exchange_id is not None:
-            key = record.symbol, record.exchange_id
-            if key not in self._by_exchange_id:
-                self._by_exchange_id[key] = record.client_id
-                for fill in self.trades.belongs_to_ours(*key):
-                    # Told before anything tied it to its order.
-                    told += self._once(record.read_fill(fill, received_ns, backfilled=True))
-        if report.fill is not None:
-            self.trades.remember(report.fill)
+        if not was_named and record.exchange_id is not None:
+            self._by_exchange_id[record.symbol, record.exchange_id] = record.client_id
+            for earlier in self.trades.belongs_to_ours(record.symbol, record.exchange_id):
+                # Told before anything tied it to its order.
+                told += self._once(record.read_fill(earlier, received_ns, backfilled=True))
+        if fill is not None:
+            self.trades.remember(fill)
         return told
+
+    # --- inside
 
     def _read_other(self, report: OrderReport, received_ns: int) -> list[Told]:
         told: list[Told] = []
@@ -355,15 +358,11 @@ class AccountBook:
         """None is missing up to these: they were read, or an audit found nothing wrong."""
         self.read_trades.update(up_to)
         for symbol, trade_id in up_to.items():
-            self._told.complete(symbol, trade_id)
-
-    def note_told(self, fill: Fill) -> None:
-        """Record that a trade was delivered."""
-        self._told.note(fill.symbol, fill.trade_id)
+            self.told_trades.complete(symbol, trade_id)
 
     def bookmark(self, since_ns: int, symbols: Iterable[str]) -> Bookmark:
         """The bookmark for the next run: the reported trades of these instruments."""
-        told = self._told.behind(self.read_trades)
+        told = self.told_trades.behind(self.read_trades)
         return Bookmark(since_ns, dict(self.read_trades), told, frozenset(symbols))
 
     def go_on(self, bookmark: Bookmark) -> None:
@@ -373,7 +372,7 @@ class AccountBook:
         for symbol, told in bookmark.told.items():
             self.last_trades[symbol] = max(told, key=trade_number)
             for trade_id in told:
-                self._told.note(symbol, trade_id)
+                self.told_trades.note(symbol, trade_id)
                 self.trades.was_told(symbol, trade_id)
 
     def _note_trade(self, fill: FillReport) -> None:
@@ -385,7 +384,7 @@ class AccountBook:
 
     def _once(self, told: Sequence[Told]) -> list[Told]:
         """Without the trades that have been told before we knew whose they are."""
-        if not self.trades.any_of_others:
+        if not self.trades.of_others:
             return list(told)
         return [
             each

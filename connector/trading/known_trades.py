@@ -32,7 +32,7 @@ class KnownTrades:
 
     _seen: set[tuple[str, str]] = attrs.field(factory=set)
     _order: deque[tuple[str, str]] = attrs.field(factory=deque)
-    _of_others: set[tuple[str, str]] = attrs.field(factory=set)
+    of_others: set[tuple[str, str]] = attrs.field(factory=set)
     """Those that were told when nothing tied them to an order of ours, or by another run."""
     _latest: deque[FillReport] = attrs.field(factory=lambda: deque(maxlen=_WHOLE_TRADES))
     _of_nobody: dict[tuple[str, str], list[FillReport]] = attrs.field(factory=dict)
@@ -62,16 +62,11 @@ class KnownTrades:
     def was_told(self, symbol: str, trade_id: str) -> None:
         """It was told without an order of ours, perhaps by an earlier run."""
         self._add((symbol, trade_id))
-        self._of_others.add((symbol, trade_id))
-
-    @property
-    def any_of_others(self) -> bool:
-        """Whether any that is remembered was told without an order of ours."""
-        return bool(self._of_others)
+        self.of_others.add((symbol, trade_id))
 
     def was_told_as_others(self, symbol: str, trade_id: str) -> bool:
         """Whether it was told without an order of ours."""
-        return (symbol, trade_id) in self._of_others
+        return (symbol, trade_id) in self.of_others
 
     def _add(self, key: tuple[str, str]) -> None:
         if key in self._seen:
@@ -81,7 +76,7 @@ class KnownTrades:
         if len(self._order) > REMEMBERED_TRADES:
             oldest = self._order.popleft()
             self._seen.discard(oldest)
-            self._of_others.discard(oldest)
+            self.of_others.discard(oldest)
 
     # --- whose they are, and what they have moved
 

@@ -42,6 +42,7 @@ class LiveOrders:
     def add(self, record: OrderRecord) -> None:
         """Count an order from now on, whenever it is not over."""
         record.note_changes_in(self._changed)
+        self._count(record)
 
     def records(self) -> Collection[OrderRecord]:
         """All of them."""
@@ -101,13 +102,16 @@ class LiveOrders:
         for record in self._changed:
             record.change_is_counted()
             self._take_out(record)
-            if record.over:
-                self._live.pop(record.client_id, None)
-            else:
-                self._live[record.client_id] = record
-                if not record.intent.reduce_only:
-                    self._put_in(record)
+            self._count(record)
         self._changed.clear()
+
+    def _count(self, record: OrderRecord) -> None:
+        if record.over:
+            self._live.pop(record.client_id, None)
+            return
+        self._live[record.client_id] = record
+        if not record.intent.reduce_only:
+            self._put_in(record)
 
     def _take_out(self, record: OrderRecord) -> None:
         self._unpriced.pop(record.client_id, None)

@@ -107,12 +107,12 @@ class OrderRecord:
     @property
     def remaining(self) -> Decimal:
         """The quantity that may still be traded; 0 when the order is over."""
-        if self.over or self.quantity is None:
-            return ZERO
         quantity = self.quantity
+        if quantity is None or self.state in OVER:
+            return ZERO
         if self.amending is not None:
             quantity = max(quantity, self.amending[0])
-        return max(difference(quantity, self.filled), ZERO)
+        return max(difference(quantity, self.filled), ZERO) if self.filled else quantity
 
     @property
     def worst_price(self) -> Decimal | None:
@@ -137,12 +137,14 @@ class OrderRecord:
     @property
     def has_hole(self) -> bool:
         """Whether a trade that must have happened is missing."""
-        return bool(self._held or self._announced) or self._reached != self.filled
+        if self._held or self._announced:
+            return True
+        return (plus(self._told, self.untold) if self.untold else self._told) != self.filled
 
     @property
     def average_price(self) -> Decimal | None:
         """The average price of the trades."""
-        if self.fills and self.told == self.filled:
+        if self.fills and self._told == self.filled:
             if self.inverse:
                 return quotient(self._told, self._worth)
             return quotient(self._worth, self._told)
@@ -151,10 +153,9 @@ class OrderRecord:
     # --- changes
 
     def note_changes_in(self, changed: list[OrderRecord]) -> None:
-        """Add itself to `changed` now, and whenever it changes after `change_is_counted`."""
+        """It is counted as it is: add itself to `changed` when it changes."""
         self._changed = changed
         self._is_counted = True
-        self.note_change()
 
     def note_change(self) -> None:
         """What may still become of it is another than before, perhaps."""
@@ -180,9 +181,10 @@ class OrderRecord:
         effect, state = follow(self.state, news)
         if effect not in ("moves", "late") or state == self.state:
             return False
-        self.state = state
+        was_over, self.state = self.state in OVER, state
         self.reason, self.code = reason, code
-        self.note_change()
+        if was_over != (state in OVER):
+            self.note_change()
         return True
 
     def amend(self, quantity: Decimal, price: Decimal | None) -> None:
@@ -200,15 +202,19 @@ class OrderRecord:
 
     def belongs(self, report: OrderReport) -> bool:
         """Whether the report can be of this order, by what it says of it."""
-        if report.symbol != self.symbol or report.side != self.intent.side:
+        intent = self.intent
+        if report.symbol != self.symbol or report.side != intent.side:
             return False
-        if report.leg is not None and report.leg != self.intent.leg:
+        if report.leg is not None and report.leg != intent.leg:
             return False
         if self.exchange_id is not None and report.exchange_id not in (None, self.exchange_id):
             return False
-        if report.partial:
+        if report.partial or (report.quantity == self.quantity and report.price == self.price):
             return True
-        return any(self._fits(report, *shape) for shape in self._shapes)
+        for quantity, price in self._shapes:
+            if self._fits(report, quantity, price):
+                return True
+        return False
 
     def _fits(self, report: OrderReport, quantity: Decimal | None, price: Decimal | None) -> bool:
         if isinstance(self.intent, Limit) and report.price != price:
@@ -228,11 +234,13 @@ class OrderRecord:
                 f"{report.exchange_id}"
             )
             return [Stranger(self.client_id, text)]
-        self.note_change()
-        known = self.state, self.quantity, self.price, self.filled
+        was, amending, shape = self.state, self.amending, (self.quantity, self.price, self.filled)
         events: list[AnyAccountEvent | Contradiction | Stranger] = []
         if report.exchange_id is not None:
             self.exchange_id = report.exchange_id
+        time_ns, known_ns = report.time_ns, self.exchange_time_ns
+        # It may tell what was before something that is known, as a late reply does.
+        is_older = time_ns is not None and known_ns is not None and time_ns < known_ns
         effect, state = follow(self.state, report.state)
         if effect == "impossible":
             events.append(
@@ -247,25 +255,24 @@ class OrderRecord:
             self._take_shape(report)
         if effect in ("moves", "late"):
             self.late = self.late or effect == "late"
-            if not self._is_older(report) or self.amending == (report.quantity, report.price):
+            if not is_older or self.amending == (report.quantity, report.price):
                 self._take_shape(report)
             if state != self.state:
                 self.state = state
                 self.reason = report.reason
-        self.filled = max(self.filled, report.filled)
+        if report.filled > self.filled:
+            self.filled = report.filled
         self._average = report.average_price or self._average
-        if report.time_ns is not None and report.time_ns > (self.exchange_time_ns or 0):
-            self.exchange_time_ns = report.time_ns
+        if time_ns is not None and not is_older:
+            self.exchange_time_ns = time_ns
         if report.fill is not None:
             events += self.read_fill(report.fill, received_ns)
-        if known != (self.state, self.quantity, self.price, self.filled):
+        is_other = shape != (self.quantity, self.price, self.filled)
+        if is_other or amending is not self.amending or (was in OVER) != (self.state in OVER):
+            self.note_change()
+        if is_other or was != self.state:
             events.append(self.update(received_ns))
         return events
-
-    def _is_older(self, report: OrderReport) -> bool:
-        """Whether it tells what was before something that is known, as a late reply does."""
-        told, known = report.time_ns, self.exchange_time_ns
-        return told is not None and known is not None and told < known
 
     def _take_shape(self, report: OrderReport) -> None:
         if report.partial:
@@ -292,8 +299,10 @@ class OrderRecord:
             # Nothing says where it stands among the trades: it is told when the report comes.
             self._announced |= {fill.trade_id}
             return []
-        self.note_change()
-        if fill.cumulative is not None and fill.cumulative != plus(self._reached, fill.quantity):
+        if self._is_counted:
+            self.note_change()
+        reached = plus(self._reached, fill.quantity)
+        if fill.cumulative is not None and fill.cumulative != reached:
             if all(each.trade_id != fill.trade_id for each in self._held):
                 held = (*self._held, fill)
                 self._held = tuple(sorted(held, key=lambda each: each.cumulative or ZERO))
@@ -305,7 +314,8 @@ class OrderRecord:
         if self._held:
             self._held = tuple(each for each in self._held if each.trade_id != fill.trade_id)
             events += self._tell_held(received_ns)
-        self.filled = max(self.filled, self._reached)
+            reached = self._reached
+        self.filled = max(self.filled, reached)
         if self.quantity is not None and self.filled > self.quantity and not self.amending:
             text = f"{self.filled} of {self.quantity} are said to be filled"
             events.append(Contradiction(self.client_id, text))

@@ -26,7 +26,6 @@ from typing import (
     Any,
     Generic,
     Literal,
-    NamedTuple,
     Protocol,
     TypeAlias,
     TypeVar,
@@ -96,10 +95,10 @@ class Promises:
     """Whether the account has positions with margin; else what it holds are balances."""
 
 
-class Window(NamedTuple):
+class Window(msgspec.Struct, frozen=True):
     """A limit of the exchange: so many within so many seconds.
 
-    A key of dictionaries that every reply looks into: a tuple is hashed without Python code.
+    A key of dictionaries that every reply looks into: it is hashed without Python code.
     """
 
     limit: int

@@ -31,7 +31,7 @@ _NO_RATE = re.compile(rb'"r"\s*:\s*""')
 
 def is_coin_margined(symbol: str) -> bool:
     """Whether a symbol has the form of one of COIN-M."""
-    return _COIN_MARGINED.search(symbol) is not None
+    return "_" in symbol and _COIN_MARGINED.search(symbol) is not None
 
 
 class _Inner(msgspec.Struct, frozen=True, gc=False):

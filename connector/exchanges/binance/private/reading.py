@@ -39,6 +39,8 @@ STATES: Mapping[str, ReportedState] = MappingProxyType(
         "EXPIRED_IN_MATCH": "expired",
     }
 )
+LEGS: Mapping[str, Leg] = MappingProxyType({"LONG": "long", "SHORT": "short"})
+"""Other words mean that there is only one."""
 WITHOUT_PRICE = frozenset(
     {"MARKET", "STOP_LOSS", "TAKE_PROFIT", "STOP_MARKET", "TAKE_PROFIT_MARKET",
      "TRAILING_STOP_MARKET"}
@@ -66,7 +68,7 @@ def side_of(word: str) -> Side:
 
 def leg_of(word: str) -> Leg | None:
     """Convert Binance's word to ours."""
-    return "long" if word == "LONG" else "short" if word == "SHORT" else None
+    return LEGS.get(word)
 
 
 # --- orders and trades
@@ -79,12 +81,13 @@ def order_report(order: shapes.Order) -> OrderReport:
     complete = bool(order.status and order.side and order.orig_qty is not None)
     # Once it is triggered, futures change its type, and spot says that it works.
     conditional = order.type in CONDITIONAL
+    updated, created = order.update_time or order.transact_time, order.time
     return OrderReport(
         symbol=order.symbol,
         client_id=order.orig_client_order_id or order.client_order_id,
         exchange_id=str(order.order_id),
-        side=side_of(order.side),
-        leg=leg_of(order.position_side),
+        side="buy" if order.side == "BUY" else "sell",
+        leg=LEGS.get(order.position_side),
         state=STATES.get(order.status, "open"),
         price=None if order.type in WITHOUT_PRICE else order.price,
         quantity=order.orig_qty or None,
@@ -92,8 +95,8 @@ def order_report(order: shapes.Order) -> OrderReport:
         average_price=quotient(spent, executed) if spent and executed else None,
         reduce_only=order.reduce_only,
         conditional=conditional and order.is_working is not True,
-        time_ns=ns(order.update_time or order.transact_time),
-        created_ns=ns(order.time),
+        time_ns=None if updated is None else updated * NS_PER_MS,
+        created_ns=None if created is None else created * NS_PER_MS,
         partial=not complete,
     )
 

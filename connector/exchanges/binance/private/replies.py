@@ -74,11 +74,12 @@ def read_reply(said: shapes.Frame) -> Answer:
 
 
 def _order_limits(limits: list[shapes.RateLimit]) -> tuple[LimitUse, ...]:
-    return tuple(
-        (Window(each.limit, each.interval_num * _INTERVAL_SECONDS[each.interval]), each.count)
-        for each in limits
-        if each.rate_limit_type == "ORDERS" and each.interval in _INTERVAL_SECONDS
-    )
+    uses: tuple[LimitUse, ...] = ()
+    for each in limits:
+        seconds = _INTERVAL_SECONDS.get(each.interval)
+        if each.rate_limit_type == "ORDERS" and seconds is not None:
+            uses += ((Window(each.limit, each.interval_num * seconds), each.count),)
+    return uses
 
 
 def read_used_limits(payload: bytes) -> tuple[LimitUse, ...]:
