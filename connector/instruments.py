@@ -35,6 +35,7 @@ Rounding: TypeAlias = Literal["down", "up", "nearest"]
 
 _ROUNDINGS = {"down": ROUND_FLOOR, "up": ROUND_CEILING, "nearest": ROUND_HALF_EVEN}
 N = TypeVar("N", float, Decimal)
+_ONE = Decimal(1)
 _MOST_NAMED = 8
 _DIGITS = 60
 """Enough for the exact quotient of any price by any tick."""
@@ -115,7 +116,7 @@ class Instrument:
     max_orders: int | None = None
     """The largest number of open orders of an account; None if there is no limit, or if the
     exchange does not send it."""
-    contract_size: Decimal = attrs.field(default=Decimal(1), validator=_positive)
+    contract_size: Decimal = attrs.field(default=_ONE, validator=_positive)
     """The size of one contract, in the base asset; for an inverse contract, in the quote asset."""
     quantity_unit: QuantityUnit = "base"
     """The unit of quantities: "base" (the base asset), "quote" (the quote asset), or "contracts"
@@ -161,7 +162,7 @@ class Instrument:
         if self.inverse and self.quantity_unit != "base":
             return times(quantity, self.contract_size)
         worth, size = times(quantity, price), self.contract_size
-        return worth if size == 1 else times(worth, size)
+        return worth if size is _ONE or size == 1 else times(worth, size)
 
     def tradable(
         self,

@@ -98,7 +98,7 @@ async def _amend(office: Office, order: Order, changed: Limit) -> None:
     office.link.put(job)
     try:
         with trio.move_on_after(office.timing.patience):
-            await job.done.wait()
+            await job.wait()
     except trio.Cancelled:
         if office.link.withdraw(job, "amend() was cancelled before it was sent"):
             record.give_up_amend()

@@ -22,7 +22,7 @@ async def send_cancel(office: Office, record: OrderRecord) -> Job:
     job = Job(office.trading.cancel(record.symbol, record.client_id), CANCEL)
     office.link.put(job)
     try:
-        await job.done.wait()
+        await job.wait()
     finally:
         office.link.withdraw(job, "no caller waits for it any more")
     return job

@@ -82,8 +82,10 @@ def check(known: Known, intent: Intent, *, quote: bool, now: float) -> Instrumen
     reference = known.book.holdings.last_prices.get(symbol)
     check_intent(instrument, intent, reference)
     _check_own_limits(known, intent, instrument, reference, now)
-    _check_most_orders(known, instrument)
-    _check_most_held(known.book, instrument, intent)
+    if instrument.max_orders is not None:
+        _check_most_orders(known, instrument, instrument.max_orders)
+    if instrument.max_position is not None:
+        _check_most_held(known.book, instrument, intent, instrument.max_position)
     wait = known.budget.wait_seconds(now, quotes=quote, orders=known.waiting_places + 1)
     if wait > known.timing.queue_seconds:
         raise LimitReached(
@@ -146,10 +148,12 @@ def _check_own_limits(
     )
 
 
-def _check_most_held(book: AccountBook, instrument: Instrument, intent: Intent) -> None:
+def _check_most_held(
+    book: AccountBook, instrument: Instrument, intent: Intent, most: Decimal
+) -> None:
     """What is held of the base, and what open orders may still buy of it, ours and of others."""
-    most, quantity = instrument.max_position, intent.quantity
-    if most is None or quantity is None or intent.side != "buy":
+    quantity = intent.quantity
+    if quantity is None or intent.side != "buy":
         return
     symbol = instrument.symbol
     held = book.holdings.held(symbol)
@@ -173,11 +177,9 @@ def _check_most_held(book: AccountBook, instrument: Instrument, intent: Intent) 
     )
 
 
-def _check_most_orders(known: Known, instrument: Instrument) -> None:
+def _check_most_orders(known: Known, instrument: Instrument, most: int) -> None:
     """Open orders of the instrument: ours that are not over, and those of others."""
-    book, most = known.book, instrument.max_orders
-    if most is None:
-        return
+    book = known.book
     live = book.live.records()
     if len(live) + len(book.others) < most:
         return

@@ -246,13 +246,13 @@ class OrderLink:
         """How long the first in line must wait, in seconds; 0 if it may go now."""
         if not self._clock.known:
             return _WITHOUT_CLOCK_SECONDS
-        if not job.places:
+        if not job.request.orders:
             return 0.0
         return self._budget.wait_seconds(now, quotes=job.priority == QUOTE)
 
     def _begin(self, job: Job, now: float) -> str:
         """Take it out of the line: from now on it may have been sent. Returns its text."""
-        if job.places:
+        if job.request.orders:
             self._budget.take(now, job.request.orders)
         self._line.take(job)
         self._next_id += 1

@@ -41,18 +41,23 @@ class Job:
     answer: Answer | None = None
     signed_ns: int | None = None
     sent_at: float = 0.0
-    done: trio.Event = attrs.field(factory=trio.Event)
-
-    @property
-    def places(self) -> bool:
-        """Whether it counts against the limits of orders."""
-        return self.request.orders > 0
+    _over: trio.Event | None = None
+    """There is one only while somebody waits."""
 
     def end(self, state: JobState, answer: Answer | None = None) -> None:
         """It is over."""
         self.state = state
         self.answer = answer
-        self.done.set()
+        if self._over is not None:
+            self._over.set()
+
+    async def wait(self) -> None:
+        """Wait until it is over; for one task. Executes a checkpoint."""
+        if self.state not in ("queued", "sent"):
+            await trio.lowlevel.checkpoint()
+            return
+        self._over = self._over or trio.Event()
+        await self._over.wait()
 
 
 class Line:
@@ -77,7 +82,7 @@ class Line:
 
     def take(self, job: Job) -> None:
         """Take a job out of the line if it is the first; one that never stood in it may go, too."""
-        if self.first() is job:
+        if self._heap and self.first() is job:
             heapq.heappop(self._heap)
 
     def overdue(self, now: float) -> list[Job]:

@@ -31,23 +31,22 @@ def exact(name: str, value: object) -> Decimal:
         TypeError: it is a float, whose digits are not those that were written; or no number.
         OrderInvalid: it is text that is not a finite number.
     """
-    match value:
-        case str():
-            try:
-                number = Decimal(value)
-            except InvalidOperation:
-                number = Decimal("nan")
-        case Decimal():
-            number = value
-        case float():
-            raise TypeError(
-                f"{name}={value!r} is a float, which is not exact: write {name}={str(value)!r} or "
-                f"{name}=Decimal({str(value)!r})"
-            )
-        case int() if not isinstance(value, bool):
-            return Decimal(value)
-        case _:
-            raise TypeError(f"{name}={value!r}: write a Decimal, an int or a str")
+    if isinstance(value, Decimal):
+        number = value
+    elif isinstance(value, str):
+        try:
+            number = Decimal(value)
+        except InvalidOperation:
+            number = Decimal("nan")
+    elif isinstance(value, float):
+        raise TypeError(
+            f"{name}={value!r} is a float, which is not exact: write {name}={str(value)!r} or "
+            f"{name}=Decimal({str(value)!r})"
+        )
+    elif isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value)
+    else:
+        raise TypeError(f"{name}={value!r}: write a Decimal, an int or a str")
     if not number.is_finite():
         raise OrderInvalid(f"{name}={value!r} is not a finite number")
     return number
@@ -61,7 +60,7 @@ def positive(name: str, value: object) -> Decimal:
         OrderInvalid: it is not above 0.
     """
     number = exact(name, value)
-    if number <= 0:
+    if number <= ZERO:
         raise OrderInvalid(f"{name}={value!r}; it must be above 0")
     return number
 
@@ -99,6 +98,8 @@ difference = _EXACT.subtract
 """The exact difference, of the first and the second."""
 quotient = _EXACT.divide
 """The quotient to 60 digits, of the first by the second."""
+remainder = _EXACT.remainder
+"""What a division of the first by the second leaves; 0 if it is a multiple."""
 
 
 def is_multiple(value: Decimal, unit: Decimal | None) -> bool:
@@ -134,6 +135,7 @@ __all__ = [
     "positive",
     "product",
     "quotient",
+    "remainder",
     "times",
     "total",
     "written",

@@ -57,9 +57,14 @@ def _hash_of_name(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4, person=b"name").digest())
 
 
+_BLANK = hashlib.blake2b(digest_size=4, person=b"connector")
+"""Only copied: to set it up costs more than to hash an id."""
+
+
 def _check(bits: int) -> int:
-    digest = hashlib.blake2b(bits.to_bytes(14), digest_size=4, person=b"connector").digest()
-    return int.from_bytes(digest) >> (32 - _CHECK_BITS)
+    hashed = _BLANK.copy()
+    hashed.update(bits.to_bytes(14))
+    return int.from_bytes(hashed.digest()) >> (32 - _CHECK_BITS)
 
 
 def new_run(start_seconds: int, chance: int) -> int:
@@ -81,6 +86,7 @@ class ClientIds:
         self.run = run & ((1 << _RUN_BITS) - 1)
         self._hash = _hash_of_name(name)
         self._spelling: Spelling = spelling
+        self._first = (self._hash << _RUN_BITS | self.run) << _COUNTER_BITS
         self._counter = 0
 
     def make(self) -> str:
@@ -92,8 +98,9 @@ class ClientIds:
         self._counter += 1
         if self._counter >> _COUNTER_BITS:
             raise InvariantViolated("this run has used up its client ids")
-        bits = (self._hash << _RUN_BITS | self.run) << _COUNTER_BITS | self._counter
-        return spell(f"{bits << _CHECK_BITS | _check(bits):032x}", self._spelling)
+        bits = self._first | self._counter
+        digits = f"{bits << _CHECK_BITS | _check(bits):032x}"
+        return digits if self._spelling == "hex" else spell(digits, self._spelling)
 
     @property
     def made(self) -> int:

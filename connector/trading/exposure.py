@@ -82,16 +82,17 @@ class OwnLimits:
         Raises:
             LimitExceeded: it says which, and by how much.
         """
-        limits = self.limits
+        limits, per_minute = self.limits, self.limits.orders_per_minute
         self._forget(now)
-        if limits.orders_per_minute is not None and len(self._placed) >= limits.orders_per_minute:
+        if per_minute is not None and len(self._placed) >= per_minute:
             raise LimitExceeded(
                 f"{len(self._placed)} orders within a minute: the limit is "
-                f"orders_per_minute={limits.orders_per_minute}"
+                f"orders_per_minute={per_minute}"
             )
         if intent.reduce_only:
             return
-        self._check_position(intent, instrument.symbol, position, exposure)
+        if limits.position is not None:
+            self._check_position(intent, instrument.symbol, position, exposure)
         if limits.order_notional is None and limits.open_notional is None:
             return
         worth = _worth(intent, instrument, price)

@@ -13,7 +13,7 @@ from decimal import Decimal
 import attrs
 
 from connector.errors import OrderInvalid
-from connector.inputs.decimals import ZERO, is_multiple
+from connector.inputs.decimals import ZERO, remainder
 from connector.instruments import Instrument
 from connector.orders import Intent, Limit, Market
 
@@ -43,13 +43,14 @@ def check_intent(
 
 def _check_limit(instrument: Instrument, intent: Limit) -> None:
     price, quantity = intent.price, intent.quantity
+    tick, least, most = instrument.tick_size, instrument.min_price, instrument.max_price
     wrong: str | None = None
-    if not is_multiple(price, instrument.tick_size):
-        wrong = f"price {price} is not a multiple of the tick {instrument.tick_size}"
-    elif instrument.min_price is not None and price < instrument.min_price:
-        wrong = f"price {price} is below {instrument.min_price}"
-    elif instrument.max_price is not None and price > instrument.max_price:
-        wrong = f"price {price} is above {instrument.max_price}"
+    if tick is not None and remainder(price, tick):
+        wrong = f"price {price} is not a multiple of the tick {tick}"
+    elif least is not None and price < least:
+        wrong = f"price {price} is below {least}"
+    elif most is not None and price > most:
+        wrong = f"price {price} is above {most}"
     else:
         wrong = _quantity(
             quantity, instrument.step_size, instrument.min_quantity, instrument.max_quantity
@@ -84,11 +85,11 @@ def _check_market(
 def _quantity(
     quantity: Decimal, step: Decimal | None, least: Decimal | None, most: Decimal | None
 ) -> str | None:
-    if not is_multiple(quantity, step):
+    if step is not None and remainder(quantity, step):
         return f"quantity {quantity} is not a multiple of the step {step}"
     if least is not None and quantity < least:
         return f"quantity {quantity} is below {least}"
-    if most is not None and most > 0 and quantity > most:
+    if most is not None and quantity > most > ZERO:
         return f"quantity {quantity} is above {most}"
     return None
 

@@ -100,7 +100,7 @@ class Holdings:
             balance = self._balances.get(base)
             return (balance and balance.total) or ZERO
         held = ZERO
-        for side in LEGS:
+        for side in LEGS if self._positions else ():
             each = self._positions.get((symbol, side))
             if each is None or not each.quantity:
                 continue

@@ -56,7 +56,8 @@ class LiveOrders:
             symbol: the instrument.
             without: an order that is not to be counted.
         """
-        self._settle()
+        if self._changed:
+            self._settle()
         buys = self._quantities.get((symbol, "buy"), ZERO)
         sells = self._quantities.get((symbol, "sell"), ZERO)
         share = None if without is None else self._shares.get(without.client_id)
@@ -77,7 +78,8 @@ class LiveOrders:
             prices: of the market, by symbol: of an order that has no price of its own.
             without: an order that is not to be counted.
         """
-        self._settle()
+        if self._changed:
+            self._settle()
         worth = self._worth
         share = None if without is None else self._shares.get(without.client_id)
         if share is not None:
@@ -97,8 +99,6 @@ class LiveOrders:
 
     def _settle(self) -> None:
         """Replace the shares of the orders that have changed."""
-        if not self._changed:
-            return
         for record in self._changed:
             record.change_is_counted()
             self._take_out(record)
@@ -125,10 +125,10 @@ class LiveOrders:
         where: tuple[str, Side] = record.symbol, record.intent.side
         quantity, worth = record.remaining, ZERO
         instrument, price = self._instruments.get(record.symbol), record.worst_price
-        if instrument is not None and price is None:
-            self._unpriced[record.client_id] = record
-        elif instrument is not None and price is not None:
+        if instrument is not None and price is not None:
             worth = instrument.notional(quantity, price)
+        elif instrument is not None:
+            self._unpriced[record.client_id] = record
         self._shares[record.client_id] = where, quantity, worth
         self._quantities[where] = plus(self._quantities.get(where, ZERO), quantity)
         self._worth = plus(self._worth, worth)

@@ -31,18 +31,23 @@ TRADES_PER_REQUEST = 1000
 class _Call(msgspec.Struct):
     id: int
     method: str
-    params: dict[str, Parameter]
+    params: Mapping[str, Parameter]
 
 
 def write(request: Request[Any], request_id: int, key: ApiKey, now_ns: int, window: float) -> str:
     """A request over the WebSocket API."""
-    parameters = dict(request.parameters)
+    parameters: Mapping[str, Parameter] = request.parameters
     if request.signing == "signed":
-        parameters["recvWindow"] = round(window * 1000)
-        parameters["timestamp"] = now_ns // reading.NS_PER_MS
-        parameters = signing.signed_parameters(key, parameters)
+        parameters = signing.signed_parameters(
+            key,
+            {
+                **parameters,
+                "recvWindow": round(window * 1000),
+                "timestamp": now_ns // reading.NS_PER_MS,
+            },
+        )
     elif request.signing == "key":
-        parameters["apiKey"] = key.key
+        parameters = {**parameters, "apiKey": key.key}
     call = _Call(id=request_id, method=request.method, params=parameters)
     return msgspec.json.encode(call).decode()
 
