@@ -85,15 +85,17 @@ def _optional_quote_quantity(value: object) -> Decimal | None:
 
 
 def _symbol(value: object) -> str:
-    if isinstance(value, str) and value.isalnum():
-        return value
     if not isinstance(value, str) or not value or not value.isprintable() or " " in value:
         raise ConfigError(f"symbol={value!r}: write the exchange's name, such as 'ETHUSDC'")
     return value
 
 
-def _check_words(side: object, reduce_only: object, leg: object, tag: object) -> None:
+def _check_words(
+    symbol: object, side: object, reduce_only: object, leg: object, tag: object
+) -> None:
     """Check what both kinds of intents have; in one call, as each is made before an order."""
+    if not isinstance(symbol, str) or not symbol.isalnum():
+        _symbol(symbol)
     if side not in SIDES:
         raise _not_one_of("side", side, SIDES)
     if leg not in LEGS:
@@ -130,7 +132,7 @@ class Limit:
         ConfigError: another argument is wrong.
     """
 
-    symbol: str = attrs.field(converter=_symbol)
+    symbol: str
     side: Side
     quantity: Decimal = attrs.field(converter=_quantity, kw_only=True)
     price: Decimal = attrs.field(converter=_price, kw_only=True)
@@ -141,7 +143,7 @@ class Limit:
     tag: str = attrs.field(default="", kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        _check_words(self.side, self.reduce_only, self.leg, self.tag)
+        _check_words(self.symbol, self.side, self.reduce_only, self.leg, self.tag)
         if not isinstance(self.post_only, bool):
             raise ConfigError(f"post_only={self.post_only!r}: write True or False")
         if self.time_in_force not in TIMES_IN_FORCE:
@@ -173,7 +175,7 @@ class Market:
         ConfigError: not exactly one of the quantities is given, or another argument is wrong.
     """
 
-    symbol: str = attrs.field(converter=_symbol)
+    symbol: str
     side: Side
     quantity: Decimal | None = attrs.field(default=None, converter=_optional_quantity, kw_only=True)
     quote_quantity: Decimal | None = attrs.field(
@@ -184,7 +186,7 @@ class Market:
     tag: str = attrs.field(default="", kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        _check_words(self.side, self.reduce_only, self.leg, self.tag)
+        _check_words(self.symbol, self.side, self.reduce_only, self.leg, self.tag)
         if (self.quantity is None) == (self.quote_quantity is None):
             raise ConfigError("Market: write either quantity or quote_quantity")
 

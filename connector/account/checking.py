@@ -16,16 +16,13 @@ from connector.instruments import Instrument
 from connector.orders import Intent, Limit, Market
 from connector.trading.account_book import AccountBook
 from connector.trading.budgets import OrderBudget
-from connector.trading.exposure import Exposure, OwnLimits
+from connector.trading.exposure import OwnLimits
 from connector.trading.filters import check_intent
 from connector.trading.order_record import OrderRecord
 from connector.trading.venue import Trading
 
 _UNTIL_AN_ORDER_ENDS = 1.0
 """Nobody knows when that is: how soon to look again, in seconds."""
-
-
-_NOTHING = Exposure(ZERO, ZERO)
 
 
 class Known(Protocol):
@@ -111,7 +108,7 @@ def check_amend(known: Known, changed: Limit, record: OrderRecord) -> None:
         instrument,
         price=None,
         position=book.holdings.held(record.symbol, changed.leg),
-        exposure=book.live.exposure(record.symbol, without=record),
+        same_side=book.live.exposure(record.symbol, without=record).of(changed.side),
         open_notional=book.live.notional(book.holdings.last_prices, without=record),
         now=trio.current_time(),
     )
@@ -134,13 +131,13 @@ def _check_own_limits(
 ) -> None:
     book, limits, symbol = known.book, known.own_limits.limits, instrument.symbol
     # Nothing is looked up for a limit that there is not.
-    limited = symbol in (limits.position or {})
+    limited = limits.position is not None and symbol in limits.position
     known.own_limits.check(
         intent,
         instrument,
         price=reference,
         position=book.holdings.held(symbol, intent.leg) if limited else ZERO,
-        exposure=book.live.exposure(symbol) if limited else _NOTHING,
+        same_side=book.live.quantity(symbol, intent.side) if limited else ZERO,
         open_notional=ZERO
         if limits.open_notional is None
         else book.live.notional(book.holdings.last_prices),
@@ -157,7 +154,7 @@ def _check_most_held(
         return
     symbol = instrument.symbol
     held = book.holdings.held(symbol)
-    bought = [book.live.exposure(symbol).buys]
+    bought = [book.live.quantity(symbol, "buy")]
     bought += [
         difference(each.quantity or ZERO, each.filled)
         for each in book.others.values()

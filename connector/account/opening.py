@@ -259,7 +259,5 @@ def _make(
     )
     if settings.dead_man is not None:
         running.switch = Switch(office, settings.dead_man.seconds)
-    running.stream = PrivateStream(
-        dialling("private"), asking, running, office.told, window=window
-    )
+    running.stream = PrivateStream(dialling("private"), asking, running, office.told, window=window)
     return running

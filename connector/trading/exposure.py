@@ -13,7 +13,7 @@ from decimal import Decimal
 import attrs
 
 from connector.errors import LimitExceeded
-from connector.inputs.decimals import ZERO, total
+from connector.inputs.decimals import ZERO, difference, plus, total
 from connector.instruments import Instrument
 from connector.orders import Intent, Limit, Limits, Side
 from connector.trading.order_record import OrderRecord
@@ -64,7 +64,7 @@ class OwnLimits:
         *,
         price: Decimal | None,
         position: Decimal,
-        exposure: Exposure,
+        same_side: Decimal,
         open_notional: Decimal,
         now: float,
     ) -> None:
@@ -75,7 +75,7 @@ class OwnLimits:
             instrument: what it trades.
             price: the market's, for an order without one; None if it is not known.
             position: what is held of it, with a sign.
-            exposure: of the orders of the instrument that are not over.
+            same_side: what the orders of the instrument on its side may still trade.
             open_notional: of all orders that are not over.
             now: of our monotonic clock.
 
@@ -92,18 +92,17 @@ class OwnLimits:
         if intent.reduce_only:
             return
         if limits.position is not None:
-            self._check_position(intent, instrument.symbol, position, exposure)
-        if limits.order_notional is None and limits.open_notional is None:
+            self._check_position(intent, instrument.symbol, position, same_side)
+        of_one, of_all = limits.order_notional, limits.open_notional
+        if of_one is None and of_all is None:
             return
         worth = _worth(intent, instrument, price)
-        if limits.order_notional is not None and worth > limits.order_notional:
-            raise LimitExceeded(
-                f"a notional of {worth}: the limit is order_notional={limits.order_notional}"
-            )
-        if limits.open_notional is not None and open_notional + worth > limits.open_notional:
+        if of_one is not None and worth > of_one:
+            raise LimitExceeded(f"a notional of {worth}: the limit is order_notional={of_one}")
+        if of_all is not None and plus(open_notional, worth) > of_all:
             raise LimitExceeded(
                 f"{open_notional} open or on its way, and {worth}: the limit is "
-                f"open_notional={limits.open_notional}"
+                f"open_notional={of_all}"
             )
 
     def count(self, now: float) -> None:
@@ -132,7 +131,7 @@ class OwnLimits:
         return found
 
     def _check_position(
-        self, intent: Intent, symbol: str, position: Decimal, exposure: Exposure
+        self, intent: Intent, symbol: str, position: Decimal, same_side: Decimal
     ) -> None:
         limit = (self.limits.position or {}).get(symbol)
         if limit is None:
@@ -143,12 +142,13 @@ class OwnLimits:
                 f"{symbol}: the position that a quote_quantity leads to is not known, and is "
                 "limited; write quantity"
             )
-        sign = 1 if intent.side == "buy" else -1
-        reached = sign * position + exposure.of(intent.side) + quantity
+        buys = intent.side == "buy"
+        reached = plus(same_side, quantity)
+        reached = plus(reached, position) if buys else difference(reached, position)
         if reached > limit:
             raise LimitExceeded(
-                f"{symbol}: the position could become {sign * reached}: the limit is "
-                f"position={limit}"
+                f"{symbol}: the position could become {reached if buys else -reached}: the limit "
+                f"is position={limit}"
             )
 
     def _forget(self, now: float) -> None:

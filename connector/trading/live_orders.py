@@ -49,6 +49,12 @@ class LiveOrders:
         self._settle()
         return self._live.values()
 
+    def quantity(self, symbol: str, side: Side) -> Decimal:
+        """What the orders of one side of `symbol` may still trade; what only reduces adds none."""
+        if self._changed:
+            self._settle()
+        return self._quantities.get((symbol, side), ZERO)
+
     def exposure(self, symbol: str, without: OrderRecord | None = None) -> Exposure:
         """What the orders of `symbol` may still become. What only reduces adds nothing.
 

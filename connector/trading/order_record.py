@@ -211,10 +211,7 @@ class OrderRecord:
             return False
         if report.partial or (report.quantity == self.quantity and report.price == self.price):
             return True
-        for quantity, price in self._shapes:
-            if self._fits(report, quantity, price):
-                return True
-        return False
+        return any(self._fits(report, quantity, price) for quantity, price in self._shapes)
 
     def _fits(self, report: OrderReport, quantity: Decimal | None, price: Decimal | None) -> bool:
         if isinstance(self.intent, Limit) and report.price != price:
@@ -260,8 +257,7 @@ class OrderRecord:
             if state != self.state:
                 self.state = state
                 self.reason = report.reason
-        if report.filled > self.filled:
-            self.filled = report.filled
+        self.filled = max(self.filled, report.filled)
         self._average = report.average_price or self._average
         if time_ns is not None and not is_older:
             self.exchange_time_ns = time_ns

@@ -13,8 +13,6 @@ from connector.trading.exposure import Exposure, OwnLimits, exposure_of, notiona
 from connector.trading.order_record import OrderRecord
 from tests.trading.markets import instrument
 
-NOTHING = Exposure(Decimal(0), Decimal(0))
-
 
 def limit(side: Any = "buy", quantity: str = "1", **changes: Any) -> Limit:
     return Limit("ETHUSDC", side, **{"quantity": quantity, "price": 100} | changes)
@@ -27,7 +25,7 @@ def check(own: OwnLimits, intent: Any, **changes: Any) -> None:
         **{
             "price": None,
             "position": Decimal(0),
-            "exposure": NOTHING,
+            "same_side": Decimal(0),
             "open_notional": Decimal(0),
             "now": 0.0,
         }
@@ -66,11 +64,16 @@ def test_the_position_that_may_come_about(side: Any, position: int) -> None:
     own = OwnLimits(Limits(position={"ETHUSDC": 3}))
     exposed = Exposure(Decimal(1), Decimal(1))
 
-    check(own, limit(side), position=Decimal(position), exposure=exposed)
+    check(own, limit(side), position=Decimal(position), same_side=exposed.of(side))
     with pytest.raises(LimitExceeded, match="position=3"):
-        check(own, limit(side, "1.01"), position=Decimal(position), exposure=exposed)
-    check(own, limit(side, "4"), position=Decimal(-2 * position), exposure=exposed)
-    check(own, limit(side, "9", reduce_only=True), position=Decimal(position), exposure=exposed)
+        check(own, limit(side, "1.01"), position=Decimal(position), same_side=exposed.of(side))
+    check(own, limit(side, "4"), position=Decimal(-2 * position), same_side=exposed.of(side))
+    check(
+        own,
+        limit(side, "9", reduce_only=True),
+        position=Decimal(position),
+        same_side=exposed.of(side),
+    )
 
 
 def test_a_symbol_without_a_limit_has_none() -> None:
