@@ -106,7 +106,7 @@ class LiveOrders:
     def _settle(self) -> None:
         """Replace the shares of the orders that have changed."""
         for record in self._changed:
-            record.change_is_counted()
+            record.note_changes_in(self._changed)
             self._take_out(record)
             self._count(record)
         self._changed.clear()

@@ -145,9 +145,8 @@ class OrderRecord:
     def average_price(self) -> Decimal | None:
         """The average price of the trades."""
         if self.fills and self._told == self.filled:
-            if self.inverse:
-                return quotient(self._told, self._worth)
-            return quotient(self._worth, self._told)
+            parts = (self._told, self._worth) if self.inverse else (self._worth, self._told)
+            return quotient(*parts)
         return self._average
 
     # --- changes
@@ -162,10 +161,6 @@ class OrderRecord:
         if self._is_counted and self._changed is not None:
             self._is_counted = False
             self._changed.append(self)
-
-    def change_is_counted(self) -> None:
-        """What it is now was taken in."""
-        self._is_counted = True
 
     def is_shown_as(self, report: OrderReport) -> bool:
         """Whether quantity and price are those of a list, as far as they can be known."""
@@ -202,10 +197,9 @@ class OrderRecord:
 
     def belongs(self, report: OrderReport) -> bool:
         """Whether the report can be of this order, by what it says of it."""
-        intent = self.intent
-        if report.symbol != self.symbol or report.side != intent.side:
+        if report.symbol != self.symbol or report.side != self.intent.side:
             return False
-        if report.leg is not None and report.leg != intent.leg:
+        if report.leg is not None and report.leg != self.intent.leg:
             return False
         if self.exchange_id is not None and report.exchange_id not in (None, self.exchange_id):
             return False
