@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -183,29 +184,32 @@ def lint(session: nox.Session) -> None:
     install(session, "lint")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
-    check_async_rules(session)
-    session.run("mypy")
-    session.run("pyright")
-    session.run("python", "-m", "pytest", "-q", "tests/test_docs_types.py")
-    session.run("lint-imports")
+    # Each of these uses one processor, so all processors take them in turn, the longest first. The
+    # types of the documentation use the cache of mypy, so they follow it.
+    documents = ("python", "-m", "pytest", "-q", "tests/test_docs_types.py")
+    in_turn(session, [[("mypy",), documents], [("pyright",)], *async_rules(), [("lint-imports",)]])
 
 
-def check_async_rules(session: nox.Session) -> None:
-    """Run flake8-async, which uses one processor, on every processor at once."""
-    session.log("flake8-async connector tests")
-    processors = os.cpu_count() or 1
-    batches = [
-        (f"--disable={','.join('ASYNC' + number for number in rules)}", *files)
-        for folder, rules in {"connector": ASYNC_IN_PACKAGE, "tests": ASYNC_IN_TESTS}.items()
-        for first in range(processors)
-        if (files := python_files(folder)[first::processors])
-    ]
+def in_turn(session: nox.Session, jobs: list[list[tuple[str, ...]]]) -> None:
+    """Run jobs of several commands on every processor; show the output of what fails."""
 
-    def check(batch: tuple[str, ...]) -> None:
-        session.run("flake8-async", ASYNC_RULES, *batch, log=False)
+    def run(job: list[tuple[str, ...]]) -> None:
+        for command in job:
+            session.log(" ".join(command[:5]))
+            session.run(*command, silent=True, log=False)
 
-    with ThreadPoolExecutor(processors) as pool:
-        list(pool.map(check, batches))
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        list(pool.map(run, jobs))
+
+
+def async_rules() -> Iterator[list[tuple[str, ...]]]:
+    """Jobs of flake8-async, two for each processor and folder."""
+    count = 2 * (os.cpu_count() or 1)
+    for folder, rules in (("tests", ASYNC_IN_TESTS), ("connector", ASYNC_IN_PACKAGE)):
+        disabled = f"--disable={','.join('ASYNC' + number for number in rules)}"
+        for first in range(count):
+            if files := python_files(folder)[first::count]:
+                yield [("flake8-async", ASYNC_RULES, disabled, *files)]
 
 
 def python_files(folder: str) -> list[str]:

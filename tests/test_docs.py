@@ -200,9 +200,6 @@ class World:
             raise Enough
 
     def execute(self, block: Block) -> None:
-        if "@pytest.mark." in block.code:
-            run_pytest(block)
-            return
         self.lines.clear()
         code = self.compile(block)
         try:
@@ -272,21 +269,22 @@ def sampled(arguments: re.Match[str]) -> str:
     return longer if count else f"{given}, stride={STRIDE}"
 
 
-def run_pytest(block: Block) -> None:
-    """A block shows tests with marks: pytest runs them, with each fault at some of the steps."""
+def run_pytest(shown: list[Block]) -> None:
+    """Blocks show tests with marks: pytest runs them, with each fault at some of the steps."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "test_block.py"
-        path.write_text(re.sub(r"(?<=\.every_step\()[^()]*(?=\))", sampled, block.code))
+        for block in shown:
+            path = Path(folder) / f"test_line_{block.line}.py"
+            path.write_text(re.sub(r"(?<=\.every_step\()[^()]*(?=\))", sampled, block.code))
         ended = subprocess.run(
             [
                 *(sys.executable, "-m", "pytest", "-q", "-p", "pytest_connector"),
-                *("-o", "trio_mode=true", "-W", "error", path),
+                *("-o", "trio_mode=true", "-W", "error", folder),
             ],
             capture_output=True,
             text=True,
             check=False,
         )
-    assert ended.returncode == 0, f"{block}:\n{ended.stdout}"
+    assert ended.returncode == 0, f"{shown[0].page}:\n{ended.stdout}"
 
 
 async def break_sometimes(exchange: SimulatedExchange) -> None:
@@ -346,8 +344,11 @@ def test_code_runs(page: Path, tmp_path: Path) -> None:
 
 
 def run_blocks(page: Path, world: World) -> None:
-    for block in blocks(page):
-        if block.language in EXECUTED:
+    executed = [block for block in blocks(page) if block.language in EXECUTED]
+    if marked := [block for block in executed if "@pytest.mark." in block.code]:
+        run_pytest(marked)
+    for block in executed:
+        if block not in marked:
             world.execute(block)
             shows = re.search(r"\bprint\(", block.code)
             assert not shows or world.lines, f"{block} printed nothing"

@@ -112,7 +112,7 @@ def test_every_scenario_ends_well_in_any_order(name: str) -> None:
 @pytest.mark.parametrize("name", ["trade", "quote_spot"])
 def test_accounts_keep_their_promises_at_some_steps(name: str) -> None:
     """A sample, lean enough for every run of the tests; `docs/design.md` has the whole."""
-    scenario = attrs.evolve(SCENARIOS[name], stride=1499)
+    scenario = attrs.evolve(SCENARIOS[name], stride=2999)
 
     report = sweep(scenario, kinds=("steps",), faults=(*TRADING_FAULTS, *CORE_FAULTS))
 
