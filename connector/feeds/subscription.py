@@ -350,6 +350,8 @@ class Subscription(Intake):
                     )
                 if self.live or self.over:
                     self._waiting.pop(buffer, None)
+                    if not self._waiting:
+                        self._waiting.clear()  # or it keeps the room for what was in it
                     return
                 if self._changed is None:
                     self._changed = trio.Event()

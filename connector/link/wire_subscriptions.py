@@ -18,7 +18,7 @@ stream is rejected.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import attrs
@@ -74,7 +74,8 @@ class Wire:
         self._wanted = wanted
         self._next_id = 1
         self._pending: dict[int, _Pending] = {}
-        self._asked: set[str] = set()
+        self._asked: dict[str, None] = {}
+        """An ordered set, as empty as a link at rest has it: a set would be larger."""
         self._halves: list[Sequence[Subscription]] = []
         self._refresh: dict[str, None] = {}
         """An ordered set."""
@@ -132,7 +133,7 @@ class Wire:
         for each in others:
             del pending.left[each.name]
         self._settle(pending)
-        self._asked.difference_update(each.name for each in (*about, *others))
+        self._answered((*about, *others))
         refused = []
         if reply.others == "refused":
             refused = [Refusal(each, reply.code, reply.message or _UNANSWERED) for each in others]
@@ -177,7 +178,7 @@ class Wire:
             streams = list(pending.left.values())
             pending.left.clear()
             self._settle(pending)
-            self._asked.difference_update(each.name for each in streams)
+            self._answered(streams)
             if not pending.request.subscribes:
                 self._gone(streams)
             elif meaning == "omitted" and len(streams) == len(pending.request.subscriptions) > 1:
@@ -218,7 +219,7 @@ class Wire:
             for each in done:
                 del pending.left[each.name]
             self._settle(pending)
-            self._asked.difference_update(each.name for each in done)
+            self._answered(done)
             (self._accepted if subscribes else self._gone)(done)
         return []
 
@@ -228,10 +229,19 @@ class Wire:
         for pending in self._pending.values():
             pending.answers_before -= 1
 
+    def _answered(self, subscriptions: Iterable[Subscription]) -> None:
+        """Note that nothing is asked about them any more."""
+        for each in subscriptions:
+            self._asked.pop(each.name, None)
+        if not self._asked:
+            self._asked = {}
+
     def _settle(self, pending: _Pending) -> None:
         """Remove a request once all of its streams are answered."""
         if not pending.left:
             del self._pending[pending.request.request_id]
+        if not self._pending:
+            self._pending = {}  # a dict never gives back the room for what was in it
 
     def _accepted(self, subscriptions: Sequence[Subscription]) -> None:
         for subscription in subscriptions:
@@ -304,5 +314,5 @@ class Wire:
         left = {each.name: each for each in subscriptions}
         self._pending[request.request_id] = _Pending(request, now, left, self._unanswered)
         self._unanswered += 1
-        self._asked.update(left)
+        self._asked.update(dict.fromkeys(left))
         return request

@@ -54,12 +54,6 @@ def forget_handshake(websocket: WebSocketConnection) -> None:
     for name in ("_open_handshake", "_for_testing_peer_closed_connection"):
         if type(getattr(websocket, name, None)) is trio.Event:
             setattr(websocket, name, _UNHEARD)
-    channel = getattr(websocket, "_recv_channel", None)
-    for owner, name in ((protocol.connection, "_events"), (_state_of(channel), "data")):
-        queue = getattr(owner, name, None)
-        if type(queue) is deque and queue.maxlen is None:
-            setattr(owner, name, _Queue(queue))
-
-
-def _state_of(channel: object) -> object:
-    return getattr(channel, "_state", None)
+    queue = getattr(protocol.connection, "_events", None)
+    if type(queue) is deque and queue.maxlen is None:
+        protocol.connection._events = cast("Any", _Queue(queue))

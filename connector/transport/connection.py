@@ -29,6 +29,7 @@ from connector.transport.at_rest import forget_handshake
 from connector.transport.deflate import OFFER
 from connector.transport.dial import Address
 from connector.transport.error_groups import origins
+from connector.transport.passage import pass_simply
 from connector.transport.sink import Sink
 from connector.transport.tap import Tap
 from connector.transport.websocket_frames import Violation, masked_text
@@ -81,6 +82,7 @@ class _Caught:
         self._started = trio.Event()
 
     def start_soon(self, reader: _Reader) -> None:
+        pass_simply(getattr(reader, "__self__", None))
         self._reader = reader
         self._started.set()
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from connector.transport import open_connection
 from connector.transport.at_rest import _Queue, forget_handshake
+from connector.transport.passage import Passage
 
 
 async def test_neither_queues_nor_the_handshake_are_held(far: Any) -> None:
@@ -19,10 +20,12 @@ async def test_neither_queues_nor_the_handshake_are_held(far: Any) -> None:
         "ws://far/", far.Bucket(), dialer=far.Dialer(lambda: end), sockets=set()
     ) as connection:
         websocket: Any = connection._websocket
-        held = [websocket._wsproto.connection._events, websocket._recv_channel._state.data]
+        events = websocket._wsproto.connection._events
 
-        assert not any(isinstance(each, deque) for each in held)
-        assert not any(held)
+        assert not isinstance(events, deque)
+        assert not events
+        assert isinstance(websocket._recv_channel, Passage)
+        assert websocket._send_channel is websocket._recv_channel
         assert not isinstance(websocket._open_handshake, trio.Event)
         assert not hasattr(websocket._wsproto.handshake, "_h11_connection")
 
