@@ -59,6 +59,12 @@ class Delivery:
         reader: the session; it processes messages that are not data of a stream.
     """
 
+    __slots__ = (
+        "_behind", "_end", "_exchange", "_full", "_is_usual", "_numbers", "_reader", "_rest",
+        "_shape", "_stamped_ns", "_streams", "first_data", "leisurely", "messages",
+        "received_ns", "session", "timed",
+    )  # fmt: skip
+
     def __init__(
         self,
         exchange: Exchange,

@@ -10,8 +10,7 @@ messages into its own events, for its own buffers.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping, Sequence, ValuesView
+from collections.abc import Callable, Mapping, ValuesView
 from copy import copy
 from typing import Any, cast
 
@@ -27,6 +26,7 @@ from connector.feeds.buffer import Buffer
 from connector.feeds.intake import Intake, fold_all
 from connector.feeds.late_decoding import Unread
 from connector.feeds.lossy_buffers import ConflatingBuffer
+from connector.feeds.readers import Readers
 
 _HELD_BACK_SECONDS = 10.0
 """An acknowledgement that is still behind unread data after this time will not come by waiting."""
@@ -52,26 +52,6 @@ class StreamStatistics:
     """Seconds since the last data, if that is longer than its limit; otherwise None."""
 
 
-class Readers:
-    """All buffers that read a stream, as one.
-
-    Args:
-        buffers: an ordered set, which may change.
-    """
-
-    def __init__(self, buffers: Mapping[Buffer[object], None]) -> None:
-        self._buffers = buffers
-
-    def room(self) -> int:
-        """How many events may be put before a buffer could be full."""
-        return min((buffer.room() for buffer in self._buffers), default=sys.maxsize)
-
-    def put_run(self, events: Sequence[Event], stream: str) -> None:
-        """Hand a run of events of `stream`, at most `room` of them, to every buffer."""
-        for buffer in self._buffers:
-            buffer.put_run(events, stream)
-
-
 def _kind_of(stream: AnyStream) -> tuple[type[Any], str]:
     """Streams of one name and one kind are decoded alike."""
     return type(stream.channel), stream.reading
@@ -85,6 +65,13 @@ class Subscription(Intake):
         full: of the link that carries it.
         wire: the subscription beside which it is; None: it is on the wire itself.
     """
+
+    __slots__ = (
+        "_beside", "_buffers", "_changed", "_eager", "_messages_before", "_waiting", "_wire",
+        "blank_id", "decode_errors", "duplicates", "full", "gaps", "glance", "halted",
+        "heard_times", "listed", "live", "old_ids", "over", "pace", "patience", "readers",
+        "rejection", "silent_seconds", "stream", "unheard_since",
+    )  # fmt: skip
 
     group: Buffer[object] | Readers | None
 

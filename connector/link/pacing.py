@@ -88,6 +88,10 @@ _HOUR_SECONDS = 3600.0
 class Pace:
     """At most `per_second` actions a second, evenly spaced, and `per_hour` requests an hour."""
 
+    __slots__ = (
+        "_next", "_requests", "_spacing",
+    )  # fmt: skip
+
     def __init__(self, per_second: float, per_hour: int | None = None) -> None:
         self._spacing = 1 / per_second
         self._next = -math.inf

@@ -44,6 +44,10 @@ class Twins:
         exchange: the exchange's name.
     """
 
+    __slots__ = (
+        "_family", "_link",
+    )  # fmt: skip
+
     def __init__(self, link: Twin, exchange: str) -> None:
         try:
             families = _families.get()

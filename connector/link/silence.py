@@ -78,6 +78,10 @@ class Silence:
         stale_after: seconds, for every stream; None for each stream's own limit.
     """
 
+    __slots__ = (
+        "_checks", "_clocks", "_last_data", "_messages", "_stale_after", "doubtful",
+    )  # fmt: skip
+
     def __init__(self, stale_after: float | None, now: float) -> None:
         self._stale_after = stale_after
         self._clocks: dict[str, _Clock] = {}

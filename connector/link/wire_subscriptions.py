@@ -69,6 +69,11 @@ class Refusal:
 class Wire:
     """The subscriptions of one connection."""
 
+    __slots__ = (
+        "_asked", "_exchange", "_halves", "_lists", "_next_id", "_pending", "_refresh",
+        "_unanswered", "_wanted", "live",
+    )  # fmt: skip
+
     def __init__(self, exchange: Exchange, wanted: Mapping[bytes, Subscription]) -> None:
         self._exchange = exchange
         self._wanted = wanted

@@ -98,6 +98,10 @@ class Connection:
     Nothing is delivered to the sink before `run` is called, and nothing after it has returned.
     """
 
+    __slots__ = (
+        "_caught", "_failure", "_over", "_running", "_scopes", "_tap", "_websocket",
+    )  # fmt: skip
+
     watched = True
     """Whether silence and age end it (`connector.link.source.Carrier`)."""
 
