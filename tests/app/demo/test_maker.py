@@ -14,7 +14,7 @@ from rich.console import Console
 from trio.testing import MockClock
 
 from connector.app.commands import group
-from connector.app.demo import maker_command
+from connector.app.demo import showing
 from connector.app.demo.maker import MOST, MakerOptions, MakerView, Show, run_maker
 from connector.app.demo.maker_screen import MakerLines, render, summary
 
@@ -97,7 +97,7 @@ def test_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     def at_once(*arguments: Any) -> Any:
         return run(*arguments, clock=MockClock(autojump_threshold=0))
 
-    monkeypatch.setattr(maker_command.trio, "run", at_once)
+    monkeypatch.setattr(showing.trio, "run", at_once)
 
     result = CliRunner().invoke(group, ["demo", "--maker", "--seconds", "8", "--json"])
     wrong = CliRunner().invoke(group, ["demo", "--maker", "--tls"])

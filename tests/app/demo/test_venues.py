@@ -15,7 +15,7 @@ from rich.console import Console
 from trio.testing import MockClock
 
 from connector.app.commands import group
-from connector.app.demo import venues, venues_command
+from connector.app.demo import showing, venues
 from connector.app.demo.venue_follower import BREAKS, Followed
 from connector.app.demo.venues import VenuesOptions, run_venues
 from connector.app.demo.venues_report import VenuesView
@@ -120,7 +120,7 @@ def test_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     def at_once(*arguments: Any) -> Any:
         return run(*arguments, clock=MockClock(autojump_threshold=0))
 
-    monkeypatch.setattr(venues_command.trio, "run", at_once)
+    monkeypatch.setattr(showing.trio, "run", at_once)
 
     result = CliRunner().invoke(group, ["demo", "--venues", "--seconds", "1", "--json"])
     plain = CliRunner().invoke(group, ["demo", "--venues", "--seconds", "1"])

@@ -20,9 +20,9 @@ from connector.testing.exchange.trading.orders import (
     Order,
     Status,
 )
+from connector.testing.exchange.trading.places import Places
 from connector.testing.exchange.trading.tape import Tape
-from connector.testing.market.matching import BookSide, Resting
-from connector.testing.market.matching import Side as BookSideName
+from connector.testing.market.matching import Resting
 from connector.testing.market.payloads import TradeFacts
 
 BECOMES = {
@@ -46,7 +46,10 @@ class Engine:
     post_only_expires: bool = False
     """Whether a post-only order that would take expires, instead of being refused."""
     _order_id: int = FIRST_ORDER_ID
-    _resting: dict[int, Resting] = attrs.field(factory=dict)
+    _places: Places = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._places = Places(self.floor, self.instruments, self.tape)
 
     # -- requests of accounts -------------------------------------------------------------------
 
@@ -57,16 +60,17 @@ class Engine:
             Refused: a post-only order would take, a fill-or-kill order cannot be filled, or the
                 account cannot pay for it. No order exists then.
         """
+        places, buys = self._places, draft.side == "BUY"
         instrument = self.instruments[draft.symbol]
-        quantity, value = extent_of(
-            draft, instrument, self._opposite(draft.symbol, draft.side == "BUY")
-        )
-        if draft.is_post_only and self._takes(draft.symbol, draft.side == "BUY", draft.price):
+        quantity, value = extent_of(draft, instrument, places.opposite(draft.symbol, buys))
+        if draft.is_post_only and places.takes(draft.symbol, buys, draft.price):
             if not self.post_only_expires:
                 raise self.clearing.would_take()
             return self._accept(account, draft, quantity, ms, ends="post_only")
         quantity = self.clearing.admit(account, draft, quantity, value)
-        if draft.time_in_force == "FOK" and not self._fills_at_once(account, draft, quantity):
+        if draft.time_in_force == "FOK" and not self._places.fills_at_once(
+            draft, quantity, lambda each: draft.prevention != "NONE" and self._is_own(account, each)
+        ):
             refused = self.clearing.unfillable()
             if refused is not None:
                 raise refused
@@ -101,7 +105,7 @@ class Engine:
     ) -> Order:
         """Cancel an open order; `client_id` is the id of the request, if it has one."""
         with self.tape.acting(order.symbol, ms):
-            self._withdraw(order)
+            self._places.withdraw(order)
             return self.tape.tell(
                 account,
                 "CANCELED",
@@ -114,7 +118,7 @@ class Engine:
     def expire(self, account: SimulatedAccount, order: Order, ms: int, cause: str) -> Order:
         """Make an open order expire, for a reason other than its owner's request."""
         with self.tape.acting(order.symbol, ms):
-            self._withdraw(order)
+            self._places.withdraw(order)
             return self._expire(account, order, ms, cause)
 
     def reduce(
@@ -122,7 +126,7 @@ class Engine:
     ) -> Order:
         """Amend an order to a smaller quantity; it keeps its place in the queue (§5.2)."""
         with self.tape.acting(order.symbol, ms):
-            self._shrink(order, order.quantity - quantity)
+            self._places.shrink(order, order.quantity - quantity)
             after = attrs.evolve(
                 order,
                 quantity=quantity,
@@ -152,20 +156,20 @@ class Engine:
         changed = attrs.evolve(
             order, quantity=quantity, price=price, changes=order.changes + 1, updated_ms=ms
         )
-        takes = order.time_in_force == "GTX" and self._takes(
+        takes = order.time_in_force == "GTX" and self._places.takes(
             order.symbol, order.side == "BUY", price
         )
         if takes or (order.filled and quantity <= order.filled):
             return self.cancel(account, order, ms)
         with self.tape.acting(order.symbol, ms):
-            self._withdraw(order)
+            self._places.withdraw(order)
             told = self.tape.tell(account, "AMENDMENT", changed, ms, modify_id=modify_id)
             return self._match(account, told, ms)
 
     @property
     def rests(self) -> bool:
         """Whether any order rests on a book."""
-        return bool(self._resting)
+        return bool(self._places)
 
     def meet(self, symbol: str, resting: Resting, trade: TradeFacts) -> None:
         """Settle a trade between the market's own traders and an account's order."""
@@ -178,10 +182,9 @@ class Engine:
         """Fill this quantity of an open order, regardless of the orders ahead of it."""
         account = self.accounts[order.account]
         instrument = self.instruments[order.symbol]
-        resting, lots = self._resting[order.order_id], instrument.lots(quantity)
+        resting, lots = self._places[order.order_id], instrument.lots(quantity)
         with self.tape.acting(order.symbol, ms):
-            self._side(order.symbol, resting.side).reduce(resting, lots)
-            self.tape.changed(resting.side, resting.price)
+            self._places.reduce(order.symbol, resting, lots)
             trade = self._trade(order.symbol, resting.price, lots, ms, buys=order.side == "SELL")
             self._fill_maker(account, resting, lots, trade)
             self._cut_overhang(account, order.symbol, ms)
@@ -258,37 +261,17 @@ class Engine:
             updated_ms=ms,
         )
 
-    def _takes(self, symbol: str, buys: bool, price: Decimal) -> bool:
-        best = self._opposite(symbol, buys).best
-        if best is None:
-            return False
-        limit = self.instruments[symbol].ticks(price)
-        return best <= limit if buys else best >= limit
-
-    def _fills_at_once(self, account: SimulatedAccount, draft: Draft, quantity: Decimal) -> bool:
-        instrument = self.instruments[draft.symbol]
-        side, lots = self._opposite(draft.symbol, draft.side == "BUY"), 0
-        worst = instrument.ticks(draft.price) if draft.is_limit else side.worst
-        if worst is None:
-            return False
-        for order in side.lots_within(worst):
-            if not isinstance(order, Resting):
-                lots += order
-            elif draft.prevention == "NONE" or not self._is_own(account, order):
-                lots += order.lots
-        return lots >= instrument.lots(quantity)
-
     # -- matching -------------------------------------------------------------------------------
 
     def _match(self, account: SimulatedAccount, order: Order, ms: int) -> Order:
         instrument = self.instruments[order.symbol]
         buys = order.side == "BUY"
-        side = self._opposite(order.symbol, buys)
+        side = self._places.opposite(order.symbol, buys)
         while order.is_open and (lots := instrument.lots(order.remaining)):
             first, best = side.first, side.best
             if first is None or best is None:
                 break
-            if order.type != "MARKET" and not self._takes(order.symbol, buys, order.price):
+            if order.type != "MARKET" and not self._places.takes(order.symbol, buys, order.price):
                 break
             if isinstance(first, Resting) and self._is_own(account, first):
                 prevented = self._prevent(account, order, first, ms)
@@ -315,20 +298,7 @@ class Engine:
             return self._expire(account, order, ms, "market")
         if order.time_in_force in ("IOC", "FOK"):
             return self._expire(account, order, ms, order.time_in_force.lower())
-        instrument = self.instruments[order.symbol]
-        book = self.floor.book(order.symbol)
-        side = (book.bids if order.side == "BUY" else book.asks).side
-        resting = Resting(
-            order.order_id,
-            account.name,
-            side,
-            instrument.ticks(order.price),
-            instrument.lots(order.remaining),
-        )
-        self._resting[order.order_id] = resting
-        self._side(order.symbol, side).rest(resting)
-        self.tape.changed(side, resting.price)
-        self.floor.wake()
+        self._places.rest(order)
         self._cut_overhang(account, order.symbol, ms)
         return self._now(account, order)
 
@@ -342,8 +312,7 @@ class Engine:
     ) -> None:
         history = account.history(resting.order_id)
         assert history is not None
-        if not resting.lots:
-            self._resting.pop(resting.order_id, None)
+        self._places.forget_if_filled(resting)
         self._fill(account, history.now, lots, trade, maker=True)
 
     def _fill(
@@ -386,7 +355,7 @@ class Engine:
             self._prevented(owner, history.now, quantity, ms)
             return self._prevented(account, order, quantity, ms)
         if order.prevention in ("EXPIRE_MAKER", "EXPIRE_BOTH"):
-            self._withdraw(history.now)
+            self._places.withdraw(history.now)
             self._expire(owner, history.now, ms, "prevented")
         if order.prevention in ("EXPIRE_TAKER", "EXPIRE_BOTH"):
             return self._expire(account, order, ms, "prevented")
@@ -395,7 +364,7 @@ class Engine:
     def _prevented(
         self, account: SimulatedAccount, order: Order, quantity: Decimal, ms: int
     ) -> Order:
-        self._shrink(order, quantity)
+        self._places.shrink(order, quantity)
         after = attrs.evolve(order, prevented=order.prevented + quantity, updated_ms=ms)
         after = self.tape.tell(account, "TRADE_PREVENTION", after, ms, prevented=quantity)
         if after.remaining:
@@ -412,10 +381,10 @@ class Engine:
         """Cut or expire reduce-only orders that would flip the position (§5.3)."""
         for order, left in self.clearing.overhang(account, symbol):
             if left:
-                self._shrink(order, order.remaining - left)
+                self._places.shrink(order, order.remaining - left)
                 account.keep(attrs.evolve(order, quantity=order.filled + left), ms)
             else:
-                self._withdraw(order)
+                self._places.withdraw(order)
                 self._expire(account, order, ms, "reduce_only")
 
     def _expire(self, account: SimulatedAccount, order: Order, ms: int, cause: str) -> Order:
@@ -426,25 +395,3 @@ class Engine:
             updated_ms=ms,
         )
         return self.tape.tell(account, "EXPIRED", after, ms)
-
-    def _withdraw(self, order: Order) -> None:
-        resting = self._resting.get(order.order_id)
-        if resting is not None:
-            self._shrink(order, order.remaining)
-
-    def _shrink(self, order: Order, quantity: Decimal) -> None:
-        """Remove this quantity of an order from the book, if the order rests there."""
-        resting = self._resting.get(order.order_id)
-        if resting is None:
-            return
-        lots = self.instruments[order.symbol].lots(quantity)
-        self._side(order.symbol, resting.side).reduce(resting, lots)
-        self.tape.changed(resting.side, resting.price)
-        if not resting.lots:
-            del self._resting[order.order_id]
-
-    def _side(self, symbol: str, side: BookSideName) -> BookSide:
-        return self.floor.book(symbol).side(side)
-
-    def _opposite(self, symbol: str, buys: bool) -> BookSide:
-        return self._side(symbol, "ask" if buys else "bid")
