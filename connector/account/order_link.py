@@ -12,6 +12,7 @@ from typing import Protocol
 import trio
 
 from connector.account.asking import Asking
+from connector.account.late_timers import sleep_until_read
 from connector.account.order_requests import QUOTE, Job, Line
 from connector.account.reconnecting import Dialling, EndReason, keep_asking_whether_alive
 from connector.errors import ExchangeUnavailable, HandshakeRejected
@@ -273,7 +274,7 @@ class OrderLink:
             due = now + REPLY_SECONDS / 10 if oldest is None else oldest + REPLY_SECONDS
             if now >= due:
                 return
-            await trio.sleep_until(due)
+            await sleep_until_read(due)
 
     def _answer(self, answer: Answer) -> None:
         if answer.used:

@@ -10,6 +10,7 @@ from collections import deque
 
 import trio
 
+from connector.account.late_timers import sleep_until_read
 from connector.account.order import Order
 
 
@@ -47,7 +48,7 @@ class Patience:
                 while self._waiting:
                     until, order = self._waiting[0]
                     if not order._is_known():
-                        await trio.sleep_until(until)
+                        await sleep_until_read(until)
                         order._lose_patience()
                     self._waiting.popleft()
         finally:

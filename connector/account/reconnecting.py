@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import trio
 
+from connector.account.late_timers import read_if_late
 from connector.account.statistics import PrivateLinkStatistics
 from connector.errors import ExchangeUnavailable, HandshakeRejected, InvariantViolated
 from connector.exchanges.protocol import UNDECODABLE, Limits
@@ -234,10 +235,11 @@ async def keep_asking_whether_alive(connection: Connection) -> None:
     while True:
         await trio.sleep(PING_SECONDS)
         heard = connection.wire_bytes
-        with trio.move_on_after(PONG_SECONDS):
+        with trio.move_on_after(PONG_SECONDS) as limit:
             try:
                 await connection.ping()
             except ExchangeUnavailable:
                 return
+        await read_if_late(limit.deadline)
         if connection.wire_bytes == heard:
             return

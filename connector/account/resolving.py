@@ -12,6 +12,7 @@ from connector.account.account_state import Office
 from connector.account.asking import Refused
 from connector.account.cancel_request import outcome_of, send_cancel
 from connector.account.history import find_owners, read_fills
+from connector.account.late_timers import read_if_late
 from connector.account.synchronising import read_holdings
 from connector.errors import ExchangeUnavailable, OrderNotPlaced
 from connector.trading.order_record import OrderRecord
@@ -36,6 +37,7 @@ async def resolve(office: Office, record: OrderRecord) -> None:
             case "wait":
                 with trio.move_on_at(due):
                     await office.orders[record.client_id]._wait_known()
+                await read_if_late(due)
             case "ask":
                 await _ask(office, record, resolution)
             case "fence":

@@ -21,6 +21,7 @@ from connector.account.asking import Refused
 from connector.account.cancelling import cancel_until_certain
 from connector.account.checking import own_limits_used
 from connector.account.dead_man import Switch
+from connector.account.late_timers import read_if_late
 from connector.account.leave_deadline import LeaveDeadline
 from connector.account.order_link import OrderLink
 from connector.account.patience import Patience
@@ -342,6 +343,7 @@ class RunningAccount:
                 await self._reread.wait()
                 self._reread = trio.Event()
                 continue
+            await read_if_late(look)
             if (silent := self.office.unheard.overdue(trio.current_time())) is not None:
                 self._reread_stream = True
                 return f"{_AUDIT}the private stream did not tell of order {silent.client_id}"
