@@ -45,10 +45,10 @@ PRODUCTION = Endpoints("wss://uws.kraken.com", REST_URL)
 
 _CATALOGUES = catalogues("kraken_unified", OFFERS, example="PF_XBTUSD", learns_digits=True)
 
-_UNTIL = "Kraken documents none of its derivatives; kraken.Futures has them until 2027-03-01"
+_UNTIL = "Kraken documents none here; kraken.Futures has them until 2027-03-01"
 _REASONS: Mapping[type[AnyChannel], str] = MappingProxyType(
     {
-        BestQuote: "Kraken sends tickers when there is a trade; use OrderBook(symbol, 1)",
+        BestQuote: "Kraken sends its tickers when there is a trade: use OrderBook(symbol, 1)",
         MarkPrices: _UNTIL,
         Liquidations: _UNTIL,
     }
@@ -121,15 +121,18 @@ class Unified(Venue[N_co]):
         """The stream of `channel`.
 
         Raises:
-            ConfigError: the exchange does not offer it; the message says what to use instead.
+            ConfigError: the exchange does not offer it; the message lists what it does.
         """
         catalogue = _CATALOGUES[self.book_levels]
         if isinstance(channel, RawStream):
             return raw_stream(catalogue, channel, self.book_levels, self.default_route)
-        reason = _REASONS.get(type(channel))
-        if reason is not None:
-            raise ConfigError(f"{self.name} does not offer {channel!r}: {reason}")
-        return catalogue.stream(channel, self.numbers)
+        try:
+            return catalogue.stream(channel, self.numbers)
+        except ConfigError as error:
+            reason = _REASONS.get(type(channel))
+            if reason is None:
+                raise
+            raise ConfigError(f"{error}. {reason}") from None
 
     @property
     def rest(self) -> RestService:

@@ -41,7 +41,7 @@ CHANNELS = ("", "trade", "ticker", "book", "ohlc", "instrument")
 _CHANNELS = 16
 _INTERVALS = 1 << 15
 _REQUEST = _CHANNELS * _INTERVALS
-_NAMED = re.compile(r"\b(?:[A-Za-z0-9.]+/[A-Za-z0-9.]+|[A-Z]{2}_[A-Z0-9]+(?:_[0-9]{6})?\b)")
+_NAMED = re.compile(r"\b(?:[A-Za-z0-9.]+/[A-Za-z0-9.]+|[FP][FI]_[A-Z0-9]+(?:_[0-9]{6})?\b)")
 """A symbol in a text: of spot, ``BTC/USD``, or of a derivative, ``PF_XBTUSD``."""
 _ALREADY, _LATER = "already subscribed", "msg rate"
 _LONGEST_KIND = 40

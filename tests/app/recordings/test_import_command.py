@@ -189,8 +189,8 @@ def test_a_stream_leads_back_to_its_channel(channel: Any) -> None:
     ("name", "symbol"),
     [
         ("bybit_linear", "BTCUSDT"), ("okx", "BTC-USDT"), ("kraken", "BTC/USD"),
-        ("kraken", "AAPLx/USD"), ("kraken_futures", "PI_XBTUSD"), ("deribit", "BTC-PERPETUAL"),
-        ("bitget_spot", "BTCUSDT"), ("coinbase", "BTC-USD"),
+        ("kraken", "AAPLx/USD"), ("kraken_futures", "PI_XBTUSD"), ("kraken_unified", "PF_XBTUSD"),
+        ("deribit", "BTC-PERPETUAL"), ("bitget_spot", "BTCUSDT"), ("coinbase", "BTC-USD"),
     ],
 )  # fmt: skip
 def test_streams_of_every_exchange_lead_back_to_a_channel_of_their_kind(

@@ -93,7 +93,8 @@ def test_each_request_names_the_class_of_the_assets() -> None:
                 5, None, "no such product (FI_XBTUSD_261225).", streams=("ohlc-5:FI_XBTUSD_261225",)
             ),
         ),
-        ('"error":"EX_nope","success":false', Reply(5, None, "EX_nope")),
+        ('"error":"PF_nope","success":false', Reply(5, None, "PF_nope")),
+        ('"error":"IP_BANNED","success":false', Reply(5, None, "IP_BANNED")),
     ],
 )
 def test_replies(answer: str, said: Reply) -> None:
@@ -130,9 +131,15 @@ def test_a_ticker_that_says_little_is_one_without_a_change() -> None:
 @pytest.mark.parametrize(
     ("channel", "words"),
     [
-        (BestQuote(SYMBOL), r"BestQuote.*: .*use OrderBook\(symbol, 1\)"),
-        (MarkPrices(SYMBOL), "MarkPrices.*: .*kraken.Futures has them until 2027-03-01"),
-        (Liquidations(SYMBOL), "Liquidations.*: .*until 2027-03-01"),
+        (
+            BestQuote(SYMBOL),
+            r"BestQuote.*it offers BookDeltas.*Trades\. .*use OrderBook\(symbol, 1\)",
+        ),
+        (
+            MarkPrices(SYMBOL),
+            r"MarkPrices.*it offers BookDeltas.*Futures has them until 2027-03-01",
+        ),
+        (Liquidations(SYMBOL), "Liquidations.*until 2027-03-01"),
         (PartialBook(SYMBOL), "it offers BookDeltas, Candles, OrderBook, RawStream, Tickers, Tr"),
     ],
 )
