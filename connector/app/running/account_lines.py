@@ -14,7 +14,7 @@ from connector.app.trading.board import Board, board_of
 from connector.inputs.decimals import written
 
 MOST_ORDERS = 20
-"""Open orders that are shown; of more there is the number."""
+"""The most open orders to show; others are counted."""
 
 
 class HoldingLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,13 +39,13 @@ class OpenOrderLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountLine(msgspec.Struct, frozen=True, kw_only=True):
-    """An account; while it is not synced, what it had last."""
+    """An account; while it is not synced, its last known values."""
 
     name: str
     adapter: str
     synced: bool
     cause: str
-    """Why it is not synced, or not open; empty if it is."""
+    """The reason why it is not synced or not open; empty if it is."""
     holdings: tuple[HoldingLine, ...] = ()
     orders: tuple[OpenOrderLine, ...] = ()
     open_orders: int = 0

@@ -42,7 +42,7 @@ class AccountSlot:
         self._closing = trio.Event()
 
     async def run(self, adapter: Adapter) -> None:
-        """Keep it open until it is closed, or its adapter is.
+        """Keep the account open until it is closed, or its adapter is.
 
         Cancellation: its connections are closed.
         """

@@ -35,7 +35,7 @@ class AdapterSlot:
 
     @property
     def adapter(self) -> Adapter | None:
-        """What is open."""
+        """The open adapter; None without one."""
         return None if self._held is None or self._held.ended else self._held.value
 
     async def fill(

@@ -49,5 +49,5 @@ class Backlog(Generic[T]):
         return excess
 
     def clear(self) -> None:
-        """All of it was taken, the loss told."""
+        """Empty the backlog: everything was written, and the loss reported."""
         self.items, self.lost = [], 0

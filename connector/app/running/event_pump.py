@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class Taker(Protocol):
-    """Where a pump's events go."""
+    """The place for a pump's events."""
 
     @property
     def name(self) -> str:
@@ -36,7 +36,7 @@ class Taker(Protocol):
 
     @property
     def trouble(self) -> Trouble:
-        """What is wrong with the sink."""
+        """The trouble of the sink, in words."""
         ...
 
     async def write(self, batch: Batch, *, last: bool = False) -> None:
@@ -48,7 +48,7 @@ class Taker(Protocol):
         ...
 
     def lose(self, events: int, where: str) -> None:
-        """So many events will never come."""
+        """Count events that are lost."""
         ...
 
 
@@ -200,11 +200,11 @@ class Pump:
         await self._write(take_rest(feed), last=True)
 
     def _retry_at(self) -> float:
-        """When what waits for the sink may be tried again; until then it only waits for more."""
+        """Time of the next attempt to write; until then, events only gather."""
         return max(self.slot.trouble.retry_at, trio.current_time()) if self._backlog else math.inf
 
     async def _write(self, events: list[Event], *, last: bool = False) -> None:
-        """Hand over what there is, or keep it for a sink that has failed."""
+        """Write the buffered events, or keep them for a sink that has failed."""
         backlog = self._backlog
         if self._board is not None:
             adapter, _, group = self._names
@@ -248,7 +248,7 @@ class Pump:
             )
 
     def _with_gap(self, events: list[Event]) -> list[Event]:
-        """`events`, and what is missing before them."""
+        """`events`, with a `Gap` before them if events were lost."""
         lost = self._backlog.lost
         if not self.plan.gaps or not (lost or self._missing):
             return events
@@ -301,7 +301,7 @@ class Pump:
 
 
 def take_rest(feed: Feed[T]) -> list[T]:
-    """What is buffered."""
+    """The buffered events."""
     rest: list[T] = []
     with suppress(trio.WouldBlock, trio.ClosedResourceError, ConnectorError):
         while True:

@@ -145,7 +145,7 @@ class FramePump:
         return not self._stopping
 
     async def _write(self, items: list[FrameItem], *, last: bool = False) -> None:
-        """Hand over what there is, or keep it for a sink that has failed."""
+        """Write the buffered events, or keep them for a sink that has failed."""
         backlog = self._backlog
         if backlog:
             self._keep(items)
@@ -183,7 +183,7 @@ class FramePump:
             )
 
     def _with_gap(self, items: list[FrameItem]) -> list[FrameItem]:
-        """`items`, and what is missing before them."""
+        """`items`, with a mark before them if frames were lost."""
         lost = self._backlog.lost
         if not (lost or self._missing):
             return items

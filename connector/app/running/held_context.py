@@ -32,12 +32,12 @@ class Held(Generic[T]):
 
     @property
     def value(self) -> T:
-        """What the context manager gave."""
+        """The value of the context manager."""
         return cast("T", self._value)
 
     @property
     def ended(self) -> bool:
-        """Whether everything in it is gone."""
+        """Whether the context manager has ended."""
         return self._left.is_set()
 
     async def run(  # noqa: ASYNC114  # started by its holder
@@ -59,7 +59,7 @@ class Held(Generic[T]):
             self._left.set()
 
     async def wait(self) -> None:
-        """Wait until everything in it is gone."""
+        """Wait until the context manager has ended."""
         await self._left.wait()
 
     async def close(self, within: float = math.inf) -> bool:

@@ -15,7 +15,7 @@ SAMPLE_SECONDS = 5.0
 SAMPLES = 121
 """Ten minutes, and the sample before them."""
 _RATE_SECONDS = 2.0
-"""A rate is over at least so long."""
+"""The shortest time over which a rate is computed."""
 
 
 @attrs.frozen

@@ -76,7 +76,7 @@ def whole(state: State) -> str:
 
 
 def fragment(state: State) -> str:
-    """What changes."""
+    """The part of the page that changes."""
     return "".join(_parts(state))
 
 

@@ -38,7 +38,7 @@ HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """What the command line says beside the configuration."""
+    """The options of the command line."""
 
     path: Path
     simulate: bool = False
@@ -49,7 +49,7 @@ class Options:
 
 @attrs.define
 class Requests:
-    """What is asked of the program from outside."""
+    """Requests to the program from outside: stop and reload."""
 
     stop: trio.Event = attrs.field(factory=trio.Event)
     reload: trio.Event = attrs.field(factory=trio.Event)
@@ -161,7 +161,7 @@ async def _receive_signals(  # noqa: ASYNC114  # started above, and no context s
 async def _follow_file(
     path: Path, service: Service, requests: Requests, supervisor: Supervisor
 ) -> None:
-    """Make the service equal to the file, each time it is asked for."""
+    """Apply the file to the service at every reload."""
     while True:
         await requests.reload.wait()
         requests.reload = trio.Event()
@@ -174,7 +174,7 @@ async def _follow_file(
 
 
 async def _reload(path: Path, service: Service) -> bool:
-    """Make the service equal to the file; whether it is."""
+    """Apply the file to the service; False if that failed."""
     # Whatever the configuration is now: somebody may have moved files away.
     await service.reopen_sinks()
     try:

@@ -9,13 +9,13 @@ from connector import Adapter
 from connector.app.running.service import Service
 
 STUCK_SECONDS = 10.0
-"""A sink that has not returned from a call for so long is not ready."""
+"""Seconds in a call after which a sink is not ready."""
 _NAMED = 5
-"""Books and streams of an adapter that are named; of more there is the number."""
+"""The most books and streams of an adapter to name; others are counted."""
 
 
 def unready(service: Service) -> list[str]:
-    """Why not everything that is wanted is there; empty if it is."""
+    """The reasons why the run is not ready; empty if it is."""
     if service.stopping:
         return ["stopping"]
     return [

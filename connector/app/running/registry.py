@@ -31,7 +31,7 @@ class PrometheusRegistry(Registry):
 
     @property
     def board(self) -> MarketBoard:
-        """What looks at the events of the run."""
+        """The observer of the events of the run."""
         return self._board
 
     @contextmanager

@@ -29,7 +29,7 @@ class Page:
 
 
 class Site(Protocol):
-    """What is served."""
+    """A served page."""
 
     def answer(self, path: str, headers: Mapping[str, str]) -> Page:
         """The page at `path`; `headers` of the request, names in lower case."""

@@ -117,7 +117,7 @@ class Service:
         self.configuration = new
 
     async def _fill_sinks(self, of: Configuration, *, resumes: bool = False) -> None:
-        """Let every sink have what it wants of the adapters that are open."""
+        """Start the pumps of every sink for the open adapters."""
         for sink, plan in of.sinks.items():
             # Before anything is subscribed for it: it has the first frame, too.
             await self._record(sink, plan, of, resumes=resumes)
@@ -130,7 +130,7 @@ class Service:
             await slot.reopen()
 
     def summary(self, *, clean: bool = True) -> Summary:
-        """What has been done so far."""
+        """The totals so far."""
         adapters = [each.statistics() for each in self.adapters.values()]
         return self._tally.summary(adapters, self.slots, self.adapter_slots, clean=clean)
 
@@ -247,7 +247,7 @@ class Service:
                     del self.adapters[name]
 
     async def _mark(self, place: AdapterSlot, adapter: Adapter) -> None:
-        """Tell the adapter's sinks what happens to its connections, until it is gone."""
+        """Pass the lifecycle of an adapter to its sinks, until the adapter ends."""
         with adapter.lifecycle() as events:
             try:
                 async for event in events:
@@ -323,7 +323,7 @@ class Service:
     async def _record(
         self, sink: str, plan: SinkPlan, new: Configuration, *, resumes: bool
     ) -> None:
-        """Let a sink of frames have what it wants; nothing for one of events."""
+        """Start the pumps of a sink of frames; do nothing for a sink of events."""
         slot, settings = self.slots[sink], plan.settings
         if not isinstance(slot, FrameSlot) or not takes_frames(settings):
             return
@@ -345,12 +345,12 @@ class Service:
 
 
 def _taker_of(slot: AnySlot) -> Taker:
-    """Where the events for a sink go."""
+    """The place for the events of a sink."""
     return slot.unread if isinstance(slot, FrameSlot) else slot
 
 
 def _channels_of(plan: SinkPlan, of: Configuration) -> dict[str, tuple[AnyChannel, ...]]:
-    """What a sink wants, by adapter; a channel of two groups once."""
+    """The channels of a sink, by adapter; a channel of two groups once."""
     wanted: dict[str, dict[AnyChannel, None]] = {}
     for group in map(of.groups.__getitem__, plan.groups):
         wanted.setdefault(group.adapter, {}).update(dict.fromkeys(group.channels))

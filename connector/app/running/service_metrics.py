@@ -20,7 +20,7 @@ _Samples: TypeAlias = Iterable[tuple[tuple[str, ...], float]]
 
 @attrs.frozen
 class ServiceFamily:
-    """One metric: its name, and how it is read from what runs."""
+    """One metric: its name, and how to read it from the running service."""
 
     name: str
     kind: Literal["gauge", "counter"]
@@ -170,7 +170,7 @@ class ServiceCollector:
         self._service = service
 
     def collect(self) -> Iterator[Metric]:
-        """Every metric, as it is now."""
+        """The current value of every metric."""
         kinds = {"gauge": GaugeMetricFamily, "counter": CounterMetricFamily}
         for family in SERVICE_FAMILIES:
             metric = kinds[family.kind](family.name, family.text, labels=family.labels)

@@ -13,7 +13,7 @@ class Registry:
 
     @property
     def board(self) -> MarketBoard | None:
-        """What looks at the events of the run; None where nobody looks at a market."""
+        """The observer of the events of the run; None without one."""
         return None
 
     def show(self, adapter: Adapter, name: str) -> AbstractContextManager[None]:

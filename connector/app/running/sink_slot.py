@@ -44,11 +44,11 @@ _log = logging.getLogger("connector.run")
 
 
 class SinkFailed(ConnectorError):
-    """A sink cannot take what it should: the run ends."""
+    """A sink cannot write: the run ends."""
 
 
 class SinkAway(ConnectorError):
-    """A sink cannot take anything at the moment: what it was given comes back to the pump."""
+    """A sink cannot write at the moment: the batch returns to the pump."""
 
 
 class Slot(Generic[S]):
@@ -82,7 +82,7 @@ class Slot(Generic[S]):
 
     @property
     def sink(self) -> S | None:
-        """What is open."""
+        """The open sink; None without one."""
         return None if self._held is None or self._held.ended else self._held.value
 
     async def fill(self, nursery: trio.Nursery, plan: SinkPlan) -> None:
@@ -124,7 +124,7 @@ class Slot(Generic[S]):
         await trio.lowlevel.checkpoint()
 
     async def close(self) -> None:
-        """Close the sink after what it is doing, or after `GRACE_SECONDS`."""
+        """Close the sink after its current call, or after `GRACE_SECONDS`."""
         async with self._alone():
             await self._leave()
 
@@ -272,7 +272,7 @@ class SinkSlot(Slot[Sink]):
         self.events += len(batch.events)
 
     def mark(self, adapter: str, event: Lifecycle) -> None:
-        """Let the sink be told what happened, by `write_marks`."""
+        """Pass marks to the sink, by `write_marks`."""
         self._marks.append((adapter, event))
         self._marked.set()
 
@@ -322,10 +322,10 @@ class SinkSlot(Slot[Sink]):
 
 @attrs.frozen(eq=False)
 class Unread:
-    """Where events go that nobody reads: their channels are subscribed for the frames."""
+    """A place for events without a reader: their channels are subscribed for the frames."""
 
     name: str
-    """Of the sink that takes the frames."""
+    """The name of the sink that takes the frames."""
     trouble: Trouble
     """Of that sink, which is none for these events."""
 

@@ -17,7 +17,7 @@ _CREDENTIALS = re.compile(r"//[^/@]*@")
 
 @attrs.frozen
 class Way:
-    """How connections go, as it is written."""
+    """The proxy, certificates and addresses of connections, as written in the file."""
 
     proxy: str | Secret | None = None
     ca_file: str | None = None

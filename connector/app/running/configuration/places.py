@@ -147,7 +147,7 @@ _ESCAPED = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", "e": "\x1b"}
 
 
 def _unquote(key: str) -> str:
-    """What a quoted key says."""
+    """The text of a quoted key."""
     if key.startswith("'"):
         return key[1:-1]
 

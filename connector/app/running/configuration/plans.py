@@ -32,7 +32,7 @@ class AdapterPlan:
 
 @attrs.frozen
 class AccountPlan:
-    """One account of an adapter, and where its key is."""
+    """One account of an adapter, and the place of its key."""
 
     adapter: str
     key: Secret

@@ -33,7 +33,7 @@ class Mistake:
     key: str
     """Such as ``groups.quotes.buffer``."""
     message: str
-    """What is wrong, with which value, and what to write instead."""
+    """The mistake, its value, and what to write instead."""
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.key}: {self.message}" if self.key else self.message

@@ -43,7 +43,7 @@ class RunTable(Table, frozen=True):
     """``[run]``."""
 
     shutdown_timeout: Seconds = 10.0
-    """A clean end takes no longer; what is left then is cut off."""
+    """Seconds that a clean end may take; then the rest is cancelled."""
 
 
 OnFailure = Annotated[Literal["retry", "stop"], Meta(examples=["stop"])]
@@ -85,7 +85,7 @@ class AdapterTable(Table, frozen=True):
     addresses: Annotated[
         dict[str, tuple[str, ...]], Meta(examples=[{"fstream.binance.com": ["192.0.2.7"]}])
     ] = {}
-    """By host: where to connect instead of looking it up."""
+    """Addresses to connect to, by host, instead of a look-up."""
     on_failure: OnFailure = "retry"
     reconnect: Annotated[ReconnectTable, Meta(examples=[{"initial": 0.25, "cap": 10.0}])] = (
         ReconnectTable()
@@ -122,7 +122,7 @@ class SinkTable(Table, frozen=True):
 
     kind: Annotated[str, Meta(examples=["jsonl"])]
     name: Annotated[str, Meta(min_length=1, examples=["events"])] = ""
-    """What logs and metrics call it; its kind, if it has none."""
+    """Its name in logs and metrics; by default its kind."""
     groups: Annotated[tuple[str, ...] | None, Meta(examples=[["ticks"]])] = None
-    """The groups that it takes; all, if there is none."""
+    """The groups whose events it writes; all, if left out."""
     on_failure: OnFailure = "retry"
