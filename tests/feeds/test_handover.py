@@ -409,8 +409,8 @@ async def test_a_compiled_step_that_waits_is_a_coroutine() -> None:
     feed = feed_of(buffer)
 
     waiting: Any = feed.__anext__()
-    assert isinstance(waiting, Coroutine)
     assert waiting.cr_frame is waiting.cr_await is None
+    assert isinstance(waiting, Coroutine)
     with pytest.raises(KeyError):
         waiting.throw(KeyError("before it has begun"))
     for use in (
@@ -480,7 +480,8 @@ async def test_steps_that_wait_leave_nothing_behind() -> None:
             waiting.close()
             with trio.move_on_after(0):
                 await feed.__anext__()
-            feed.__anext__()
+            unused: Any = feed.__anext__()
+            del unused
             step: Any = feed.__anext__()
             buffer.put(event(number))
             with pytest.raises(StopIteration):
