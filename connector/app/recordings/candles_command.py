@@ -29,7 +29,7 @@ _MOST_HOLES = 20
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """What to fetch, and where to."""
+    """The candles to fetch, and the file for them."""
 
     symbol: str
     place: Place
@@ -41,13 +41,13 @@ class Options:
 
 @attrs.frozen(kw_only=True)
 class Result:
-    """What was fetched."""
+    """The result of a fetch."""
 
     path: str
     candles: int
     requests: int
     missing: tuple[tuple[int, int], ...]
-    """Where the exchange has no candles: from, until, nanoseconds since the epoch."""
+    """Spans without candles: begin and end, nanoseconds since the epoch."""
 
 
 async def run_candles(options: Options, progress: HowFar) -> Result:
@@ -82,7 +82,7 @@ async def run_candles(options: Options, progress: HowFar) -> Result:
 
 
 def sentences(result: Result) -> list[str]:
-    """What was fetched, and what was not."""
+    """The result as lines: the file, and the missing candles."""
     requests = counted(result.requests, "request")
     lines = [f"{result.path}: {counted(result.candles, 'candle')} in {requests}"]
     lines += [

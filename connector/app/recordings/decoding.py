@@ -63,7 +63,7 @@ def _candidates(upper: str) -> Iterator[AnyChannel]:
 
 
 def streams_of(exchange: Exchange, paths: Iterable[Path]) -> dict[str, AnyStream]:
-    """What was recorded, by the name on the wire, as typed as it can be."""
+    """The recorded channels by their name on the wire, typed where possible."""
     names = dict.fromkeys(name for path in paths for name in start_of(path).streams)
     return {name: exchange.stream(channel_of(exchange, name)) for name in names}
 

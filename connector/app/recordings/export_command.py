@@ -79,7 +79,7 @@ def export_command(
 
 
 def _folders(recordings: Sequence[Recorded]) -> dict[Recorded, str]:
-    """Where the tables of each recording go, below the folder of all."""
+    """The folder of the tables of each recording."""
     if len(recordings) == 1:
         return {recordings[0]: ""}
     names = [each.name or each.paths[0].parent.name for each in recordings]

@@ -40,7 +40,7 @@ class FolderLock:
         self._descriptor = descriptor
 
     def holds(self) -> bool:
-        """Whether it has the lock of the folder that is there now: somebody may have removed it."""
+        """Whether it holds the lock of the current folder, not of a removed one."""
         if self._descriptor is None:
             return False
         try:

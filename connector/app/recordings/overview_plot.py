@@ -32,7 +32,7 @@ from connector.exchanges.protocol import Exchange
 NS_PER_SECOND = 1_000_000_000
 NS_PER_MS = 1_000_000
 COLUMNS = 600
-"""Points per line at most: as many as can be told apart."""
+"""The most points per line that an eye can distinguish."""
 
 
 @attrs.define
@@ -107,7 +107,7 @@ def thinned(points: list[Point], begin: float, end: float) -> list[Point]:
 
 
 def draw(canvas: Canvas, look: Look) -> None:
-    """Draw the panels that there is something for."""
+    """Draw the panels that have data."""
     begin, end = min(look.moments), max(look.moments)
     panels = [
         (title, points)

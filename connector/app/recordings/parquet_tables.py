@@ -51,7 +51,7 @@ _KINDS: Mapping[str, str] = MappingProxyType(
 
 @attrs.define
 class Summary:
-    """What was exported."""
+    """The result of an export."""
 
     rows: int = 0
     files: dict[str, int] = attrs.field(factory=dict)

@@ -32,7 +32,7 @@ from connector.channels import AnyChannel
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """What to record, and where to."""
+    """The channels to record, and the folder for them."""
 
     place: Place
     channels: tuple[AnyChannel, ...]

@@ -248,7 +248,7 @@ class Files:
                 self._release()
 
     def _lock_folder(self) -> None:
-        """Let nobody else record here, and find out which recording of this folder this is.
+        """Lock the folder, and find the number of this recording in it.
 
         Raises:
             RecordingFailed: somebody else records here.
@@ -267,12 +267,12 @@ class Files:
             lock.release()
 
     def _release_unless_begun(self) -> None:
-        """Give the folder back when there is no file; one that was begun is gone on with."""
+        """Release the folder if there is no file. A file that was begun is continued."""
         if self._writer is None:
             self._release()
 
     def _kept(self) -> Retention:
-        """What the files before the present one may take, so that there is room for it, too."""
+        """The bytes that earlier files may take, so that the current one fits as well."""
         most = self.retention.bytes
         if most is None:
             return self.retention
@@ -354,7 +354,7 @@ async def record(
 
 
 def _take_rest(feed: Feed[FrameItem], writer: Writer) -> None:
-    """Take what waits in the feed."""
+    """Take the buffered frames of the feed."""
     while True:
         try:
             writer.add([feed.receive_nowait()])
@@ -363,7 +363,7 @@ def _take_rest(feed: Feed[FrameItem], writer: Writer) -> None:
 
 
 async def _subscribe(adapter: Adapter, channels: tuple[AnyChannel, ...]) -> None:
-    """Keep `channels` subscribed; nobody reads what is decoded."""
+    """Keep `channels` subscribed. Their decoded events are not read."""
     books = tuple(each for each in channels if isinstance(each, OrderBook))
     others = tuple(each for each in channels if not isinstance(each, OrderBook))
     async with trio.open_nursery() as nursery:

@@ -42,7 +42,7 @@ class _Printer:
     counts: Counter[str] = attrs.field(factory=Counter)
 
     def show(self, event: Event | Gap, of: str) -> None:
-        """Print `event`, and whose it is, if there are several recordings."""
+        """Print `event`, with the name of its recording if there are several."""
         self.counts[kind_of(event).__name__] += 1
         if self.as_json:
             about = {"recording": of} if of else {}
@@ -56,7 +56,7 @@ class _Printer:
 async def print_events(
     recordings: Sequence[Recorded], speed: float, span: Span = ALWAYS, *, as_json: bool
 ) -> dict[str, int]:
-    """Print every event of some recordings; how many there were by kind.
+    """Print every event of some recordings; return their number by kind.
 
     Each goes through an adapter of its own. As fast as they are read, they are printed in the order
     of their times; at any other speed as they come, by one clock. How far it is goes to stderr, if

@@ -21,7 +21,7 @@ _log = logging.getLogger("connector.recording")
 
 @attrs.frozen
 class Retention:
-    """What is kept of the files in one folder.
+    """The files to keep in one folder.
 
     Args:
         days: what was received longer ago is deleted; None keeps everything.
@@ -47,7 +47,7 @@ def delete_old(
     present: Path,
     now_ns: Callable[[], int] = time.time_ns,
 ) -> list[Path]:
-    """Delete what `retention` does not keep; the files that are gone, oldest first.
+    """Delete the files that `retention` does not keep, and return them, oldest first.
 
     Only recordings of `exchange` are deleted, and never the present file. A file that cannot be
     read or deleted stays, with a warning.

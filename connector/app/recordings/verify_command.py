@@ -134,6 +134,6 @@ def verify_command(
 
 
 def name_of(recorded: Recorded) -> str:
-    """What to call one of several recordings."""
+    """The name of one of several recordings."""
     folder = recorded.name or recorded.paths[0].parent.name
     return f"{folder}: {recorded.exchange}"
