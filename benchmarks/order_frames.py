@@ -1,4 +1,4 @@
-"""What the two bare clients of the orders share: signing, requests, and what they decode.
+"""What the two bare clients of the orders share: signing, requests, what they decode and do.
 
 No more than this is needed: the reply by its id, and an event field by field.
 """
@@ -8,11 +8,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from typing import Protocol
 
 import msgspec
 
-from benchmarks.order_workload import PRICE, QUANTITY, SYMBOL
+from benchmarks.order_workload import LARGE, PRICE, QUANTITY, SYMBOL, OrderMeasure
 
 KEY, SECRET = "key", b"secret"
 PRIVATE_PATH, ORDERS_PATH = "/private/ws?listenKey=key", "/ws-fapi/v1"
@@ -82,3 +84,44 @@ def cancel(client_id: str) -> dict[str, str | int]:
 def fills(number: int) -> bytes:
     """Ask the server to send so many fills."""
     return msgspec.json.encode({"id": 0, "method": "bench.fills", "params": {"number": number}})
+
+
+class Asks(Protocol):
+    """A connection for orders."""
+
+    def ask(self, method: str, params: dict[str, str | int]) -> Awaitable[Result]:
+        """Send a request, and wait for its reply."""
+        ...
+
+    def send(self, text: bytes) -> None:
+        """Send a request whose reply nobody waits for."""
+        ...
+
+
+async def trade(
+    measure: OrderMeasure,
+    orders: Asks,
+    sleep: Callable[[float], Awaitable[None]],
+    wait_for_fills: Callable[[], Awaitable[object]],
+) -> None:
+    """The workload, on any event loop: chunks of orders, then fills, then the figures."""
+    for chunk in measure.chunks():
+        ids = []
+        for number in chunk:
+            if measure.rate:
+                await sleep(measure.wait())
+            client_id = f"{number:032x}"
+            measure.sending()
+            await orders.ask("order.place", place(client_id))
+            measure.accepted()
+            ids.append(client_id)
+        measure.chunk_is_placed()
+        for client_id in () if measure.keep else ids:
+            await orders.ask("order.cancel", cancel(client_id))
+    if measure.fills:
+        await orders.ask("order.place", place("f" * 32, LARGE))
+        measure.fills_begin()
+        orders.send(fills(measure.fills))
+        await wait_for_fills()
+        measure.fills_are_told()
+    measure.report()

@@ -12,8 +12,8 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, NoReturn
 
 SYMBOL, PRICE, QUANTITY, LARGE = "ETHUSDC", "2500", "0.1", "100"
 CHUNK = 50
@@ -33,6 +33,9 @@ def stay_on_loopback() -> None:
 
 class OrderMeasure:
     """One run of one contestant: note what each order took, then `report`."""
+
+    beginnings: ClassVar[tuple[Callable[[], object], ...]] = ()
+    """Called before the second chunk, and before the fills (`benchmarks.order_instructions`)."""
 
     def __init__(self) -> None:
         parser = argparse.ArgumentParser()
@@ -57,6 +60,8 @@ class OrderMeasure:
         for first in range(0, self.orders, CHUNK):
             chunk = range(first, min(first + CHUNK, self.orders))
             self._placed = len(chunk)
+            if first == CHUNK:
+                self._begin()
             self._began = time.process_time()
             yield chunk
 
@@ -80,11 +85,16 @@ class OrderMeasure:
 
     def fills_begin(self) -> None:
         """The server is about to send fills."""
+        self._begin()
         self._began = time.process_time()
 
     def fills_are_told(self) -> None:
         """The last one was taken."""
         self._cpu_of_fills = time.process_time() - self._began
+
+    def _begin(self) -> None:
+        for beginning in self.beginnings:
+            beginning()
 
     def end(self) -> NoReturn:
         """`report`, and end at once: closing may wait for a server that does not close."""

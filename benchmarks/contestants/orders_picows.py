@@ -8,7 +8,7 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from benchmarks import order_frames
 from benchmarks.order_frames import NO_RESULT, ORDERS_PATH, PRIVATE_PATH, Result
-from benchmarks.order_workload import LARGE, OrderMeasure
+from benchmarks.order_workload import OrderMeasure
 
 
 class Orders(WSListener):
@@ -29,10 +29,13 @@ class Orders(WSListener):
 
     def ask(self, method: str, params: dict[str, str | int]) -> asyncio.Future[Result]:
         self.number += 1
-        self.transport.send(WSMsgType.TEXT, order_frames.signed(self.number, method, params))
+        self.send(order_frames.signed(self.number, method, params))
         future = asyncio.get_running_loop().create_future()
         self.waiting[self.number] = future
         return future
+
+    def send(self, text: bytes) -> None:
+        self.transport.send(WSMsgType.TEXT, text)
 
 
 class Private(WSListener):
@@ -56,26 +59,7 @@ async def main() -> None:
     _, orders = await ws_connect(Orders, f"{url}{ORDERS_PATH}")
     assert isinstance(orders, Orders)
     assert isinstance(private, Private)
-    for chunk in measure.chunks():
-        ids = []
-        for number in chunk:
-            if measure.rate:
-                await asyncio.sleep(measure.wait())
-            client_id = f"{number:032x}"
-            measure.sending()
-            await orders.ask("order.place", order_frames.place(client_id))
-            measure.accepted()
-            ids.append(client_id)
-        measure.chunk_is_placed()
-        for client_id in () if measure.keep else ids:
-            await orders.ask("order.cancel", order_frames.cancel(client_id))
-    if measure.fills:
-        await orders.ask("order.place", order_frames.place("f" * 32, LARGE))
-        measure.fills_begin()
-        orders.transport.send(WSMsgType.TEXT, order_frames.fills(measure.fills))
-        await private.done.wait()
-        measure.fills_are_told()
-    measure.report()
+    await order_frames.trade(measure, orders, asyncio.sleep, private.done.wait)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import trio
 
 from benchmarks import order_frames
 from benchmarks.order_frames import NO_RESULT, ORDERS_PATH, PRIVATE_PATH, Result
-from benchmarks.order_workload import LARGE, OrderMeasure
+from benchmarks.order_workload import OrderMeasure
 from connector.transport.websocket_frames import lift_text, masked_text
 
 LIMIT = 1 << 20
@@ -100,26 +100,7 @@ async def main() -> None:
     async with private_stream, orders_stream, trio.open_nursery() as nursery:
         nursery.start_soon(read, private_stream, private.take)
         nursery.start_soon(read, orders_stream, orders.take)
-        for chunk in measure.chunks():
-            ids = []
-            for number in chunk:
-                if measure.rate:
-                    await trio.sleep(measure.wait())
-                client_id = f"{number:032x}"
-                measure.sending()
-                await orders.ask("order.place", order_frames.place(client_id))
-                measure.accepted()
-                ids.append(client_id)
-            measure.chunk_is_placed()
-            for client_id in () if measure.keep else ids:
-                await orders.ask("order.cancel", order_frames.cancel(client_id))
-        if measure.fills:
-            await orders.ask("order.place", order_frames.place("f" * 32, LARGE))
-            measure.fills_begin()
-            orders.send(order_frames.fills(measure.fills))
-            await private.done.wait()
-            measure.fills_are_told()
-        measure.report()
+        await order_frames.trade(measure, orders, trio.sleep, private.done.wait)
         nursery.cancel_scope.cancel()
 
 
