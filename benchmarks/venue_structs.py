@@ -130,6 +130,11 @@ class DeribitTrade(msgspec.Struct, gc=False):
     instrument_name: str
     direction: str
     amount: float
+    trade_id: str
+    liquidation: str | None = None
+    block_trade_id: str | None = None
+    block_rfq_id: int | str | None = None
+    combo_trade_id: str | int | None = None
 
 
 class BitgetTrade(msgspec.Struct, gc=False):
