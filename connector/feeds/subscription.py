@@ -67,7 +67,8 @@ class Subscription(Intake):
     """
 
     __slots__ = (
-        "_beside", "_buffers", "_changed", "_eager", "_messages_before", "_waiting", "_wire",
+        "__weakref__", "_beside", "_buffers", "_changed", "_eager", "_messages_before",
+        "_waiting", "_wire",
         "blank_id", "decode_errors", "duplicates", "full", "gaps", "glance", "halted",
         "heard_times", "listed", "live", "old_ids", "over", "pace", "patience", "readers",
         "rejection", "silent_seconds", "stream", "unheard_since",
