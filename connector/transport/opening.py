@@ -63,64 +63,51 @@ async def open_connection(
     """
     address = Address.of(url)
     progress = _Progress(address, connect_timeout)
+    failure: BaseException | None = None
     try:
-        with trio.CancelScope(deadline=trio.current_time() + connect_timeout) as limit:
-            async with dialer.connect(address.host, address.port) as raw:
-                sockets.add(raw)
-                try:
-                    async with closed_after(raw):
-                        stream = raw
-                        if address.secure:
-                            progress.stage = "the TLS handshake"
-                            stream = await secure(raw, dialer.ssl_context, address.host)
-                        progress.stage = "the WebSocket handshake"
-                        tap = Tap(stream, sink, limit=max_message_bytes, compression=compression)
-                        progress.tap = tap
-                        async with _upgraded(tap, raw, address, headers) as connection:
+        # One nursery bounds the reader of trio-websocket, and its scope is the time limit too: a
+        # scope of its own would be held as long as the connection.
+        async with trio.open_nursery() as nursery:
+            limit = nursery.cancel_scope
+            limit.deadline = trio.current_time() + connect_timeout
+            try:
+                async with dialer.connect(address.host, address.port) as raw:
+                    sockets.add(raw)
+                    try:
+                        # First the stream, then the tasks: the other way round the cancellation
+                        # could replace the exception on its way out.
+                        async with closed_after(raw):
+                            stream = raw
+                            if address.secure:
+                                progress.stage = "the TLS handshake"
+                                stream = await secure(raw, dialer.ssl_context, address.host)
+                            progress.stage = "the WebSocket handshake"
+                            tap = Tap(
+                                stream, sink, limit=max_message_bytes, compression=compression
+                            )
+                            progress.tap = tap
+                            connection = Connection(tap)
+                            nursery.start_soon(connection.converse)
+                            await connection.open(address, headers)
                             # From here on the caller's time limits apply, unless ours has passed.
                             limit.deadline = math.inf
                             if limit.cancel_called:
                                 await trio.lowlevel.checkpoint_if_cancelled()
                             progress.open = True
                             yield connection
-                finally:
-                    if not is_open(raw):  # or the link's tripwire would never see it
-                        sockets.discard(raw)
-    except (OSError, UnicodeError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
-        if progress.open:
-            raise
-        progress.fail(error)
-    except ExchangeUnavailable as error:
-        if progress.open:
-            raise
-        raise type(error)(f"{address} {error}") from (error.__cause__ or error)
-    if limit.cancelled_caught:
-        progress.time_out()
-
-
-@asynccontextmanager
-async def _upgraded(
-    tap: Tap, raw: trio.abc.Stream, address: Address, headers: Iterable[tuple[str, str]]
-) -> AsyncIterator[Connection]:
-    """Complete the handshake and keep trio-websocket's reader running for the block."""
-    connection = Connection(tap)
-    failure: BaseException | None = None
-    try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(connection.converse)
-            try:
-                # First the stream, then the tasks: the other way round the cancellation could
-                # replace the exception on its way out.
-                async with closed_after(raw):
-                    await connection.open(address, headers)
-                    yield connection
-            except BaseException as error:
-                failure = error
-                raise
+                    finally:
+                        if not is_open(raw):  # or the link's tripwire would never see it
+                            sockets.discard(raw)
+            except BaseException as error:  # noqa: BLE001 - raised below, as itself or explained
+                failure = error if progress.open else progress.explain(error)
+                raise failure  # noqa: B904 - `explain` has set the cause
             finally:
-                nursery.cancel_scope.cancel()
+                late = limit.cancel_called
+                limit.cancel()
     except BaseExceptionGroup as group:
         raise_unwrapped(group, failure)
+    if late and not progress.open:
+        progress.time_out()
 
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -136,22 +123,33 @@ class _Progress:
     tap: Tap | None = None
     open: bool = False
 
-    def fail(self, error: Exception) -> NoReturn:
-        """Raise the error for a failure below the WebSocket handshake."""
+    def explain(self, error: BaseException) -> BaseException:
+        """The error to raise in place of one that ended the opening: often the same."""
         cause = error.__cause__ or error
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            raise ExchangeUnavailable(
+        told: Exception
+        if isinstance(error, ExchangeUnavailable):
+            told = type(error)(f"{self.address} {error}")
+        elif isinstance(error, UnicodeError):
+            told = ConfigError(f"{self.address.host!r} is not a host name: {error}")
+        elif not isinstance(error, (OSError, trio.BrokenResourceError, trio.ClosedResourceError)):
+            return error
+        elif isinstance(cause, ssl.SSLCertVerificationError):
+            told = ExchangeUnavailable(
                 f"the certificate of {self.address} is not trusted: {cause.verify_message}; check "
                 "the host name and the clock, or trust its issuer (SSL_CERT_FILE, or a dialer "
                 "with another ssl_context)"
-            ) from cause
-        if isinstance(error, UnicodeError):
-            raise ConfigError(f"{self.address.host!r} is not a host name: {error}") from error
-        raise ExchangeUnavailable(
-            f"{self.address} broke off {self.stage}: {said(error)}"
-            if self.tap or isinstance(error, trio.BrokenResourceError)
-            else f"{self.address} could not be reached: {said(error)}{self._advice(error)}"
-        ) from error
+            )
+        elif self.tap or isinstance(error, trio.BrokenResourceError):
+            told = ExchangeUnavailable(f"{self.address} broke off {self.stage}: {said(error)}")
+            cause = error
+        else:
+            advice = self._advice(error)
+            told = ExchangeUnavailable(
+                f"{self.address} could not be reached: {said(error)}{advice}"
+            )
+            cause = error
+        told.__cause__ = cause
+        return told
 
     def _advice(self, error: Exception) -> str:
         """Advice for a refused connection to this machine: a test may lack its network."""
