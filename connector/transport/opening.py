@@ -98,9 +98,9 @@ async def open_connection(
                     finally:
                         if not is_open(raw):  # or the link's tripwire would never see it
                             sockets.discard(raw)
-            except BaseException as error:  # noqa: BLE001 - raised below, as itself or explained
+            except BaseException as error:  # noqa: BLE001  # raised below, explained
                 failure = error if progress.open else progress.explain(error)
-                raise failure  # noqa: B904 - `explain` has set the cause
+                raise failure  # noqa: ASYNC104, B904  # `explain` has set the cause
             finally:
                 late = limit.cancel_called
                 limit.cancel()
