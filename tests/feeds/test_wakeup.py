@@ -10,7 +10,7 @@ import pytest
 import trio
 from trio.testing import assert_checkpoints, wait_all_tasks_blocked
 
-from connector.feeds import feed, wakeup
+from connector.feeds import buffer, feed, wakeup
 from connector.feeds.buffer import Buffer
 from connector.feeds.wakeup import Signal, Waking, wait_for_any
 from tests.feeds.test_feed import Owner
@@ -129,14 +129,14 @@ def test_an_interrupt_leaves_no_waiter_behind(
         signal.raise_signal(signal.SIGINT)
         return really_wait(abort)
 
-    for module in (wakeup, feed):
+    for module in (wakeup, feed, buffer):
         monkeypatch.setattr(module, "wait_task_rescheduled", interrupted)
 
     async def main() -> None:
-        buffer = Buffer[int](8, gaps=False)
-        with pytest.raises(KeyboardInterrupt):
-            await wait(buffer)
-        assert not buffer.has_waiter()
+        one = Buffer[int](8, gaps=False)
+        with pytest.raises(KeyboardInterrupt), trio.fail_after(10):
+            await wait(one)
+        assert not one.has_waiter()
 
     # A shell may start tests with interrupts ignored, and then trio leaves them so.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -89,5 +89,4 @@ def put_in_line_again(office: Office, job: Job) -> None:
     """What no code may do with a place that was sent."""
     assert office.link is not None
     job.state = "queued"
-    job.done = trio.Event()
     office.link.put(job)
