@@ -222,6 +222,7 @@ class Buffer(Waking, Generic[T]):
         for full in self._full_sets.values():
             full.add(self)
 
+    @enable_ki_protection  # else the item is lost, or a link stays blocked
     def unblock_if_drained(self) -> None:
         """Let the links continue once half of the buffer is free, with one wake-up in all."""
         if len(self.items) <= self.capacity // 2:

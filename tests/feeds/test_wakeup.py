@@ -11,6 +11,7 @@ import trio
 from trio.testing import assert_checkpoints, wait_all_tasks_blocked
 
 from connector.feeds import buffer, feed, wakeup
+from connector.feeds.backpressure import Full
 from connector.feeds.buffer import Buffer
 from connector.feeds.wakeup import Signal, Waking, wait_for_any
 from tests.feeds.test_feed import Owner
@@ -139,6 +140,32 @@ def test_an_interrupt_leaves_no_waiter_behind(
         assert not one.has_waiter()
 
     # A shell may start tests with interrupts ignored, and then trio leaves them so.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        trio.run(main)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_while_links_are_let_go_loses_no_event() -> None:
+    """Who takes the event would lose it, and a link let go halfway would stay blocked."""
+
+    class Interrupting(Full):
+        def discard(self, buffer: Any) -> None:
+            signal.raise_signal(signal.SIGINT)
+            super().discard(buffer)
+
+    async def main() -> None:
+        one = Buffer[int](1, gaps=False)
+        full = Interrupting()
+        one.join(full)
+        one.put(1)
+        assert full
+        assert await feed.Feed(Owner(), one).__anext__() == 1
+        assert not full
+        with pytest.raises(KeyboardInterrupt):
+            await trio.lowlevel.checkpoint()
+
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         trio.run(main)
