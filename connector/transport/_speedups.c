@@ -2493,12 +2493,20 @@ refuse_reuse(void)
     return NULL;
 }
 
+/* A feed without an attribute is refused: -1. */
+static int
+refuse_unset(void)
+{
+    PyErr_SetString(PyExc_AttributeError, "an attribute of a feed is not set");
+    return -1;
+}
+
 /* The first item; NULL with an exception set. */
 static PyObject *
 take_first(Handover *handover)
 {
     if (handover->pop == NULL || handover->buffer == NULL) {
-        PyErr_SetString(PyExc_AttributeError, "an attribute of a feed is not set");
+        refuse_unset();
         return NULL;
     }
     /* Held: what is called may give the feed others. */
@@ -2636,6 +2644,7 @@ typedef struct {
     PyObject *inner; /* what it awaits: until an item comes, or `Feed._next` if something else did */
     int is_delegated; /* to `Feed._next` */
     int has_waited;
+    int is_running;
     int is_over;
 } Wait;
 
@@ -2648,7 +2657,7 @@ make_wait(Handover *handover)
     }
     wait->handover = (Handover *)Py_NewRef((PyObject *)handover);
     wait->inner = NULL;
-    wait->is_delegated = wait->has_waited = wait->is_over = 0;
+    wait->is_delegated = wait->has_waited = wait->is_running = wait->is_over = 0;
     PyObject_GC_Track(wait);
     return (PyObject *)wait;
 }
@@ -2687,6 +2696,9 @@ observe_first(Handover *handover)
 {
     if (handover->observe == Py_None) {
         return 0;
+    }
+    if (handover->observe == NULL) {
+        return refuse_unset();
     }
     PyObject *observe = Py_NewRef(handover->observe);
     PyObject *first = PySequence_GetItem(handover->items, 0);
@@ -2734,10 +2746,23 @@ let_go(Handover *handover)
     PyErr_Restore(type, value, traceback);
 }
 
+/* Whether it runs already, as what it calls may find out; then with an exception set. */
+static int
+refuse_running(Wait *wait)
+{
+    if (wait->is_running) {
+        PyErr_SetString(PyExc_ValueError, "coroutine already executing");
+    }
+    return wait->is_running;
+}
+
 static PySendResult
 send_to_wait(Wait *wait, PyObject *sent, PyObject **result)
 {
     *result = NULL;
+    if (refuse_running(wait)) {
+        return PYGEN_ERROR;
+    }
     if (wait->is_over) {
         refuse_reuse();
         return PYGEN_ERROR;
@@ -2745,6 +2770,7 @@ send_to_wait(Wait *wait, PyObject *sent, PyObject **result)
     PySendResult state = PYGEN_ERROR;
     /* Held: what runs may let go of the step. */
     Py_INCREF((PyObject *)wait);
+    wait->is_running = 1;
     while (1) {
         int begins = wait->inner == NULL;
         if (begins) {
@@ -2774,6 +2800,7 @@ send_to_wait(Wait *wait, PyObject *sent, PyObject **result)
         wait->has_waited = 1;
         state = PYGEN_ERROR;
     }
+    wait->is_running = 0;
     if (state != PYGEN_NEXT) {
         clear_wait(wait);
     }
@@ -2799,6 +2826,9 @@ iterate_wait(Wait *wait)
 static PyObject *
 throw_into_wait(Wait *wait, PyObject *const *args, Py_ssize_t count)
 {
+    if (refuse_running(wait)) {
+        return NULL;
+    }
     if (wait->inner == NULL || wait->is_over) {
         return raise_thrown(&wait->is_over, args, count);
     }
@@ -2811,7 +2841,9 @@ throw_into_wait(Wait *wait, PyObject *const *args, Py_ssize_t count)
     for (Py_ssize_t i = 0; i < count; i++) {
         arguments[1 + i] = args[i];
     }
+    wait->is_running = 1;
     PyObject *result = PyObject_VectorcallMethod(name_throw, arguments, (size_t)count + 1, NULL);
+    wait->is_running = 0;
     Py_DECREF(inner);
     if (result == NULL) {
         if (!wait->is_delegated && PyErr_ExceptionMatches(PyExc_StopIteration)) {
@@ -2829,6 +2861,9 @@ throw_into_wait(Wait *wait, PyObject *const *args, Py_ssize_t count)
 static PyObject *
 close_wait(Wait *wait, PyObject *nothing)
 {
+    if (refuse_running(wait)) {
+        return NULL;
+    }
     wait->is_over = 1;
     PyObject *inner = wait->inner;
     wait->inner = NULL;

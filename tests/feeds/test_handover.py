@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import sys
+import types
 import weakref
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from itertools import accumulate, pairwise
 from typing import Any, cast
 
+import outcome
 import pytest
 import trio
 import trio.testing
@@ -493,3 +495,47 @@ async def test_steps_that_wait_leave_nothing_behind() -> None:
     await steps_left()
     counts = [await steps_left() for _ in range(5)]
     assert min(after - before for before, after in pairwise(counts)) < 60
+
+
+@steps
+async def test_a_step_that_runs_cannot_be_run_again(
+    step: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As any coroutine, it refuses, and goes on as if nobody had tried."""
+    buffer: Buffer[Any] = Buffer(8, gaps=False)
+    waiting: Any = step(feed_of(buffer))
+    refused = []
+
+    @types.coroutine
+    def again(_: object) -> Iterator[None]:
+        for use in (lambda: waiting.send(None), lambda: waiting.throw(KeyError()), waiting.close):
+            with pytest.raises(ValueError, match="already executing"):
+                use()
+            refused.append(use)
+        yield
+
+    for module in ("buffer", "feed"):
+        monkeypatch.setattr(f"connector.feeds.{module}.wait_task_rescheduled", again)
+    waiting.send(None)
+    buffer._let_go()
+    buffer.items.append(event(1))
+    with pytest.raises(StopIteration) as stop:
+        waiting.send(None)
+    assert stop.value.value.trade_id == 1
+    assert len(refused) == 3
+    await trio.lowlevel.checkpoint()
+
+
+async def test_a_compiled_step_that_waited_without_an_attribute_says_so() -> None:
+    buffer: Buffer[Any] = Buffer(8, gaps=False)
+    feed = feed_of(buffer)
+    waiting: Any = feed.__anext__()
+    waiting.send(None)
+    buffer._let_go()
+    buffer.items.append(event(1))
+    del feed._observe_since
+
+    with pytest.raises(AttributeError):
+        waiting.send(outcome.Value(None))
+    assert len(buffer) == 1
+    await trio.lowlevel.checkpoint()
