@@ -126,7 +126,7 @@ def _ticker(row: wire.TickerRow[Any], zero: Any) -> events.Ticker[Any]:
         quote_volume=zero if row.vwap is None else row.volume * row.vwap,
         price_change=change,
         price_change_percent=zero if row.change_pct is None else row.change_pct,
-        exchange_time_ns=None if row.timestamp is None else wire.nanoseconds(row.timestamp),
+        exchange_time_ns=wire.time_of(row.timestamp),
     )
 
 
@@ -153,7 +153,7 @@ def candles(numbers: Any, symbol: str) -> Reader:
                 quote_volume=row.volume * row.vwap,
                 trades=row.trades,
                 closed=False,
-                exchange_time_ns=said.timestamp and wire.nanoseconds(said.timestamp),
+                exchange_time_ns=wire.time_of(said.timestamp),
             )
             for row in said.data
         ]

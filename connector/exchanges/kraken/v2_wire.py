@@ -34,10 +34,14 @@ def nanoseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND * NS_PER_US
 
 
+def time_of(moment: datetime | None) -> int | None:
+    """`Event.exchange_time_ns` of `moment`: a delisted market says 1970, which is no time."""
+    return None if moment is None else nanoseconds(moment) or None
+
+
 def from_moment(event: Any) -> int | None:
     """`Event.exchange_time_ns` of an exchange that writes times as text."""
-    moment = event.wire_exchange_time_ns
-    return moment and nanoseconds(moment)
+    return time_of(event.wire_exchange_time_ns)
 
 
 class Level(events.Level[N_co], array_like=False, frozen=True, gc=False):

@@ -31,11 +31,13 @@ from connector.channels import (
 from connector.errors import ConfigError, ExchangeUnavailable, SubscriptionRejected
 from connector.events import BookView, Gap
 from connector.exchanges import kraken
-from connector.exchanges.protocol import Data, Reply
+from connector.exchanges.protocol import Data, Heartbeat, Reply
 from connector.testing import MemoryNetwork, OrderFlow, Silent, open_exchange
 from connector.testing.kits.kraken import v2_dialect
-from connector.testing.kits.kraken.kit import UnifiedKit
+from connector.testing.kits.kraken.kit import SpotKit, UnifiedKit
 from connector.testing.network.server_websocket import Request, response
+from connector.testing.venues.rules import AttemptBudget
+from tests.testing.kits.ears import ears_of
 
 SYMBOL, LONG = "PF_XBTUSD", 120
 UNIFIED = kraken.Unified(numbers=Decimal)
@@ -311,3 +313,64 @@ async def test_streams_outlive_the_rest_interface(
         with pytest.raises(ExchangeUnavailable, match="gone"):
             await adapter.instruments(timeout=60)
     assert len(asked) >= 2
+
+
+@pytest.mark.parametrize("bad", [(0,), (2,), (0, 3)])
+async def test_a_refusal_that_names_no_symbol_does_not_reach_its_neighbours(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, bad: tuple[int, ...]
+) -> None:
+    """A refusal has a symbol only sometimes. Source: kraken §2."""
+    speak = v2_dialect.V2Dialect._error
+
+    def unnamed(self: Any, words: str, said: Any, symbol: str | None = None) -> bytes:
+        return speak(self, words.removesuffix(f" {symbol}"), said)
+
+    monkeypatch.setattr(v2_dialect.V2Dialect, "_error", unnamed)
+    symbols = good = (SYMBOL, "PF_ETHUSD")
+    for place in bad:
+        symbols = (*symbols[:place], f"PF_NOPE{place}USD", *symbols[place:])
+    refused, seen = set(), set()
+    async with world(OrderFlow(symbols=good)) as (exchange, adapter):
+
+        async def follow(symbol: str) -> None:
+            try:
+                async with adapter.subscribe(Trades(symbol)) as feed:
+                    seen.add((await anext(feed)).symbol)
+            except SubscriptionRejected:
+                refused.add(symbol)
+
+        with trio.fail_after(LONG):
+            async with trio.open_nursery() as nursery:
+                for symbol in symbols:
+                    nursery.start_soon(follow, symbol)
+        assert (refused, seen) == (set(symbols) - set(good), set(good))
+        assert exchange.accepted == 1
+
+
+async def test_a_change_of_the_state_of_the_system_may_announce_maintenance(
+    autojump_clock: MockClock,
+) -> None:
+    """Source: kraken §2."""
+    dialect = UnifiedKit().converse(ears_of(UnifiedKit()))
+    (greeting,) = dialect.greet()
+    (state,) = json.loads(greeting)["data"]
+    assert state.keys() >= {"upcoming_maintenance", "emergency"}
+    assert UNIFIED.parse(greeting) == UNIFIED.parse(dialect.announce_shutdown()) == Heartbeat()
+
+
+def test_a_ticker_of_a_delisted_product_has_no_time() -> None:
+    """It says 1970, and zeros. Source: kraken §3."""
+    (row,) = UNIFIED.stream(Tickers(SYMBOL)).decode(  # type: ignore[misc]
+        b'{"channel":"ticker","type":"snapshot","data":[{"symbol":"PF_XBTUSD","last":0.0,'
+        b'"volume":0.0,"vwap":0.0,"low":0.0,"high":0.0,"change":0.0,"change_pct":0.0,'
+        b'"timestamp":"1970-01-01T00:00:00.000000Z"}]}'
+    )
+    assert (row.last, row.exchange_time_ns) == (0, None)
+
+
+def test_one_attempt_too_many_is_a_ban() -> None:
+    """Cloudflare bans for ten minutes after about 150 in ten minutes. Source: kraken §2."""
+    for kit in (SpotKit(), UnifiedKit()):
+        attempts = AttemptBudget(kit.rules)
+        assert {attempts.refuse(0.0) for _ in range(150)} == {None}
+        assert attempts.refuse(1.0) == (418, 600.0)

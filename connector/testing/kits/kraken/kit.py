@@ -60,7 +60,7 @@ def _rules(name: Any, route: str, streams: tuple[str, ...], messages_per_second:
         streams_per_connection=1000,  # assumed
         attempts_per_window=150,  # kraken §2
         window_seconds=600.0,
-        attempts_before_ban=20,  # assumed
+        attempts_before_ban=0,  # kraken §2: the ban follows at once
         ban_seconds=600.0,  # kraken §2
         ping_seconds=math.inf,  # the client pings
         pong_timeout_seconds=math.inf,

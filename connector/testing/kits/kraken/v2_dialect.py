@@ -45,6 +45,8 @@ class Grammar:
     """By channel, beside ``channel`` and ``symbol``."""
     asset_class: str | None = None
     """What every request must have as its ``asset_class``; None if it has none."""
+    state: str = ""
+    """What the state of the system has beside the fields of spot."""
 
 
 _COMMON = {
@@ -67,8 +69,10 @@ DERIVATIVES = Grammar(
         "ohlc": frozenset({"snapshot", "interval", "tick_type"}),
     },
     asset_class="derivatives",
+    # What a row has is not documented; a client ignores what it does not know.
+    state=',"upcoming_maintenance":[{"stage":"imminent_5m"}],"emergency":[]',
 )
-"""Source: kraken §8b. A ticker has no trigger: it is sent when there is a trade."""
+"""Source: kraken §2, §8b. A ticker has no trigger: it is sent when there is a trade."""
 
 
 class V2Dialect:
@@ -82,12 +86,7 @@ class V2Dialect:
 
     def greet(self) -> list[bytes]:
         """The state of the system."""
-        return [
-            (
-                '{"channel":"status","type":"update","data":[{"version":"2.0.10","system":"online",'
-                f'"api_version":"v2","connection_id":{_CONNECTION_IDS + self._ears.number}}}]}}'
-            ).encode()
-        ]
+        return [self._state("online")]
 
     def say(self, stream: str, data: bytes) -> bytes:
         """The data unchanged: the desk writes whole messages."""
@@ -96,11 +95,14 @@ class V2Dialect:
 
     def announce_shutdown(self) -> bytes:
         """A change of the state of the system."""
+        return self._state("maintenance")
+
+    def _state(self, system: str) -> bytes:
+        number = _CONNECTION_IDS + self._ears.number
         return (
-            b'{"channel":"status","type":"update","data":[{"version":"2.0.10","system":'
-            b'"maintenance","api_version":"v2","connection_id":%d}]}'
-            % (_CONNECTION_IDS + self._ears.number)
-        )
+            f'{{"channel":"status","type":"update","data":[{{"version":"2.0.10","system":"{system}"'
+            f',"api_version":"v2","connection_id":{number}{self._grammar.state}}}]}}'
+        ).encode()
 
     @property
     def due_at(self) -> float:
