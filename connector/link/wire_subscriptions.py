@@ -146,11 +146,12 @@ class Wire:
             if reply.refusal != "later":
                 self._gone([*about, *others])
             return []
-        if reply.message is None or reply.refusal == "already":
+        named_or_one = reply.streams is not None or len(about) == 1
+        if reply.message is None or (reply.refusal == "already" and named_or_one):
             self._accepted(about)
         elif reply.refusal == "later":
             pass  # they are missing as before
-        elif reply.streams is not None or len(about) == 1:
+        elif named_or_one:
             refused += [Refusal(each, reply.code, reply.message) for each in about]
         elif about:
             self._halve(about)

@@ -254,6 +254,26 @@ def test_a_bad_stream_of_its_own_request_leaves_the_others_alone() -> None:
     assert set(wire.live) == {"0", "1", "2"}
 
 
+def test_already_subscribed_without_a_name_accepts_no_neighbour() -> None:
+    """Which of several streams is there already is not said: the other one may be bad."""
+    exchange = Toy()
+    wanted = keyed(subscription("there"), subscription("bad"))
+    wire = Wire(exchange, wanted)
+    both = wire.next_request(0)
+    assert both is not None
+
+    assert wire.read(Reply(both.request_id, None, "Already subscribed", refusal="already")) == []
+    assert wire.live.keys().isdisjoint({"there", "bad"})
+    there, bad = wire.next_request(0), wire.next_request(0)
+    assert there is not None
+    assert bad is not None
+    wire.read(Reply(there.request_id, None, "Already subscribed", refusal="already"))
+    (refusal,) = wire.read(Reply(bad.request_id, None, "unknown symbol"))
+
+    assert refusal.subscription is wanted[b"bad"]
+    assert set(wire.live) == {"there"}
+
+
 def test_a_thousand_streams_take_a_handful_of_requests() -> None:
     server = Server(frozenset())
     wanted = keyed(*(subscription(str(number)) for number in range(1000)))
