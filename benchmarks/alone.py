@@ -20,6 +20,7 @@ import msgspec
 import trio
 
 from benchmarks import workloads
+from benchmarks.build import warn_if_not_compiled
 from benchmarks.contestants.latency_trio import two_tasks
 from benchmarks.measure import KINDS
 from benchmarks.replay import Replay
@@ -129,6 +130,7 @@ CLIENTS = {"bare": bare, "connector": connector, "adapter": adapter}
 
 
 def main() -> None:
+    warn_if_not_compiled()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("client", choices=CLIENTS)
     parser.add_argument("--messages", type=int, default=1_000)

@@ -31,6 +31,7 @@ from typing import Any, TypeAlias
 import attrs
 import trio
 
+from benchmarks.build import warn_if_not_compiled
 from benchmarks.replay import Silent
 from benchmarks.workloads import DATA
 from connector.adapter.local_book import LocalBook
@@ -292,6 +293,7 @@ async def compare(capture: Capture, rounds: int) -> None:
 
 
 async def main() -> None:
+    warn_if_not_compiled()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

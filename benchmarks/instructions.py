@@ -29,6 +29,7 @@ from pathlib import Path
 import attrs
 
 from benchmarks.alone import CLIENTS
+from benchmarks.build import warn_if_not_compiled
 from benchmarks.counting import Counting
 from benchmarks.field import CONTESTANTS, MARK, UNCOMPILED, US, Contestant, Workload
 from benchmarks.launch import HERE, Site
@@ -104,6 +105,7 @@ def alone(client: str, count: Callable[..., int | None] = counted) -> float | No
 
 
 def main() -> None:
+    warn_if_not_compiled()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

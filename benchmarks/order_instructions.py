@@ -24,6 +24,7 @@ from pathlib import Path
 
 import trio
 
+from benchmarks.build import warn_if_not_compiled
 from benchmarks.counting import mark_in
 from benchmarks.field import ORDERS, Contestant
 from benchmarks.launch import server
@@ -103,6 +104,7 @@ async def repeat(begin: Callable[[], object], name: str, times: int) -> None:
 
 
 def main() -> None:
+    warn_if_not_compiled()
     match sys.argv[1:]:
         case library, what, *rest if what in (_RUN, _REPEAT):
             begin = ctypes.CDLL(library).begin

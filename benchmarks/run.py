@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import chart, tables
+from benchmarks.build import warn_if_not_compiled
 from benchmarks.field import (
     CONTESTANTS,
     HEADLINES,
@@ -168,6 +169,7 @@ def conditions(rounds: int) -> str:
 
 
 def main() -> None:
+    warn_if_not_compiled()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -38,6 +38,7 @@ import msgspec
 import trio
 from trio.testing import MockClock
 
+from benchmarks.build import warn_if_not_compiled
 from benchmarks.server import accept
 from benchmarks.venue_structs import decoder
 from benchmarks.venue_task import MARK, Task
@@ -208,6 +209,7 @@ def instructions(contestant: str, tasks: list[Task]) -> list[float]:
 
 
 def main() -> None:
+    warn_if_not_compiled()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
