@@ -7,6 +7,7 @@ queued were certainly not sent. They use the next session, unless they expire be
 
 from __future__ import annotations
 
+import logging
 from typing import Protocol
 
 import trio
@@ -20,6 +21,8 @@ from connector.link.lasting_failures import LASTING_STATUSES
 from connector.trading.budgets import OrderBudget
 from connector.trading.venue import Answer, Heard, Shutdown
 from connector.transport import Connection
+
+_log = logging.getLogger("connector.account")
 
 REPLY_SECONDS = 10.0
 """An exchange that has not answered by then will not (binance_spot §8)."""
@@ -125,6 +128,12 @@ class OrderLink:
         elif isinstance(said, Shutdown):
             self._closing = True
             self._wake()
+
+    def unreadable(self) -> None:
+        """A message could not be decoded. If it was a reply, its request is lost when the time for
+        replies is over; then the order is looked for.
+        """
+        _log.warning("%s: a message could not be read", self.dialling.name)
 
     async def run(self) -> None:
         """Keep one connection open, and send the queued requests.

@@ -45,6 +45,9 @@ class Listener(Protocol):
 
     def heard(self, said: Heard) -> None: ...
 
+    def unreadable(self) -> None:
+        """A message could not be decoded, so what it said is not known."""
+
 
 class Announcer(Protocol):
     """Announces connection events to the program and the log: the adapter."""
@@ -60,6 +63,7 @@ class Frames:
     def __init__(self, trading: Trading, listener: Listener) -> None:
         self._read = trading.read
         self._heard = listener.heard
+        self._unreadable = listener.unreadable
         self.decode_errors = 0
 
     def deliver(self, payloads: Sequence[bytes], first: int) -> int:
@@ -70,6 +74,7 @@ class Frames:
                 said = read(payload)
             except UNDECODABLE:
                 self.decode_errors += 1
+                self._unreadable()
                 continue
             for each in said:
                 heard(each)

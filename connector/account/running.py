@@ -287,6 +287,10 @@ class RunningAccount:
             _log.warning("account %s is not synced: %s", self.name, reason)
         self.office.tell(book.happen("lost", reason, time.time_ns()))
 
+    def stream_unreadable(self) -> None:
+        """It may have been a fill, so what is shown may be wrong: read the account again."""
+        self.read_anew("a message of the private stream could not be read")
+
     async def keep_synced(self) -> None:
         """Read the account, join it, audit it, read it again when something is wrong.
 

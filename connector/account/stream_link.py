@@ -33,6 +33,9 @@ class StreamOwner(Protocol):
     def stream_lost(self, reason: str) -> None:
         """The connection is lost: events are missed from now on."""
 
+    def stream_unreadable(self) -> None:
+        """A message of the stream could not be decoded: it may have been a report."""
+
     async def keep_synced(self) -> None:
         """The stream is subscribed: read the account, join it, and watch it until cancelled."""
 
@@ -80,6 +83,10 @@ class PrivateStream:
             self.reopen("shutdown")
         else:
             self._told(said)
+
+    def unreadable(self) -> None:
+        """A message of the present session could not be decoded."""
+        self._owner.stream_unreadable()
 
     async def run(self) -> None:
         """Keep the stream open.

@@ -6,7 +6,7 @@ fill told once, what is shown is what there is, and nothing is open after the bl
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,7 @@ import trio
 
 from connector import open_adapter
 from connector.account import Account, Order
+from connector.account.reconnecting import Frames
 from connector.accounts import Fill, OrderUpdate, PositionUpdate, Timing, Unsynced
 from connector.errors import (
     LimitReached,
@@ -416,6 +417,58 @@ async def test_a_mute_stream_is_noticed_by_the_audit(venue: str, autojump_clock:
             await trio.sleep(36)
             assert told.of(Unsynced)
             await settle_and_judge(world, account, told)
+
+
+@venues
+async def test_a_fill_whose_event_cannot_be_read_is_asked_for_at_once(
+    venue: str, autojump_clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is shown may be wrong from then on, long before an audit."""
+    deliver, broken = Frames.deliver, list[bytes]()
+
+    def deliver_broken(self: Frames, payloads: Sequence[bytes], first: int) -> int:
+        read = [each[:-9] if b'"TRADE"' in each else each for each in payloads]
+        broken.extend(each for each in payloads if each not in read)
+        return deliver(self, read, first)
+
+    async with open_world(venue) as world, world.account() as account:
+        async with listening(account) as told:
+            order = await account.place(bid())
+            monkeypatch.setattr(Frames, "deliver", deliver_broken)
+            (truth,) = world.truth.open_orders
+            world.exchange.trading.fill(truth, "0.1")
+            await trio.sleep(5)
+            assert len(broken) == 1
+            monkeypatch.undo()
+            (unsynced,) = told.of(Unsynced)
+            assert "could not be read" in unsynced.reason
+            await settle_and_judge(world, account, told)
+            assert order.filled == Decimal("0.1")
+            assert account.statistics().private.decode_errors == 1
+
+
+@venues
+async def test_a_reply_that_cannot_be_read_leaves_an_order_that_is_found(
+    venue: str, autojump_clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver, broken = Frames.deliver, list[bytes]()
+
+    def deliver_broken(self: Frames, payloads: Sequence[bytes], first: int) -> int:
+        read = [each[:-9] if b'"status":200' in each else each for each in payloads]
+        broken.extend(each for each in payloads if each not in read)
+        return deliver(self, read, first)
+
+    async with open_world(venue) as world, world.account() as account:
+        async with listening(account) as told:
+            monkeypatch.setattr(Frames, "deliver", deliver_broken)
+            with suppress(OrderUnknown):
+                await account.place(bid())
+            assert broken
+            monkeypatch.undo()
+            await trio.sleep(30)
+            await settle_and_judge(world, account, told)
+            (order,) = account.orders.values()
+            assert order.state == "open"
 
 
 @venues

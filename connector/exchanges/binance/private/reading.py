@@ -56,6 +56,23 @@ def decoder(kind: type[T]) -> Callable[[bytes], T]:
     return msgspec.json.Decoder(kind, strict=False).decode
 
 
+def quick_decoder(kind: type[T]) -> Callable[[bytes], T]:
+    """Make a decoder that looks for numbers in text only if it finds none otherwise.
+
+    Looking costs a fill a tenth more. Binance sends numbers (binance_trading §4, §5), but an order
+    must not be lost where it does not.
+    """
+    decode_numbers, decode_any = msgspec.json.Decoder(kind).decode, decoder(kind)
+
+    def decode(payload: bytes) -> T:
+        try:
+            return decode_numbers(payload)
+        except msgspec.ValidationError:
+            return decode_any(payload)
+
+    return decode
+
+
 def ns(milliseconds: int | None) -> int | None:
     """Convert milliseconds to nanoseconds."""
     return None if milliseconds is None else milliseconds * NS_PER_MS

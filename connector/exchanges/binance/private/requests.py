@@ -20,8 +20,7 @@ from connector.orders import Intent, Limit
 from connector.trading.reports import FillReport, OrderReport
 from connector.trading.venue import HttpRequest, Request
 
-_ORDER = msgspec.json.Decoder(shapes.Order).decode
-"""Numbers are numbers here (binance_trading §5): to look for them in text costs more."""
+_ORDER = reading.quick_decoder(shapes.Order)
 _ORDERS = reading.decoder(list[shapes.Order])
 _TRADES = reading.decoder(list[shapes.Trade])
 _TIME = reading.decoder(shapes.ServerTime)

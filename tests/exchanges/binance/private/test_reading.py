@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -264,6 +265,24 @@ def test_a_wrapped_event_and_an_unknown_one() -> None:
 def test_what_does_not_decode_raises_what_is_documented(frame: bytes) -> None:
     with pytest.raises(UNDECODABLE):
         USDM.read(frame)
+
+
+def test_an_order_is_read_whether_its_numbers_are_numbers_or_text() -> None:
+    frame = (
+        b'{"e":"ORDER_TRADE_UPDATE","E":1,"T":7,"o":{"s":"ETHUSDC","c":"a","S":"BUY","o":"LIMIT",'
+        b'"f":"GTC","q":"1","p":"3000","ap":"3000","sp":"0","x":"TRADE","X":"PARTIALLY_FILLED",'
+        b'"i":42,"l":"0.5","z":"0.5","L":"3000","n":"0","N":"USDC","T":7,"t":9,"m":true,"R":false,'
+        b'"ps":"BOTH","rp":"0"}}'
+    )
+    as_text = re.sub(rb'"(i|t|T)":(\d+)', rb'"\1":"\2"', frame)
+    assert as_text != frame
+
+    assert USDM.read(as_text) == USDM.read(frame)
+    (report,) = USDM.read(frame)
+    assert isinstance(report, OrderReport)
+    assert report.exchange_id == "42"
+    assert report.fill is not None
+    assert report.fill.trade_id == "9"
 
 
 def test_every_stored_frame_decodes(data_folder: Path) -> None:
