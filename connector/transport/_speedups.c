@@ -3050,11 +3050,152 @@ static PyType_Spec histogram_spec = {
 
 static PyTypeObject *histogram_type;
 
+/* --- TLS records (connector.transport.tls) */
+
+/* The free end of some bytes, into which a reader of TLS writes a record. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *data;
+    Py_ssize_t taken;
+    Py_ssize_t views; /* that somebody has of it: as long as there are, `data` stays where it is */
+} Room;
+
+static int
+view_room(Room *room, Py_buffer *view, int flags)
+{
+    if (PyBuffer_FillInfo(view, (PyObject *)room, PyBytes_AS_STRING(room->data) + room->taken,
+                          PyBytes_GET_SIZE(room->data) - room->taken, 0, flags)) {
+        return -1;
+    }
+    room->views++;
+    return 0;
+}
+
+static void
+leave_room(Room *room, Py_buffer *view)
+{
+    room->views--;
+}
+
+static void
+free_room(Room *room)
+{
+    PyTypeObject *type = Py_TYPE((PyObject *)room);
+    Py_XDECREF(room->data);
+    PyObject_Free(room);
+    Py_DECREF(type);
+}
+
+static PyType_Slot room_slots[] = {
+    {Py_tp_doc, "See connector.transport.tls."},
+    {Py_tp_dealloc, free_room},
+    {Py_bf_getbuffer, view_room},
+    {Py_bf_releasebuffer, leave_room},
+    {0, NULL},
+};
+
+static PyType_Spec room_spec = {
+    .name = "connector.transport._speedups.Room",
+    .basicsize = sizeof(Room),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = room_slots,
+};
+
+static PyTypeObject *room_type;
+
+/* Makes the room as large as `size`; -1 with an exception set. */
+static int
+resize_room(Room *room, Py_ssize_t size)
+{
+    if (room->views > 0) {
+        PyErr_SetString(PyExc_BufferError, "a reader still holds the memory of a record");
+        return -1;
+    }
+    return _PyBytes_Resize(&room->data, size);
+}
+
+/* The exception that is set, which is so no longer; NULL if that fails. */
+static PyObject *
+catch_error(void)
+{
+    PyObject *type, *error, *traceback;
+    PyErr_Fetch(&type, &error, &traceback);
+    PyErr_NormalizeException(&type, &error, &traceback);
+    if (error != NULL && traceback != NULL) {
+        PyException_SetTraceback(error, traceback);
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return error;
+}
+
+/* Reads record by record into the room, each of at most `largest` bytes: 0 at the end, or with the
+   error that is to be caught in `error`; -1 with an exception set. */
+static int
+fill_room(Room *room, PyObject *read, PyObject *largest, PyObject *caught, PyObject **error)
+{
+    PyObject *arguments[] = {largest, (PyObject *)room};
+    while (1) {
+        Py_ssize_t size = PyBytes_GET_SIZE(room->data), left = size - room->taken;
+        if (left == 0 && resize_room(room, 2 * size)) {
+            return -1;
+        }
+        left = PyBytes_GET_SIZE(room->data) - room->taken;
+        PyObject *result = PyObject_Vectorcall(read, arguments, 2, NULL);
+        if (result == NULL) {
+            if (!PyErr_ExceptionMatches(caught)) {
+                return -1;
+            }
+            *error = catch_error();
+            return *error == NULL ? -1 : 0;
+        }
+        Py_ssize_t count = count_of(result, "a record is not shorter than nothing");
+        Py_DECREF(result);
+        if (count > left) {
+            PyErr_SetString(PyExc_ValueError, "a record is longer than its room");
+            return -1;
+        }
+        if (count <= 0) {
+            return (int)count;
+        }
+        room->taken += count;
+    }
+}
+
+PyDoc_STRVAR(read_records_doc,
+"read_records(read, largest, expected, caught)\n"
+"--\n\nSee connector.transport.tls.");
+
+static PyObject *
+read_records(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    if (count != 4) {
+        PyErr_SetString(PyExc_TypeError, "read_records takes 4 arguments");
+        return NULL;
+    }
+    Py_ssize_t expected = count_of(args[2], "expected is not negative");
+    Room *room = expected < 0 ? NULL : PyObject_New(Room, room_type);
+    if (room == NULL) {
+        return NULL;
+    }
+    room->taken = room->views = 0;
+    room->data = PyBytes_FromStringAndSize(NULL, expected > 0 ? expected : 1);
+    PyObject *error = NULL, *result = NULL;
+    if (room->data != NULL && !fill_room(room, args[0], args[1], args[3], &error)
+        && !resize_room(room, room->taken)) {
+        result = PyTuple_Pack(2, room->data, error == NULL ? Py_None : error);
+    }
+    Py_XDECREF(error);
+    Py_DECREF((PyObject *)room);
+    return result;
+}
+
 /* --- the module */
 
 static PyMethodDef functions[] = {
     {"lift_text", (PyCFunction)(void (*)(void))lift_text, METH_FASTCALL, lift_text_doc},
     {"inflate_text", (PyCFunction)(void (*)(void))inflate_text, METH_FASTCALL, inflate_text_doc},
+    {"read_records", (PyCFunction)(void (*)(void))read_records, METH_FASTCALL, read_records_doc},
     {"take", (PyCFunction)(void (*)(void))take, METH_FASTCALL, take_doc},
     {"take_and_put", (PyCFunction)(void (*)(void))take_and_put, METH_FASTCALL, take_and_put_doc},
     {"rows", (PyCFunction)(void (*)(void))rows, METH_FASTCALL, rows_doc},
@@ -3109,6 +3250,7 @@ static const struct {
     {&handover_type, &handover_spec, "Handover"},
     {&step_type, &step_spec, "Step"},
     {&wait_type, &wait_spec, "Wait"},
+    {&room_type, &room_spec, "Room"},
 };
 
 static struct PyModuleDef definition = {

@@ -4,7 +4,7 @@
 levels of books. They are compiled when the package is installed on a machine with a C compiler.
 Without a compiler, or with ``CONNECTOR_NO_EXTENSION=1`` in the environment, the same loops run in
 Python (`connector.feeds.hot_loop`, `connector.feeds.delivery_delay`,
-`connector.transport.websocket_frames`, `connector.transport.deflate`,
+`connector.transport.websocket_frames`, `connector.transport.deflate`, `connector.transport.tls`,
 `connector.exchanges.shortcuts`, `connector.book.rows`, `connector.book.digits`), at about one and a
 half times the cost per message. Each loop says in Python what it does; the tests hold both to the
 same results.
@@ -25,6 +25,7 @@ _PARTS = (
     "once",
     "lift_text",
     "inflate_text",
+    "read_records",
     "take_and_put",
     "Intake",
     "Handover",

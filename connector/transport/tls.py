@@ -5,13 +5,19 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from functools import partial
+from typing import Any, TypeAlias
 
 import trio
 
+from connector.transport.compiled import EXTENSION
 from connector.transport.tcp_reading import Receive, receive_of
 
 _RECORD_BYTES = 16_384
 """The most that one TLS record holds (RFC 8446 §5.1)."""
+
+
+ReadRecord: TypeAlias = Callable[..., Any]
+"""`ssl.SSLObject.read`, which returns one record, or writes it into a buffer."""
 
 
 async def secure(
@@ -42,8 +48,7 @@ class _Records:
         self._receive = stream.receive_some
         self._receive_raw = receive_of(stream.transport_stream)
         # What SSLObject.read calls, where it is there, saves a call per record.
-        read = getattr(tls, "_sslobj", tls).read
-        self._read_record: Callable[[], bytes] = partial(read, _RECORD_BYTES)
+        self._read_record: ReadRecord = getattr(tls, "_sslobj", tls).read
         self._incoming = incoming
         self._outgoing = outgoing
         self._failure: ssl.SSLError | None = None
@@ -59,30 +64,53 @@ class _Records:
                 # What is left of the handshake, the end, or an answer to a request of TLS's own,
                 # which must be sent: trio knows how.
                 first = await self._receive(max_bytes)
-                return self._read_on([first]) if first else b""
+                return bytes(first) + self._read_on(_RECORD_BYTES) if first else b""
             data = await self._receive_raw(max_bytes)
             if not data:
                 incoming.write_eof()
                 self._over = True
                 continue
             incoming.write(data)
-            records: list[bytes | bytearray] = []
-            received = self._read_on(records)
+            received = self._read_on(len(data) + _RECORD_BYTES)
             if received:
                 return received
 
-    def _read_on(self, records: list[bytes | bytearray]) -> bytes:
-        """`records`, and behind them all that has arrived."""
-        try:
-            # The loop is in C (0.97 µs per record of 345 bytes, against 1.11 with one in Python);
-            # `extend` keeps what it has taken before an error.
-            records.extend(iter(self._read_record, b""))
+    def _read_on(self, expected: int) -> bytes:
+        """All records that have arrived; most likely they are not longer than `expected`."""
+        received, error = read_records(self._read_record, _RECORD_BYTES, expected, ssl.SSLError)
+        if error is None:
             self._over = True
-        except ssl.SSLWantReadError:
-            pass
-        except ssl.SSLError as error:
+        elif not isinstance(error, ssl.SSLWantReadError):
             self._failure = error
-        return b"".join(records)
+        return received
+
+
+def read_records_in_python(
+    read: ReadRecord, largest: int, expected: int, caught: type[Exception]
+) -> tuple[bytes, Any]:
+    """Read all TLS records that have arrived.
+
+    Args:
+        read: reads one record, or what is left of one. At the end it returns nothing.
+        largest: the most that it is asked for, in bytes.
+        expected: the most that probably has arrived, in bytes.
+        caught: errors that do not lose what was read before them.
+
+    Returns:
+        What was read, and the error, or None at the end.
+    """
+    records: list[bytes] = []
+    try:
+        # The loop is in C; `extend` keeps what it has taken before an error.
+        records.extend(iter(partial(read, largest), b""))
+    except caught as error:
+        return b"".join(records), error
+    return b"".join(records), None
+
+
+read_records = read_records_in_python if EXTENSION is None else EXTENSION.read_records
+"""The same in C, into one buffer: 0.90 µs per record of 378 bytes, of which OpenSSL needs most,
+against 0.98."""
 
 
 def records_of(stream: trio.abc.Stream) -> Receive | None:
