@@ -94,6 +94,15 @@ def _check_words(
     symbol: object, side: object, reduce_only: object, leg: object, tag: object
 ) -> None:
     """Check what both kinds of intents have; in one call, as each is made before an order."""
+    if (
+        type(symbol) is str
+        and symbol.isalnum()
+        and side in SIDES
+        and leg is None
+        and type(reduce_only) is bool
+        and type(tag) is str
+    ):
+        return
     if not isinstance(symbol, str) or not symbol.isalnum():
         _symbol(symbol)
     if side not in SIDES:
@@ -144,11 +153,12 @@ class Limit:
 
     def __attrs_post_init__(self) -> None:
         _check_words(self.symbol, self.side, self.reduce_only, self.leg, self.tag)
-        if not isinstance(self.post_only, bool):
+        post_only, time_in_force = self.post_only, self.time_in_force
+        if not isinstance(post_only, bool):
             raise ConfigError(f"post_only={self.post_only!r}: write True or False")
-        if self.time_in_force not in TIMES_IN_FORCE:
+        if time_in_force not in TIMES_IN_FORCE:
             raise _not_one_of("time_in_force", self.time_in_force, TIMES_IN_FORCE)
-        if self.post_only and self.time_in_force != "GTC":
+        if post_only and time_in_force != "GTC":
             raise ConfigError(
                 f"post_only=True, time_in_force={self.time_in_force!r}: an order that must not "
                 "take can only rest; write time_in_force='GTC'"

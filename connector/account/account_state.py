@@ -122,7 +122,7 @@ class Office:
         job = Job(request, priority, record, deadline=now + self.timing.queue_seconds)
         self._places[client_id] = job
         assert self.link is not None
-        self.link.put(job)
+        self.link.put(job, now)
         if self._is_margin:
             self.book.holdings.forget_available()
         return order
@@ -154,7 +154,10 @@ class Office:
         record = job.record
         if record is not None and job.request.what == "place":
             self.book.sending(record, job.signed_ns)
-            self.move(record, "sent")
+            if record.move("sent"):
+                # No more follows from it: nobody waits for this state, and it is not logged.
+                self.publishing.tell(record.update(time.time_ns()))
+                self.tasks.changed()
 
     def answered(self, job: Job, answer: Answer) -> None:
         """A reply. Those to cancels and amends are read by the task that waits for them."""

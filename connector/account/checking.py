@@ -21,6 +21,7 @@ from connector.trading.filters import check_intent
 from connector.trading.order_record import OrderRecord
 from connector.trading.venue import Trading
 
+_INTENTS = (Limit, Market)
 _UNTIL_AN_ORDER_ENDS = 1.0
 """Nobody knows when that is: how soon to look again, in seconds."""
 
@@ -63,26 +64,42 @@ def check(known: Known, intent: Intent, *, quote: bool, now: float) -> Instrumen
         LimitReached: the exchange's limit of orders is used up.
         ConfigError: `intent` is not an order.
     """
-    if not isinstance(intent, Limit | Market):
+    if not isinstance(intent, _INTENTS):
         raise ConfigError(f"{intent!r} is not an order; write Limit(…) or Market(…)")
     if known.leaving:
         raise NotSynced("the account's block is ending: no new orders are placed")
-    if not known.book.synced and not intent.reduce_only:
+    book, trading = known.book, known.trading
+    if not book.synced and not intent.reduce_only:
         raise NotSynced("the account is not synced: only reduce_only orders may be placed")
-    symbol = known.trading.symbol(intent.symbol)
+    symbol = trading.symbol(intent.symbol)
     instrument = known.instruments.get(symbol)
     if instrument is None:
-        raise OrderInvalid(
-            f"{known.trading.name} has no instrument {symbol!r}; see Adapter.instruments"
-        )
-    _check_leg(known.book, intent)
-    reference = known.book.holdings.last_prices.get(symbol)
-    check_intent(instrument, intent, reference)
-    _check_own_limits(known, intent, instrument, reference, now)
+        raise OrderInvalid(f"{trading.name} has no instrument {symbol!r}; see Adapter.instruments")
+    holdings = book.holdings
+    if holdings.hedge_mode or intent.leg is not None:
+        _check_leg(book, intent)
+    reference = holdings.last_prices.get(symbol)
+    worth = check_intent(instrument, intent, reference)
+    own = known.own_limits
+    limits = own.limits
+    # Nothing is looked up for a limit that there is not.
+    limited = limits.position is not None and symbol in limits.position
+    own.check(
+        intent,
+        instrument,
+        price=reference,
+        position=holdings.held(symbol, intent.leg) if limited else ZERO,
+        same_side=book.live.quantity(symbol, intent.side) if limited else ZERO,
+        open_notional=ZERO
+        if limits.open_notional is None
+        else book.live.notional(holdings.last_prices),
+        now=now,
+        worth=worth,
+    )
     if instrument.max_orders is not None:
         _check_most_orders(known, instrument, instrument.max_orders)
     if instrument.max_position is not None:
-        _check_most_held(known.book, instrument, intent, instrument.max_position)
+        _check_most_held(book, instrument, intent, instrument.max_position)
     wait = known.budget.wait_seconds(now, quotes=quote, orders=known.waiting_places + 1)
     if wait > known.timing.queue_seconds:
         raise LimitReached(
@@ -124,25 +141,6 @@ def _check_leg(book: AccountBook, intent: Intent) -> None:
         raise OrderInvalid("the account is in hedge mode: write leg='long' or leg='short'")
     if not book.holdings.hedge_mode and intent.leg is not None:
         raise OrderInvalid(f"leg={intent.leg!r}: the account is not in hedge mode; leave it out")
-
-
-def _check_own_limits(
-    known: Known, intent: Intent, instrument: Instrument, reference: Decimal | None, now: float
-) -> None:
-    book, limits, symbol = known.book, known.own_limits.limits, instrument.symbol
-    # Nothing is looked up for a limit that there is not.
-    limited = limits.position is not None and symbol in limits.position
-    known.own_limits.check(
-        intent,
-        instrument,
-        price=reference,
-        position=book.holdings.held(symbol, intent.leg) if limited else ZERO,
-        same_side=book.live.quantity(symbol, intent.side) if limited else ZERO,
-        open_notional=ZERO
-        if limits.open_notional is None
-        else book.live.notional(book.holdings.last_prices),
-        now=now,
-    )
 
 
 def _check_most_held(

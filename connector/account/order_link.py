@@ -96,12 +96,17 @@ class OrderLink:
         """The number of unanswered requests."""
         return len(self._pending)
 
-    def put(self, job: Job) -> None:
-        """Send a request if it may go at once, and nobody is before it; else queue it."""
+    def put(self, job: Job, now: float | None = None) -> None:
+        """Send a request if it may go at once, and nobody is before it; else queue it.
+
+        Args:
+            job: the request.
+            now: `trio.current_time()`, if the caller has just read it.
+        """
         if job.priority == QUOTE:
             self._line.put(job)
         elif self._line.first() is None:
-            if self._send_now(job):
+            if self._send_now(job, trio.current_time() if now is None else now):
                 return
             if job.state == "queued":
                 self._line.put(job)
@@ -214,11 +219,11 @@ class OrderLink:
             Whether nothing is left to do for the task that sends.
         """
         while (job := self._line.first()) is not None:
-            if job.priority == QUOTE or not self._send_now(job):
+            if job.priority == QUOTE or not self._send_now(job, trio.current_time()):
                 return False
         return True
 
-    def _send_now(self, job: Job) -> bool:
+    def _send_now(self, job: Job, now: float) -> bool:
         """Send a request without a task switch, if it may go; whether all of it was sent.
 
         If it may have been sent in part, it is not `queued` any more.
@@ -226,7 +231,6 @@ class OrderLink:
         connection = self._connection
         if connection is None or self._closing or not connection.writable:
             return False
-        now = trio.current_time()
         if self._wait_of(job, now) > 0:
             return False
         try:
@@ -262,18 +266,17 @@ class OrderLink:
 
     def _begin(self, job: Job, now: float) -> str:
         """Take it out of the line: from now on it may have been sent. Returns its text."""
-        if job.request.orders:
-            self._budget.take(now, job.request.orders)
+        request = job.request
+        if request.orders:
+            self._budget.take(now, request.orders)
         self._line.take(job)
-        self._next_id += 1
-        job.signed_ns = self._clock.now_ns(now)
+        self._next_id = number = self._next_id + 1
+        job.signed_ns = signed_ns = self._clock.now_ns(now)
         job.sent_at = now
         job.state = "sent"
         self._owner.sending(job)
-        self._pending[self._next_id] = job
-        return self._trading.write(
-            job.request, self._next_id, self._key, job.signed_ns, self._window
-        )
+        self._pending[number] = job
+        return self._trading.write(request, number, self._key, signed_ns, self._window)
 
     async def _until_unanswered(self) -> None:
         """Return when a request has had no reply for too long."""

@@ -28,13 +28,13 @@ class Patience:
         self._over = False
 
     def begin(self, order: Order) -> None:
-        """From now on its time runs."""
+        """Its time runs, from when it was made: it has been submitted just now."""
         if self._over:
             order._lose_patience()
             return
         if not self._waiting:
             self._more.set()
-        self._waiting.append((trio.current_time() + self._seconds, order))
+        self._waiting.append((order._record.made_at + self._seconds, order))
 
     async def run(self) -> None:
         """Tell those that wait when their time is up.

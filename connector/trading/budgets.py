@@ -71,9 +71,14 @@ class OrderBudget:
         """Seconds that `orders` new orders must wait; 0 if none."""
         wait = self._closed_until - now
         for window in self.windows:
-            self._forget(window, now)
-            excess = self._sums[window] + orders - self._limit(window, quotes=quotes)
-            for moment, count in self._sent[window]:
+            sent = self._sent[window]
+            if sent and sent[0][0] <= now - window.seconds:
+                self._forget(window, now)
+            limit = self._limit(window, quotes=True) if quotes else window.limit
+            excess = self._sums[window] + orders - limit
+            if excess <= 0:
+                continue
+            for moment, count in sent:
                 if excess <= 0:
                     break
                 excess -= count

@@ -67,6 +67,7 @@ class OwnLimits:
         same_side: Decimal,
         open_notional: Decimal,
         now: float,
+        worth: Decimal | None = None,
     ) -> None:
         """Refuse an order that would exceed a limit.
 
@@ -78,13 +79,16 @@ class OwnLimits:
             same_side: what the orders of the instrument on its side may still trade.
             open_notional: of all orders that are not over.
             now: of our monotonic clock.
+            worth: the notional of the order, if the caller has computed it.
 
         Raises:
             LimitExceeded: it says which, and by how much.
         """
-        limits, per_minute = self.limits, self.limits.orders_per_minute
-        self._forget(now)
-        if per_minute is not None and len(self._placed) >= per_minute:
+        limits, placed = self.limits, self._placed
+        per_minute = limits.orders_per_minute
+        if placed and placed[0] <= now - _MINUTE:
+            self._forget(now)
+        if per_minute is not None and len(placed) >= per_minute:
             raise LimitExceeded(
                 f"{len(self._placed)} orders within a minute: the limit is "
                 f"orders_per_minute={per_minute}"
@@ -96,7 +100,8 @@ class OwnLimits:
         of_one, of_all = limits.order_notional, limits.open_notional
         if of_one is None and of_all is None:
             return
-        worth = _worth(intent, instrument, price)
+        if worth is None:
+            worth = _worth(intent, instrument, price)
         if of_one is not None and worth > of_one:
             raise LimitExceeded(f"a notional of {worth}: the limit is order_notional={of_one}")
         if of_all is not None and plus(open_notional, worth) > of_all:

@@ -14,13 +14,13 @@ import attrs
 
 from connector.errors import OrderInvalid
 from connector.inputs.decimals import ZERO, remainder
-from connector.instruments import Instrument
+from connector.instruments import Instrument, Status
 from connector.orders import Intent, Limit, Market
 
 
 def check_intent(
     instrument: Instrument, intent: Intent, reference_price: Decimal | None = None
-) -> None:
+) -> Decimal | None:
     """Refuse an order that breaks a rule of its instrument.
 
     Args:
@@ -28,20 +28,24 @@ def check_intent(
         intent: the order.
         reference_price: the market's, for the notional of an order without a price.
 
+    Returns:
+        The notional of a limit order; None for a market order.
+
     Raises:
         OrderInvalid: with the nearest order that passes.
     """
-    if not instrument.trading and not intent.reduce_only:
+    if instrument.status is not Status.TRADING and not intent.reduce_only:
         raise OrderInvalid(
             f"{instrument.symbol} cannot be traded now: it is {instrument.exchange_status!r}"
         )
     if isinstance(intent, Limit):
-        _check_limit(instrument, intent)
-    elif intent.quantity is not None:
+        return _check_limit(instrument, intent)
+    if intent.quantity is not None:
         _check_market(instrument, intent, intent.quantity, reference_price)
+    return None
 
 
-def _check_limit(instrument: Instrument, intent: Limit) -> None:
+def _check_limit(instrument: Instrument, intent: Limit) -> Decimal:
     price, quantity = intent.price, intent.quantity
     tick, least, most = instrument.tick_size, instrument.min_price, instrument.max_price
     wrong: str | None = None
@@ -56,9 +60,11 @@ def _check_limit(instrument: Instrument, intent: Limit) -> None:
             quantity, instrument.step_size, instrument.min_quantity, instrument.max_quantity
         )
     if wrong is None:
-        wrong = _notional(instrument, quantity, price, reduce_only=intent.reduce_only)
-    if wrong is not None:
-        raise OrderInvalid(f"{instrument.symbol}: {wrong}", _nearest(instrument, intent))
+        worth = instrument.notional(quantity, price)
+        wrong = _notional(instrument, worth, reduce_only=intent.reduce_only)
+        if wrong is None:
+            return worth
+    raise OrderInvalid(f"{instrument.symbol}: {wrong}", _nearest(instrument, intent))
 
 
 def _check_market(
@@ -77,7 +83,8 @@ def _check_market(
         if wrong is not None:
             raise OrderInvalid(f"{instrument.symbol}: {wrong}")
     if reference is not None:
-        wrong = _notional(instrument, quantity, reference, reduce_only=intent.reduce_only)
+        worth = instrument.notional(quantity, reference)
+        wrong = _notional(instrument, worth, reduce_only=intent.reduce_only)
         if wrong is not None:
             raise OrderInvalid(f"{instrument.symbol}: {wrong}, at a price of {reference}")
 
@@ -94,10 +101,7 @@ def _quantity(
     return None
 
 
-def _notional(
-    instrument: Instrument, quantity: Decimal, price: Decimal, *, reduce_only: bool
-) -> str | None:
-    worth = instrument.notional(quantity, price)
+def _notional(instrument: Instrument, worth: Decimal, *, reduce_only: bool) -> str | None:
     least = None if reduce_only else instrument.min_notional
     if least is not None and worth < least:
         return f"a notional of {worth} is below {least}"

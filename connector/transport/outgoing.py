@@ -42,11 +42,13 @@ class DirectWriter:
         self._send = send
         self._rest = b""
         self._lock = trio.Lock()
+        self._senders = 0
+        """Tasks that send or wait for the lock: to count them costs less than to ask the lock."""
 
     @property
     def ready(self) -> bool:
         """Whether no bytes are being sent or wait."""
-        return not self._rest and not self._lock.locked()
+        return not (self._rest or self._senders)
 
     def write(self, data: bytes) -> bool:
         """Send as much as fits now, and return whether that was all. It must be `ready`.
@@ -65,10 +67,14 @@ class DirectWriter:
 
         Cancellation: part of it may be sent.
         """
-        async with self._lock:
-            await self._send_rest()
-            if data:
-                await self._stream.send_all(data)
+        self._senders += 1
+        try:
+            async with self._lock:
+                await self._send_rest()
+                if data:
+                    await self._stream.send_all(data)
+        finally:
+            self._senders -= 1
 
     async def _send_rest(self) -> None:
         if self._rest:
@@ -100,7 +106,7 @@ class _TlsWriter(DirectWriter):
     @property
     def ready(self) -> bool:
         """Whether no bytes are being sent, here or by trio, or wait."""
-        return not (self._lock.locked() or self._inner.locked() or self._outgoing.pending)
+        return not (self._senders or self._inner.locked() or self._outgoing.pending)
 
     def write(self, data: bytes) -> bool:
         """Write as on a stream without TLS."""
@@ -141,12 +147,13 @@ class Outgoing:
         """Whether `write` may be called; never on a stream that cannot send without waiting."""
         if self.torn:
             return False
-        if self._writer is None:
+        writer = self._writer
+        if writer is None:
             if self._sending:
                 return False
             self._writer = writer_of(self._stream)
             return self._writer is not None
-        return self._writer.ready
+        return writer.ready
 
     def write(self, data: bytes) -> bool:
         """Send `data` now, and return whether that was all; otherwise call `flush`.

@@ -65,12 +65,13 @@ def signed_query(key: ApiKey, parameters: Parameters) -> str:
 
 def payload(parameters: Parameters) -> str:
     """The text to sign for a request over the WebSocket API."""
-    for value in parameters.values():
-        if value is True or value is False:
-            parameters = {name: text_of(each) for name, each in parameters.items()}
-            break
     form, values = _form(tuple(parameters))
-    return form % values(parameters)
+    text = form % values(parameters)
+    # Nearly no request has a truth value: it costs less to look for their words than for them.
+    if "True" in text or "False" in text:
+        spelled = {name: text_of(each) for name, each in parameters.items()}
+        return form % values(spelled)
+    return text
 
 
 @lru_cache(maxsize=64)
@@ -87,5 +88,10 @@ def _form(names: tuple[str, ...]) -> tuple[str, Callable[[Parameters], object]]:
 def signed_parameters(key: ApiKey, parameters: Parameters) -> dict[str, Parameter]:
     """The parameters of a signed request over the WebSocket API, key and signature added."""
     complete: dict[str, Parameter] = {"apiKey": key.key, **parameters}
-    complete["signature"] = signature(key, payload(complete))
+    sign(key, complete)
     return complete
+
+
+def sign(key: ApiKey, parameters: dict[str, Parameter]) -> None:
+    """Add the signature to the parameters of a request over the WebSocket API."""
+    parameters["signature"] = signature(key, payload(parameters))

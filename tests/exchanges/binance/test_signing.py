@@ -138,6 +138,14 @@ def test_booleans_are_those_of_json() -> None:
     )
 
 
+def test_booleans_are_signed_as_they_are_sent() -> None:
+    parameters = {"symbol": "BTCUSDT", "reduceOnly": True, "close": False}
+
+    assert signing.payload(parameters) == "close=false&reduceOnly=true&symbol=BTCUSDT"
+    assert signing.payload({"symbol": "TrueUSDT"}) == "symbol=TrueUSDT"
+    assert signing.payload({"id": "False", "limit": 1}) == "id=False&limit=1"
+
+
 def test_a_key_of_a_chain_is_refused() -> None:
     with pytest.raises(ConfigError, match="secp256k1"):
         signing.check_key(ApiKey("0x1", "0x" + "1" * 64, kind="secp256k1"))

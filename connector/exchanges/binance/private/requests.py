@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from connector.exchanges.binance.private import reading, shapes
 from connector.exchanges.binance.signing import Parameter
 from connector.inputs.decimals import written
 from connector.keys import ApiKey
-from connector.orders import Intent, Limit
+from connector.orders import Intent, Limit, Side
 from connector.trading.reports import FillReport, OrderReport
 from connector.trading.venue import HttpRequest, Request
 
@@ -34,22 +35,23 @@ class _Call(msgspec.Struct):
     params: Mapping[str, Parameter]
 
 
+_encode = msgspec.json.Encoder().encode
+
+
 def write(request: Request[Any], request_id: int, key: ApiKey, now_ns: int, window: float) -> str:
     """A request over the WebSocket API."""
     parameters: Mapping[str, Parameter] = request.parameters
     if request.signing == "signed":
-        parameters = signing.signed_parameters(
-            key,
-            {
-                **parameters,
-                "recvWindow": round(window * 1000),
-                "timestamp": now_ns // reading.NS_PER_MS,
-            },
-        )
+        parameters = signed = {
+            "apiKey": key.key,
+            **parameters,
+            "recvWindow": round(window * 1000),
+            "timestamp": now_ns // reading.NS_PER_MS,
+        }
+        signing.sign(key, signed)
     elif request.signing == "key":
         parameters = {**parameters, "apiKey": key.key}
-    call = _Call(id=request_id, method=request.method, params=parameters)
-    return msgspec.json.encode(call).decode()
+    return _encode(_Call(request_id, request.method, parameters)).decode()
 
 
 def write_rest(request: Request[Any], key: ApiKey, now_ns: int, window: float) -> HttpRequest:
@@ -101,9 +103,13 @@ def read_nothing(_: bytes) -> None:
 # --- writing
 
 
+SIDES: Mapping[Side, str] = MappingProxyType({"buy": "BUY", "sell": "SELL"})
+"""Binance's word for a side."""
+
+
 def side(intent: Intent) -> str:
     """Convert our word to Binance's."""
-    return intent.side.upper()
+    return SIDES[intent.side]
 
 
 def quantities(intent: Intent) -> dict[str, Parameter]:

@@ -26,6 +26,7 @@ from connector.exchanges.binance.private import (
 )
 from connector.exchanges.binance.private.terms import BinanceTrading, Terms
 from connector.exchanges.binance.signing import Parameter
+from connector.inputs.decimals import written
 from connector.orders import Intent, Limit
 from connector.trading.reports import BalanceReport, OrderReport, PositionReport
 from connector.trading.venue import (
@@ -162,28 +163,31 @@ def _stream(base: str, token: str) -> StreamAccess:
 
 def place(intent: Intent, symbol: str, client_id: str) -> Request[OrderReport]:
     """``order.place``."""
-    parameters: dict[str, Parameter] = {"symbol": symbol, "side": requests.side(intent)}
+    side = intent.side
+    parameters: dict[str, Parameter] = {"symbol": symbol, "side": requests.SIDES[side]}
     if intent.leg is not None:
         parameters["positionSide"] = intent.leg.upper()
-        closes = intent.side == ("sell" if intent.leg == "long" else "buy")
+        closes = side == ("sell" if intent.leg == "long" else "buy")
         if intent.reduce_only and not closes:
-            raise OrderInvalid(f"reduce_only: a {intent.side} does not reduce the {intent.leg} leg")
+            raise OrderInvalid(f"reduce_only: a {side} does not reduce the {intent.leg} leg")
     elif intent.reduce_only:
         # In hedge mode it is not taken: the leg and the side say it.
         parameters["reduceOnly"] = "true"
     if isinstance(intent, Limit):
-        parameters |= {
-            "type": "LIMIT",
-            "timeInForce": "GTX" if intent.post_only else intent.time_in_force,
-        }
-    elif intent.quote_quantity is not None:
+        post_only, in_force = intent.post_only, intent.time_in_force
+        parameters["type"] = "LIMIT"
+        parameters["timeInForce"] = "GTX" if post_only else in_force
+        parameters["quantity"] = written(intent.quantity)
+        parameters["price"] = written(intent.price)
+        parameters["newClientOrderId"] = client_id
+        if in_force != "FOK" and not post_only:
+            parameters["selfTradePreventionMode"] = _SELF_TRADE_PREVENTION
+        return requests.place(parameters, weight=0)
+    if intent.quote_quantity is not None:
         raise ConfigError(f"{symbol}: futures have no quote_quantity; write quantity")
-    else:
-        parameters["type"] = "MARKET"
+    parameters["type"] = "MARKET"
     parameters |= requests.quantities(intent)
     parameters["newClientOrderId"] = client_id
-    if isinstance(intent, Limit) and intent.time_in_force != "FOK" and not intent.post_only:
-        parameters["selfTradePreventionMode"] = _SELF_TRADE_PREVENTION
     return requests.place(parameters, weight=0)
 
 
