@@ -23,7 +23,11 @@ setup(
             py_limited_api=STABLE_ABI,
             optional=True,
         )
-        for name in ("connector.transport._speedups", "connector.book._rows")
+        for name in (
+            "connector.transport._speedups",
+            "connector.book._rows",
+            "connector.exchanges._usual_json",
+        )
     ],
     options={"bdist_wheel": {"py_limited_api": "cp312"}} if STABLE_ABI else {},
 )

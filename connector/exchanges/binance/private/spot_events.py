@@ -20,8 +20,8 @@ from connector.trading.reports import (
     StreamEnded,
 )
 
-_EXECUTION = reading.decoder(shapes.ExecutionReport)
-_ACCOUNT_POSITION = reading.decoder(shapes.AccountPosition)
+_EXECUTION = reading.quick_decoder(shapes.ExecutionReport)
+_ACCOUNT_POSITION = reading.quick_decoder(shapes.AccountPosition)
 _BALANCE = reading.decoder(shapes.BalanceDelta)
 
 

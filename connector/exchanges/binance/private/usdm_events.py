@@ -53,8 +53,8 @@ _FUTURES_EXPIRY: Mapping[str, str] = MappingProxyType(
 """Meaning of the field ``er``."""
 
 _ORDER_UPDATE = reading.quick_decoder(shapes.OrderTradeUpdate)
-_TRADE_LITE = reading.decoder(shapes.TradeLite)
-_ACCOUNT_UPDATE = reading.decoder(shapes.AccountUpdate)
+_TRADE_LITE = reading.quick_decoder(shapes.TradeLite)
+_ACCOUNT_UPDATE = reading.quick_decoder(shapes.AccountUpdate)
 _ALGO_UPDATE = reading.decoder(shapes.AlgoUpdate)
 _CONFIG_UPDATE = reading.decoder(shapes.ConfigUpdate)
 
