@@ -13,7 +13,7 @@ import msgspec
 
 from connector.exchanges.binance.private import reading, shapes
 from connector.exchanges.protocol import UNDECODABLE
-from connector.exchanges.usual_json import decoder_of_usual
+from connector.exchanges.usual_json import usual_decoder
 from connector.trading.reports import (
     Ignored,
 )
@@ -23,7 +23,7 @@ _INTERVAL_SECONDS: Mapping[str, float] = MappingProxyType(
     {"SECOND": 1.0, "MINUTE": 60.0, "HOUR": 3600.0, "DAY": 86400.0}
 )
 
-_FRAME = decoder_of_usual(shapes.Frame, reading.decoder(shapes.Frame), strict=False)
+_FRAME = usual_decoder(shapes.Frame, strict=False)
 _KIND = reading.decoder(shapes.EventKind)
 _ERROR_DATA = reading.decoder(shapes.ErrorData)
 _REST_ERROR = reading.decoder(shapes.Error)
