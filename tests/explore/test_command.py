@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -50,6 +51,26 @@ def test_a_sweep_in_two_processes() -> None:
     assert completed.returncode == 0, completed.stdout + completed.stderr
     assert "2/2 units" in completed.stdout
     assert "connect" in completed.stdout.splitlines()[-3]
+
+
+@pytest.mark.parametrize("arguments", [["--list"], ["connect", "--kinds", "steps"]])
+def test_a_reader_that_is_gone_ends_the_command_quietly(arguments: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        completed = subprocess.run(
+            [sys.executable, "-m", "connector.testing.explore", *arguments],
+            cwd=ROOT,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=100,
+        )
+    finally:
+        os.close(writer)
+
+    assert (completed.returncode, completed.stderr) == (1, "")
 
 
 def test_a_sweep_that_finds_something(capfd: pytest.CaptureFixture[str]) -> None:

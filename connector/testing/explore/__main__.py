@@ -36,6 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is 1 if there are findings."""
     options = make_parser().parse_args(arguments)
     prepare_process()
+    code = 1
+    try:
+        code = _run(options)
+    except* BrokenPipeError:
+        # The reader, such as `head`, is gone. Python would complain when it flushes at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         if options.list:
             _list()
