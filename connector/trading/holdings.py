@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-import attrs
 import msgspec
 
 from connector.accounts import Balance, BalanceUpdate, Position, PositionUpdate, Summary
@@ -24,9 +23,11 @@ LEGS: tuple[Leg | None, ...] = (None, "long", "short")
 """Of a position: the only one, or the two of hedge mode."""
 
 
-@attrs.frozen
-class Standing:
-    """The amounts that an order of an instrument and leg can move, at some moment."""
+class Standing(msgspec.Struct, frozen=True):
+    """The amounts that an order of an instrument and leg can move, at some moment.
+
+    Each order makes one before it is sent.
+    """
 
     symbol: str
     leg: Leg | None

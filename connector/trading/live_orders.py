@@ -130,7 +130,8 @@ class LiveOrders:
     def _put_in(self, record: OrderRecord) -> None:
         where: tuple[str, Side] = record.symbol, record.intent.side
         quantity, worth = record.remaining, ZERO
-        instrument, price = self._instruments.get(record.symbol), record.worst_price
+        instrument = self._instruments.get(record.symbol)
+        price = record.price if record.amending is None else record.worst_price
         if instrument is not None and price is not None:
             worth = instrument.notional(quantity, price)
         elif instrument is not None:

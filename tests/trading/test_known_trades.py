@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-import attrs
+import msgspec
 import pytest
 
 from connector.orders import Leg
@@ -100,7 +100,7 @@ def test_a_deposit_is_no_trade() -> None:
 
 def test_what_cannot_be_told_is_not_told() -> None:
     assert explain(KnownTrades(), None, position("1")) is None
-    without_time = attrs.evolve(position("1"), time_ns=None)
+    without_time = msgspec.structs.replace(position("1"), time_ns=None)
     assert explain(KnownTrades(), without_time, position("1")) is None
     many = known(*(a_trade(number) for number in range(1, 2_001)))
     assert explain(many, position("1"), position("1")) is None
