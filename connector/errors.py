@@ -64,16 +64,21 @@ class HandshakeRejected(ConnectorError):
 class SubscriptionRejected(ConnectorError):
     """The exchange rejected a subscription. `code` and `message` are the exchange's own."""
 
-    def __init__(self, channel: AnyChannel, code: int | str | None, message: str) -> None:
-        super().__init__(f"the exchange rejected {channel!r}: {_said(code, message)}")
+    def __init__(
+        self, channel: AnyChannel, code: int | str | None, message: str, hint: str = ""
+    ) -> None:
+        said = _said(code, message)
+        super().__init__(f"the exchange rejected {channel!r}: {said}{hint and f'; {hint}'}")
         self.channel = channel
         self.code = code
         self.message = message
+        self.hint = hint
+        """What to write instead, if the symbol looks misspelt."""
 
     def __reduce__(
         self,
-    ) -> tuple[type[SubscriptionRejected], tuple[AnyChannel, int | str | None, str]]:
-        return type(self), (self.channel, self.code, self.message)
+    ) -> tuple[type[SubscriptionRejected], tuple[AnyChannel, int | str | None, str, str]]:
+        return type(self), (self.channel, self.code, self.message, self.hint)
 
 
 class RequestRejected(ConnectorError):

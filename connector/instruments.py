@@ -36,6 +36,7 @@ Rounding: TypeAlias = Literal["down", "up", "nearest"]
 _ROUNDINGS = {"down": ROUND_FLOOR, "up": ROUND_CEILING, "nearest": ROUND_HALF_EVEN}
 N = TypeVar("N", float, Decimal)
 _ONE = Decimal(1)
+_MOST_SUGGESTED = 3
 _MOST_NAMED = 8
 _DIGITS = 60
 """Enough for the exact quotient of any price by any tick."""
@@ -305,10 +306,24 @@ def find(
 
 
 def say_unknown(symbol: str, known: Iterable[str], exchange: str) -> str:
-    """That an exchange lists no such symbol, and which of `known` may have been meant."""
-    near = difflib.get_close_matches(symbol.upper(), list(known), n=3, cutoff=0.6)
+    """That an exchange lists no such symbol, and which of `known` may have been meant.
+
+    Exchanges write a pair as BTCUSD, BTC-USD or BTC/USD. A symbol that differs only in this, or
+    in its case, is suggested alone.
+    """
+    spellings: dict[str, list[str]] = {}
+    for each in known:
+        spellings.setdefault(_letters(each), []).append(each)
+    asked = _letters(symbol)
+    alike = [asked] if asked in spellings else difflib.get_close_matches(asked, spellings, n=3)
+    near = [each for letters in alike for each in spellings[letters]][:_MOST_SUGGESTED]
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     return f"{exchange} lists no symbol {symbol.upper()!r:.60}{hint}"
+
+
+def _letters(symbol: str) -> str:
+    """A symbol without what separates its parts, in capitals."""
+    return "".join(filter(str.isalnum, symbol)).upper()
 
 
 __all__ = ["Instrument", "Kind", "OptionSide", "QuantityUnit", "Rounding", "Status", "find"]

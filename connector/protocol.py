@@ -33,6 +33,7 @@ from connector.exchanges.protocol import (
     Unknown,
 )
 from connector.exchanges.spelling import from_microseconds, from_milliseconds, spelled
+from connector.exchanges.symbol_form import SymbolForm
 
 __all__ = [
     "UNDECODABLE",
@@ -61,6 +62,7 @@ __all__ = [
     "Shutdown",
     "Stream",
     "Subscribed",
+    "SymbolForm",
     "Unknown",
     "from_microseconds",
     "from_milliseconds",

@@ -90,6 +90,13 @@ def test_a_refusal_names_channel_code_and_words() -> None:
     )
 
 
+def test_a_refusal_ends_with_its_hint_even_when_pickled() -> None:
+    error = SubscriptionRejected(Trades("BTCUSD"), None, "unknown pair", "did you mean BTC/USD?")
+
+    assert str(error).endswith("'unknown pair'; did you mean BTC/USD?")
+    assert pickle.loads(pickle.dumps(error)).hint == "did you mean BTC/USD?"
+
+
 @pytest.mark.parametrize("stream", ["ethusdc@trade", None])
 def test_an_undecodable_frame_is_kept_in_part(stream: str | None) -> None:
     error = DecodeError(stream, "Object missing required field `p`", b"x" * 1_000_000)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from connector import ConfigError
 from connector.exchanges import binance
-from connector.instruments import Instrument, Status, find
+from connector.instruments import Instrument, Status, find, say_unknown
 
 
 @pytest.fixture(scope="session")
@@ -327,3 +327,19 @@ def test_what_cannot_be_found_is_an_error_that_names_what_there_is(
 ) -> None:
     with pytest.raises(ConfigError, match=words):
         find(LISTED, **{"base": "ETH", "quote": "USDC", **what})
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("BTCUSD", "did you mean BTC/USD?"),
+        ("btc-usd", "did you mean BTC/USD?"),
+        ("BTC/UDS", "did you mean BTC/USD?"),
+        ("KPEPE-USD", "did you mean kPEPE/USD?"),
+        ("DOGE", "lists no symbol 'DOGE'"),
+    ],
+)
+def test_an_unknown_symbol_is_answered_in_the_spelling_of_the_exchange(
+    typed: str, said: str
+) -> None:
+    assert say_unknown(typed, ["BTC/USD", "SOL/JPY", "kPEPE/USD"], "kraken").endswith(said)

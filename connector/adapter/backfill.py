@@ -159,7 +159,9 @@ class Backfill(Buffer[Any]):
         """`error` with the channel that the feed subscribed to."""
         if not isinstance(error, SubscriptionRejected):
             return copy(error)
-        rejection = SubscriptionRejected(self._stream.channel, error.code, error.message)
+        rejection = SubscriptionRejected(
+            self._stream.channel, error.code, error.message, error.hint
+        )
         rejection.__cause__ = error.__cause__
         return rejection
 

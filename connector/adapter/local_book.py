@@ -268,7 +268,7 @@ class LocalBook(Buffer[Any]):
         """`error` with the channel that the reader subscribed to."""
         if not isinstance(error, SubscriptionRejected):
             return copy(error)
-        rejection = SubscriptionRejected(self.channel, error.code, error.message)
+        rejection = SubscriptionRejected(self.channel, error.code, error.message, error.hint)
         rejection.__cause__ = error.__cause__
         return rejection
 

@@ -116,7 +116,8 @@ class SymbolCheck:
             symbol = str(getattr(subscription.stream.channel, "symbol", ""))
             instrument = self._known.get(symbol.upper())
             if instrument is None and self._known:
-                said = say_unknown(symbol, self._known, self._exchange.name)
+                listed = (each.symbol for each in self._known.values())
+                said = say_unknown(symbol, listed, self._exchange.name)
                 link.find_unknown(subscription, said)
                 continue
             subscription.listed = True

@@ -23,6 +23,7 @@ from connector.exchanges.protocol import (
     Fold,
     Stream,
 )
+from connector.exchanges.symbol_form import ANY, SymbolForm
 
 Reader: TypeAlias = Callable[[bytes], Any]
 MakeReader: TypeAlias = Callable[[Any, str], Reader]
@@ -77,8 +78,8 @@ class Catalogue:
     """A symbol as the venue writes it."""
     listed_as: Callable[[str], str] = str
     """The symbol that the data of a symbol carries, if it differs."""
-    example: str = "BTCUSDT"
-    """A symbol, for messages."""
+    symbol_form: SymbolForm = ANY
+    """How the venue writes symbols."""
     book: MakeBook | None = None
     """Makes the source of a local order book; None if the exchange has none."""
     book_from: Callable[[OrderBook], AnyChannel] = lambda book: BookDeltas(
@@ -107,7 +108,7 @@ class Catalogue:
             channel,
             self.of_symbol,
             self.of_all,
-            example=self.example,
+            example=self.symbol_form.example,
             books=self.book is not None,
         )
         words = {
@@ -155,7 +156,7 @@ class Catalogue:
         if _MEANINGFUL.intersection(spelled) or len(spelled.encode()) > self.longest_name_bytes:
             raise ConfigError(
                 f"{symbol!r} is not a symbol; write it as {self.exchange} does, such as "
-                f"{self.example!r}"
+                f"{self.symbol_form.example!r}"
             )
         return spelled
 

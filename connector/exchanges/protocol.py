@@ -31,6 +31,7 @@ from connector.exchanges.inbound import (
 from connector.exchanges.refusals import UNDECODABLE, ErrorBodies, Refusals
 from connector.exchanges.requests import NOTHING, BackfillOffer, PublicRequests
 from connector.exchanges.rest_service import Page, RestRequest, RestService
+from connector.exchanges.symbol_form import ANY, SymbolForm
 
 if TYPE_CHECKING:
     from connector.book import BookRules, Extent
@@ -224,6 +225,11 @@ class Exchange(Protocol[N_co]):
     def numbers(self) -> type[N_co]:
         """The type of prices and quantities: `float` or `decimal.Decimal`."""
         return cast("type[N_co]", float)
+
+    @property
+    def symbol_form(self) -> SymbolForm:
+        """How the exchange writes symbols."""
+        return ANY
 
     @property
     def limits(self) -> Limits:

@@ -22,6 +22,7 @@ from connector.exchanges.endpoints import Endpoints
 from connector.exchanges.envelope import Envelope
 from connector.exchanges.inbound import Inbound
 from connector.exchanges.protocol import AnyStream, E, Limits, Liveness, Stream
+from connector.exchanges.symbol_form import SymbolForm
 
 
 class StreamTable(Protocol):
@@ -30,6 +31,11 @@ class StreamTable(Protocol):
     @property
     def exchange(self) -> str:
         """The name of the exchange."""
+        ...
+
+    @property
+    def symbol_form(self) -> SymbolForm:
+        """How the exchange writes symbols."""
         ...
 
     def stream(self, channel: Channel[E], numbers: parameters.NumberType) -> Stream[E]:
@@ -83,6 +89,11 @@ class Venue(protocol.Exchange[N_co]):
     def name(self) -> str:
         """Short name for logs, metrics and the command line, such as ``binance_usdm``."""
         return self.catalogue.exchange
+
+    @property
+    def symbol_form(self) -> SymbolForm:
+        """How the exchange writes symbols."""
+        return self.catalogue.symbol_form
 
     @property
     def limits(self) -> Limits:

@@ -315,7 +315,8 @@ class Subscription(Intake):
                 # Each its own: an exception that is raised gathers tracebacks and notes.
                 buffer.fail(copy(error))
         for each in self._beside.values():
-            each.reject(SubscriptionRejected(each.stream.channel, error.code, error.message))
+            channel = each.stream.channel
+            each.reject(SubscriptionRejected(channel, error.code, error.message, error.hint))
 
     async def wait_live(self, buffer: Buffer[object]) -> None:
         """Wait until the exchange has acknowledged the subscription; executes a checkpoint.

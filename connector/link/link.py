@@ -23,7 +23,6 @@ from connector.errors import (
     ExchangeUnavailable,
     HandshakeRejected,
     InvariantViolated,
-    SubscriptionRejected,
 )
 from connector.events import Gap
 from connector.exchanges.protocol import Shutdown
@@ -419,7 +418,7 @@ class Link:
 
     def refused(self, refusal: Refusal) -> None:
         subscription = refusal.subscription
-        error = SubscriptionRejected(subscription.stream.channel, refusal.code, refusal.message)
+        error = refusal.error(self._exchange)
         self.unwant(subscription)
         subscription.reject(error)
         self._owner.rejected(subscription)

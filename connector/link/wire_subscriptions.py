@@ -23,6 +23,7 @@ from typing import Literal
 
 import attrs
 
+from connector.errors import SubscriptionRejected
 from connector.exchanges.protocol import Exchange, Reply, Subscribed
 from connector.feeds.subscription import Subscription
 
@@ -64,6 +65,13 @@ class Refusal:
     subscription: Subscription
     code: int | str | None
     message: str
+
+    def error(self, exchange: Exchange) -> SubscriptionRejected:
+        """The error that the feeds of the stream raise."""
+        channel = self.subscription.stream.channel
+        symbol = getattr(channel, "symbol", None)
+        hint = exchange.symbol_form.hint(symbol, exchange.name) if symbol else ""
+        return SubscriptionRejected(channel, self.code, self.message, hint)
 
 
 class Wire:

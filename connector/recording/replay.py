@@ -34,6 +34,7 @@ from connector.exchanges.protocol import (
     Stream,
 )
 from connector.exchanges.requests import PublicRequests
+from connector.exchanges.symbol_form import SymbolForm
 from connector.instruments import Instrument
 from connector.recording.folder import files_of
 from connector.recording.playhead import Playhead
@@ -96,6 +97,11 @@ class Replay(Generic[N_co]):
     def numbers(self) -> type[N_co]:
         """As of the exchange."""
         return self.exchange.numbers
+
+    @property
+    def symbol_form(self) -> SymbolForm:
+        """As of the exchange."""
+        return self.exchange.symbol_form
 
     @property
     def limits(self) -> Limits:

@@ -45,7 +45,8 @@ async def check_symbols(configuration: Configuration, world: World) -> tuple[lis
         for symbol, group in sorted(wanted.items()):
             instrument = known.get(symbol)
             if instrument is None:
-                wrong.append(f"{group}: {say_unknown(symbol, known, exchange.name)}")
+                names = (each.symbol for each in listed)
+                wrong.append(f"{group}: {say_unknown(symbol, names, exchange.name)}")
             elif instrument.status not in (Status.TRADING, Status.UNKNOWN):
                 notes.append(f"{group}: {symbol} is not traded now: {instrument.exchange_status}")
     return wrong, notes

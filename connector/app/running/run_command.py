@@ -17,6 +17,7 @@ from connector.app.running.configuration import Misconfigured, read_configuratio
 from connector.app.running.online_check import check_symbols
 from connector.app.running.program import Options, run_program
 from connector.app.running.surroundings import missing_folders
+from connector.app.running.symbol_spelling import note_spellings
 from connector.app.running.venues import RealWorld
 from connector.app.words import counted
 from connector.errors import ConnectorError
@@ -75,6 +76,7 @@ def check(*, config: Path, online: bool, as_json: bool) -> None:
     if configuration.accounts:
         counts["accounts"] = len(configuration.accounts)
     wrong, notes = trio.run(check_symbols, configuration, RealWorld()) if online else ([], [])
+    notes += [] if online else note_spellings(configuration)
     notes += [
         f"adapters.{name}: {plan.exchange.notice}"
         for name, plan in configuration.adapters.items()

@@ -32,6 +32,7 @@ from connector.exchanges.protocol import (
     RestService,
     Stream,
 )
+from connector.exchanges.symbol_form import SymbolForm
 from connector.exchanges.venue import Language, Venue
 from connector.instruments import Instrument
 
@@ -46,6 +47,7 @@ says 6000 (binance_coinm §2). This is the limit of USD-M, which is lower."""
 
 CATALOGUE = Catalogue(
     exchange="binance_coinm",
+    symbol_form=SymbolForm("BTCUSD_PERP", "[^-/]+_[^-/]+"),
     of_symbol=usdm.CATALOGUE.of_symbol,
     of_all=table(
         {

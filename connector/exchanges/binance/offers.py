@@ -19,6 +19,7 @@ from connector.exchanges.numbers import ON_WIRE
 from connector.exchanges.offers import book_stream, choose, spell_parameter
 from connector.exchanges.parameters import NumberType
 from connector.exchanges.protocol import E, Stream
+from connector.exchanges.symbol_form import JOINED, SymbolForm
 
 
 @attrs.frozen
@@ -62,6 +63,8 @@ class Catalogue:
     """The route of a stream by its name."""
     books: BookOffer
     """How local order books are kept."""
+    symbol_form: SymbolForm = JOINED
+    """How the exchange writes symbols."""
 
     def stream(self, channel: Channel[E], numbers: NumberType) -> Stream[E]:
         """The stream of `channel`, its prices and quantities as `numbers`.
@@ -76,7 +79,12 @@ class Catalogue:
             return book_stream(channel, deltas, self.books.source(channel, deltas, numbers))
         symbol = getattr(channel, "symbol", None)
         offer = choose(
-            self.exchange, channel, self.of_symbol, self.of_all, example="ETHUSDC", books=True
+            self.exchange,
+            channel,
+            self.of_symbol,
+            self.of_all,
+            example=self.symbol_form.example,
+            books=True,
         )
         spelling = {
             parameter: spell_parameter(self.exchange, channel, parameter, values)

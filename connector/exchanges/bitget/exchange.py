@@ -49,6 +49,7 @@ from connector.exchanges.protocol import (
     RestService,
     Stream,
 )
+from connector.exchanges.symbol_form import JOINED
 from connector.exchanges.venue import Venue
 from connector.instruments import Instrument
 
@@ -270,7 +271,7 @@ class Spot(_Markets[N_co]):
 
     market = "spot"
     language = frames.Language("spot")
-    catalogue = Catalogue(exchange="bitget_spot", of_symbol=_OFFERS, book=_book)
+    catalogue = Catalogue(exchange="bitget_spot", symbol_form=JOINED, of_symbol=_OFFERS, book=_book)
 
 
 @attrs.frozen(kw_only=True)

@@ -49,6 +49,7 @@ from connector.exchanges.protocol import (
     RestService,
     Stream,
 )
+from connector.exchanges.symbol_form import ANY, JOINED, SymbolForm
 from connector.exchanges.venue import Language, Venue
 from connector.instruments import Instrument
 
@@ -153,9 +154,12 @@ def _book(channel: OrderBook, deltas: Stream[Any], numbers: parameters.NumberTyp
     return BookSource(deltas, BYBIT, Extent(shown=channel.depth, needed=1, truncated=levels))
 
 
-def _catalogue(name: str, offers: Mapping[type[Any], Offer]) -> Catalogue:
+def _catalogue(
+    name: str, offers: Mapping[type[Any], Offer], symbol_form: SymbolForm = ANY
+) -> Catalogue:
     return Catalogue(
         exchange=name,
+        symbol_form=symbol_form,
         of_symbol=offers,
         book=_book,
         longest_name_bytes=frames.LONGEST_TOPIC_BYTES,
@@ -223,7 +227,7 @@ class Spot(_Market[N_co]):
 
     category = "spot"
     routes = MappingProxyType({ROUTE: "/v5/public/spot"})
-    catalogue = _catalogue("bybit_spot", _COMMON)
+    catalogue = _catalogue("bybit_spot", _COMMON, JOINED)
     allows = attrs.evolve(_LIMITS, streams_per_request=10)
 
 

@@ -45,6 +45,7 @@ from connector.exchanges.protocol import (
     RestService,
     Stream,
 )
+from connector.exchanges.symbol_form import SymbolForm
 from connector.exchanges.venue import Language, Venue
 from connector.instruments import Instrument
 
@@ -114,7 +115,7 @@ CATALOGUE = Catalogue(
     exchange="coinbase",
     of_symbol=_OFFERS,
     book=_book,
-    example="BTC-USD",
+    symbol_form=SymbolForm("BTC-USD", "[^/]+-[^/]+", "-"),
     listed_as=decode.listed_as,
 )
 

@@ -46,6 +46,7 @@ from connector.exchanges.protocol import (
     RestService,
     Stream,
 )
+from connector.exchanges.symbol_form import SymbolForm
 from connector.exchanges.venue import Language, Venue
 from connector.instruments import Instrument
 
@@ -160,7 +161,7 @@ CATALOGUE = Catalogue(
     of_symbol=_OFFERS,
     spell=frames.spell,
     book=_book,
-    example="BTC-PERPETUAL",
+    symbol_form=SymbolForm("BTC-PERPETUAL", "[^/]+[-_][^/]+", "_"),
 )
 
 

@@ -46,6 +46,7 @@ from connector.exchanges.protocol import (
     RestService,
     Stream,
 )
+from connector.exchanges.symbol_form import SymbolForm
 from connector.exchanges.venue import Language, Venue
 from connector.instruments import Instrument
 
@@ -156,7 +157,7 @@ CATALOGUE = Catalogue(
     book=_book,
     book_from=lambda book: PartialBook(book.symbol, _levels(book), book.interval_ms),
     spell=str,
-    example="BTC",
+    symbol_form=SymbolForm("BTC"),
 )
 _OF_SPOT = attrs.evolve(
     CATALOGUE,

@@ -50,6 +50,7 @@ from connector.exchanges.protocol import (
     Stream,
 )
 from connector.exchanges.requests import PublicRequests
+from connector.exchanges.symbol_form import SymbolForm
 from connector.exchanges.venue import Language, Venue
 from connector.instruments import Instrument
 
@@ -144,7 +145,7 @@ CATALOGUE = Catalogue(
     of_symbol=_OFFERS,
     spell=spell,
     book=_book,
-    example="PF_XBTUSD",
+    symbol_form=SymbolForm("PF_XBTUSD", "[^-/]+_[^-/]+"),
 )
 
 

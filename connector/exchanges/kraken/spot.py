@@ -32,6 +32,7 @@ from connector.exchanges.kraken.v2_offers import (
 from connector.exchanges.offers import Offer
 from connector.exchanges.protocol import E, Limits, Liveness, RestRequest, RestService, Stream
 from connector.exchanges.requests import PublicRequests
+from connector.exchanges.symbol_form import SymbolForm
 from connector.exchanges.venue import Language, Venue
 from connector.instruments import Instrument
 
@@ -71,7 +72,7 @@ _CATALOGUES = catalogues(
         # The same stream: it has what both need.
         Tickers: attrs.evolve(OFFERS[Tickers], batch="ticker,bbo"),
     },
-    example="BTC/USD",
+    symbol_form=SymbolForm("BTC/USD", "[^/]+/[^/]+", "/"),
 )
 """Source: kraken §3."""
 

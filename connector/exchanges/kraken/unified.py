@@ -37,13 +37,16 @@ from connector.exchanges.kraken.spot import LIMITS, LIVENESS
 from connector.exchanges.kraken.v2_offers import OFFERS, catalogues, check_levels, raw_stream
 from connector.exchanges.protocol import E, RestRequest, RestService, Stream
 from connector.exchanges.requests import PublicRequests
+from connector.exchanges.symbol_form import SymbolForm
 from connector.exchanges.venue import Language, Venue
 from connector.instruments import Instrument
 
 PRODUCTION = Endpoints("wss://uws.kraken.com", REST_URL)
 """Kraken has no test venue for derivatives. Source: kraken §1."""
 
-_CATALOGUES = catalogues("kraken_unified", OFFERS, example="PF_XBTUSD", learns_digits=True)
+_CATALOGUES = catalogues(
+    "kraken_unified", OFFERS, symbol_form=SymbolForm("PF_XBTUSD"), learns_digits=True
+)
 
 _UNTIL = "Kraken documents none here; kraken.Futures has them until 2027-03-01"
 _REASONS: Mapping[type[AnyChannel], str] = MappingProxyType(

@@ -22,6 +22,7 @@ from connector.exchanges.kraken.learned_digits import LearnedDigits
 from connector.exchanges.kraken.spot_rest import spell
 from connector.exchanges.offers import Catalogue, Offer, raw
 from connector.exchanges.protocol import BookSource, Stream
+from connector.exchanges.symbol_form import SymbolForm
 
 BOOK_LEVELS = (10, 25, 100, 500, 1000)
 VERIFIED_LEVELS = 10
@@ -72,7 +73,7 @@ def catalogues(
     exchange: str,
     offers: Mapping[type[Any], Offer],
     *,
-    example: str,
+    symbol_form: SymbolForm,
     learns_digits: bool = False,
 ) -> Mapping[int, Catalogue]:
     """What `exchange` offers, by the levels of its books.
@@ -80,12 +81,12 @@ def catalogues(
     Args:
         exchange: its name.
         offers: its streams.
-        example: a symbol, for messages.
+        symbol_form: how it writes symbols.
         learns_digits: whether it is not known how the numbers of its books are written.
     """
     return MappingProxyType(
         {
-            levels: _catalogue(exchange, offers, example, learns_digits, levels)
+            levels: _catalogue(exchange, offers, symbol_form, learns_digits, levels)
             for levels in BOOK_LEVELS
         }
     )
@@ -94,7 +95,7 @@ def catalogues(
 def _catalogue(
     exchange: str,
     offers: Mapping[type[Any], Offer],
-    example: str,
+    symbol_form: SymbolForm,
     learns_digits: bool,
     levels: int,
 ) -> Catalogue:
@@ -119,7 +120,7 @@ def _catalogue(
         of_symbol={**offers, BookDeltas: deltas},
         spell=spell,
         book=book,
-        example=example,
+        symbol_form=symbol_form,
     )
 
 

@@ -48,6 +48,7 @@ from connector.exchanges.protocol import (
     RestService,
     Stream,
 )
+from connector.exchanges.symbol_form import SymbolForm
 from connector.exchanges.venue import Language, Venue
 from connector.instruments import Instrument
 
@@ -179,7 +180,7 @@ CATALOGUE = Catalogue(
     of_symbol=_OFFERS,
     of_all=_OF_ALL,
     book=_book,
-    example="BTC-USDT",
+    symbol_form=SymbolForm("BTC-USDT", "[^/]+-[^/]+", "-"),
 )
 
 

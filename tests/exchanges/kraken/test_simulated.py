@@ -207,6 +207,7 @@ async def test_a_snapshot_comes_first_and_changes_follow(
     ("venue", "unknown", "words"),
     [
         ("kraken", "NO/PE", "Currency pair not supported NO/PE"),
+        ("kraken", "NOUSD", "Currency pair not supported NOUSD'; did you mean NO/USD"),
         ("kraken_futures", "PI_NOPEUSD", "Invalid product id"),
         ("kraken_unified", "PI_NOPEUSD", "Currency pair not supported PI_NOPEUSD"),
     ],
