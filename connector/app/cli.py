@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from connector.app.characters import write_plainly
+from connector.app.interruption import INTERRUPTED, leave_on_interrupt
 
 EXTRA = frozenset({"click", "rich", "trustme"})
 
@@ -18,7 +19,8 @@ def main() -> None:
         print(describe_build())
         return
     try:
-        from connector.app.commands import group  # noqa: PLC0415 - the extra may be missing
+        with leave_on_interrupt():
+            from connector.app.commands import group  # noqa: PLC0415 - the extra may be missing
 
         group(prog_name="connector")
     except ModuleNotFoundError as missing:
@@ -30,4 +32,4 @@ def main() -> None:
             'python -m pip install "trio-connector[cli]"'
         )
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)

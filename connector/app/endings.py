@@ -7,11 +7,8 @@ from typing import Any
 
 import click
 
+from connector.app.interruption import INTERRUPTED
 from connector.errors import ConnectorError
-from connector.transport.error_groups import leaves
-
-INTERRUPTED = 130
-"""The exit status after Ctrl-C, as shells have it: 128 and the number of SIGINT."""
 
 
 class Commands(click.Group):
@@ -36,6 +33,8 @@ class Commands(click.Group):
 
 def ending_of(error: BaseException) -> BaseException:
     """What click shows of `error`; the error itself if it is a bug and needs its traceback."""
+    from connector.transport.error_groups import leaves  # noqa: PLC0415 - imports trio
+
     found = [*leaves(error)]
     if any(isinstance(each, KeyboardInterrupt) for each in found):
         return click.exceptions.Exit(INTERRUPTED)

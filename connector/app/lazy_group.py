@@ -12,6 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from connector.app.endings import Commands
+from connector.app.interruption import leave_on_interrupt
 
 
 @attrs.frozen
@@ -48,7 +49,8 @@ class LazyGroup(Commands):
         if listed is None:
             return None
         module, _, name = listed.place.partition(":")
-        found = getattr(importlib.import_module(module), name)
+        with leave_on_interrupt():
+            found = getattr(importlib.import_module(module), name)
         assert isinstance(found, click.Command)
         return found
 
