@@ -93,8 +93,8 @@ NOT_PUBLIC = {
 """Names for the rooms beside it, and variables of types."""
 
 SCENARIOS = {
-    "deploy", "docs", "independent", "layers", "links_at_rest", "loopback", "mutation",
-    "performance", "project", "structure", "words",
+    "deploy", "docs", "imports", "independent", "layers", "links_at_rest", "loopback",
+    "mutation", "performance", "project", "structure", "words",
 }  # fmt: skip
 """Test files that are about no single module."""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import click
 
-from connector._version import __version__
-from connector.app.build import describe_build
 from connector.app.examples import examples
 from connector.app.lazy_group import LazyGroup, Listed
 
@@ -78,12 +76,27 @@ LISTED = {
 """The commands. Each is imported when it runs, so what it needs costs the others nothing."""
 
 
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from connector.app.build import describe_build  # noqa: PLC0415 - imports the rooms
+
+        click.echo(describe_build())
+        ctx.exit()
+
+
 @click.group(
     cls=LazyGroup,
     listed=LISTED,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=examples("demo", "book ETHUSDC --simulate", "record --help"),
 )
-@click.version_option(__version__, prog_name="connector", message=describe_build())
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
 def group() -> None:
     """Exchange connections for trio applications that cannot leak."""
