@@ -288,7 +288,8 @@ class RunningAccount:
         self.office.tell(book.happen("lost", reason, time.time_ns()))
 
     def stream_unreadable(self) -> None:
-        """It may have been a fill, so what is shown may be wrong: read the account again."""
+        """It may have been a fill: what is shown may be wrong, and a fill proves nothing absent."""
+        self.office.book.holes += 1
         self.read_anew("a message of the private stream could not be read")
 
     async def keep_synced(self) -> None:

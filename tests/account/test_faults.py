@@ -448,6 +448,37 @@ async def test_a_fill_whose_event_cannot_be_read_is_asked_for_at_once(
 
 
 @venues
+async def test_an_event_that_cannot_be_read_may_have_been_a_fill_of_an_unknown_order(
+    venue: str, autojump_clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither orders nor trades are listed for long: only what is held shows that it was filled."""
+    deliver = Frames.deliver
+    of_orders = (b'"executionReport"', b'"ORDER_TRADE_UPDATE"', b'"TRADE_LITE"')
+
+    def deliver_broken(self: Frames, payloads: Sequence[bytes], first: int) -> int:
+        read = [each[:-9] if any(map(each.__contains__, of_orders)) else each for each in payloads]
+        return deliver(self, read, first)
+
+    monkeypatch.setattr(House, "view", lambda it, who: who.view(it.clock_ms(), it.clock_ms()))
+    async with open_world(venue) as world, world.account() as account, listening(account) as told:
+        await trio.sleep(1.0)
+        monkeypatch.setattr(Frames, "deliver", deliver_broken)
+        world.exchange.trading.lag_queries(60.0)
+        world.exchange.trading.lose_reply()
+        world.exchange.trading.lose_event("executionReport:NEW")
+        world.exchange.trading.lose_event("ORDER_TRADE_UPDATE:NEW")
+        order = account.submit(bid())
+        await trio.sleep(0.1)
+        (true,) = world.truth.open_orders
+        world.exchange.trading.fill(true)
+        for _ in range(100):
+            await trio.sleep(0.5)
+            assert order.state in ("sent", "unknown")
+        monkeypatch.setattr(Frames, "deliver", deliver)
+        await end_well(world, account, order, told)
+
+
+@venues
 async def test_a_reply_that_cannot_be_read_leaves_an_order_that_is_found(
     venue: str, autojump_clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
