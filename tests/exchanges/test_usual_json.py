@@ -30,6 +30,7 @@ class Outer(msgspec.Struct):
     either: int | str = msgspec.field(name="e")
     inner: Inner = msgspec.field(name="n")
     fee: Decimal | None = msgspec.field(name="f", default=None)
+    reason: int | str | None = msgspec.field(name="er", default=None)
     maker: bool = msgspec.field(name="m", default=False)
     asset: str | None = msgspec.field(name="as", default="?")
     many: list[Inner] = msgspec.field(name="l", default_factory=list)
@@ -40,7 +41,8 @@ STRICT = msgspec.json.Decoder(Outer).decode
 LENIENT = msgspec.json.Decoder(Outer, strict=False).decode
 USUAL: dict[str, Any] = {
     "s": "ETHUSDC", "p": "2500.10", "i": 7, "e": "0", "x": [1, {"y": None}], "n": {"a": 1, "z": {}},
-    "f": None, "m": True, "as": None, "l": [{"a": 2, "b": ""}, {"a": 3}], "r": {"q": [0.5]},
+    "f": None, "er": "5", "m": True, "as": None, "l": [{"a": 2, "b": ""}, {"a": 3}],
+    "r": {"q": [0.5]},
 }  # fmt: skip
 TEXTS = st.one_of(
     st.text(max_size=4),

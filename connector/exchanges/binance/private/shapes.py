@@ -253,7 +253,7 @@ class ExecutionReport(Struct):
     created: int | None = msgspec.field(name="O", default=None)
     cumulative_quote: Decimal = msgspec.field(name="Z", default=ZERO)
     reject_reason: str = msgspec.field(name="r", default="")
-    expiry_reason: str = msgspec.field(name="eR", default="")
+    expiry_reason: int | str | None = msgspec.field(name="eR", default=None)
 
 
 class AssetAmounts(Struct):
@@ -306,7 +306,7 @@ class FuturesOrder(Struct):
     reduce_only: bool = msgspec.field(name="R", default=False)
     position_side: str = msgspec.field(name="ps", default="BOTH")
     realised: Decimal | None = msgspec.field(name="rp", default=None)
-    expiry_reason: int | str = msgspec.field(name="er", default="")
+    expiry_reason: int | str | None = msgspec.field(name="er", default=None)
 
 
 class OrderTradeUpdate(Struct):

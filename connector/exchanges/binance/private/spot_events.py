@@ -44,7 +44,8 @@ def _execution_report(payload: bytes) -> list[Report]:
             maker=event.maker,
             time_ns=reading.ns(event.time),
         )
-    reasons = (event.expiry_reason, event.reject_reason)
+    prevented = "self-trade prevention" if event.status == "EXPIRED_IN_MATCH" else ""
+    reasons = (str(event.expiry_reason or ""), event.reject_reason, prevented)
     return [
         OrderReport(
             symbol=event.symbol,

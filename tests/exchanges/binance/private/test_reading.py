@@ -114,6 +114,34 @@ def test_self_trade_prevention_is_no_fill() -> None:
 
     assert isinstance(report, OrderReport)
     assert (report.state, report.fill) == ("expired", None)
+    assert report.reason == "self-trade prevention"
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ({}, ""),
+        ({"eR": None}, ""),
+        ({"eR": "NONE"}, ""),
+        ({"eR": "REJECTED"}, "REJECTED"),
+        ({"eR": 3}, "3"),
+        ({"r": "OCO_BAD_PRICES"}, "OCO_BAD_PRICES"),
+    ],
+)
+@pytest.mark.parametrize("trade", [{}, {"t": -1}])
+def test_why_an_order_of_spot_has_expired(
+    said: dict[str, Any], reason: str, trade: dict[str, Any]
+) -> None:
+    """No form of the reason, which was added later, keeps the end of an order from being read."""
+    frame = {
+        "e": "executionReport", "s": "ETHUSDC", "c": "c", "C": "", "S": "SELL", "o": "LIMIT",
+        "q": "2", "p": "3000", "x": "EXPIRED", "X": "EXPIRED", "i": 9, "z": "0",
+    }  # fmt: skip
+
+    (report,) = SPOT.read(json.dumps(frame | said | trade).encode())
+
+    assert isinstance(report, OrderReport)
+    assert (report.state, report.reason) == ("expired", reason)
 
 
 def test_balances_of_spot(data_folder: Path) -> None:
@@ -283,6 +311,31 @@ def test_an_order_is_read_whether_its_numbers_are_numbers_or_text() -> None:
     assert report.exchange_id == "42"
     assert report.fill is not None
     assert report.fill.trade_id == "9"
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ({}, ""),
+        ({"er": None}, ""),
+        ({"er": 0}, ""),
+        ({"er": "0"}, ""),
+        ({"er": 5}, "liquidation"),
+        ({"er": "5"}, "liquidation"),
+    ],
+)
+def test_why_an_order_of_futures_has_expired(said: dict[str, Any], reason: str) -> None:
+    order = {
+        "s": "ETHUSDC", "c": "a", "S": "BUY", "o": "LIMIT", "q": "1", "p": "3000", "x": "EXPIRED",
+        "X": "EXPIRED", "i": 42, "z": "0", "t": 0,
+    }  # fmt: skip
+
+    (report,) = USDM.read(
+        json.dumps({"e": "ORDER_TRADE_UPDATE", "T": 7, "o": order | said}).encode()
+    )
+
+    assert isinstance(report, OrderReport)
+    assert (report.state, report.reason) == ("expired", reason)
 
 
 def test_every_stored_frame_decodes(data_folder: Path) -> None:
