@@ -235,11 +235,11 @@ REFUSALS = [
     ("both", {"quantity": "0.001", "price": "2900"}, "refused", "filter"),
     ("both", {"quantity": "800"}, "refused", "balance"),
     ("both", {"price": "3100", "post_only": True}, "refused", "post_only"),
-    ("both", {"symbol": "NOSUCH"}, "refused", "other"),
+    ("both", {"symbol": "NOSUCH"}, "refused", "closed"),
     ("usdm", {"price": "3000.05", "quantity": "90", "time_in_force": "FOK"}, "refused", "other"),
     ("usdm", {"reduce_only": True}, "refused", "reduce_only"),
     ("usdm", {"price": "4000"}, "refused", "price_band"),
-    ("usdm", {"leg": "long"}, "refused", "reduce_only"),
+    ("usdm", {"leg": "long"}, "refused", "other"),
     ("spot", {"price": "4000"}, "refused", "filter"),
 ]
 

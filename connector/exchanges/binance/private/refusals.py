@@ -49,7 +49,9 @@ _COMMON = (
     *_rules([-1099, -2014, -2015], "permission", "permission"),
     *_rules([-1099, -2014, -2015], "permission", "permission", status=401),
     *_rules([-1013, -1111], "refused", "filter"),
-    *_rules([*range(-1130, -1099), -1135], "refused"),
+    # There is no such symbol any more.
+    *_rules([-1121], "refused", "closed"),
+    *_rules([*range(-1130, -1121), *range(-1120, -1099), -1135], "refused"),
     Rule(code=-2011, status=400, text="Unknown order sent.", meaning="absent", source=_SOURCE),
     *_rules([-2013], "absent"),
     *_rules([-2020], "refused"),
@@ -86,7 +88,9 @@ USDM = _table(
     *_rules([*range(-4014, -4000), -4023, -4029, -4164], "refused", "filter"),
     *_rules([-4015, -4117], "refused"),
     *_rules([-4016, -4024, -4131], "refused", "price_band"),
-    *_rules([-4061, -4062, -4118], "refused", "reduce_only"),
+    # -4061: hedge mode was switched; the next audit sees it.
+    *_rules([-4061], "refused"),
+    *_rules([-4062, -4118], "refused", "reduce_only"),
     *_rules([-4087, *range(-4107, -4104), -4189, -4400, -4401], "refused", "closed"),
     *_rules([-4116], "duplicate"),
     *_rules([-5021], "refused"),

@@ -31,6 +31,7 @@ USDM = binance.UsdMFutures().trading
         (400, -1021, "Timestamp for this request is outside of the recvWindow.", "time", "other"),
         (400, -1111, "Precision is over the maximum", "refused", "filter"),
         (400, -1102, "Mandatory parameter", "refused", "other"),
+        (400, -1121, "Invalid symbol.", "refused", "closed"),
         (429, -1015, "Too many new orders", "limit", "limit"),
         (418, -1003, "IP banned until 1", "banned", "limit"),
         (401, -2015, "Invalid API-key", "permission", "permission"),
@@ -58,6 +59,8 @@ def test_spot(status: int, code: int, text: str, meaning: str, reason: str) -> N
         (503, 0, "Service Unavailable.", "busy", "other"),
         (503, None, "Service Unavailable.", "busy", "other"),
         (400, -5028, "ME recvWindow reject", "refused", "other"),
+        (400, -1121, "Invalid symbol.", "refused", "closed"),
+        (400, -4061, "Order's position side does not match", "refused", "other"),
     ],
 )
 def test_usdm(status: int, code: int | None, text: str, meaning: str, reason: str) -> None:
