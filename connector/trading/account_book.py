@@ -31,6 +31,7 @@ from connector.trading.known_trades import (
 )
 from connector.trading.live_orders import LiveOrders
 from connector.trading.order_record import Contradiction, OrderRecord, Stranger
+from connector.trading.other_orders import OtherOrders
 from connector.trading.reports import (
     BalanceChange,
     BalanceReport,
@@ -82,7 +83,8 @@ class AccountBook:
     ) -> None:
         self.state: AccountState = "off"
         self.records: dict[str, OrderRecord] = {}
-        self.others: dict[str, OrderReport] = {}
+        self._others = OtherOrders()
+        self.others: Mapping[str, OrderReport] = self._others.open
         """Open orders that are not of this run, by the exchange's id."""
         self.holdings = Holdings(bases or {})
         self.holes = 0
@@ -166,9 +168,7 @@ class AccountBook:
         """Join a reading with the reports since; the account is synced then."""
         self.state = follow(self.state, "read")
         events: list[Told] = list(self.holdings.join(reading, received_ns))
-        open_ids = {each.exchange_id for each in reading.orders}
-        for exchange_id in [each for each in self.others if each not in open_ids]:
-            del self.others[exchange_id]
+        self._others.join(reading)
         for order in reading.orders:
             events += self.read_order(order, received_ns)
         self.state = follow(self.state, "joined")
@@ -325,17 +325,11 @@ class AccountBook:
 
     def _read_other(self, report: OrderReport, received_ns: int) -> list[Told]:
         told: list[Told] = []
-        key = report.exchange_id or report.client_id
         if self._ids.is_ours(report.client_id):
             # One that was forgotten after it had been over for long.
             return [Stranger(report.client_id, "an order that was over long ago is told again")]
-        known = key in self.others
-        if report.state == "open":
-            self.others[key] = report
-            if not known and self._ids.is_of_our_name(report.client_id):
-                told.append(OrphanFound(report))
-        else:
-            self.others.pop(key, None)
+        if self._others.read(report) and self._ids.is_of_our_name(report.client_id):
+            told.append(OrphanFound(report))
         if report.fill is not None:
             told += self.read_fill(report.fill, received_ns)
         return told

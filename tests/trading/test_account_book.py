@@ -337,6 +337,22 @@ def test_an_order_of_our_name_and_another_run_is_an_orphan_once() -> None:
     assert set(account.others) == {"2", "3"}
 
 
+def test_what_others_do_while_the_account_is_read_is_newer_than_the_list() -> None:
+    account = subscribed()
+    account.read(order("gone", "1", state="cancelled", time_ns=12), 1)
+    account.read(order("new", "2", time_ns=13), 1)
+    account.read(order("missed", "3", time_ns=5), 1)
+
+    account.join(
+        AccountReading(balances=(), orders=(order("gone", "1", time_ns=5),), time_ns=10), 2
+    )
+
+    assert set(account.others) == {"2"}
+    # A conditional order of futures ends, and is an ordinary one from then on.
+    account.read(order("gone", "1", time_ns=12), 3)
+    assert set(account.others) == {"1", "2"}
+
+
 def test_our_order_that_is_not_among_the_open_ones_is_missing() -> None:
     account = subscribed()
     client_id = ClientIds("mm1", 5).make()

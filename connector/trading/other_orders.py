@@ -1,0 +1,52 @@
+"""Open orders of others on the account: another program's, an earlier run's, or made by hand.
+
+They are read from events and from lists. A list is older than the events that came while it was
+read, and may lag behind them, so what is told of an order counts by its time.
+"""
+
+from __future__ import annotations
+
+from connector.trading.reports import OrderReport
+from connector.trading.venue import AccountReading
+
+_REMEMBERED = 2_000
+"""Number of remembered orders that have ended."""
+
+
+class OtherOrders:
+    """The open orders that are not of this run."""
+
+    def __init__(self) -> None:
+        self.open: dict[str, OrderReport] = {}
+        """By the exchange's id."""
+        self._ended_ns: dict[str, int] = {}
+
+    def read(self, report: OrderReport) -> bool:
+        """Take a report, and return whether it tells of an open order that was not known."""
+        key = report.exchange_id or report.client_id
+        shown, time_ns = self.open.get(key), report.time_ns
+        known_ns = self._ended_ns.get(key) if shown is None else shown.time_ns
+        if report.state != "open":
+            self.open.pop(key, None)
+            if time_ns is not None:
+                self._note_end(key, time_ns)
+            return False
+        # One that ended can only be open later where a conditional order becomes an ordinary one.
+        if time_ns is not None and known_ns is not None and time_ns < known_ns:
+            return False
+        self.open[key] = report
+        return shown is None
+
+    def join(self, reading: AccountReading) -> None:
+        """Drop those that a reading does not list, but for those that were told of since."""
+        listed = {each.exchange_id for each in reading.orders}
+        read_ns = reading.time_ns
+        for key, each in tuple(self.open.items()):
+            is_newer = None not in (each.time_ns, read_ns) and (each.time_ns or 0) > (read_ns or 0)
+            if key not in listed and not is_newer:
+                del self.open[key]
+
+    def _note_end(self, key: str, time_ns: int) -> None:
+        self._ended_ns[key] = time_ns
+        if len(self._ended_ns) > _REMEMBERED:
+            del self._ended_ns[next(iter(self._ended_ns))]
