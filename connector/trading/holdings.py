@@ -240,11 +240,13 @@ class Holdings:
         found = []
         if reading.hedge_mode != self.hedge_mode:
             found.append("the position mode has changed")
-        for balance in reading.balances:
-            shown = self._balances.get(balance.asset)
-            known = None if shown is None else shown.total
-            if (known or ZERO) != (balance.total or ZERO):
-                found.append(f"{balance.asset}: {known} is shown, {balance.total} was read")
+        totals = {each.asset: each.total or ZERO for each in reading.balances}
+        # Spot does not list what is nothing.
+        for asset in dict.fromkeys([*totals, *self._balances]):
+            shown = self._balances.get(asset)
+            known, total_read = (shown and shown.total) or ZERO, totals.get(asset, ZERO)
+            if known != total_read:
+                found.append(f"{asset}: {known} is shown, {total_read} was read")
         read = {(each.symbol, each.leg): each.quantity for each in reading.positions}
         for key in {*read, *self._positions}:
             quantity = self._positions[key].quantity if key in self._positions else ZERO

@@ -391,6 +391,16 @@ def test_an_audit_names_what_differs() -> None:
     assert "ETHUSDC: 1 is shown, 0 was read" in found
 
 
+def test_an_audit_sees_a_balance_that_is_gone() -> None:
+    """Spot does not list what is nothing."""
+    account = subscribed()
+    account.join(AccountReading(balances=(balance(5, 1, "ETH"), balance(0, 1, "BNB"))), 1)
+
+    found = account.differences(AccountReading(balances=(balance(7, 2),)))
+
+    assert found == ["USDC: 0 is shown, 7 was read", "ETH: 5 is shown, 0 was read"]
+
+
 def test_an_audit_sees_another_position_mode() -> None:
     account = subscribed()
     account.join(AccountReading(balances=()), 1)
