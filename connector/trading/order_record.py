@@ -201,8 +201,8 @@ class OrderRecord:
             return False
         if report.leg is not None and report.leg != self.intent.leg:
             return False
-        if self.exchange_id is not None and report.exchange_id not in (None, self.exchange_id):
-            return False
+        if self.exchange_id is not None and report.exchange_id is not None:
+            return report.exchange_id == self.exchange_id  # whatever was changed, by hand perhaps
         if report.partial or (report.quantity == self.quantity and report.price == self.price):
             return True
         return any(self._fits(report, quantity, price) for quantity, price in self._shapes)

@@ -204,6 +204,18 @@ def test_another_order_of_the_exchange_under_our_id_is_a_stranger() -> None:
     assert isinstance(told, Stranger)
 
 
+def test_an_order_that_somebody_amended_by_hand_stays_ours() -> None:
+    """The exchange's own id says that it is the same order."""
+    order = record()
+    order.read(report(), 1)
+
+    (told,) = order.read(report(price=Decimal(2999), quantity=Decimal(3), time_ns=2), 2)
+
+    assert isinstance(told, OrderUpdate)
+    assert (order.price, order.remaining) == (2999, 3)
+    assert order.is_shown_as(report(price=Decimal(2999), quantity=Decimal(3)))
+
+
 def test_a_reduce_only_order_may_be_cut() -> None:
     order = record(attrs.evolve(INTENT, reduce_only=True))
 
