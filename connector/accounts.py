@@ -13,7 +13,7 @@ import attrs
 import msgspec
 
 from connector.errors import ConfigError
-from connector.inputs.decimals import ZERO
+from connector.inputs.decimals import ZERO, difference
 from connector.inputs.validation import check_seconds
 from connector.orders import Leg, OrderState, Side
 
@@ -57,7 +57,7 @@ class Position:
     @property
     def quantity(self) -> Decimal:
         """Long minus short."""
-        return self.long - self.short
+        return difference(self.long, self.short)
 
 
 @attrs.frozen(kw_only=True)

@@ -120,7 +120,10 @@ def check_amend(known: Known, changed: Limit, record: OrderRecord) -> None:
     known.own_limits.check(
         # What is filled of it is in the position already.
         attrs.evolve(
-            changed, quantity=max(changed.quantity - record.filled, instrument_step(known, record))
+            changed,
+            quantity=max(
+                difference(changed.quantity, record.filled), instrument_step(known, record)
+            ),
         ),
         instrument,
         price=None,

@@ -9,7 +9,7 @@ import trio
 
 from connector.accounts import Fill
 from connector.errors import ConfigError, OrderNotPlaced
-from connector.inputs.decimals import ZERO, exact, product, total
+from connector.inputs.decimals import ZERO, difference, exact, product, total
 from connector.instruments import Instrument
 from connector.orders import Intent, Leg, OrderState, Side
 from connector.trading.order_record import OrderRecord
@@ -140,18 +140,16 @@ class Order:
 
         For contracts: the base asset that they represent.
         """
-        sign, instrument = 1 if self.side == "buy" else -1, self._instrument
+        instrument = self._instrument
         moved = total(
-            sign
-            * (
-                fill.quantity
-                if instrument is None
-                else instrument.base_quantity(fill.quantity, fill.price)
-            )
+            fill.quantity
+            if instrument is None
+            else instrument.base_quantity(fill.quantity, fill.price)
             for fill in self._record.fills.values()
         )
         base = "" if instrument is None else instrument.base
-        return total([moved, -self.fees.get(base, ZERO)])
+        signed = moved if self.side == "buy" else moved.copy_negate()
+        return difference(signed, self.fees.get(base, ZERO))
 
     @property
     def net_quote(self) -> Decimal:
@@ -159,13 +157,12 @@ class Order:
 
         For contracts: the quote asset that they represent.
         """
-        sign, instrument = -1 if self.side == "buy" else 1, self._instrument
+        instrument = self._instrument
         notional = product if instrument is None else instrument.notional
-        moved = total(
-            sign * notional(fill.quantity, fill.price) for fill in self._record.fills.values()
-        )
+        moved = total(notional(fill.quantity, fill.price) for fill in self._record.fills.values())
         quote = "" if instrument is None else instrument.quote
-        return total([moved, -self.fees.get(quote, ZERO)])
+        signed = moved if self.side == "sell" else moved.copy_negate()
+        return difference(signed, self.fees.get(quote, ZERO))
 
     @property
     def ended(self) -> bool:

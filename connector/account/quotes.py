@@ -20,7 +20,7 @@ from connector.account.order_requests import QUOTE
 from connector.account.running import RunningAccount
 from connector.account.statistics import QuoteStatistics
 from connector.errors import LimitReached, NotSent, NotSynced, OrderNotPlaced
-from connector.inputs.decimals import ZERO, Exact
+from connector.inputs.decimals import ZERO, Exact, difference
 from connector.instruments import Instrument
 from connector.orders import Leg, Limit, Side
 from connector.trading.exposure import exposure_of
@@ -278,7 +278,7 @@ class Quotes:
     def _absorb_fills(self) -> None:
         """What was filled since the last look is gone from the budget."""
         for client_id, order in self._mine.items():
-            new = order.filled - self._seen[client_id]
+            new = difference(order.filled, self._seen[client_id])
             if new > ZERO and order.price is not None:
                 self._seen[client_id] = order.filled
                 self._wanted.filled(order.side, order.price, new)

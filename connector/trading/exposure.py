@@ -13,7 +13,7 @@ from decimal import Decimal
 import attrs
 
 from connector.errors import LimitExceeded
-from connector.inputs.decimals import ZERO, difference, plus, total
+from connector.inputs.decimals import ZERO, difference, plus, quotient, total
 from connector.instruments import Instrument
 from connector.orders import Intent, Limit, Limits, Side
 from connector.trading.order_record import OrderRecord
@@ -130,9 +130,9 @@ class OwnLimits:
         if limits.orders_per_minute is not None:
             found["orders_per_minute"] = len(self._placed) / limits.orders_per_minute
         if limits.open_notional is not None:
-            found["open_notional"] = float(open_notional / limits.open_notional)
+            found["open_notional"] = float(quotient(open_notional, limits.open_notional))
         for symbol, most in (limits.position or {}).items():
-            found[f"position {symbol}"] = float(positions.get(symbol, ZERO) / most)
+            found[f"position {symbol}"] = float(quotient(positions.get(symbol, ZERO), most))
         return found
 
     def _check_position(
@@ -151,9 +151,9 @@ class OwnLimits:
         reached = plus(same_side, quantity)
         reached = plus(reached, position) if buys else difference(reached, position)
         if reached > limit:
+            signed = reached if buys else reached.copy_negate()
             raise LimitExceeded(
-                f"{symbol}: the position could become {reached if buys else -reached}: the limit "
-                f"is position={limit}"
+                f"{symbol}: the position could become {signed}: the limit is position={limit}"
             )
 
     def _forget(self, now: float) -> None:

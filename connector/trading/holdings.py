@@ -81,7 +81,7 @@ class Holdings:
             return Position(symbol=symbol, long=(held and held.total) or ZERO)
         legs = [each for (of, _), each in self._positions.items() if of == symbol]
         long = total(each.quantity for each in legs if _is_long(each))
-        short = total(abs(each.quantity) for each in legs if not _is_long(each))
+        short = total(each.quantity.copy_abs() for each in legs if not _is_long(each))
         open_legs = [each for each in legs if each.quantity != 0]
         only = open_legs[0] if len(open_legs) == 1 else None
         return Position(
@@ -108,7 +108,7 @@ class Holdings:
             if _is_long(each):
                 held = held if leg == "short" else plus(held, each.quantity)
             else:
-                held = held if leg == "long" else difference(held, abs(each.quantity))
+                held = held if leg == "long" else difference(held, each.quantity.copy_abs())
         return held
 
     def standing(self, instrument: Instrument, leg: Leg | None) -> Standing:
@@ -117,7 +117,7 @@ class Holdings:
         if symbol not in self._bases:
             position = self._positions.get((symbol, leg))
             quantity = ZERO if position is None else position.quantity
-            signed = difference(ZERO, abs(quantity)) if leg == "short" else quantity
+            signed = difference(ZERO, quantity.copy_abs()) if leg == "short" else quantity
             time_ns = self._read_ns if position is None else position.time_ns or self._read_ns
             return Standing(symbol, leg, (), (signed,), time_ns)
         assets = instrument.base, instrument.quote

@@ -234,11 +234,8 @@ class OrderRecord:
         is_older = time_ns is not None and known_ns is not None and time_ns < known_ns
         effect, state = follow(self.state, report.state)
         if effect == "impossible":
-            events.append(
-                Contradiction(
-                    self.client_id, f"it was {self.state} and is said to be {report.state}"
-                )
-            )
+            text = f"it was {self.state} and is said to be {report.state}"
+            events.append(Contradiction(self.client_id, text))
         elif report.filled < self.filled and state == "open":
             effect = "stale"
         if effect == "stale" and self.amending == (report.quantity, report.price):
@@ -314,7 +311,7 @@ class OrderRecord:
     def assume_untold(self, received_ns: int) -> list[AnyAccountEvent | Contradiction | Stranger]:
         """Of an adopted order: whatever is not told by now was traded before."""
         waiting = total(each.quantity for each in self._held)
-        self.untold = max(self.filled - self.told - waiting, ZERO)
+        self.untold = max(difference(self.filled, plus(self.told, waiting)), ZERO)
         return self._tell_held(received_ns)
 
     @property
@@ -323,8 +320,11 @@ class OrderRecord:
 
     def _tell_held(self, received_ns: int) -> list[AnyAccountEvent | Contradiction | Stranger]:
         events: list[AnyAccountEvent | Contradiction | Stranger] = []
-        while self._held and self._held[0].cumulative == self._reached + self._held[0].quantity:
-            first, self._held = self._held[0], self._held[1:]
+        while self._held:
+            first, behind = self._held[0], self._held[1:]
+            if first.cumulative != plus(self._reached, first.quantity):
+                break
+            self._held = behind
             events.append(self._tell(first, received_ns, backfilled=False))
         return events
 

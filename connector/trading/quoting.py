@@ -24,7 +24,16 @@ from typing import TypeVar
 import attrs
 
 from connector.errors import OrderInvalid
-from connector.inputs.decimals import ZERO, Exact, is_multiple, positive, product, total
+from connector.inputs.decimals import (
+    ZERO,
+    Exact,
+    difference,
+    is_multiple,
+    plus,
+    positive,
+    product,
+    total,
+)
 from connector.instruments import Instrument
 from connector.orders import Keep, Side
 
@@ -61,8 +70,8 @@ class Wanted:
         levels = self.side(side)
         for level in sorted(levels, key=lambda each: each.price != price):
             part = min(level.quantity, quantity)
-            level.quantity -= part
-            quantity -= part
+            level.quantity = difference(level.quantity, part)
+            quantity = difference(quantity, part)
 
 
 def read_wanted(
@@ -234,7 +243,7 @@ def plan(
     places: list[Place] = []
     first_rest = math.inf
     for side, level, served in _in_turn(*(_missing(side, wanted, serving) for side in SIDES)):
-        missing = level.quantity - total(each.remaining for each in served)
+        missing = difference(level.quantity, total(each.remaining for each in served))
         rest = resting.until(side, level.price)
         if rest > now:
             first_rest = min(first_rest, rest)
@@ -272,11 +281,11 @@ class _Placing:
         for quote in quotes:
             self._there[quote.side].append((quote.price, quote.remaining))
         self._free: dict[Side, Decimal] = {
-            "buy": bounds.max_long - position - others.get("buy", ZERO),
-            "sell": bounds.max_short + position - others.get("sell", ZERO),
+            "buy": difference(bounds.max_long, plus(position, others.get("buy", ZERO))),
+            "sell": difference(plus(bounds.max_short, position), others.get("sell", ZERO)),
         }
         for quote in quotes:
-            self._free[quote.side] -= quote.remaining
+            self._free[quote.side] = difference(self._free[quote.side], quote.remaining)
 
     def fitting(self, side: Side, price: Decimal, missing: Decimal) -> Decimal:
         """How much of `missing` can be placed without passing the largest position; 0 if none."""
@@ -296,14 +305,14 @@ class _Placing:
                 for each in wanted.side(side)
                 if not _better(side, threshold, each.price)
             )
-            if exposed + quantity > allowed + self._overlap:
+            if plus(exposed, quantity) > plus(allowed, self._overlap):
                 return False
         return True
 
     def add(self, side: Side, price: Decimal, quantity: Decimal) -> None:
         """Count a place."""
         self._there[side].append((price, quantity))
-        self._free[side] -= quantity
+        self._free[side] = difference(self._free[side], quantity)
 
 
 def _serve(
@@ -328,7 +337,7 @@ def _serve(
                     fits = _is_kept(side, quote.price, level.price, instrument, keep)
                 if fits:
                     serving[index].append(quote)
-                    left[index] -= quote.remaining
+                    left[index] = difference(left[index], quote.remaining)
                     free.remove(quote)
     return serving
 
@@ -336,10 +345,10 @@ def _serve(
 def _is_kept(
     side: Side, price: Decimal, wanted: Decimal, instrument: Instrument, keep: Keep
 ) -> bool:
-    away = wanted - price if side == "buy" else price - wanted
+    away = difference(wanted, price) if side == "buy" else difference(price, wanted)
     if away < ZERO:
         return False
-    ticks = (instrument.tick_size or ZERO) * keep.ticks
+    ticks = product(instrument.tick_size or ZERO, Decimal(keep.ticks))
     return away <= max(ticks, product(keep.fraction, wanted))
 
 

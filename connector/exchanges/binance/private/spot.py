@@ -19,6 +19,7 @@ from connector.exchanges.binance.private import (
 )
 from connector.exchanges.binance.private.terms import BinanceTrading, Terms
 from connector.exchanges.binance.signing import Parameter
+from connector.inputs.decimals import plus
 from connector.orders import Intent, Limit
 from connector.trading.reports import BalanceReport, OrderReport
 from connector.trading.venue import (
@@ -56,7 +57,7 @@ def _read_account(payload: bytes) -> AccountReading:
         balances=tuple(
             BalanceReport(
                 asset=each.asset,
-                total=each.free + each.locked,
+                total=plus(each.free, each.locked),
                 available=each.free,
                 locked=each.locked,
                 time_ns=reading.ns(account.update_time),

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from connector.exchanges.binance.private import reading, replies, shapes
-from connector.inputs.decimals import quotient
+from connector.inputs.decimals import plus, quotient
 from connector.trading.reports import (
     BalanceChange,
     BalanceReport,
@@ -73,7 +73,7 @@ def _account_position(payload: bytes) -> list[Report]:
     return [
         BalanceReport(
             asset=each.asset,
-            total=each.free + each.locked,
+            total=plus(each.free, each.locked),
             available=each.free,
             locked=each.locked,
             time_ns=reading.ns(event.updated),

@@ -106,7 +106,7 @@ def read_positions(payload: bytes) -> AccountReading:
                 leg=reading.leg_of(each.position_side),
                 quantity=each.position_amt
                 if each.position_side == "BOTH"
-                else abs(each.position_amt),
+                else each.position_amt.copy_abs(),
                 entry_price=each.entry_price or None,
                 unrealised=each.unrealized,
                 mark_price=each.mark_price or None,

@@ -159,7 +159,7 @@ def _account_update(payload: bytes) -> list[Report]:
 
 
 def _of_leg(position_side: str, amount: Decimal) -> Decimal:
-    return amount if position_side == "BOTH" else abs(amount)
+    return amount if position_side == "BOTH" else amount.copy_abs()
 
 
 def _algo_update(payload: bytes) -> list[Report]:
