@@ -234,7 +234,8 @@ class Order:
         if self._is_known() or self._is_out_of_patience:
             await trio.lowlevel.checkpoint()
         else:
-            self._known = self._known or trio.Event()
+            if self._known is None:
+                self._known = trio.Event()
             await self._known.wait()
         self._raise_unless_placed()
         return self._is_known()

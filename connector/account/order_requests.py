@@ -52,11 +52,12 @@ class Job:
             self._over.set()
 
     async def wait(self) -> None:
-        """Wait until it is over; for one task. Executes a checkpoint."""
+        """Wait until it is over. Executes a checkpoint."""
         if self.state not in ("queued", "sent"):
             await trio.lowlevel.checkpoint()
             return
-        self._over = self._over or trio.Event()
+        if self._over is None:
+            self._over = trio.Event()
         await self._over.wait()
 
 

@@ -59,3 +59,40 @@ async def test_nobody_waits_for_an_account_that_is_over(
     assert not await before._wait_patiently()
     assert not await after._wait_patiently()
     assert trio.current_time() == 1
+
+
+async def test_who_finds_out_waits_on_when_patience_is_over(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Both wait for the same order; the end of patience is no outcome."""
+    patience, unknown = Patience(5.0), order("unknown")
+    waited: dict[str, float] = {}
+
+    async def resolve() -> None:
+        await unknown._wait_known()
+        waited["resolved"] = trio.current_time()
+
+    async def accept() -> None:
+        await unknown.accepted()
+        waited["accepted"] = trio.current_time()
+
+    async def place() -> None:
+        patience.begin(unknown)
+        assert not await unknown._wait_patiently()
+        waited["placed"] = trio.current_time()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(patience.run)
+        for wait in (resolve, accept, place):
+            nursery.start_soon(wait)
+        await trio.sleep(8)
+        unknown._record.move("lost")
+        unknown._wake()
+        await trio.sleep(1)
+        assert waited == {"placed": 5.0}
+        unknown._record.state = "open"
+        unknown._wake()
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+
+    assert waited == {"placed": 5.0, "resolved": 9.0, "accepted": 9.0}
