@@ -480,7 +480,10 @@ async def test_an_event_that_cannot_be_read_may_have_been_a_fill_of_an_unknown_o
 
 @venues
 async def test_a_reply_that_cannot_be_read_leaves_an_order_that_is_found(
-    venue: str, autojump_clock: Any, monkeypatch: pytest.MonkeyPatch
+    venue: str,
+    autojump_clock: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     deliver, broken = Frames.deliver, list[bytes]()
 
@@ -494,8 +497,10 @@ async def test_a_reply_that_cannot_be_read_leaves_an_order_that_is_found(
             monkeypatch.setattr(Frames, "deliver", deliver_broken)
             with suppress(OrderUnknown):
                 await account.place(bid())
-            assert broken
             monkeypatch.undo()
+            warned = [each for each in caplog.messages if "a message could not be read" in each]
+            assert len(warned) == len(broken) > 0
+            assert all("/orders" in each for each in warned)
             await trio.sleep(30)
             await settle_and_judge(world, account, told)
             (order,) = account.orders.values()
