@@ -1,43 +1,29 @@
-"""`Pump`: read the feed of one group into one sink, with the configured channels."""
+"""`EventPump`: read the feed of one group into one sink, with the configured channels."""
 
 from __future__ import annotations
 
 import logging
 import math
 from contextlib import AsyncExitStack, suppress
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, cast
 
 import trio
 
-from connector import Adapter, ConnectorError, Feed, Overflow, SlowConsumer, SubscriptionRejected
+from connector import Adapter, Feed, Overflow, SubscriptionRejected
 from connector.app.naming import write_channel
-from connector.app.running.backlog import Backlog
 from connector.app.running.configuration import GroupPlan
 from connector.app.running.market_board import MarketBoard
-from connector.app.running.sink_slot import SinkAway
+from connector.app.running.pump import Place, Pump, take_rest
 from connector.app.running.sinks import Batch
-from connector.app.running.trouble import Trouble
 from connector.channels import AnyChannel
 from connector.events import Event, Gap
 from connector.lifecycle import write_fields
 
 _log = logging.getLogger("connector.run")
 
-T = TypeVar("T")
 
-
-class Taker(Protocol):
+class Taker(Place, Protocol):
     """The place for a pump's events."""
-
-    @property
-    def name(self) -> str:
-        """Of the sink."""
-        ...
-
-    @property
-    def trouble(self) -> Trouble:
-        """The trouble of the sink, in words."""
-        ...
 
     async def write(self, batch: Batch, *, last: bool = False) -> None:
         """Take `batch`.
@@ -47,12 +33,8 @@ class Taker(Protocol):
         """
         ...
 
-    def lose(self, events: int, where: str) -> None:
-        """Count events that are lost."""
-        ...
 
-
-class Pump:
+class EventPump(Pump[Event, Taker]):
     """Reads one group into one sink.
 
     Args:
@@ -63,6 +45,8 @@ class Pump:
         board: looks at them on their way.
         resumes: whether events are missing before the first, as the adapter has failed.
     """
+
+    items = "events"
 
     def __init__(
         self,
@@ -75,8 +59,8 @@ class Pump:
         board: MarketBoard | None = None,
         resumes: bool = False,
     ) -> None:
+        super().__init__(slot, plan.buffer, resumes=resumes)
         self.plan = plan
-        self.slot = slot
         self.live = False
         """Whether everything that is wanted was acknowledged or refused."""
         self.refused: set[AnyChannel] = set()
@@ -84,18 +68,19 @@ class Pump:
         self._adapter = adapter
         self._names = adapter_name, adapter.exchange.name, group
         self._board = board
-        self._feed: Feed[Event] | None = None
         self._changed = trio.Event()
-        self._stopping = False
-        self._waiting = trio.CancelScope()
-        self._scope = trio.CancelScope()
-        self._ended = trio.Event()
-        self._backlog: Backlog[Event] = Backlog(plan.buffer)
-        self._missing = "disconnected" if resumes else ""
-        """Why events are missing before the first."""
-        self._in_flight = self._unread = 0
-        """Events that the sink is given at this moment; that the feed had in the end."""
-        self._complete = True
+        self._unread = 0
+        """Events that the feed had in the end."""
+
+    @property
+    def source(self) -> str:
+        """The group, for logs and errors."""
+        return f"group {self._names[2]}"
+
+    @property
+    def overflow(self) -> Overflow:
+        """What happens when more events wait than may."""
+        return self.plan.overflow
 
     def follow(self, plan: GroupPlan) -> None:
         """Want the channels of `plan`, which differs in nothing else."""
@@ -103,29 +88,6 @@ class Pump:
         self.live = False
         self.refused &= set(plan.channels)
         self._changed.set()
-
-    async def stop(self, within: float = math.inf) -> bool:
-        """Write what is buffered, then end; waits for it, but for no longer than `within` seconds.
-
-        Returns:
-            Whether everything was written.
-        """
-        self._stopping = True
-        self._waiting.cancel()
-        with trio.move_on_after(within):
-            await self._ended.wait()
-        if not self._ended.is_set():
-            self._scope.cancel()
-            await self._ended.wait()
-        return self._complete
-
-    def waiting(self) -> tuple[int, float]:
-        """Events that wait for the sink, and the seconds that the oldest in the feed has waited."""
-        held = len(self._backlog) + self._in_flight
-        if self._feed is None:
-            return held, 0.0
-        now = self._feed.statistics()
-        return held + now.buffered, now.waiting_seconds
 
     async def run(self) -> None:
         """Subscribe and read until `stop`.
@@ -146,12 +108,9 @@ class Pump:
                     if feed is not None and not self._stopping:
                         await self._read(feed)
         finally:
-            left = len(self._backlog) + self._in_flight + self._unread
-            self._complete = not left
-            self.slot.lose(left, f"group {self._names[2]}")
             if self._board is not None:
                 self._board.forget(self)
-            self._ended.set()
+            self._end(self._unread)
 
     async def _subscribe(self, stack: AsyncExitStack) -> Feed[Event]:
         """A feed of all channels but those that the exchange refuses."""
@@ -203,61 +162,32 @@ class Pump:
         """Time of the next attempt to write; until then, events only gather."""
         return max(self.slot.trouble.retry_at, trio.current_time()) if self._backlog else math.inf
 
-    async def _write(self, events: list[Event], *, last: bool = False) -> None:
-        """Write the buffered events, or keep them for a sink that has failed."""
-        backlog = self._backlog
+    async def _write(self, items: list[Event], *, last: bool = False) -> None:
         if self._board is not None:
             adapter, _, group = self._names
-            self._board.see(self, adapter, group, events)
-        if backlog:
-            self._keep(events)
-            events = backlog.items
-        if not events:
-            return
-        if self.slot.trouble.resting and not last:
-            if not backlog:
-                self._keep(events)
-            await trio.lowlevel.checkpoint()
-            return
-        self._in_flight = 0 if backlog else len(events)
-        try:
-            await self.slot.write(Batch(*self._names, self._with_gap(events)), last=last)
-        except SinkAway:
-            if not backlog:
-                self._keep(events)
-        else:
-            self._missing = ""
-            backlog.clear()
-        self._in_flight = 0
+            self._board.see(self, adapter, group, items)
+        if items or self._backlog:
+            await super()._write(items, last=last)
 
-    def _keep(self, events: list[Event]) -> None:
-        """Let `events` wait; what there is no room for is lost.
+    async def send(self, items: list[Event], *, last: bool) -> None:
+        """Hand `items` to the sink.
 
         Raises:
-            SlowConsumer: with ``overflow = "fail"``, if there is no room.
+            SinkAway: it cannot take them at the moment.
         """
-        lost = self._backlog.add(events)
-        if not lost:
-            return
-        adapter, _, group = self._names
-        self.slot.lose(lost, f"group {group}")
-        if self.plan.overflow is Overflow.FAIL:
-            raise SlowConsumer(
-                f"group {group} of {adapter}: the sink {self.slot.name} has failed, and more than "
-                f"{self._backlog.capacity} events wait for it"
-            )
+        await self.slot.write(Batch(*self._names, self._with_gap(items)), last=last)
 
     def _with_gap(self, events: list[Event]) -> list[Event]:
         """`events`, with a `Gap` before them if events were lost."""
         lost = self._backlog.lost
-        if not self.plan.gaps or not (lost or self._missing):
+        if not self.plan.gaps or not (lost or self._is_missing):
             return events
         gap = Gap(
             symbol="",
             received_ns=events[0].received_ns,
             session=events[0].session,
             channels=self.plan.channels,
-            reason="overflow" if lost else self._missing,
+            reason="overflow" if lost else "disconnected",
             dropped=lost or None,
         )
         return [gap, *events]
@@ -298,12 +228,3 @@ class Pump:
         }
         text = write_fields(fields)
         _log.info("channels changed %s", text, extra={"fields": fields})
-
-
-def take_rest(feed: Feed[T]) -> list[T]:
-    """The buffered events."""
-    rest: list[T] = []
-    with suppress(trio.WouldBlock, trio.ClosedResourceError, ConnectorError):
-        while True:
-            rest.append(feed.receive_nowait())
-    return rest

@@ -29,7 +29,7 @@ from connector.app.running.configuration import (
     RunTable,
     SinkPlan,
 )
-from connector.app.running.event_pump import Pump, Taker
+from connector.app.running.event_pump import EventPump, Taker
 from connector.app.running.frame_pump import FramePump
 from connector.app.running.showing import Registry
 from connector.app.running.sink_slot import (
@@ -68,7 +68,7 @@ class Service:
         self.configuration = Configuration({}, {}, {}, LogTable(), None, RunTable())
         self.adapters: dict[str, Adapter] = {}
         self.slots: dict[str, AnySlot] = {}
-        self.pumps: dict[tuple[str, str], Pump] = {}
+        self.pumps: dict[tuple[str, str], EventPump] = {}
         self.frame_pumps: dict[tuple[str, str], FramePump] = {}
         self.recent: deque[tuple[str, Lifecycle]] = deque(maxlen=RECENT_EVENTS)
         self.last_reload = Reload(success=True, applied_at=time.time())
@@ -272,7 +272,9 @@ class Service:
                 nursery.start_soon(slot.close)
                 _log.info("adapter closing adapter=%s", name, extra={"fields": {"adapter": name}})
 
-    def _keeps(self, key: tuple[str, str], pump: Pump, new: Configuration, same: set[str]) -> bool:
+    def _keeps(
+        self, key: tuple[str, str], pump: EventPump, new: Configuration, same: set[str]
+    ) -> bool:
         """Whether a pump can go on, perhaps with other channels."""
         group, sink = key
         plan = new.groups.get(group)
@@ -293,7 +295,9 @@ class Service:
         elif adapter is not None:  # otherwise it has failed, and this comes when it is open again
             taker = _taker_of(self.slots[sink])
             board = self._registry.board
-            pump = Pump(adapter, plan.adapter, group, plan, taker, board=board, resumes=resumes)
+            pump = EventPump(
+                adapter, plan.adapter, group, plan, taker, board=board, resumes=resumes
+            )
             self.pumps[group, sink] = pump
             self._nursery.start_soon(pump.run, name=f"{group} into {sink}")
 
@@ -304,7 +308,7 @@ class Service:
             for key in list(keys):
                 nursery.start_soon(self._stop, self.pumps.pop(key), within)
 
-    async def _stop(self, pump: Pump | FramePump, within: float) -> None:
+    async def _stop(self, pump: EventPump | FramePump, within: float) -> None:
         self._tally.cut_off += not await pump.stop(within)
 
     def _records(
