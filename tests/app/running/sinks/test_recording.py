@@ -102,6 +102,7 @@ def sessions(service: Service) -> dict[str, int]:
 
 def verify(*paths: Path) -> tuple[int, dict[str, Any]]:
     result = CliRunner().invoke(group, ["verify", "--json", *map(str, paths)])
+    assert result.output.startswith("{"), (result.output, result.exception)
     return result.exit_code, json.loads(result.output)
 
 
@@ -374,8 +375,10 @@ def test_a_run_that_is_killed_leaves_a_file_that_can_be_read(tmp_path: Path) -> 
     config.write_text(TEMPLATE.format(path=tmp_path / "rec"))
     command = [sys.executable, "-m", "connector.app", "run", str(config), "--simulate"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-        path = wait_for_blocks(tmp_path / "rec" / "futures", 1_500, process)
-        process.kill()
+        try:
+            path = wait_for_blocks(tmp_path / "rec" / "futures", 1_500, process)
+        finally:
+            process.kill()
 
     code, report = verify(path)
     assert process.returncode == -signal.SIGKILL
@@ -386,7 +389,7 @@ def test_a_run_that_is_killed_leaves_a_file_that_can_be_read(tmp_path: Path) -> 
 
 
 def wait_for_blocks(folder: Path, size: int, process: subprocess.Popen[bytes]) -> Path:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 100
     while time.monotonic() < deadline and process.poll() is None:
         for path in folder.glob("*.rec.zst"):
             if path.stat().st_size > size:
