@@ -20,7 +20,7 @@ class HowFar:
         span: receive times of the first and the last frame; None as long as they are not known.
         out: where to; nothing is written if it is no terminal.
         what: is counted.
-        clock: in seconds.
+        clock: in seconds; `time.monotonic` if there is none.
     """
 
     def __init__(
@@ -29,13 +29,13 @@ class HowFar:
         out: TextIO,
         *,
         what: str = "frames",
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._span = span
         self._out = out
         self._what = what
-        self._clock = clock
-        self._began = clock()
+        self._clock = clock or time.monotonic
+        self._began = self._clock()
         self._next = self._began + LINE_EVERY_SECONDS if out.isatty() else math.inf
 
     def show(self, count: int, received_ns: int) -> None:
