@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from decimal import Decimal, localcontext
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -47,6 +48,15 @@ def test_floats_are_refused_everywhere() -> None:
 def test_a_number_of_an_order_is_finite_and_above_0(value: str) -> None:
     with pytest.raises(OrderInvalid):
         Limit("ETHUSDC", "buy", quantity=value, price=1)
+
+
+@pytest.mark.parametrize("value", ["1e100", "1e999999999", 10**30, Decimal("1e25")])
+def test_a_number_that_cannot_be_computed_with_exactly_is_no_order(value: Any) -> None:
+    for wrong in ({"price": value}, {"quantity": value}):
+        with pytest.raises(OrderInvalid, match="is too large"):
+            Limit("ETHUSDC", "buy", **{"quantity": 1, "price": 1} | wrong)
+    with pytest.raises(OrderInvalid, match="is too large"):
+        decimals.exact("quantity", Decimal(value).copy_negate())
 
 
 @pytest.mark.parametrize(

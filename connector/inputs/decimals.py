@@ -21,6 +21,8 @@ _EXACT = Context(prec=DIGITS)
 """Its methods compute in it; entering a context costs more than what is computed."""
 
 ZERO = Decimal(0)
+_LARGEST = Decimal("1e25")
+"""What is larger is no price and no quantity, and its results may have more digits than 60."""
 _ONE = Decimal(1)
 
 
@@ -29,7 +31,7 @@ def exact(name: str, value: object) -> Decimal:
 
     Raises:
         TypeError: it is a float, whose digits are not those that were written; or no number.
-        OrderInvalid: it is text that is not a finite number.
+        OrderInvalid: it is text that is not a finite number, or it is too large.
     """
     if isinstance(value, Decimal):
         number = value
@@ -44,11 +46,13 @@ def exact(name: str, value: object) -> Decimal:
             f"{name}=Decimal({str(value)!r})"
         )
     elif isinstance(value, int) and not isinstance(value, bool):
-        return Decimal(value)
+        number = Decimal(value)
     else:
         raise TypeError(f"{name}={value!r}: write a Decimal, an int or a str")
     if not number.is_finite():
         raise OrderInvalid(f"{name}={value!r} is not a finite number")
+    if not -_LARGEST < number < _LARGEST:
+        raise OrderInvalid(f"{name}={value!r} is too large for a price or a quantity")
     return number
 
 
@@ -57,7 +61,7 @@ def positive(name: str, value: object) -> Decimal:
 
     Raises:
         TypeError: as `exact`.
-        OrderInvalid: it is not above 0.
+        OrderInvalid: it is not above 0, or as `exact`.
     """
     # A text, as most are written: `exact` in fewer steps. One that is wrong gets its words below.
     if type(value) is str:
@@ -65,7 +69,7 @@ def positive(name: str, value: object) -> Decimal:
             number = Decimal(value)
         except InvalidOperation:
             number = exact(name, value)
-        if number.is_finite() and number > ZERO:
+        if number.is_finite() and ZERO < number < _LARGEST:
             return number
     number = exact(name, value)
     if number <= ZERO:
