@@ -107,10 +107,11 @@ async def differences(office: Office) -> list[str]:
         orders = await _read_orders(office, conversation)
     if office.happenings != before or not office.book.synced:
         return []
-    found = office.book.differences(attrs.evolve(reading, orders=orders))
+    reading = attrs.evolve(reading, orders=orders)
+    found = office.book.differences(reading)
     if not found:
         office.book.trades_are_complete(trades)
-        office.book.holdings.agree(reading)
+        office.book.agree(reading, round(office.trading.constants.settle_seconds * 1e9))
     return found
 
 

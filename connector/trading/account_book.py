@@ -215,6 +215,16 @@ class AccountBook:
                 found.append(f"order {order.exchange_id} was read, and is not shown")
         return found
 
+    def agree(self, reading: AccountReading, lag_ns: int) -> None:
+        """An audit found no differences. Nothing else tells that orders of others are gone.
+
+        Args:
+            reading: of the audit.
+            lag_ns: how long its list of orders may lag.
+        """
+        self.holdings.agree(reading)
+        self._others.join(reading, lag_ns)
+
     # --- reports of the exchange
 
     def read(self, report: Report, received_ns: int) -> list[Told]:

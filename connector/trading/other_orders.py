@@ -37,10 +37,15 @@ class OtherOrders:
         self.open[key] = report
         return shown is None
 
-    def join(self, reading: AccountReading) -> None:
-        """Drop those that a reading does not list, but for those that were told of since."""
+    def join(self, reading: AccountReading, lag_ns: int = 0) -> None:
+        """Drop those that a reading does not list, but for those that were told of since.
+
+        Args:
+            reading: of the account.
+            lag_ns: how long its list may lag.
+        """
         listed = {each.exchange_id for each in reading.orders}
-        read_ns = reading.time_ns
+        read_ns = None if reading.time_ns is None else reading.time_ns - lag_ns
         for key, each in tuple(self.open.items()):
             is_newer = None not in (each.time_ns, read_ns) and (each.time_ns or 0) > (read_ns or 0)
             if key not in listed and not is_newer:

@@ -196,6 +196,27 @@ async def test_orders_of_others_are_shown_and_never_touched(
             world.judge(account)
 
 
+async def test_an_audit_sees_that_an_order_of_others_is_gone(
+    venue: str, autojump_clock: Any
+) -> None:
+    async with open_world(venue) as world, world.account() as account, listening(account) as told:
+        gone, kept = (
+            world.exchange.trading.place(
+                "mm1", symbol=SYMBOL, side="BUY", type="LIMIT", timeInForce="GTC",
+                quantity="0.5", price=price,
+            )
+            for price in ("2900", "2901")
+        )  # fmt: skip
+        await trio.sleep(5)
+        assert len(account.other_orders) == 2
+        world.exchange.trading.lose_event(times=None)
+        world.exchange.trading.cancel(gone)
+        await trio.sleep(35)
+
+        assert [each.client_id for each in account.other_orders] == [kept.client_id]
+        assert not told.of(Unsynced)
+
+
 async def test_what_is_refused_before_it_is_sent(venue: str, autojump_clock: Any) -> None:
     async with open_world(venue) as world:
         limits = Limits(order_notional=2000, position={"ethusdc": 60})
