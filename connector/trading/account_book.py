@@ -317,7 +317,7 @@ class AccountBook:
         if record is None:
             return self._read_other(report, received_ns)
         was_named = record.exchange_id is not None
-        told: list[Told] = list(record.read(report, received_ns))
+        told: list[Told] = [*record.read(report, received_ns)]
         if self.trades.of_others:
             told = self._once(told)
         if told and isinstance(told[0], Stranger):

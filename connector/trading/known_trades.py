@@ -61,16 +61,16 @@ class KnownTrades:
 
     def was_told(self, symbol: str, trade_id: str) -> None:
         """It was told without an order of ours, perhaps by an earlier run."""
-        self._add((symbol, trade_id))
-        self.of_others.add((symbol, trade_id))
+        key = symbol, trade_id
+        if key not in self._seen:
+            self._add(key)
+        self.of_others.add(key)
 
     def was_told_as_others(self, symbol: str, trade_id: str) -> bool:
         """Whether it was told without an order of ours."""
         return (symbol, trade_id) in self.of_others
 
     def _add(self, key: tuple[str, str]) -> None:
-        if key in self._seen:
-            return
         self._seen.add(key)
         self._order.append(key)
         if len(self._order) > REMEMBERED_TRADES:

@@ -10,6 +10,7 @@ The record accepts all reports, in any order, and keeps:
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import TypeAlias
 
 import attrs
 
@@ -35,6 +36,9 @@ class Stranger:
 
     client_id: str
     text: str
+
+
+_Events: TypeAlias = list[AnyAccountEvent | Contradiction | Stranger]
 
 
 @attrs.define(eq=False)
@@ -130,9 +134,8 @@ class OrderRecord:
     @property
     def fills_complete(self) -> bool:
         """Whether the trades that are known add up to what is filled, with all their fees."""
-        return self.told == self.filled and all(
-            fill.fee is not None for fill in self.fills.values()
-        )
+        has_fees = all(fill.fee is not None for fill in self.fills.values())
+        return has_fees and self.told == self.filled
 
     @property
     def has_hole(self) -> bool:
@@ -195,7 +198,7 @@ class OrderRecord:
 
     # --- reports of the exchange
 
-    def belongs(self, report: OrderReport) -> bool:
+    def _belongs(self, report: OrderReport, is_as_known: bool) -> bool:
         """Whether the report can be of this order, by what it says of it."""
         if report.symbol != self.symbol or report.side != self.intent.side:
             return False
@@ -203,7 +206,7 @@ class OrderRecord:
             return False
         if self.exchange_id is not None and report.exchange_id is not None:
             return report.exchange_id == self.exchange_id  # whatever was changed, by hand perhaps
-        if report.partial or (report.quantity == self.quantity and report.price == self.price):
+        if is_as_known or report.partial:
             return True
         return any(self._fits(report, quantity, price) for quantity, price in self._shapes)
 
@@ -215,49 +218,50 @@ class OrderRecord:
         # The exchange cuts what would do more than reduce.
         return self.intent.reduce_only and report.quantity < quantity
 
-    def read(
-        self, report: OrderReport, received_ns: int
-    ) -> list[AnyAccountEvent | Contradiction | Stranger]:
+    def read(self, report: OrderReport, received_ns: int) -> _Events:
         """Process a report, and return the events."""
-        if not self.belongs(report):
-            text = (
-                f"{report.symbol} {report.side} {report.quantity} at {report.price}, order "
-                f"{report.exchange_id}"
-            )
-            return [Stranger(self.client_id, text)]
+        is_as_known = report.quantity == self.quantity and report.price == self.price
+        if not self._belongs(report, is_as_known):
+            text = f"{report.symbol} {report.side} {report.quantity} at {report.price}"
+            return [Stranger(self.client_id, f"{text}, order {report.exchange_id}")]
         was, amending, shape = self.state, self.amending, (self.quantity, self.price, self.filled)
-        events: list[AnyAccountEvent | Contradiction | Stranger] = []
+        events: _Events = []
         if report.exchange_id is not None:
             self.exchange_id = report.exchange_id
         time_ns, known_ns = report.time_ns, self.exchange_time_ns
         # It may tell what was before something that is known, as a late reply does.
         is_older = time_ns is not None and known_ns is not None and time_ns < known_ns
         effect, state = follow(self.state, report.state)
+        is_other_fill = report.filled != self.filled
         if effect == "impossible":
             text = f"it was {self.state} and is said to be {report.state}"
             events.append(Contradiction(self.client_id, text))
-        elif report.filled < self.filled and state == "open":
+        elif is_other_fill and state == "open" and report.filled < self.filled:
             effect = "stale"
         if effect == "stale" and self.amending == (report.quantity, report.price):
             # Older in what is filled, and yet the amend is told to be carried out.
             self._take_shape(report)
         if effect in ("moves", "late"):
             self.late = self.late or effect == "late"
-            if not is_older or self.amending == (report.quantity, report.price):
+            is_change = amending is not None or not is_as_known
+            if is_change and (not is_older or amending == (report.quantity, report.price)):
                 self._take_shape(report)
             if state != self.state:
                 self.state = state
                 self.reason = report.reason
-        self.filled = max(self.filled, report.filled)
+        if is_other_fill:
+            self.filled = max(self.filled, report.filled)
         self._average = report.average_price or self._average
         if time_ns is not None and not is_older:
             self.exchange_time_ns = time_ns
         if report.fill is not None:
             events += self.read_fill(report.fill, received_ns)
         is_other = shape != (self.quantity, self.price, self.filled)
-        if is_other or amending is not self.amending or (was in OVER) != (self.state in OVER):
+        has_moved = was != self.state
+        ends_or_lives = has_moved and (was in OVER) != (self.state in OVER)
+        if is_other or ends_or_lives or amending is not self.amending:
             self.note_change()
-        if is_other or was != self.state:
+        if is_other or has_moved:
             events.append(self.update(received_ns))
         return events
 
@@ -272,16 +276,13 @@ class OrderRecord:
         if isinstance(self.intent, Limit):
             self.price = report.price
 
-    def read_fill(
-        self, fill: FillReport, received_ns: int, *, backfilled: bool = False
-    ) -> list[AnyAccountEvent | Contradiction | Stranger]:
+    def read_fill(self, fill: FillReport, received_ns: int, *, backfilled: bool = False) -> _Events:
         """Take a trade: what it tells, once, and in the order of the trades.
 
         A trade behind one that is missing waits until that has been read from the history.
         """
-        known = self.fills.get(fill.trade_id)
-        if known is not None:
-            return list(self._complete_fee(known, fill, received_ns))
+        if fill.trade_id in self.fills:
+            return list(self._complete_fee(self.fills[fill.trade_id], fill, received_ns))
         if fill.early:
             # Nothing says where it stands among the trades: it is told when the report comes.
             self._announced |= {fill.trade_id}
@@ -295,20 +296,19 @@ class OrderRecord:
                 self._held = tuple(sorted(held, key=lambda each: each.cumulative or ZERO))
             self.filled = max(self.filled, fill.cumulative)
             return []
-        events: list[AnyAccountEvent | Contradiction | Stranger] = [
-            self._tell(fill, received_ns, backfilled=backfilled)
-        ]
+        events: _Events = [self._tell(fill, received_ns, backfilled=backfilled)]
         if self._held:
             self._held = tuple(each for each in self._held if each.trade_id != fill.trade_id)
             events += self._tell_held(received_ns)
             reached = self._reached
-        self.filled = max(self.filled, reached)
+        if reached != self.filled:
+            self.filled = max(self.filled, reached)
         if self.quantity is not None and self.filled > self.quantity and not self.amending:
             text = f"{self.filled} of {self.quantity} are said to be filled"
             events.append(Contradiction(self.client_id, text))
         return events
 
-    def assume_untold(self, received_ns: int) -> list[AnyAccountEvent | Contradiction | Stranger]:
+    def assume_untold(self, received_ns: int) -> _Events:
         """Of an adopted order: whatever is not told by now was traded before."""
         waiting = total(each.quantity for each in self._held)
         self.untold = max(difference(self.filled, plus(self.told, waiting)), ZERO)
@@ -318,8 +318,8 @@ class OrderRecord:
     def _reached(self) -> Decimal:
         return plus(self._told, self.untold) if self.untold else self._told
 
-    def _tell_held(self, received_ns: int) -> list[AnyAccountEvent | Contradiction | Stranger]:
-        events: list[AnyAccountEvent | Contradiction | Stranger] = []
+    def _tell_held(self, received_ns: int) -> _Events:
+        events: _Events = []
         while self._held:
             first, behind = self._held[0], self._held[1:]
             if first.cumulative != plus(self._reached, first.quantity):
