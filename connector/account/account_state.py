@@ -47,7 +47,7 @@ _log = logging.getLogger("connector.account")
 ON_WATCH_SECONDS = 600.0
 """How long an order that was given up, or is over, is remembered: it may be told of again."""
 FILL_MISSING = "a fill is missing"
-_OF_ORDERS = (OrderUpdate, Fill, FillFee)
+_OF_TRADES = (Fill, FillFee)
 CONTRADICTION_SECONDS = 2.0
 """How long a contradiction may last: events of account and order come in either order."""
 
@@ -92,9 +92,12 @@ class Office:
         """Orders of an earlier run whose past is being read."""
         self.link: OrderLink | None = None
         self.ids = ids
+        self.now = trio.lowlevel.current_clock().current_time
+        """As `trio.current_time`, which looks for the clock each time."""
         self._orphans = orphans
         self.tasks = tasks
         self._is_margin = trading.promises.margin
+        self._acknowledgement_is_final = trading.promises.acknowledgement_is_final
         self._places: dict[str, Job] = {}
 
     @property
@@ -111,7 +114,7 @@ class Office:
             OrderNotPlaced: it breaks a rule or a limit, or the account does not know what it has.
             ConfigError: the exchange does not offer such an order.
         """
-        now = trio.current_time()
+        now = self.now()
         instrument = check(self, intent, quote=priority == QUOTE, now=now)
         client_id = self.ids.make()
         request = self.trading.place(intent, client_id)
@@ -174,10 +177,10 @@ class Office:
         except UNDECODABLE:
             self.lose(record)
             return
-        if self.trading.promises.acknowledgement_is_final:
+        if self._acknowledgement_is_final:
             self.read(report)
             if self.book.synced and not record.heard:
-                self.unheard.accepted(record, trio.current_time())
+                self.unheard.accepted(record, self.now())
 
     def lost(self, job: Job) -> None:
         """No reply came."""
@@ -277,16 +280,17 @@ class Office:
     def _tell_all(self, told: Sequence[Told]) -> None:
         order: Order | None = None
         for each in told:
-            if isinstance(each, _OF_ORDERS):
+            # As in `Publishing.tell`: by the type.
+            if type(each) is OrderUpdate or isinstance(each, _OF_TRADES):
                 self.publishing.tell(each)
                 # The events of a report are of one order mostly: it is looked at once, behind them.
                 if order is None or order._record.client_id != each.client_id:
                     if order is not None:
                         self._look_at(order)
                     order = self.orders.get(each.client_id)
-                if isinstance(each, Fill):
+                if type(each) is Fill:
                     self.book.told_trades.note(each.symbol, each.trade_id)
-                elif order is not None and isinstance(each, OrderUpdate):
+                elif order is not None and type(each) is OrderUpdate:
                     self._note(order, each)
                 continue
             match each:

@@ -85,6 +85,8 @@ class OrderLink:
         self._next_id = 0
         self._closing = False
         self._connection: Connection | None = None
+        self._now = trio.lowlevel.current_clock().current_time
+        """As `trio.current_time`, which looks for the clock each time."""
 
     @property
     def queued(self) -> int:
@@ -106,7 +108,7 @@ class OrderLink:
         if job.priority == QUOTE:
             self._line.put(job)
         elif self._line.first() is None:
-            if self._send_now(job, trio.current_time() if now is None else now):
+            if self._send_now(job, self._now() if now is None else now):
                 return
             if job.state == "queued":
                 self._line.put(job)
@@ -290,7 +292,7 @@ class OrderLink:
 
     def _answer(self, answer: Answer) -> None:
         if answer.used:
-            now = trio.current_time()
+            now = self._now()
             for window, used in answer.used:
                 self._budget.observe(window, used, now)
         if answer.request_id is None:

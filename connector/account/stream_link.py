@@ -15,7 +15,7 @@ import trio
 from connector.account.asking import Asking, Refused
 from connector.account.reconnecting import Dialling, EndReason, keep_asking_whether_alive
 from connector.errors import ExchangeUnavailable, HandshakeRejected, RequestRejected
-from connector.trading.reports import Report
+from connector.trading.reports import OrderReport, Report
 from connector.trading.venue import Answer, Heard, Shutdown, StreamAccess
 
 _LOGIN_ID = 1
@@ -73,7 +73,10 @@ class PrivateStream:
 
     def heard(self, said: Heard) -> None:
         """A frame of the present session."""
-        if isinstance(said, Answer):
+        if isinstance(said, OrderReport):
+            # Nearly all are, and to ask first whether it is another struct costs more than this.
+            self._told(said)
+        elif isinstance(said, Answer):
             if not self._logged_in.is_set():
                 self._login = said
                 self._logged_in.set()
