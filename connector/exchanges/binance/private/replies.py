@@ -46,8 +46,9 @@ def read_frame(frame: bytes, events: Events) -> tuple[Heard, ...]:
         if reader is not None:
             return tuple(reader(frame))
     said = _FRAME(frame)
-    payload = bytes(said.event) or bytes(said.data)
-    if payload:
+    wrapped = said.event if len(said.event) else said.data
+    if len(wrapped):
+        payload = bytes(wrapped)
         return _read_event(_KIND(payload).kind, payload, events)
     if said.kind:
         return _read_event(said.kind, frame, events)
@@ -77,9 +78,9 @@ def read_reply(said: shapes.Frame) -> Answer:
 def _order_limits(limits: list[shapes.RateLimit]) -> tuple[LimitUse, ...]:
     uses: tuple[LimitUse, ...] = ()
     for each in limits:
-        seconds = _INTERVAL_SECONDS.get(each.interval)
-        if each.rate_limit_type == "ORDERS" and seconds is not None:
-            uses += ((Window(each.limit, each.interval_num * seconds), each.count),)
+        if each.rate_limit_type == "ORDERS" and each.interval in _INTERVAL_SECONDS:
+            seconds = each.interval_num * _INTERVAL_SECONDS[each.interval]
+            uses += ((Window(each.limit, seconds), each.count),)
     return uses
 
 

@@ -40,17 +40,13 @@ _encode = msgspec.json.Encoder().encode
 
 def write(request: Request[Any], request_id: int, key: ApiKey, now_ns: int, window: float) -> str:
     """A request over the WebSocket API."""
-    parameters: Mapping[str, Parameter] = request.parameters
+    parameters = dict(request.parameters)
+    if request.signing != "open":
+        parameters["apiKey"] = key.key
     if request.signing == "signed":
-        parameters = signed = {
-            "apiKey": key.key,
-            **parameters,
-            "recvWindow": round(window * 1000),
-            "timestamp": now_ns // reading.NS_PER_MS,
-        }
-        signing.sign(key, signed)
-    elif request.signing == "key":
-        parameters = {**parameters, "apiKey": key.key}
+        parameters["recvWindow"] = round(window * 1000)
+        parameters["timestamp"] = now_ns // reading.NS_PER_MS
+        signing.sign(key, parameters)
     return _encode(_Call(request_id, request.method, parameters)).decode()
 
 
