@@ -65,11 +65,10 @@ async def _client_ids(
 
     They are of an earlier run, or of others. A list of trades does not tell, a list of orders does.
     """
-    known = {each.exchange_id for each in office.book.records.values()}
     untold = {
         each.exchange_id
         for each in fills
-        if each.exchange_id not in known and not office.book.is_known_trade(each)
+        if office.book.record_of(each) is None and not office.book.is_known_trade(each)
     }
     names: dict[str, str] = {}
     wanted = sorted(untold, key=_number)
@@ -101,13 +100,15 @@ async def _look_at_strange(
 
     It may be of an order of ours that was sent and not answered yet.
     """
-    known = {each.exchange_id for each in office.book.records.values()}
+    asked: set[str] = set()
     for fill in fills:
-        if fill.exchange_id in known or office.book.is_known_trade(fill):
+        if fill.exchange_id in asked or office.book.record_of(fill) is not None:
+            continue
+        if office.book.is_known_trade(fill):
             continue
         if not any(_may_be_of(fill, each) for each in office.book.records.values()):
             continue
-        known.add(fill.exchange_id)
+        asked.add(fill.exchange_id)
         try:
             request = office.trading.order_by_exchange_id(fill.symbol, fill.exchange_id)
             office.read(await conversation.ask(request))

@@ -11,7 +11,7 @@ Source of the join rules: binance_trading §8.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 import attrs
@@ -31,7 +31,7 @@ from connector.trading.known_trades import (
 )
 from connector.trading.live_orders import LiveOrders
 from connector.trading.order_record import Contradiction, OrderRecord, Stranger
-from connector.trading.other_orders import OtherOrders
+from connector.trading.other_orders import OrderKey, OtherOrders, key_of
 from connector.trading.reports import (
     BalanceChange,
     BalanceReport,
@@ -84,8 +84,8 @@ class AccountBook:
         self.state: AccountState = "off"
         self.records: dict[str, OrderRecord] = {}
         self._others = OtherOrders()
-        self.others: Mapping[str, OrderReport] = self._others.open
-        """Open orders that are not of this run, by the exchange's id."""
+        self.others: Mapping[OrderKey, OrderReport] = self._others.open
+        """Open orders that are not of this run."""
         self.holdings = Holdings(bases or {})
         self.holes = 0
         """How often the private stream has lost, or may have lost, events."""
@@ -181,15 +181,15 @@ class AccountBook:
         events.append(Synced(received_ns=received_ns))
         return events
 
-    def missing(self, orders: Iterable[OrderReport]) -> list[OrderRecord]:
+    def missing(self, orders: Collection[OrderReport]) -> list[OrderRecord]:
         """Our orders that are open as far as we know, and are not among the open `orders`."""
-        there = {each.client_id for each in orders} | {each.exchange_id for each in orders}
+        there = {("", each.client_id) for each in orders} | set(map(key_of, orders))
         return [
             record
             for record in self.records.values()
             if record.state == "open"
-            and record.client_id not in there
-            and record.exchange_id not in there
+            and ("", record.client_id) not in there
+            and (record.symbol, record.exchange_id) not in there
         ]
 
     def differences(self, reading: AccountReading) -> list[str]:
@@ -211,7 +211,7 @@ class AccountBook:
             elif ours is not None and not ours.is_shown_as(order):
                 shown = f"{ours.quantity} at {ours.price}"
                 found.append(f"{shown} is shown, {order.quantity} at {order.price} was read")
-            elif ours is None and order.exchange_id not in self.others:
+            elif ours is None and key_of(order) not in self.others:
                 found.append(f"order {order.exchange_id} was read, and is not shown")
         return found
 

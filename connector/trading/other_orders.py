@@ -6,24 +6,33 @@ read, and may lag behind them, so what is told of an order counts by its time.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from connector.trading.reports import OrderReport
 from connector.trading.venue import AccountReading
 
+OrderKey: TypeAlias = tuple[str, str]
+"""An instrument, and the exchange's id of an order: exchanges number the orders of each."""
+
 _REMEMBERED = 2_000
 """Number of remembered orders that have ended."""
+
+
+def key_of(report: OrderReport) -> OrderKey:
+    """Of an order without an id of the exchange, its client id."""
+    return report.symbol, report.exchange_id or report.client_id
 
 
 class OtherOrders:
     """The open orders that are not of this run."""
 
     def __init__(self) -> None:
-        self.open: dict[str, OrderReport] = {}
-        """By the exchange's id."""
-        self._ended_ns: dict[str, int] = {}
+        self.open: dict[OrderKey, OrderReport] = {}
+        self._ended_ns: dict[OrderKey, int] = {}
 
     def read(self, report: OrderReport) -> bool:
         """Take a report, and return whether it tells of an open order that was not known."""
-        key = report.exchange_id or report.client_id
+        key = key_of(report)
         shown, time_ns = self.open.get(key), report.time_ns
         known_ns = self._ended_ns.get(key) if shown is None else shown.time_ns
         if report.state != "open":
@@ -44,14 +53,14 @@ class OtherOrders:
             reading: of the account.
             lag_ns: how long its list may lag.
         """
-        listed = {each.exchange_id for each in reading.orders}
+        listed = {key_of(each) for each in reading.orders}
         read_ns = None if reading.time_ns is None else reading.time_ns - lag_ns
         for key, each in tuple(self.open.items()):
             is_newer = None not in (each.time_ns, read_ns) and (each.time_ns or 0) > (read_ns or 0)
             if key not in listed and not is_newer:
                 del self.open[key]
 
-    def _note_end(self, key: str, time_ns: int) -> None:
+    def _note_end(self, key: OrderKey, time_ns: int) -> None:
         self._ended_ns[key] = time_ns
         if len(self._ended_ns) > _REMEMBERED:
             del self._ended_ns[next(iter(self._ended_ns))]

@@ -7,6 +7,7 @@ from itertools import product
 from typing import Any
 
 import attrs
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -63,6 +64,11 @@ def order(client_id: str, exchange_id: str = "1", **changes: Any) -> OrderReport
         }
         | changes
     )
+
+
+def ids(account: AccountBook) -> set[str | None]:
+    """Of the exchange, of the orders of others."""
+    return {each.exchange_id for each in account.others.values()}
 
 
 def fill(trade_id: str, exchange_id: str = "1", client_id: str = "") -> FillReport:
@@ -331,10 +337,10 @@ def test_an_order_of_our_name_and_another_run_is_an_orphan_once() -> None:
     )
 
     assert [each.report.client_id for each in of(told, OrphanFound)] == [orphan]
-    assert set(account.others) == {"1", "2", "3"}
+    assert ids(account) == {"1", "2", "3"}
     assert account.read(order(orphan), 2) == []
     account.read(order(orphan, state="cancelled"), 3)
-    assert set(account.others) == {"2", "3"}
+    assert ids(account) == {"2", "3"}
 
 
 def test_what_others_do_while_the_account_is_read_is_newer_than_the_list() -> None:
@@ -347,10 +353,10 @@ def test_what_others_do_while_the_account_is_read_is_newer_than_the_list() -> No
         AccountReading(balances=(), orders=(order("gone", "1", time_ns=5),), time_ns=10), 2
     )
 
-    assert set(account.others) == {"2"}
+    assert ids(account) == {"2"}
     # A conditional order of futures ends, and is an ordinary one from then on.
     account.read(order("gone", "1", time_ns=12), 3)
-    assert set(account.others) == {"1", "2"}
+    assert ids(account) == {"1", "2"}
 
 
 def test_our_order_that_is_not_among_the_open_ones_is_missing() -> None:
@@ -368,6 +374,27 @@ def test_our_order_that_is_not_among_the_open_ones_is_missing() -> None:
     assert account.differences(AccountReading(balances=())) == [
         f"order {client_id} is shown open, and was not read"
     ]
+
+
+def test_orders_of_two_instruments_may_have_the_same_number() -> None:
+    account = subscribed()
+    client_id = ClientIds("mm1", 5).make()
+    record = account.remember(
+        Limit("ETHUSDC", "buy", quantity=1, price=3000), client_id, "ETHUSDC", 0.0
+    )
+    record.move("sent")
+    account.read(order(client_id), 1)
+    other = order("app", symbol="BTCUSDC")
+
+    account.read(other, 1)
+    account.read(order("app", symbol="BNBUSDC"), 1)
+
+    assert len(account.others) == 2
+    assert account.missing((other,)) == [record]
+    assert account.record_of(fill("1")) is record
+    assert account.record_of(msgspec.structs.replace(fill("1"), symbol="BTCUSDC")) is None
+    account.read(order("app", symbol="BNBUSDC", state="cancelled", time_ns=1), 1)
+    assert list(account.others.values()) == [other]
 
 
 def test_another_order_under_our_id_is_a_stranger() -> None:
