@@ -304,7 +304,7 @@ async def test_a_message_that_comes_alone_costs_little_from_the_socket_to_the_co
         if importlib.import_module("connector.transport.compiled").EXTENSION is None
         else (113, 31)
     )
-    budget = {"python": python, "compiled": (58, 21)}
+    budget = {"python": python, "compiled": (57, 20)}
     steps = []
     for messages in (10, 10 + MORE):
         with counted() as found:

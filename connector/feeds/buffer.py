@@ -26,14 +26,20 @@ from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
-from trio.lowlevel import enable_ki_protection, reschedule, wait_task_rescheduled
+import trio
+from trio.lowlevel import (
+    current_task,
+    enable_ki_protection,
+    reschedule,
+    wait_task_rescheduled,
+)
 
 from connector.channels import AnyChannel
 from connector.errors import ConnectorError
 from connector.events import Gap
 from connector.feeds.backpressure import Full
 from connector.feeds.gap_markers import joins
-from connector.feeds.wakeup import Waking
+from connector.feeds.wakeup import BUSY, Waking
 
 T = TypeVar("T")
 Gaps: TypeAlias = bool | Literal["all"]
@@ -106,7 +112,11 @@ class Buffer(Waking, Generic[T]):
         """
         if self.closed or self.over or self.errors:
             return None
-        return wait_task_rescheduled(self.begin_waiting())  # noqa: ASYNC105 - for the caller
+        # As `begin_waiting`, with a call less.
+        if self._waiter is not None:
+            raise trio.BusyResourceError(BUSY)
+        self._waiter = current_task()
+        return wait_task_rescheduled(self._stop_waiting)  # noqa: ASYNC105 - for the caller
 
     def take(self) -> T | Gap:
         """Take the next item; call it only if there is one."""

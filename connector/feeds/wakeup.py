@@ -12,7 +12,7 @@ from connector.feeds.handover import Holder
 
 Abort: TypeAlias = Callable[[Any], trio.lowlevel.Abort]
 
-_BUSY = (
+BUSY = (
     "another task is already waiting on this feed, and a feed has one consumer; subscribe once "
     "for each task"
 )
@@ -58,7 +58,7 @@ class Waking(Holder):
             trio.BusyResourceError: another task is waiting already.
         """
         if self._waiter is not None:
-            raise trio.BusyResourceError(_BUSY)
+            raise trio.BusyResourceError(BUSY)
         self._waiter = current_task()
         return self._stop_waiting
 
@@ -118,7 +118,7 @@ async def wait_for_any(awaited: tuple[Waking, ...]) -> None:
     Cancellation: none of them is waited for any more.
     """
     if any(map(Waking.has_waiter, awaited)):
-        raise trio.BusyResourceError(_BUSY)
+        raise trio.BusyResourceError(BUSY)
     task = trio.lowlevel.current_task()
     for each in awaited:
         each._waiter, each._beside = task, awaited
