@@ -139,9 +139,7 @@ class Office:
     @property
     def waiting_places(self) -> int:
         """Orders that wait to be sent."""
-        if not self._places:
-            return 0
-        return sum(each.state == "queued" for each in self._places.values())
+        return 0 if self.link is None else self.link.queued_places
 
     def withdraw(self, record: OrderRecord) -> bool:
         """Withdraw an unsent place request, and return whether it was unsent."""
@@ -159,7 +157,8 @@ class Office:
             self.book.sending(record, job.signed_ns)
             if record.move("sent"):
                 # No more follows from it: nobody waits for this state, and it is not logged.
-                self.publishing.tell(record.update(time.time_ns()))
+                if self.publishing.has_feeds:
+                    self.publishing.tell(record.update(time.time_ns()))
                 self.tasks.changed()
 
     def answered(self, job: Job, answer: Answer) -> None:

@@ -94,6 +94,11 @@ class OrderLink:
         return len(self._line)
 
     @property
+    def queued_places(self) -> int:
+        """The number of queued orders; those in flight are not looked at for it."""
+        return self._line.places()
+
+    @property
     def in_flight(self) -> int:
         """The number of unanswered requests."""
         return len(self._pending)

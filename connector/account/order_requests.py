@@ -71,6 +71,14 @@ class Line:
     def __len__(self) -> int:
         return sum(job.state == "queued" for _, _, job in self._heap)
 
+    def places(self) -> int:
+        """How many of them place an order."""
+        if not self._heap:
+            return 0
+        return sum(
+            job.state == "queued" and job.request.what == "place" for _, _, job in self._heap
+        )
+
     def put(self, job: Job) -> None:
         """Stand in line, behind those of the same priority."""
         heapq.heappush(self._heap, (job.priority, next(self._numbers), job))

@@ -64,6 +64,11 @@ class Publishing:
         """Note that the block has begun: from now on, events without a feed are not kept."""
         self._entered = True
 
+    @property
+    def has_feeds(self) -> bool:
+        """Whether anybody wants to know."""
+        return bool(self._feeds)
+
     def open(self, buffer: int, tag: str | None) -> Feed[AnyAccountEvent]:
         """A feed of what happens from now on; with a tag only what is about its orders."""
         feed: Feed[AnyAccountEvent] = Feed(self, make_buffer(buffer, Overflow.FAIL, gaps=False))

@@ -149,7 +149,8 @@ class OwnLimits:
             )
         buys = intent.side == "buy"
         reached = plus(same_side, quantity)
-        reached = plus(reached, position) if buys else difference(reached, position)
+        if position:
+            reached = plus(reached, position) if buys else difference(reached, position)
         if reached > limit:
             signed = reached if buys else reached.copy_negate()
             raise LimitExceeded(

@@ -224,7 +224,9 @@ class OrderRecord:
         if not self._belongs(report, is_as_known):
             text = f"{report.symbol} {report.side} {report.quantity} at {report.price}"
             return [Stranger(self.client_id, f"{text}, order {report.exchange_id}")]
-        was, amending, shape = self.state, self.amending, (self.quantity, self.price, self.filled)
+        was, amending, shape = self.state, self.amending, (self.quantity, self.price)
+        filled, is_other_fill = self.filled, report.filled != self.filled
+        is_less = is_other_fill and report.filled < filled
         events: _Events = []
         if report.exchange_id is not None:
             self.exchange_id = report.exchange_id
@@ -232,11 +234,10 @@ class OrderRecord:
         # It may tell what was before something that is known, as a late reply does.
         is_older = time_ns is not None and known_ns is not None and time_ns < known_ns
         effect, state = follow(self.state, report.state)
-        is_other_fill = report.filled != self.filled
         if effect == "impossible":
             text = f"it was {self.state} and is said to be {report.state}"
             events.append(Contradiction(self.client_id, text))
-        elif is_other_fill and state == "open" and report.filled < self.filled:
+        elif is_less and state == "open":
             effect = "stale"
         if effect == "stale" and self.amending == (report.quantity, report.price):
             # Older in what is filled, and yet the amend is told to be carried out.
@@ -247,21 +248,20 @@ class OrderRecord:
             if is_change and (not is_older or amending == (report.quantity, report.price)):
                 self._take_shape(report)
             if state != self.state:
-                self.state = state
-                self.reason = report.reason
-        if is_other_fill:
-            self.filled = max(self.filled, report.filled)
+                self.state, self.reason = state, report.reason
+        if is_other_fill and not is_less:
+            self.filled = report.filled
         self._average = report.average_price or self._average
         if time_ns is not None and not is_older:
             self.exchange_time_ns = time_ns
         if report.fill is not None:
             events += self.read_fill(report.fill, received_ns)
-        is_other = shape != (self.quantity, self.price, self.filled)
-        has_moved = was != self.state
-        ends_or_lives = has_moved and (was in OVER) != (self.state in OVER)
+        # Only another value takes the place of what is filled.
+        is_other = filled is not self.filled or shape != (self.quantity, self.price)
+        ends_or_lives = was != self.state and (was in OVER) != (self.state in OVER)
         if is_other or ends_or_lives or amending is not self.amending:
             self.note_change()
-        if is_other or has_moved:
+        if is_other or was != self.state:
             events.append(self.update(received_ns))
         return events
 

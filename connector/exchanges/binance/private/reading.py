@@ -42,6 +42,7 @@ STATES: Mapping[str, ReportedState] = MappingProxyType(
 )
 LEGS: Mapping[str, Leg] = MappingProxyType({"LONG": "long", "SHORT": "short"})
 """Other words mean that there is only one."""
+_state_of, _leg_of = dict(STATES).get, dict(LEGS).get
 WITHOUT_PRICE = frozenset(
     {"MARKET", "STOP_LOSS", "TAKE_PROFIT", "STOP_MARKET", "TAKE_PROFIT_MARKET",
      "TRAILING_STOP_MARKET"}
@@ -96,8 +97,8 @@ def order_report(order: shapes.Order) -> OrderReport:
         client_id=order.orig_client_order_id or order.client_order_id,
         exchange_id=str(order.order_id),
         side="buy" if order.side == "BUY" else "sell",
-        leg=LEGS.get(order.position_side),
-        state=STATES.get(order.status, "open"),
+        leg=_leg_of(order.position_side),
+        state=_state_of(order.status, "open"),
         price=None if order.type in WITHOUT_PRICE else order.price,
         quantity=order.orig_qty or None,
         filled=executed,

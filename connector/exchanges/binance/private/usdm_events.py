@@ -52,6 +52,8 @@ _FUTURES_EXPIRY: Mapping[str, str] = MappingProxyType(
 )
 """Meaning of the field ``er``."""
 
+# Of dictionaries: views of them look up by another call.
+_state_of, _leg_of = dict(reading.STATES).get, dict(reading.LEGS).get
 _ORDER_UPDATE = reading.quick_decoder(shapes.OrderTradeUpdate)
 _TRADE_LITE = reading.quick_decoder(shapes.TradeLite)
 _ACCOUNT_UPDATE = reading.quick_decoder(shapes.AccountUpdate)
@@ -63,7 +65,7 @@ def _order_trade_update(payload: bytes) -> list[Report]:
     event = _ORDER_UPDATE(payload)
     order = event.order
     side: Side = "buy" if order.side == "BUY" else "sell"
-    leg = reading.LEGS.get(order.position_side)
+    leg = _leg_of(order.position_side)
     exchange_id = str(order.order_id)
     fill = None
     # A liquidation trades under CALCULATED.
@@ -84,7 +86,7 @@ def _order_trade_update(payload: bytes) -> list[Report]:
             realised=order.realised,
             time_ns=None if order.time is None else order.time * reading.NS_PER_MS,
         )
-    reported = reading.STATES.get(order.status)
+    reported = _state_of(order.status)
     if reported is None:
         # NEW_INSURANCE and NEW_ADL: taken over at once.
         reported = "filled" if order.cumulative >= order.quantity else "open"
