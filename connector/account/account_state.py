@@ -115,17 +115,17 @@ class Office:
             ConfigError: the exchange does not offer such an order.
         """
         now = self.now()
-        instrument = check(self, intent, quote=priority == QUOTE, now=now)
+        instrument, worth, wait = check(self, intent, quote=priority == QUOTE, now=now)
         client_id = self.ids.make()
         request = self.trading.place(intent, client_id)
-        record = self.book.remember(intent, client_id, instrument.symbol, now)
+        record = self.book.remember(intent, client_id, instrument.symbol, now, worth)
         order = self.orders[client_id] = Order(record, instrument)
         self.publishing.name(client_id, intent.tag)
         self.own_limits.count(now)
         job = Job(request, priority, record, deadline=now + self.timing.queue_seconds)
         self._places[client_id] = job
         assert self.link is not None
-        self.link.put(job, now)
+        self.link.put(job, now, may_go=wait == 0)
         if self._is_margin:
             self.book.holdings.forget_available()
         return order

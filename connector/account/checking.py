@@ -54,8 +54,14 @@ class Known(Protocol):
     def waiting_places(self) -> int: ...
 
 
-def check(known: Known, intent: Intent, *, quote: bool, now: float) -> Instrument:
-    """The instrument of an order that may be sent at `now` of our monotonic clock.
+def check(
+    known: Known, intent: Intent, *, quote: bool, now: float
+) -> tuple[Instrument, Decimal | None, float]:
+    """Check an order that is to be sent at `now` of our monotonic clock.
+
+    Returns:
+        Its instrument; its notional, None for a market order; and the seconds that it must wait
+        for the exchange's limit.
 
     Raises:
         NotSynced: the account does not know what it has, or is being left.
@@ -105,7 +111,7 @@ def check(known: Known, intent: Intent, *, quote: bool, now: float) -> Instrumen
         raise LimitReached(
             f"the exchange's order limit is used up for {wait:.3g} s", retry_after=wait
         )
-    return instrument
+    return instrument, worth, wait
 
 
 def check_amend(known: Known, changed: Limit, record: OrderRecord) -> None:

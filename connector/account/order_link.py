@@ -103,17 +103,18 @@ class OrderLink:
         """The number of unanswered requests."""
         return len(self._pending)
 
-    def put(self, job: Job, now: float | None = None) -> None:
+    def put(self, job: Job, now: float | None = None, *, may_go: bool = False) -> None:
         """Send a request if it may go at once, and nobody is before it; else queue it.
 
         Args:
             job: the request.
             now: `trio.current_time()`, if the caller has just read it.
+            may_go: whether the caller has just seen that the exchange's limit has room for it.
         """
         if job.priority == QUOTE:
             self._line.put(job)
         elif self._line.first() is None:
-            if self._send_now(job, self._now() if now is None else now):
+            if self._send_now(job, self._now() if now is None else now, may_go=may_go):
                 return
             if job.state == "queued":
                 self._line.put(job)
@@ -230,7 +231,7 @@ class OrderLink:
                 return False
         return True
 
-    def _send_now(self, job: Job, now: float) -> bool:
+    def _send_now(self, job: Job, now: float, *, may_go: bool = False) -> bool:
         """Send a request without a task switch, if it may go; whether all of it was sent.
 
         If it may have been sent in part, it is not `queued` any more.
@@ -238,7 +239,7 @@ class OrderLink:
         connection = self._connection
         if connection is None or self._closing or not connection.writable:
             return False
-        if self._wait_of(job, now) > 0:
+        if not (may_go and self._clock.known) and self._wait_of(job, now) > 0:
             return False
         try:
             return connection.write(self._begin(job, now))

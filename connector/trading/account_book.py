@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import TypeAlias
 
 import attrs
@@ -113,11 +114,13 @@ class AccountBook:
 
     # --- our orders
 
-    def remember(self, intent: Intent, client_id: str, symbol: str, now: float) -> OrderRecord:
-        """A new order, remembered before its request is signed."""
+    def remember(
+        self, intent: Intent, client_id: str, symbol: str, now: float, worth: Decimal | None = None
+    ) -> OrderRecord:
+        """A new order, remembered before its request is signed; `worth` as of `LiveOrders.add`."""
         record = OrderRecord(intent, client_id, symbol, now, holes_before=self.holes)
         self.records[client_id] = record
-        self.live.add(record)
+        self.live.add(record, worth)
         return record
 
     def sending(self, record: OrderRecord, now_ns: int | None) -> None:
@@ -172,8 +175,7 @@ class AccountBook:
         for order in reading.orders:
             events += self.read_order(order, received_ns)
         self.state = follow(self.state, "joined")
-        early = tuple(self._early)
-        self._early.clear()
+        early, self._early = self._early, deque(maxlen=REMEMBERED_TRADES)
         for fill in early:
             # Those of its order that came before have been read by now.
             events += self.read_fill(fill, received_ns)

@@ -39,10 +39,15 @@ class LiveOrders:
         self._unpriced: dict[str, OrderRecord] = {}
         """Those whose worth depends on the market's price."""
 
-    def add(self, record: OrderRecord) -> None:
-        """Count an order from now on, whenever it is not over."""
+    def add(self, record: OrderRecord, worth: Decimal | None = None) -> None:
+        """Count an order from now on, whenever it is not over.
+
+        Args:
+            record: the order.
+            worth: its notional, if the caller has computed it.
+        """
         record.note_changes_in(self._changed)
-        self._count(record)
+        self._count(record, worth)
 
     def records(self) -> Collection[OrderRecord]:
         """All of them."""
@@ -111,13 +116,13 @@ class LiveOrders:
             self._count(record)
         self._changed.clear()
 
-    def _count(self, record: OrderRecord) -> None:
+    def _count(self, record: OrderRecord, worth: Decimal | None = None) -> None:
         if record.over:
             self._live.pop(record.client_id, None)
             return
         self._live[record.client_id] = record
         if not record.intent.reduce_only:
-            self._put_in(record)
+            self._put_in(record, worth)
 
     def _take_out(self, record: OrderRecord) -> None:
         self._unpriced.pop(record.client_id, None)
@@ -127,15 +132,21 @@ class LiveOrders:
             self._quantities[where] = difference(self._quantities[where], quantity)
             self._worth = difference(self._worth, worth)
 
-    def _put_in(self, record: OrderRecord) -> None:
+    def _put_in(self, record: OrderRecord, worth: Decimal | None) -> None:
         where: tuple[str, Side] = record.symbol, record.intent.side
-        quantity, worth = record.remaining, ZERO
-        instrument = self._instruments.get(record.symbol)
-        price = record.price if record.amending is None else record.worst_price
-        if instrument is not None and price is not None:
-            worth = instrument.notional(quantity, price)
-        elif instrument is not None:
-            self._unpriced[record.client_id] = record
+        quantity = record.remaining
+        if worth is None:
+            worth = self._worth_of(record, quantity)
         self._shares[record.client_id] = where, quantity, worth
         self._quantities[where] = plus(self._quantities.get(where, ZERO), quantity)
         self._worth = plus(self._worth, worth)
+
+    def _worth_of(self, record: OrderRecord, quantity: Decimal) -> Decimal:
+        instrument = self._instruments.get(record.symbol)
+        price = record.price if record.amending is None else record.worst_price
+        if instrument is None:
+            return ZERO
+        if price is None:
+            self._unpriced[record.client_id] = record
+            return ZERO
+        return instrument.notional(quantity, price)
