@@ -46,6 +46,8 @@ _STAYED_SECONDS = 60.0
 _FALLBACK_SECONDS = 3.0
 """How long to wait for a snapshot in the stream, if it may no longer be sent (okx §5)."""
 
+_LIVE, _UPDATED = State.LIVE, Outcome.UPDATED  # as in `connector.book.machine`
+
 
 class BookKeeper(Protocol):
     """The owner of the books: the adapter."""
@@ -178,7 +180,7 @@ class LocalBook(Buffer[Any]):
     def put_run(self, items: Sequence[Any], stream: str) -> None:
         """Take deltas that arrived together."""
         book = self._book
-        was_synced = book.book.state is State.LIVE
+        was_synced = book.book.state is _LIVE
         changed, looks = False, False
         for item in items:
             # Whether it is a snapshot need not be asked of each delta.
@@ -188,7 +190,7 @@ class LocalBook(Buffer[Any]):
                 outcome = book.delta(item)
             else:
                 outcome = book.restarted(item)
-            if outcome is Outcome.UPDATED:
+            if outcome is _UPDATED:
                 changed = True
                 if not was_synced:
                     self.joins += 1

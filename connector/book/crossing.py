@@ -18,17 +18,17 @@ class Crossing:
     """Watches one book."""
 
     def __init__(self) -> None:
-        self._look_at_ns = 0
+        self._quiet_from_ns = self._look_at_ns = 0
         self._since_ns: int | None = None
         self._patience = _PATIENCE_SECONDS[0]
 
     def is_due(self, now_ns: int) -> bool:
         """Whether to check now; also if the clock was set back."""
-        return not self._look_at_ns - 2 * _EVERY_NS <= now_ns < self._look_at_ns
+        return not self._quiet_from_ns <= now_ns < self._look_at_ns
 
     def look(self, now_ns: int, *, crossed: bool) -> float | None:
         """Seconds for which the book has been crossed, if that is too long; otherwise None."""
-        self._look_at_ns = now_ns + _EVERY_NS
+        self._quiet_from_ns, self._look_at_ns = now_ns - _EVERY_NS, now_ns + _EVERY_NS
         if not crossed:
             self._since_ns, self._patience = None, _PATIENCE_SECONDS[0]
             return None

@@ -20,6 +20,10 @@ from connector.book.state import State
 from connector.events import BookDelta, BookSnapshot
 
 
+_UPDATED = Outcome.UPDATED
+"""As in `connector.book.machine`, for each change."""
+
+
 class RenewedBook:
     """A `Book` with the same methods, and a successor when it needs one."""
 
@@ -84,7 +88,7 @@ class RenewedBook:
         if successor is not None:
             successor.delta(delta)
             return self._settled(outcome)
-        if outcome is Outcome.UPDATED and (book.bids.is_running_out or book.asks.is_running_out):
+        if outcome is _UPDATED and (book.bids.is_running_out or book.asks.is_running_out):
             self.successor = self._new()
             self.successor.delta(delta)
         return outcome
