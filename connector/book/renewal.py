@@ -19,7 +19,6 @@ from connector.book.rules import BookRules
 from connector.book.state import State
 from connector.events import BookDelta, BookSnapshot
 
-
 _UPDATED = Outcome.UPDATED
 """As in `connector.book.machine`, for each change."""
 

@@ -23,6 +23,7 @@ from connector.exchanges.protocol import (
     Reply,
     Unknown,
 )
+from connector.exchanges.refusals import Refusals, not_an_object
 
 ENVELOPE = Envelope((Part(b'{"feed":"', b'"'), Part(b'"product_id":"', b'"')))
 """Names are ``feed:product``."""
@@ -31,7 +32,7 @@ HEARTBEATS = '{"event":"subscribe","feed":"heartbeat"}'
 PING = '{"event":"ping"}'
 
 _SNAPSHOT = "_snapshot"
-_ALREADY, _LATER = "already subscribed", "limit"
+_REFUSALS = Refusals(already_words=("already subscribed",), later_words=("limit",))
 _LONGEST_KIND = 40
 _ALIVE = frozenset({"info", "ping", "pong"})
 
@@ -47,7 +48,6 @@ class _Frame(msgspec.Struct):
 
 
 _FRAME = msgspec.json.Decoder(_Frame)
-_ANYTHING = msgspec.json.Decoder()
 
 
 def parse(frame: bytes) -> Inbound:
@@ -58,8 +58,7 @@ def parse(frame: bytes) -> Inbound:
             documented type.
     """
     if not frame.lstrip().startswith(b"{"):
-        value: Any = _ANYTHING.decode(frame)
-        return Unknown(type(value).__name__)
+        return not_an_object(frame)
     said = _FRAME.decode(frame)
     if said.event is None and said.feed is not None:
         if said.feed == "heartbeat":
@@ -71,19 +70,13 @@ def parse(frame: bytes) -> Inbound:
         names = [name_of(said.feed, each) for each in said.product_ids or ()]
         return Reply(None, streams=tuple(names or [said.feed]))
     if said.event in ("error", "alert"):
-        return _refusal(said.message or "(no reason given)")
+        return _REFUSALS.reply(None, None, said.message or "")
     return Unknown((said.event or "object without event or feed")[:_LONGEST_KIND])
 
 
 def name_of(feed: str, product: str | None) -> str:
     """The name of a stream."""
     return feed if product is None else f"{feed}:{product}"
-
-
-def _refusal(message: str) -> Reply:
-    words = message.lower()
-    refusal: Any = "already" if _ALREADY in words else "later" if _LATER in words else "never"
-    return Reply(None, None, message, refusal=refusal)
 
 
 def subscribe(request_id: int, streams: Sequence[AnyStream]) -> str:

@@ -13,39 +13,33 @@ import msgspec
 
 from connector.exchanges.kraken.spot_rest import NEW_NAMES
 from connector.exchanges.kraken.v2_wire import Moment, nanoseconds
-from connector.exchanges.protocol import UNDECODABLE, RestRequest, RestService
+from connector.exchanges.protocol import RestRequest, RestService
+from connector.exchanges.refusals import ErrorBodies
 from connector.instruments import Instrument, Kind, Status
 
 TOKENS_PER_WINDOW, WINDOW_SECONDS = 500, 10.0
+_LONGEST_ERROR_BYTES = 200
 
 
 class _Said(msgspec.Struct):
     result: str = ""
     error: str | None = None
     errors: list[msgspec.Raw] = []
+    status: str = ""
+    reason: str = ""
 
 
-_SAID = msgspec.json.Decoder(_Said)
-
-
-def refusal(body: bytes) -> tuple[int | str | None, str]:
-    """Code and text of an error, which has more than one shape."""
-    try:
-        said = _SAID.decode(body)
-    except UNDECODABLE:
-        return None, body[:200].decode("utf-8", "backslashreplace") or "(no reason given)"
+def _told(said: _Said) -> tuple[str | None, str]:
+    """Code and text of an error, which has one of three shapes; `errors` have no code."""
     if said.error:
         return said.error, said.error
-    told = b", ".join(map(bytes, said.errors))[:200].decode("utf-8", "backslashreplace")
-    return None, told or "(no reason given)"
+    if said.result == "error":
+        told = b", ".join(map(bytes, said.errors))
+        return "error", told[:_LONGEST_ERROR_BYTES].decode("utf-8", "backslashreplace")
+    return (said.status, said.reason) if said.reason else (None, "")
 
 
-def refuses(body: bytes) -> bool:
-    """Whether a body with status 200 is an error."""
-    try:
-        return _SAID.decode(body).result == "error"
-    except UNDECODABLE:
-        return False
+_ERRORS = ErrorBodies(form=_Said, told=_told)
 
 
 def service(url: str) -> RestService:
@@ -54,8 +48,8 @@ def service(url: str) -> RestService:
         url=url,
         weight_per_window=TOKENS_PER_WINDOW,
         window_seconds=WINDOW_SECONDS,
-        error=refusal,
-        refuses=refuses,
+        error=_ERRORS.read,
+        refuses=_ERRORS.refuses,
         not_now=frozenset({"apiLimitExceeded"}),
     )
 

@@ -11,7 +11,8 @@ from types import MappingProxyType
 
 import msgspec
 
-from connector.exchanges.protocol import UNDECODABLE, RestRequest, RestService
+from connector.exchanges.protocol import RestRequest, RestService
+from connector.exchanges.refusals import ErrorBodies
 from connector.instruments import Instrument, Status
 
 REQUESTS_PER_WINDOW, WINDOW_SECONDS = 1, 1.0
@@ -42,26 +43,11 @@ class _Said(msgspec.Struct):
     error: list[str] = []
 
 
-_SAID = msgspec.json.Decoder(_Said)
-
-
-def refusal(body: bytes) -> tuple[int | str | None, str]:
-    """Code and text of an error: ``EQuery:Unknown asset pair`` is both."""
-    try:
-        errors = _SAID.decode(body).error
-    except UNDECODABLE:
-        return None, body[:200].decode("utf-8", "backslashreplace") or "(no reason given)"
-    if not errors:
-        return None, "(no reason given)"
-    return errors[0], "; ".join(errors)
-
-
-def refuses(body: bytes) -> bool:
-    """Whether a body with status 200 is an error."""
-    try:
-        return bool(_SAID.decode(body).error)
-    except UNDECODABLE:
-        return False
+_ERRORS = ErrorBodies(
+    form=_Said,
+    told=lambda said: (said.error[0] if said.error else None, "; ".join(said.error)),
+)
+"""``EQuery:Unknown asset pair`` is code and text. Errors come with status 200."""
 
 
 def service(url: str) -> RestService:
@@ -70,8 +56,8 @@ def service(url: str) -> RestService:
         url=url,
         weight_per_window=REQUESTS_PER_WINDOW,
         window_seconds=WINDOW_SECONDS,
-        error=refusal,
-        refuses=refuses,
+        error=_ERRORS.read,
+        refuses=_ERRORS.refuses,
         not_now=_NOT_NOW,
     )
 

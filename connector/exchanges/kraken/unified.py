@@ -18,14 +18,7 @@ from typing import ClassVar
 
 import attrs
 
-from connector.channels import (
-    AnyChannel,
-    BestQuote,
-    Channel,
-    Liquidations,
-    MarkPrices,
-    RawStream,
-)
+from connector.channels import AnyChannel, BestQuote, Channel, Liquidations, MarkPrices
 from connector.errors import ConfigError
 from connector.events import N_co
 from connector.exchanges.endpoints import Endpoints, check_endpoints
@@ -33,18 +26,17 @@ from connector.exchanges.kraken import futures_market_data as market_data
 from connector.exchanges.kraken import futures_rest as rest
 from connector.exchanges.kraken import unified_frames as frames
 from connector.exchanges.kraken.futures import REST_URL
-from connector.exchanges.kraken.spot import LIMITS, LIVENESS
-from connector.exchanges.kraken.v2_offers import OFFERS, catalogues, check_levels, raw_stream
-from connector.exchanges.protocol import E, RestRequest, RestService, Stream
+from connector.exchanges.kraken.v2_offers import OFFERS, catalogues
+from connector.exchanges.kraken.v2_venue import RestInterface, V2Venue
+from connector.exchanges.protocol import E, Stream
 from connector.exchanges.requests import PublicRequests
 from connector.exchanges.symbol_form import SymbolForm
-from connector.exchanges.venue import Language, Venue
-from connector.instruments import Instrument
+from connector.exchanges.venue import Language
 
 PRODUCTION = Endpoints("wss://uws.kraken.com", REST_URL)
 """Kraken has no test venue for derivatives. Source: kraken §1."""
 
-_CATALOGUES = catalogues(
+CATALOGUES = catalogues(
     "kraken_unified", OFFERS, symbol_form=SymbolForm("PF_XBTUSD"), learns_digits=True
 )
 
@@ -60,7 +52,7 @@ _REASONS: Mapping[type[AnyChannel], str] = MappingProxyType(
 
 
 @attrs.frozen(kw_only=True)
-class Unified(Venue[N_co]):
+class Unified(V2Venue[N_co]):
     """Kraken's perpetuals and futures over its unified WebSocket.
 
     Use it in place of `Futures`, whose interface Kraken switches off on 2027-03-01. Symbols,
@@ -108,17 +100,15 @@ class Unified(Venue[N_co]):
         ConfigError: a parameter cannot work.
     """
 
-    catalogue = _CATALOGUES[100]
+    catalogues = CATALOGUES
+    catalogue = CATALOGUES[100]
     language: ClassVar[Language] = frames
     """How the exchange writes requests and replies."""
+    interface: ClassVar[RestInterface] = rest
     routes = MappingProxyType({"public": "/v2/public"})
-    allows = LIMITS
-    lives_by = LIVENESS
 
     endpoints: Endpoints = attrs.field(default=PRODUCTION, validator=check_endpoints)
     """The URLs to connect to."""
-    book_levels: int = attrs.field(default=100, validator=check_levels)
-    """How many levels per side the exchange sends of a book."""
 
     def stream(self, channel: Channel[E]) -> Stream[E]:
         """The stream of `channel`.
@@ -126,25 +116,13 @@ class Unified(Venue[N_co]):
         Raises:
             ConfigError: the exchange does not offer it; the message lists what it does.
         """
-        catalogue = _CATALOGUES[self.book_levels]
-        if isinstance(channel, RawStream):
-            return raw_stream(catalogue, channel, self.book_levels, self.default_route)
         try:
-            return catalogue.stream(channel, self.numbers)
+            return V2Venue.stream(self, channel)
         except ConfigError as error:
             reason = _REASONS.get(type(channel))
             if reason is None:
                 raise
             raise ConfigError(f"{error}. {reason}") from None
-
-    @property
-    def rest(self) -> RestService:
-        """The REST service for instruments."""
-        return rest.service(self.endpoints.rest)
-
-    def instruments(self) -> RestRequest[tuple[Instrument, ...]]:
-        """The request for all instruments."""
-        return rest.instruments()
 
     @property
     def requests(self) -> PublicRequests:

@@ -29,6 +29,7 @@ from connector.exchanges.protocol import (
     Reply,
     Unknown,
 )
+from connector.exchanges.refusals import Refusals, not_an_object
 
 ENVELOPE = Envelope((Part(b'{"channel":"', b'"'), Part(b'"symbol":"', b'"')))
 """Names are ``channel:symbol``. Those of candles have the interval, too, as ``ohlc-5:BTC/USD``,
@@ -43,7 +44,7 @@ _INTERVALS = 1 << 15
 _REQUEST = _CHANNELS * _INTERVALS
 _NAMED = re.compile(r"\b(?:[A-Za-z0-9.]+/[A-Za-z0-9.]+|[FP][FI]_[A-Z0-9]+(?:_[0-9]{6})?\b)")
 """A symbol in a text: of spot, ``BTC/USD``, or of a derivative, ``PF_XBTUSD``."""
-_ALREADY, _LATER = "already subscribed", "msg rate"
+_REFUSALS = Refusals(already_words=("already subscribed",), later_words=("msg rate",))
 _LONGEST_KIND = 40
 _ABSENT = msgspec.Raw()
 _ALIVE = frozenset({"heartbeat", "status"})
@@ -72,7 +73,6 @@ class _Frame(msgspec.Struct):
 
 _FRAME = msgspec.json.Decoder(_Frame)
 _ROWS = msgspec.json.Decoder(list[_Of] | dict[str, Any])
-_ANYTHING = msgspec.json.Decoder()
 
 
 def parse(frame: bytes) -> Inbound:
@@ -83,8 +83,7 @@ def parse(frame: bytes) -> Inbound:
             documented type.
     """
     if not frame.lstrip().startswith(b"{"):
-        value: Any = _ANYTHING.decode(frame)
-        return Unknown(type(value).__name__)
+        return not_an_object(frame)
     said = _FRAME.decode(frame)
     if said.channel in _ALIVE or said.method == "pong":
         return Heartbeat()
@@ -114,15 +113,11 @@ def _accepted(said: _Frame) -> Reply:
 
 def _refused(said: _Frame) -> Reply:
     request_id, channel, interval = _split(said.req_id)
-    message = said.error or "(no reason given)"
-    words = message.lower()
-    refusal: Any = "already" if _ALREADY in words else "later" if _LATER in words else "never"
+    message = said.error or ""
     named = _NAMED.search(message)
     symbol = said.symbol or (named and named[0])
-    if symbol is None or not channel:
-        return Reply(request_id, None, message, refusal=refusal)
-    streams = (name_of(channel, symbol, interval),)
-    return Reply(request_id, None, message, streams=streams, refusal=refusal)
+    streams = (name_of(channel, symbol, interval),) if symbol and channel else None
+    return _REFUSALS.reply(request_id, None, message, streams)
 
 
 def _split(number: int | None) -> tuple[int | None, str, int | None]:

@@ -13,14 +13,13 @@ import attrs
 
 from connector.book import Extent
 from connector.book.rules import KRAKEN
-from connector.channels import BookDeltas, Candles, OrderBook, RawStream, Tickers, Trades
+from connector.channels import BookDeltas, Candles, OrderBook, Tickers, Trades
 from connector.errors import ConfigError
 from connector.exchanges import parameters, shortcuts
 from connector.exchanges.kraken import v2_decode as decode
-from connector.exchanges.kraken import v2_frames as frames
 from connector.exchanges.kraken.learned_digits import LearnedDigits
 from connector.exchanges.kraken.spot_rest import spell
-from connector.exchanges.offers import Catalogue, Offer, raw
+from connector.exchanges.offers import Catalogue, Offer
 from connector.exchanges.protocol import BookSource, Stream
 from connector.exchanges.symbol_form import SymbolForm
 
@@ -122,29 +121,3 @@ def _catalogue(
         book=book,
         symbol_form=symbol_form,
     )
-
-
-def raw_stream(
-    catalogue: Catalogue, channel: RawStream, levels: int, default_route: str
-) -> Stream[Any]:
-    """The stream that a raw channel names, with the parameters of the exchange.
-
-    Raises:
-        ConfigError: it can be no stream's name.
-    """
-    name = catalogue.check_name(channel.name)
-    kind, _, symbol = name.partition(":")
-    batch = f"book,{levels}" if kind == "book" else frames.batch_of(name)
-    return attrs.evolve(raw(channel, name, symbol, default_route), batch=batch)
-
-
-def check_levels(instance: object, _: attrs.Attribute[Any], levels: object) -> None:
-    """Refuse `levels` that no book has.
-
-    Raises:
-        ConfigError: says which there are.
-    """
-    if levels not in BOOK_LEVELS or isinstance(levels, bool):
-        offered = ", ".join(map(str, BOOK_LEVELS))
-        kind = type(instance).__name__
-        raise ConfigError(f"{kind}: book_levels is {levels!r}; it can be {offered}")

@@ -291,7 +291,22 @@ def test_rest_refusals() -> None:
     assert not FUTURES.rest.refuses(b'{"result":"success","instruments":[]}')
     for exchange in (SPOT, FUTURES):
         assert exchange.rest.error(b"<html>") == (None, "<html>")
-        assert exchange.rest.error(b"{}") == (None, "(no reason given)")
+        assert exchange.rest.error(b"{}") == (None, "{}")
+        assert exchange.rest.error(b"") == (None, "(no reason given)")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"result":"error","error":"invalidUnit"}', ("invalidUnit", "invalidUnit")),
+        (b'{"result":"error","errors":[{"code":7}]}', ("error", '{"code":7}')),
+        (b'{"result":"error"}', ("error", "(no reason given)")),
+        (b'{"status":"unauthorized","reason":"no key"}', ("unauthorized", "no key")),
+    ],
+)
+def test_errors_of_the_futures_have_three_shapes(body: bytes, said: tuple[str, str]) -> None:
+    """Source: kraken_futures_v1."""
+    assert (FUTURES.rest.refuses(body), FUTURES.rest.error(body)) == (True, said)
 
 
 def test_the_list_of_instruments_is_a_raw_stream(data_folder: Path) -> None:

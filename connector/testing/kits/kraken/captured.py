@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from connector.testing.kits.kraken.futures_dialect import FEEDS
+from connector.testing.kits.kraken.v2_dialect import both
 from connector.testing.kits.kraken.websocket_v1 import WebSocketV1
 from connector.testing.market.captured import Captured, Last, Row, Rows, Shown, content
 
@@ -62,7 +63,11 @@ class V2Reader:
             return [self._event(channel, symbol, data, rows[0], whole=said["type"] == "snapshot")]
         parameter = self._parameters.get((channel, symbol), _DEFAULTS[channel][1])
         shown: Shown = Last(data) if channel == "ticker" else _spot_rows(text, parameter)
-        return [Captured((f"{channel}-{parameter}:{symbol}",), symbol, data, shown)]
+        whole, changes = (f"{each}:{symbol}" for each in both(f"{channel}-{parameter}"))
+        read = [Captured((whole,), symbol, data, shown)]
+        if said["type"] != "snapshot":
+            read.append(Captured((changes,), symbol, data, awaited=False))
+        return read
 
     def _read_v1(self, said: list[Any]) -> list[Captured]:
         rewritten = self._before.rewrite(said)

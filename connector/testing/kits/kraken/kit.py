@@ -36,13 +36,17 @@ _PRODUCT = r"(?:P[IF]|F[IF])_[A-Za-z0-9]+(?:_\d{6})?"
 
 
 def _streams(symbol: str, triggers: str) -> tuple[str, ...]:
-    """Channels with their parameters; ``-history`` begins with a snapshot of what was before."""
+    """Channels with their parameters.
+
+    ``-history`` begins with a snapshot of what was before; ``-changes`` does without the snapshot
+    of what is.
+    """
     return (
         rf"trade(?:-history)?:{symbol}",
-        rf"ticker-(?:{triggers}):{symbol}",
-        rf"book-(?:{'|'.join(map(str, DEPTHS))}):{symbol}",
+        rf"ticker-(?:{triggers})(?:-changes)?:{symbol}",
+        rf"book-(?:{'|'.join(map(str, DEPTHS))})(?:-changes)?:{symbol}",
         rf"ohlc-(?:{'|'.join(map(str, INTERVALS))})(?:-history)?:{symbol}",
-        r"instrument",
+        r"instrument(?:-changes)?",
     )
 
 

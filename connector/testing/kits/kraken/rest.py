@@ -26,8 +26,19 @@ _MOST_CHART = 2000  # assumed
 _REQUESTS, _WINDOW_SECONDS = 20, 1.0  # assumed
 
 
+_TOKENS, _TOKENS_SECONDS = 500, 10.0
+"""Of the futures; charts are not among them. Source: kraken_futures_v1."""
+_PRODUCTS = "/derivatives/api/v3/instruments"
+_BOOK = "/derivatives/api/v3/orderbook"
+_PATHS = (_PRODUCTS, _BOOK, "/derivatives/api/v3/historical-funding-rates")
+
+
 class _Refused(Exception):
     """Why a request is refused."""
+
+
+class _Unknown(Exception):
+    """There is nothing at this address."""
 
 
 # --- spot
@@ -105,6 +116,13 @@ def _number(query: Mapping[str, str], name: str, instead: int, most: int) -> int
     return int(text)
 
 
+def _seconds(query: Mapping[str, str], name: str, instead: int) -> int:
+    text = query.get(name, str(instead))
+    if not text.isdecimal():
+        raise _Refused("EGeneral:Invalid arguments")
+    return int(text)
+
+
 def _rows(side: BookSide, count: int, scale: Scale, seconds: int) -> list[list[Any]]:
     levels = side.best_levels(count)
     return [[scale.price(price), scale.quantity(lots), seconds] for price, lots in levels]
@@ -117,7 +135,7 @@ def _candles(
     interval = next((name for name, each in INTERVALS.items() if str(each) == minutes), None)
     if interval is None:
         raise _Refused("EGeneral:Invalid arguments")
-    since_ms = int(query.get("since", 0)) * 1000
+    since_ms = _seconds(query, "since", 0) * 1000
     bars = history.candles(interval, 0, now_ms)[-_MOST_CANDLES:]
     price = scale.price
     return [
@@ -136,32 +154,43 @@ def _candles(
 def answer_futures(request: Request, symbols: tuple[str, ...], market: Any, scale: Scale) -> bytes:
     """The complete HTTP response to a request of the futures."""
     url = urlsplit(request.target)
-    query = dict(parse_qsl(url.query))
-    if request.method != "GET":
+    is_chart = url.path.startswith("/api/charts/v1/trade/")
+    if request.method != "GET" or not (is_chart or url.path in _PATHS):
         return response(404, _HEADERS, b"", keep_alive=True)
-    if url.path == "/derivatives/api/v3/instruments":
-        body: Any = {"instruments": [_product(symbol, scale) for symbol in symbols]}
-    elif url.path.startswith("/api/charts/v1/trade/"):
-        *_, symbol, interval = unquote(url.path).split("/")
-        chart = _chart(history_of(market, symbol), interval, query, scale)
-        status = 404 if chart is None else 200
-        text = b"" if chart is None else msgspec.json.encode(chart)
-        return response(status, _HEADERS, text, keep_alive=True)
-    else:
-        symbol = query.get("symbol", "")
-        history = history_of(market, symbol)
-        if history is None:
-            body = {"error": "invalidArgument: symbol"}
-        elif url.path == "/derivatives/api/v3/orderbook":
-            body = {"orderBook": _whole_book(market.desks[symbol].flow.book, scale)}
-        elif url.path == "/derivatives/api/v3/historical-funding-rates":
-            body = {"rates": _rates(history, market.now_ms)}
-        else:
-            return response(404, _HEADERS, b"", keep_alive=True)
-    body = {"result": "error" if "error" in body else "success", **body}
+    if not is_chart and not market_takes(market, "rest", _TOKENS, _TOKENS_SECONDS):
+        return _answer_futures(429, {"error": "apiLimitExceeded"}, market)
+    query = dict(parse_qsl(url.query))
+    try:
+        if is_chart:
+            *_, symbol, interval = unquote(url.path).split("/")
+            chart = _chart(history_of(market, symbol), interval, query, scale)
+            return response(200, _HEADERS, msgspec.json.encode(chart), keep_alive=True)
+        return _answer_futures(200, _of_futures(url.path, query, symbols, market, scale), market)
+    except _Unknown:
+        return response(404, _HEADERS, b"", keep_alive=True)
+    except _Refused as refused:
+        return _answer_futures(200, {"error": str(refused)}, market)
+
+
+def _answer_futures(status: int, told: Mapping[str, Any], market: Any) -> bytes:
+    body: dict[str, Any] = {"result": "error" if "error" in told else "success", **told}
     if hasattr(market, "now_ms"):
         body["serverTime"] = _iso(market.now_ms)
-    return response(200, _HEADERS, msgspec.json.encode(body), keep_alive=True)
+    return response(status, _HEADERS, msgspec.json.encode(body), keep_alive=True)
+
+
+def _of_futures(
+    path: str, query: Mapping[str, str], symbols: tuple[str, ...], market: Any, scale: Scale
+) -> dict[str, Any]:
+    if path == _PRODUCTS:
+        return {"instruments": [_product(symbol, scale) for symbol in symbols]}
+    symbol = query.get("symbol", "")
+    history = history_of(market, symbol)
+    if history is None:
+        raise _Refused("invalidArgument: symbol")
+    if path == _BOOK:
+        return {"orderBook": _whole_book(market.desks[symbol].flow.book, scale)}
+    return {"rates": _rates(history, market.now_ms)}
 
 
 def _product(symbol: str, scale: Scale) -> dict[str, Any]:
@@ -198,10 +227,12 @@ def _whole_book(book: Any, scale: Scale) -> dict[str, Any]:
 
 def _chart(
     history: History | None, interval: str, query: Mapping[str, str], scale: Scale
-) -> dict[str, Any] | None:
+) -> dict[str, Any]:
     if history is None or interval not in {*INTERVALS, "12h"}:
-        return None
-    begin_ms, end_ms = int(query.get("from", 0)) * 1000, int(query.get("to", 10**10)) * 1000
+        raise _Unknown
+    begin_ms, end_ms = (
+        _seconds(query, name, instead) * 1000 for name, instead in (("from", 0), ("to", 10**10))
+    )
     bars = history.candles(interval, begin_ms, end_ms)
     names = ("open", "high", "low", "close")
     rows = [

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from zlib import crc32
 
-from connector.testing.kits.kraken.v2_dialect import DEPTHS
+from connector.testing.kits.kraken.v2_dialect import DEPTHS, both
 from connector.testing.market.audience import Audience
 from connector.testing.market.candles import Bar
 from connector.testing.market.depth_window import DepthWindow, Levels
@@ -23,6 +23,8 @@ from connector.testing.market.traders import Action, SymbolFlow
 
 CHECKED_LEVELS = 10
 HISTORY = 50
+MOST_CANDLES = 720
+"""In a snapshot; *assumed* to be as many as REST has."""
 INTERVALS = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "4h": 240, "1d": 1440}
 """In minutes; the longer ones stay silent."""
 CANDLE_MS = 1000
@@ -35,9 +37,7 @@ class V2Desk:
         self._flow = flow
         self._audience = audience
         self._scale = scale
-        self._books = {
-            f"book-{depth}:{flow.symbol}": DepthWindow(flow.book, depth, 0) for depth in DEPTHS
-        }
+        self._books = {f"book-{depth}": DepthWindow(flow.book, depth, 0) for depth in DEPTHS}
         self._trades: deque[str] = deque(maxlen=HISTORY)
         self._traded = False
 
@@ -52,21 +52,19 @@ class V2Desk:
             self._traded = True
             rows = [self._trade(trade) for trade in action.trades]
             self._trades += rows
-            for name in ("trade", "trade-history"):
-                self._publish(name, "trade", ",".join(rows))
+            self._publish("trade", _frame("trade", ",".join(rows)))
             self._send_ticker("ticker-trades", action.ms)
         if action.top_changed:
             self._send_ticker("ticker-bbo", action.ms)
-        for stream, window in self._books.items():
-            changes = window.end(self._flow.update_id, wanted=self._audience.wants(stream))
+        for name, window in self._books.items():
+            changes = window.end(self._flow.update_id, wanted=self._wants(name))
             if changes is None:
                 continue
             book = self._flow.book
             bids = _without_pushed(changes[0], book.bids)
             asks = _without_pushed(changes[1], book.asks)
             if bids or asks:
-                row = self._book(bids, asks, action.ms)
-                self._audience.publish(stream, _frame("book", row))
+                self._publish(name, _frame("book", self._book(bids, asks, action.ms)))
 
     def pass_boundary(self, now_ms: int) -> None:
         """Candles are sent by the clock, if there were trades; that one is over is not said."""
@@ -78,37 +76,52 @@ class V2Desk:
             for interval, minutes in INTERVALS.items():
                 bar = closed.get(interval) or self._flow.bars.running(interval)
                 if bar.trades:
-                    self._send_candle(minutes, bar, now_ms)
+                    frame = self._candles(minutes, [bar], now_ms, "update")
+                    self._publish(f"ohlc-{minutes}", frame)
 
     def first(self, stream: str) -> Iterable[bytes]:
         """The snapshot, for a stream that begins with one, if the client wants it."""
-        if stream in self._books:
-            bids, asks = self._books[stream].whole()
-            row = self._book(bids, asks, self._audience.now_ms())
-            yield _frame("book", row, "snapshot")
-            return
         name, _, symbol = stream.partition(":")
         if name == "instrument":
             yield self._instruments()
         if symbol != self._flow.symbol:
             return
-        if name.startswith("ticker-"):
-            yield _frame("ticker", self._ticker(self._audience.now_ms()), "snapshot")
+        now_ms = self._audience.now_ms()
+        if name in self._books:
+            bids, asks = self._books[name].whole()
+            yield _frame("book", self._book(bids, asks, now_ms), "snapshot")
+        elif name in ("ticker-trades", "ticker-bbo"):
+            yield _frame("ticker", self._ticker(now_ms), "snapshot")
         elif name == "trade-history":
             yield _frame("trade", ",".join(self._trades), "snapshot")
         elif name.startswith("ohlc-") and name.endswith("-history"):
             minutes = int(name.split("-")[1])
-            for interval, length in INTERVALS.items():
-                bar = self._flow.bars.running(interval)
-                if length == minutes and bar.trades:
-                    yield self._candles(minutes, bar, self._audience.now_ms(), "snapshot")
+            bars = self._bars(minutes)
+            if bars:
+                yield self._candles(minutes, bars, now_ms, "snapshot")
 
     # -- inside ---------------------------------------------------------------------------------
 
-    def _publish(self, name: str, channel: str, rows: str) -> None:
-        stream = f"{name}:{self._flow.symbol}"
-        if self._audience.wants(stream):
-            self._audience.publish(stream, _frame(channel, rows))
+    def _streams(self, name: str) -> list[str]:
+        """The streams that are listened to, of those that differ in how they begin."""
+        streams = (f"{each}:{self._flow.symbol}" for each in both(name))
+        return [stream for stream in streams if self._audience.wants(stream)]
+
+    def _wants(self, name: str) -> bool:
+        return bool(self._streams(name))
+
+    def _publish(self, name: str, frame: bytes) -> None:
+        for stream in self._streams(name):
+            self._audience.publish(stream, frame)
+
+    def _bars(self, minutes: int) -> list[Bar]:
+        """The newest candles with trades; the last may be open."""
+        name = next((each for each, length in INTERVALS.items() if length == minutes), None)
+        if name is None:
+            return []
+        bars = self._flow.bars
+        traded = [bar for bar in (*bars.closed(name), bars.running(name)) if bar.trades]
+        return traded[-MOST_CANDLES:]
 
     def _trade(self, trade: TradeFacts) -> str:
         return (
@@ -140,8 +153,8 @@ class V2Desk:
         return crc32(text.encode())
 
     def _send_ticker(self, name: str, ms: int) -> None:
-        if self._audience.wants(f"{name}:{self._flow.symbol}"):
-            self._publish(name, "ticker", self._ticker(ms))
+        if self._wants(name):
+            self._publish(name, _frame("ticker", self._ticker(ms)))
 
     def _ticker(self, ms: int) -> str:
         day, price, quantity = self._flow.bars.day, self._scale.price, self._scale.quantity
@@ -156,23 +169,22 @@ class V2Desk:
             f'"change_pct":{decimal_text(share, 2, 2)},"timestamp":"{_stamp(ms)}"}}'
         )
 
-    def _send_candle(self, minutes: int, bar: Bar, now_ms: int) -> None:
-        for name in (f"ohlc-{minutes}", f"ohlc-{minutes}-history"):
-            stream = f"{name}:{self._flow.symbol}"
-            if self._audience.wants(stream):
-                self._audience.publish(stream, self._candles(minutes, bar, now_ms, "update"))
+    def _candles(self, minutes: int, bars: Iterable[Bar], now_ms: int, kind: str) -> bytes:
+        rows = ",".join(self._candle(minutes, bar) for bar in bars)
+        return (
+            f'{{"channel":"ohlc","type":"{kind}","timestamp":"{_stamp(now_ms)}","data":[{rows}]}}'
+        ).encode()
 
-    def _candles(self, minutes: int, bar: Bar, now_ms: int, kind: str) -> bytes:
+    def _candle(self, minutes: int, bar: Bar) -> str:
         price = self._scale.price
         end = bar.start_ms + minutes * 60_000
         return (
-            f'{{"channel":"ohlc","type":"{kind}","timestamp":"{_stamp(now_ms)}","data":[{{"symbol":'
-            f'"{self._flow.symbol}","open":{price(bar.open)},"high":{price(bar.high)},'
+            f'{{"symbol":"{self._flow.symbol}","open":{price(bar.open)},"high":{price(bar.high)},'
             f'"low":{price(bar.low)},"close":{price(bar.close)},"trades":{bar.trades},'
             f'"volume":{self._scale.quantity(bar.volume)},"vwap":{price(average(bar))},'
             f'"interval_begin":"{_stamp(bar.start_ms, 9)}","interval":{minutes},'
-            f'"timestamp":"{_stamp(end)}"}}]}}'
-        ).encode()
+            f'"timestamp":"{_stamp(end)}"}}'
+        )
 
     def _instruments(self) -> bytes:
         base, slash, quote = self._flow.symbol.partition("/")

@@ -10,6 +10,7 @@ Source: kraken §2, §3, §8b.
 from __future__ import annotations
 
 import math
+import re
 from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -27,10 +28,14 @@ REQUESTS_PER_SECOND = 20  # assumed
 DEPTHS = (10, 25, 100, 500, 1000)
 INTERVALS = (1, 5, 15, 30, 60, 240, 1440, 10080, 21600)
 TRIGGERS = ("trades", "bbo")
+VENUES = ("international", "bitnomial_exchange")
+EVENTS = ("trade", "ohlc")
+"""Channels whose snapshot is what was before, and not what is."""
 TICK_TYPES = ("trade",)
 """Candles of mark and spot prices exist, and are not simulated. Source: kraken §8b."""
 _CONNECTION_IDS = 12_393_906_104_898_154_338
 """Beyond 2^53, as they are."""
+_BEGINNING = re.compile(r"-(?:history|changes)(?=:|$)")
 
 
 class _Refused(Exception):
@@ -52,7 +57,7 @@ class Grammar:
 _COMMON = {
     "trade": frozenset({"snapshot"}),
     "book": frozenset({"snapshot", "depth"}),
-    "instrument": frozenset({"snapshot"}),
+    "instrument": frozenset({"snapshot", "include_tokenized_assets", "execution_venue"}),
 }
 SPOT = Grammar(
     {
@@ -159,12 +164,12 @@ class V2Dialect:
         subject = _subject_of(stream)
         held = {_subject_of(each): each for each in self._ears.subscriptions}
         if method == "unsubscribe":
-            if subject not in held or _without_history(held[subject]) != _without_history(stream):
+            if subject not in held or _plain(held[subject]) != _plain(stream):
                 return self._error("Subscription Not Found", said, symbol)  # assumed
             self._ears.unsubscribe(held[subject])
             self._idle_since = trio.current_time()
         else:
-            fault = self._ears.refusal(_without_history(stream))
+            fault = self._ears.refusal(_plain(stream))
             if fault is not None or not self._ears.knows(stream, symbol or ""):
                 words = fault.message if fault is not None and fault.message else None
                 words = words or f"Currency pair not supported {symbol}"
@@ -220,10 +225,12 @@ def _read(params: Any, grammar: Grammar) -> tuple[list[str | None], dict[str, An
         ("interval", INTERVALS, 1),
         ("event_trigger", TRIGGERS, "trades"),
         ("tick_type", TICK_TYPES, "trade"),
+        ("include_tokenized_assets", (False, True), False),
+        ("execution_venue", VENUES, "international"),
     ):
         if name in allowed:
             options[name] = params.get(name, default)
-            if options[name] not in values or isinstance(options[name], bool):
+            if options[name] not in values or type(options[name]) is not type(default):
                 raise _Refused(f"Subscription {name} not supported")  # assumed
     if channel == "instrument":
         return [None], options
@@ -234,25 +241,32 @@ def _read(params: Any, grammar: Grammar) -> tuple[list[str | None], dict[str, An
     return symbols, options
 
 
+def both(name: str) -> tuple[str, str]:
+    """What the desk calls a channel that begins with no snapshot and one that does, or the reverse.
+
+    What was before is wanted by few, what is by almost all: the second of the two is the rare one.
+    """
+    return name, f"{name}{'-history' if name.partition('-')[0] in EVENTS else '-changes'}"
+
+
 def _stream_of(symbol: str | None, options: Mapping[str, Any]) -> str:
-    """What the desk calls it: a stream that begins with its history is another."""
+    """What the desk calls it."""
     channel = options["channel"]
-    if symbol is None:
-        return str(channel)
     option = options.get("depth") or options.get("interval") or options.get("event_trigger")
     if channel == "ticker" and option is None:
         option = "trades"
-    name = channel if option is None else f"{channel}-{option}"
-    if channel in ("trade", "ohlc") and options["snapshot"]:
-        name += "-history"
-    return f"{name}:{symbol}"
+    name = both(channel if option is None else f"{channel}-{option}")[
+        options["snapshot"] == (channel in EVENTS)
+    ]
+    return name if symbol is None else f"{name}:{symbol}"
 
 
 def _subject_of(stream: str) -> tuple[str, str]:
     """Channel and symbol: books of two depths cannot be told apart, candles can."""
-    name, _, symbol = _without_history(stream).partition(":")
+    name, _, symbol = _plain(stream).partition(":")
     return name if name.startswith("ohlc") else name.partition("-")[0], symbol
 
 
-def _without_history(stream: str) -> str:
-    return stream.replace("-history:", ":")
+def _plain(stream: str) -> str:
+    """The stream, however it begins."""
+    return _BEGINNING.sub("", stream)

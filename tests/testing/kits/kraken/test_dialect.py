@@ -66,6 +66,17 @@ async def test_spot_answers_each_symbol_by_itself(autojump_clock: MockClock) -> 
         (subscribe("ohlc", "BTC/USD", interval=3), "Subscription interval not supported"),
         (subscribe("trade", "BTC/USD", depth=10), "Unsupported field: 'depth'"),
         (subscribe("trade"), "Symbol(s) missing"),
+        (subscribe("book", "BTC/USD", snapshot="no"), "Invalid snapshot"),
+        (subscribe("book", "BTC/USD", depth=10.0), "Subscription depth not supported"),
+        (
+            subscribe("instrument", execution_venue="moon"),
+            "Subscription execution_venue not supported",
+        ),
+        (
+            subscribe("instrument", include_tokenized_assets=1),
+            "Subscription include_tokenized_assets not supported",
+        ),
+        (subscribe("heartbeat"), "Unsupported channel"),
         ({**subscribe("trade", "BTC/USD"), "req_id": "7"}, "Invalid req_id"),
     ],
 )
@@ -87,7 +98,9 @@ PRODUCT = "PF_XBTUSD"
         ("trade", {"snapshot": False}, {}, "trade:PF_XBTUSD"),
         ("trade", {"snapshot": True}, {}, "trade-history:PF_XBTUSD"),
         ("ticker", {}, {"snapshot": True}, "ticker-trades:PF_XBTUSD"),
+        ("ticker", {"snapshot": False}, {}, "ticker-trades-changes:PF_XBTUSD"),
         ("book", {"depth": 500}, {"snapshot": True}, "book-500:PF_XBTUSD"),
+        ("book", {"depth": 10, "snapshot": False}, {}, "book-10-changes:PF_XBTUSD"),
         (
             "ohlc", {"interval": 5, "snapshot": False}, {"tick_type": "trade"},
             "ohlc-5:PF_XBTUSD",
@@ -130,6 +143,54 @@ async def test_what_the_unified_websocket_refuses(
     dialect, ears = open_dialect(UnifiedKit())
     (reply,) = answers(dialect, request_)
     assert (reply["error"], reply["success"], ears.held) == (error, False, [])
+
+
+@pytest.mark.parametrize("kit", [SpotKit(), UnifiedKit()])
+@pytest.mark.parametrize(
+    ("params", "stream"),
+    [
+        ({}, "instrument"),
+        ({"snapshot": False}, "instrument-changes"),
+        ({"include_tokenized_assets": True, "execution_venue": "international"}, "instrument"),
+    ],
+)
+async def test_instruments_begin_with_a_snapshot_unless_it_is_not_wanted(
+    autojump_clock: MockClock, kit: Any, params: Any, stream: str
+) -> None:
+    dialect, ears = open_dialect(kit)
+    of_class = DERIVATIVES if isinstance(kit, UnifiedKit) else {}
+    request = {
+        "method": "subscribe",
+        "params": {"channel": "instrument", **of_class, **params},
+    }
+    (reply,) = answers(dialect, request)
+    assert reply["success"]
+    assert reply["result"].items() >= params.items()
+    assert ears.held == [stream]
+    (reply,) = answers(dialect, request)
+    assert reply["error"] == "Already subscribed"
+    (reply,) = answers(dialect, {**request, "method": "unsubscribe"})
+    assert (reply["success"], ears.held) == (True, [])
+
+
+@pytest.mark.parametrize(
+    ("channel", "first", "second"),
+    [
+        ("book", {"snapshot": False}, {"snapshot": True}),
+        ("ticker", {}, {"snapshot": False}),
+        ("trade", {}, {"snapshot": True}),
+    ],
+)
+async def test_a_channel_is_subscribed_once_however_it_begins(
+    autojump_clock: MockClock, channel: str, first: Any, second: Any
+) -> None:
+    dialect, ears = open_dialect(SpotKit())
+    (reply,) = answers(dialect, subscribe(channel, "BTC/USD", **first))
+    assert reply["success"]
+    (reply,) = answers(dialect, subscribe(channel, "BTC/USD", **second))
+    assert reply["error"] == "Already subscribed"
+    (reply,) = answers(dialect, subscribe(channel, "BTC/USD", method="unsubscribe", **second))
+    assert (reply["success"], ears.held) == (True, [])
 
 
 async def test_spot_knows_no_class_of_assets(autojump_clock: MockClock) -> None:
