@@ -26,6 +26,7 @@ from connector.exchanges.protocol import (
     Stream,
     Unknown,
 )
+from connector.exchanges.symbol_form import ANY, SymbolForm
 from connector.feeds.backpressure import Full
 from connector.feeds.subscription import Subscription
 
@@ -99,6 +100,7 @@ class Toy:
     name: str = "toy"
     compression: bool = False
     default_route: str = "all"
+    symbol_form: SymbolForm = ANY
 
     def url(self, route: str) -> str:
         return f"ws://toy.invalid/{route}"
