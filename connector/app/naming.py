@@ -10,7 +10,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -19,7 +19,9 @@ from connector.channels import AnyChannel, Channel
 from connector.errors import ConfigError
 from connector.exchanges import binance, bitget, bybit, coinbase, deribit, hyperliquid, kraken, okx
 from connector.exchanges.protocol import Exchange
-from connector.testing.venues.rules import SimulatedName
+
+if TYPE_CHECKING:
+    from connector.testing.venues.rules import SimulatedName
 
 EXCHANGES: Mapping[str, type[Any]] = MappingProxyType(
     {

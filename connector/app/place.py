@@ -12,7 +12,6 @@ import trio
 from connector.app.naming import EXCHANGES, find_exchange, simulator_of
 from connector.exchanges.protocol import Exchange
 from connector.testing import MemoryNetwork, OrderFlow, SimulatedExchange, open_exchange
-from connector.testing.explore.venue_scenarios import VENUES
 from connector.transport import Dialer, TcpDialer
 
 NS_PER_MS = 1_000_000
@@ -56,7 +55,7 @@ async def open_place(
     network = MemoryNetwork()
     kind_of_market = simulator_of(place.exchange)
     traded = tuple(sorted({each.upper() for each in symbols}))
-    traded = traded or (VENUES[kind_of_market].symbol,)
+    traded = traded or (kind().symbol_form.example,)
     async with (
         open_exchange(
             kind_of_market,

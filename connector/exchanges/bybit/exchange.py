@@ -271,4 +271,4 @@ class Inverse(_Market[N_co]):
 
     category = "inverse"
     routes = MappingProxyType({ROUTE: "/v5/public/inverse"})
-    catalogue = _catalogue("bybit_inverse", _OF_DERIVATIVES)
+    catalogue = _catalogue("bybit_inverse", _OF_DERIVATIVES, SymbolForm("BTCUSD"))
