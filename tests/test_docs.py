@@ -20,7 +20,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import textwrap
 import time
 import tomllib
@@ -53,7 +52,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 
 ENOUGH_LINES = 5
 PATIENCE_SECONDS = 30.0
-STRIDE = 31
+STRIDE = 61
 """Whoever follows a page tries a fault at every step; that its code runs is seen at some."""
 EXAMPLES_STRIDE = "1553"
 """Sixteen times that of the examples, whose programs have some thousand steps."""
@@ -269,22 +268,28 @@ def sampled(arguments: re.Match[str]) -> str:
     return longer if count else f"{given}, stride={STRIDE}"
 
 
-def run_pytest(shown: list[Block]) -> None:
-    """Blocks show tests with marks: pytest runs them, with each fault at some of the steps."""
-    with tempfile.TemporaryDirectory() as folder:
-        for block in shown:
-            path = Path(folder) / f"test_line_{block.line}.py"
-            path.write_text(re.sub(r"(?<=\.every_step\()[^()]*(?=\))", sampled, block.code))
-        ended = subprocess.run(
-            [
-                *(sys.executable, "-m", "pytest", "-q", "-p", "pytest_connector"),
-                *("-o", "trio_mode=true", "-W", "error", folder),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    assert ended.returncode == 0, f"{shown[0].page}:\n{ended.stdout}"
+def is_marked(block: Block) -> bool:
+    """Whether the block shows tests with marks of pytest."""
+    return block.language in EXECUTED and "@pytest.mark." in block.code
+
+
+def test_tests_with_marks_pass(tmp_path: Path) -> None:
+    """One run of pytest for all pages, with each fault at some of the steps."""
+    for block in filter(is_marked, ALL):
+        path = tmp_path / f"test_{block.page.stem.replace('-', '_')}_line_{block.line}.py"
+        path.write_text(re.sub(r"(?<=\.every_step\()[^()]*(?=\))", sampled, block.code))
+
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "pytest_connector"),
+            *("-o", "trio_mode=true", "-W", "error", tmp_path),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 0, ended.stdout
 
 
 async def break_sometimes(exchange: SimulatedExchange) -> None:
@@ -344,11 +349,8 @@ def test_code_runs(page: Path, tmp_path: Path) -> None:
 
 
 def run_blocks(page: Path, world: World) -> None:
-    executed = [block for block in blocks(page) if block.language in EXECUTED]
-    if marked := [block for block in executed if "@pytest.mark." in block.code]:
-        run_pytest(marked)
-    for block in executed:
-        if block not in marked:
+    for block in blocks(page):
+        if block.language in EXECUTED and not is_marked(block):
             world.execute(block)
             shows = re.search(r"\bprint\(", block.code)
             assert not shows or world.lines, f"{block} printed nothing"

@@ -103,8 +103,9 @@ def test_messages_avoid_phrases_that_were_retired() -> None:
     found = [
         f"{path.relative_to(ROOT)}: instead of {phrase!r} write: {RETIRED[phrase]}"
         for path in sorted((ROOT / "connector").rglob("*.py"))
-        for text in texts(ast.parse(path.read_text()))
         for phrase in RETIRED
+        if phrase in (source := path.read_text())
+        for text in texts(ast.parse(source))
         if phrase in text
     ]
 
@@ -210,6 +211,8 @@ def test_inner_modules_avoid_the_worst_of_them() -> None:
     found = []
     for path in sorted((ROOT / "connector").rglob("*.py")):
         source = path.read_text()
+        if not stumbles(source.replace("#", " "), AVOIDED_INSIDE):
+            continue  # most modules need neither the parser nor the tokenizer
         said = " ".join([*docstrings(ast.parse(source)), *comments(source)])
         found += [
             f"{path.relative_to(ROOT)}: instead of {each!r} write: {AVOIDED_INSIDE[each]}"

@@ -9,8 +9,8 @@ import pytest
 from connector.exchanges import binance, bitget, bybit, coinbase, deribit, hyperliquid, kraken, okx
 from connector.testing.conformance import Check, checks, simulated
 
-BUSY_SECONDS = 250.0
-"""Longer than any simulated server but Bybit's bears a client that sends nothing.
+BUSY_SECONDS = 140.0
+"""Longer than any simulated server but Bybit's bears a client that sends nothing: Bitget's 127 s.
 
 Bybit's server has the same limit for its three markets: one of them is watched for longer.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import pickle
 from decimal import Decimal
 from typing import Any, get_args, get_type_hints
@@ -103,8 +104,12 @@ def check_value(event: Any, numbers: type[Any]) -> None:
     assert type(there_and_back) is kind
     for codec in (msgspec.json, msgspec.msgpack):
         assert codec.decode(codec.encode(plain(event)), type=kind[numbers]) == event
+    hints = hints_of(kind)
     for name in kind.fields:
-        check_type(getattr(event, name), get_type_hints(kind)[name], numbers, f"{kind}.{name}")
+        check_type(getattr(event, name), hints[name], numbers, f"{kind}.{name}")
+
+
+hints_of = functools.cache(get_type_hints)
 
 
 def check_type(value: Any, hint: Any, numbers: type[Any], where: str) -> None:

@@ -18,7 +18,7 @@ from connector.testing.conformance.stage import (
 )
 from connector.testing.conformance.venue import Truth, Venue
 
-VIEWS_BETWEEN = 8
+VIEWS_BETWEEN = 5
 """Number of synced views to compare before the next fault."""
 SLOW_MS, FEWER_VIEWS = 200, 3
 """A book with at least this interval is compared in fewer views."""
