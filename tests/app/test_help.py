@@ -69,7 +69,8 @@ def test_the_group_imports_no_command_to_list_them() -> None:
     modules = set(ended.stdout.splitlines())
     assert "connector.app.commands" in modules
     assert not modules & {each.place.partition(":")[0] for each in LISTED.values()}
-    assert not modules & {"rich", "trustme", "pytest", "connector.testing"}
+    assert not modules & {"rich", "trustme", "pytest", "trio", "httpx2"}
+    assert not modules & {"connector.adapter", "connector.exchanges", "connector.testing"}
 
 
 @pytest.mark.parametrize("name", LISTED)

@@ -45,21 +45,3 @@ def test_what_sigint_did_before_it_does_again(disposition: signal.Handlers) -> N
 
     assert after is disposition
     assert (inside is disposition) == (disposition is signal.SIG_IGN)
-
-
-HELP = """
-import sys
-from connector.app.cli import main
-
-sys.argv = ["connector", "--help"]
-try:
-    main()
-finally:
-    print({"trio", "httpx2", "connector.adapter"} & {*sys.modules}, file=sys.stderr)
-"""
-
-
-def test_the_help_of_the_command_line_imports_neither_trio_nor_the_rooms() -> None:
-    done = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=False)
-
-    assert (done.returncode, done.stderr) == (0, "set()\n")

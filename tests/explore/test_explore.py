@@ -7,7 +7,7 @@ import importlib
 import itertools
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import attrs
 import pytest
@@ -109,12 +109,14 @@ def test_every_scenario_ends_well_in_any_order(name: str) -> None:
         assert not result.findings, "\n".join(map(str, result.findings))
 
 
-@pytest.mark.parametrize("name", ["trade", "quote_spot"])
-def test_accounts_keep_their_promises_at_some_steps(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "faults"), [("trade", TRADING_FAULTS), ("quote_spot", CORE_FAULTS)]
+)
+def test_accounts_keep_their_promises_at_some_steps(name: str, faults: Sequence[str]) -> None:
     """A sample, lean enough for every run of the tests; `docs/design.md` has the whole."""
     scenario = attrs.evolve(SCENARIOS[name], stride=2999)
 
-    report = sweep(scenario, kinds=("steps",), faults=(*TRADING_FAULTS, *CORE_FAULTS))
+    report = sweep(scenario, kinds=("steps",), faults=tuple(faults))
 
     assert not report.findings, str(report)
 
@@ -131,7 +133,7 @@ def test_a_fault_that_lies_in_wait_is_the_same_until_what_it_waits_for(fault: st
 
     assert 3 < len(tried) < 60
     assert signature(first) == signature(last - 1)
-    assert len({signature(step) for step in tried}) > 1
+    assert any(signature(step) != signature(tried[0]) for step in tried[1:])
 
 
 @pytest.mark.parametrize(

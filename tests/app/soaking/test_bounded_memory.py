@@ -23,7 +23,7 @@ from connector.channels import Trades
 from connector.testing import MemoryNetwork, open_exchange
 from connector.testing.explore.venue_scenarios import VENUES
 
-SESSIONS = 24
+SESSIONS = 12
 LONGEST_DEADLINE_SECONDS = 100
 BLOCKS_PER_SESSION = 12
 """One is the attempt that the host's gate remembers, some are a cancel scope whose deadline would

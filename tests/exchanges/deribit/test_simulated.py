@@ -133,7 +133,7 @@ async def test_a_book_is_the_book_of_the_exchange(
                             (int(level.price * 100), int(level.quantity / 10)) for level in levels
                         ] == side.best_levels(1 << 30)
                     compared += 1
-                    if compared == 20:
+                    if compared == 8:
                         break
 
 
