@@ -20,7 +20,7 @@ from connector.testing.conformance import offered
 from connector.testing.conformance.stage import offer_of, open_stage, require
 from connector.testing.conformance.venue import NotConforming, Venue
 
-COLLECT_SECONDS = 4.0
+COLLECT_SECONDS = 3.0
 EACH = 10
 """Number of frames per stream to check."""
 EXAMPLES = 24
@@ -195,7 +195,9 @@ def _permuted(frame: bytes, draw: Any) -> bytes:
     """Write the same JSON with its keys in another order, and spaces."""
     value = json.loads(frame, parse_float=_Number, parse_int=_Number)
     spaces = draw(st.sampled_from(("", " ", "\n ")))
-    return _write(value, lambda keys: draw(st.permutations(keys)), spaces).encode()
+    # One draw: one for each object would take longer than everything else.
+    chance = draw(st.randoms(use_true_random=True))
+    return _write(value, lambda keys: chance.sample(keys, len(keys)), spaces).encode()
 
 
 def _as_it_is(keys: list[str]) -> list[str]:
