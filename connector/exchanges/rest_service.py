@@ -62,6 +62,8 @@ class RestService:
     way."""
     banned: frozenset[int] = frozenset({418, 429})
     """Statuses after which no request may be sent for a while."""
+    ban_seconds: float | None = None
+    """For how long, if the answer does not say it; None if the exchange does not, either."""
     headers: tuple[tuple[str, str], ...] = ()
     """Additional headers of every request, as names and values."""
     not_now: frozenset[int | str] = frozenset()

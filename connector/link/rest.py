@@ -297,7 +297,8 @@ class Rest:
             self._gate.observe(int(used))
         status = response.status
         if status in self._service.banned:
-            seconds = self._gate.ban.strike(retry_after_seconds(response.headers))
+            told = retry_after_seconds(response.headers) or self._service.ban_seconds
+            seconds = self._gate.ban.strike(told)
             detail = f"HTTP status {status}, nothing is asked for {seconds:.3g} s"
             self._fail(job, "limited", detail, due=-math.inf)
             return

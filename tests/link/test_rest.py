@@ -238,6 +238,21 @@ async def test_a_ban_without_a_time_lasts_a_window(autojump_clock: MockClock) ->
         assert world.server.asked[1][0] >= 60
 
 
+async def test_a_ban_without_a_time_lasts_as_long_as_the_exchange_documents(
+    autojump_clock: MockClock,
+) -> None:
+    def answer(request: Request) -> bytes:
+        banned = len(world.server.asked) <= 2
+        return response(403, {}, b"", keep_alive=True) if banned else ok(request)
+
+    async with open_world(answer, banned=frozenset({403}), ban_seconds=600.0) as world:
+        await world.rest.fetch(request())
+
+        first, second, third = (at for at, _ in world.server.asked)
+        assert 600 <= second - first < 610
+        assert 600 <= third - second < 610
+
+
 BROKEN: dict[str, Answer] = {
     "503": lambda _: response(503, {}, b"busy", keep_alive=True),
     "500 and goodbye": lambda _: response(500, {}, b"oops"),

@@ -24,6 +24,13 @@ CATEGORIES: Mapping[Market, tuple[str, ...]] = MappingProxyType(
 _SUCCESS = "00000"
 
 
+_NOT_NOW: frozenset[int | str] = frozenset({
+    "429", "25004", "25000", "25001", "40010", "40015", "40200", "40725", "40808", "40910", "45001",
+})  # fmt: skip
+"""Too many requests, which may also come with another status than 429; a timeout, trouble inside.
+Source: bitget §2, §8."""
+
+
 class _Said(msgspec.Struct):
     code: str = _SUCCESS
     msg: str = ""
@@ -43,6 +50,7 @@ def service(url: str) -> RestService:
         error=_ERRORS.read,
         refuses=_ERRORS.refuses,
         banned=frozenset({429}),
+        not_now=_NOT_NOW,
     )
 
 

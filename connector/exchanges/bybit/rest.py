@@ -19,6 +19,8 @@ from connector.instruments import Instrument, Kind, Status
 NS_PER_MS = 1_000_000
 REQUESTS_PER_WINDOW = 600
 WINDOW_SECONDS = 5.0
+BAN_SECONDS = 600.0
+"""How long to send nothing after "access too frequent". Source: bybit §2."""
 _ROWS = 1000
 _NOT_NOW: frozenset[int | str] = frozenset({10000, 10006, 10016, 10019, 10429})
 """A timeout, too many requests, trouble inside. Source: bybit §2, §8."""
@@ -43,6 +45,7 @@ def service(url: str) -> RestService:
         error=_ERRORS.read,
         refuses=_ERRORS.refuses,
         banned=frozenset({403, 429}),
+        ban_seconds=BAN_SECONDS,
         not_now=_NOT_NOW,
     )
 

@@ -41,13 +41,12 @@ ENVELOPE = Envelope(
 HEARTBEAT_SECONDS = 15
 OWN_ID = 0
 """Of requests that ask for no stream; those for streams have ids from 1 on."""
-_REFUSALS = Refusals(
-    later=frozenset({
-        "too_many_requests", "too_many_concurrent_requests", "temporarily_unavailable", "retry",
-        "matching_engine_queue_full", "system_maintenance", "timed_out", "internal_server_error",
-    })
-)  # fmt: skip
+NOT_NOW = frozenset({
+    "too_many_requests", "too_many_concurrent_requests", "temporarily_unavailable", "retry",
+    "matching_engine_queue_full", "system_maintenance", "timed_out", "internal_server_error",
+})  # fmt: skip
 """What is worth another try, by its words: sources disagree on the codes. Source: deribit §8."""
+_REFUSALS = Refusals(later=NOT_NOW)
 
 
 class _Params(msgspec.Struct):

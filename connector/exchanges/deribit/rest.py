@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from connector.exchanges.deribit.frames import NOT_NOW
 from connector.exchanges.protocol import RestRequest, RestService
 from connector.exchanges.refusals import ErrorBodies
 from connector.instruments import Instrument, Kind, OptionSide, QuantityUnit, Status
@@ -32,8 +33,12 @@ class _Said(msgspec.Struct):
     error: _Error | None = None
 
 
-def _told(said: _Said) -> tuple[int | None, str]:
-    return (None, "") if said.error is None else (said.error.code, said.error.message)
+def _told(said: _Said) -> tuple[int | str | None, str]:
+    """Code and text; of what is worth another try, the text is the code."""
+    if said.error is None:
+        return None, ""
+    message = said.error.message
+    return (message if message in NOT_NOW else said.error.code), message
 
 
 _ERRORS = ErrorBodies(form=_Said, told=_told)
@@ -47,6 +52,7 @@ def service(url: str) -> RestService:
         window_seconds=WINDOW_SECONDS,
         error=_ERRORS.read,
         refuses=_ERRORS.refuses,
+        not_now=NOT_NOW,
     )
 
 

@@ -29,8 +29,8 @@ ENVELOPE = Envelope((Part(b'{"arg":{"channel":"', b'"'), Part(b'"instId":"', b'"
 PING, PONG = "ping", b"pong"
 _NAMED = re.compile(r"channel:([\w-]+),\s*(?:instId|instType):([\w-]+)")
 _UPGRADE = "64008"
-_REFUSALS = Refusals(later=frozenset({"60014", "50011"}))
-"""Too fast: ask again later."""
+_REFUSALS = Refusals(later=frozenset({"60014", "50011", "64007"}))
+"""Too fast, or trouble inside: ask again later. Source: okx §3."""
 _ABSENT = msgspec.Raw()
 
 

@@ -101,6 +101,7 @@ class VenueMarket:
         ]
         heapify(self._next)
         self._requests: dict[str, deque[float]] = {}
+        self._banned_until: dict[str, float] = {}
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -120,14 +121,27 @@ class VenueMarket:
         """The exchange's time."""
         return self._audience.now_ms()
 
-    def takes(self, what: str, most: int, seconds: float) -> bool:
-        """Count a request of `what`; False when there have been `most` in the last `seconds`."""
+    def takes(
+        self, what: str, most: int, seconds: float, *, weight: int = 1, ban_seconds: float = 0.0
+    ) -> bool:
+        """Count a request of `what`; False if that makes more than `most` in the last `seconds`.
+
+        Args:
+            what: the kind of request.
+            most: how much there may be of it.
+            seconds: in which time.
+            weight: how many requests it counts as.
+            ban_seconds: for how long every other is refused after one that was.
+        """
         now, taken = self._audience.seconds, self._requests.setdefault(what, deque())
         while taken and taken[0] <= now - seconds:
             taken.popleft()
-        if len(taken) >= most:
+        if now < self._banned_until.get(what, 0.0):
             return False
-        taken.append(now)
+        if len(taken) + weight > most:
+            self._banned_until[what] = now + ban_seconds
+            return False
+        taken.extend([now] * weight)
         return True
 
     def history(self, symbol: str) -> History | None:

@@ -173,10 +173,18 @@ def history_of(market: object, symbol: str | None) -> History | None:
     return found
 
 
-def market_takes(market: object, what: str, most: int, seconds: float) -> bool:
-    """Whether `market` accepts one more request of `what`, given a limit of `most` in `seconds`."""
+def market_takes(
+    market: object,
+    what: str,
+    most: int,
+    seconds: float,
+    *,
+    weight: int = 1,
+    ban_seconds: float = 0.0,
+) -> bool:
+    """Whether `market`, if it counts, accepts one more request (`VenueMarket.takes`)."""
     take = getattr(market, "takes", None)
-    return take is None or bool(take(what, most, seconds))
+    return take is None or bool(take(what, most, seconds, weight=weight, ban_seconds=ban_seconds))
 
 
 def _joined(start_ms: int, bars: tuple[Bar, ...]) -> Bar:

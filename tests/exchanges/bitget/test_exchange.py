@@ -247,3 +247,11 @@ def test_refusals_over_rest() -> None:
     assert SPOT.rest.refuses(body)
     assert SPOT.rest.error(body) == ("40020", "Parameter limit error")
     assert not SPOT.rest.refuses(answer())
+
+
+@pytest.mark.parametrize("code", ["429", "25004", "40725", "45001"])
+def test_what_passes_over_rest(code: str) -> None:
+    """Source: bitget §2, §8."""
+    told, _ = SPOT.rest.error(json.dumps({"code": code, "msg": "busy", "data": None}).encode())
+    assert told in SPOT.rest.not_now
+    assert "40020" not in SPOT.rest.not_now

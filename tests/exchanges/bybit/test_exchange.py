@@ -43,6 +43,13 @@ def test_where_it_is(exchange: Any) -> None:
         exchange.url("private")
 
 
+@pytest.mark.parametrize("exchange", EXCHANGES, ids=lambda each: each.name)
+def test_too_frequent_requests_cost_ten_minutes(exchange: Any) -> None:
+    """Source: bybit §2."""
+    assert 403 in exchange.rest.banned
+    assert exchange.rest.ban_seconds == 600
+
+
 @pytest.mark.parametrize(
     ("channel", "name"),
     [

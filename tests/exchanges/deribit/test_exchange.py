@@ -231,3 +231,14 @@ def test_refusals_over_rest() -> None:
     assert EXCHANGE.rest.error(body) == (-32602, "Invalid params")
     assert not EXCHANGE.rest.refuses(b'{"jsonrpc":"2.0","result":[]}')
     assert EXCHANGE.rest.error(b"<html>") == (None, "<html>")
+
+
+@pytest.mark.parametrize(
+    "message", ["too_many_requests", "temporarily_unavailable", "retry", "timed_out"]
+)
+@pytest.mark.parametrize("code", [10028, 1])
+def test_what_passes_over_rest_is_told_by_its_words(message: str, code: int) -> None:
+    """Sources disagree on the codes. Source: deribit §8."""
+    body = json.dumps({"jsonrpc": "2.0", "error": {"message": message, "code": code}}).encode()
+    told, text = EXCHANGE.rest.error(body)
+    assert (told in EXCHANGE.rest.not_now, text) == (True, message)

@@ -57,6 +57,10 @@ REFUSED = (
             Reply(7, "60014", "Requests too frequent", refusal="later"),
         ),
         (
+            '{"event":"error","msg":"internal error","code":"64007","id":"7"}',
+            Reply(7, "64007", "internal error", refusal="later"),
+        ),
+        (
             '{"event":"error","msg":"Invalid args","code":"60013"}',
             Reply(None, "60013", "Invalid args"),
         ),

@@ -45,6 +45,8 @@ def answer(
     if category.lower() not in INST_TYPES or not category.isupper():
         return _error(_PARAMETER, "Parameter category error")
     what = url.path.removeprefix(_BEGIN)
+    if not market_takes(market, what, 20, 1.0):
+        return _error("429", "Too Many Requests", status=429)
     listed = [each for each in symbols if inst_type_of(market_name, each) == category.lower()]
     if what == "instruments":
         wanted = query.get("symbol")
@@ -56,8 +58,6 @@ def answer(
         known = history_of(market, symbol) if symbol in listed else None
         if known is None:
             return _error(_NO_SYMBOL, f"Symbol {symbol} does not exist")
-        if not market_takes(market, what, 20, 1.0):
-            return _error("429", "Too Many Requests", status=429)
         asked = _Asked(query, known, market.desks[symbol], scale, market.now_ms)
         try:
             return _success(msgspec.Raw(_OF_SYMBOL[what](asked).encode()))

@@ -18,7 +18,7 @@ from connector.testing.venues.rules import QUOTES
 
 _PARAMETER = 10001
 _MOST_ROWS, _ROWS = 1000, 500
-_REQUESTS, _WINDOW_SECONDS = 600, 5.0
+_REQUESTS, _WINDOW_SECONDS, _BAN_SECONDS = 600, 5.0, 600.0
 
 
 def answer(
@@ -30,7 +30,7 @@ def answer(
     headers = {"Content-Type": "application/json"}
     if request.method != "GET" or not url.path.startswith("/v5/market/"):
         return response(404, headers, b"", keep_alive=True)
-    if not market_takes(market, "rest", _REQUESTS, _WINDOW_SECONDS):
+    if not market_takes(market, "rest", _REQUESTS, _WINDOW_SECONDS, ban_seconds=_BAN_SECONDS):
         return response(403, headers, b"access too frequent", keep_alive=True)
     body: dict[str, Any] = {"retCode": 0, "retMsg": "OK", "result": {}, "retExtInfo": {}}
     if url.path == "/v5/market/instruments-info":

@@ -3,7 +3,7 @@
 A span of more than 350 candles is refused. The words of refusals are *assumed*, and that an unknown
 product is not found.
 
-Source: coinbase A2, A6.
+Source: coinbase A6.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from typing import Any
 
 from connector.testing.kits.coinbase.times import timestamp
 from connector.testing.market.candles import INTERVALS_MS
-from connector.testing.market.history import history_of, market_takes
+from connector.testing.market.history import history_of
 
 MARKET = "/api/v3/brokerage/market"
 _OF_PRODUCT = re.compile(rf"{MARKET}/products/([^/]+)/(ticker|candles)")
 _MOST_CANDLES = 350
-_REQUESTS, _WINDOW_SECONDS = 10, 1.0
 _INTERVALS: Mapping[str, str] = MappingProxyType(
     {
         "ONE_MINUTE": "1m", "FIVE_MINUTE": "5m", "FIFTEEN_MINUTE": "15m", "THIRTY_MINUTE": "30m",
@@ -34,8 +33,6 @@ def answer(path: str, query: dict[str, str], market: Any) -> tuple[int, object] 
     found = _OF_PRODUCT.fullmatch(path)
     if found is None and path != f"{MARKET}/product_book":
         return None
-    if not market_takes(market, "public", _REQUESTS, _WINDOW_SECONDS):
-        return 429, {"error": "rate_limit_exceeded", "message": "too many requests"}
     symbol = query.get("product_id", "") if found is None else found[1]
     desk = getattr(market, "desks", {}).get(symbol)
     history = history_of(market, symbol)

@@ -1,6 +1,6 @@
 """The public part of Coinbase's REST interface: products, books, trades and candles.
 
-Source: coinbase A6.
+Source: coinbase A2, A6.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from connector.testing.kits.coinbase import history
+from connector.testing.market.history import market_takes
 from connector.testing.network.server_websocket import Request, response
 
 PRODUCTS = "/api/v3/brokerage/market/products"
 FUTURES = "-CDE"
+_REQUESTS, _WINDOW_SECONDS = 10, 1.0
 
 
 def answer(request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
@@ -22,6 +24,9 @@ def answer(request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
     url = urlsplit(request.target)
     query = dict(parse_qsl(url.query))
     headers = {"Content-Type": "application/json"}
+    if not market_takes(market, "public", _REQUESTS, _WINDOW_SECONDS):
+        refused = {"error": "rate_limit_exceeded", "message": "too many requests"}
+        return response(429, headers, msgspec.json.encode(refused), keep_alive=True)
     past = history.answer(url.path, query, market) if request.method == "GET" else None
     if past is not None:
         status, said = past

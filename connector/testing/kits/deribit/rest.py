@@ -2,7 +2,7 @@
 
 Words of refusals are *assumed*, and that a parameter out of its range is refused.
 
-Source: deribit §5, §6.
+Source: deribit §4, §5, §6.
 """
 
 from __future__ import annotations
@@ -16,15 +16,20 @@ from urllib.parse import parse_qsl, urlsplit
 import attrs
 import msgspec
 
+from connector.testing.kits.deribit.dialect import TOO_MANY_REQUESTS
 from connector.testing.kits.deribit.symbol_topics import RESOLUTIONS
 from connector.testing.market.candles import INTERVALS_MS
-from connector.testing.market.history import History, history_of
+from connector.testing.market.history import History, history_of, market_takes
 from connector.testing.market.matching import Scale
 from connector.testing.network.server_websocket import Request, response
 
 _BEGIN = "/api/v2/public/"
 _NEVER_MS = 32_503_708_800_000
 _INVALID_PARAMS, _METHOD_NOT_FOUND, _NO_INSTRUMENT = -32602, -32601, 13020
+_CREDITS = (100, 5.0)
+"""Requests in so many seconds: 20 in a second, 100 in a row."""
+_NARROW = MappingProxyType({"get_instruments": (5, 50.0)})
+"""Methods with a limit of their own: once in 10 s, 5 in a row. Source: deribit §4."""
 _DEPTHS = frozenset({1, 5, 10, 20, 50, 100, 1000, 10_000})
 _MOST_TRADES, _MOST_CANDLES, _MOST_RATES = 1000, 5000, 744
 _HOUR_MS = 3_600_000
@@ -39,6 +44,11 @@ def answer(request: Request, scale: Scale, symbols: tuple[str, ...], market: Any
     if request.method != "GET" or not url.path.startswith(_BEGIN):
         return _error(404, _METHOD_NOT_FOUND, "Method not found")
     method = url.path.removeprefix(_BEGIN)
+    narrow = _NARROW.get(method)
+    if not market_takes(market, "rest", *_CREDITS) or (
+        narrow is not None and not market_takes(market, method, *narrow)
+    ):
+        return _error(400, TOO_MANY_REQUESTS, "too_many_requests")
     if method == "get_instruments":
         return _instruments(query, symbols)
     if method == "test":

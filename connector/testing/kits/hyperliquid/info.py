@@ -2,7 +2,7 @@
 
 What is answered about a coin that does not exist is *assumed*.
 
-Source: hyperliquid §9, §10.
+Source: hyperliquid §4, §9, §10.
 """
 
 from __future__ import annotations
@@ -13,8 +13,13 @@ import msgspec
 
 from connector.testing.kits.hyperliquid.names import is_spot
 from connector.testing.kits.hyperliquid.symbol_topics import SLOW_LEVELS
+from connector.testing.market.history import market_takes
 from connector.testing.network.server_websocket import Request, response
 
+_MOST_WEIGHT, _WINDOW_SECONDS = 1200, 60.0
+_SMALL_WEIGHT, _WEIGHT = 2, 20
+_ROWS_PER_WEIGHT, _CANDLES_PER_WEIGHT = 20, 60
+"""Source: hyperliquid §4."""
 MOST_ROWS = 500
 """Of an answer about a span, from its begin on."""
 
@@ -33,7 +38,18 @@ def answer(request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
     except (KeyError, TypeError, AttributeError):
         words = b"Failed to deserialize the JSON body into the target type"
         return response(422, {"Content-Type": "text/plain"}, words, keep_alive=True)
+    weight = _weight(asked["type"], said)
+    if not market_takes(market, "info", _MOST_WEIGHT, _WINDOW_SECONDS, weight=weight):
+        return response(429, headers, b"null", keep_alive=True)  # the body is assumed
     return response(200, headers, msgspec.json.encode(said), keep_alive=True)
+
+
+def _weight(kind: str, said: object) -> int:
+    """What a question costs: by its kind, and by the rows of its answer."""
+    if kind == "l2Book":
+        return _SMALL_WEIGHT
+    rows = len(said) if isinstance(said, list) and kind != "allPerpMetas" else 0
+    return _WEIGHT + rows // (_CANDLES_PER_WEIGHT if kind == "candleSnapshot" else _ROWS_PER_WEIGHT)
 
 
 def _answer(asked: Any, symbols: tuple[str, ...], market: Any) -> object:

@@ -19,6 +19,16 @@ def is_spot(coin: str) -> bool:
     return coin[:1] == "@" or "/" in coin
 
 
+def _is_book(subscription: dict[str, Any]) -> bool:
+    """Whether the options of a book are documented ones: a ``mantissa`` is for five figures."""
+    figures, mantissa = subscription.get("nSigFigs"), subscription.get("mantissa")
+    return (
+        subscription.get("fast", True) in (True, False, None)
+        and figures in (None, 2, 3, 4, 5)
+        and (mantissa is None or (figures == 5 and mantissa in (1, 2, 5)))
+    )
+
+
 def stream_of(subscription: dict[str, Any]) -> str | None:
     """The name of a subscription; None if it cannot be one."""
     kind, coin = subscription.get("type"), subscription.get("coin")
@@ -28,6 +38,8 @@ def stream_of(subscription: dict[str, Any]) -> str | None:
         interval = subscription.get("interval")
         return f"candle:{coin}:{interval}" if interval in INTERVALS.split("|") else None
     if kind == "l2Book":
+        if not _is_book(subscription):
+            return None
         return f"{FAST_BOOK if subscription.get('fast') is True else SLOW_BOOK}:{coin}"
     if kind == CONTEXT:
         return f"{SPOT_CONTEXT if is_spot(coin) else CONTEXT}:{coin}"

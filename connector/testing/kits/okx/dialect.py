@@ -14,6 +14,8 @@ from connector.testing.kits.requests_heard import RequestWindow
 
 REQUESTS_PER_HOUR = 480
 HOUR_SECONDS = 3600.0
+MOST_ARGUMENT_BYTES = 64 * 1024
+"""Of all that a connection has subscribed to."""
 
 
 class OkxDialect(Dialect):
@@ -23,6 +25,8 @@ class OkxDialect(Dialect):
         self._ears = ears
         self._connection = f"{ears.number:08x}"
         self._requests = RequestWindow(REQUESTS_PER_HOUR, HOUR_SECONDS)
+        self._argument_bytes: dict[str, int] = {}
+        """Of what is subscribed."""
 
     def announce_shutdown(self) -> bytes:
         """A service upgrade."""
@@ -57,11 +61,14 @@ class OkxDialect(Dialect):
         """Each argument has an answer of its own."""
         if not isinstance(arg, dict):
             return self._error("60013", "Invalid args", request_id)
+        if "uly" in arg:
+            return self._error("64000", "Subscription parameter uly is unavailable", request_id)
         key = "instType" if "instType" in arg else "instId"
         channel, rest = str(arg.get("channel")), str(arg.get(key))
         stream = f"{channel}:{rest}"
         if op == "unsubscribe":
             self._ears.unsubscribe(stream)
+            self._argument_bytes.pop(stream, None)
             return self._event(op, arg, request_id)
         fault = self._ears.refusal(stream)
         symbol = "" if key == "instType" else rest
@@ -71,6 +78,10 @@ class OkxDialect(Dialect):
                 " Please use the correct URL, channel and parameters referring to API document."
             )
             return self._error("60018", (fault and fault.message) or words, request_id)
+        self._argument_bytes[stream] = len(msgspec.json.encode(arg))
+        if sum(self._argument_bytes.values()) > MOST_ARGUMENT_BYTES:
+            del self._argument_bytes[stream]
+            return self._error("60013", "Invalid args: too many", request_id)  # assumed
         self._ears.subscribe(stream)
         return self._event(op, arg, request_id)
 

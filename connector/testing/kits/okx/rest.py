@@ -15,7 +15,7 @@ from connector.testing.market.history import history_of, market_takes
 from connector.testing.market.matching import Scale
 from connector.testing.network.server_websocket import Request, response
 
-_WINDOW_SECONDS = 2.0
+_INSTRUMENTS, _WINDOW_SECONDS = 20, 2.0
 
 
 def answer(request: Request, scale: Scale, symbols: tuple[str, ...], market: Any) -> bytes:
@@ -29,6 +29,9 @@ def answer(request: Request, scale: Scale, symbols: tuple[str, ...], market: Any
         return response(status, headers, text.encode(), keep_alive=True)
     if request.method != "GET" or url.path != "/api/v5/public/instruments":
         return response(404, headers, b"", keep_alive=True)
+    if not market_takes(market, url.path, _INSTRUMENTS, _WINDOW_SECONDS):
+        text = _refusal("50011", "Too Many Requests")
+        return response(429, headers, text.encode(), keep_alive=True)
     kind = query.get("instType")
     if kind not in ("SPOT", "SWAP", "FUTURES"):
         body = {"code": "51000", "msg": "Parameter instType error", "data": []}

@@ -61,6 +61,11 @@ async def test_the_reply_repeats_the_subscription_with_more_keys() -> None:
     [
         {"type": "trades", "coin": "NOPE"}, {"type": "trade", "coin": "BTC"}, {"type": "trades"},
         {"type": "candle", "coin": "BTC", "interval": "2m"}, {"type": "trades", "coin": "B TC"},
+        {"type": "l2Book", "coin": "BTC", "nSigFigs": 6},
+        {"type": "l2Book", "coin": "BTC", "nSigFigs": 4, "mantissa": 2},
+        {"type": "l2Book", "coin": "BTC", "mantissa": 5},
+        {"type": "l2Book", "coin": "BTC", "nSigFigs": 5, "mantissa": 3},
+        {"type": "l2Book", "coin": "BTC", "fast": "yes"},
     ],
 )  # fmt: skip
 async def test_a_refusal_has_the_request_in_its_text(subscription: dict[str, Any]) -> None:
