@@ -13,6 +13,7 @@ import trio
 from connector.account.account_state import Office
 from connector.account.asking import Refused
 from connector.account.checking import check_amend
+from connector.account.late_timers import read_if_late
 from connector.account.order import Order
 from connector.account.order_requests import PLACE, Job
 from connector.errors import (
@@ -97,8 +98,9 @@ async def _amend(office: Office, order: Order, changed: Limit) -> None:
     record.amend(changed.quantity, changed.price)
     office.link.put(job)
     try:
-        with trio.move_on_after(office.timing.patience):
+        with trio.move_on_after(office.timing.patience) as limit:
             await job.wait()
+        await read_if_late(limit.deadline)
     except trio.Cancelled:
         if office.link.withdraw(job, "amend() was cancelled before it was sent"):
             record.give_up_amend()

@@ -11,6 +11,8 @@ import trio.testing
 from connector.account import order_link
 from connector.account.late_timers import LATE_SECONDS, read_if_late, sleep_until_read
 from connector.account.patience import Patience
+from connector.accounts import Timing
+from connector.errors import AmendRefused
 from tests.account.test_patience import order
 from tests.account.trader import VENUES, bid, open_world
 
@@ -73,3 +75,29 @@ async def test_a_stall_breaks_no_connection_whose_answer_is_there(
         now: Any = account.statistics().orders
         assert (now.sessions_opened, now.reconnects) == (before.sessions_opened, before.reconnects)
         world.judge(account)
+
+
+async def test_a_stall_hides_no_refusal_of_an_amend(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with open_world("usdm") as world, world.account() as account:
+        placed = await account.place(bid())
+        for _ in range(8):
+            refused: list[AmendRefused] = []
+
+            async def amend(refused: list[AmendRefused] = refused) -> None:
+                try:
+                    await account.amend(placed, price="2990", quantity="0.5")
+                except AmendRefused as error:
+                    refused.append(error)
+
+            async with trio.open_nursery() as nursery:
+                for connection in world.network.connections:
+                    connection._pipes[1].stalled = True
+                nursery.start_soon(amend)
+                await trio.sleep(0.5)
+                autojump_clock.jump(Timing().patience)
+                for connection in world.network.connections:
+                    connection.resume()
+            assert [each.code for each in refused] == [-5027]
+            assert placed._record.amending is None
