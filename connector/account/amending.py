@@ -116,10 +116,8 @@ async def _amend(office: Office, order: Order, changed: Limit) -> None:
     answer = job.answer
     if answer is not None and answer.refusal is not None:
         verdict = office.trading.verdict(answer.refusal)
-        if verdict.meaning == "absent":
-            await order.wait_done()
-            raise OrderEnded(f"the order has already ended: {order!r}")
-        if verdict.meaning not in ("unknown", "duplicate"):
+        # One that cannot be found has ended, or the exchange's answer lags: it is asked for.
+        if verdict.meaning not in ("unknown", "duplicate", "absent"):
             record.give_up_amend()
             raise AmendRefused(verdict.reason, answer.refusal.code, answer.refusal.text)
     elif answer is not None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import trio
 
+from connector.accounts import Timing
 from connector.errors import (
     AmendRefused,
     ConfigError,
@@ -22,6 +23,7 @@ from connector.errors import (
 )
 from connector.orders import Limits
 from connector.testing.exchange.trading.control import Trading
+from connector.testing.faults.trading import TradingFault
 from tests.account.trader import bid, listening, open_world
 
 
@@ -80,6 +82,43 @@ async def test_an_amend_that_ends_the_order(autojump_clock: Any) -> None:
             await account.amend(filled, quantity="0.2")
         await world.settled(account)
         world.judge(account)
+
+
+async def test_an_amend_of_an_order_whose_end_was_not_told(autojump_clock: Any) -> None:
+    """The exchange is asked how it ended; nobody waits for the next audit."""
+    async with open_world("usdm") as world, world.account() as account:
+        order = await account.place(bid())
+        (truth,) = world.truth.open_orders
+        world.exchange.trading.lose_event(times=None)
+        world.exchange.trading.cancel(truth)
+        began = trio.current_time()
+
+        with pytest.raises(OrderEnded):
+            await account.amend(order, price="2991")
+
+        assert trio.current_time() - began < Timing().patience
+        assert order.state == "cancelled"
+        world.exchange.trading.mend()
+
+
+async def test_an_order_that_cannot_be_found_for_a_while_can_be_amended_again(
+    autojump_clock: Any,
+) -> None:
+    async with open_world("usdm") as world, world.account() as account:
+        order = await account.place(bid())
+        world.exchange.trading.inject(
+            TradingFault(
+                "answer", "order.modify", status=400, code=-2013, text="Order does not exist."
+            )
+        )
+
+        with pytest.raises(OrderUnknown):
+            await account.amend(order, price="2991")
+
+        await trio.sleep(10)
+        assert order._record.amending is None
+        await account.amend(order, price="2992")
+        assert order.price == 2992
 
 
 FAULTS: dict[str, Callable[[Trading], None]] = {
