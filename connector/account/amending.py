@@ -138,8 +138,10 @@ async def _amend(office: Office, order: Order, changed: Limit) -> None:
         raise AmendRefused("other", None, "the order is unchanged after the amend's window")
 
 
-async def resolve_amend(office: Office, record: OrderRecord) -> None:
-    """Return when the order's state shows whether it was amended.
+async def resolve_amend(
+    office: Office, record: OrderRecord, amending: tuple[Decimal, Decimal | None]
+) -> None:
+    """Return when the order's state shows whether it was amended; another amend may follow then.
 
     Asked once after the amend's window and once more after the venue's settle time: a copy that
     lags may show the old state after the new one is true.
@@ -149,7 +151,7 @@ async def resolve_amend(office: Office, record: OrderRecord) -> None:
     window_end = trio.current_time() + window
     unchanged_since: float | None = None
     await trio.lowlevel.checkpoint()
-    while record.amending is not None and not record.over:
+    while record.amending is amending and not record.over:
         try:
             async with office.asking.open() as conversation:
                 report = await conversation.ask(
@@ -160,9 +162,9 @@ async def resolve_amend(office: Office, record: OrderRecord) -> None:
             continue
         now = trio.current_time()
         shape = report.quantity, report.price
-        if record.amending == shape or report.state != "open":
+        if amending == shape or report.state != "open":
             office.read(report)
-        elif now > window_end:
+        elif record.amending is amending and now > window_end:
             unchanged_since = now if unchanged_since is None else unchanged_since
             if now - unchanged_since >= constants.settle_seconds:
                 record.give_up_amend()

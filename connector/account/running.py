@@ -209,11 +209,12 @@ class RunningAccount:
 
     def resolve_amend(self, record: OrderRecord) -> None:
         """Find out whether an order was amended."""
-        if record.amending is None:
+        amending = record.amending
+        if amending is None:
             return
 
         async def work() -> None:
-            await resolve_amend(self.office, record)
+            await resolve_amend(self.office, record, amending)
 
         self.begin(work)
 

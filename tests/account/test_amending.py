@@ -121,6 +121,28 @@ async def test_an_order_that_cannot_be_found_for_a_while_can_be_amended_again(
         assert order.price == 2992
 
 
+async def test_each_amend_is_unknown_until_its_own_window_is_over(autojump_clock: Any) -> None:
+    """Who finds out about an earlier one does not judge a later one."""
+    async with open_world("usdm") as world, world.account(timing=Timing(window=5.0)) as account:
+        order = await account.place(bid())
+        world.exchange.trading.inject(TradingFault("late_request", "order.modify", seconds=4.5))
+        with trio.move_on_after(0.1):
+            await account.amend(order, price="2991")
+        while order._record.amending is not None:
+            await trio.sleep(0.01)
+        assert order.price == 2991
+        world.exchange.trading.lose_request("order.modify")
+        sent = trio.current_time()
+        with trio.move_on_after(0.1):
+            await account.amend(order, price="2992")
+        while order._record.amending is not None:
+            await trio.sleep(0.1)
+        constants = account._office.trading.constants
+        assert (
+            trio.current_time() - sent > 5.0 + constants.engine_seconds + constants.settle_seconds
+        )
+
+
 FAULTS: dict[str, Callable[[Trading], None]] = {
     "reply lost": lambda it: it.lose_reply("order.modify"),
     "request lost": lambda it: it.lose_request("order.modify"),
