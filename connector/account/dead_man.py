@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 import trio
 
@@ -20,6 +21,9 @@ class Switch:
         self._office = office
         self._seconds = seconds
         self.armed: set[str] = set()
+        self._answered = trio.Event()
+        """Whether no request to arm it is on its way."""
+        self._answered.set()
 
     async def keep(self) -> None:
         """Arm and renew, until the account is left.
@@ -33,17 +37,29 @@ class Switch:
             wanted = traded if due else traded - self.armed
             if due:
                 renewed = trio.current_time()
-            for symbol in sorted(wanted):
-                await self._arm(symbol, self._seconds)
+            await self._arm_all(sorted(wanted))
             await trio.sleep(min(self._seconds / 3, 0.25))
 
     async def disarm(self) -> None:
         """Switch it off: everything is confirmed to be over.
 
+        What is on its way would arm it again, so its answer comes first.
+
         Cancellation: it may stay armed.
         """
+        await self._answered.wait()
         for symbol in sorted(self.armed):
             await self._arm(symbol, 0.0)
+
+    async def _arm_all(self, symbols: Iterable[str]) -> None:
+        self._answered = trio.Event()
+        try:
+            for symbol in symbols:
+                if self._office.leaving:
+                    return
+                await self._arm(symbol, self._seconds)
+        finally:
+            self._answered.set()
 
     async def _arm(self, symbol: str, seconds: float) -> None:
         try:

@@ -9,6 +9,7 @@ import trio
 
 from connector.accounts import DeadMan, Timing
 from connector.errors import ConfigError, OrdersLeft
+from connector.testing.faults.trading import TradingFault
 from tests.account.trader import bid, open_world
 
 SWITCH = DeadMan(30, others_too=True)
@@ -50,3 +51,25 @@ async def test_its_scope_must_be_said(autojump_clock: Any) -> None:
     async with open_world("spot") as world:
         with pytest.raises(ConfigError, match="no dead man's switch"):
             world.account(dead_man=SWITCH)
+
+
+async def test_what_is_on_its_way_when_the_block_is_left_arms_nothing(autojump_clock: Any) -> None:
+    """Else it would cancel the orders of others when this program is gone."""
+    async with open_world("usdm") as world:
+        async with world.account(dead_man=SWITCH) as account:
+            order = await account.place(bid())
+            await account.cancel(order)
+            await trio.sleep(1)
+            noted: list[str] = []
+            world.exchange.trading.note(noted)
+            world.exchange.trading.inject(
+                TradingFault("late_request", "countdownCancelAll", seconds=1.0)
+            )
+            while "request countdownCancelAll" not in noted:
+                await trio.sleep(0.01)
+        other = world.exchange.trading.place(
+            "mm1", symbol="ETHUSDC", side="BUY", type="LIMIT", timeInForce="GTC",
+            quantity="0.5", price="2900",
+        )  # fmt: skip
+        await trio.sleep(100)
+        assert [each.order_id for each in world.truth.open_orders] == [other.order_id]
