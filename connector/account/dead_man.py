@@ -13,6 +13,8 @@ from connector.errors import ExchangeUnavailable
 
 _log = logging.getLogger("connector.account")
 
+_AGAIN_SECONDS = 1.0
+
 
 class Switch:
     """Armed for every instrument that the account trades; renewed every third of its time."""
@@ -49,7 +51,10 @@ class Switch:
         """
         await self._answered.wait()
         for symbol in sorted(self.armed):
-            await self._arm(symbol, 0.0)
+            answered = await self._arm(symbol, 0.0)
+            while not answered:
+                await trio.sleep(_AGAIN_SECONDS)
+                answered = await self._arm(symbol, 0.0)
 
     async def _arm_all(self, symbols: Iterable[str]) -> None:
         self._answered = trio.Event()
@@ -61,10 +66,12 @@ class Switch:
         finally:
             self._answered.set()
 
-    async def _arm(self, symbol: str, seconds: float) -> None:
+    async def _arm(self, symbol: str, seconds: float) -> bool:
+        """Return whether the exchange has answered; one that refuses will do so again."""
         try:
             await self._office.asking.ask(self._office.trading.dead_man(symbol, seconds))
         except (ExchangeUnavailable, Refused) as error:
             _log.error("cannot set the dead man's switch of %s: %s", symbol, error)
-        else:
-            self.armed.add(symbol)
+            return isinstance(error, Refused)
+        self.armed.add(symbol)
+        return True

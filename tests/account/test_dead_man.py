@@ -73,3 +73,22 @@ async def test_what_is_on_its_way_when_the_block_is_left_arms_nothing(autojump_c
         )  # fmt: skip
         await trio.sleep(100)
         assert [each.order_id for each in world.truth.open_orders] == [other.order_id]
+
+
+async def test_it_is_disarmed_although_the_exchange_was_away(autojump_clock: Any) -> None:
+    async with open_world("usdm") as world:
+        async with world.account(dead_man=SWITCH) as account:
+            order = await account.place(bid())
+            await account.cancel(order)
+            await trio.sleep(1)
+            world.exchange.trading.inject(
+                TradingFault(
+                    "answer", "countdownCancelAll", status=503, text="Service Unavailable.", times=3
+                )
+            )
+        other = world.exchange.trading.place(
+            "mm1", symbol="ETHUSDC", side="BUY", type="LIMIT", timeInForce="GTC",
+            quantity="0.5", price="2900",
+        )  # fmt: skip
+        await trio.sleep(100)
+        assert [each.order_id for each in world.truth.open_orders] == [other.order_id]
