@@ -108,7 +108,9 @@ def lift_text_in_python(
     unpack = _two_shorts
     end = len(data)
     last = end - 3
-    while position < last:
+    while True:  # which Python 3.11 specialises within the first read, and `while …` later
+        if position >= last:
+            return _lift_short(data, position, limit, messages)
         # Two shorts in one call: the two bytes that every frame begins with, and the length of
         # a payload of 126 to 65,535 bytes. Measured: 0.25 µs per frame, against 0.34 with four
         # separate indexings.
@@ -140,7 +142,6 @@ def lift_text_in_python(
             return position, ODD
         append(payload)
         position = stop
-    return _lift_short(data, position, limit, messages)
 
 
 def _lift_short(data: bytes, position: int, limit: int, messages: list[bytes]) -> tuple[int, int]:
