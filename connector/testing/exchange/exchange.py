@@ -229,6 +229,7 @@ class SimulatedExchange:
             rest_server(self._audience, self._player, self._trading),
             self.log,
             AttemptBudget(venue.rules),
+            lambda: len(self._connections) >= venue.rules.connections_at_once,
             HANDSHAKE_KINDS,
             self._trading,
         )

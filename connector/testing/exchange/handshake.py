@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import attrs
 import trio
@@ -40,6 +41,8 @@ class Reception:
     rest: Answers
     log: Log
     budget: AttemptBudget
+    is_full: Callable[[], bool]
+    """Whether as many connections are open as there may be."""
     fault_kinds: frozenset[FaultKind]
     """Faults that strike in the handshake; the network may handle the others."""
     trading: TradingSide | None = None
@@ -116,6 +119,9 @@ class Reception:
         if refused is not None:
             status, retry_after = refused
             await self._reject(wire, number, status, {"Retry-After": str(math.ceil(retry_after))})
+            return None
+        if self.is_full():
+            await self._reject(wire, number, 429, {})
             return None
         path = self.venue.parse_path(request.target)
         if path is None and self.trading is not None:

@@ -108,6 +108,8 @@ class Rules:
     """(largest limit, weight) of a REST depth snapshot."""
     client_silence_seconds: float = math.inf
     """A client that sends nothing for this time is disconnected."""
+    connections_at_once: float = math.inf
+    """How many may be open; one more is answered 429."""
 
 
 SPOT = Rules(

@@ -10,7 +10,7 @@ import gc
 import json
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import attrs
@@ -528,6 +528,28 @@ async def outcome(network: MemoryNetwork, exchange: SimulatedExchange) -> str:
         return f"{rejected.status_code} {rejected.body.decode() if rejected.body else ''}".strip()
     except (OSError, trio.TooSlowError) as error:
         return type(error).__name__
+
+
+@pytest.mark.parametrize(
+    ("venue", "path", "most"), [("hyperliquid", "/ws", 10), ("deribit", "/ws/api/v2", 32)]
+)
+async def test_only_so_many_connections_are_open_at_once(
+    autojump_clock: Any, venue: Any, path: str, most: int
+) -> None:
+    """Source: deribit §4, hyperliquid §4."""
+    network = MemoryNetwork()
+    async with open_exchange(venue, network=network) as exchange, AsyncExitStack() as opened:
+        for _ in range(most - 1):
+            await opened.enter_async_context(connect(network, exchange, path))
+        async with connect(network, exchange, path):
+            with pytest.raises(ConnectionRejected) as refused:
+                async with connect(network, exchange, path):
+                    pass
+        assert refused.value.status_code == 429
+        assert exchange.accepted == most
+        await trio.sleep(1)
+        async with connect(network, exchange, path):
+            assert exchange.accepted == most + 1
 
 
 async def test_faults_strike_the_connections_they_are_for(autojump_clock: Any) -> None:

@@ -47,6 +47,7 @@ class BitgetKit:
             streams=SPOT_STREAMS if spot else FUTURES_STREAMS,
             messages_per_second=10,  # bitget §2
             streams_per_connection=1000,  # bitget §2
+            connections_at_once=100,  # bitget §2
             attempts_per_window=300,  # bitget §2
             window_seconds=300.0,
             attempts_before_ban=20,  # assumed

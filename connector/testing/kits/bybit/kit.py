@@ -64,6 +64,7 @@ class BybitKit:
             streams=tuple((topic, route) for topic in topics),
             messages_per_second=20,  # assumed
             streams_per_connection=1000,  # assumed; the bytes of the arguments are limited
+            connections_at_once=1000,  # bybit §2
             attempts_per_window=500,  # bybit §2
             window_seconds=300.0,
             attempts_before_ban=20,  # assumed

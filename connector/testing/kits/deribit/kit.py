@@ -57,6 +57,7 @@ class DeribitKit:
             streams=STREAMS,
             messages_per_second=200,  # deribit §4, of a third party; the credits are in the dialect
             streams_per_connection=500,  # assumed: what one call may ask for
+            connections_at_once=32,  # deribit §4; those of HTTP are not counted here
             attempts_per_window=100,  # assumed: only open connections are limited
             window_seconds=60.0,
             attempts_before_ban=1000,  # assumed: none is told

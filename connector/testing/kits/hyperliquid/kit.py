@@ -48,6 +48,7 @@ class HyperliquidKit:
             streams=STREAMS,
             messages_per_second=33,  # hyperliquid §4: 2,000 a minute, of an address
             streams_per_connection=1000,  # hyperliquid §4, of an address
+            connections_at_once=10,  # hyperliquid §4
             attempts_per_window=30,  # hyperliquid §4
             window_seconds=60.0,
             attempts_before_ban=1000,  # assumed: none is told
