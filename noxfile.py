@@ -60,6 +60,7 @@ COMPARED = (
     *("tests/transport/test_websocket_frames.py", "tests/feeds/test_delivery.py"),
     *("tests/book/test_rows.py", "tests/book/test_levels.py"),
     *("tests/feeds/test_handover.py", "tests/exchanges/test_usual_json.py"),
+    "tests/exchanges/test_usual_rows.py",
 )
 """Tests that hold the loops in C to those in Python, or send them what a server might."""
 REACHES_THE_LOOPS = (

@@ -1,55 +1,111 @@
 """Decode structs from JSON of the usual form in C, and everything else with msgspec.
 
-msgspec makes a new object of each value, and looks for each name among all fields. Private events
-repeat themselves: the same symbol, the same words, the same prices, in the same order. The reader
-in C (`connector/exchanges/_usual_json.c`) remembers the last value of each field and its place.
+msgspec makes a new object of each value, and looks for each name among all fields. Private events,
+and trades of one frame, repeat themselves: the same symbol, the same words, the same prices, in the
+same order. The reader in C (`connector/exchanges/_usual_json.c`) remembers the last value of each
+field and its place.
 
 Usual is JSON in ASCII without escapes, in which no name repeats, whole numbers have at most 18
-digits and no sign, and decimal numbers are text without an exponent. For any other payload, for a
-wrong type and for an absent field the reader gives up, and msgspec decodes the payload or says what
-is wrong. Where the package is not compiled, msgspec decodes all.
+digits and no sign, and decimal numbers and floats have no exponent. For any other payload, for a
+wrong type or value and for an absent field the reader gives up, and msgspec decodes the payload or
+says what is wrong. Where the package is not compiled, msgspec decodes all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from types import MappingProxyType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
 from connector.transport.compiled import load
 
 T = TypeVar("T")
+Decode: TypeAlias = Callable[[bytes], Any]
+"""From a payload to a struct, or to a list of structs."""
 
 # The numbers of `connector/exchanges/_usual_json.c`.
-_TEXT, _WHOLE, _OBJECT, _LIST = 1, 2, 64, 128
+_TEXT, _WHOLE, _OBJECT, _LIST, _FLOAT, _WORD, _QUOTED = 1, 2, 64, 128, 256, 512, 1024
+_ALONE, _SIDES = 2048, 4096
 _FORMS = MappingProxyType(
-    {str: _TEXT, int: _WHOLE, bool: 4, type(None): 8, Decimal: 16, msgspec.Raw: 32}
+    {str: _TEXT, int: _WHOLE, bool: 4, type(None): 8, Decimal: 16, msgspec.Raw: 32, float: _FLOAT}
 )
+_NO_SLOT = -1
+_NO_LIMIT = 2**63 - 1
 
-EXTENSION = load("connector.exchanges._usual_json", ("Reader",))
+_Field: TypeAlias = tuple[bytes, int, int, bool, object, Any, int, object]
+"""As `Decoder` in C takes it."""
+
+EXTENSION = load("connector.exchanges._usual_json", ("Decoder",))
 
 
-def usual_decoder(kind: type[T], *, strict: bool = True) -> Callable[[bytes], T]:
+def usual_decoder(kind: Any, *, strict: bool = True, otherwise: Decode | None = None) -> Decode:
     """Make a decoder that also finds numbers in text.
 
     Args:
-        kind: a struct whose fields are structs, lists of structs, texts, numbers and truths.
-        strict: whether a text stays one where either a text or a whole number may be.
+        kind: a struct whose fields are structs, lists of structs, texts, words, numbers and truths;
+            or a list of it. A field of another type must have a default, and is unusual if present.
+        strict: whether a text stays one where either a text or a whole number may be, and numbers
+            are looked for in text only if there are none otherwise.
+        otherwise: decodes unusual payloads, as msgspec would; None for msgspec itself.
     """
-    decode_any = msgspec.json.Decoder(kind, strict=False).decode
-    decode = _strict_first(kind, decode_any) if strict else decode_any
+    decode_any = otherwise or msgspec.json.Decoder(kind, strict=False).decode
+    decode_unusual = _strict_first(kind, decode_any) if strict else decode_any
     if EXTENSION is None:
-        return decode
-    read: Callable[[bytes], T | None] = _reader(EXTENSION.Reader, kind, strict).read
+        return decode_unusual
+    is_list = get_origin(kind) is list
+    struct = get_args(kind)[0] if is_list else kind
+    decode: Decode = _reader(
+        EXTENSION.Decoder, struct, strict, decode_unusual, is_list=is_list
+    ).decode
+    return decode
 
-    def decode_either(payload: bytes) -> T:
-        found = read(payload)
-        return decode(payload) if found is None else found
 
-    return decode_either
+def changes_decoder(
+    kind: Any,
+    rows: tuple[Any, Any],
+    *,
+    within: str,
+    only: Mapping[str, str],
+    symbols: tuple[str, Mapping[str, str]],
+    levels: str,
+    otherwise: Decode,
+) -> Decode:
+    """Make a decoder of changes to a book whose rows say which side they are of.
+
+    Args:
+        kind: the struct with ``symbol``, ``bids`` and ``asks``. Its other fields are those of the
+            frame.
+        rows: the structs of a bid and of an ask, with tags; all are generic in their numbers.
+        within: the field of the frame with a list of one object.
+        only: in that object, fields with the only text that is usual.
+        symbols: in it, the field with a symbol, and what each is called in the event.
+        levels: in it, the field with the rows.
+        otherwise: decodes unusual payloads.
+    """
+    if EXTENSION is None:
+        return otherwise
+    make, kinds = EXTENSION.Decoder, [get_origin(each) for each in rows]
+    tag = kinds[0].__struct_config__.tag_field
+    sides = {each.__struct_config__.tag: each for each in kinds}
+    parts = [_field(make, each, 1 + at, False) for at, each in enumerate(_fields(rows[0]))]
+    row = make(tuple, (tag, *_names(rows[0])), True, 1 + len(parts), (_word(tag, 0, sides), *parts))
+    spread = "symbol", "bids", "asks"
+    name, known = symbols
+    inner = make(tuple, spread, True, len(spread), (
+        *(_word(field, _NO_SLOT, {text: None}) for field, text in only.items()),
+        _word(name, 0, known),
+        (levels.encode(), _SIDES, 1, True, None, row, _NO_LIMIT, None),
+    ))  # fmt: skip
+    own = [each for each in _fields(kind) if each.name not in spread]
+    names = (*spread, *(each.name for each in own))
+    fields = [_field(make, each, len(spread) + at, False) for at, each in enumerate(own)]
+    decode: Decode = make(get_origin(kind), names, False, len(names), (
+        (within.encode(), _ALONE, 0, True, None, inner, _NO_LIMIT, None), *fields,
+    ), otherwise).decode  # fmt: skip
+    return decode
 
 
 def _strict_first(kind: type[T], decode_any: Callable[[bytes], T]) -> Callable[[bytes], T]:
@@ -65,26 +121,74 @@ def _strict_first(kind: type[T], decode_any: Callable[[bytes], T]) -> Callable[[
     return decode
 
 
-def _reader(make: Any, kind: Any, strict: bool) -> Any:
-    return make(kind, tuple(_field(make, each, strict) for each in msgspec.structs.fields(kind)))
+def _reader(
+    make: Any, kind: Any, strict: bool, otherwise: object = None, *, is_list: bool = False
+) -> Any:
+    struct = get_origin(kind) or kind
+    found, names = _fields(kind), _names(kind)
+    by_place = names == getattr(struct, "__match_args__", ())
+    if hasattr(struct, "__post_init__"):
+        raise TypeError(f"{struct} would have to be told of its values")
+    fields = [_field(make, each, slot, strict) for slot, each in enumerate(found)]
+    tag = struct.__struct_config__.tag
+    if tag is not None:
+        fields.append(_word(struct.__struct_config__.tag_field, _NO_SLOT, {tag: None}))
+    return make(struct, names, by_place, len(names), tuple(fields), otherwise, is_list)
 
 
-def _field(
-    make: Any, field: msgspec.structs.FieldInfo, strict: bool
-) -> tuple[bytes, int, bool, object, Any]:
-    forms, inner = 0, None
-    for each in _alternatives(field.type):
-        of = get_args(each)[0] if get_origin(each) is list else each
-        if of is not each:
-            forms, inner = forms | _LIST, _reader(make, of, strict)
-        elif isinstance(each, type) and issubclass(each, msgspec.Struct):
+def _fields(kind: Any) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(kind)
+
+
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(each.name for each in _fields(kind))
+
+
+def _word(name: str, slot: int, meanings: Mapping[str, object]) -> _Field:
+    """A field in which only these words are usual."""
+    words = tuple((word.encode(), meaning) for word, meaning in meanings.items())
+    return name.encode(), _WORD, slot, True, None, None, _NO_LIMIT, words
+
+
+def _field(make: Any, field: msgspec.structs.FieldInfo, slot: int, strict: bool) -> _Field:
+    forms, inner, most, words, kinds = 0, None, _NO_LIMIT, [], _alternatives(field.type)
+    for each in kinds:
+        if get_origin(each) is Annotated:
+            each, *limits = get_args(each)
+            most = min(most, *map(_most, limits))
+        if get_origin(each) is list:
+            forms, inner = forms | _LIST, _reader(make, get_args(each)[0], strict)
+        elif get_origin(each) is Literal:
+            forms, words = forms | _WORD, [(word.encode(), word) for word in get_args(each)]
+        elif isinstance(get_origin(each) or each, type) and issubclass(
+            get_origin(each) or each, msgspec.Struct
+        ):
             forms, inner = forms | _OBJECT, _reader(make, each, strict)
-        else:
+        elif each in _FORMS or field.required:
             forms |= _FORMS[each]
-    if not strict and forms & _WHOLE:
-        forms &= ~_TEXT
+    if not strict:
+        forms = _lenient(forms)
     absent = list if field.default_factory is list else field.default
-    return field.encode_name.encode(), forms, field.required, absent, inner
+    name = field.encode_name.encode()
+    return name, forms, slot, field.required, absent, inner, most, tuple(words)
+
+
+def _lenient(forms: int) -> int:
+    """With numbers in text: only where nothing else can be meant."""
+    if forms in (_WHOLE, _FLOAT):
+        return forms | _QUOTED
+    return forms & ~_TEXT if forms & _WHOLE else forms
+
+
+def _most(limit: msgspec.Meta) -> int:
+    """The largest number, or the longest text. No float that is usual is infinite."""
+    if any((limit.gt, limit.lt, limit.multiple_of, limit.pattern, limit.min_length)) or (
+        isinstance(limit.ge, int) and limit.ge > 0
+    ):
+        raise TypeError(f"{limit} cannot be checked")
+    if limit.max_length is not None:
+        return limit.max_length
+    return _NO_LIMIT if limit.le is None or isinstance(limit.le, float) else limit.le
 
 
 def _alternatives(kind: Any) -> tuple[Any, ...]:

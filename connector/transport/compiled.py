@@ -2,8 +2,8 @@
 
 `connector/transport/_speedups.c` contains the hottest loops in C, `connector/book/_rows.c` the
 levels of books, and `connector/exchanges/_usual_json.c` the decoder of private messages
-(`connector.exchanges.usual_json`; without it msgspec decodes them). They are compiled when the
-package is installed on a machine with a C compiler. Without a compiler, or with
+and of lists of trades (`connector.exchanges.usual_json`; without it msgspec decodes them). They are
+compiled when the package is installed on a machine with a C compiler. Without a compiler, or with
 ``CONNECTOR_NO_EXTENSION=1`` in the environment, the same loops run in Python
 (`connector.feeds.hot_loop`, `connector.feeds.delivery_delay`,
 `connector.transport.websocket_frames`, `connector.transport.deflate`, `connector.transport.tls`,

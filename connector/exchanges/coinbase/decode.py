@@ -20,6 +20,7 @@ from connector.exchanges.numbers import decoder
 from connector.exchanges.offers import Reader
 from connector.exchanges.shortcuts import in_order, rows, split
 from connector.exchanges.spelling import NS_PER_MS
+from connector.exchanges.usual_json import changes_decoder, usual_decoder
 
 CANDLE_INTERVAL, CANDLE_SECONDS = "5m", 300
 """The only one."""
@@ -72,7 +73,8 @@ def new_trades(numbers: Any, symbol: str) -> Reader:
     if listed_as(symbol) != symbol:
         return trades(numbers, symbol)
     kind: Any = wire.NewTradesFrame
-    return rows(decoder(kind[numbers]), of=symbol, arrange=in_order("trade_id"), within="events")
+    decode = usual_decoder(kind[numbers], strict=False, otherwise=decoder(kind[numbers]))
+    return rows(decode, of=symbol, arrange=in_order("trade_id"), within="events")
 
 
 def book(numbers: Any, symbol: str) -> Reader:
@@ -93,6 +95,22 @@ def book(numbers: Any, symbol: str) -> Reader:
     return read
 
 
+def changes(numbers: Any, symbol: str) -> Reader:
+    """``l2_data``: changes of one product, usually."""
+    delta: Any = wire.BookDelta
+    bid: Any = wire.BidRow
+    offer: Any = wire.OfferRow
+    return changes_decoder(
+        delta[numbers],
+        (bid[numbers], offer[numbers]),
+        within="events",
+        only={"type": "update"},
+        symbols=("product_id", dict.fromkeys((listed_as(symbol), symbol), symbol)),
+        levels="updates",
+        otherwise=book(numbers, symbol),
+    )
+
+
 def _book(said: wire.BookEvent[Any], symbol: str, frame: wire.BookFrame[Any]) -> events.Event:
     bids, asks = split(said.updates, wire.BidRow)
     number: Any = frame.sequence_num
@@ -103,7 +121,6 @@ def _book(said: wire.BookEvent[Any], symbol: str, frame: wire.BookFrame[Any]) ->
             exchange_time_ns=time,
             bids=bids,
             asks=asks,
-            first_update_id=number,
             last_update_id=number,
         )
     bids.sort(key=_price, reverse=True)

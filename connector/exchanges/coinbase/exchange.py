@@ -90,6 +90,7 @@ _OFFERS: Mapping[type[Any], Offer] = MappingProxyType(
         BookDeltas: Offer(
             name=f"{frames.BOOK_FRAMES}:{{symbol}}",
             reader=decode.book,
+            usual=decode.changes,
             parameters={"interval_ms": {100: ""}},
             batch=frames.BOOK,
         ),

@@ -134,11 +134,18 @@ class BookSnapshot(events.BookSnapshot[N_co], gc=False, kw_only=True):
     exchange_time_ns: TimeText = ""  # type: ignore[assignment]
 
 
-@spelled(exchange_time_ns=from_text)
+def _only_id(delta: Any) -> int:
+    """The event has only one id."""
+    return delta.last_update_id  # type: ignore[no-any-return]
+
+
+@spelled(exchange_time_ns=from_text, first_update_id=_only_id)
 class BookDelta(events.BookDelta[N_co], gc=False, kw_only=True):
     """Changes of a book; its ids are the number of the message on its connection."""
 
-    exchange_time_ns: TimeText = ""  # type: ignore[assignment]
+    exchange_time_ns: TimeText = field(name="timestamp")  # type: ignore[assignment]
+    first_update_id: int = field(name="-", default=0)
+    last_update_id: int = field(name="sequence_num")
 
 
 class TickerRow(msgspec.Struct, Generic[N], gc=False):

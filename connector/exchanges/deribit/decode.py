@@ -17,6 +17,7 @@ from connector.exchanges.deribit import wire
 from connector.exchanges.numbers import decoder
 from connector.exchanges.offers import Reader
 from connector.exchanges.spelling import NS_PER_MS
+from connector.exchanges.usual_json import usual_decoder
 
 _MINUTE_MS = 60_000
 RESOLUTION_MS: Mapping[str, int] = MappingProxyType(
@@ -44,7 +45,8 @@ _OPPOSITE = MappingProxyType[str, events.Side]({"buy": "sell", "sell": "buy"})
 def trades(numbers: Any, symbol: str) -> Reader:
     """``trades``."""
     kind: Any = wire.Trade
-    return decoder(list[kind[numbers]])
+    many: Any = list[kind[numbers]]
+    return usual_decoder(many, strict=False, otherwise=decoder(many))
 
 
 def liquidations(numbers: Any, symbol: str) -> Reader:

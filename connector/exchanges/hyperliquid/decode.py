@@ -17,13 +17,15 @@ from connector.exchanges.parameters import NumberType
 from connector.exchanges.protocol import Fold
 from connector.exchanges.shortcuts import in_order, once, rows
 from connector.exchanges.spelling import NS_PER_MS
+from connector.exchanges.usual_json import usual_decoder
 
 
 def trades(numbers: Any, symbol: str) -> Reader:
     """``trades``, in the order of their times: the first message has those of before."""
     kind: Any = wire.Trades
+    decode = usual_decoder(kind[numbers], strict=False, otherwise=decoder(kind[numbers]))
     # Of several coins `frames.parse` takes them apart.
-    return rows(decoder(kind[numbers]), of=symbol, arrange=in_order("wire_exchange_time_ns"))
+    return rows(decode, of=symbol, arrange=in_order("wire_exchange_time_ns"))
 
 
 def each_once(_: NumberType) -> Fold:
