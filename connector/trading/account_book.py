@@ -322,7 +322,7 @@ class AccountBook:
         told: list[Told] = [*record.read(report, received_ns)]
         if self.trades.of_others:
             told = self._once(told)
-        if told and isinstance(told[0], Stranger):
+        if told and type(told[0]) is Stranger:
             return told
         if not was_named and record.exchange_id is not None:
             self._by_exchange_id[record.symbol, record.exchange_id] = record.client_id
