@@ -105,7 +105,7 @@ async def test_one_convergence_is_announced_once(autojump_clock: MockClock) -> N
     assert [each.streams for each in told if isinstance(each, Subscribed)] == [1, 2]
 
 
-async def test_what_a_feed_has_dropped_is_counted_when_it_is_gone(
+async def test_events_dropped_by_a_closed_feed_stay_counted(
     autojump_clock: MockClock,
 ) -> None:
     async with open_world() as world:
@@ -121,7 +121,7 @@ async def test_what_a_feed_has_dropped_is_counted_when_it_is_gone(
             assert world.adapter.statistics().drops == before + dropped
 
 
-async def test_what_is_there_already_is_waited_for_with_a_checkpoint(
+async def test_waiting_for_an_existing_state_executes_a_checkpoint(
     autojump_clock: MockClock,
 ) -> None:
     async with open_world() as world, world.adapter.subscribe(BOOK) as feed:
@@ -188,7 +188,7 @@ async def test_the_latest_1024_lifecycle_events_are_kept_without_a_word_about_th
             closed.receive_nowait()
 
 
-async def test_who_gives_up_adding_leaves_the_feed_as_it_was(autojump_clock: MockClock) -> None:
+async def test_a_cancelled_addition_leaves_the_feed_unchanged(autojump_clock: MockClock) -> None:
     async with open_world() as world, world.adapter.subscribe(BOOK) as feed:
         world.exchange.break_connections("no_ack")
         with trio.move_on_after(1) as given_up:
@@ -265,7 +265,7 @@ def test_without_trio_there_is_a_clear_error_at_the_door() -> None:
 
 @pytest.mark.parametrize("overflow", Overflow)
 @pytest.mark.parametrize("channel", [TRADES, BOOK, OrderBook("ETHUSDC")])
-async def test_what_was_left_is_let_go_at_once(
+async def test_an_adapter_that_was_left_is_freed_at_once(
     autojump_clock: MockClock, channel: Any, overflow: Overflow
 ) -> None:
     source = OrderFlow(symbols=("ETHUSDC", "BTCUSDC"))

@@ -134,7 +134,7 @@ async def test_a_quiet_stream_need_not_wait_for_its_next_trade(autojump_clock: M
         assert trades == slice_of(there.truth(Trades), trades[0], trades[-1])
 
 
-async def test_where_nothing_was_missed_nothing_is_asked_for(autojump_clock: MockClock) -> None:
+async def test_nothing_is_fetched_if_nothing_was_missed(autojump_clock: MockClock) -> None:
     async with world("usdm") as there:
         channel = AggregateTrades(there.symbol, backfill=True)
         async with there.adapter.subscribe(channel, gaps=True) as feed:
@@ -160,7 +160,7 @@ async def test_a_hole_in_the_numbers_is_filled(autojump_clock: MockClock) -> Non
         assert [each for each in events if each.backfilled]
 
 
-async def test_what_is_older_than_the_exchange_keeps_is_a_gap_with_its_range(
+async def test_trades_older_than_the_exchange_keeps_are_a_gap_with_its_range(
     autojump_clock: MockClock,
 ) -> None:
     """Of spot at Bybit 60 trades can be had, and none by its number."""
@@ -360,7 +360,7 @@ STRIDE = int(os.environ.get("CONNECTOR_STEP_STRIDE", "37"))
 
 
 @pytest.mark.parametrize("fault", ["cancel", "reset"])
-def test_at_every_step_of_a_fill(fault: str) -> None:
+def test_a_backfill_survives_a_fault_at_every_step(fault: str) -> None:
     """Whatever the step, leaving leaves nothing, and a new disconnect makes no hole."""
 
     async def run(strike: Strike) -> None:
@@ -424,7 +424,9 @@ async def test_two_feeds_and_a_plain_one_share_the_wire(autojump_clock: MockCloc
 # --- what cannot be
 
 
-async def test_where_it_is_not_offered_it_says_so(autojump_clock: MockClock) -> None:
+async def test_an_exchange_without_backfill_raises_a_config_error_with_the_reason(
+    autojump_clock: MockClock,
+) -> None:
     async with world("okx") as there:
         why = r"okx cannot send AggregateTrades.*not which of them were one order.*for Trades$"
         with pytest.raises(ConfigError, match=why):

@@ -93,7 +93,7 @@ async def test_each_feed_has_what_it_would_have_alone(autojump_clock: MockClock)
             assert each == same
 
 
-async def test_the_one_that_was_there_first_may_leave(autojump_clock: MockClock) -> None:
+async def test_the_first_feed_may_leave_and_the_second_goes_on(autojump_clock: MockClock) -> None:
     async with world() as there, there.adapter.subscribe(TICKERS) as tickers:
         await take(tickers, 1)
         async with there.adapter.subscribe(MARKS) as marks:
@@ -182,7 +182,7 @@ async def test_a_raw_stream_shares_with_nothing(autojump_clock: MockClock) -> No
         st.tuples(st.sampled_from([TICKERS, MARKS]), st.booleans(), st.booleans()), max_size=6
     )
 )
-def test_whatever_comes_and_goes_the_wire_has_what_is_wanted(
+def test_the_wire_has_the_wanted_streams_after_any_changes(
     script: list[tuple[Any, bool, bool]],
 ) -> None:
     async def run() -> None:

@@ -47,7 +47,7 @@ def test_eight_hundred_a_second_are_a_line_each_ten_seconds(
     assert told(texts) == 800 * 60
 
 
-def test_what_is_rare_is_told_each(caplog: pytest.LogCaptureFixture) -> None:
+def test_rare_events_are_logged_one_by_one(caplog: pytest.LogCaptureFixture) -> None:
     journal = Journal()
     for number in range(50):
         journal.tell(undecodable(number), number * INTERVAL_SECONDS / 3)
@@ -87,7 +87,7 @@ def test_streams_that_fall_silent_together_are_counted_by_themselves(
 
 
 @given(st.lists(st.floats(0, 30), max_size=60))
-def test_everything_is_told_once(pauses: list[float]) -> None:
+def test_every_event_is_logged_once(pauses: list[float]) -> None:
     texts: list[str] = []
 
     class Gathering(logging.Handler):

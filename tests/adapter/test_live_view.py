@@ -18,7 +18,7 @@ FRAME = (
 TIME_NS = 1_785_585_600_000_001_000
 
 
-def test_its_time_is_that_of_what_was_applied_last() -> None:
+def test_the_time_of_a_view_is_that_of_the_last_applied_delta() -> None:
     view: Any = live_view.BookView(symbol="A/B", bids=[Level(1.0, 2.0)], asks=[])
     assert view.exchange_time_ns is None
     view.wire_exchange_time_ns = kraken.Spot().stream(BookDeltas("A/B")).decode(FRAME)

@@ -148,7 +148,7 @@ async def test_a_long_past_comes_in_pages_without_a_hole(
 
 
 @pytest.mark.parametrize("venue", EXCHANGES)
-async def test_what_was_before_the_listing_is_a_hole_that_is_told(
+async def test_candles_from_before_the_listing_are_reported_missing(
     autojump_clock: MockClock, venue: str
 ) -> None:
     async with world(venue) as there:
@@ -171,7 +171,9 @@ async def test_what_was_before_the_listing_is_a_hole_that_is_told(
 
 
 @pytest.mark.parametrize("venue", WITH_FUNDING)
-async def test_funding_rates(autojump_clock: MockClock, venue: str) -> None:
+async def test_funding_rates_of_a_span_arrive_in_order(
+    autojump_clock: MockClock, venue: str
+) -> None:
     async with world(venue, numbers=Decimal) as there:
         opened = there.exchange._audience.opened_ms * 10**6
         rates = await there.adapter.funding_rates(there.symbol, opened - 30 * HOUR, opened)
@@ -184,7 +186,7 @@ async def test_funding_rates(autojump_clock: MockClock, venue: str) -> None:
         assert rates[0].symbol == there.symbol
 
 
-async def test_what_an_exchange_has_not_is_a_config_error_that_says_what_it_has(
+async def test_an_unsupported_request_is_a_config_error_that_lists_the_supported_ones(
     autojump_clock: MockClock,
 ) -> None:
     async with world("spot") as there:
@@ -263,7 +265,7 @@ async def test_a_cancelled_page_is_asked_for_again(autojump_clock: MockClock) ->
         assert len([each async for each in candles]) == 10
 
 
-async def test_no_answer_in_time_is_told(autojump_clock: MockClock) -> None:
+async def test_a_request_without_an_answer_in_time_is_an_error(autojump_clock: MockClock) -> None:
     async with world("usdm") as there:
         there.exchange.inject("refuse")
         with pytest.raises(ExchangeUnavailable, match="no answer within 2 s"):

@@ -151,7 +151,7 @@ async def test_a_loss_is_mended_at_once_and_not_with_the_next_delta(
     assert world.owner.asked == [0]
 
 
-async def test_nobody_subscribes_anew_to_what_the_connection_took_along(
+async def test_a_stream_that_the_connection_carries_is_not_subscribed_again(
     autojump_clock: MockClock,
 ) -> None:
     world = desk()
@@ -196,7 +196,7 @@ async def test_a_request_that_could_not_be_made_is_made_with_the_next_delta(
     assert world.owner.asked == [0]
 
 
-async def test_where_no_snapshot_comes_in_the_stream_any_more_it_is_fetched(
+async def test_a_snapshot_missing_in_the_stream_is_fetched(
     autojump_clock: MockClock,
 ) -> None:
     world = desk(OKX, OKX_REST)
@@ -215,7 +215,9 @@ async def test_where_no_snapshot_comes_in_the_stream_any_more_it_is_fetched(
     assert world.synced
 
 
-async def test_where_it_came_once_it_is_not_fetched(autojump_clock: MockClock) -> None:
+async def test_a_snapshot_that_came_once_in_the_stream_is_subscribed_and_not_fetched(
+    autojump_clock: MockClock,
+) -> None:
     world = desk(OKX, OKX_REST)
     world.come(snapshot(5), delta(7))
     assert not world.rest.asked

@@ -28,7 +28,7 @@ def test_a_full_buffer_holds_the_link_back() -> None:
     assert not link.holds_back()
 
 
-def test_while_a_reply_is_awaited_it_may_hold_more_but_not_without_end() -> None:
+def test_a_buffer_may_exceed_its_capacity_within_bounds_while_a_reply_is_awaited() -> None:
     link = Full()
     buffer = full_buffer(link, 2)
     with link.awaiting_reply():

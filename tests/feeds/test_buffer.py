@@ -127,7 +127,7 @@ def held(buffer: Buffer[Any]) -> list[Any]:
 
 
 @given(st.sampled_from(Overflow), capacities, st.sampled_from([True, False, "all"]), steps)
-def test_what_was_put_was_delivered_dropped_replaced_or_waits(
+def test_every_put_event_was_delivered_dropped_or_replaced_or_waits(
     overflow: Overflow, capacity: int, gaps: Gaps, steps: list[Step]
 ) -> None:
     run = Run(capacity, overflow, gaps=gaps)
@@ -162,7 +162,7 @@ def test_it_never_holds_more_than_its_capacity_and_a_marker_per_kind_of_loss(
 
 
 @given(st.sampled_from(Overflow), capacities, steps)
-def test_who_did_not_ask_for_gaps_gets_none(
+def test_a_reader_that_did_not_ask_for_gaps_gets_none(
     overflow: Overflow, capacity: int, steps: list[Step]
 ) -> None:
     run = Run(capacity, overflow, gaps=False)
@@ -234,7 +234,7 @@ def test_every_drop_is_in_exactly_one_marker(
 
 
 @given(capacities, steps)
-def test_what_was_replaced_is_no_gap_unless_all_are_asked_for(
+def test_a_replaced_event_is_a_gap_only_if_all_gaps_are_asked_for(
     capacity: int, steps: list[Step]
 ) -> None:
     run, everything = Run(capacity, Overflow.CONFLATE, gaps=True), Run(capacity, Overflow.CONFLATE)
@@ -285,14 +285,14 @@ def test_a_marker_names_the_channels_that_yield_what_was_dropped() -> None:
 
 
 @pytest.mark.parametrize("gaps", ["everything", None, 2])
-def test_gaps_are_wanted_or_not(gaps: Any) -> None:
+def test_a_reader_gets_gaps_only_if_it_asked_for_them(gaps: Any) -> None:
     with pytest.raises(ConfigError, match='write True, False or "all"'):
         make_buffer(1, Overflow.CONFLATE, gaps=gaps)
 
 
 @given(capacities, steps)
 @example(1, [Put("A"), Put("A"), Take(), Put("B"), Put("A")])
-def test_where_events_were_dropped_there_is_a_marker(capacity: int, steps: list[Step]) -> None:
+def test_a_marker_stands_in_place_of_dropped_events(capacity: int, steps: list[Step]) -> None:
     run = Run(capacity, Overflow.DROP_OLDEST)
 
     for step in steps:
@@ -402,7 +402,7 @@ def test_the_links_that_feed_a_full_buffer_know_it(capacity: int, steps: list[st
         ]
 
 
-async def test_who_waits_for_room_goes_on_when_half_of_it_is_free() -> None:
+async def test_a_link_that_waits_for_room_resumes_when_half_of_the_buffer_is_free() -> None:
     buffer: Buffer[int] = make_buffer(4, Overflow.BLOCK, gaps=False)
     went_on_with: list[int] = []
     link = Full()
@@ -532,7 +532,7 @@ def test_failing_gives_slow_consumer_once_and_takes_events_again_after_it() -> N
     assert buffer.take_all() == [5]
 
 
-def test_failing_blames_nobody_for_what_came_before_it_could_be_read() -> None:
+def test_failing_raises_nothing_for_events_from_before_the_feed_could_be_read() -> None:
     buffer: Buffer[int] = make_buffer(2, Overflow.FAIL, gaps=True)
     buffer.entering = True
     for number in range(10):
@@ -605,7 +605,7 @@ def test_losses_with_nothing_between_them_are_one_marker(overflow: Overflow) -> 
 
 
 @pytest.mark.parametrize("overflow", Overflow)
-def test_how_many_were_lost_is_told_only_if_it_is_known(overflow: Overflow) -> None:
+def test_a_marker_says_how_many_were_lost_only_if_this_is_known(overflow: Overflow) -> None:
     buffer: Buffer[Event] = make_buffer(8, overflow, gaps=True)
 
     buffer.lose(gap("sequence", A, dropped=2))
@@ -646,7 +646,7 @@ def test_closing_forgets_everything_and_blocks_nobody(overflow: Overflow) -> Non
 
 
 @pytest.mark.parametrize("overflow", Overflow)
-def test_finishing_keeps_what_waits(overflow: Overflow) -> None:
+def test_finishing_keeps_the_buffered_events(overflow: Overflow) -> None:
     run = Run(2, overflow)
     run.step(Put("A"))
 
@@ -662,7 +662,7 @@ def test_finishing_keeps_what_waits(overflow: Overflow) -> None:
 
 @pytest.mark.parametrize("overflow", Overflow)
 @pytest.mark.parametrize("what", ["put", "lose", "fail", "close", "finish"])
-async def test_whatever_happens_wakes_the_consumer_once(overflow: Overflow, what: str) -> None:
+async def test_every_kind_of_news_wakes_the_consumer_once(overflow: Overflow, what: str) -> None:
     buffer: Buffer[Event] = make_buffer(8, overflow, gaps=True)
     causes = {
         "put": lambda: buffer.put(Tick(n=1)),
@@ -683,7 +683,7 @@ async def test_whatever_happens_wakes_the_consumer_once(overflow: Overflow, what
     assert not buffer.has_waiter()
 
 
-async def test_a_second_task_that_waits_is_told_so_at_once() -> None:
+async def test_a_second_waiting_task_is_refused_at_once() -> None:
     buffer: Buffer[int] = make_buffer(8, Overflow.BLOCK, gaps=False)
 
     async with trio.open_nursery() as nursery:

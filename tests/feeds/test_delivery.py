@@ -282,7 +282,7 @@ def late_world(*buffers: Buffer[Any]) -> tuple[World, Counting]:
     return world, counting
 
 
-async def test_what_is_replaced_before_it_is_taken_is_never_decoded() -> None:
+async def test_an_event_replaced_before_it_is_taken_is_never_decoded() -> None:
     other: Buffer[Any] = make_buffer(5, Overflow.CONFLATE, gaps=False)
     world, counting = late_world(other)
 
@@ -362,7 +362,7 @@ async def test_a_link_at_leisure_hurries_for_a_consumer_of_another_stream(
 BROKEN_LATE = b'{"stream":"A","data":{"n":"x","symbol":"A"}}'
 
 
-async def test_what_does_not_decode_when_it_is_taken_is_told_once_and_to_all() -> None:
+async def test_a_decode_error_found_on_taking_is_reported_once_to_every_reader() -> None:
     other: Buffer[Any] = make_buffer(5, Overflow.CONFLATE, gaps=True)
     world, _ = late_world(other)
 
@@ -509,7 +509,7 @@ async def test_every_event_of_a_read_has_the_same_time_and_the_session() -> None
     assert world.delivery.received_ns == received_ns
 
 
-async def test_the_first_data_has_its_moment(autojump_clock: MockClock) -> None:
+async def test_the_time_of_the_first_data_is_kept(autojump_clock: MockClock) -> None:
     world = World(Toy())
 
     world.deliver([b'{"bye":"soon"}', frame("Z", 1)])
@@ -546,7 +546,7 @@ async def test_a_frame_that_does_not_decode_is_one_error_and_one_gap_in_its_plac
     assert world.delivery.messages == 2
 
 
-async def test_what_is_no_json_belongs_to_no_stream() -> None:
+async def test_a_frame_that_is_not_json_belongs_to_no_stream() -> None:
     world = World(Toy())
 
     world.deliver([b"{", frame("A", 1)])
@@ -555,7 +555,7 @@ async def test_what_is_no_json_belongs_to_no_stream() -> None:
     assert [event.symbol for event in world.drain()] == ["A"]
 
 
-async def test_a_stream_that_nobody_wants_is_counted() -> None:
+async def test_a_message_of_an_unwanted_stream_is_counted() -> None:
     world = World(Toy())
 
     world.deliver([frame("Z", 1), b'{"bye":"soon"}', b'{"else":1}'])
@@ -564,7 +564,7 @@ async def test_a_stream_that_nobody_wants_is_counted() -> None:
     assert world.delivery.messages == 0
 
 
-async def test_what_a_reply_changes_holds_from_the_next_frame_on() -> None:
+async def test_a_reply_takes_effect_with_the_next_frame() -> None:
     world = World(Toy())
 
     world.deliver([frame("A", 1), b'{"id":1}', frame("A", 2)])

@@ -57,7 +57,7 @@ def test_a_clock_set_to_before_1970_stops_nobody(
 
 @EITHER
 @pytest.mark.parametrize("wrong", ["1", None])
-def test_it_counts_whole_numbers(make: type[HistogramInPython], wrong: object) -> None:
+def test_a_histogram_counts_whole_numbers(make: type[HistogramInPython], wrong: object) -> None:
     for count in (make((1,)).observe, make((1,)).observe_since):
         with pytest.raises(TypeError):
             count(wrong)  # type: ignore[arg-type]

@@ -106,7 +106,7 @@ async def test_a_consumer_that_waits_gets_the_next_event(read: Read) -> None:
     assert feed.statistics().tasks_waiting == 0
 
 
-async def test_what_is_put_while_a_consumer_wakes_is_one_batch() -> None:
+async def test_events_put_while_a_consumer_wakes_are_one_batch() -> None:
     feed, buffer = open_feed()
     batches: list[list[int]] = []
 
@@ -225,7 +225,7 @@ async def test_a_cancelled_receive_leaves_the_event() -> None:
 
 
 @reads
-async def test_a_second_consumer_is_told_at_once(read: Read) -> None:
+async def test_a_second_consumer_is_refused_at_once(read: Read) -> None:
     feed, buffer = open_feed()
 
     async with trio.open_nursery() as nursery:
@@ -426,14 +426,14 @@ def conflated(*symbols: str) -> tuple[Feed[Any], Callable[[str], None]]:
 
 
 @reads
-async def test_what_does_not_decode_is_passed_over(read: Read) -> None:
+async def test_a_step_passes_over_undecodable_events(read: Read) -> None:
     feed, _ = conflated("a", "b", "C")
 
     assert getattr(first(await read(feed)), "symbol", None) == "C"
 
 
 @reads
-async def test_after_what_does_not_decode_the_next_one_is_waited_for(
+async def test_a_feed_waits_for_the_next_event_after_an_undecodable_one(
     read: Read, autojump_clock: MockClock
 ) -> None:
     feed, put = conflated("a", "b")
@@ -449,7 +449,7 @@ async def test_after_what_does_not_decode_the_next_one_is_waited_for(
             assert getattr(first(await read(feed)), "symbol", None) == "E"
 
 
-def test_what_does_not_decode_is_passed_over_without_waiting() -> None:
+def test_a_read_without_waiting_passes_over_undecodable_events() -> None:
     feed, _ = conflated("a", "B", "c")
 
     assert feed.receive_nowait().symbol == "B"

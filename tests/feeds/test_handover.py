@@ -188,7 +188,9 @@ def test_a_step_that_waited_is_over_as_well(bases: tuple[Any, Any]) -> None:
 
 
 @pytest.mark.parametrize("bases", kinds_of_handover(), ids=["python", "compiled"])
-def test_what_is_thrown_into_a_step_leaves_the_item(bases: tuple[Any, Any]) -> None:
+def test_an_exception_thrown_into_a_step_leaves_the_item_in_the_buffer(
+    bases: tuple[Any, Any],
+) -> None:
     items = deque([1])
     _, feed = made(*bases, items)
 
@@ -325,7 +327,7 @@ async def test_a_step_that_is_woken_for_nothing_waits_on(step: Any) -> None:
     ],
     ids=["closed", "over", "error"],
 )
-async def test_a_step_that_waits_hears_of_what_is_no_item(
+async def test_a_waiting_step_raises_the_error_that_ends_it(
     step: Any, end: Callable[[Buffer[Any]], None], raised: type[Exception]
 ) -> None:
     buffer: Buffer[Any] = Buffer(8, gaps=False)
@@ -365,7 +367,7 @@ async def test_a_step_that_waits_can_be_cancelled_and_another_waits_then(step: A
 
 
 @steps
-async def test_who_walks_the_frames_of_a_task_passes_a_step_that_waits(step: Any) -> None:
+async def test_the_frames_of_a_task_can_be_walked_while_a_step_waits(step: Any) -> None:
     buffer: Buffer[Any] = Buffer(8, gaps=False)
     feed, tasks = feed_of(buffer), list[trio.lowlevel.Task]()
 

@@ -71,7 +71,9 @@ async def test_a_message_that_comes_late_is_missed_once() -> None:
 
 
 @pytest.mark.parametrize("late", [frame("A", 9, 5), frame("A", 9, 6)])
-async def test_another_message_of_a_number_that_was_seen_puts_all_in_doubt(late: bytes) -> None:
+async def test_a_different_message_with_a_known_number_puts_all_streams_in_doubt(
+    late: bytes,
+) -> None:
     world = World(NUMBERED)
     world.deliver([frame("A", 1, 5), frame("A", 2, 6), late, frame("A", 3, 7)])
 
@@ -98,7 +100,7 @@ async def test_messages_without_a_number_are_no_hole() -> None:
     assert seen(world) == [("A", 1), ("A", 2)]
 
 
-async def test_what_must_wait_for_room_is_counted_when_it_is_taken() -> None:
+async def test_an_event_that_waits_for_room_is_counted_when_it_is_taken() -> None:
     world = World(NUMBERED, 2)
     batch = [frame("A", n, n) for n in range(1, 6)]
     delivery: Delivery = world.delivery
@@ -128,7 +130,9 @@ class Folding(Toy):
 
 
 @pytest.mark.parametrize("envelope", [NUMBERED.envelope, None], ids=["fast", "slow"])
-async def test_what_a_message_changes_is_folded_into_what_was(envelope: Envelope | None) -> None:
+async def test_a_message_with_changes_is_folded_into_the_last_event(
+    envelope: Envelope | None,
+) -> None:
     world = World(Folding(envelope=envelope))
     world.deliver([frame("A", n, n) for n in (1, 2, 3, 4)])
     assert seen(world) == [("A", 2), ("A", 5), ("A", 9)]
@@ -188,7 +192,7 @@ def history(first: int, *, last: int, old: bool = True) -> bytes:
     return b'{"stream":"A","data":%b}' % msgspec.json.encode(ticks)
 
 
-async def test_what_was_before_a_subscription_comes_once() -> None:
+async def test_events_from_before_a_subscription_are_delivered_once() -> None:
     world = World(Repeating(sequence=rising))
     world.deliver([history(1, last=40), history(41, last=42, old=False)])
     world.deliver([history(1, last=42)])

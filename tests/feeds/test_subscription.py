@@ -141,7 +141,7 @@ def test_ids_begin_anew_with_the_next_connection() -> None:
 # --- waiting for the acknowledgement
 
 
-async def test_who_waits_goes_on_when_it_is_acknowledged() -> None:
+async def test_a_waiting_subscriber_resumes_when_the_stream_is_acknowledged() -> None:
     stream = subscription("A")
     reader = attached(stream)
 
@@ -158,7 +158,7 @@ steps = st.lists(st.sampled_from(["acknowledged", "interrupted", "settle"]), max
 
 
 @given(steps)
-async def test_who_waits_goes_on_while_it_is_live_and_only_then(steps: list[str]) -> None:
+async def test_a_subscriber_passes_only_while_the_stream_is_live(steps: list[str]) -> None:
     stream = subscription("A")
     reader = attached(stream)
     live_then: list[bool] = []
@@ -182,7 +182,7 @@ async def test_who_waits_goes_on_while_it_is_live_and_only_then(steps: list[str]
     assert live_then == [True]
 
 
-async def test_everybody_who_waits_gets_a_refusal_as_an_error_of_their_own() -> None:
+async def test_each_waiting_subscriber_gets_an_error_of_its_own_for_a_refusal() -> None:
     stream = subscription("A")
     readers = [attached(stream) for _ in range(2)]
     errors: list[SubscriptionRejected] = []
@@ -219,7 +219,7 @@ async def test_a_later_refusal_is_an_error_in_every_feed_once() -> None:
     assert [reader.next_error() for reader in readers] == [None, None]
 
 
-async def test_who_waits_is_told_when_the_channel_is_discarded() -> None:
+async def test_a_waiting_subscriber_gets_an_error_when_its_channel_is_discarded() -> None:
     stream = subscription("A")
     reader = attached(stream)
 
@@ -236,7 +236,7 @@ async def test_who_waits_is_told_when_the_channel_is_discarded() -> None:
 # --- what it tells
 
 
-def test_it_tells_what_it_brought() -> None:
+def test_a_subscription_tells_its_messages_bytes_and_state() -> None:
     stream = subscription("A")
     stream.messages, stream.payload_bytes = 3, 99
     stream.acknowledged()
@@ -247,7 +247,7 @@ def test_it_tells_what_it_brought() -> None:
     assert repr(stream) == "<Subscription A live>"
 
 
-def test_who_is_not_connected_is_not_silent() -> None:
+def test_a_stream_without_a_connection_is_not_silent() -> None:
     wanted = subscription("A")
     wanted.acknowledged()
     wanted.silent_seconds = 12.0

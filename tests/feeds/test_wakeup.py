@@ -17,7 +17,7 @@ from connector.feeds.wakeup import Signal, Waking, wait_for_any
 from tests.feeds.test_feed import Owner
 
 
-async def test_the_first_wakes_the_task_and_the_others_let_go_of_it() -> None:
+async def test_the_first_signal_wakes_the_task_and_the_others_forget_it() -> None:
     awaited = (Waking(), Waking(), Waking())
     woken = []
 
@@ -35,7 +35,7 @@ async def test_the_first_wakes_the_task_and_the_others_let_go_of_it() -> None:
     assert woken == [True]
 
 
-async def test_who_waits_already_for_one_is_not_joined() -> None:
+async def test_a_signal_that_has_a_waiting_task_refuses_another() -> None:
     one, other = Waking(), Waking()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(wait_for_any, (one,))
@@ -48,7 +48,7 @@ async def test_who_waits_already_for_one_is_not_joined() -> None:
         one.wake()
 
 
-async def test_a_cancelled_task_waits_for_none() -> None:
+async def test_a_cancelled_wait_leaves_no_waiter() -> None:
     awaited = (Waking(), Waking())
     with trio.CancelScope() as scope:
         scope.cancel()

@@ -124,7 +124,7 @@ async def test_an_interrupt_leaves_no_waiter_of_a_link_behind(
     assert protected == {True}
 
 
-async def test_what_a_link_counts_adds_up_over_its_sessions(autojump_clock: MockClock) -> None:
+async def test_the_counts_of_a_link_add_up_over_its_sessions(autojump_clock: MockClock) -> None:
     async with open_world(reconnect=QUICK) as world, world.adapter.subscribe(BOOK) as feed:
         (link,) = world.adapter._loops
         bytes_before = messages = 0
@@ -203,7 +203,7 @@ async def test_a_session_that_carried_data_for_long_enough_begins_the_backoff_an
             assert (ended.reason, ended.retry_seconds) == ("reset", wait)
 
 
-async def test_who_leaves_does_not_wait_to_dial_again(autojump_clock: MockClock) -> None:
+async def test_leaving_does_not_wait_for_the_next_dial(autojump_clock: MockClock) -> None:
     async with open_world(reconnect=QUICK) as world:
         async with world.adapter.subscribe(BOOK) as feed:
             await take(feed, 1)

@@ -54,7 +54,7 @@ async def test_a_websocket_ping_goes_with_it_where_nobody_knows_which_counts(
         assert desk.line.pings == sent
 
 
-async def test_where_a_ping_is_a_message_it_is_the_one_that_asks_who_is_silent(
+async def test_a_ping_message_is_sent_to_a_silent_exchange_in_place_of_a_websocket_ping(
     autojump_clock: MockClock,
 ) -> None:
     async with at_work(exchange=lively(ping="ping")) as desk:
@@ -113,7 +113,7 @@ async def test_a_session_without_subscriptions_ends_before_the_exchange_ends_it(
         assert 124 <= when < 130
 
 
-async def test_what_the_exchange_does_not_acknowledge_is_refused_where_that_is_its_way(
+async def test_a_missing_acknowledgement_is_a_refusal_where_the_exchange_refuses_so(
     autojump_clock: MockClock,
 ) -> None:
     one = subscription("A")
@@ -125,7 +125,7 @@ async def test_what_the_exchange_does_not_acknowledge_is_refused_where_that_is_i
         assert desk.session.reason is None
 
 
-async def test_who_is_told_not_now_asks_again_later(autojump_clock: MockClock) -> None:
+async def test_a_stream_refused_for_now_is_requested_again_later(autojump_clock: MockClock) -> None:
     async with at_work(subscription("A"), acknowledges=False) as desk:
         for request_id in (1, 2, 3):
             await trio.sleep(0.1)

@@ -106,7 +106,7 @@ def test_the_jitter_is_full() -> None:
     ],
     ids=repr,
 )
-def test_what_cannot_work_is_told(wrong: dict[str, Any]) -> None:
+def test_an_invalid_parameter_is_refused_by_name(wrong: dict[str, Any]) -> None:
     (name,) = wrong
 
     with pytest.raises(ConfigError, match=name):
@@ -227,7 +227,7 @@ async def test_a_free_gate_lets_through_at_once(autojump_clock: MockClock) -> No
     assert trio.current_time() == start
 
 
-async def test_nobody_passes_before_the_time_that_the_host_has_named(
+async def test_no_attempt_passes_before_the_time_that_the_host_named(
     autojump_clock: MockClock,
 ) -> None:
     gate = HostGate.of("host")
@@ -260,12 +260,12 @@ async def test_a_cancelled_attempt_is_not_counted(autojump_clock: MockClock) -> 
     assert gate.wait_seconds(1, 10) <= 6
 
 
-async def test_a_gate_belongs_to_a_host() -> None:
+async def test_each_host_has_a_gate_of_its_own() -> None:
     assert HostGate.of("one") is HostGate.of("one")
     assert HostGate.of("one") is not HostGate.of("other")
 
 
-def test_a_gate_belongs_to_a_run() -> None:
+def test_each_run_of_trio_has_gates_of_its_own() -> None:
     async def gate() -> HostGate:
         return HostGate.of("host")
 
@@ -335,7 +335,7 @@ dates = st.builds(
 @example("Fri, 01 Jan 2999 00:00:00 GMT")
 @example("Mon, 01 Jan 0001 00:00:00 +2359")
 @example("Mon, 01 Jan 10000000000000000000000 00:00:00 GMT")
-def test_whatever_is_in_retry_after_is_seconds_or_nothing(value: str) -> None:
+def test_any_retry_after_is_read_as_seconds_or_ignored(value: str) -> None:
     seconds = retry_after_seconds({"retry-after": value})
 
     assert seconds is None or 0 <= seconds <= LONGEST_BAN

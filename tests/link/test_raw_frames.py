@@ -179,7 +179,7 @@ frames_of_any_kind = st.lists(
 
 
 @given(payloads=frames_of_any_kind, capacity=st.integers(1, 5), taken_at_once=st.integers(1, 9))
-def test_what_the_delivery_takes_is_recorded_once_and_in_order(
+def test_every_delivered_frame_is_recorded_once_and_in_order(
     payloads: list[bytes], capacity: int, taken_at_once: int
 ) -> None:
     async def main() -> None:
@@ -244,7 +244,7 @@ async def test_the_stream_of_a_frame_is_told_as_the_exchange_does(
     assert [each.stream for each in buffer.take_all()] == [stream, stream]
 
 
-async def test_who_does_not_record_pays_nothing() -> None:
+async def test_a_link_that_is_not_recorded_does_no_extra_work() -> None:
     recorders = Recorders(Toy())
     delivery = Delivery(Toy(), 1, {}, Full(), Reader({}))
 

@@ -159,7 +159,7 @@ def test_a_refusal_that_names_what_was_not_asked_is_one_of_the_whole_request() -
     assert [names(wire.next_request(1.0)), names(wire.next_request(1.0))] == [["A"], ["B"]]
 
 
-def test_what_is_not_acknowledged_can_be_taken_for_refused() -> None:
+def test_an_unacknowledged_stream_can_count_as_refused() -> None:
     wire, _ = asked("A", "B")
     wire.read(Reply(None, streams=("A",)))
 
@@ -185,7 +185,7 @@ def listed(*names: str) -> Subscribed:
     return Subscribed(frozenset(names))
 
 
-def test_what_the_list_of_what_is_subscribed_omits_is_refused_after_a_while() -> None:
+def test_a_stream_missing_in_the_list_of_subscriptions_is_refused_after_a_while() -> None:
     wire = listing("A", "B")
     wire.next_request(0.0)
     wire.read(listed())  # the answer to the greeting

@@ -159,7 +159,7 @@ async def test_an_answer(autojump_clock: MockClock) -> None:
         assert world.server.targets() == ["/a?b=c"]
 
 
-async def test_what_is_in_line_shares_a_connection_which_is_gone_when_nothing_waits(
+async def test_requests_share_a_connection_that_closes_when_none_waits(
     autojump_clock: MockClock,
 ) -> None:
     async with open_world() as world:
@@ -194,7 +194,7 @@ async def test_the_weight_of_a_window_is_never_used_up(autojump_clock: MockClock
         assert world.server.targets() == [f"/{number}" for number in range(12)]
 
 
-async def test_what_others_at_the_address_use_counts(autojump_clock: MockClock) -> None:
+async def test_the_weight_used_by_others_at_the_address_counts(autojump_clock: MockClock) -> None:
     def answer(request: Request) -> bytes:
         return response(200, {"X-Used": "75"}, b"", keep_alive=True)
 
@@ -305,7 +305,9 @@ async def test_one_that_always_fails_does_not_starve_the_others(
         poison.wanted = False
 
 
-async def test_nobody_can_be_reached(autojump_clock: MockClock) -> None:
+async def test_failed_dials_are_repeated_until_a_request_succeeds(
+    autojump_clock: MockClock,
+) -> None:
     async with open_world() as world:
         world.network.fail_dials("refuse", times=3)
         world.network.fail_dials("dns", times=1)
@@ -329,7 +331,7 @@ async def test_a_refusal_is_told_with_the_words_of_the_exchange(
         assert len(world.server.asked) == 1
 
 
-async def test_what_nobody_wants_any_more_is_not_asked(autojump_clock: MockClock) -> None:
+async def test_a_request_that_nobody_wants_any_more_is_not_sent(autojump_clock: MockClock) -> None:
     async with open_world() as world:
         wish = Wish(request("/unwanted"), wanted=False)
         world.rest.ask(wish)
@@ -340,7 +342,7 @@ async def test_what_nobody_wants_any_more_is_not_asked(autojump_clock: MockClock
         assert world.server.targets() == ["/wanted"]
 
 
-async def test_what_is_due_later_waits(autojump_clock: MockClock) -> None:
+async def test_a_request_that_is_due_later_waits(autojump_clock: MockClock) -> None:
     async with open_world() as world:
         late, early = Wish(request("/late")), Wish(request("/early"))
         world.rest.ask(late, after=10)
@@ -450,7 +452,7 @@ def test_the_operator_is_told_of_every_cause_that_exists() -> None:
     assert set(re.findall(r"`([a-z ]+)`", line)) == set(FAILURES)
 
 
-async def test_who_cannot_be_reached_is_told_with_what_the_system_says(
+async def test_an_unreachable_host_is_reported_with_the_error_of_the_system(
     autojump_clock: MockClock,
 ) -> None:
     async with open_world() as world:
@@ -522,7 +524,7 @@ async def test_a_request_with_a_limit_in_time_says_why_there_is_no_answer(
             await world.rest.fetch(request(weight=8), timeout=5)
 
 
-async def test_nobody_is_dialled_for_what_nobody_wants(autojump_clock: MockClock) -> None:
+async def test_a_link_without_wanted_streams_does_not_dial(autojump_clock: MockClock) -> None:
     async with open_world() as world:
         world.network.fail_dials("refuse", times=10_000)
         with pytest.raises(ExchangeUnavailable, match="could not be reached"):

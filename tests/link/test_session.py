@@ -252,7 +252,7 @@ async def test_a_request_does_not_wait_for_the_reply_to_the_one_before(
         assert desk.owner.converged_at == []
 
 
-async def test_to_want_nothing_is_to_be_converged(autojump_clock: MockClock) -> None:
+async def test_a_wire_without_wanted_streams_is_converged(autojump_clock: MockClock) -> None:
     async with at_work() as desk:
         await trio.sleep(5)
         assert (desk.owner.converged_at, desk.line.asked) == ([0], [])
@@ -444,7 +444,7 @@ async def test_streams_that_are_silent_among_others_are_asked_for_anew_first(
         assert [each.patience for each in streams] == [2, 2, 1]
 
 
-async def test_what_has_never_brought_anything_ends_nothing_and_is_doubted(
+async def test_a_stream_without_any_data_ends_no_connection_and_is_doubted(
     autojump_clock: MockClock,
 ) -> None:
     exchange = toy(4.0)
@@ -465,7 +465,7 @@ async def test_what_has_never_brought_anything_ends_nothing_and_is_doubted(
         assert all(new > 1.5 * old for old, new in itertools.pairwise(waits))
 
 
-async def test_what_waits_in_the_socket_of_a_process_that_was_stopped_is_no_silence(
+async def test_unread_data_of_a_stopped_process_is_not_silence(
     autojump_clock: MockClock,
 ) -> None:
     one, other = subscription("A", toy(4.0)), subscription("B", toy(4.0))
@@ -502,7 +502,7 @@ async def test_a_ping_that_was_not_answered_while_the_process_stood_still_is_sen
         assert (when, reason) == (pytest.approx(105), "stale")
 
 
-async def test_what_was_not_read_is_neither_silent_nor_unanswered(
+async def test_a_connection_that_was_not_read_is_neither_silent_nor_unanswered(
     autojump_clock: MockClock,
 ) -> None:
     async with at_work(subscription("A", toy(4.0))) as desk:
@@ -525,7 +525,9 @@ async def test_what_was_not_read_is_neither_silent_nor_unanswered(
         assert (when - began, reason) == (110, "no reply")
 
 
-async def test_what_is_not_read_does_not_end_by_its_age(autojump_clock: MockClock) -> None:
+async def test_a_session_that_is_not_read_does_not_end_by_its_age(
+    autojump_clock: MockClock,
+) -> None:
     async with at_work(exchange=Toy(limits=AGING), blocked=True) as desk:
         await trio.sleep(2_000)
         assert desk.over == []
@@ -560,7 +562,7 @@ async def test_no_answer_to_a_ping_ends_the_session(autojump_clock: MockClock) -
         assert desk.line.pings == [31]
 
 
-async def test_anything_that_comes_instead_of_a_pong_will_do(autojump_clock: MockClock) -> None:
+async def test_any_message_counts_as_an_answer_to_a_ping(autojump_clock: MockClock) -> None:
     async with at_work(subscription("A"), pongs=False) as desk:
         await trio.sleep(35.5)
         desk.line.say(frame("A", 1))

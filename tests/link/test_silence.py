@@ -197,7 +197,7 @@ def test_a_stream_whose_pace_nobody_knows_is_asked_for_ever_more_rarely() -> Non
     assert 8 <= len(found) <= 12
 
 
-def test_what_is_not_traded_may_be_silent() -> None:
+def test_a_stream_of_a_halted_symbol_may_be_silent() -> None:
     one, lively = stream("A"), stream("B")
     watch = Watch(one, lively)
     watch.tick(one, lively)
@@ -209,7 +209,7 @@ def test_what_is_not_traded_may_be_silent() -> None:
 
 
 @pytest.mark.parametrize("limit", [None, LIMIT])
-def test_what_has_never_brought_anything_is_doubted_after_a_minute(limit: float | None) -> None:
+def test_a_stream_without_any_data_is_doubted_after_a_minute(limit: float | None) -> None:
     one, lively = stream("A", limit), stream("B", None)
     watch = Watch(one, lively)
     doubted = []
@@ -230,7 +230,7 @@ def test_when_nothing_speaks_only_a_new_connection_can_help() -> None:
     assert [(each.hopeless, each.others_live) for each in found] == [(True, False)] * 2
 
 
-def test_a_connection_that_fell_silent_after_a_quiet_stream_is_found_by_it() -> None:
+def test_a_silent_connection_is_found_by_its_quiet_stream() -> None:
     one, other = stream("A", 10), stream("B", None)
     watch = Watch(one, other)
     watch.tick(one, other)
@@ -257,7 +257,7 @@ def test_a_stream_that_was_acknowledged_again_has_its_whole_limit() -> None:
     assert [each.hopeless for each in watch.tick(other)] == [True]
 
 
-def test_who_wants_a_stream_again_later_does_not_inherit_its_silence() -> None:
+def test_a_stream_that_is_wanted_again_does_not_inherit_its_silence() -> None:
     one, other = stream("A"), stream("B")
     watch = Watch(one, other)
     watch.tick(other, ticks=2)
@@ -269,7 +269,7 @@ def test_who_wants_a_stream_again_later_does_not_inherit_its_silence() -> None:
     assert watch.tick(other, ticks=4) == []
 
 
-def test_nor_when_it_is_given_up_and_wanted_again_at_once() -> None:
+def test_a_stream_given_up_and_wanted_again_at_once_does_not_inherit_its_silence() -> None:
     one, other = stream("A"), stream("B")
     watch = Watch(one, other)
     watch.tick(other, ticks=4)

@@ -291,7 +291,7 @@ async def test_every_way_to_read_a_feed_sees_its_end() -> None:
             assert [each async for each in second] == []
 
 
-async def test_what_is_subscribed_after_the_end_ends_at_once() -> None:
+async def test_a_feed_subscribed_after_the_end_of_the_source_ends_at_once() -> None:
     async with open_adapter(Toy(), source=script([at(10, frame("A", 1))])) as adapter:
         assert seen(await everything(adapter, A)) == [1, "disconnected"]
         assert await everything(adapter, B) == []
@@ -341,13 +341,13 @@ async def test_leaving_ends_the_source() -> None:
     assert adapter.statistics().tasks == 0
 
 
-async def test_something_else_is_no_source() -> None:
+async def test_an_object_without_the_methods_of_a_source_is_refused() -> None:
     with pytest.raises(ConfigError, match="not a source of frames"):
         async with open_adapter(Toy(), source=42):  # type: ignore[arg-type]
             pass
 
 
-def test_what_is_given_goes_before_what_an_exchange_carries() -> None:
+def test_a_given_source_precedes_the_source_of_the_exchange() -> None:
     given = script()
 
     assert source_of(Toy(), None) is None

@@ -324,7 +324,7 @@ def test_an_error_without_a_number_answers_the_oldest_request() -> None:
     assert refusal.subscription is wanted[b"A"]
 
 
-def test_what_is_wanted_again_before_it_was_given_up_never_stopped() -> None:
+def test_a_stream_wanted_again_before_its_unsubscription_never_stops() -> None:
     wire, wanted = live("A")
     again = wanted[b"A"] = subscription("A")
 

@@ -219,7 +219,9 @@ def test_the_ordered_union_and_a_gap_exactly_where_all_have_lost(
 
 
 @given(st.lists(st.integers(1, 60), unique=True), st.lists(st.integers(1, 60), unique=True))
-def test_what_waits_is_bounded_by_the_window(one: list[int], other: list[int]) -> None:
+def test_the_number_of_waiting_events_is_bounded_by_the_window(
+    one: list[int], other: list[int]
+) -> None:
     arbiter = arbiter_of(TRADES, window=4)
 
     for side, numbers in enumerate((sorted(one), sorted(other))):
@@ -264,7 +266,7 @@ def belongs(item: Any, channel: AnyChannel) -> bool:
     return repr(item).startswith(f"{kinds[type(channel)]}(") and item.symbol == channel.symbol  # type: ignore[attr-defined]
 
 
-def test_what_one_side_lost_the_other_brings_later() -> None:
+def test_events_that_one_side_lost_come_later_from_the_other() -> None:
     arbiter = arbiter_of(TRADES)
 
     assert bring(arbiter, 0, 1, 2) == [1, 2]
@@ -273,7 +275,7 @@ def test_what_one_side_lost_the_other_brings_later() -> None:
     assert bring(arbiter, 1, 5, 6, 7) == [7]
 
 
-def test_what_both_lost_is_one_gap_as_soon_as_both_are_past_it() -> None:
+def test_events_that_both_sides_lost_are_one_gap_once_both_are_past_them() -> None:
     arbiter = arbiter_of(TRADES)
     bring(arbiter, 0, 1, 2)
 
@@ -458,7 +460,7 @@ def test_all_symbols_of_one_channel_are_each_in_order() -> None:
 # --- who is first, who is late, who loses
 
 
-def test_each_side_is_measured() -> None:
+def test_the_delays_of_each_side_are_measured() -> None:
     arbiter = arbiter_of(TRADES)
     ms = 1_000_000
 
@@ -497,7 +499,7 @@ def test_a_side_that_joins_late_is_not_compared_with_earlier_events() -> None:
 
 
 @given(st.sets(st.integers(1, 40)), st.sets(st.integers(1, 40)), st.integers(1, 200), st.randoms())
-def test_what_a_side_lost_is_what_only_the_other_brought(
+def test_a_side_lost_exactly_the_events_that_only_the_other_brought(
     one: set[int], other: set[int], window: int, random: Any
 ) -> None:
     ends = {0, 41}  # both begin and end together
@@ -560,7 +562,7 @@ def test_a_side_that_is_far_behind_is_no_new_count() -> None:
 @pytest.mark.parametrize(
     "channel", [Liquidations("X"), OrderBook("X"), RawStream("x@trade"), Liquidations()]
 )
-def test_what_has_no_ids_cannot_be_merged(channel: AnyChannel) -> None:
+def test_events_without_ids_cannot_be_merged(channel: AnyChannel) -> None:
     with pytest.raises(ConfigError, match=r"cannot be merged.*Trades, AggregateTrades, BestQuote"):
         arbiter_of(channel)
 
@@ -596,7 +598,7 @@ def test_a_channel_that_only_one_side_has_is_not_waited_for() -> None:
     assert bring(arbiter, 0, 1, 3) == [1, ("gap", 1), 3]
 
 
-def test_channels_come_and_go() -> None:
+def test_a_merge_yields_events_of_added_channels_and_none_of_discarded_ones() -> None:
     quotes = USDM.stream(BestQuote("X"))
     arbiter = arbiter_of(TRADES)
     bring(arbiter, 0, 1, 2)

@@ -115,7 +115,7 @@ reads = pytest.mark.parametrize("read", [receive, next_one, next_of_batch])
 
 @reads
 @pytest.mark.parametrize("first", [0, 1])
-async def test_whichever_side_brings_something_wakes_the_consumer(read: Read, first: int) -> None:
+async def test_an_event_of_either_side_wakes_the_consumer(read: Read, first: int) -> None:
     one, other, merged = open_pair()
     sides = (one, other)
     seen = []
@@ -148,7 +148,7 @@ async def test_both_sides_may_bring_something_before_the_consumer_runs() -> None
     assert seen == [1, 2, 3]
 
 
-async def test_what_waits_in_several_buffers_is_taken_in_the_order_of_arrival() -> None:
+async def test_events_in_several_buffers_are_taken_in_the_order_of_arrival() -> None:
     one, other, merged = open_pair()
     one.bring(1, received_ns=5)
     one.bring(4, received_ns=30)
@@ -305,7 +305,7 @@ async def test_cancellation_loses_nothing(read: Read, autojump_clock: MockClock)
 
 
 @reads
-async def test_a_side_that_ends_is_not_missed(read: Read) -> None:
+async def test_a_merged_feed_goes_on_when_one_side_ends(read: Read) -> None:
     one, other, merged = open_pair()
     one.bring(1)
     assert await read(merged) == 1
@@ -353,7 +353,7 @@ async def test_sources_that_have_no_more_end_the_iteration() -> None:
         merged.receive_nowait()
 
 
-async def test_what_one_side_held_back_is_delivered_when_the_other_ends() -> None:
+async def test_events_that_one_side_held_back_are_delivered_when_the_other_ends() -> None:
     one, other, merged = open_pair()
     one.bring(1, 3)
     assert await receive(merged) == 1
@@ -418,7 +418,7 @@ async def test_channels_may_be_added_and_discarded() -> None:
 # --- what cannot work
 
 
-def test_what_cannot_be_merged_is_refused_with_the_reason() -> None:
+def test_feeds_that_cannot_be_merged_are_refused_with_the_reason() -> None:
     side = Side()
     with pytest.raises(ConfigError, match="at least two feeds"):
         merge(side.feed())
@@ -443,7 +443,7 @@ def test_channels_whose_events_depend_on_earlier_ones_cannot_be_conflated(
         merge(Side((channel,)).feed(), conflated.feed())
 
 
-async def test_what_stands_for_itself_may_be_conflated() -> None:
+async def test_independent_events_may_be_conflated() -> None:
     sides = [Side((QUOTES,), make_buffer(8, Overflow.CONFLATE, gaps=False)) for _ in range(2)]
     merged = merge(*(side.feed() for side in sides))
     for number in range(5):

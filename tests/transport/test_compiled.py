@@ -43,17 +43,17 @@ SHAPE = ENVELOPE.shape
 LIMIT = 70_000
 
 
-def test_it_is_used_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_compiled_part_is_used_where_it_exists(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CONNECTOR_NO_EXTENSION", raising=False)
     assert compiled.load() is COMPILED
 
 
-def test_it_is_left_out_when_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_compiled_part_is_left_out_when_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONNECTOR_NO_EXTENSION", "1")
     assert compiled.load() is None
 
 
-def test_it_is_left_out_where_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_compiled_part_is_left_out_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CONNECTOR_NO_EXTENSION", raising=False)
     monkeypatch.setitem(sys.modules, "connector.transport._speedups", None)
     assert compiled.load() is None
@@ -309,7 +309,7 @@ unordered = st.builds(Timed, time=moments, n=st.sampled_from([1, 2, 3, 2**70]))
 @given(st.lists(st.one_of(unordered, st.lists(unordered, max_size=5)), max_size=5))
 @example([[Timed(time=1, n=n) for n in (1, 2, 1)], [Timed(time=t, n=2) for t in (1, 2, 1)]])
 @example([[Timed(time=1, n=n % 70) for n in range(100)], [Timed(time=1, n=n) for n in (3, 71)]])
-def test_what_is_delivered_once(messages: list[Any]) -> None:
+def test_the_fold_once_in_c_agrees_with_python(messages: list[Any]) -> None:
     found = []
     for module, once in ((None, once_in_python), (COMPILED, COMPILED.once)):
         streams = world(None, capacity=1_000, fold=once("time", "n", "seen"))
@@ -450,7 +450,7 @@ def test_what_a_fold_makes_of_a_message_is_taken_together_or_not_at_all(
     assert streams[b"A"].latest is events[-1]
 
 
-def test_what_is_taken_together_goes_to_the_same_buffers() -> None:
+def test_events_taken_together_go_to_the_same_buffers() -> None:
     batch = [frame("A", 1), frame("B", 1), frame("A", 2), frame("A", 3)]
     taken = {}
     for readers in ("ABC", "B", "A", ""):
@@ -541,7 +541,7 @@ def test_an_error_of_a_buffer_is_not_hidden(
         lambda c: c.take_and_put([], 0, 0, 0, {}, None),
     ],
 )
-def test_what_is_no_call_of_ours_is_refused(call: Any) -> None:
+def test_a_call_with_wrong_arguments_is_a_type_error(call: Any) -> None:
     with pytest.raises(TypeError):
         call(COMPILED)
 
@@ -561,7 +561,7 @@ def test_what_is_no_call_of_ours_is_refused(call: Any) -> None:
         lambda c: c.take([b"x"], 0, 0, 0, [], {}, (((0, b"", b"x"),), False, -1)),
     ],
 )
-def test_what_lies_outside_of_the_data_is_refused(call: Any) -> None:
+def test_an_offset_outside_of_the_data_is_refused(call: Any) -> None:
     with pytest.raises(ValueError, match=r"negative|position"):
         call(COMPILED)
 
@@ -694,7 +694,7 @@ def test_a_stream_without_an_attribute_takes_nothing(module: ModuleType | None, 
     assert not events or (module is None and name == "decode_unchecked")
 
 
-def test_what_is_compiled_takes_no_stream_of_another_kind() -> None:
+def test_the_compiled_loop_refuses_a_stream_of_another_kind() -> None:
     with pytest.raises(TypeError, match="Intake"):
         COMPILED.take([frame("A", 1)], 0, 0, 0, [], {b"A": object()}, SHAPE)
 
@@ -724,7 +724,9 @@ def test_a_stream_has_the_attributes_that_the_loop_needs(kind: Any) -> None:
         assert getattr(intake, name) == 2**62
 
 
-def test_what_was_compiled_from_older_source_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_extension_compiled_from_older_source_is_not_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("CONNECTOR_NO_EXTENSION", raising=False)
     monkeypatch.delattr(COMPILED, "Intake")
     assert compiled.load() is None

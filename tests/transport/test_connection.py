@@ -87,7 +87,7 @@ async def test_endings(far: Any, autojump_clock: Any, said: Any, ending: Any, en
         assert end.closed
 
 
-async def test_who_ended_it_is_known_however_the_close_frame_is_cut(
+async def test_the_side_that_closed_is_known_however_the_close_frame_is_split(
     far: Any, autojump_clock: Any
 ) -> None:
     said = far.frame(TEXT, b"x") + far.frame(CLOSE, b"\x03\xeapeer")
@@ -304,7 +304,7 @@ async def test_nothing_can_be_sent_over_a_dead_connection(
             await connection.close(timeout=1)
 
 
-async def test_whoever_waits_hears_of_the_end(far: Any, autojump_clock: Any) -> None:
+async def test_every_waiting_task_learns_of_the_end(far: Any, autojump_clock: Any) -> None:
     async with connected(far) as (connection, end, _), trio.open_nursery() as nursery:
         nursery.start_soon(connection.run)
 

@@ -232,7 +232,9 @@ def reserved(far: Any, opcode: int, payload: bytes = b"x", bits: int = RSV1) -> 
         ),
     ],
 )
-def test_what_a_server_must_not_send(far: Any, bad: Any, code: int, words: str) -> None:
+def test_a_frame_that_a_server_must_not_send_is_refused(
+    far: Any, bad: Any, code: int, words: str
+) -> None:
     heard = hear(far, accepting(far, deflated(far, b"before") + bad(far) + deflated(far, b"after")))
 
     assert heard.messages == [b"before"]
@@ -241,7 +243,7 @@ def test_what_a_server_must_not_send(far: Any, bad: Any, code: int, words: str) 
     assert words in heard.ended.text
 
 
-def test_as_long_as_the_limit_is_not_too_long(far: Any) -> None:
+def test_a_message_as_long_as_the_limit_is_accepted(far: Any) -> None:
     said = deflated(far, b"a" * LIMIT) + fragmented(far, b"a" * LIMIT)
     heard = hear(far, accepting(far, said * 2))
     assert heard.messages == [b"a" * LIMIT] * 4
@@ -285,7 +287,7 @@ def test_a_server_may_decline(far: Any) -> None:
         'permessage-deflate;server_max_window_bits="10";client_max_window_bits=8',
     ],
 )
-def test_proper_answers(answer: str) -> None:
+def test_valid_answers_to_the_offer_are_accepted(answer: str) -> None:
     assert agree(answer)
 
 

@@ -131,7 +131,7 @@ async def test_headers_in_any_case_and_a_redirect_is_not_followed(
         assert answered.headers["location"] == "http://elsewhere.invalid/"
 
 
-async def test_what_breaks_the_connection_breaks_every_later_request(
+async def test_a_broken_connection_breaks_every_later_request(
     autojump_clock: MockClock,
 ) -> None:
     async with open_world() as world:
@@ -229,7 +229,7 @@ async def test_an_untrusted_certificate_is_no_connection(autojump_clock: MockClo
     assert network.ledger.open_now() == 0
 
 
-async def test_a_url_that_is_none() -> None:
+async def test_an_invalid_url_is_refused() -> None:
     with pytest.raises(ConfigError, match="must begin with http:// or https://: 'ftp://'"):
         async with open_http(
             "ftp://", dialer=MemoryNetwork(), connect_timeout=1, read_timeout=1, sockets=set()

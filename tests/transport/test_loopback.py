@@ -212,7 +212,7 @@ async def test_certificates_are_checked(far: Any, contexts: Any) -> None:
     assert open_descriptors() == before
 
 
-async def test_what_a_dialer_is_by_default(far: Any) -> None:
+async def test_a_dialer_has_documented_defaults(far: Any) -> None:
     dialer = TcpDialer()
     assert dialer.ssl_context is dialer.ssl_context
     assert dialer.ssl_context.verify_mode is ssl.CERT_REQUIRED

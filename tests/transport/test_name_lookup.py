@@ -75,7 +75,7 @@ async def test_the_first_that_answers_is_taken_and_the_others_are_closed(
             assert stream.socket.getpeername()[0] == "127.0.0.1"
 
 
-async def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_error_is_raised_if_no_address_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     found(monkeypatch, "127.0.0.8", "127.0.0.9")
     with pytest.raises(OSError) as caught:
         await open_tcp("host", 1)

@@ -190,7 +190,7 @@ async def test_an_extension_that_was_not_offered(far: Any, autojump_clock: Any) 
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 1", b"HTTP/1.1 101 Yes\r\nUpgrade"])
 @pytest.mark.parametrize("ending", ["eof", "reset"])
-async def test_broken_off_is_noticed_at_once(
+async def test_a_connection_that_breaks_off_is_noticed_at_once(
     far: Any, autojump_clock: Any, said: bytes, ending: str
 ) -> None:
     error, took = await opening(far, say(said), ending=ending)
@@ -250,7 +250,7 @@ class NoDialer:
         (None, "did not complete the TCP handshake within 3 s"),
     ],
 )
-async def test_nobody_there(
+async def test_a_failed_dial_raises_exchange_unavailable(
     far: Any, autojump_clock: Any, error: Exception | None, message: str
 ) -> None:
     with pytest.raises(ExchangeUnavailable, match=f"far:443 {message}") as caught:
@@ -310,7 +310,7 @@ async def test_not_a_websocket_url(far: Any, url: str) -> None:
         ("ws://far/a%20b", b"far", b"/a%20b"),
     ],
 )
-async def test_what_is_asked(
+async def test_the_handshake_names_host_and_target(
     far: Any, autojump_clock: Any, url: str, host: bytes, target: bytes
 ) -> None:
     end = far.End(far.switching_protocols)

@@ -62,7 +62,7 @@ async def pair(kind: str) -> AsyncIterator[tuple[trio.abc.Stream, trio.abc.Strea
 
 
 @pytest.mark.parametrize("kind", ["tcp", "tls", "memory"])
-async def test_what_has_no_room_waits_and_nothing_overtakes_it(kind: str) -> None:
+async def test_a_message_without_room_waits_and_is_not_overtaken(kind: str) -> None:
     async with pair(kind) as (near, far):
         outgoing = Outgoing(near)
         assert is_writable(outgoing)
@@ -123,7 +123,7 @@ async def test_a_stream_that_is_not_known_is_never_writable() -> None:
 
 
 @pytest.mark.parametrize("kind", ["tcp", "tls", "memory"])
-async def test_what_was_cut_short_is_not_sent_again(kind: str) -> None:
+async def test_a_partly_sent_message_is_not_sent_again(kind: str) -> None:
     async with pair(kind) as (near, far):
         outgoing = Outgoing(near)
         assert is_writable(outgoing)

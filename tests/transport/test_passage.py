@@ -113,7 +113,7 @@ async def test_a_passage_that_closes_wakes_who_waits(kind: Any, wait: str) -> No
 
 
 @kinds
-async def test_who_is_cancelled_loses_nothing(kind: Any) -> None:
+async def test_a_cancelled_task_loses_nothing(kind: Any) -> None:
     sender, receiver = kind()
     with trio.move_on_after(0) as scope:
         await receiver.receive()

@@ -265,7 +265,7 @@ def assert_no_secret(error: BaseException, log: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_proxy_that_is_not_there(kind: str) -> None:
+async def test_an_unreachable_proxy_is_an_error_that_names_it(kind: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         port = nobody.getsockname()[1]
     dialer = KINDS[kind](f"127.0.0.1:{port}")
@@ -375,14 +375,16 @@ def test_nothing_shows_credentials() -> None:
         (proxy_dialer, "socks4://hunter2:x@h:1"),
     ],
 )
-def test_what_is_no_proxy_is_not_repeated(make: Callable[[Any], Any], url: Any) -> None:
+def test_an_invalid_proxy_is_not_repeated_in_the_message(
+    make: Callable[[Any], Any], url: Any
+) -> None:
     with pytest.raises(ConfigError, match="this is not a proxy URL; write, for example,") as wrong:
         make(url)
     assert "hunter2" not in str(wrong.value)
     assert wrong.value.__cause__ is None
 
 
-def test_what_tcp_takes_is_checked(tmp_path: Path) -> None:
+def test_the_arguments_of_a_tcp_dialer_are_checked(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="source_address: 'here' is not an address"):
         TcpDialer(source_address="here")
     with pytest.raises(ConfigError, match="addresses: 'there' is not an address"):
@@ -423,7 +425,7 @@ def test_the_environment_is_only_asked_for() -> None:
     assert "hunter2" not in str(wrong.value)
 
 
-async def test_no_proxy_names_what_is_connected_to_directly() -> None:
+async def test_hosts_in_no_proxy_are_connected_directly() -> None:
     async with proxying("http") as proxy:
         (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
         port = listener.socket.getsockname()[1]

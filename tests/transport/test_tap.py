@@ -226,7 +226,7 @@ class Asked:
         return bytearray(self.chunks.pop(0) if self.chunks else b"")
 
 
-async def test_what_is_compressed_is_read_in_pieces_that_inflate_to_as_much(far: Any) -> None:
+async def test_compressed_data_is_read_in_pieces_of_bounded_size(far: Any) -> None:
     deflate = zlib.compressobj(wbits=-15)
 
     def compressed(text: bytes) -> bytes:
@@ -390,7 +390,7 @@ async def test_another_sink_takes_over_from_one_message_to_the_next(
     assert tap.messages == 4
 
 
-async def test_what_was_read_is_delivered_though_the_reader_is_cancelled(far: Any) -> None:
+async def test_a_read_message_is_delivered_although_the_reader_is_cancelled(far: Any) -> None:
     scope = trio.CancelScope()
 
     class Cancelling(Script):
@@ -409,7 +409,7 @@ async def test_what_was_read_is_delivered_though_the_reader_is_cancelled(far: An
     assert sink.messages == [b"one"]
 
 
-async def test_nothing_that_is_passed_up_is_read_twice_or_cut(
+async def test_passed_frames_are_neither_read_twice_nor_cut(
     far: Any, autojump_clock: MockClock
 ) -> None:
     ping, pong = far.frame(PING, b"p" * 50), far.frame(PONG)
@@ -464,7 +464,7 @@ INVALID = {
 
 
 @pytest.mark.parametrize("invalid", INVALID.values(), ids=INVALID)
-async def test_behind_what_is_invalid_the_tap_is_out_of_the_way(
+async def test_the_tap_reads_nothing_after_an_invalid_frame(
     far: Any, autojump_clock: MockClock, invalid: Any
 ) -> None:
     rest = invalid(far) + far.frame(PING, b"p") + far.frame(TEXT, b"two")
@@ -562,7 +562,7 @@ async def test_a_message_that_is_handed_over_waits_for_the_reader_and_comes_once
 
 @pytest.mark.parametrize("closing", [False, True])
 @pytest.mark.parametrize("full", [False, True], ids=["before it is live", "without room"])
-async def test_what_is_discarded_holds_nobody_up(
+async def test_a_discarded_message_holds_up_no_other(
     far: Any, autojump_clock: MockClock, closing: bool, full: bool
 ) -> None:
     class Full(far.Bucket):  # type: ignore[misc]
@@ -630,7 +630,7 @@ async def test_a_write_into_a_broken_connection_is_a_reset(far: Any, autojump_cl
         assert (tap.torn, tap.reset) == (True, True)
 
 
-async def test_what_does_not_concern_the_tap_goes_to_the_stream(far: Any) -> None:
+async def test_other_frames_pass_the_tap_to_the_stream(far: Any) -> None:
     script = Script([])
     tap = tap_over(script, far.Bucket())
     with pytest.raises(trio.BusyResourceError, match="below"):
@@ -639,7 +639,7 @@ async def test_what_does_not_concern_the_tap_goes_to_the_stream(far: Any) -> Non
     assert script.closed
 
 
-async def test_who_is_in_no_hurry_rests_before_every_read(
+async def test_a_reader_at_leisure_rests_before_every_read(
     far: Any, autojump_clock: MockClock
 ) -> None:
     sink = far.Bucket(leisurely=True)

@@ -104,7 +104,7 @@ async def test_cancelling_loses_nothing(pair: Pair) -> None:
     assert await receive(10) == b"abc"
 
 
-async def test_whatever_is_no_socket_is_read_as_it_reads_itself() -> None:
+async def test_a_stream_without_a_socket_is_read_by_its_own_method() -> None:
     near, far = memory_stream_pair()
 
     await far.send_all(b"abc")
@@ -125,7 +125,7 @@ async def test_a_socket_closed_between_waiting_and_reading_is_not_read(pair: Pai
         reader.read(10)
 
 
-async def test_what_is_readable_and_has_nothing_is_none(pair: Pair) -> None:
+async def test_a_readable_socket_without_data_reads_none(pair: Pair) -> None:
     near, _ = pair
     reader = reader_of(near)
     assert reader is not None

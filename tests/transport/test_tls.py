@@ -115,7 +115,7 @@ async def test_how_the_stream_ends_behind_other_records(
         assert ended == Ended("reset" if ending == "garbage" else "eof", 1006)
 
 
-async def test_what_tls_demands_behind_the_handshake_is_answered(
+async def test_tls_messages_after_the_handshake_are_answered(
     far: Any, contexts: Any, autojump_clock: Any
 ) -> None:
     server_context, client_context = contexts

@@ -76,7 +76,7 @@ def test_the_error_says_where_it_was_raised(read_all: Any) -> None:
     assert error.__traceback__ is not None
 
 
-def test_what_it_uses_is_the_compiled_one_where_it_is() -> None:
+def test_the_compiled_function_is_used_where_it_exists() -> None:
     ours = read_records_in_python if EXTENSION is None else EXTENSION.read_records
     assert read_records is ours
 
