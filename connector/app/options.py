@@ -29,6 +29,8 @@ class ExchangeName(click.ParamType):  # type: ignore[type-arg]  # it has none in
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return `value`, or fail with a suggestion if no exchange has that name."""
+        if value.partition(":")[0] in CHANNELS:
+            self.fail(f"{value!r} is a channel; write the exchange before it", param, ctx)
         try:
             find_exchange(value)
         except ConfigError as error:

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from connector.app.channels_command import channels_command, offered
+from connector.app.commands import group
 from connector.app.naming import EXCHANGES, parse_channel
 
 
@@ -38,3 +39,10 @@ def test_the_package_itself_is_the_command() -> None:
     result = subprocess.run(run, capture_output=True, text=True, check=True)
 
     assert "liquidations:SYMBOL" in result.stdout
+
+
+def test_a_channel_in_place_of_the_exchange_is_noticed() -> None:
+    result = CliRunner().invoke(group, ["record", "trades:ETHUSDC", "--simulate", "--out", "x"])
+
+    assert result.exit_code == 2
+    assert "'trades:ETHUSDC' is a channel; write the exchange before it" in result.output

@@ -143,6 +143,8 @@ def top_command(
     The screen shows what its live page shows, once a second. Without a terminal, or with --json,
     the command prints the state once.
     """
+    if not url.startswith(("http://", "https://")):
+        raise click.BadParameter(f"{url!r} is not a URL, such as {DEFAULT_URL}", param_hint="URL")
     secret = ""
     if token is not None:
         secret = os.environ.get(token, "")

@@ -94,3 +94,11 @@ def test_the_command_says_it_in_a_line() -> None:
     assert nobody.output.startswith(f"Error: {NOWHERE}: ")
     assert "NO_SUCH_VARIABLE is not set" in unset.output
     assert json.dumps(nobody.output).count("\\n") == 1
+
+
+@pytest.mark.parametrize("url", ["foo", "127.0.0.1:9090"])
+def test_an_address_without_a_scheme_is_answered_with_a_url(url: str) -> None:
+    ended = CliRunner().invoke(group, ["top", url])
+
+    assert ended.exit_code == 2
+    assert f"'{url}' is not a URL, such as http://127.0.0.1:9090" in ended.output
