@@ -288,6 +288,8 @@ class Futures(_Markets[N_co]):
 
     - The name of a **symbol** shows its market: ``BTCUSDT``, ``BTCPERP`` (USDC), ``BTCUSD_CM``
       (coin).
+    - The **side** of a liquidation is taken to be that of its order, which Bitget does not
+      document.
     - **Quantities** are in the base asset. Those of coin futures are in the quote asset; that is
       an assumption.
     - **Mark prices** arrive with the ticker in one stream, whatever `interval_ms` is.

@@ -140,8 +140,10 @@ class AdvancedTrade(Venue[N_co]):
       missed, after the `Gap`, and no trade twice.
     - A **ticker** arrives every 5 s. Its `open` is computed, and its `quote_volume` is 0.
     - A **candle** is `closed` when the next one begins: Coinbase does not send it.
-    - Coinbase numbers the messages of a connection across all channels. If a number is missing,
-      every stream has a `Gap`, and every book is subscribed again.
+    - Coinbase numbers the messages of a connection across all channels. Its
+      documentation says that each product has numbers of its own; three observers have seen
+      otherwise. If a number is missing, every stream has a `Gap`, and every book is subscribed
+      again.
     - ``BTC-USDC`` has the data of ``BTC-USD``. Read only one of the two through one adapter.
     - **Quantities** of futures are contracts (`Instrument.base_quantity`).
 

@@ -197,9 +197,10 @@ class Okx(Venue[N_co]):
 
     Channels of one symbol: trades, aggregate trades, best quotes, partial books of 5 levels, book
     deltas and order books of 400 levels (100 ms), candles, tickers, mark prices and raw streams,
-    such as ``funding-rate:BTC-USDT-SWAP``. Liquidations are those of all swaps.
-    Quantities of derivatives are contracts (`Instrument.base_quantity`). Mark prices have neither
-    index price nor funding, which OKX sends in other streams. OKX has announced that its books
+    such as ``funding-rate:BTC-USDT-SWAP``. Liquidations are those of all swaps; OKX
+    documents that they are incomplete and in no order. Quantities of derivatives are contracts
+    (`Instrument.base_quantity`). Mark prices have neither index price nor funding, which OKX sends
+    in other streams. OKX has announced that its books
     will begin without a snapshot; they work either way.
 
     Raises:
