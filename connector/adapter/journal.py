@@ -24,8 +24,11 @@ class _Flood:
     """The events of one kind in the current interval."""
 
     began: float
+    """Time at which the interval began."""
     shown: int = 0
+    """Number of events that were logged one by one."""
     hidden: int = 0
+    """Number of events that were only counted."""
     latest: Lifecycle | None = None
 
     def turn(self, now: float) -> None:

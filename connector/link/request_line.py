@@ -58,9 +58,11 @@ class Waiting(Generic[T]):
     request: RestRequest[T]
     done: trio.Event = attrs.field(factory=trio.Event)
     wanted: bool = True
+    """False when the task has stopped waiting."""
     answer: T | None = None
     error: Exception | None = None
     cause: str = ""
+    """Why the last attempt failed."""
 
     def begin(self) -> bool:
         return self.wanted

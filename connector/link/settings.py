@@ -23,7 +23,9 @@ class Settings:
     exchange: AnyExchange
     reconnect: Reconnect
     stale_after: float | None
+    """Seconds without data after which a stream is broken; None: the exchange decides."""
     close_timeout: float
+    """Seconds that the closing handshake of a connection may take."""
     dialer: Dialer
     recorders: Recorders
     supply: Supply | None = None

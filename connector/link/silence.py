@@ -48,15 +48,21 @@ _DOUBT_SECONDS = 60.0
 
 @attrs.define
 class _Clock:
+    """How long one stream has been silent."""
+
     subscription: Subscription
     messages: int
+    """Its messages at the last check."""
     since: float
     """Time of the last data, acknowledgement or remedy."""
     heard: float
     """Time of the last data on this connection, or of the first acknowledgement."""
     checked: int
+    """Number of the last check that saw it live."""
     resubscribed: bool = False
+    """Whether it was subscribed again since its last data."""
     doubted: bool = False
+    """Whether its symbol is being looked up."""
 
 
 @attrs.frozen

@@ -34,8 +34,10 @@ class Request:
 
     request_id: int
     subscribes: bool
+    """True to subscribe, False to unsubscribe."""
     subscriptions: tuple[Subscription, ...]
     text: str
+    """The message as the exchange expects it."""
 
 
 @attrs.define
@@ -44,6 +46,7 @@ class _Pending:
 
     request: Request
     sent_at: float
+    """Time of sending, by trio's clock."""
     left: dict[str, Subscription]
     """Its streams without an answer, by name."""
     answers_before: int
@@ -64,6 +67,7 @@ class Refusal:
 
     subscription: Subscription
     code: int | str | None
+    """The exchange's own code, if it sent one."""
     message: str
 
     def error(self, exchange: Exchange) -> SubscriptionRejected:

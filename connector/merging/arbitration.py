@@ -62,13 +62,17 @@ class SideStatistics:
 
 @attrs.define
 class _Tally:
+    """The counts of one side (`SideStatistics`)."""
+
     events: int = 0
     first: int = 0
     duplicates: int = 0
     lost: int = 0
     gaps: int = 0
     compared: int = 0
+    """Number of events that this side and another delivered."""
     lag_ns: int = 0
+    """The sum of its lags behind the side that was first."""
     most_lag_ns: int = 0
     ended: bool = False
 
@@ -94,9 +98,11 @@ class _Position:
     """The position of one side in one lane."""
 
     reached: int = 0
+    """The highest id that this side delivered; 0: none yet."""
     awaited: dict[int, tuple[int, int]] = attrs.field(factory=dict)
     """Events that arrived on other sides but not here: the side and the time, by id."""
     old: int = 0
+    """Number of events in a row whose ids do not exceed `reached`."""
 
 
 @attrs.define
@@ -106,6 +112,7 @@ class _Held:
     id: int
     event: Event
     since: float
+    """Time of its arrival."""
 
 
 @attrs.define(eq=False)
@@ -115,6 +122,7 @@ class _Lane:
     course: _Course
     positions: list[_Position]
     last_id: int = 0
+    """The id of the last delivered event; 0: none yet."""
     latest: Event | None = None
     held: list[_Held] = attrs.field(factory=list)
 
@@ -130,9 +138,11 @@ class _Course:
     channel: AnyChannel
     rule: SequenceRule
     carriers: set[int] = attrs.field(factory=set)
+    """The sides that have the channel."""
     lost: dict[int, Gap] = attrs.field(factory=dict)
     """The interrupted sides: they reported a loss and delivered no event since. Latest last."""
     told: bool = False
+    """Whether the current loss of all sides was delivered as a gap."""
     lanes: dict[object, _Lane] = attrs.field(factory=dict)
 
 

@@ -61,7 +61,9 @@ class Observer:
     _trades: deque[Trade] = attrs.field(factory=lambda: deque(maxlen=TRADES))
     _updates: deque[float] = attrs.field(factory=deque)
     _spans: int = 0
+    """Number of gaps."""
     _reason: str = ""
+    """The reason of the last gap."""
 
     @property
     def has_seen_anything(self) -> bool:

@@ -69,7 +69,9 @@ class MakerView:
 
     seconds: float
     synced: bool
+    """Whether balances and positions are certainly right."""
     cause: str
+    """Why they are not."""
     market: tuple[Decimal, Decimal] | None
     """Best bid and ask."""
     bids: tuple[Level, ...]
@@ -79,7 +81,9 @@ class MakerView:
     """What the account would have won or lost if it were closed at the middle of the market."""
     fills: int
     orders: int
+    """Orders placed so far."""
     behind: int
+    """Quotes that are not yet as wanted."""
     open_at_exchange: int
     """As the exchange counts."""
     breaks: int

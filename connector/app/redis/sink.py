@@ -168,6 +168,7 @@ class _Draft:
     key: bytes
     frames: Frames
     lost: str | None = None
+    """Why frames before these are missing; None: none are."""
 
 
 def _sorted(

@@ -84,7 +84,9 @@ class _Place:
     stream: str
     last_id: bytes
     run: str | None = None
+    """The run of the publisher that wrote the last entry."""
     number: int = 0
+    """The number of that entry in its run."""
     pending: deque[tuple[bytes, int]] = attrs.field(factory=deque)
     """Entries that are not acknowledged, and how many frames each has; with a group."""
     pending_frames: int = 0

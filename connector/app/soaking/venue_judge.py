@@ -46,9 +46,12 @@ class Judged:
     truth: MarketTruth
     events: int = 0
     books: int = 0
+    """Number of synced views that were compared."""
     gaps: int = 0
     breaks: int = 0
+    """Number of faults that broke its connection."""
     synced: bool = False
+    """Whether the last view was synced."""
     wrong: list[str] = attrs.field(factory=list)
     _sessions: int = 0
     _reconnects: dict[str, int] = attrs.field(factory=dict)
