@@ -173,7 +173,7 @@ class OrderBook(Channel[Event]):
         (SPOT, MarkPrices("ETHUSDC"), "does not offer MarkPrices.*it offers AggregateTrades, Best"),
         (SPOT, Liquidations(), "does not offer Liquidations.*Trades"),
         (SPOT, OrderBook("ETHUSDC"), "does not offer OrderBook.*RawStream"),
-        (SPOT, Tickers(), r'write Tickers\("ETHUSDC"\).*offers no channel'),
+        (SPOT, Tickers(), r'write Tickers\("BTCUSDT"\).*offers no channel'),
         (SPOT, Candles("ETHUSDC", interval="7m"), "interval can be 1s, 1m, .*1M"),
         (SPOT, BookDeltas("ETHUSDC", interval_ms=0), "interval_ms can be 1000, 100"),
         (USDM, OrderBook("ETHUSDC"), "does not offer OrderBook.*MarkPrices"),
