@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import attrs
 import msgspec
@@ -80,10 +80,10 @@ def read(path: Path) -> list[Market]:
         for line in map(json.loads, lines):
             text = line["m"] or ""
             if line["k"] == "http":
-                if symbol := re.search(r"symbol=(\w+)", line["u"]):
-                    snapshots[symbol[1]] = text.encode()
-            elif stream := re.match(r'\{"stream":"(\w+)@depth', text):
-                deltas[stream[1].upper()].append(text.partition('"data":')[2][:-1].encode())
+                if asked := re.search(r"symbol=(\w+)", line["u"]):
+                    snapshots[asked[1]] = text.encode()
+            elif told := re.match(r'\{"stream":"(\w+)@depth', text):
+                deltas[told[1].upper()].append(text.partition('"data":')[2][:-1].encode())
     markets = []
     for symbol, snapshot in snapshots.items():
         source: Any = exchange.stream(OrderBook(symbol)).book
@@ -150,7 +150,7 @@ class Connector:
         kind = binance.UsdMFutures if market.futures else binance.Spot
         stream = kind(numbers=numbers).stream(OrderBook(market.symbol, depth=depth))
         source: Any = stream.book
-        self._exchange: Any = Exchange(market, source)
+        self._exchange: Any = cast("Any", Exchange(market, source))
         self._wire: Subscription = Subscription(source.deltas, Full())
         self._book = LocalBook(stream, self._exchange, self._wire, self._exchange)
         self._wire.attach(self._book)
@@ -183,7 +183,7 @@ class Connector:
         if self._exchange.asked:
             self._exchange.answer(self._book, event)
             self._buffer.take_all()
-        return top  # type: ignore[return-value]
+        return top
 
 
 def connector(market: Market) -> Take:
@@ -358,7 +358,7 @@ def compare(market: Market, rounds: int, most: int) -> None:
             if not name.startswith("connector"):
                 take(payloads[0])  # ours has seen it, it was what made it ask for the snapshot
             spent, tops = run(take, payloads[1:])
-            tops = [tuple(map(float, top)) for top in tops]  # type: ignore[misc]
+            tops = [(float(a), float(b), float(c), float(d)) for a, b, c, d in tops]
             expected = expected or tops
             assert len(tops) == len(expected), name
             wrong = sum(top != other for top, other in zip(tops, expected, strict=True))
@@ -376,19 +376,16 @@ def compare(market: Market, rounds: int, most: int) -> None:
 
 def apply_only(market: Market, most: int) -> None:
     """Print what a level costs without decoding and telling."""
-    stream = (binance.UsdMFutures() if market.futures else binance.Spot()).stream(
-        OrderBook(market.symbol)
-    )
-    assert stream.book is not None
-    assert stream.book.snapshot is not None
-    deltas = [stream.book.deltas.decode(payload) for payload in market.payloads[:most]]
-    book = Book(stream.book.rules, Extent())
-    book.delta(deltas[0])  # type: ignore[arg-type]
+    exchange = binance.UsdMFutures() if market.futures else binance.Spot()
+    source: Any = exchange.stream(OrderBook(market.symbol)).book
+    deltas = [source.deltas.decode(payload) for payload in market.payloads[:most]]
+    book = Book(source.rules, Extent())
+    book.delta(deltas[0])
     book.asked()
-    book.fetched(stream.book.snapshot.decode(market.snapshot))
+    book.fetched(source.snapshot.decode(market.snapshot))
     begin = time.process_time()
     for delta in deltas[1:]:
-        book.delta(delta)  # type: ignore[arg-type]
+        book.delta(delta)
     spent = time.process_time() - begin
     changes = attrs.evolve(market, payloads=market.payloads[:most]).changes
     print(f"applying alone: {spent * 1e6 / changes:.3f} µs per level")

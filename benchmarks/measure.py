@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import msgspec
 
@@ -104,6 +104,10 @@ KINDS = {
 MIX = {"btcusdt@depth@100ms": SpotBook, "btcusdt@bookTicker": SpotQuote, "btcusdt@trade": SpotTrade}
 
 
+Decode: TypeAlias = Callable[[Any], Any]
+"""Decodes a frame: bytes or, unless they are of the mix, a view of them."""
+
+
 class Measure:
     """One run of one contestant: count every message, then `report`."""
 
@@ -132,7 +136,7 @@ class Measure:
         self._count = 0
         self._cpu = self._wall = 0.0
 
-    def decoder(self) -> Callable[[bytes], Any]:
+    def decoder(self) -> Decode:
         """Decodes a frame, envelope and all, to typed objects: the best we know for anybody.
 
         One decoder for frames of one kind; for the mix, one for each stream, found by slicing the

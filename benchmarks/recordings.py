@@ -17,10 +17,9 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import IO
 
 import msgspec
 import trio
@@ -49,13 +48,13 @@ def of_recording(path: Path) -> Iterator[Row]:
     return chain.from_iterable(block.rows() for block in whole_blocks(path))
 
 
-def of_json(lines: IO[bytes]) -> Iterator[Row]:
+def of_json(lines: Iterable[bytes]) -> Iterator[Row]:
     for line in lines:
         row = json.loads(line)
         yield row["t"], row["s"], row["m"].encode()
 
 
-def of_msgspec(lines: IO[bytes]) -> Iterator[Row]:
+def of_msgspec(lines: Iterable[bytes]) -> Iterator[Row]:
     decode = msgspec.json.Decoder(Line).decode
     for line in lines:
         row = decode(line)

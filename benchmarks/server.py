@@ -95,7 +95,8 @@ class Encrypted:
                 self.send_ahead(self._outgoing.read())
 
     def recv(self, size: int) -> bytes:
-        return self._until_done(self._tls.read, size)
+        data: bytes = self._until_done(self._tls.read, size)
+        return data
 
     def sendall(self, data: bytes) -> None:
         self._tls.write(data)

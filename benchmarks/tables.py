@@ -193,8 +193,9 @@ def into_page(page: Path, results: Results) -> None:
     for name, content in tables.items():
         begin, end = f"<!-- measured: {name} -->", "<!-- end -->"
         pattern = re.compile(f"{begin}\n.*?{end}", re.DOTALL)
-        if not pattern.search(text):
+        found = pattern.search(text)
+        if found is None:
             raise LookupError(f"{page} has no place for {name}: {begin} … {end}")
         made = f"{begin}\n\n{content}\n\n{end}"
-        text = pattern.sub(lambda _, made=made: made, text)
+        text = text[: found.start()] + made + text[found.end() :]
     page.write_text(text)

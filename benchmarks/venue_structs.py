@@ -242,6 +242,6 @@ FRAMES: dict[tuple[str, str], Any] = {
 """By venue and kind of frame."""
 
 
-def decoder(venue: str, kind: str) -> Callable[[bytes], object]:
+def decoder(venue: str, kind: str) -> Callable[[bytes | memoryview], object]:
     """Decodes a whole frame."""
     return msgspec.json.Decoder(FRAMES[venue, kind], strict=False).decode

@@ -96,7 +96,8 @@ def picows(port: int) -> Open:
     kept: list[Any] = []
 
     async def one_more(stack: AsyncExitStack) -> None:
-        transport, listener = await ws_connect(Listener, f"ws://localhost:{port}/stream")
+        listener = Listener()
+        transport, _ = await ws_connect(lambda: listener, f"ws://localhost:{port}/stream")
         kept.append(transport)
         await listener.got.wait()
 
@@ -166,7 +167,7 @@ def main() -> None:
     if on_trio:
         trio.run(measure, one_more)
     else:
-        asyncio.run(measure(one_more))  # type: ignore[arg-type]
+        asyncio.run(measure(one_more))
 
 
 if __name__ == "__main__":
