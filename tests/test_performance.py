@@ -209,13 +209,13 @@ def test_cutting_a_frame_out_of_what_was_read(workload: str) -> None:
 
 @pytest.mark.parametrize("workload", ["depth5", "trade"])
 async def test_from_the_payload_to_the_consumer(workload: str, loops: str) -> None:
-    budget = {"python": (26, 7), "compiled": (3, 1)}
+    budget = {"python": (25, 7), "compiled": (3, 1)}
     check(workload, cost_of(workload), budget[loops])
 
 
 @pytest.mark.parametrize("workload", ["depth5", "trade"])
 async def test_streams_that_take_turns_cost_little_more(workload: str, loops: str) -> None:
-    budget = {"python": (39, 8), "compiled": (3, 1)}
+    budget = {"python": (38, 8), "compiled": (3, 1)}
     check(f"{workload} in turn", cost_of(workload, others=49, turns=50), budget[loops])
 
 
@@ -300,9 +300,9 @@ async def test_a_message_that_comes_alone_costs_little_from_the_socket_to_the_co
 ) -> None:
     # Where nothing is compiled, cutting frames runs in Python as well.
     python = (
-        (159, 43)
+        (158, 43)
         if importlib.import_module("connector.transport.compiled").EXTENSION is None
-        else (115, 31)
+        else (114, 31)
     )
     budget = {"python": python, "compiled": (57, 20)}
     steps = []

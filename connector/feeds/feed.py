@@ -127,9 +127,8 @@ class Feed(Handover, Generic[T_co]):
                 since_ns = items[0].received_ns if self._is_plain else buffer.oldest_ns()
                 if since_ns:
                     observe_since(since_ns)
-        take = self._take  # apart from the call, which would look for a method first
         try:
-            event = take()
+            event = self._take()
         except Unreadable:
             return await self._next_readable()
         if self.buffer.blocking:
