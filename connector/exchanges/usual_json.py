@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import cache
 from types import MappingProxyType, UnionType
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
 
@@ -32,6 +33,8 @@ _ALONE, _SIDES = 2048, 4096
 _FORMS = MappingProxyType(
     {str: _TEXT, int: _WHOLE, bool: 4, type(None): 8, Decimal: 16, msgspec.Raw: 32, float: _FLOAT}
 )
+_MOST_PLACES = 40
+"""Before or behind the point: no exchange has a decimal number with more."""
 _NO_SLOT = -1
 _NO_LIMIT = 2**63 - 1
 
@@ -41,7 +44,9 @@ _Field: TypeAlias = tuple[bytes, int, int, bool, object, Any, int, object]
 EXTENSION = load("connector.exchanges._usual_json", ("Decoder",))
 
 
-def usual_decoder(kind: Any, *, strict: bool = True, otherwise: Decode | None = None) -> Decode:
+def usual_decoder(
+    kind: Any, *, strict: bool = True, otherwise: Decode | None = None, finite: bool = False
+) -> Decode:
     """Make a decoder that also finds numbers in text.
 
     Args:
@@ -50,9 +55,12 @@ def usual_decoder(kind: Any, *, strict: bool = True, otherwise: Decode | None = 
         strict: whether a text stays one where either a text or a whole number may be, and numbers
             are looked for in text only if there are none otherwise.
         otherwise: decodes unusual payloads, as msgspec would; None for msgspec itself.
+        finite: whether to refuse decimal numbers as `finite_decoder` does. None of those is usual.
     """
     decode_any = otherwise or msgspec.json.Decoder(kind, strict=False).decode
     decode_unusual = _strict_first(kind, decode_any) if strict else decode_any
+    if finite:
+        decode_unusual = _finite(decode_unusual)
     if EXTENSION is None:
         return decode_unusual
     is_list = get_origin(kind) is list
@@ -61,6 +69,43 @@ def usual_decoder(kind: Any, *, strict: bool = True, otherwise: Decode | None = 
         EXTENSION.Decoder, struct, strict, decode_unusual, is_list=is_list
     ).decode
     return decode
+
+
+def finite_decoder(kind: Any) -> Decode:
+    """Make a decoder that also finds numbers in text.
+
+    It raises `msgspec.ValidationError` for decimal numbers that nothing can be computed with:
+    msgspec takes ``"NaN"`` and ``"1e999999999"``, too.
+    """
+    return _finite(msgspec.json.Decoder(kind, strict=False).decode)
+
+
+def _finite(decode: Decode) -> Decode:
+    def decode_and_check(payload: bytes) -> Any:
+        found = decode(payload)
+        _check_numbers(found)
+        return found
+
+    return decode_and_check
+
+
+def _check_numbers(value: object) -> None:
+    if isinstance(value, Decimal):
+        if not value.is_finite() or abs(value.adjusted()) > _MOST_PLACES:
+            raise msgspec.ValidationError(f"{value} is no amount and no price")
+    elif isinstance(value, msgspec.Struct):
+        for name in _with_numbers(type(value)):
+            _check_numbers(getattr(value, name))
+    elif isinstance(value, list):
+        for each in value:
+            _check_numbers(each)
+
+
+@cache
+def _with_numbers(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    """The fields in which there may be decimal numbers."""
+    simple = {str, int, bool, type(None), msgspec.Raw, float}
+    return tuple(each.name for each in _fields(kind) if not simple >= {*_alternatives(each.type)})
 
 
 def changes_decoder(
@@ -195,4 +240,4 @@ def _alternatives(kind: Any) -> tuple[Any, ...]:
     return get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
 
 
-__all__ = ["EXTENSION", "usual_decoder"]
+__all__ = ["EXTENSION", "finite_decoder", "usual_decoder"]

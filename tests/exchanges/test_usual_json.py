@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from connector.exchanges import usual_json
 from connector.exchanges.protocol import UNDECODABLE
-from connector.exchanges.usual_json import usual_decoder
+from connector.exchanges.usual_json import finite_decoder, usual_decoder
 
 needs_c = pytest.mark.skipif(usual_json.EXTENSION is None, reason="not compiled")
 
@@ -21,6 +21,17 @@ needs_c = pytest.mark.skipif(usual_json.EXTENSION is None, reason="not compiled"
 class Inner(msgspec.Struct):
     a: int
     b: str = "none"
+
+
+class Amount(msgspec.Struct):
+    free: Decimal
+    fee: Decimal | None = None
+
+
+class Account(msgspec.Struct):
+    balances: list[Amount]
+    first: Amount | None = None
+    name: str = ""
 
 
 class Outer(msgspec.Struct):
@@ -134,3 +145,18 @@ def test_a_value_that_repeats_is_the_same_object() -> None:
     assert first.price is second.price
     assert first.many is not second.many
     assert [each.a for each in second.many] == [2, 3]
+
+
+@pytest.mark.parametrize("word", ["NaN", "sNaN", "Infinity", "-inf", "1e999999999", "1e-99999999"])
+def test_what_cannot_be_computed_with_is_no_number(word: str) -> None:
+    for wrong in (
+        {"balances": [{"free": word}]},
+        {"balances": [{"free": "1", "fee": word}]},
+        {"balances": [], "first": {"free": word}},
+    ):
+        for decode in (finite_decoder(Account), usual_decoder(Account, finite=True)):
+            with pytest.raises(UNDECODABLE, match="is no amount"):
+                decode(json.dumps(wrong).encode())
+    for decode in (finite_decoder(Account), usual_decoder(Account, finite=True)):
+        found = decode(json.dumps({"balances": [{"free": "0E-8"}], "name": word}).encode())
+        assert found.balances[0].free == 0

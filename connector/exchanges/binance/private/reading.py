@@ -9,10 +9,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TypeVar
 
-import msgspec
-
 from connector.exchanges.binance.private import shapes
-from connector.exchanges.usual_json import usual_decoder
+from connector.exchanges.usual_json import finite_decoder, usual_decoder
 from connector.inputs.decimals import ZERO, quotient
 from connector.orders import Leg, Side
 from connector.trading.reports import (
@@ -55,7 +53,8 @@ CONDITIONAL = frozenset(
 
 def decoder(kind: type[T]) -> Callable[[bytes], T]:
     """Make a decoder of payloads of this form."""
-    return msgspec.json.Decoder(kind, strict=False).decode
+    decode: Callable[[bytes], T] = finite_decoder(kind)
+    return decode
 
 
 def quick_decoder(kind: type[T]) -> Callable[[bytes], T]:
@@ -63,7 +62,7 @@ def quick_decoder(kind: type[T]) -> Callable[[bytes], T]:
 
     Binance sends numbers (binance_trading §4, §5), but an order must not be lost where it does not.
     """
-    return usual_decoder(kind)
+    return usual_decoder(kind, finite=True)
 
 
 def ns(milliseconds: int | None) -> int | None:

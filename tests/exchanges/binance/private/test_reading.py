@@ -295,6 +295,31 @@ def test_what_does_not_decode_raises_what_is_documented(frame: bytes) -> None:
         USDM.read(frame)
 
 
+@pytest.mark.parametrize("word", ["NaN", "sNaN", "Infinity", "1e999999999"])
+@pytest.mark.parametrize("name", ["q", "p", "z", "l", "L", "n"])
+def test_a_number_of_an_order_that_is_none_does_not_decode(name: str, word: str) -> None:
+    order = {
+        "s": "ETHUSDC", "c": "a", "S": "BUY", "o": "LIMIT", "q": "1", "p": "3000", "x": "TRADE",
+        "X": "PARTIALLY_FILLED", "i": 42, "z": "0.5", "l": "0.5", "L": "3000", "n": "0", "t": 9,
+    }  # fmt: skip
+    wrong = order | {name: word}
+
+    with pytest.raises(UNDECODABLE):
+        SPOT.read(json.dumps({"e": "executionReport", **wrong}).encode())
+    with pytest.raises(UNDECODABLE):
+        USDM.read(json.dumps({"e": "ORDER_TRADE_UPDATE", "o": wrong}).encode())
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "1e999999999"])
+def test_a_balance_that_is_no_number_does_not_decode(word: str) -> None:
+    (account,) = SPOT.reading()
+
+    with pytest.raises(UNDECODABLE):
+        account.decode(
+            json.dumps({"balances": [{"asset": "ETH", "free": word, "locked": "0"}]}).encode()
+        )
+
+
 def test_an_order_is_read_whether_its_numbers_are_numbers_or_text() -> None:
     frame = (
         b'{"e":"ORDER_TRADE_UPDATE","E":1,"T":7,"o":{"s":"ETHUSDC","c":"a","S":"BUY","o":"LIMIT",'
