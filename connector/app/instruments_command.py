@@ -20,7 +20,7 @@ from connector.app.options import (
 )
 from connector.app.place import Place, open_place
 from connector.app.words import counted
-from connector.instruments import Instrument
+from connector.instruments import Instrument, say_unknown
 
 ANSWER_SECONDS = 30.0
 COLUMNS = ("symbol", "kind", "status", "tick", "step", "least", "least value", "contract")
@@ -122,3 +122,7 @@ def instruments_command(
     if shown:
         click.echo("\n".join(rows(shown)))
     click.echo(f"{counted(len(shown), 'instrument')} of {len(found):,}", err=True)
+    symbols = {each.symbol for each in found}
+    for name in named:
+        if name.upper() not in map(str.upper, symbols):
+            click.echo(say_unknown(name, sorted(symbols), exchange), err=True)

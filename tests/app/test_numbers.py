@@ -42,3 +42,13 @@ def test_one_duration_is_enough() -> None:
 
     assert done.exit_code == 2
     assert "write either --seconds or --minutes" in done.output
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [("x", "'x' is not a number."), ("-1", "-1 is less than 0.")]
+)
+def test_a_wrong_number_is_answered_in_plain_words(number: str, said: str) -> None:
+    done = CliRunner().invoke(group, ["soak", "--minutes", number])
+
+    assert done.exit_code == 2
+    assert f"Error: Invalid value for '--minutes': {said}" in done.output
