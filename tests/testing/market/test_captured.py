@@ -83,11 +83,17 @@ def test_the_depth_of_a_book_of_kraken_is_in_the_reply() -> None:
         '"timestamp":"2026-11-30T00:00:00.000000Z"}'
     )
     update = f'{{"channel":"book","type":"update","data":[{row}]}}'
-    (before,) = reader.read(update)
+    before, unasked = reader.read(update)
     assert before.streams == ("book-10:BTC/USD",)
+    # For clients that subscribed with `snapshot: false`.
+    assert (unasked.streams, unasked.shown, unasked.awaited) == (
+        ("book-10-changes:BTC/USD",),
+        None,
+        False,
+    )
     reply = '{"method":"subscribe","result":{"channel":"book","depth":100,"symbol":"BTC/USD"},'
     assert list(reader.read(reply + '"success":true}')) == []
-    (after,) = reader.read(update)
+    after, _ = reader.read(update)
     assert after.streams == ("book-100:BTC/USD",)
     # Digits stay, of which the checksum is made.
     states = ShownStates()

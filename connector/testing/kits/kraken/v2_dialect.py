@@ -242,15 +242,16 @@ def _read(params: Any, grammar: Grammar) -> tuple[list[str | None], dict[str, An
 
 
 def both(name: str) -> tuple[str, str]:
-    """What the desk calls a channel that begins with no snapshot and one that does, or the reverse.
+    """The two streams of a channel: as it begins by default, and as it begins if asked otherwise.
 
-    What was before is wanted by few, what is by almost all: the second of the two is the rare one.
+    Trades and candles begin without past data by default (`-history` has it), all other channels
+    with a snapshot (`-changes` has none).
     """
     return name, f"{name}{'-history' if name.partition('-')[0] in EVENTS else '-changes'}"
 
 
 def _stream_of(symbol: str | None, options: Mapping[str, Any]) -> str:
-    """What the desk calls it."""
+    """The stream of a subscription."""
     channel = options["channel"]
     option = options.get("depth") or options.get("interval") or options.get("event_trigger")
     if channel == "ticker" and option is None:
