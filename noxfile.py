@@ -68,8 +68,8 @@ REACHES_THE_LOOPS = (
     *(f"tests/test_{name}.py" for name in ("independent", "loopback", "metrics")),
 )
 """Tests in which frames pass through the loops; nothing else changes without the compiled ones."""
-IN_PARALLEL = ("--numprocesses=auto", "--dist=worksteal")
-"""How pytest uses every processor; `nox -s test -- -n0` does without."""
+IN_PARALLEL = (f"--numprocesses={(os.cpu_count() or 1) + 1}", "--dist=worksteal")
+"""How pytest uses every processor, also while a test waits for sockets; `-- -n0` does without."""
 
 
 def install(session: nox.Session, *groups: str, extras: str = "all") -> None:
