@@ -28,6 +28,9 @@ Finite: TypeAlias = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys
 ON_WIRE = MappingProxyType[type[float | Decimal], Any]({float: Finite, Decimal: Decimal})
 """The type to which a payload's numbers are decoded, by the number type of the events."""
 
+_HARMLESS = bytes(set(range(128)) - set(b"nN_ \\"))
+"""All ASCII but for the bytes of which a number that only `Decimal` accepts has at least one."""
+
 
 def decoder(kind: Any, *others: Any) -> Callable[[bytes], Any]:
     """Make a decoder from a JSON payload to a struct.
@@ -105,12 +108,10 @@ def is_plain(payload: bytes) -> bool:
 
     ``NaN``, ``sNaN`` and ``Infinity`` may be in any case; a blank may be written as an escape.
     """
+    rest = payload.translate(None, _HARMLESS)  # a fifth of the time of searching for each
+    if not rest:
+        return True
+    if rest.strip(b"nN"):
+        return False
     small = payload.lower()
-    return (
-        b"nan" not in small
-        and b"inf" not in small
-        and b"_" not in payload
-        and b" " not in payload
-        and b"\\" not in payload
-        and payload.isascii()
-    )
+    return b"nan" not in small and b"inf" not in small

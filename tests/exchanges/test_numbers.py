@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.exchanges.numbers import LATEST_MS, ON_WIRE, Milliseconds, decoder
+from connector.exchanges.numbers import LATEST_MS, ON_WIRE, Milliseconds, decoder, is_plain
 from connector.exchanges.protocol import UNDECODABLE
 
 N = TypeVar("N")
@@ -107,3 +107,19 @@ def test_a_time_that_cannot_be_does_not_decode(moment: int) -> None:
 @pytest.mark.parametrize("moment", [0, 1, 1_785_000_000_000, LATEST_MS])
 def test_a_time_that_can_be_decodes(moment: int) -> None:
     assert decoder(Timed)(b'{"at":%d}' % moment).at == moment
+
+
+PIECES = st.sampled_from(
+    (
+        *(b"nan", b"NaN", b"sNAN", b"inf", b"-INFINITY", b"LINK", b"n", b"N", b"a", b"f"),
+        *(b"_", b" ", b"\\u0020", b'"', b"1.5", b"{", b"\t", b"\x7f", b"\xc2\xa0"),
+    )
+)
+
+
+@given(st.lists(PIECES | st.binary(max_size=3)).map(b"".join))
+def test_a_plain_payload_has_no_word_or_character_that_only_decimal_accepts(payload: bytes) -> None:
+    words = any(word in payload.lower() for word in (b"nan", b"inf"))
+    others = any(other in payload for other in (b"_", b" ", b"\\"))
+
+    assert is_plain(payload) == (not words and not others and payload.isascii())
