@@ -156,7 +156,7 @@ def take_in_python(  # noqa: PLR0917  # by position, which costs less
             run.payload_bytes += len(payload)
         else:
             size += len(payload)
-    if not alone:
+    if run is not None and not alone:
         run.messages += taken - begin
         run.payload_bytes += size
     if taken == first and not odd:

@@ -117,7 +117,7 @@ class Unified(V2Venue[N_co]):
             ConfigError: the exchange does not offer it; the message lists what it does.
         """
         try:
-            return V2Venue.stream(self, channel)
+            return super().stream(channel)
         except ConfigError as error:
             reason = _REASONS.get(type(channel))
             if reason is None:

@@ -31,11 +31,8 @@ def answer(request: Request, symbols: tuple[str, ...], market: Any) -> bytes:
         return response(404, headers, b"", keep_alive=True)
     try:
         asked = msgspec.json.decode(request.body)
-    except msgspec.DecodeError:
-        asked = None
-    try:
         said = _answer(asked, symbols, market)
-    except (KeyError, TypeError, AttributeError):
+    except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
         words = b"Failed to deserialize the JSON body into the target type"
         return response(422, {"Content-Type": "text/plain"}, words, keep_alive=True)
     weight = _weight(asked["type"], said)
