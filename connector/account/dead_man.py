@@ -23,6 +23,9 @@ class Switch:
         self._office = office
         self._seconds = seconds
         self.armed: set[str] = set()
+        """The instruments whose switch is armed, as the exchange has answered."""
+        self._asked: set[str] = set()
+        """Those whose switch may be armed: an unanswered request may have reached the exchange."""
         self._answered = trio.Event()
         """Whether no request to arm it is on its way."""
         self._answered.set()
@@ -50,7 +53,7 @@ class Switch:
         Cancellation: it may stay armed.
         """
         await self._answered.wait()
-        for symbol in sorted(self.armed):
+        for symbol in sorted(self._asked):
             answered = await self._arm(symbol, 0.0)
             while not answered:
                 await trio.sleep(_AGAIN_SECONDS)
@@ -68,6 +71,7 @@ class Switch:
 
     async def _arm(self, symbol: str, seconds: float) -> bool:
         """Return whether the exchange has answered; one that refuses will do so again."""
+        self._asked.add(symbol)
         try:
             await self._office.asking.ask(self._office.trading.dead_man(symbol, seconds))
         except (ExchangeUnavailable, Refused) as error:

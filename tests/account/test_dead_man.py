@@ -9,10 +9,19 @@ import trio
 
 from connector.accounts import DeadMan, Timing
 from connector.errors import ConfigError, OrdersLeft
+from connector.testing.exchange.trading.orders import Order
 from connector.testing.faults.trading import TradingFault
-from tests.account.trader import bid, open_world
+from tests.account.trader import World, bid, open_world
 
 SWITCH = DeadMan(30, others_too=True)
+
+
+def place_of_another(world: World) -> Order:
+    """An order of another program on the same account."""
+    return world.exchange.trading.place(
+        "mm1", symbol="ETHUSDC", side="BUY", type="LIMIT", timeInForce="GTC",
+        quantity="0.5", price="2900",
+    )  # fmt: skip
 
 
 async def test_it_is_renewed_and_disarmed(autojump_clock: Any) -> None:
@@ -21,10 +30,7 @@ async def test_it_is_renewed_and_disarmed(autojump_clock: Any) -> None:
             order = await account.place(bid())
             await trio.sleep(300)
             assert order.state == "open"
-        other = world.exchange.trading.place(
-            "mm1", symbol="ETHUSDC", side="BUY", type="LIMIT", timeInForce="GTC",
-            quantity="0.5", price="2900",
-        )  # fmt: skip
+        other = place_of_another(world)
         await trio.sleep(100)
         assert [each.order_id for each in world.truth.open_orders] == [other.order_id]
 
@@ -67,10 +73,7 @@ async def test_what_is_on_its_way_when_the_block_is_left_arms_nothing(autojump_c
             )
             while "request countdownCancelAll" not in noted:
                 await trio.sleep(0.01)
-        other = world.exchange.trading.place(
-            "mm1", symbol="ETHUSDC", side="BUY", type="LIMIT", timeInForce="GTC",
-            quantity="0.5", price="2900",
-        )  # fmt: skip
+        other = place_of_another(world)
         await trio.sleep(100)
         assert [each.order_id for each in world.truth.open_orders] == [other.order_id]
 
@@ -86,9 +89,21 @@ async def test_it_is_disarmed_although_the_exchange_was_away(autojump_clock: Any
                     "answer", "countdownCancelAll", status=503, text="Service Unavailable.", times=3
                 )
             )
-        other = world.exchange.trading.place(
-            "mm1", symbol="ETHUSDC", side="BUY", type="LIMIT", timeInForce="GTC",
-            quantity="0.5", price="2900",
-        )  # fmt: skip
+        other = place_of_another(world)
+        await trio.sleep(100)
+        assert [each.order_id for each in world.truth.open_orders] == [other.order_id]
+
+
+async def test_it_is_disarmed_although_nothing_answered_when_it_was_armed(
+    autojump_clock: Any,
+) -> None:
+    """The exchange may have armed it, and its reply was lost."""
+    async with open_world("usdm") as world:
+        async with world.account(dead_man=SWITCH) as account:
+            world.exchange.trading.lose_reply("countdownCancelAll", times=None)
+            order = await account.place(bid())
+            await trio.sleep(1)
+            await account.cancel(order)
+        other = place_of_another(world)
         await trio.sleep(100)
         assert [each.order_id for each in world.truth.open_orders] == [other.order_id]
