@@ -46,7 +46,7 @@ def takes_out_of_sequence(
     subscription.old_ids += 1
     if subscription.old_ids <= _MAX_OLD_IDS:
         return False
-    # Not a repetition: the exchange counts anew, or not at all. The ids of this session say
+    # Not a repetition: the exchange counts anew, or not at all. The ids of this connection prove
     # nothing; better to deliver too much than to stall silently.
     blanks = subscription.stream.blank_id
     subscription.sequence = None if blanks is None else _all_but_blanks(blanks)
