@@ -16,7 +16,7 @@ from connector.app.running.configuration import SinkPlan
 from connector.app.running.frame_pump import FramePump
 from connector.app.running.sink_slot import FrameSlot
 from connector.app.running.sinks import FrameBatch, FrameSink, RecordedFrames
-from connector.events import BookSnapshot
+from connector.events import BookSnapshot, Gap
 from connector.link.raw_frames import RawFrame
 from tests.faults.world import BOOK, BOOK_STREAM, Pulse, open_world
 
@@ -31,6 +31,7 @@ class Slow:
     buffer = 1000
     overflow = "block"
     ids: list[int] = attrs.field(factory=list)
+    gaps: list[str] = attrs.field(factory=list)
     ended: list[str] = attrs.field(factory=list)
 
     @asynccontextmanager
@@ -45,6 +46,7 @@ class Slow:
             for item in batch.items
             if isinstance(item, RawFrame) and item.stream == BOOK_STREAM
         ]
+        self.gaps += [item.reason for item in batch.items if isinstance(item, Gap)]
 
     async def end(self, adapter: str) -> None:
         await trio.lowlevel.checkpoint()
@@ -59,16 +61,17 @@ def other_policy(pump: FramePump) -> None:
     pump.follow((BOOK,), RecordedFrames(path="nowhere", buffer=500, overflow="drop_oldest"))
 
 
+@pytest.mark.parametrize("resumes", [False, True])
 @pytest.mark.parametrize("change", [nothing, other_policy])
 async def test_what_waits_is_written(
-    autojump_clock: MockClock, change: Callable[[FramePump], None]
+    autojump_clock: MockClock, change: Callable[[FramePump], None], resumes: bool
 ) -> None:
     sink = Slow()
     async with open_world(source=Pulse(every=0.01)) as world, trio.open_nursery() as nursery:
         plan = SinkPlan("slow", (), sink)  # type: ignore[arg-type]  # has no table
         slot = FrameSlot("slow", plan)
         await slot.fill(nursery, plan)
-        pump = FramePump(world.adapter, "futures", slot, (BOOK,), SETTINGS)
+        pump = FramePump(world.adapter, "futures", slot, (BOOK,), SETTINGS, resumes=resumes)
         await nursery.start(pump.run)
         async with world.adapter.subscribe(BOOK) as books:
             nursery.start_soon(drain, books)
@@ -84,6 +87,8 @@ async def test_what_waits_is_written(
     # Of all that had been received when it was told to stop.
     assert len(sink.ids) >= received > 700
     assert sink.ended == ["futures"]
+    # What was missed before is said once, before the first batch.
+    assert sink.gaps == ["disconnected"] * resumes
 
 
 async def drain(feed: Feed[BookSnapshot]) -> None:
